@@ -1,0 +1,1 @@
+"""Doorman: decides at the door of a billing panel."""

@@ -1,0 +1,142 @@
+"""Settings from the environment or a ``.env`` file; an unknown ``DOORMAN_…`` variable is an error."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.core.retry import parse_delays
+from app.db import async_url
+
+PREFIX = "DOORMAN_"
+
+
+class Mode(StrEnum):
+    """Whether decisions are acted on."""
+
+    SHADOW = "shadow"
+    ENFORCE = "enforce"
+
+
+class SettingsError(Exception):
+    """The environment holds something that we cannot start with; the text says what to change."""
+
+
+class Settings(BaseSettings):
+    """One field for each ``DOORMAN_…`` variable; the descriptions are what the README lists."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: str = Field("sqlite+aiosqlite:///doorman.db", description="SQLite file, or postgresql://… for several replicas.")
+    mode: Mode = Field(Mode.SHADOW, description="`shadow` computes and records everything and calls nothing; `enforce` acts.")
+    panel_url: str | None = Field(None, description="WHMCS base address; calls go to `<url>/includes/api.php`.")
+    panel_identifier: SecretStr | None = Field(None, description="API credential: identifier.")
+    panel_secret: SecretStr | None = Field(None, description="API credential: secret.")
+    panel_access_key: SecretStr | None = Field(None, description="`$api_access_key` of configuration.php, where the IP list is in the way.")
+    webhook_secret: SecretStr | None = Field(None, description="`whsec_…`; several separated by spaces while rotating. Unset: the endpoint is off.")
+    admin_key: SecretStr | None = Field(None, description="Bootstrap API key of role admin (at least 32 characters).")
+    policy_file: Path | None = Field(None, description="Policy published and activated at start, if its hash never was.")
+    retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
+        (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200, 86400, 91000),
+        description="Seconds between attempts at a panel call and at handling an event.",
+    )
+    panel_rate: float = Field(20, gt=0, le=10_000, description="Panel calls a second at most.")
+    panel_settle_seconds: float = Field(150, gt=0, le=86_400, description="How long an attempt without an answer may still take effect.")
+    panel_timeout: float | None = Field(None, gt=0, le=3600, description="Seconds for every call; default by action: accept 120, others 30.")
+    settle_seconds: float = Field(90, ge=0, le=86_400, description="How long an unpaid, unchecked order may wait for its decision.")
+    panel_timezone: str | None = Field(None, description="IANA name of the panel's zone; default: learned from its clock.")
+    reconcile_seconds: float = Field(300, ge=1, le=86_400, description="Seconds between comparisons with the panel.")
+    public_url: str | None = Field(None, description="Address under which people reach this service, for links.")
+    log_format: Literal["console", "json"] | None = Field(None, description="`console` or `json`; default: console on a terminal, else json.")
+
+    @field_validator("retry_delays", mode="before")
+    @classmethod
+    def _delays(cls, value: Any) -> Any:
+        return parse_delays(value) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        async_url(value)
+        return value
+
+    @field_validator("panel_timezone")
+    @classmethod
+    def _zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError("not an IANA time zone name, such as Europe/Berlin")
+        return value
+
+    @field_validator("panel_url")
+    @classmethod
+    def _panel_url(cls, value: str | None) -> str | None:
+        return None if value is None else safe_panel_url(value)
+
+    @field_validator("admin_key")
+    @classmethod
+    def _admin_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("too short: 32 characters at least")
+        return value
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets in force, newest first; empty when the endpoint is off."""
+        return tuple(self.webhook_secret.get_secret_value().split()) if self.webhook_secret else ()
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The panel's zone, when it is set."""
+        return ZoneInfo(self.panel_timezone) if self.panel_timezone else None
+
+    @property
+    def panel_configured(self) -> bool:
+        """Whether there is enough to call the panel."""
+        return bool(self.panel_url and self.panel_identifier and self.panel_secret)
+
+
+def safe_panel_url(value: str) -> str:
+    """Return the address without a trailing slash; plain http is for loopback only.
+
+    Raises ValueError for anything else.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("must look like https://billing.example.com")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("must be https: credentials would travel in clear text")
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises SettingsError naming each variable that is unknown or wrong.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith(PREFIX)}
+    if unknown := sorted(given - known):
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("; ".join(lines)) from None

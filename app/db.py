@@ -1,0 +1,107 @@
+"""One database, two engines: a reading one and a writing one.
+
+On SQLite a transaction that will write must begin with ``BEGIN IMMEDIATE``; begun plainly, concurrent
+read-modify-writes lose updates silently or fail half-way with "database is locked". On PostgreSQL both names
+lead to the same engine.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_BUSY_MS = 15_000
+
+
+def async_url(url: str) -> sa.URL:
+    """Return the URL with the driver we use, whatever driver suffix it came with.
+
+    Raises ValueError for other databases.
+    """
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+asyncpg")
+    raise ValueError(f"DOORMAN_DATABASE_URL must be sqlite or postgresql, not {backend}")
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN below, never the driver's
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, poolclass=sa.AsyncAdaptedQueuePool
+    )
+    sa.event.listen(engine.sync_engine, "connect", _on_connect)
+
+    def on_begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sa.event.listen(engine.sync_engine, "begin", on_begin)
+    return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The engines of one database; `close` them when done."""
+
+    url: sa.URL
+    reader: AsyncEngine
+    writer: AsyncEngine
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 5) -> Database:
+        """Open by URL; nothing is connected yet."""
+        parsed = async_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return cls(
+                parsed,
+                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size),
+                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1),
+            )
+        engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        return cls(parsed, engine, engine)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only transaction."""
+        async with self.reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One unit of work: committed at the end, rolled back on an exception."""
+        async with self.writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.reader.dispose()
+        if self.writer is not self.reader:
+            await self.writer.dispose()
+
+
+def sqlite_connection(path: str) -> sqlite3.Connection:
+    """Open a plain connection with the same durability as the engines, for the intake's writer thread."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    _on_connect(connection, None)
+    return connection

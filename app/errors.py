@@ -1,0 +1,100 @@
+"""Problems that callers of the API can meet, rendered as RFC 9457 ``application/problem+json``."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+PROBLEM_TYPE = "urn:doorman:problem:"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """A refusal that the caller can understand. Subclasses carry slug, title and status."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[int]
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the problem document."""
+        return {
+            "type": PROBLEM_TYPE + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extra,
+        }
+
+
+class Unauthenticated(Problem):
+    """No key, or one that we don't know."""
+
+    slug, title, status = "unauthenticated", "No valid API key", 401
+
+
+class Forbidden(Problem):
+    """The key's role may not do this."""
+
+    slug, title, status = "forbidden", "Not allowed for this role", 403
+
+
+class NotFound(Problem):
+    """There is no such thing."""
+
+    slug, title, status = "not-found", "Not found", 404
+
+
+class WrongState(Problem):
+    """The state of the thing does not allow this action."""
+
+    slug, title, status = "wrong-state", "Not possible in this state", 409
+
+
+class ShadowMode(Problem):
+    """In shadow mode nothing is changed in the panel."""
+
+    slug, title, status = "shadow-mode", "Shadow mode: nothing is changed in the panel", 409
+
+
+class LooksDuplicate(Problem):
+    """The same was just asked for."""
+
+    slug, title, status = "looks-duplicate", "Looks like a duplicate", 409
+
+
+class RequestRunning(Problem):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+    slug, title, status = "request-running", "The first request with this key is still running", 409
+
+
+class TooLarge(Problem):
+    """The body is larger than we read."""
+
+    slug, title, status = "too-large", "Body too large", 413
+
+
+class Invalid(Problem):
+    """The request is malformed; `errors` says where."""
+
+    slug, title, status = "invalid", "Invalid request", 422
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail, errors=errors or [])
+
+
+class KeyReused(Problem):
+    """The Idempotency-Key came with another body before."""
+
+    slug, title, status = "key-reused", "Idempotency-Key was used with another body", 422
+
+
+class Unavailable(Problem):
+    """Try again a little later."""
+
+    slug, title, status = "unavailable", "Temporarily unavailable", 503

@@ -1,0 +1,50 @@
+"""API keys and the answers kept for repeated requests."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.tables.columns import UtcDateTime, metadata, state
+
+
+class Role(StrEnum):
+    """What a key may do; see design §6."""
+
+    SCORES = "scores"
+    PANEL = "panel"
+    OPS = "ops"
+    ADMIN = "admin"
+
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    state("role", Role, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("revoked_at", UtcDateTime),
+    sa.Index(
+        "uq_api_keys_name_live",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
+    ),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("actor", sa.String(80), primary_key=True),  # the API key's name
+    sa.Column("route", sa.String(200), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("status", sa.Integer),  # null while the first request is running
+    sa.Column("answer", sa.Text),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_idempotency_keys_created", "created_at"),
+)

@@ -1,0 +1,104 @@
+"""Customers, their identities and the credits granted to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
+
+
+class CreditState(StrEnum):
+    """How far a credit is."""
+
+    PENDING = "pending"
+    DONE = "done"
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+
+
+customers = sa.Table(
+    "customers",
+    metadata,
+    sa.Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("status", sa.String(24), nullable=False, server_default=""),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("signed_up_at", UtcDateTime),
+    sa.Column("first_heard_at", UtcDateTime, nullable=False),
+    sa.Column("merged_into", BigId),
+    # aggregates, kept up to date by whoever writes their source
+    sa.Column("orders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("manual_orders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("effortless_orders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fraud_orders", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("chargebacks", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tickets", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("labour_minutes", sa.Integer, nullable=False, server_default="0"),
+    sa.Column(
+        "bad", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # fraud or chargeback: counts for neighbours
+    # as last read from the panel
+    sa.Column("active_services", sa.Integer),
+    sa.Column("paid_invoices", sa.Integer),
+    sa.Column("overdue_invoices", sa.Integer),
+    sa.Column("revenue_minor", BigId),
+    sa.Column("last_read_at", UtcDateTime),
+    # the customer's standing
+    sa.Column("score", sa.Integer),
+    sa.Column("segment", sa.String(24)),
+    sa.Column("score_reasons", Json),
+    sa.Column("scored_at", UtcDateTime),
+    sa.Column("pinned_segment", sa.String(24)),
+    sa.Column("white_glove", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("ix_customers_segment", "segment", "customer_id"),
+)
+
+#: Who else had this identity before this moment: found by index, never by scanning.
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),  # ip, phone, address, email
+    sa.Column("hash", sa.String(64), primary_key=True),  # of the canonical value
+    sa.Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Index("ix_identities_customer", "customer_id"),
+)
+
+#: Orders by customer and by IP, for velocity.
+order_sightings = sa.Table(
+    "order_sightings",
+    metadata,
+    sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("customer_id", BigId, nullable=False),
+    sa.Column("ip_hash", sa.String(64)),
+    sa.Column("placed_at", UtcDateTime, nullable=False),
+    sa.Index("ix_order_sightings_customer", "customer_id", "placed_at"),
+    sa.Index("ix_order_sightings_ip", "ip_hash", "placed_at"),
+)
+
+#: Which risk signals fired on which order, to find those that fire on too many to say anything.
+signal_firings = sa.Table(
+    "signal_firings",
+    metadata,
+    sa.Column("code", sa.String(48), primary_key=True),
+    sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("placed_at", UtcDateTime, nullable=False),
+    sa.Index("ix_signal_firings_placed", "placed_at", "code"),
+)
+
+credits = sa.Table(
+    "credits",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("customer_id", BigId, nullable=False),
+    sa.Column("amount_minor", BigId, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    state("state", CreditState, nullable=False),
+    sa.Column("panel_call_id", sa.Uuid, nullable=False),
+    sa.Column("by", sa.String(120), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_credits_customer", "customer_id", "created_at"),
+)

@@ -1,0 +1,80 @@
+"""The inbox: events that came in (stored first, handled after) and the events that we set for ourselves."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
+
+
+class EventState(StrEnum):
+    """``received → processed | ignored | failed``; between attempts an event stays ``received``."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+class EventSource(StrEnum):
+    """Where an event comes from."""
+
+    WEBHOOK = "webhook"
+    INTERNAL = "internal"  # timers, settled panel calls, the gate
+    RECONCILE = "reconcile"
+
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("webhook_id", sa.String(255), nullable=False, unique=True),
+    sa.Column("type", sa.String(64), nullable=False),
+    state("source", EventSource, nullable=False, server_default="webhook"),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # raw bytes of the webhook, so that nothing is unstorable
+    sa.Column("order_id", BigId),
+    sa.Column("customer_id", BigId),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    state("state", EventState, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate waits for it
+    sa.Column("owner", sa.Uuid),
+    sa.Column("claimed_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("result", sa.String(64)),  # kebab slug: why ignored or failed, or what came of it
+    sa.Column("last_error", sa.Text),
+    sa.Index(
+        "ix_events_due",
+        "due_at",
+        sqlite_where=sa.text("state = 'received'"),
+        postgresql_where=sa.text("state = 'received'"),
+    ),
+    sa.Index("ix_events_order", "order_id", "id"),
+    sa.Index("ix_events_state", "state", "id"),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("heartbeat_at", UtcDateTime, nullable=False),
+    sa.Column("progress_at", UtcDateTime, nullable=False),  # last turn of the main loop: a frozen loop shows here
+    sa.Column("stopped_at", UtcDateTime),
+    sa.Index("ix_workers_alive", "heartbeat_at"),
+)
+
+#: Small facts about this installation: enforce_since, paused, panel time zone …
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", Json, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+)

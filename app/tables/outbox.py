@@ -1,0 +1,86 @@
+"""The outbox: every call that changes something in the panel, kept until its outcome is known."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
+
+
+class CallState(StrEnum):
+    """``pending → sending → done | pending (later) | unknown | dead``, and ``cancelled``."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DONE = "done"
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class CallClass(StrEnum):
+    """How a lost answer is settled (design §3 rule 4)."""
+
+    FINDABLE = "findable"  # carries our reference in a field that can be read back
+    GUARDED = "guarded"  # the object's own state tells
+    COURTESY = "courtesy"  # at most once; an unknown outcome is done and marked uncertain
+
+
+_LIVE = "state IN ('pending', 'sending', 'unknown') OR (call_class = 'findable' AND state = 'done')"
+_WIRE = "state IN ('sending', 'unknown')"
+
+panel_calls = sa.Table(
+    "panel_calls",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("seq", BigId, nullable=False),  # order of enqueueing within one order or customer: time in microseconds
+    sa.Column("key", sa.String(120), nullable=False),  # the thing wanted: order:<id>:accept, fee:<uuid>:create …
+    sa.Column("action", sa.String(40), nullable=False),
+    state("call_class", CallClass, nullable=False),
+    sa.Column("money", sa.Boolean, nullable=False),
+    sa.Column("lifecycle", sa.Boolean, nullable=False),
+    sa.Column("order_id", BigId),
+    sa.Column("customer_id", BigId),
+    sa.Column("reference", sa.String(80)),  # doorman:<kind>:<uuid>
+    sa.Column("params", Json, nullable=False),
+    sa.Column("cause", sa.String(64), nullable=False),  # decision:<n>, credit:<uuid>, event:<id>
+    state("state", CallState, nullable=False),
+    sa.Column("uncertain", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("owner", sa.Uuid),
+    sa.Column("claimed_at", UtcDateTime),
+    sa.Column("sent_at", UtcDateTime),  # when `sending` was committed last
+    sa.Column("applies_until", UtcDateTime),  # until then an earlier attempt may still take effect
+    sa.Column("last_error", sa.Text),
+    sa.Column("result", Json),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("settled_at", UtcDateTime),
+    sa.Index(
+        "uq_panel_calls_key_live", "key", unique=True, sqlite_where=sa.text(_LIVE), postgresql_where=sa.text(_LIVE)
+    ),
+    sa.Index(
+        "uq_panel_calls_money_wire",
+        "customer_id",
+        unique=True,
+        sqlite_where=sa.text(f"money AND {_WIRE}"),
+        postgresql_where=sa.text(f"money AND {_WIRE}"),
+    ),
+    sa.Index(
+        "uq_panel_calls_lifecycle_wire",
+        "order_id",
+        unique=True,
+        sqlite_where=sa.text(f"lifecycle AND {_WIRE}"),
+        postgresql_where=sa.text(f"lifecycle AND {_WIRE}"),
+    ),
+    sa.Index(
+        "ix_panel_calls_due",
+        "due_at",
+        sqlite_where=sa.text("state IN ('pending', 'unknown')"),
+        postgresql_where=sa.text("state IN ('pending', 'unknown')"),
+    ),
+    sa.Index("ix_panel_calls_order", "order_id", "seq"),
+    sa.Index("ix_panel_calls_state", "state", "seq"),
+)
