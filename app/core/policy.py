@@ -1,0 +1,172 @@
+"""The provider's rules and numbers: one TOML document, validated whole, identified by the hash of its full form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from app.core import policy_acting, policy_judgement
+from app.core.money import BadAmount, Money
+from app.core.policy_judgement import CurrencyRow
+from app.core.policy_types import CurrencyCode, Part
+
+#: The longest document that is read, in characters.
+MAX_DOCUMENT: Final = 1_000_000
+_MAX_ERRORS: Final = 50
+_EVEN = {
+    "staff_cost_per_hour": "40.00",
+    "handling_fee": "7.00",
+    "custom_rate_per_hour": "50.00",
+    "max_fee": "400.00",
+    "mandate_above": "500.00",
+    "large_order": "300.00",
+    "postpaid_month": "20.00",
+}
+_DEFAULT_CURRENCIES: Final[Mapping[str, Mapping[str, str]]] = {"USD": _EVEN, "EUR": _EVEN, "GBP": _EVEN}
+
+
+class PolicyError(ValueError):
+    """The document is no valid policy; `errors` says where and why, as (path, message)."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        self.errors = list(errors)
+        super().__init__("; ".join(f"{path}: {message}" if path else message for path, message in self.errors))
+
+
+class Policy(Part):
+    """All rules of one provider; what a document leaves out has the default."""
+
+    risk: policy_judgement.RiskThresholds = policy_judgement.RiskThresholds()
+    labour: policy_judgement.LabourRules = policy_judgement.LabourRules()
+    currencies: Annotated[dict[CurrencyCode, CurrencyRow], Field(max_length=200, validate_default=True)] = Field(
+        default_factory=dict
+    )
+    points: policy_judgement.PointTables = policy_judgement.PointTables()
+    thresholds: policy_judgement.SignalThresholds = policy_judgement.SignalThresholds()
+    exempt: policy_judgement.Exemptions = policy_judgement.Exemptions()
+    allow: policy_acting.NetList = policy_acting.NetList()
+    block: policy_acting.NetList = policy_acting.NetList()
+    own_initiative: policy_judgement.OwnInitiative = policy_judgement.OwnInitiative()
+    cart: policy_judgement.Cart = policy_judgement.Cart()
+    payment: policy_judgement.Payment = policy_judgement.Payment()
+    acceptable_use: policy_judgement.AcceptableUse = policy_judgement.AcceptableUse()
+    vetting: policy_judgement.Vetting = policy_judgement.Vetting()
+    staff: policy_judgement.Staff = policy_judgement.Staff()
+    muting: policy_judgement.Muting = policy_judgement.Muting()
+    customers: policy_judgement.CustomerRules = policy_judgement.CustomerRules()
+    accept: policy_acting.Accept = policy_acting.Accept()
+    fee: policy_acting.FeeRules = policy_acting.FeeRules()
+    hold: policy_acting.Hold = policy_acting.Hold()
+    messages: policy_acting.Messages = policy_acting.Messages()
+
+    @field_validator("currencies", mode="before")
+    @classmethod
+    def _over_defaults(cls, rows: Any) -> Any:
+        """A row changes only what it names; a new currency needs all of its amounts."""
+        if not isinstance(rows, dict):
+            return rows
+        merged: dict[Any, Any] = {code: dict(row) for code, row in _DEFAULT_CURRENCIES.items()}
+        for code, row in rows.items():
+            given = row.model_dump() if isinstance(row, CurrencyRow) else row
+            merged[code] = {**merged.get(code, {}), **given} if isinstance(given, dict) else given
+        return merged
+
+    @field_validator("currencies", mode="after")
+    @classmethod
+    def _own_decimals(cls, rows: dict[str, CurrencyRow]) -> dict[str, CurrencyRow]:
+        """Write each amount with its currency's decimals, so that 7 and 7.00 are one policy."""
+        exact: dict[str, CurrencyRow] = {}
+        for code, row in sorted(rows.items()):
+            try:
+                amounts = {name: Money.from_text(text, code).to_text() for name, text in row.model_dump().items()}
+            except BadAmount as error:
+                raise ValueError(f"{code}: {error}") from error
+            exact[code] = CurrencyRow(**amounts)
+        return exact
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for code, row in self.currencies.items():
+            self._check_row(code, row)
+        risk = self.points.risk
+        soft = risk.email_disposable + risk.email_unverified + 2 * risk.countries_disagree
+        if soft >= self.risk.review_from:
+            raise ValueError("e-mail provider and countries alone must not reach risk.review_from")
+        return self
+
+    def _check_row(self, code: str, row: CurrencyRow) -> None:
+        most, mandate = Money.from_text(row.max_fee, code), Money.from_text(row.mandate_above, code)
+        if Money.from_text(row.handling_fee, code) > most:
+            raise ValueError(f"currencies.{code}: handling_fee is above max_fee")
+        if most > mandate:
+            raise ValueError(f"currencies.{code}: max_fee is above mandate_above, so it would never be reached")
+        rate = Money.from_text(row.custom_rate_per_hour, code).amount_minor
+        if rate * self.fee.minimum_minutes > most.amount_minor * 60:
+            raise ValueError(f"currencies.{code}: the smallest custom fee is above max_fee")
+
+
+def parse_policy(document: str) -> Policy:
+    """Read a TOML document; an empty one is the default policy.
+
+    Raises PolicyError with every place that is wrong (at most fifty).
+    """
+    if len(document) > MAX_DOCUMENT:
+        raise PolicyError([("", f"longer than {MAX_DOCUMENT} characters")])
+    try:
+        document.encode("utf-8")
+        # Through JSON, because there a strict model takes lists for tuples and words for enums, and nothing else.
+        text = json.dumps(tomllib.loads(document), allow_nan=False, default=_no_times)
+    except (ValueError, TypeError) as error:
+        raise PolicyError([("", str(error)[:300])]) from error
+    except RecursionError as error:
+        raise PolicyError([("", "nested too deeply")]) from error
+    return from_canonical(text)
+
+
+def from_canonical(text: str) -> Policy:
+    """Read the form that `canonical` writes. Raises PolicyError."""
+    try:
+        return Policy.model_validate_json(text)
+    except ValidationError as error:
+        raise PolicyError(_readable(error)) from error
+
+
+def canonical(policy: Policy) -> str:
+    """Return the whole policy, defaults included, as JSON with sorted keys: one text for one meaning."""
+    return json.dumps(policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def policy_hash(policy: Policy) -> str:
+    """Return the SHA-256 of the canonical form, in hex: the identity of a policy (issue 2, point 4)."""
+    return hashlib.sha256(canonical(policy).encode("ascii")).hexdigest()
+
+
+def warnings(policy: Policy) -> tuple[str, ...]:
+    """Return what is allowed but rarely meant, for `policy check` and the answer of POST /v1/policies."""
+    found = []
+    if policy.risk.auto_reject:
+        found.append("risk.auto_reject is on: orders are turned away without a person looking")
+    if not policy.cart.url:
+        found.append("cart.url is empty: customers are told to use the cart without a link to it")
+    if not policy.acceptable_use.terms:
+        found.append("acceptable_use.terms is empty: nothing that customers say about their use is noticed")
+    if policy.messages.form is policy_acting.MessageForm.TICKET and policy.messages.department_id is None:
+        found.append("messages.department_id is not set: customers are told by e-mail instead of a ticket")
+    return tuple(found)
+
+
+def _no_times(value: object) -> str:
+    raise TypeError(f"a policy has no dates or times: {value}")
+
+
+def _readable(error: ValidationError) -> list[tuple[str, str]]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = [(".".join(str(part) for part in entry["loc"])[:200], str(entry["msg"])[:300]) for entry in found]
+    if len(shown) > _MAX_ERRORS:
+        return [*shown[:_MAX_ERRORS], ("", f"and {len(shown) - _MAX_ERRORS} more")]
+    return shown

@@ -1,0 +1,184 @@
+"""The part of the policy that says how a verdict is acted on: accepting, fees, holds, messages, limits."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+
+from app.core.policy_types import GroupRef, Line, PanelId, Part, Template
+
+
+class AcceptMode(StrEnum):
+    """What `approve` does with the order in the panel (design §4, Accepting)."""
+
+    AUTO = "auto"
+    RELEASE_ONLY = "release_only"
+
+
+class AcceptRule(Part):
+    """How orders of some product groups are accepted."""
+
+    groups: tuple[GroupRef, ...] = Field(min_length=1, max_length=500)
+    mode: AcceptMode = AcceptMode.AUTO
+    autosetup: bool = True
+    sendemail: bool = True
+    sendregistrar: bool = True
+
+
+class Accept(Part):
+    """How an approved order is accepted; the first rule whose group fits, else what stands here."""
+
+    mode: AcceptMode = AcceptMode.AUTO
+    autosetup: bool = True
+    sendemail: bool = True
+    sendregistrar: bool = True
+    hand_built: AcceptMode = AcceptMode.RELEASE_ONLY
+    rules: tuple[AcceptRule, ...] = Field(default=(), max_length=500)
+
+
+class FeeRules(Part):
+    """How the fee is worked out and what its invoice looks like (design §4, Fee)."""
+
+    increment_minutes: Annotated[int, Field(ge=1, le=480)] = 60
+    minimum_minutes: Annotated[int, Field(ge=0, le=480)] = 60
+    taxed: bool = True
+    gateway: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_]*$")] = ""
+    due_days_after_expiry: Annotated[int, Field(ge=1, le=90)] = 2
+    handling_line: Template = "Handling of order {order_number}, entered for you by our staff"
+    custom_line: Template = "Custom work for order {order_number}: {work}"
+
+
+class Hold(Part):
+    """The clocks of a hold (design §4, Fee)."""
+
+    expires_days: Annotated[int, Field(ge=1, le=90)] = 7
+    review_due_hours_paid: Annotated[int, Field(ge=1, le=720)] = 4
+    review_due_hours_unpaid: Annotated[int, Field(ge=1, le=720)] = 24
+
+
+class MessageForm(StrEnum):
+    """How customers are told."""
+
+    TICKET = "ticket"
+    MAIL = "mail"
+
+
+class Message(Part):
+    """One text for customers; placeholders in braces, escaped by the sender."""
+
+    send: bool
+    subject: Template
+    body: Template
+
+
+class Messages(Part):
+    """Every text that goes to a customer."""
+
+    form: MessageForm = MessageForm.TICKET
+    department_id: PanelId | None = None
+    fee_hold: Message = Message(
+        send=True,
+        subject="Your order {order_number} needs your word",
+        body=(
+            "Thank you for your order {order_number}.\n\n"
+            "It asks for work by our staff that its price does not cover: {work}. "
+            "We would charge {fee} for it, once.\n\n"
+            "Please choose, within the time until {expires_on}:\n"
+            "1. Pay the invoice, and we do the work and set up your order: {invoice_url}\n"
+            "2. Take it as it is sold in our cart, free of this charge and at once: just answer this message.\n"
+            "3. Cancel the order: just answer this message.\n\n"
+            "Nothing is charged unless you pay it. Next time the quickest way is our cart: {cart_url}\n"
+            "If you think this is a mistake, answer this message and a person will look at it."
+        ),
+    )
+    review_hold: Message = Message(
+        send=False,
+        subject="We are looking at your order {order_number}",
+        body=(
+            "Thank you for your order {order_number}. A person looks at it before it is set up. "
+            "You need not do anything; if we have a question, we ask. If anything is urgent, answer this message."
+        ),
+    )
+    fee_paid: Message = Message(
+        send=False,
+        subject="Your order {order_number} goes on",
+        body="Thank you, we received {fee} for the work on your order {order_number}, and set it up now.",
+    )
+    fee_waived: Message = Message(
+        send=True,
+        subject="Your order {order_number} goes on, without a charge",
+        body="We do the work on your order {order_number} without charging for it. Nothing is left for you to do.",
+    )
+    request_dropped: Message = Message(
+        send=True,
+        subject="Your order {order_number} goes on as sold in the cart",
+        body="As agreed we set up your order {order_number} as it is sold in our cart, without an extra charge.",
+    )
+    rejected: Message = Message(
+        send=False,
+        subject="We cannot take your order {order_number}",
+        body=(
+            "We are sorry: we cannot take your order {order_number}. What you may have paid for it is returned. "
+            "If you think this is a mistake, answer this message and a person will look at it again."
+        ),
+    )
+    cancelled: Message = Message(
+        send=False,
+        subject="Your order {order_number} is cancelled",
+        body="Your order {order_number} is cancelled. What you may have paid for it is returned.",
+    )
+    hold_expired: Message = Message(
+        send=False,
+        subject="Your order {order_number} still waits",
+        body=(
+            "Your order {order_number} still waits for your word, and the invoice over {fee} is withdrawn. "
+            "A person looks at the order now. Answer this message to tell us what you would like."
+        ),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, given: Any) -> Any:
+        """A message changes only what it names."""
+        if not isinstance(given, dict):
+            return given
+        merged = dict(given)
+        for name, value in given.items():
+            default = cls.model_fields[name].default if name in cls.model_fields else None
+            if isinstance(default, Message) and isinstance(value, dict):
+                merged[name] = {**default.model_dump(), **value}
+        return merged
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError("not an IP address or network such as 203.0.113.0/24") from error
+    return text
+
+
+class NetList(Part):
+    """Entries of an allow or block list."""
+
+    customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=20_000)
+    emails: tuple[Line, ...] = Field(default=(), max_length=20_000)
+    email_domains: tuple[Line, ...] = Field(default=(), max_length=20_000)
+    networks: tuple[Annotated[Line, AfterValidator(_network)], ...] = Field(default=(), max_length=20_000)
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """Fill a template's placeholders; one that has no value becomes empty. The caller escapes the values.
+
+    Values are inserted as they are: braces in them mean nothing.
+    """
+    return template.format_map(_Blank(values))
+
+
+class _Blank(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return ""

@@ -1,0 +1,337 @@
+"""The part of the policy that the judgement reads: thresholds, labour, money, points, exemptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from app.core.facts import OrderKind
+from app.core.policy_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points
+from app.core.terms import TermKind
+from app.core.tickets import Topic
+
+
+class GapPayer(StrEnum):
+    """Who pays for work that the cart could not have sold (design §4 row 10)."""
+
+    CUSTOMER = "customer"
+    PROVIDER = "provider"
+
+
+class RiskThresholds(Part):
+    """Where on the risk scale (0-100) something happens (design §4 rows 3 and 5)."""
+
+    review_from: Annotated[int, Field(ge=1, le=100)] = 60
+    reject_from: Annotated[int, Field(ge=1, le=100)] = 90
+    auto_reject: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.review_from >= self.reject_from:
+            raise ValueError("review_from must be lower than reject_from")
+        return self
+
+
+class WorkMinutes(Part):
+    """Staff minutes that each kind of work takes, once per order and kind."""
+
+    handling: Minutes = 20
+    os_old: Minutes = 60
+    os_unusual: Minutes = 45
+    package: Minutes = 30
+    install: Minutes = 45
+    migration: Minutes = 90
+    hardware: Minutes = 60
+    custom_config: Minutes = 45
+    manual_order: Minutes = 0
+
+    def of(self, kind: TermKind) -> int:
+        """Return the minutes of one kind of request; a term that merely stands on a list asks for none."""
+        minutes: int = getattr(self, kind.value, 0)
+        return minutes
+
+
+class TopicMinutes(Part):
+    """Staff minutes that a ticket of each topic takes (slugs of design §6)."""
+
+    order: Minutes = 20
+    presales: Minutes = 10
+    paid_not_provisioned: Minutes = 10
+    reboot: Minutes = 10
+    os_install: Minutes = 30
+    billing: Minutes = 10
+    cancellation: Minutes = 10
+    refund: Minutes = 15
+    abuse_report: Minutes = 30
+    outage: Minutes = 30
+    account_access: Minutes = 10
+    migration: Minutes = 90
+    dns_domain: Minutes = 15
+    email_service: Minutes = 25
+    custom_work: Minutes = 60
+    upgrade: Minutes = 20
+    how_to: Minutes = 10
+    praise: Minutes = 2
+    other: Minutes = 15
+    unknown: Minutes = 15
+
+    def by_topic(self) -> Mapping[Topic, int]:
+        """Return the minutes as `tickets.classify` wants them."""
+        return {topic: getattr(self, topic.value) for topic in Topic}
+
+
+class GroupMargin(Part):
+    """Another margin for some product groups."""
+
+    groups: tuple[GroupRef, ...] = Field(min_length=1, max_length=500)
+    percent: Percent
+
+
+class LabourRules(Part):
+    """When work is worth naming, and what an order brings (design §4, labour economics)."""
+
+    min_minutes: Minutes = 15
+    tolerated_months: Months = Decimal("1.00")
+    horizon_months: Annotated[int, Field(ge=1, le=120)] = 12
+    margin_percent: Percent = 45
+    group_margins: tuple[GroupMargin, ...] = Field(default=(), max_length=200)
+    courtesy_orders: Annotated[int, Field(ge=0, le=1000)] = 0
+    catalogue_gap_paid_by: GapPayer = GapPayer.CUSTOMER
+    catalogue_gap_kinds: tuple[TermKind, ...] = (
+        TermKind.OS_OLD,
+        TermKind.OS_UNUSUAL,
+        TermKind.PACKAGE,
+        TermKind.HARDWARE,
+        TermKind.CUSTOM_CONFIG,
+    )
+    fee_kinds: tuple[OrderKind, ...] = (OrderKind.NEW, OrderKind.ADDON, OrderKind.MIXED)
+    postpaid_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
+    minutes: WorkMinutes = WorkMinutes()
+    topic_minutes: TopicMinutes = TopicMinutes()
+
+
+class CurrencyRow(Part):
+    """The money of one currency, in its major unit; never converted (design §4)."""
+
+    staff_cost_per_hour: Amount
+    handling_fee: Amount
+    custom_rate_per_hour: Amount
+    max_fee: Amount
+    mandate_above: Amount
+    large_order: Amount
+    postpaid_month: Amount
+
+
+class SelfServicePoints(Part):
+    """What each signal takes from the self-service score; `repeat_effortless` gives."""
+
+    entered_by_staff: Points = 20
+    asked_by_ticket: Points = 10
+    request_os_old: Points = 30
+    request_os_unusual: Points = 25
+    request_package: Points = 20
+    request_install: Points = 25
+    request_migration: Points = 30
+    request_hardware: Points = 30
+    request_custom_config: Points = 20
+    request_manual_order: Points = 5
+    outside_catalogue: Points = 15
+    price_override: Points = 10
+    manual_payment: Points = 10
+    unpaid_after_grace: Points = 10
+    earlier_manual_order: Points = 5
+    earlier_manual_orders_at_most: Points = 15
+    tickets_per_service: Points = 15
+    repeat_effortless: Points = 5
+    repeat_effortless_at_most: Points = 15
+
+
+class RiskPoints(Part):
+    """What each signal adds to the risk score."""
+
+    fraud_check_fail: Points = 70
+    fraud_check_review: Points = 40
+    fraud_check_high_score: Points = 40
+    email_disposable: Points = 25
+    email_unverified: Points = 5
+    countries_disagree: Points = 8
+    shared_ip: Points = 20
+    shared_phone: Points = 30
+    shared_address: Points = 25
+    shared_email: Points = 40
+    each_further: Points = 10
+    customer_velocity: Points = 25
+    ip_velocity: Points = 25
+    new_account_large_order: Points = 25
+    earlier_fraud_orders: Points = 60
+    chargebacks: Points = 40
+    collections_invoices: Points = 30
+    overdue_invoice: Points = 10
+    overdue_invoices_at_most: Points = 30
+    payment_disputed: Points = 60
+    acceptable_use: Points = 60
+    block_listed: Points = 100
+    allow_listed: Points = 50
+
+
+class PointTables(Part):
+    """All points of all signals."""
+
+    self_service: SelfServicePoints = SelfServicePoints()
+    risk: RiskPoints = RiskPoints()
+
+    @model_validator(mode="after")
+    def _worse_costs_more(self) -> Self:
+        if self.risk.fraud_check_review > self.risk.fraud_check_fail:
+            raise ValueError("risk.fraud_check_review must not be above risk.fraud_check_fail")
+        return self
+
+
+class SignalThresholds(Part):
+    """From where on a signal fires."""
+
+    fraud_score_from: Annotated[int, Field(ge=1, le=100)] = 75
+    customer_orders_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 5
+    customer_orders_per_day: Annotated[int, Field(ge=1, le=10_000)] = 15
+    ip_orders_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 5
+    ip_orders_per_day: Annotated[int, Field(ge=1, le=10_000)] = 15
+    new_account_days: Annotated[int, Field(ge=0, le=3650)] = 7
+    tickets_per_service: Annotated[int, Field(ge=1, le=1000)] = 3
+    payment_grace_days: Annotated[int, Field(ge=0, le=365)] = 5
+    verifies_email: bool = False
+
+
+class Exemptions(Part):
+    """Whose orders are waved through (design §4 row 2)."""
+
+    client_groups: tuple[PanelId, ...] = Field(default=(), max_length=500)
+    product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
+    gateways: tuple[Line, ...] = Field(default=(), max_length=200)
+    staff_customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=5000)
+
+
+class OwnInitiative(Part):
+    """What marks an order as our own idea, so that its work is free (design §4 row 7)."""
+
+    promo_codes: tuple[Line, ...] = Field(default=(), max_length=2000)
+    gateways: tuple[Line, ...] = Field(default=(), max_length=200)
+    client_groups: tuple[PanelId, ...] = Field(default=(), max_length=500)
+
+
+class Cart(Part):
+    """What the cart is and what it does not sell."""
+
+    url: Annotated[str, Field(pattern=r"^(https?://[!-~]{1,500})?$")] = ""
+    not_in_cart: tuple[PanelId, ...] = Field(default=(), max_length=5000)
+
+
+class Payment(Part):
+    """How people pay."""
+
+    manual_methods: tuple[Line, ...] = Field(
+        default=("banktransfer", "mailin", "cash", "cheque", "check"), max_length=100
+    )
+
+
+class AcceptableUse(Part):
+    """Terms that say what will be hosted breaks the rules; looked for in notes and domain names."""
+
+    terms: tuple[Line, ...] = Field(
+        default=(
+            "carding",
+            "carder",
+            "cc dumps",
+            "fullz",
+            "cvv shop",
+            "skimmer",
+            "botnet",
+            "c2 server",
+            "command and control server",
+            "ddos attack",
+            "ddos attacks",
+            "ddos tool",
+            "ddos panel",
+            "ddos for hire",
+            "booter",
+            "stresser",
+            "bulk mail",
+            "bulk email",
+            "bulk e-mail",
+            "mass mail",
+            "mass mailing",
+            "mass email",
+            "email blast",
+            "send spam",
+            "sending spam",
+            "spam mails",
+            "spam server",
+            "spam campaign",
+            "phishing",
+            "scam page",
+            "mass scan",
+            "mass scanning",
+            "port scanning",
+            "masscan",
+            "zmap",
+            "brute forcing",
+            "bruteforcing",
+            "brute forcer",
+            "malware hosting",
+            "malware distribution",
+            "ransomware panel",
+            "keylogger",
+            "exploit kit",
+            "warez",
+            "nulled",
+            "cracked software",
+            "torrent tracker",
+            "ip spoofing",
+            "spoofing enabled",
+            "bulletproof hosting",
+            "child porn",
+        ),
+        max_length=2000,
+    )
+
+
+class Vetting(Part):
+    """Orders that a person looks at whatever the scores say (design §4 row 5)."""
+
+    terms: tuple[Line, ...] = Field(
+        default=("tor exit", "open proxy", "open resolver", "proxy reselling"), max_length=2000
+    )
+    product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
+
+
+class Staff(Part):
+    """Who in the panel is not a person."""
+
+    automation_admin_ids: tuple[PanelId, ...] = Field(default=(), max_length=500)
+
+
+class Muting(Part):
+    """When a risk signal says nothing any more (design §4)."""
+
+    share_percent: Annotated[int, Field(ge=1, le=100)] = 25
+    min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
+class CustomerRules(Part):
+    """How the customer score is made (design §4, Customers)."""
+
+    prior_score: Percent = 70
+    prior_months: Annotated[int, Field(ge=0, le=120)] = 6
+    standard_after_paid_invoices: Annotated[int, Field(ge=0, le=1000)] = 2
+    standard_after_months: Annotated[int, Field(ge=0, le=120)] = 3
+    labour_share_at_most: Points = 40
+    late_payment_at_most: Points = 20
+    manual_orders_at_most: Points = 15
+    tickets_at_most: Points = 15
+    disputes_at_most: Points = 40
+    points_per_dispute: Points = 20
+    tolerated_tickets_per_service_year: Annotated[int, Field(ge=1, le=1000)] = 2

@@ -1,0 +1,72 @@
+"""Whether something stands on one of the policy's lists: product groups, and the allow and block lists."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+
+from app.core.facts import Item, ListKind
+from app.core.policy import Policy
+from app.core.policy_acting import NetList
+
+
+class Groups:
+    """Some product groups, by id or by name (whatever the case of its letters)."""
+
+    def __init__(self, refs: Iterable[int | str]) -> None:
+        entries = tuple(refs)
+        self._ids = frozenset(ref for ref in entries if isinstance(ref, int))
+        self._names = frozenset(ref.casefold() for ref in entries if isinstance(ref, str))
+
+    def __contains__(self, item: Item) -> bool:
+        return item.group_id in self._ids or (bool(self._names) and item.group.casefold() in self._names)
+
+
+def has_word(words: Iterable[str], word: str) -> bool:
+    """Return whether a code or name is among the policy's, whatever the case; an empty one never is."""
+    return bool(word) and word.casefold() in {known.casefold() for known in words}
+
+
+def match_lists(
+    policy: Policy, *, customer_id: int, emails: Iterable[str], ip: str | None
+) -> tuple[tuple[ListKind, str], ...]:
+    """Return the allow and block entries that fit a customer, as `CustomerFacts.lists` wants them.
+
+    `emails` are the address as written and in its canonical form. `ip` is None where it is not the customer's own.
+    An entry is named by its place in the policy where naming it would store an address: `emails[0]`.
+    """
+    found: list[tuple[ListKind, str]] = []
+    addresses = frozenset(email.strip().casefold() for email in emails if email)
+    for kind, entries in ((ListKind.ALLOW, policy.allow), (ListKind.BLOCK, policy.block)):
+        found += [(kind, entry) for entry in _matches(entries, customer_id, addresses, ip)]
+    return tuple(found)
+
+
+def _matches(entries: NetList, customer_id: int, addresses: frozenset[str], ip: str | None) -> list[str]:
+    found = [f"customer_ids: {customer_id}"] if customer_id in entries.customer_ids else []
+    found += [f"emails[{place}]" for place, email in enumerate(entries.emails) if email.casefold() in addresses]
+    domains = {parent for address in addresses for parent in _parents(address.rpartition("@")[2])}
+    found += [
+        f"email_domains: {domain}" for domain in entries.email_domains if domain.casefold().lstrip("@.") in domains
+    ]
+    try:
+        address = ipaddress.ip_address(ip) if ip else None
+    except ValueError:
+        address = None
+    if address is not None:
+        networks = enumerate(_network(network) for network in entries.networks)
+        found += [f"networks[{place}]" for place, network in networks if address in network]
+    return found
+
+
+@lru_cache(maxsize=50_000)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read a network of a list once: a policy may hold thousands, and every order is held against them."""
+    return ipaddress.ip_network(text, strict=False)
+
+
+def _parents(domain: str) -> list[str]:
+    """Return the domain and what it is under, without the bare top level: a.b.com gives a.b.com, b.com."""
+    labels = domain.split(".")[:20]
+    return [".".join(labels[start:]) for start in range(max(1, len(labels) - 1))]

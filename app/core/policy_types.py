@@ -1,0 +1,85 @@
+"""The small types that the policy document is built of: strict, frozen, bounded."""
+
+from __future__ import annotations
+
+import string
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+#: What a message to a customer may name in braces; the sender fills it in and escapes it.
+PLACEHOLDERS = frozenset(
+    {
+        "order_number",
+        "order_total",
+        "fee",
+        "work",
+        "invoice_url",
+        "cart_url",
+        "expires_on",
+    }
+)
+
+
+class Part(BaseModel):
+    """One table of the policy document: unknown keys are errors, values keep their type, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True)
+
+
+def _amount(text: str) -> str:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("not an amount such as 7.00") from error
+    if not 0 <= value <= 10_000_000:
+        raise ValueError("an amount is between 0 and 10000000")
+    return text
+
+
+def _readable(text: str) -> str:
+    if any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in text):
+        raise ValueError("control characters and lone surrogates are not allowed")
+    return text
+
+
+def _template(text: str) -> str:
+    try:
+        fields = [part for part in string.Formatter().parse(text) if part[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"braces do not match: {error}") from error
+    for _, name, spec, conversion in fields:
+        if name not in PLACEHOLDERS or spec or conversion:
+            raise ValueError(f"unknown placeholder {{{name}}}; known are {', '.join(sorted(PLACEHOLDERS))}")
+    return text
+
+
+def _hundredths(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.01"))
+
+
+#: A decimal amount as text, in the major unit of the currency it stands under: ``"7.00"``.
+Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}(\.[0-9]{1,3})?$"), AfterValidator(_amount)]
+#: ISO 4217.
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+#: A short text of one line, such as a code, a name or a term.
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_readable)]
+#: A text for a customer with placeholders in braces.
+Template = Annotated[
+    str, StringConstraints(min_length=1, max_length=4000), AfterValidator(_readable), AfterValidator(_template)
+]
+#: Points of a signal; the sign is the signal's own.
+Points = Annotated[int, Field(ge=0, le=100)]
+#: Staff minutes, at most one day.
+Minutes = Annotated[int, Field(ge=0, le=1440)]
+#: A share of a hundred.
+Percent = Annotated[int, Field(ge=0, le=100)]
+#: How many of something; 0 may mean "never", the field says so.
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+#: A number of months, to the hundredth.
+Months = Annotated[Decimal, Field(ge=0, le=120), AfterValidator(_hundredths)]
+#: An id in the panel.
+PanelId = Annotated[int, Field(ge=1, lt=2**63)]
+#: A product group or client group: its id, or (product groups) its name.
+GroupRef = PanelId | Line

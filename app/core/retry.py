@@ -1,0 +1,44 @@
+"""When to try again: a readable list of delays, shortened a little at random so that many don't come at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+_SHORTENED_AT_MOST: Final = 0.1
+_LONGEST: Final = 30 * 86400.0
+_MOST: Final = 100
+
+
+def parse_delays(text: str) -> tuple[float, ...]:
+    """Read seconds separated by commas, such as ``1,5,30``: 1-100 numbers of at most thirty days each.
+
+    Raises ValueError naming the entry that is wrong.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > _MOST:
+        raise ValueError(f"at most {_MOST} delays")
+    return tuple(_seconds(part) for part in parts)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError(f"not a delay in seconds from 0 to {_LONGEST:.0f}: {text[:40]!r}")
+    return seconds
+
+
+def next_delay(attempt: int, delays: tuple[float, ...], *, jitter: float) -> float | None:
+    """Return the seconds to wait after failed attempt number `attempt` (from 1); None when it was the last.
+
+    `jitter` from 0 up to but not including 1 shortens the wait by at most a tenth, so that the whole list never takes
+    longer than it says.
+    """
+    if attempt < 1 or not 0 <= jitter < 1:
+        raise ValueError("attempts count from 1, jitter is at least 0 and less than 1")
+    if attempt > len(delays):
+        return None
+    return delays[attempt - 1] * (1 - jitter * _SHORTENED_AT_MOST)
