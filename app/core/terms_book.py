@@ -1,0 +1,166 @@
+"""The lexicon made ready: one book of phrases, each with its role, and what a catalogue covers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, auto
+from functools import lru_cache
+
+from app.core import lexicon, lexicon_software, lexicon_systems, lexicon_work
+from app.core.lexicon import Cue
+from app.core.terms_text import PhraseBook, Token, expand, words
+
+
+class Role(Enum):
+    """What a phrase of the book is; a cue keeps its own sort in `Entry.cue`."""
+
+    CUE = auto()
+    NEGATION = auto()
+    BLOCK = auto()
+    INSTALL = auto()
+    INSTALL_DONE = auto()
+    INSTALL_NOUN = auto()
+    MIGRATION = auto()
+    MOVE = auto()
+    LIGHT = auto()
+    SYSTEM = auto()
+    UNUSUAL = auto()
+    PACKAGE = auto()
+    HARDWARE = auto()
+    EXTRA = auto()
+    PHYSICAL = auto()
+    CONFIG = auto()
+    CONFIG_ASKED = auto()
+    ORDER = auto()
+    ORDER_ASKED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One phrase's meaning: its role, and the canonical term that a finding shows."""
+
+    role: Role
+    term: str
+    cue: Cue | None = None
+
+
+def split(phrase: str) -> tuple[str, ...]:
+    """Return a phrase as the words that the reader sees."""
+    return tuple(token.text for token in words(phrase))
+
+
+def _entries() -> Iterator[tuple[str, Entry]]:
+    work = lexicon_work
+    plain: tuple[tuple[Role, Iterable[str], str], ...] = (
+        (Role.ORDER, work.ORDER_PHRASES, "order"),
+        (Role.ORDER_ASKED, work.ORDER_ASKED, "place order"),
+        (Role.NEGATION, lexicon.NEGATIONS, ""),
+        (Role.MIGRATION, work.MIGRATION_VERBS, "migrate"),
+        (Role.MOVE, work.MOVE_VERBS, "move"),
+        (Role.LIGHT, work.LIGHT_VERBS, ""),
+        (Role.EXTRA, work.EXTRA, ""),
+        (Role.PHYSICAL, work.PHYSICAL, ""),
+    )
+    for role, patterns, term in plain:
+        yield from ((pattern, Entry(role, term)) for pattern in patterns)
+    for cue, patterns in lexicon.CUES.items():
+        yield from ((pattern, Entry(Role.CUE, "", cue)) for pattern in patterns)
+    yield from ((pattern, Entry(Role.BLOCK, "")) for pattern in lexicon.BLOCKS)
+    named = (
+        (Role.INSTALL, work.INSTALL_VERBS),
+        (Role.INSTALL_DONE, work.INSTALL_DONE),
+        (Role.INSTALL_NOUN, work.INSTALL_NOUNS),
+        (Role.SYSTEM, lexicon_systems.FAMILIES),
+        (Role.UNUSUAL, lexicon_systems.UNUSUAL),
+        (Role.CONFIG, work.CONFIG_PLAIN),
+        (Role.CONFIG_ASKED, work.CONFIG_ASKED),
+    )
+    for role, groups in named:
+        for term, patterns in groups.items():
+            yield from ((pattern, Entry(role, term)) for pattern in patterns)
+    own_names = ((Role.PACKAGE, lexicon_software.PACKAGES), (Role.HARDWARE, work.HARDWARE))
+    for role, patterns in own_names:
+        for pattern in patterns:
+            yield from ((phrase, Entry(role, phrase)) for phrase in expand(pattern))
+
+
+def _book() -> PhraseBook[Entry]:
+    return PhraseBook((split(phrase), entry) for pattern, entry in _entries() for phrase in expand(pattern))
+
+
+BOOK = _book()
+"""Every phrase of the lexicon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An operating system as named in a text: family, version where given, and how many words that took."""
+
+    family: str
+    version: str
+    length: int
+
+
+def read_system(found: Sequence[Token], at: int, length: int, family: str) -> Version:
+    """Return the system whose family's name stands at `at` and takes `length` words."""
+    position = at + length
+    fillers = 0
+    while position < len(found) and fillers < 2 and found[position].text in lexicon_systems.FILLERS:
+        family = "centos stream" if family == "centos" and found[position].text == "stream" else family
+        position, fillers = position + 1, fillers + 1
+    word = found[position].text if position < len(found) else ""
+    version = lexicon_systems.CODENAMES.get(family, {}).get(word, "")
+    if not version and word[:1].isdecimal():
+        version = word
+    return Version(family, version, position + 1 - at if version else length)
+
+
+def ended(system: Version, on: date) -> str:
+    """Return the version of the table that this system falls under and that had ended by then, or ""."""
+    table = lexicon_systems.ENDED.get(system.family, {})
+    parts = system.version.split(".")
+    for length in range(len(parts), 0, -1):
+        version = ".".join(parts[:length])
+        if version in table:
+            return version if table[version] < on else ""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What the cart offers: systems with their versions ("" is any) and programs."""
+
+    systems: frozenset[tuple[str, str]]
+    names: frozenset[str]
+
+    def offers_system(self, family: str, version: str) -> bool:
+        """Say whether the cart sells this system; without a version, any of the family will do."""
+        offered = {have for name, have in self.systems if name == family}
+        if not version:
+            return bool(offered)
+        return any(not have or f"{version}.".startswith(f"{have}.") or f"{have}.".startswith(f"{version}.")
+                   for have in offered)  # fmt: skip
+
+    def offers(self, term: str) -> bool:
+        """Say whether the cart names this program or system."""
+        return term in self.names
+
+
+@lru_cache(maxsize=64)
+def read_catalogue(catalogue: frozenset[str]) -> Catalogue:
+    """Read the names of the cart's options and products."""
+    systems: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    for name in sorted(catalogue):
+        found = list(words(name.casefold()))
+        for at in range(len(found)):
+            match = BOOK.match(found, at)
+            if not match:
+                continue
+            length, entry = match
+            if entry.role is Role.SYSTEM:
+                system = read_system(found, at, length, entry.term)
+                systems.add((system.family, system.version))
+            elif entry.role in (Role.PACKAGE, Role.UNUSUAL):
+                names.add(entry.term)
+    return Catalogue(frozenset(systems), frozenset(names))

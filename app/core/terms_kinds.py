@@ -1,0 +1,28 @@
+"""What a reading of a text can find."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TermKind(StrEnum):
+    """What kind of work a text asks us for."""
+
+    OS_OLD = "os_old"
+    OS_UNUSUAL = "os_unusual"
+    PACKAGE = "package"
+    INSTALL = "install"
+    MIGRATION = "migration"
+    HARDWARE = "hardware"
+    CUSTOM_CONFIG = "custom_config"
+    MANUAL_ORDER = "manual_order"
+    LISTED = "listed"  # a term of the provider's own list, found by `find_terms`; never by `find_requests`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermFinding:
+    """One request found in a text: the lexicon's own term, never the customer's sentence."""
+
+    kind: TermKind
+    term: str
+    where: str
+    start: int

@@ -1,0 +1,250 @@
+"""Texts made comparable: what the customer wrote, without mark-up, quotes and signatures, and its words with offsets.
+
+Every step is linear in the length of the text, and the length is capped, so a hostile text costs milliseconds.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+V = TypeVar("V")
+
+MAX_RAW = 80_000
+"""Characters of a text that are looked at before mark-up is taken out."""
+
+MAX_TEXT = 20_000
+"""Characters of the normalised text; what is beyond is not read."""
+
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,14})\b[^<>]{0,600}>|<!--|<![^<>]{0,80}>", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"<[^\s<>]{3,400}>")
+_BREAKING = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "hr", "pre", "blockquote"})
+_HIDDEN = frozenset({"blockquote", "script", "style"})
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\ufe0e\ufe0f]")
+_UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2013": "-", "\u2014": "-"})
+_SPACES = re.compile(r"[^\S\n]+")
+_DROPPED_TAIL = re.compile(
+    r"-{2,}\s?(?:original message|forwarded message|urspruengliche nachricht|ursprungliche nachricht|original-nachricht"
+    r"|message d'origine|message original|mensaje original|oorspronkelijk bericht)\b"
+)
+_ATTRIBUTION = re.compile(r"(?:on|am|le|el|op)\b.{4,160}\b(?:wrote|schrieb|a ecrit|escribio|schreef)\b.{0,80}:\s*$")
+_MAIL_HEADER = re.compile(r"(?:from|von|de|van)\s?: ?\S")
+_MAIL_HEADER_NEXT = re.compile(r"(?:sent|date|gesendet|datum|envoye|enviado|verzonden|to|an)\s?: ?\S")
+_SIGNATURE_LINES = 12
+
+
+def normalise(text: str) -> str:
+    """Return the part of a text that its writer wrote, comparable: lower case, no diacritics, no mark-up.
+
+    Quoted mail, forwarded originals and the signature are gone; line breaks stay, other white space is one blank.
+    Offsets of findings count characters of this text. Never longer than `MAX_TEXT`.
+    """
+    # A browser's form sends entities, and WHMCS escapes them once more.
+    plain = _without_markup(html.unescape(html.unescape(text[:MAX_RAW])))
+    plain = _INVISIBLE.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
+    plain = unicodedata.normalize("NFKD", _UNWANTED.sub(" ", plain).translate(_APOSTROPHES)).casefold()
+    plain = "".join(char for char in plain[:MAX_RAW] if not unicodedata.combining(char))
+    kept = _own_lines(_SPACES.sub(" ", plain).split("\n"))
+    return "\n".join(kept)[:MAX_TEXT].strip()
+
+
+def _without_markup(text: str) -> str:
+    parts: list[str] = []
+    hidden: list[str] = []
+    position = 0
+    text = _IN_BRACKETS.sub(lambda match: " " if "@" in match[0] or "://" in match[0] else match[0], text)
+    for tag in _TAG.finditer(text):
+        if not hidden:
+            parts.append(text[position : tag.start()])
+        position = tag.end()
+        name = (tag[2] or "").lower()
+        if name in _HIDDEN:
+            if not tag[1]:
+                hidden.append(name)
+            elif name in hidden:
+                del hidden[hidden.index(name) :]
+        parts.append("\n" if name in _BREAKING else " ")
+    # A block that is never closed is no quote: better to read too much than to lose the request after it.
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def _own_lines(lines: list[str]) -> list[str]:
+    kept: list[str] = []
+    own_after = _own_after(lines)
+    skip_next = False
+    for number, line in enumerate(lines):
+        if skip_next or _is_quoted(line):
+            skip_next = False
+            continue
+        if _ends_own_text(lines, number, own_after[number]):
+            break
+        spread = _attribution_lines(lines, number)
+        if spread and not _quote_follows(lines, number + spread):
+            break
+        skip_next = spread > 1
+        if not spread:
+            kept.append(line.strip())
+    return kept
+
+
+def _is_quoted(line: str) -> bool:
+    return line.lstrip().startswith((">", "|>"))
+
+
+def _own_after(lines: list[str]) -> list[int]:
+    """For each line: how many lines of the writer's own come later?"""
+    counts = [0] * len(lines)
+    for number in range(len(lines) - 2, -1, -1):
+        after = lines[number + 1]
+        counts[number] = counts[number + 1] + bool(after.strip() and not _is_quoted(after))
+    return counts
+
+
+def _quote_follows(lines: list[str], number: int) -> bool:
+    while number < len(lines) and not lines[number].strip():
+        number += 1
+    return number < len(lines) and _is_quoted(lines[number])
+
+
+def _ends_own_text(lines: list[str], number: int, own_after: int) -> bool:
+    line = lines[number].strip()
+    if line == "--":
+        return lines[number].endswith(" ") or own_after <= _SIGNATURE_LINES
+    if _DROPPED_TAIL.match(line):
+        return True
+    return bool(
+        _MAIL_HEADER.match(line) and number + 1 < len(lines) and _MAIL_HEADER_NEXT.match(lines[number + 1].strip())
+    )
+
+
+def _attribution_lines(lines: list[str], number: int) -> int:
+    """Return how many lines (0, 1 or 2) the "On … wrote:" that starts here takes."""
+    line = lines[number].strip()
+    if _ATTRIBUTION.match(line[:300]):
+        return 1
+    if line.startswith(("on ", "am ", "le ", "el ", "op ")) and len(line) < 200 and number + 1 < len(lines):
+        return 2 if _ATTRIBUTION.match(f"{line} {lines[number + 1].strip()[:100]}") else 0
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word or number of a normalised text, or a mark that ends a thought."""
+
+    text: str
+    start: int
+
+
+_HOST_ENDINGS = (
+    "com|net|org|info|biz|eu|de|nl|fr|es|at|ch|be|it|uk|us|ca|io|co|dev|app|cloud|online|shop|site|xyz|me|tv|pl|se|dk"
+    "|example|test|local|invalid|localhost|host|hosting|tech|store|club|top|ru|cn|br|in|au|nz|ie|pt|cz|hu|ro|gr"
+)
+# An apostrophe stays in "don't" and parts "d'installer".
+_WORD = r"(?:[cdjlmnst]|qu)(?='[^\W\d_]{2})|[^\W\d_]{1,60}(?:'[^\W\d_]{1,20})?"
+_NUMBER = r"\d{1,9}(?:\.\d{1,9}){0,4}"
+_PLAIN = re.compile(f"{_NUMBER}|{_WORD}")
+_TOKEN = re.compile(
+    r"(?P<host>https?://[^\s<>]{1,300}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"
+    rf"|(?<![\w.@-])(?!asp\.net|vb\.net)[a-z0-9][\w-]{{0,62}}(?:\.[\w-]{{1,63}}){{0,5}}\.(?:{_HOST_ENDINGS})(?![\w-]|\.\w))"
+    rf"|(?P<number>{_NUMBER})"
+    rf"|(?P<word>{_WORD})"
+    r"|(?P<stop>[.!?]+(?=\s|$)|[;:](?=\s|$)|\n+ ?(?:[-*\u2022+]|\d{1,2}[.)])? ?)"
+    r"|(?P<comma>[,()\[\]\"]|-(?=\s))"
+)
+HOST = "<host>"
+STOP = "<stop>"
+COMMA = "<comma>"
+COLON = "<colon>"
+BULLET = "<bullet>"
+QUESTION = "<question>"
+_WRAPPED_AT = 58
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words of a normalised text in order, with marks between thoughts; addresses count as one mark.
+
+    Letters and digits part ("centos6" is two words), so that every spelling of a version meets the same table.
+    A line break inside a long line is a wrapped line and no mark.
+    """
+    found: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        start = match.start()
+        if kind == "host":
+            found.append(Token(HOST, start))
+        elif kind == "comma":
+            found.append(Token(COMMA, start))
+        elif kind == "stop":
+            mark = _mark(text, match)
+            if mark:
+                found.append(Token(mark, start))
+        else:
+            found.append(Token(match[0], start))
+    return found
+
+
+def _mark(text: str, match: re.Match[str]) -> str:
+    mark = match[0]
+    if "?" in mark:
+        return QUESTION
+    if mark[0] == ":":
+        return COLON
+    if mark[0] != "\n":
+        return STOP
+    if mark.strip():
+        return BULLET
+    line = text.rfind("\n", max(0, match.start() - _WRAPPED_AT), match.start())
+    wrapped = line < 0 and match.start() >= _WRAPPED_AT
+    return "" if wrapped and mark.count("\n") == 1 else STOP
+
+
+def words(text: str) -> Iterator[Token]:
+    """Yield words and numbers only, with those inside addresses and domain names too."""
+    for match in _PLAIN.finditer(text):
+        yield Token(match[0], match.start())
+
+
+def expand(pattern: str) -> tuple[str, ...]:
+    """Return the phrases that a pattern with choices stands for: "{i|we} can" is "i can" and "we can"."""
+    results = [""]
+    for part in re.split(r"(\{[^{}]*\})", pattern):
+        choices = part[1:-1].split("|") if part.startswith("{") else [part]
+        results = [head + choice for head in results for choice in choices]
+    return tuple(" ".join(result.split()) for result in results)
+
+
+class PhraseBook(Generic[V]):
+    """Phrases and what they mean, looked up word by word; the longest phrase at a place wins."""
+
+    def __init__(self, phrases: Iterable[tuple[tuple[str, ...], V]]) -> None:
+        """Take phrases as tuples of words; of equal phrases the first counts."""
+        self._next: dict[str, Any] = {}
+        for phrase, meaning in phrases:
+            node = self._next
+            for word in phrase:
+                node = node.setdefault(word, {})
+            node.setdefault("", meaning)
+
+    def matches(self, found: Sequence[Token], at: int) -> Iterator[tuple[int, V]]:
+        """Yield (number of words, meaning) of each phrase that begins at this word, shorter ones first."""
+        node: Any = self._next
+        for position in range(at, len(found)):
+            node = node.get(found[position].text)
+            if node is None:
+                return
+            if "" in node:
+                yield position + 1 - at, node[""]
+
+    def match(self, found: Sequence[Token], at: int) -> tuple[int, V] | None:
+        """Return (number of words, meaning) of the longest phrase that begins at this word, if one does."""
+        every = list(self.matches(found, at))
+        return every[-1] if every else None
+
+
+def word_set(*lines: str) -> frozenset[str]:
+    """Return the words of some lines."""
+    return frozenset(word for line in lines for word in line.split())

@@ -1,0 +1,265 @@
+"""Sorting a ticket: its topic, whether it asks us to order, and the minutes that such tickets take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from app.core import lexicon_ticket_pairs, lexicon_tickets
+from app.core.terms import find_requests
+from app.core.terms_book import split
+from app.core.terms_kinds import TermFinding, TermKind
+from app.core.terms_text import PhraseBook, Token, expand, normalise, tokens
+
+
+class Topic(StrEnum):
+    """What a ticket is about; the slugs of the contract."""
+
+    ORDER = "order"
+    PRESALES = "presales"
+    PAID_NOT_PROVISIONED = "paid_not_provisioned"
+    REBOOT = "reboot"
+    OS_INSTALL = "os_install"
+    BILLING = "billing"
+    CANCELLATION = "cancellation"
+    REFUND = "refund"
+    ABUSE_REPORT = "abuse_report"
+    OUTAGE = "outage"
+    ACCOUNT_ACCESS = "account_access"
+    MIGRATION = "migration"
+    DNS_DOMAIN = "dns_domain"
+    EMAIL_SERVICE = "email_service"
+    CUSTOM_WORK = "custom_work"
+    UPGRADE = "upgrade"
+    HOW_TO = "how_to"
+    PRAISE = "praise"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class OrderIntent(StrEnum):
+    """Whether a ticket asks us to place an order instead of using the cart."""
+
+    NONE = "none"
+    HOW_TO_ORDER = "how_to_order"
+    ORDER_BY_MESSAGE = "order_by_message"
+    CUSTOM_ORDER = "custom_order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One term of the lexicon that spoke for the topic: where it stood and how much it weighed."""
+
+    term: str
+    where: str
+    topic: Topic
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketReading:
+    """What a ticket says: topic, confidence 0-1, order intent, estimated minutes, and why."""
+
+    topic: Topic
+    confidence: float
+    order_intent: OrderIntent
+    minutes: int
+    self_service: bool
+    evidence: tuple[Evidence, ...]
+
+
+DEFAULT_MINUTES: Mapping[Topic, int] = MappingProxyType(
+    {
+        Topic.ORDER: 20,
+        Topic.PRESALES: 10,
+        Topic.PAID_NOT_PROVISIONED: 10,
+        Topic.REBOOT: 10,
+        Topic.OS_INSTALL: 30,
+        Topic.BILLING: 10,
+        Topic.CANCELLATION: 10,
+        Topic.REFUND: 15,
+        Topic.ABUSE_REPORT: 30,
+        Topic.OUTAGE: 30,
+        Topic.ACCOUNT_ACCESS: 10,
+        Topic.MIGRATION: 90,
+        Topic.DNS_DOMAIN: 15,
+        Topic.EMAIL_SERVICE: 25,
+        Topic.CUSTOM_WORK: 60,
+        Topic.UPGRADE: 20,
+        Topic.HOW_TO: 10,
+        Topic.PRAISE: 2,
+        Topic.OTHER: 15,
+        Topic.UNKNOWN: 15,
+    }
+)
+"""Staff minutes by topic where the policy says nothing; estimates until the provider's own figures replace them."""
+
+
+SELF_SERVICE: frozenset[Topic] = frozenset(
+    {
+        Topic.ORDER,
+        Topic.REBOOT,
+        Topic.OS_INSTALL,
+        Topic.CANCELLATION,
+        Topic.ACCOUNT_ACCESS,
+        Topic.DNS_DOMAIN,
+        Topic.UPGRADE,
+        Topic.HOW_TO,
+    }
+)
+"""Topics that a customer of a usual panel could have settled alone, in the client area or with the guides."""
+
+_SUBJECT_FACTOR = 2.0
+_SUBJECT = "subject"
+_MESSAGE = "message"
+_FULL_EVIDENCE = 6.0
+_REQUEST_TOPICS: Mapping[TermKind, tuple[Topic, float]] = MappingProxyType(
+    {
+        TermKind.OS_OLD: (Topic.OS_INSTALL, 4.0),
+        TermKind.OS_UNUSUAL: (Topic.OS_INSTALL, 4.0),
+        TermKind.PACKAGE: (Topic.CUSTOM_WORK, 5.0),
+        TermKind.INSTALL: (Topic.CUSTOM_WORK, 3.0),
+        TermKind.MIGRATION: (Topic.MIGRATION, 4.0),
+        TermKind.HARDWARE: (Topic.CUSTOM_WORK, 5.0),
+        TermKind.CUSTOM_CONFIG: (Topic.CUSTOM_WORK, 4.0),
+        TermKind.MANUAL_ORDER: (Topic.ORDER, 7.0),
+    }
+)
+"""What a request found in the text says about the topic, and how strongly."""
+
+_SPECIAL = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL, TermKind.PACKAGE, TermKind.HARDWARE})
+"""Requests that make an order one that the cart could not have taken."""
+
+
+def _topic_book() -> PhraseBook[tuple[str, Topic, float]]:
+    return PhraseBook(
+        (split(phrase), (phrase, Topic(topic), float(weight)))
+        for topic, weights in lexicon_tickets.TOPICS.items()
+        for weight, patterns in weights.items()
+        for pattern in patterns
+        for phrase in expand(pattern)
+    )
+
+
+def _intent_book() -> PhraseBook[OrderIntent]:
+    groups = (
+        (OrderIntent.HOW_TO_ORDER, lexicon_tickets.ORDER_HOW_TO),
+        (OrderIntent.CUSTOM_ORDER, lexicon_tickets.ORDER_CUSTOM),
+        (OrderIntent.ORDER_BY_MESSAGE, lexicon_tickets.ORDER_MESSAGE),
+    )
+    return PhraseBook(
+        (split(phrase), intent) for intent, patterns in groups for pattern in patterns for phrase in expand(pattern)
+    )
+
+
+def _pair_book() -> PhraseBook[frozenset[tuple[Topic, int]]]:
+    sides: dict[tuple[str, ...], set[tuple[Topic, int]]] = {}
+    for topic, (_, *lists) in lexicon_ticket_pairs.PAIRS.items():
+        for side, patterns in enumerate(lists):
+            for pattern in patterns:
+                for phrase in expand(pattern):
+                    sides.setdefault(split(phrase), set()).add((Topic(topic), side))
+    return PhraseBook((phrase, frozenset(meanings)) for phrase, meanings in sides.items())
+
+
+_TOPICS = _topic_book()
+_PAIRS = _pair_book()
+_INTENTS = _intent_book()
+
+
+def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAULT_MINUTES) -> TicketReading:
+    """Sort one ticket by its subject and first message. Pure and deterministic; no text gives `unknown` at 0.
+
+    `minutes` are the policy's, by topic; a topic that it leaves out takes `DEFAULT_MINUTES`. `confidence` is 0-1: how
+    much speaks for the topic, and how little for the next best.
+    """
+    parts = {_SUBJECT: _words(subject), _MESSAGE: _words(message)}
+    requests = find_requests(subject, where=_SUBJECT) + find_requests(message, where=_MESSAGE)
+    evidence = _phrases(parts) + _pairs(parts) + _requests(requests)
+    topic, confidence = _weigh(evidence, length=sum(len(part) for part in parts.values()))
+    intent = _intent(parts, {finding.kind for finding in requests}, topic)
+    if intent is not OrderIntent.NONE:
+        topic = Topic.ORDER
+    return TicketReading(
+        topic=topic,
+        confidence=confidence,
+        order_intent=intent,
+        minutes=minutes.get(topic, DEFAULT_MINUTES[topic]),
+        self_service=topic in SELF_SERVICE and intent is not OrderIntent.CUSTOM_ORDER,
+        evidence=tuple(evidence),
+    )
+
+
+def _words(text: str) -> list[Token]:
+    """Return the words of a text, without marks and addresses."""
+    return [token for token in tokens(normalise(text)) if not token.text.startswith("<")]
+
+
+def _phrases(parts: Mapping[str, list[Token]]) -> list[Evidence]:
+    """Return each phrase of the topic lists once per part, with its weight."""
+    seen: dict[tuple[str, str], Evidence] = {}
+    for where, found in parts.items():
+        factor = _SUBJECT_FACTOR if where == _SUBJECT else 1.0
+        at = 0
+        while at < len(found):
+            length, meaning = _TOPICS.match(found, at) or (1, None)
+            at += length
+            if meaning is not None:
+                term, topic, weight = meaning
+                seen.setdefault((where, term), Evidence(term=term, where=where, topic=topic, weight=weight * factor))
+    return list(seen.values())
+
+
+def _pairs(parts: Mapping[str, list[Token]]) -> list[Evidence]:
+    """Return one piece of evidence for each topic of which words from both lists stand in the ticket."""
+    sides: dict[tuple[Topic, int], tuple[str, str]] = {}
+    for where, found in parts.items():
+        for at in range(len(found)):
+            length, meanings = _PAIRS.match(found, at) or (1, frozenset())
+            term = " ".join(token.text for token in found[at : at + length])
+            for meaning in sorted(meanings):
+                sides.setdefault(meaning, (term, where))
+    evidence: list[Evidence] = []
+    for slug, (weight, *_) in lexicon_ticket_pairs.PAIRS.items():
+        first, second = sides.get((Topic(slug), 0)), sides.get((Topic(slug), 1))
+        if first and second:
+            term = f"{first[0]} + {second[0]}"
+            evidence.append(Evidence(term=term, where=second[1], topic=Topic(slug), weight=float(weight)))
+    return evidence
+
+
+def _requests(findings: tuple[TermFinding, ...]) -> list[Evidence]:
+    evidence: dict[tuple[str, TermKind], Evidence] = {}
+    for finding in findings:
+        topic, weight = _REQUEST_TOPICS[finding.kind]
+        found = Evidence(term=finding.term, where=finding.where, topic=topic, weight=weight)
+        evidence.setdefault((finding.where, finding.kind), found)
+    return list(evidence.values())
+
+
+def _weigh(evidence: list[Evidence], *, length: int) -> tuple[Topic, float]:
+    """Return the topic with the most weight (the earlier in the list of topics if two are equal) and the confidence."""
+    sums = {topic: sum(one.weight for one in evidence if one.topic is topic) for topic in Topic}
+    first, second = sorted(sums, key=lambda topic: -sums[topic])[:2]
+    if not evidence:
+        return (Topic.OTHER, 0.2) if length > 2 else (Topic.UNKNOWN, 0.0)
+    clear = sums[first] / (sums[first] + sums[second])
+    return first, round(clear * min(1.0, sums[first] / _FULL_EVIDENCE), 3)
+
+
+def _intent(parts: Mapping[str, list[Token]], kinds: set[TermKind], topic: Topic) -> OrderIntent:
+    found: set[OrderIntent] = set()
+    for part in parts.values():
+        for at in range(len(part)):
+            match = _INTENTS.match(part, at)
+            if match:
+                found.add(match[1])
+    if topic not in (Topic.ORDER, Topic.PRESALES) and TermKind.MANUAL_ORDER not in kinds:
+        return OrderIntent.NONE
+    if OrderIntent.CUSTOM_ORDER in found:
+        return OrderIntent.CUSTOM_ORDER
+    if OrderIntent.HOW_TO_ORDER in found:
+        return OrderIntent.HOW_TO_ORDER
+    if TermKind.MANUAL_ORDER in kinds or OrderIntent.ORDER_BY_MESSAGE in found:
+        return OrderIntent.CUSTOM_ORDER if kinds & _SPECIAL else OrderIntent.ORDER_BY_MESSAGE
+    return OrderIntent.NONE
