@@ -1,0 +1,1 @@
+"""Adapters to billing panels: what a panel can tell and do (`base`), WHMCS, and the sandbox."""

@@ -1,0 +1,52 @@
+"""A scripted injector of what can go wrong on the way to and from a panel, for tests."""
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Literal
+
+FaultKind = Literal[
+    "error_500_before",
+    "error_500_after",
+    "reset_before",
+    "reset_after",
+    "garbage_after",
+    "hang_before",
+    "hang_after",
+    "late",
+    "http_429",
+    "http_403_ip",
+    "http_403_permission",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One call's misfortune. *before*: nothing is applied; *after*: it is applied and the answer is lost.
+
+    `hang_before`, `hang_after` wait `seconds` and then answer; `late` answers 504 at once and applies after `seconds`.
+    """
+
+    kind: FaultKind
+    seconds: float = 0.0
+
+
+class Faults:
+    """The faults that wait for the next calls of an action (any case), or of `*`; the action's own come first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Fault]] = defaultdict(deque)
+        self.latency: float = 0.0
+        """Seconds added to every call."""
+
+    def add(self, kind: FaultKind, *, action: str = "*", times: int = 1, seconds: float = 0.0) -> None:
+        self._waiting[action.lower()].extend([Fault(kind=kind, seconds=seconds)] * times)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self.latency = 0.0
+
+    def take(self, action: str) -> Fault | None:
+        for key in (action.lower(), "*"):
+            if self._waiting[key]:
+                return self._waiting[key].popleft()
+        return None
