@@ -1,0 +1,47 @@
+"""The panel's clock: its date-times have no zone (panel.md §2.2, *Time zone*)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+REFRESH_AFTER: Final = timedelta(hours=1)
+RETRY_AFTER: Final = timedelta(minutes=1)
+_QUARTER: Final = 900.0
+_WIDEST: Final = timedelta(hours=14)
+
+
+class PanelClock:
+    """The zone as set, or the offset of the panel's clock from ours, rounded to 15 minutes and refreshed hourly.
+
+    A learned offset is today's: times from the other side of a summer-time change are an hour off. Where that
+    matters, `DOORMAN_PANEL_TIMEZONE` names the zone.
+    """
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._fixed = zone is not None
+        self._zone = zone
+        self._ask_again: datetime | None = None
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The panel's zone; None while nothing is known."""
+        return self._zone
+
+    def stale(self, *, now: datetime) -> bool:
+        """Whether the panel should be asked for its time."""
+        return not self._fixed and (self._ask_again is None or now >= self._ask_again)
+
+    def learn(self, local: datetime | None, *, now: datetime) -> None:
+        """Take over the panel's own time, read at `now`; None where it answered without one: the old offset stays."""
+        if self._fixed:
+            return
+        self._ask_again = now + (REFRESH_AFTER if local is not None else RETRY_AFTER)
+        if local is None:
+            return
+        offset = local.utcoffset()
+        if offset is None:
+            seconds = (local - now.replace(tzinfo=None)).total_seconds()
+            offset = timedelta(seconds=round(seconds / _QUARTER) * _QUARTER)
+        if abs(offset) <= _WIDEST:
+            self._zone = timezone(offset)

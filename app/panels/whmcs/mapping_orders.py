@@ -1,0 +1,74 @@
+"""GetOrders → `PanelOrder` (panel.md §2.5)."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from ipaddress import ip_address
+
+from app.panels.base import PanelLine, PanelOrder
+from app.panels.whmcs import amounts, wire
+
+
+def order(row: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelOrder | None:
+    """Return the order of a row, its amounts in `currency` and its time read in `zone`; None without an id."""
+    order_id = wire.identifier(row.get("id"))
+    if order_id is None:
+        return None
+    lines = tuple(_line(item, currency) for item in wire.as_list(row.get("lineitems"), "lineitem"))
+    return PanelOrder(
+        order_id=order_id,
+        order_number=wire.text(row.get("ordernum")).strip(),
+        customer_id=wire.identifier(row.get("userid")),
+        requestor_id=wire.identifier(row.get("requestor_id")) or 0,
+        admin_requestor_id=wire.identifier(row.get("admin_requestor_id")) or 0,
+        placed_at=wire.moment(row.get("date"), zone),
+        amount=amounts.amount(row.get("amount"), currency),
+        currency=currency,
+        payment_method=wire.text(row.get("paymentmethod")).strip(),
+        promo_code=wire.text(row.get("promocode")).strip(),
+        invoice_id=wire.identifier(row.get("invoiceid")),
+        status=wire.text(row.get("status")).strip(),
+        ip=_ip(row.get("ipaddress")),
+        notes=wire.text(row.get("notes")),
+        fraud_module=wire.text(row.get("fraudmodule")).strip(),
+        fraud_output=wire.json_text(row.get("fraudoutput")) or wire.json_text(row.get("frauddata")),
+        lines=lines,
+        is_renewal=_renews(row) and all(line.kind == "renewal" for line in lines),
+    )
+
+
+def _line(item: wire.Row, currency: str | None) -> PanelLine:
+    return PanelLine(
+        kind=_kind(item),
+        relid=wire.identifier(item.get("relid")),
+        product_type=wire.text(item.get("producttype")).strip(),
+        product=wire.text(item.get("product")).strip(),
+        domain=wire.text(item.get("domain")).strip(),
+        cycle=wire.text(item.get("billingcycle")).strip().lower(),
+        amount=amounts.amount(item.get("amount"), currency),
+        status=wire.text(item.get("status")).strip(),
+    )
+
+
+def _kind(item: wire.Row) -> str:
+    """Return the type in lower case; whatever renews something is a renewal, by whichever name a version has for it."""
+    kind = wire.text(item.get("type")).strip().lower()
+    what = f"{kind} {wire.text(item.get('producttype'))}".lower()
+    return "renewal" if "renewal" in what else kind
+
+
+def _renews(row: wire.Row) -> bool:
+    """Whether the order names what it renews: ``renewals`` is a text, ``renewalsByType`` an object of lists."""
+    by_type = row.get("renewalsByType")
+    lists = by_type.values() if isinstance(by_type, dict) else ()
+    return bool(wire.text(row.get("renewals")).strip()) or any(
+        bool(value) and value != [[]] for value in lists if isinstance(value, list | dict)
+    )
+
+
+def _ip(value: object) -> str | None:
+    written = wire.text(value).strip()
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        return None

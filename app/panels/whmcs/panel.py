@@ -1,0 +1,268 @@
+"""WHMCS as a `Panel`: what Doorman reads, does and looks up (panel.md §2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+import structlog
+
+from app.panels.base import (
+    CancelInvoice,
+    LookUp,
+    PanelAction,
+    PanelCustomer,
+    PanelIdentity,
+    PanelInvoice,
+    PanelOrder,
+    PanelOutcomeUnknown,
+    PanelProduct,
+    PanelRejected,
+    PanelService,
+    PanelTicket,
+    PanelUnavailable,
+)
+from app.panels.whmcs import (
+    actions,
+    amounts,
+    lookups,
+    mapping_billing,
+    mapping_customers,
+    mapping_orders,
+    mapping_products,
+    mapping_tickets,
+    wire,
+)
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.clock import PanelClock
+from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
+
+log = structlog.get_logger(__name__)
+
+CURRENCY_KEPT: Final = timedelta(hours=1)
+_MOST_CURRENCIES: Final = 10_000
+
+
+class WhmcsPanel:
+    """One WHMCS installation. Reads raise PanelUnavailable only; see `Panel` for the rest.
+
+    Amounts come without a currency in most answers: orders name theirs in `currencysuffix` where it is an ISO code,
+    everything else takes the client's own `currency_code`, remembered for an hour.
+    """
+
+    def __init__(
+        self,
+        client: WhmcsClient,
+        *,
+        zone: tzinfo | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._clock = PanelClock(zone)
+        self._asking_time = asyncio.Lock()
+        self._currencies: OrderedDict[int, tuple[str | None, datetime]] = OrderedDict()
+        self._now = now
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    # --- reads ----------------------------------------------------------------------------------------------------
+
+    async def order(self, order_id: int, *, urgent: bool = False) -> PanelOrder | None:
+        """Return one order; None when the panel doesn't list it (API/getorders)."""
+        row = await lookups.order_row(self._client, order_id, urgent=urgent)
+        return None if row is None else await self._order(row, urgent=urgent)
+
+    async def customer_orders(self, customer_id: int, *, limit: int = 100) -> tuple[PanelOrder, ...]:
+        """Return the customer's orders, newest first."""
+        rows = await self._newest("GetOrders", "orders", "order", {"userid": customer_id}, limit=limit)
+        orders = [await self._order(row) for row in rows if wire.identifier(row.get("userid")) == customer_id]
+        return tuple(order for order in orders if order is not None)
+
+    async def customer(self, customer_id: int, *, urgent: bool = False) -> PanelCustomer | None:
+        """Return a customer with the panel's statistics; None when there is none (API/getclientsdetails)."""
+        answer = await self._client_answer(customer_id, stats=True, urgent=urgent)
+        return None if answer is None else mapping_customers.customer(answer)
+
+    async def signed_up_on(self, customer_id: int, email: str, *, urgent: bool = False) -> date | None:
+        """Return the sign-up date, which only GetClients has: a search by e-mail, matched by id."""
+        if not email.strip():
+            return None
+        listing = Listing(action="GetClients", outer="clients", inner="client", filters={"search": email.strip()})
+        async for page in pages(self._client, listing, urgent=urgent):
+            if customer_id in page:
+                return wire.day(page[customer_id].get("datecreated"))
+        return None
+
+    async def services(
+        self, *, customer_id: int | None = None, service_id: int | None = None, urgent: bool = False
+    ) -> tuple[PanelService, ...]:
+        """Return the services of a customer, or one service (API/getclientsproducts); one of both must be named."""
+        if customer_id is None and service_id is None:
+            raise ValueError("name a customer or a service")
+        if any(given is not None and given <= 0 for given in (customer_id, service_id)):
+            return ()  # WHMCS takes 0 for *no filter*
+        filters = {"clientid": customer_id, "serviceid": service_id}
+        listing = Listing(action="GetClientsProducts", outer="products", inner="product", filters=filters)
+        found: list[PanelService] = []
+        async for page in pages(self._client, listing, urgent=urgent):
+            for row in page.values():
+                owner = wire.identifier(row.get("clientid"))
+                currency = None if owner is None else await self._currency(owner, urgent=urgent)
+                service = mapping_customers.service(row, currency=currency)
+                if service is not None and service_id in {None, service.service_id} and customer_id in {None, owner}:
+                    found.append(service)
+        return tuple(found)
+
+    async def invoice(self, invoice_id: int, *, urgent: bool = False) -> PanelInvoice | None:
+        """Return an invoice with lines and payments; None when there is none (API/getinvoice)."""
+        answer = await lookups.invoice_answer(self._client, invoice_id, urgent=urgent)
+        if answer is None:
+            return None
+        owner = wire.identifier(answer.get("userid"))
+        currency = amounts.written_currency(answer)
+        if currency is None and owner is not None:
+            currency = await self._currency(owner, urgent=urgent)
+        return mapping_billing.invoice(answer, currency=currency, zone=await self._zone(urgent=urgent))
+
+    async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
+        """Return all products (API/getproducts); it has no pages."""
+        answer = await self._read("GetProducts", {}, urgent=urgent)
+        products = map(mapping_products.product, rows_of(answer, "products", "product", strict=False))
+        return tuple({product.product_id: product for product in products if product is not None}.values())
+
+    async def tickets(self, customer_id: int, *, limit: int = 50, urgent: bool = False) -> tuple[PanelTicket, ...]:
+        """Return the customer's tickets without messages, newest first, of all departments (API/gettickets)."""
+        filters = {"clientid": customer_id, "ignore_dept_assignments": True}
+        rows = await self._newest("GetTickets", "tickets", "ticket", filters, limit=limit, urgent=urgent)
+        zone = await self._zone(urgent=urgent) if rows else None
+        found = [mapping_tickets.ticket(row, zone=zone) for row in rows]
+        return tuple(ticket for ticket in found if ticket is not None and ticket.customer_id == customer_id)
+
+    async def ticket(self, ticket_id: int, *, urgent: bool = False) -> PanelTicket | None:
+        """Return a ticket with its messages; None when there is none (API/getticket)."""
+        answer = await lookups.ticket_answer(self._client, ticket_id, urgent=urgent)
+        return None if answer is None else mapping_tickets.ticket(answer, zone=await self._zone(urgent=urgent))
+
+    async def identity(self) -> PanelIdentity:
+        """Return who we are to the panel, its version and its clock (API/getadmindetails)."""
+        answer = await self._read("GetAdminDetails", {}, urgent=False)
+        answered_at = self._now()
+        local = wire.local_moment(answer.get("requesttime"))
+        self._clock.learn(local, now=answered_at)
+        return PanelIdentity(
+            admin_id=wire.identifier(answer.get("adminid")),
+            version=wire.text(wire.mapping(answer.get("whmcs")).get("version") or answer.get("whmcs.version")).strip(),
+            clock=None if local is None else local.replace(tzinfo=None),
+            answered_at=answered_at,
+        )
+
+    # --- writes ---------------------------------------------------------------------------------------------------
+
+    async def perform(self, action: PanelAction) -> dict[str, Any]:
+        """Do it once (see `PanelWriter`)."""
+        if isinstance(action, CancelInvoice):
+            return await self._cancel_invoice(action)
+        name, params = actions.call_of(action)
+        return actions.result_of(action, await self._client.write(name, params))
+
+    async def look_up(self, action: PanelAction) -> LookUp:
+        """Say whether the effect is there (see `PanelWriter`)."""
+        return await lookups.look_up(self._client, action)
+
+    async def _cancel_invoice(self, action: CancelInvoice) -> dict[str, Any]:
+        """Read, refuse what was paid, cancel, read again: somebody may pay in between."""
+        before = await lookups.invoice_answer(self._client, action.invoice_id)
+        if before is None:
+            raise PanelRejected("invoice-not-found", "the invoice is gone")
+        status = lookups.invoice_status(before)
+        if status.lower() == "cancelled":
+            return {"invoice_id": action.invoice_id, "status": status}
+        if not lookups.cancellable(before):
+            raise PanelRejected("invoice-paid", f"the invoice is {status}, or partly paid, and stays as it is")
+        name, params = actions.call_of(action)
+        await self._client.write(name, params)
+        try:
+            after = await lookups.invoice_answer(self._client, action.invoice_id)
+            status = "" if after is None else lookups.invoice_status(after)
+        except PanelUnavailable as error:
+            raise PanelOutcomeUnknown(f"cancelled, but not read back: {error}", complete=True) from None
+        return {"invoice_id": action.invoice_id, "status": status or None}
+
+    # --- shared ---------------------------------------------------------------------------------------------------
+
+    async def _read(self, action: str, params: dict[str, Any], *, urgent: bool) -> wire.Row:
+        try:
+            return await self._client.read(action, params, urgent=urgent)
+        except PanelRejected as refusal:
+            raise PanelUnavailable(str(refusal)) from None
+
+    async def _newest(
+        self, action: str, outer: str, inner: str, filters: dict[str, Any], *, limit: int, urgent: bool = False
+    ) -> list[wire.Row]:
+        if limit <= 0 or any(value is not True and value <= 0 for value in filters.values()):
+            return []
+        listing = Listing(action=action, outer=outer, inner=inner, filters=filters)
+        return await newest(self._client, listing, limit=limit, urgent=urgent)
+
+    async def _order(self, row: wire.Row, *, urgent: bool = False) -> PanelOrder | None:
+        owner = wire.identifier(row.get("userid"))
+        currency = amounts.written_currency(row)
+        if currency is None and owner is not None:
+            currency = await self._currency(owner, urgent=urgent)
+        return mapping_orders.order(row, currency=currency, zone=await self._zone(urgent=urgent))
+
+    async def _client_answer(self, customer_id: int, *, stats: bool, urgent: bool) -> wire.Row | None:
+        if customer_id <= 0:
+            return None
+        params = {"clientid": customer_id, "stats": stats}
+        answer = await read_or_none(self._client, "GetClientsDetails", params, urgent=urgent)
+        if answer is None:
+            self._keep_currency(customer_id, None)
+            return None
+        if mapping_customers.client_id(answer) != customer_id:
+            raise wire.AnswerError("the panel answered with another client than the one asked for")
+        self._keep_currency(customer_id, amounts.client_currency(mapping_customers.client_row(answer)))
+        return answer
+
+    def _keep_currency(self, customer_id: int, code: str | None) -> None:
+        self._currencies[customer_id] = (code, self._now() + CURRENCY_KEPT)
+        self._currencies.move_to_end(customer_id)
+        while len(self._currencies) > _MOST_CURRENCIES:
+            self._currencies.popitem(last=False)
+
+    async def _currency(self, customer_id: int, *, urgent: bool = False) -> str | None:
+        """Return the client's currency; None for a client that is gone."""
+        kept = self._currencies.get(customer_id)
+        if kept is None or kept[1] <= self._now():
+            await self._client_answer(customer_id, stats=False, urgent=urgent)
+            kept = self._currencies.get(customer_id)
+        return None if kept is None else kept[0]
+
+    async def _zone(self, *, urgent: bool = False) -> tzinfo | None:
+        """Return the panel's zone, asking for its time first where it has to be learned.
+
+        Without permission for GetAdminDetails times stay unknown, which is better than an hour off; the failure is
+        logged. An old offset outlives a panel that does not answer.
+        """
+        if not self._clock.stale(now=self._now()):
+            return self._clock.zone
+        async with self._asking_time:
+            if self._clock.stale(now=self._now()):
+                await self._ask_time(urgent=urgent)
+        return self._clock.zone
+
+    async def _ask_time(self, *, urgent: bool) -> None:
+        try:
+            answer = await self._read("GetAdminDetails", {}, urgent=urgent)
+        except PanelUnavailable as error:
+            if self._clock.zone is None and not error.alarm:
+                raise
+            log.warning("panel.clock_unknown", error=str(error))
+            self._clock.learn(None, now=self._now())
+            return
+        self._clock.learn(wire.local_moment(answer.get("requesttime")), now=self._now())

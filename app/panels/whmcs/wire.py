@@ -1,0 +1,241 @@
+"""Central tolerant parsing of what WHMCS answers (panel.md §2.2, §2.3).
+
+Each function takes one value of a decoded answer, of any type, and gives a clean Python value or None; nothing here
+raises for a strange value, except where rows could be hidden (`AnswerError`). Texts lose their HTML entities, NULs and
+lone surrogates, so that every database can store them.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from typing import Any, Final
+
+from app.panels.base import PanelUnavailable
+
+Row = dict[str, Any]
+
+_BIGGEST: Final = 2**63 - 1
+_MAX_NESTING: Final = 4
+_INTEGER: Final = re.compile(r"\s*(-?[0-9]{1,19})(?:\.0+)?\s*")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_BRACKET_KEY: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
+_TRUE: Final = frozenset({"1", "true", "on", "yes"})
+_FALSE: Final = frozenset({"0", "false", "off", "no", ""})
+_YEAR_FIRST: Final = re.compile(r"\s*([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
+_YEAR_LAST: Final = re.compile(r"\s*([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})(?![0-9])")
+_TIME: Final = re.compile(
+    r"[T ]\s*([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?\s*(Z|[+-][0-9]{2}:?[0-9]{2})?\s*\Z"
+)
+
+
+class AnswerError(PanelUnavailable):
+    """The answer has a shape that we can't trust: rows could be hidden in it."""
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+def as_list(container: object, key: str, *, strict: bool = False) -> list[Row]:
+    """Return the rows of ``container[key]`` in each shape of panel.md §2.3.
+
+    Two levels (``orders.order[]``), flat lists, a single object, objects with numeric keys, ``""``, ``[]``, ``{}``,
+    ``[[]]``, null. What is no row is left out, or with `strict` raises AnswerError.
+    """
+    value = container
+    if isinstance(container, dict) and container and not _numeric(container):
+        if key not in container:
+            return _no_rows(strict=strict)
+        value = container[key]
+    return _rows(value, strict=strict, depth=0)
+
+
+def _rows(value: object, *, strict: bool, depth: int) -> list[Row]:
+    if value is None or value is False or (isinstance(value, str) and not value.strip()):
+        return []
+    if depth > _MAX_NESTING or not isinstance(value, dict | list):
+        return _no_rows(strict=strict)
+    if isinstance(value, dict) and not _numeric(value):
+        return [value] if value else []
+    inner = value.values() if isinstance(value, dict) else value
+    return [row for item in inner for row in _rows(item, strict=strict, depth=depth + 1)]
+
+
+def _no_rows(*, strict: bool) -> list[Row]:
+    if strict:
+        raise AnswerError("the panel answered with a list that can't be read")
+    return []
+
+
+def _numeric(value: dict[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value)
+
+
+def unflatten(answer: Row) -> Row:
+    """Turn NVP-style keys (``credits[credit][0][id]``) into nested objects; other answers come back as they are."""
+    if not any("[" in key for key in answer):
+        return answer
+    nested: Row = {}
+    for key, value in answer.items():
+        match = _BRACKET_KEY.fullmatch(key)
+        path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])] if match else [key]
+        if len(path) > _MAX_NESTING + 2:
+            raise AnswerError("the panel answered with keys nested too deep")
+        level = nested
+        for part in path[:-1]:
+            child = level.setdefault(part, {})
+            if not isinstance(child, dict):
+                raise AnswerError("the panel answered with keys that contradict each other")
+            level = child
+        level[path[-1]] = value
+    return nested
+
+
+def missing(value: object) -> bool:
+    """Whether the field is absent, null or an empty text."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def mapping(value: object) -> Row:
+    """Return the object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+# --- numbers and truth --------------------------------------------------------------------------------------------
+
+
+def integer(value: object) -> int | None:
+    """Return a whole number of 64 bits, given as number or text; booleans are none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        match = _INTEGER.fullmatch(value)
+        value = int(match[1]) if match else None
+    return value if isinstance(value, int) and -_BIGGEST <= value <= _BIGGEST else None
+
+
+def identifier(value: object) -> int | None:
+    """Return an id; WHMCS writes 0 for *none*."""
+    number = integer(value)
+    return number if number is not None and number > 0 else None
+
+
+def boolean(value: object) -> bool | None:
+    """Return the truth of ``true``/``1``/``"on"``/``"true"`` and their opposites; None for anything else or missing."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | str):
+        word = str(value).strip().lower() if isinstance(value, str) else str(value)[:2]
+        return True if word in _TRUE else False if word in _FALSE else None
+    return None
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
+
+
+def clean(value: str) -> str:
+    """Drop NULs and replace lone surrogates, which no database column takes."""
+    value = value.replace("\0", "")
+    return _SURROGATES.sub("\ufffd", value) if _SURROGATES.search(value) else value
+
+
+def plain(value: object) -> str:
+    """Return the value as clean text, entities left alone; lists and objects are empty."""
+    if isinstance(value, str):
+        return clean(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def text(value: object) -> str:
+    """Return the value as clean text; form input comes back entity-encoded (panel.md §1.1) and is decoded once."""
+    return clean(html.unescape(plain(value)))
+
+
+def json_text(value: object) -> str:
+    """Return JSON text as it is, an object as JSON text, and undo entity-encoding where it broke the JSON."""
+    if isinstance(value, dict | list):
+        try:
+            return json.dumps(value) if value else ""
+        except RecursionError:
+            return ""
+    raw = plain(value).strip()
+    return text(raw) if raw.startswith(("{&quot;", "[&quot;", "{&#", "[{&quot;")) else raw
+
+
+def mentions(value: object, reference: str) -> bool:
+    """Whether the text carries this reference as a whole word (``…:12`` is not in ``…:123``)."""
+    pattern = rf"(?<![\w:-]){re.escape(reference)}(?![\w-])"
+    return re.search(pattern, text(value), re.IGNORECASE) is not None
+
+
+# --- dates and times ----------------------------------------------------------------------------------------------
+
+
+def day(value: object) -> date | None:
+    """Return a date; ``0000-00-00`` is none.
+
+    Localised dates (General Settings) are read where they can mean one thing only: WHMCS has no format with dots or
+    dashes that puts the month before the day, and ``14/08/2026`` has one reading; ``04/08/2026`` has two and is none.
+    """
+    raw = plain(value)
+    if match := _YEAR_FIRST.match(raw):
+        return _date(match[1], match[3], match[4])
+    match = _YEAR_LAST.match(raw)
+    if match is None:
+        return None
+    first, second = int(match[1]), int(match[3])
+    if match[2] != "/" or first > 12 or first == second:
+        return _date(match[4], match[3], match[1])
+    return _date(match[4], match[1], match[3]) if second > 12 else None
+
+
+def _date(year: str, month: str, day_of_month: str) -> date | None:
+    try:
+        return date(int(year), int(month), int(day_of_month))
+    except ValueError:
+        return None
+
+
+def local_moment(value: object) -> datetime | None:
+    """Return a date and time as the panel wrote it: without a zone, unless it named its offset."""
+    on, at = day(value), _TIME.search(plain(value))
+    if on is None:
+        return None
+    if at is None:
+        return datetime(on.year, on.month, on.day)  # noqa: DTZ001  (the panel writes no zone)
+    try:
+        return datetime(on.year, on.month, on.day, int(at[1]), int(at[2]), int(at[3] or 0), tzinfo=_offset(at[4]))
+    except ValueError:
+        return None
+
+
+def _offset(written: str | None) -> tzinfo | None:
+    if not written:
+        return None
+    if written == "Z":
+        return UTC
+    delta = timedelta(hours=int(written[1:3]), minutes=int(written[-2:]))
+    return timezone(-delta if written[0] == "-" else delta)
+
+
+def moment(value: object, zone: tzinfo | None) -> datetime | None:
+    """Return an aware UTC time, the text being in the panel's `zone`; None where text or zone is not known."""
+    local = local_moment(value)
+    if local is None or (local.tzinfo is None and zone is None):
+        return None
+    try:
+        return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def pairs(rows: list[Row], name_keys: tuple[str, ...], value_key: str = "value") -> tuple[tuple[str, str], ...]:
+    """Return name and value of custom fields or options; the first of the name keys that is not empty counts."""
+    return tuple((_first(row, name_keys), text(row.get(value_key))) for row in rows)
+
+
+def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    return next((found for key in keys if (found := text(row.get(key)).strip())), "")

@@ -1,0 +1,292 @@
+"""The transport: what goes over the wire, what never does, and each way that it can break (panel.md §2.1)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+import respx
+import structlog
+from pydantic import SecretStr
+
+from app.panels.base import PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.limiter import RateLimiter
+from app.panels.whmcs.client import WhmcsClient, default_timeout, form, http_client
+
+URL = "https://billing.example/whmcs/includes/api.php"
+OK = {"result": "success"}
+IDENTIFIER, SECRET, KEY = "id-4711", "s3cret/+&key", "open.sesame!"
+
+
+class SlowLimiter(RateLimiter):
+    """Never grants anything."""
+
+    async def take(self, *, urgent: bool = False, write: bool = False) -> None:
+        await asyncio.sleep(3600)
+
+
+def make(
+    *,
+    timeout: float = 30,
+    answer_cap: int = 1000,
+    transport: httpx.AsyncBaseTransport | None = None,
+    limiter: RateLimiter | None = None,
+    base_url: str = "https://billing.example/whmcs/",
+    write_patience: float = 2,
+) -> WhmcsClient:
+    return WhmcsClient(
+        base_url,
+        identifier=SecretStr(IDENTIFIER),
+        secret=SecretStr(SECRET),
+        access_key=SecretStr(KEY),
+        timeout=lambda action: timeout,
+        limiter=limiter or RateLimiter(10_000),
+        http=[http_client(transport), http_client(transport)],
+        answer_cap=answer_cap,
+        write_patience=write_patience,
+    )
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[WhmcsClient]:
+    made = make()
+    yield made
+    await made.aclose()
+
+
+@respx.mock
+async def test_a_call_is_one_form_post_with_credentials_in_the_body_only(client: WhmcsClient) -> None:
+    route = respx.post(URL).respond(json=OK)
+    await client.write("AcceptOrder", {"orderid": 7, "autosetup": True, "sendemail": False, "registrar": None})
+    request = route.calls.last.request
+    assert dict(parse_qsl(request.content.decode(), keep_blank_values=True)) == {
+        "action": "AcceptOrder",
+        "responsetype": "json",
+        "identifier": IDENTIFIER,
+        "secret": SECRET,
+        "accesskey": KEY,
+        "orderid": "7",
+        "autosetup": "1",
+        "sendemail": "0",
+    }
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert str(request.url) == URL
+    assert not any(held in f"{request.url} {request.headers}" for held in (IDENTIFIER, SECRET, KEY))
+
+
+@respx.mock
+async def test_a_parameter_can_not_replace_the_credentials(client: WhmcsClient) -> None:
+    route = respx.post(URL).respond(json=OK)
+    await client.read("GetOrders", {"secret": "other"})
+    assert dict(parse_qsl(route.calls.last.request.content.decode()))["secret"] == SECRET
+
+
+def test_php_style_fields() -> None:
+    given = {"pid": [1, 2], "item": {"55": "a", "56": True}, "none": None, "text": "a\0b\ud800", "zero": 0}
+    assert form(given) == [
+        ("pid[0]", "1"),
+        ("pid[1]", "2"),
+        ("item[55]", "a"),
+        ("item[56]", "1"),
+        ("text", "ab\ufffd"),
+        ("zero", "0"),
+    ]
+
+
+@respx.mock
+async def test_no_cookie_is_kept_and_no_redirect_followed(client: WhmcsClient) -> None:
+    route = respx.post(URL).respond(json=OK, headers={"set-cookie": "WHMCS=abc; path=/"})
+    for _ in range(4):
+        await client.read("GetOrders")
+    assert not any("cookie" in call.request.headers for call in route.calls)
+
+    elsewhere = respx.post("https://elsewhere.example/").respond(json=OK)
+    route.respond(302, headers={"location": "https://elsewhere.example/"})
+    with pytest.raises(PanelUnavailable, match="redirect"):
+        await client.read("GetOrders")
+    assert not elsewhere.called
+
+
+FAILURES = [
+    (httpx.ConnectError("[Errno 111] Connection refused"), True),
+    (httpx.ConnectError("[Errno -2] Name or service not known"), True),
+    (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), True),
+    (httpx.ConnectTimeout("slow"), True),
+    (httpx.PoolTimeout("busy"), True),
+    (httpx.LocalProtocolError("bad header"), True),
+    (httpx.ReadTimeout("slow"), False),
+    (httpx.WriteTimeout("slow"), False),
+    (httpx.WriteError("broken pipe"), False),
+    (httpx.ReadError("reset"), False),
+    (httpx.RemoteProtocolError("Server disconnected without sending a response."), False),
+    (httpx.DecodingError("bad gzip"), False),
+    (ConnectionResetError("reset"), False),
+]
+
+
+@pytest.mark.parametrize(("failure", "not_sent"), FAILURES, ids=str)
+@respx.mock
+async def test_each_transport_failure_has_its_kind(client: WhmcsClient, failure: Exception, not_sent: bool) -> None:
+    respx.post(URL).mock(side_effect=failure)
+    with pytest.raises(PanelUnavailable):
+        await client.read("GetOrders")
+    with pytest.raises(PanelUnavailable if not_sent else PanelOutcomeUnknown) as raised:
+        await client.write("AddCredit", {"clientid": 1})
+    if isinstance(raised.value, PanelOutcomeUnknown):
+        assert not raised.value.complete
+
+
+async def test_a_real_refused_connection_and_a_real_reset() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client = make(base_url=address)
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await client.write("AddCredit", {})
+    assert not unknown.value.complete
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(PanelUnavailable):
+        await client.write("AddCredit", {})
+    await client.aclose()
+
+
+class Drip(httpx.AsyncByteStream):
+    """A byte now and then, for ever: each single read is in time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.02)
+            yield b" "
+
+
+class Flood(httpx.AsyncByteStream):
+    """100 MB of blanks."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(1600):
+            self.sent += 65_536
+            yield b" " * 65_536
+
+
+@respx.mock
+async def test_a_dripping_answer_meets_the_deadline() -> None:
+    client = make(timeout=0.2)
+    respx.post(URL).mock(side_effect=lambda request: httpx.Response(200, stream=Drip()))
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await client.write("AcceptOrder", {})
+    assert not unknown.value.complete
+    with pytest.raises(PanelUnavailable):
+        await client.read("GetOrders")
+
+
+@respx.mock
+async def test_a_flood_is_cut_off() -> None:
+    client = make(answer_cap=1_000_000)
+    flood = Flood()
+    respx.post(URL).mock(side_effect=lambda request: httpx.Response(200, stream=flood))
+    with pytest.raises(PanelUnavailable, match="1000000 bytes"):
+        await client.read("GetOrders")
+    assert flood.sent < 2_000_000
+    with pytest.raises(PanelOutcomeUnknown):
+        await client.write("AcceptOrder", {})
+
+
+@respx.mock
+async def test_a_write_does_not_wait_long_for_our_own_limit() -> None:
+    client = make(limiter=SlowLimiter(1), write_patience=0.01)
+    route = respx.post(URL).respond(json=OK)
+    with pytest.raises(PanelUnavailable, match="rate limit") as refused:
+        await client.write("AddCredit", {})
+    assert refused.value.retry_after
+    assert not route.called
+
+
+def everything_about(error: BaseException) -> str:
+    """All that a traceback with its locals could show of the exception itself and what led to it."""
+    seen: list[str] = []
+    current: BaseException | None = error
+    while current is not None:
+        request = getattr(current, "_request", None)
+        seen.append(f"{current!r} {current.args!r} {vars(current)!r} {request and request.content!r}")
+        current = current.__cause__ or current.__context__
+    return " ".join(seen)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.ConnectError(f"no route to {SECRET}"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError(f"illegal header line: {SECRET}"),
+        httpx.Response(403, json={"result": "error", "message": f"Invalid or missing credentials {SECRET}"}),
+        httpx.Response(200, json={"result": "error", "message": f"POST was s3cret%2F%2B%26key and {IDENTIFIER}"}),
+        httpx.Response(200, json={"result": "error", "message": "s3cret/+&amp;key"}),
+        httpx.Response(500, text=f"<pre>{SECRET}</pre>"),
+        httpx.Response(302, headers={"location": f"https://evil.example/{KEY}"}),
+    ],
+    ids=str,
+)
+@respx.mock
+async def test_credentials_are_in_no_error_and_no_log(
+    answer: Exception | httpx.Response, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = make()
+    respx.post(URL).mock(side_effect=[answer, answer])
+    with structlog.testing.capture_logs() as events, caplog.at_level(logging.DEBUG):
+        for call in (client.read("GetOrders"), client.write("AcceptOrder", {"orderid": 1})):
+            with pytest.raises(PanelError) as raised:
+                await call
+            told = everything_about(raised.value)
+            assert not any(held in told for held in (IDENTIFIER, SECRET, KEY, "s3cret"))
+    written = f"{events} {caplog.text} {capsys.readouterr()} {client!r}"
+    assert not any(held in written for held in (IDENTIFIER, SECRET, KEY, "s3cret"))
+
+
+@pytest.mark.parametrize("address", ["http://billing.example", "ftp://billing.example", "https://u:p@billing.example"])
+def test_credentials_never_travel_in_clear_text(address: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        make(base_url=address)
+
+
+def test_timeouts_by_action() -> None:
+    usual, set_by_hand = default_timeout(), default_timeout(7)
+    assert [usual("AcceptOrder"), usual("GetOrders"), set_by_hand("AcceptOrder")] == [120, 30, 7]
+
+
+@respx.mock
+async def test_calls_go_to_the_pool_with_the_fewest_under_way() -> None:
+    used: list[int] = []
+    release = asyncio.Event()
+
+    class Pool(httpx.AsyncBaseTransport):
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            used.append(self.number)
+            await release.wait()
+            return httpx.Response(200, json=OK)
+
+    client = WhmcsClient(
+        "https://billing.example",
+        identifier=SecretStr("i"),
+        secret=SecretStr("s"),
+        timeout=lambda action: 5,
+        limiter=RateLimiter(10_000),
+        http=[http_client(Pool(0)), http_client(Pool(1))],
+    )
+    calls = [asyncio.create_task(client.read("GetOrders")) for _ in range(4)]
+    while len(used) < 4:
+        await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(*calls)
+    assert sorted(used) == [0, 0, 1, 1]

@@ -1,0 +1,328 @@
+"""The contract of a panel (design §3 rule 4), run alike on the sandbox and on a fake WHMCS.
+
+The outbox builds on these rules: after an action its look-up says *applied*; a lost answer is found again; each
+failure has its kind; what can't be any more is *moot*.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import respx
+from contract import FakeWorld, FaultKind, SandboxWorld, World
+
+from app.panels.base import (
+    AcceptOrder,
+    Action,
+    AddClientNote,
+    AddCredit,
+    CancelInvoice,
+    CancelOrder,
+    CreateInvoice,
+    FraudOrder,
+    OpenTicket,
+    PanelAction,
+    PanelOutcomeUnknown,
+    PanelRejected,
+    PanelUnavailable,
+    PendingOrder,
+    SendEmail,
+    Standing,
+    action_from_params,
+)
+from app.panels.sandbox import Behaviours
+
+ODD = Behaviours(numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False)
+ODDER = Behaviours(numbers="int", empty_list="nested", noise="bom", issued_invoices="editable")
+
+
+@pytest.fixture(params=["sandbox", "odd sandbox", "odder sandbox", "fake"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    with respx.mock(assert_all_called=False) as router:
+        made: World
+        if request.param == "fake":
+            fake = FakeWorld()
+            fake.whmcs.install(router)
+            made = fake
+        else:
+            made = SandboxWorld({"sandbox": None, "odd sandbox": ODD, "odder sandbox": ODDER}[request.param])
+        yield made
+        await made.aclose()
+
+
+REFERENCE = "doorman:test:5e0c8f0e-6f1c-4a3e-9d53-2f6d4f9b1a77"
+
+# --- one of each action, with all that it needs in place -----------------------------------------------------------
+
+
+async def accept(world: World) -> PanelAction:
+    return AcceptOrder(order_id=await world.place_order(), autosetup=True, sendemail=False, sendregistrar=False)
+
+
+async def cancel(world: World) -> PanelAction:
+    return CancelOrder(order_id=await world.place_order())
+
+
+async def fraud(world: World) -> PanelAction:
+    return FraudOrder(order_id=await world.place_order())
+
+
+async def back_to_pending(world: World) -> PanelAction:
+    order_id = await world.place_order()
+    await world.panel.perform(CancelOrder(order_id=order_id))
+    return PendingOrder(order_id=order_id)
+
+
+async def invoice(world: World) -> CreateInvoice:
+    return CreateInvoice(
+        customer_id=world.customer_id,
+        reference=REFERENCE,
+        description="Installing Ubuntu & \"friends\" on order 812: 1 hour 😀",
+        notes="For the work you asked for",
+        amount="50.00",
+        taxed=False,
+        date="2026-08-14",
+        due_date="2026-08-28",
+    )  # fmt: skip
+
+
+async def cancel_invoice(world: World) -> CancelInvoice:
+    made = await world.panel.perform(await invoice(world))
+    return CancelInvoice(customer_id=world.customer_id, invoice_id=made["invoice_id"])
+
+
+async def credit(world: World) -> PanelAction:
+    return AddCredit(customer_id=world.customer_id, reference=REFERENCE, description="Thanks <you>", amount="7.50")
+
+
+async def ticket(world: World) -> PanelAction:
+    return OpenTicket(
+        customer_id=world.customer_id,
+        reference=REFERENCE,
+        department_id=1,
+        subject='Your order "812" & the work',
+        message="We can do this for you.\n\nPay, or answer.",
+    )
+
+
+Make = Callable[[World], Any]
+LOOKED_UP: list[tuple[Make, str]] = [
+    (accept, "AcceptOrder"),
+    (cancel, "CancelOrder"),
+    (fraud, "FraudOrder"),
+    (back_to_pending, "PendingOrder"),
+    (invoice, "CreateInvoice"),
+    (cancel_invoice, "UpdateInvoice"),
+    (credit, "AddCredit"),
+    (ticket, "OpenTicket"),
+]
+actions = pytest.mark.parametrize(("make", "name"), LOOKED_UP, ids=lambda value: getattr(value, "__name__", ""))
+
+
+@actions
+async def test_an_action_is_absent_before_and_applied_after(world: World, make: Make, name: str) -> None:
+    action = await make(world)
+    assert (await world.panel.look_up(action)).standing is Standing.ABSENT
+    performed = await world.panel.perform(action)
+    found = await world.panel.look_up(action)
+    assert found.standing is Standing.APPLIED
+    assert found.result.keys() == performed.keys()
+    for key in set(performed) - {"total", "balance", "credit_id"}:
+        assert found.result[key] == performed[key]
+    assert world.effects(name) == 1
+
+
+@actions
+async def test_a_second_call_does_not_take_the_effect_away(world: World, make: Make, name: str) -> None:
+    action = await make(world)
+    first = await world.panel.perform(action)
+    if make in {accept, cancel}:
+        with pytest.raises(PanelRejected) as refusal:
+            await world.panel.perform(action)
+        assert refusal.value.code == "order-not-pending"
+    else:
+        await world.panel.perform(action)
+    found = await world.panel.look_up(action)
+    assert found.standing is Standing.APPLIED
+    if "invoice_id" in first:
+        assert found.result["invoice_id"] in {first["invoice_id"], first["invoice_id"] + 1}
+
+
+APPLIED_BUT_LOST: list[tuple[FaultKind, bool]] = [
+    ("error_500_after", True),
+    ("garbage_after", True),
+    ("reset_after", False),
+    ("hang_after", False),
+]
+
+
+@pytest.mark.parametrize(("fault", "complete"), APPLIED_BUT_LOST)
+@actions
+async def test_a_lost_answer_is_found_again(
+    world: World, make: Make, name: str, fault: FaultKind, complete: bool
+) -> None:
+    action = await make(world)
+    world.fail_next(name, fault)
+    world.deadline.seconds = 0.2 if fault == "hang_after" else 10
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await world.panel.perform(action)
+    world.deadline.seconds = 10
+    assert unknown.value.complete is complete
+    assert (await world.panel.look_up(action)).standing is Standing.APPLIED
+    await world.settled()
+    assert world.effects(name) == 1
+
+
+@pytest.mark.parametrize(("fault", "complete"), [("error_500_before", True), ("reset_before", False)])
+@actions
+async def test_what_was_not_applied_is_absent_and_can_be_sent_again(
+    world: World, make: Make, name: str, fault: FaultKind, complete: bool
+) -> None:
+    action = await make(world)
+    world.fail_next(name, fault)
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await world.panel.perform(action)
+    assert unknown.value.complete is complete
+    assert (await world.panel.look_up(action)).standing is Standing.ABSENT
+    await world.panel.perform(action)
+    assert (await world.panel.look_up(action)).standing is Standing.APPLIED
+    assert world.effects(name) == 1
+
+
+@actions
+async def test_what_surely_was_not_applied_says_so(world: World, make: Make, name: str) -> None:
+    action = await make(world)
+    refused: list[tuple[FaultKind, bool, float | None]] = [
+        ("http_429", False, 1.0),
+        ("http_403_ip", True, None),
+        ("http_403_permission", True, None),
+    ]
+    for fault, alarm, wait in refused:
+        world.fail_next(name, fault)
+        with pytest.raises(PanelUnavailable) as unavailable:
+            await world.panel.perform(action)
+        assert (unavailable.value.alarm, unavailable.value.retry_after) == (alarm, wait)
+    assert world.effects(name) == 0
+    assert (await world.panel.look_up(action)).standing is Standing.ABSENT
+
+
+@actions
+async def test_a_look_up_without_a_clear_answer_never_says_absent(world: World, make: Make, name: str) -> None:
+    action = await make(world)
+    await world.panel.perform(action)
+    faults: list[FaultKind] = ["error_500_before", "garbage_after", "reset_before", "http_403_permission"]
+    for read in ("GetOrders", "GetInvoices", "GetInvoice", "GetCredits", "GetTickets"):
+        for fault in faults:
+            world.fail_next(read, fault)
+    for _ in range(4):
+        with pytest.raises(PanelUnavailable):
+            await world.panel.look_up(action)
+
+
+def order_action(action: Action, order_id: int) -> PanelAction:
+    flags = {"autosetup": False, "sendemail": False, "sendregistrar": False}
+    return action_from_params(action, {"order_id": order_id, **flags})
+
+
+ACCEPT, PENDING, CANCEL, FRAUD = Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Action.FRAUD_ORDER
+
+
+@pytest.mark.parametrize(
+    ("done", "wanted", "standing"),
+    [
+        (FRAUD, ACCEPT, Standing.MOOT),
+        (CANCEL, ACCEPT, Standing.MOOT),
+        (ACCEPT, CANCEL, Standing.MOOT),
+        (ACCEPT, FRAUD, Standing.MOOT),
+        (CANCEL, FRAUD, Standing.MOOT),
+        (FRAUD, CANCEL, Standing.MOOT),
+        (FRAUD, PENDING, Standing.ABSENT),
+        (ACCEPT, PENDING, Standing.ABSENT),
+    ],
+)
+async def test_an_order_that_went_elsewhere_is_left_alone(
+    world: World, done: Action, wanted: Action, standing: Standing
+) -> None:
+    order_id = await world.place_order()
+    await world.panel.perform(order_action(done, order_id))
+    assert (await world.panel.look_up(order_action(wanted, order_id))).standing is standing
+
+
+@pytest.mark.parametrize("wanted", [ACCEPT, CANCEL, FRAUD, PENDING])
+async def test_a_deleted_order_is_moot(world: World, wanted: Action) -> None:
+    order_id = await world.place_order()
+    await world.delete_order(order_id)
+    action = order_action(wanted, order_id)
+    assert (await world.panel.look_up(action)).standing is Standing.MOOT
+    with pytest.raises(PanelRejected) as refusal:
+        await world.panel.perform(action)
+    assert refusal.value.code in {"order-not-pending", "order-not-found"}
+
+
+async def test_a_paid_invoice_is_never_cancelled(world: World) -> None:
+    action = await cancel_invoice(world)
+    await world.pay(action.invoice_id)
+    assert (await world.panel.look_up(action)).standing is Standing.MOOT
+    with pytest.raises(PanelRejected) as refusal:
+        await world.panel.perform(action)
+    assert refusal.value.code == "invoice-paid"
+    assert world.effects("UpdateInvoice") == 0
+
+
+async def test_an_invoice_that_is_gone_is_moot(world: World) -> None:
+    action = CancelInvoice(customer_id=world.customer_id, invoice_id=999_999_001)
+    assert (await world.panel.look_up(action)).standing is Standing.MOOT
+    with pytest.raises(PanelRejected) as refusal:
+        await world.panel.perform(action)
+    assert refusal.value.code == "invoice-not-found"
+
+
+async def test_what_was_cancelled_already_is_not_cancelled_again(world: World) -> None:
+    action = await cancel_invoice(world)
+    await world.panel.perform(action)
+    assert await world.panel.perform(action) == {"invoice_id": action.invoice_id, "status": "Cancelled"}
+    assert world.effects("UpdateInvoice") == 1
+
+
+async def test_the_invoice_we_made_reads_as_we_wanted_it(world: World) -> None:
+    action = await invoice(world)
+    made = await world.panel.perform(action)
+    found = await world.panel.look_up(action)
+    assert found.result == {
+        "invoice_id": made["invoice_id"], "status": "Unpaid", "total": "50.00", "balance": "50.00"
+    }  # fmt: skip
+    await world.pay(made["invoice_id"])
+    assert (await world.panel.look_up(action)).result["status"] == "Paid"
+
+
+async def test_other_peoples_references_are_not_ours(world: World) -> None:
+    for number in range(5):
+        other = await invoice(world)
+        await world.panel.perform(CreateInvoice(**other.to_params() | {"reference": f"{REFERENCE}-{number}"}))
+        await world.panel.perform(
+            AddCredit(customer_id=world.customer_id, reference=f"{REFERENCE}{number}", description="x", amount="1.00")
+        )
+    assert (await world.panel.look_up(await invoice(world))).standing is Standing.ABSENT
+    assert (await world.panel.look_up(await credit(world))).standing is Standing.ABSENT
+    await world.panel.perform(await credit(world))
+    assert (await world.panel.look_up(await credit(world))).standing is Standing.APPLIED
+
+
+async def test_customers_that_do_not_exist_are_refused(world: World) -> None:
+    for make in (invoice, credit, ticket):
+        wanted = await make(world)
+        action = type(wanted)(**wanted.to_params() | {"customer_id": 999_999_001})
+        assert (await world.panel.look_up(action)).standing in {Standing.ABSENT, Standing.MOOT}
+        with pytest.raises(PanelRejected) as refusal:
+            await world.panel.perform(action)
+        assert refusal.value.code == "customer-not-found"
+
+
+async def test_courtesies_go_out_and_are_not_looked_up(world: World) -> None:
+    mail = SendEmail(customer_id=world.customer_id, subject="Hello", message="<p>Hello</p>")
+    note = AddClientNote(customer_id=world.customer_id, notes="Held for a fee")
+    for courtesy in (mail, note):
+        await world.panel.perform(courtesy)
+        with pytest.raises(TypeError):
+            await world.panel.look_up(courtesy)
+    assert (world.effects("SendEmail"), world.effects("AddClientNote")) == (1, 1)

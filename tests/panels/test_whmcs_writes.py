@@ -1,0 +1,229 @@
+"""What the adapter sends for each action, and how it looks for the effect (panel.md §2.5-§2.9)."""
+
+from typing import Any
+
+import httpx
+import pytest
+from contract_samples import (
+    CANCEL,
+    CREDIT,
+    FEE,
+    OPEN,
+    ORDER,
+    REF,
+)
+from contract_script import Script, listed, panel
+
+from app.panels.base import (
+    AcceptOrder,
+    AddClientNote,
+    AddCredit,
+    FraudOrder,
+    OpenTicket,
+    PanelAction,
+    PanelOutcomeUnknown,
+    PanelRejected,
+    PanelUnavailable,
+    PendingOrder,
+    SendEmail,
+    Standing,
+)
+
+# --- writes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "fields", "result"),
+    [
+        (
+            AcceptOrder(order_id=812, autosetup=True, sendemail=False, sendregistrar=True),
+            "AcceptOrder",
+            {"orderid": "812", "autosetup": "1", "sendemail": "0", "sendregistrar": "1"},
+            {"order_id": 812, "status": "Active"},
+        ),
+        (PendingOrder(order_id=812), "PendingOrder", {"orderid": "812"}, {"order_id": 812, "status": "Pending"}),
+        (FraudOrder(order_id=812), "FraudOrder", {"orderid": "812"}, {"order_id": 812, "status": "Fraud"}),
+        (
+            FEE,
+            "CreateInvoice",
+            {
+                "userid": "93", "status": "Unpaid", "sendinvoice": "1", "autoapplycredit": "0",
+                "paymentmethod": "banktransfer", "date": "2026-08-14", "duedate": "2026-08-28",
+                "notes": f"As agreed\nRef: {REF}", "itemdescription1": f"One hour of work (Ref: {REF})",
+                "itemamount1": "50.00", "itemtaxed1": "1",
+            },
+            {"invoice_id": 2211, "status": "Unpaid", "total": None, "balance": None},
+        ),
+        (
+            AddCredit(customer_id=93, reference=REF, description="Thank you", amount="7.50"),
+            "AddCredit",
+            {"clientid": "93", "description": f"Thank you (Ref: {REF})", "amount": "7.50", "type": "add"},
+            {"credit_id": None, "balance": "1007.50"},
+        ),
+        (
+            OpenTicket(customer_id=93, reference=REF, department_id=2, subject="Hi", message="Text"),
+            "OpenTicket",
+            {"clientid": "93", "deptid": "2", "subject": "Hi", "message": f"Text\n\nRef: {REF}", "priority": "Medium",
+             "admin": "1"},
+            {"ticket_id": 5, "ticket_number": "516757"},
+        ),
+        (
+            SendEmail(customer_id=93, subject="Hi", message="<p>Text</p>"),
+            "SendEmail",
+            {"customtype": "general", "customsubject": "Hi", "custommessage": "<p>Text</p>", "id": "93"},
+            {},
+        ),
+        (
+            AddClientNote(customer_id=93, notes="Held"),
+            "AddClientNote",
+            {"userid": "93", "notes": "Held", "sticky": "0"},
+            {"note_id": 4},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+async def test_each_action_sends_exactly_this(
+    action: PanelAction, name: str, fields: dict[str, str], result: dict[str, Any]
+) -> None:
+    answers = {
+        "CreateInvoice": {"invoiceid": "2211", "status": "Unpaid"},
+        "AddCredit": {"newbalance": "1,007.50"},
+        "OpenTicket": {"id": "5", "tid": "516757"},
+        "AddClientNote": {"noteid": "4"},
+    }
+    script = Script(**{name: answers.get(name, {})})
+    assert await panel(script).perform(action) == result
+    assert script.sent == [(name, fields)]
+
+
+async def test_success_that_names_nothing_made_is_unknown() -> None:
+    script = Script(CreateInvoice={"status": "Unpaid"})
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await panel(script).perform(FEE)
+    assert unknown.value.complete
+
+
+@pytest.mark.parametrize(
+    ("change", "cancellable"),
+    [
+        ({}, True),
+        ({"status": "Draft"}, True),
+        ({"credit": None}, True),
+        ({"transactions": {"transaction": []}, "balance": ""}, True),
+        ({"status": "Paid"}, False),
+        ({"status": "Payment Pending"}, False),
+        ({"status": "Collections"}, False),
+        ({"status": "Refunded"}, False),
+        ({"status": "Custom"}, False),
+        ({"credit": "10.00"}, False),
+        ({"credit": "odd"}, False),
+        ({"balance": "39.00"}, False),
+        ({"transactions": {"transaction": {"amountin": "10.00"}}}, False),
+        ({"transactions": {"transaction": {"amountin": "odd"}}}, False),
+        ({"transactions": {"transaction": {"id": 1}}}, False),
+    ],
+)
+async def test_only_an_invoice_without_any_payment_is_cancelled(change: dict[str, Any], cancellable: bool) -> None:
+    state = OPEN | change
+
+    def update(fields: dict[str, str]) -> dict[str, Any]:
+        assert fields == {"invoiceid": "2210", "status": "Cancelled"}
+        state["status"] = "Cancelled"
+        return {"invoiceid": 2210}
+
+    script = Script(GetInvoice=lambda _: state, UpdateInvoice=update)
+    whmcs = panel(script)
+    assert (await whmcs.look_up(CANCEL)).standing is (Standing.ABSENT if cancellable else Standing.MOOT)
+    if cancellable:
+        assert await whmcs.perform(CANCEL) == {"invoice_id": 2210, "status": "Cancelled"}
+    else:
+        with pytest.raises(PanelRejected) as refusal:
+            await whmcs.perform(CANCEL)
+        assert refusal.value.code == "invoice-paid"
+    assert script.count("UpdateInvoice") == int(cancellable)
+
+
+async def test_a_payment_that_overtakes_the_cancelling_shows_in_the_result() -> None:
+    states = iter([OPEN, OPEN | {"status": "Paid"}])
+    script = Script(GetInvoice=lambda _: next(states), UpdateInvoice={})
+    assert await panel(script).perform(CANCEL) == {"invoice_id": 2210, "status": "Paid"}
+
+
+@pytest.mark.parametrize("after", [httpx.Response(502), OPEN | {"status": ""}])
+async def test_cancelled_and_not_read_back_is_unknown(after: Any) -> None:
+    states = iter([OPEN, after])
+    script = Script(GetInvoice=lambda _: next(states), UpdateInvoice={})
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await panel(script).perform(CANCEL)
+    assert unknown.value.complete
+
+
+# --- look-ups -----------------------------------------------------------------------------------------------------
+
+
+def invoice_rows(*changes: dict[str, Any]) -> list[dict[str, Any]]:
+    head = {key: value for key, value in OPEN.items() if key not in {"items", "transactions"}}
+    return [head | {"id": 3000 - n, "subtotal": "50.00", "notes": ""} | change for n, change in enumerate(changes)]
+
+
+async def test_the_reference_is_found_in_a_line_where_the_notes_lost_it() -> None:
+    line = {"item": {"description": f"Work (Ref: {REF})", "amount": "50.00"}}
+    script = Script(
+        GetInvoices=listed("invoices", "invoice", *invoice_rows({"subtotal": "12.00"}, {}, {"date": "2020-01-01"})),
+        GetInvoice=lambda fields: OPEN | {"invoiceid": fields["invoiceid"], "items": line, "notes": None},
+    )
+    found = await panel(script).look_up(FEE)
+    assert (found.standing, found.result["invoice_id"]) == (Standing.APPLIED, 2999)
+    assert script.count("GetInvoice") == 1
+
+
+async def test_the_search_ends_where_invoices_are_older_than_the_wish() -> None:
+    rows = invoice_rows({"subtotal": "1.00"}, {"subtotal": "1.00"}, *[{"date": "2026-08-01"}] * 40)
+    script = Script(GetInvoices=listed("invoices", "invoice", *rows))
+    assert (await panel(script).look_up(FEE)).standing is Standing.ABSENT
+    assert script.count("GetInvoices") == 2
+
+
+async def test_the_search_goes_on_where_the_panel_does_not_sort() -> None:
+    rows = invoice_rows(*[{"date": "2026-08-01"}] * 5, {"notes": f"x {REF}"})
+    rows.insert(0, rows.pop(2))
+    script = Script(GetInvoices=listed("invoices", "invoice", *rows), GetInvoice=OPEN | {"invoiceid": 2995})
+    assert (await panel(script).look_up(FEE)).result["invoice_id"] == 2995
+
+
+OLD_CREDIT = {"id": 1, "description": "x", "amount": "1.00"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"totalresults": 1, "credits": ""},
+        {"totalresults": "3", "credits": {"credit": [OLD_CREDIT]}},
+        {"credits": {"credits": [OLD_CREDIT]}},
+        {"credits": {"credit": [OLD_CREDIT, "odd"]}},
+        {"credits": "odd"},
+        {"credits": 7},
+        {"credits": True},
+    ],
+)
+async def test_a_credit_is_never_absent_in_a_list_that_could_hide_it(answer: dict[str, Any]) -> None:
+    with pytest.raises(PanelUnavailable):
+        await panel(Script(GetCredits=answer)).look_up(CREDIT)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"totalresults": 0, "credits": ""}, {"credits": {"credit": []}}, {}, {"credits": [[]]}]
+)
+async def test_a_customer_without_credits(answer: dict[str, Any]) -> None:
+    assert (await panel(Script(GetCredits=answer)).look_up(CREDIT)).standing is Standing.ABSENT
+
+
+async def test_an_order_in_a_status_of_the_providers_own_is_left_to_people() -> None:
+    script = Script(GetOrders=listed("orders", "order", ORDER | {"status": "Awaiting Papers"}))
+    accept = AcceptOrder(order_id=812, autosetup=True, sendemail=True, sendregistrar=True)
+    for action in (accept, FraudOrder(order_id=812), PendingOrder(order_id=812)):
+        found = await panel(script).look_up(action)
+        assert (found.standing, found.result["status"]) == (Standing.MOOT, "Awaiting Papers")
+    nameless = Script(GetOrders=listed("orders", "order", ORDER | {"status": None}))
+    with pytest.raises(PanelUnavailable):
+        await panel(nameless).look_up(accept)
