@@ -1,6 +1,6 @@
 """The transition tables: what each action, decision and event makes of an order, and what can happen to an invoice.
 
-State × trigger → next state. A pair that is not in the table is impossible: an action is answered with 409, an event
+State and trigger give the next state. A pair that is not in the table is impossible: an action is answered with 409, an event
 changes nothing. What no table settles goes to a person.
 """
 
@@ -161,6 +161,10 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
     table[_S.RELEASING, _T.ACCEPTED] = _TO.RELEASED
     table[_S.REJECTING, _T.ENDED_REJECTED] = _TO.REJECTED
     table[_S.REJECTING, _T.ENDED_CANCELLED] = _TO.CANCELLED
+    # a dead call that a person sent again after all
+    table[_S.HELD, _T.ACCEPTED] = _TO.RELEASED
+    table[_S.HELD, _T.ENDED_REJECTED] = _TO.REJECTED
+    table[_S.HELD, _T.ENDED_CANCELLED] = _TO.CANCELLED
     table[_S.RELEASING, _T.CALL_DEAD] = _TO.HELD
     table[_S.REJECTING, _T.CALL_DEAD] = _TO.HELD
     for state in (*_EVERYWHERE_OPEN, _S.REJECTED, _S.CANCELLED):
@@ -201,18 +205,16 @@ def next_state(state: OrderState, trigger: Trigger, *, release: OrderState) -> O
     return state if target is Target.SAME else OrderState(target.value)
 
 
-def possible_actions(
-    state: OrderState, *, fee: FeeState | None, refund_due: bool, order_paid: bool
-) -> tuple[Trigger, ...]:
+def possible_actions(state: OrderState, *, fee: FeeState | None, refund_due: bool) -> tuple[Trigger, ...]:
     """List what staff may do now, in the order in which it is offered."""
     return tuple(
         action
         for action in STAFF_ACTIONS
-        if (state, action) in TRANSITIONS and action_guard(action, fee=fee, refund_due=refund_due, order_paid=order_paid)
+        if (state, action) in TRANSITIONS and action_guard(action, fee=fee, refund_due=refund_due)
     )
 
 
-def action_guard(action: Trigger, *, fee: FeeState | None, refund_due: bool, order_paid: bool) -> bool:  # noqa: ARG001
+def action_guard(action: Trigger, *, fee: FeeState | None, refund_due: bool) -> bool:
     """Say whether what an action is about exists at all: an open fee to waive, money to give back."""
     if action is Trigger.WAIVE_FEE:
         return fee in OPEN_FEE_STATES

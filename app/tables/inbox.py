@@ -53,6 +53,12 @@ events = sa.Table(
         sqlite_where=sa.text("state = 'received'"),
         postgresql_where=sa.text("state = 'received'"),
     ),
+    sa.Index(
+        "ix_events_urgent",
+        "due_at",
+        sqlite_where=sa.text("state = 'received' AND urgent"),
+        postgresql_where=sa.text("state = 'received' AND urgent"),
+    ),
     sa.Index("ix_events_order", "order_id", "id"),
     sa.Index("ix_events_state", "state", "id"),
 )

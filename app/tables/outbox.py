@@ -82,5 +82,6 @@ panel_calls = sa.Table(
         postgresql_where=sa.text("state IN ('pending', 'unknown')"),
     ),
     sa.Index("ix_panel_calls_order", "order_id", "seq"),
+    sa.Index("ix_panel_calls_customer", "customer_id", "seq"),
     sa.Index("ix_panel_calls_state", "state", "seq"),
 )

@@ -169,6 +169,13 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_events_order", ["order_id", "id"], unique=False)
         batch_op.create_index("ix_events_state", ["state", "id"], unique=False)
+        batch_op.create_index(
+            "ix_events_urgent",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'received' AND urgent"),
+            postgresql_where=sa.text("state = 'received' AND urgent"),
+        )
 
     op.create_table(
         "fees",
@@ -481,6 +488,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_panel_calls")),
     )
     with op.batch_alter_table("panel_calls", schema=None) as batch_op:
+        batch_op.create_index("ix_panel_calls_customer", ["customer_id", "seq"], unique=False)
         batch_op.create_index(
             "ix_panel_calls_due",
             ["due_at"],
@@ -665,6 +673,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('pending', 'unknown')"),
             postgresql_where=sa.text("state IN ('pending', 'unknown')"),
         )
+        batch_op.drop_index("ix_panel_calls_customer")
 
     op.drop_table("panel_calls")
     with op.batch_alter_table("orders", schema=None) as batch_op:
@@ -712,6 +721,11 @@ def downgrade() -> None:
 
     op.drop_table("fees")
     with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_events_urgent",
+            sqlite_where=sa.text("state = 'received' AND urgent"),
+            postgresql_where=sa.text("state = 'received' AND urgent"),
+        )
         batch_op.drop_index("ix_events_state")
         batch_op.drop_index("ix_events_order")
         batch_op.drop_index(

@@ -1,0 +1,1 @@
+"""What must survive: the inbox, the outbox, and the workers that empty them. Knows no orders."""

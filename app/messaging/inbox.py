@@ -1,0 +1,402 @@
+"""The inbox: events that wait to be handled, those that came in and those that we set for ourselves.
+
+A claim is known by its owner and by `claimed_at`, which grows with each claim of the same event even where the clock
+stands still or jumps back: whoever lost the claim can't finish the event any more.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import Database
+from app.tables.inbox import EventSource, EventState, events
+
+log = structlog.get_logger()
+
+CALL_SETTLED = "panel_call.settled"
+KILLS_ITS_WORKER = "kills-its-worker"
+#: As many times in a row may workers die with an event in hand before it counts as the cause.
+DEATHS_ALLOWED = 5
+
+_INTERNAL_PREFIX = "doorman·"  # webhook ids from outside are ASCII, so the two never meet
+_LAST_ID = 2**63 - 1
+_UNFINISHED = re.compile(r"left unfinished \((\d+)\)")
+_WINDOW = 4  # candidates read for each event claimed, as several may concern one order
+_TICK = timedelta(microseconds=1)
+
+EventKey = tuple[str, int]
+
+
+class ClaimLost(Exception):  # noqa: N818
+    """Somebody else has the event or call by now; what was done under the claim must be rolled back."""
+
+
+class Postpone(Exception):  # noqa: N818
+    """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        delay: timedelta | None = None,
+        due_at: datetime | None = None,
+        counted: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.delay = delay
+        self.due_at = due_at
+        self.counted = counted
+
+
+class GiveUp(Exception):  # noqa: N818
+    """Raised by a handler: this event fails for good; `result` is a kebab slug."""
+
+    def __init__(self, result: str, detail: str = "") -> None:
+        super().__init__(f"{result}: {detail}" if detail else result)
+        self.result = result
+        self.detail = detail
+
+
+class VersionMoved(Exception):  # noqa: N818
+    """Raised by a handler: what it had read changed before it could write; it is asked again at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A claimed event. `data` is empty where the body can't be read."""
+
+    id: int
+    webhook_id: str
+    type: str
+    source: EventSource
+    data: dict[str, Any]
+    order_id: int | None
+    customer_id: int | None
+    occurred_at: datetime
+    received_at: datetime
+    attempts: int  # this one included
+    urgent: bool
+    owner: uuid.UUID
+    claimed_at: datetime
+
+    @property
+    def key(self) -> EventKey | None:
+        """What it is about: two events with one key are not handled at the same time by one worker."""
+        return _key(self.order_id, self.customer_id)
+
+
+def _key(order_id: int | None, customer_id: int | None) -> EventKey | None:
+    if order_id is not None:
+        return ("order", order_id)
+    return None if customer_id is None else ("customer", customer_id)
+
+
+# --- setting events for ourselves ---------------------------------------------------------------------------------
+
+
+async def add_internal(
+    tx: AsyncConnection,
+    *,
+    type: str,  # noqa: A002
+    data: dict[str, Any],
+    now: datetime,
+    due_at: datetime | None = None,
+    name: str | None = None,
+    urgent: bool = False,
+    source: EventSource = EventSource.INTERNAL,
+) -> bool:
+    """Set an event for ourselves; order and customer are taken from `data`.
+
+    With a `name`, a second one of the same name changes nothing and the answer is False. An event is due at once
+    unless `due_at` says otherwise.
+    """
+    body = json.dumps({"type": type, "timestamp": now.isoformat(), "data": data}, separators=(",", ":"), default=str)
+    statement = insert_new(tx, events).values(
+        webhook_id=internal_id(name or str(uuid.uuid4())),
+        type=type,
+        source=source,
+        body=body.encode(),
+        order_id=_panel_id(data.get("order_id")),
+        customer_id=_panel_id(data.get("customer_id")),
+        occurred_at=now,
+        received_at=now,
+        state=EventState.RECEIVED,
+        due_at=due_at or now,
+        urgent=urgent,
+    )
+    added = (await tx.execute(statement.returning(events.c.id))).first()
+    return added is not None
+
+
+async def hurry(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:
+    """Bring a waiting event that we set under this name forward to now; False if none waits for a later time."""
+    values: dict[str, Any] = {"due_at": now} | ({"urgent": True} if urgent else {})
+    later = events.c.due_at > now
+    changed = await tx.execute(
+        sa.update(events)
+        .where(events.c.webhook_id == internal_id(name), events.c.state == EventState.RECEIVED)
+        .where(sa.or_(later, events.c.urgent.is_(False)) if urgent else later)
+        .values(values)
+    )
+    return changed.rowcount > 0
+
+
+def internal_id(name: str) -> str:
+    return _INTERNAL_PREFIX + name
+
+
+def _panel_id(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_ID else None
+
+
+def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
+    """An INSERT that leaves out rows which a unique index forbids, in the words of the database in use."""
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def storable(value: Any) -> Any:
+    """Return text, or whatever holds text, without what no database stores: NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
+# --- claiming -----------------------------------------------------------------------------------------------------
+
+
+async def claim(
+    db: Database, owner: uuid.UUID, *, limit: int, now: datetime, busy: Collection[EventKey] = ()
+) -> list[Event]:
+    """Take up to `limit` due events, at most one for each key and none whose key is `busy`.
+
+    Urgent ones come first, then the longest due. Its own short transaction.
+    """
+    if limit <= 0 or not await _anything_due(db, now=now, busy=busy):
+        return []
+    async with db.begin() as tx:
+        chosen = _choose(await _candidates(tx, limit=limit, now=now, busy=busy), limit=limit)
+        deadly = [row for row in chosen if _deaths(row.last_error) >= DEATHS_ALLOWED]
+        for row in deadly:
+            await _fail_deadly(tx, row, now=now)
+        taken = [row for row in chosen if row not in deadly]
+        if not taken:
+            return []
+        claimed_at = claim_time(now, (row.claimed_at for row in taken))
+        rows = await tx.execute(
+            sa.update(events)
+            .where(events.c.id.in_([row.id for row in taken]))
+            .values(owner=owner, claimed_at=claimed_at, attempts=events.c.attempts + 1)
+            .returning(*events.c)
+        )
+        by_id = {row.id: _to_event(row) for row in rows}
+    return [by_id[row.id] for row in taken]
+
+
+def claim_time(now: datetime, earlier: Iterable[datetime | None]) -> datetime:
+    """Return `now`, or just after the latest earlier claim where the clock stood still or jumped back."""
+    return max([now, *(at + _TICK for at in earlier if at is not None)])
+
+
+def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool]:
+    orders = [number for kind, number in busy if kind == "order"]
+    customers = [number for kind, number in busy if kind == "customer"]
+    conditions = [events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at <= now]
+    if orders:
+        conditions.append(sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(orders)))
+    if customers:
+        conditions.append(
+            sa.or_(
+                events.c.order_id.is_not(None), events.c.customer_id.is_(None), events.c.customer_id.not_in(customers)
+            )
+        )
+    return sa.and_(*conditions)
+
+
+async def _anything_due(db: Database, *, now: datetime, busy: Collection[EventKey]) -> bool:
+    """Look before taking the write lock, which the intake needs more."""
+    async with db.read() as connection:
+        found = await connection.scalar(sa.select(events.c.id).where(_waiting(now, busy)).limit(1))
+    return found is not None
+
+
+async def _candidates(
+    tx: AsyncConnection, *, limit: int, now: datetime, busy: Collection[EventKey]
+) -> Sequence[sa.Row[Any]]:
+    columns = (events.c.id, events.c.type, events.c.order_id, events.c.customer_id, events.c.claimed_at)
+    select = (
+        sa.select(*columns, events.c.last_error)
+        .where(_waiting(now, busy))
+        .order_by(events.c.due_at, events.c.id)
+        .limit(limit * _WINDOW)
+        .with_for_update(skip_locked=True)
+    )
+    found: list[Any] = []
+    for urgency in (events.c.urgent, ~events.c.urgent):
+        found.extend((await tx.execute(select.where(urgency))).all())
+    return found
+
+
+def _choose(rows: Sequence[sa.Row[Any]], *, limit: int) -> list[sa.Row[Any]]:
+    chosen: list[sa.Row[Any]] = []
+    seen: set[EventKey] = set()
+    for row in rows:
+        key = _key(row.order_id, row.customer_id)
+        if len(chosen) < limit and key not in seen:
+            chosen.append(row)
+            if key is not None:
+                seen.add(key)
+    return chosen
+
+
+def _to_event(row: sa.Row[Any]) -> Event:
+    return Event(
+        id=row.id,
+        webhook_id=row.webhook_id,
+        type=row.type,
+        source=EventSource(row.source),
+        data=data_of(row.body),
+        order_id=row.order_id,
+        customer_id=row.customer_id,
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        attempts=row.attempts,
+        urgent=row.urgent,
+        owner=row.owner,
+        claimed_at=row.claimed_at,
+    )
+
+
+def data_of(body: bytes) -> dict[str, Any]:
+    """Return the data of an event's body; empty where it can't be read."""
+    try:
+        data = json.loads(body)["data"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+async def _fail_deadly(tx: AsyncConnection, row: sa.Row[Any], *, now: datetime) -> None:
+    await tx.execute(
+        sa.update(events)
+        .where(events.c.id == row.id)
+        .values(state=EventState.FAILED, result=KILLS_ITS_WORKER, finished_at=now)
+    )
+    log.error("event.failed", event_id=row.id, type=row.type, order_id=row.order_id, result=KILLS_ITS_WORKER)
+
+
+# --- settling -----------------------------------------------------------------------------------------------------
+
+
+def _claimed(event: Event) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        events.c.id == event.id,
+        events.c.state == EventState.RECEIVED,
+        events.c.owner == event.owner,
+        events.c.claimed_at == event.claimed_at,
+        events.c.attempts == event.attempts,
+    )
+
+
+async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result: str | None, now: datetime) -> None:
+    """Settle the event inside the handler's own unit of work.
+
+    Raises ClaimLost when somebody else has it by now; the unit of work must not be committed then.
+    """
+    changed = await tx.execute(
+        sa.update(events)
+        .where(_claimed(event))
+        .values(state=state, result=result, finished_at=now, owner=None, last_error=None)
+    )
+    if changed.rowcount != 1:
+        raise ClaimLost(f"event {event.id}")
+
+
+async def postpone(
+    db: Database, event: Event, *, due_at: datetime, error: str | None, now: datetime, counted: bool = True
+) -> bool:
+    """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened."""
+    values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error)}
+    attempts = event.attempts if counted else event.attempts - 1
+    async with db.begin() as tx:
+        changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, attempts=attempts))
+    return changed.rowcount == 1
+
+
+async def fail(db: Database, event: Event, *, result: str, error: str | None, now: datetime) -> bool:
+    """Settle the event as failed, until a person replays it; False if the claim was lost."""
+    values = {"state": EventState.FAILED, "result": result, "last_error": _short(error), "finished_at": now}
+    async with db.begin() as tx:
+        changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, owner=None))
+    return changed.rowcount == 1
+
+
+async def replay(tx: AsyncConnection, event_id: int, now: datetime) -> bool:
+    """Handle a settled event again from the start; False if there is none of this id, or it still waits."""
+    changed = await tx.execute(
+        sa.update(events)
+        .where(events.c.id == event_id, events.c.state != EventState.RECEIVED)
+        .values(state=EventState.RECEIVED, attempts=0, due_at=now, owner=None)
+        .values(result=None, last_error=None, finished_at=None)
+    )
+    return changed.rowcount == 1
+
+
+def _short(error: str | None) -> str | None:
+    return None if error is None else str(storable(error))[:500]
+
+
+# --- what waits, and what a dead worker left ----------------------------------------------------------------------
+
+
+async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
+    """Return since when the oldest event has been due, if one is."""
+    found: datetime | None = await connection.scalar(
+        sa.select(sa.func.min(events.c.due_at)).where(events.c.state == EventState.RECEIVED, events.c.due_at <= now)
+    )
+    return found
+
+
+async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:
+    """Let go of claimed events for which `left` holds; return how many.
+
+    Where their worker `died` (or lost them), any of them may be the cause: they come back one after the other, further
+    apart each time, so that the one that kills takes no others with it again.
+    """
+    rows = (
+        await tx.execute(
+            sa.select(events.c.id, events.c.attempts, events.c.last_error)
+            .where(events.c.state == EventState.RECEIVED, events.c.owner.is_not(None), left)
+            .order_by(events.c.id)
+            .with_for_update()
+        )
+    ).all()
+    for position, row in enumerate(rows):
+        values: dict[str, Any] = {"owner": None, "attempts": max(row.attempts - 1, 0)}
+        if died:
+            deaths = _deaths(row.last_error) + 1
+            apart = timedelta(milliseconds=250) * position * deaths**2
+            values = {"owner": None, "last_error": f"left unfinished ({deaths})", "due_at": now + apart}
+        await tx.execute(sa.update(events).where(events.c.id == row.id).values(values))
+    return len(rows)
+
+
+def _deaths(last_error: str | None) -> int:
+    found = _UNFINISHED.fullmatch(last_error or "")
+    return int(found[1]) if found else 0

@@ -1,0 +1,142 @@
+"""The intake: webhooks into the inbox by group commit.
+
+Requests that wait together are committed together, and each is answered after its commit. What is a database
+transaction for each request otherwise is one for dozens of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+
+import structlog
+
+from app.db import Database
+from app.messaging.intake_batch import Arrival, BatchWriter, DatabaseDown
+
+MAX_WAITING = 4096
+MAX_BATCH = 256
+#: For one try at a locked or distant database. Senders hang up after some ten seconds; they must know before.
+PATIENCE = timedelta(seconds=4)
+
+#: Whether the event is a repeat.
+_Answer = asyncio.Future[bool]
+
+log = structlog.get_logger()
+
+
+class IntakeUnavailable(Exception):  # noqa: N818
+    """The event is not known to be stored; the sender is to repeat it."""
+
+
+class Intake:
+    """Stores webhooks durably, many in one commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        wake: Callable[[], None],
+        max_waiting: int = MAX_WAITING,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._writer = _writer(database, patience)
+        self._wake = wake
+        self._max_waiting = max_waiting
+        self._waiting: deque[tuple[Arrival, _Answer]] = deque()
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin to write; needs the event loop that will call `record`."""
+        self._task = asyncio.create_task(self._run(), name="intake")
+
+    async def aclose(self) -> None:
+        """Take nothing more, write what waits, and let go of the connection."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            await self._task
+        await self._writer.aclose()
+
+    async def record(self, arrival: Arrival) -> bool:
+        """Store it and return, once it is on disk, whether it is a repeat.
+
+        Raises IntakeUnavailable. A caller that is cancelled meanwhile hurts nobody; the event may be stored.
+        """
+        if self._task is None or self._closing or len(self._waiting) >= self._max_waiting:
+            raise IntakeUnavailable
+        answer: _Answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrival, answer))
+        self._arrived.set()
+        return await answer
+
+    async def _run(self) -> None:
+        while self._waiting or not self._closing:
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            await self._settle(batch)
+
+    async def _settle(self, batch: Sequence[tuple[Arrival, _Answer]]) -> None:
+        distinct: dict[str, Arrival] = {}
+        for arrival, _ in batch:
+            distinct.setdefault(arrival.webhook_id, arrival)
+        new, failed = await self._write(list(distinct.values()))
+        for arrival, answer in batch:
+            webhook_id = arrival.webhook_id
+            if answer.done():  # whoever asked has gone
+                continue
+            if webhook_id in failed:
+                answer.set_exception(IntakeUnavailable())
+            else:
+                answer.set_result(webhook_id not in new or distinct[webhook_id] is not arrival)
+        if any(distinct[webhook_id].event.known for webhook_id in new):
+            self._wake_worker()
+
+    async def _write(self, arrivals: list[Arrival]) -> tuple[Collection[str], Collection[str]]:
+        """Return the ids that are new and those that failed."""
+        try:
+            return await self._writer.write(arrivals), ()
+        except DatabaseDown as error:
+            log.error("intake.write_failed", events=len(arrivals), reason=str(error))
+            return (), {arrival.webhook_id for arrival in arrivals}
+        except Exception as error:  # noqa: BLE001  (whatever it is, the next batch must go on)
+            log.warning("intake.batch_split", events=len(arrivals), reason=type(error).__name__)
+        return await self._write_singly(arrivals)
+
+    async def _write_singly(self, arrivals: list[Arrival]) -> tuple[Collection[str], Collection[str]]:
+        new: set[str] = set()
+        failed = {arrival.webhook_id for arrival in arrivals}
+        for arrival in arrivals:
+            try:
+                new.update(await self._writer.write([arrival]))
+            except DatabaseDown as error:
+                log.error("intake.write_failed", events=len(failed), reason=str(error))
+                break
+            except Exception as error:  # noqa: BLE001  (its text may quote the row)
+                log.error("intake.event_failed", event_id=arrival.webhook_id, reason=type(error).__name__)
+            else:
+                failed.discard(arrival.webhook_id)
+        return new, failed
+
+    def _wake_worker(self) -> None:
+        try:
+            self._wake()
+        except Exception as error:  # noqa: BLE001  (the worker also polls)
+            log.error("intake.wake_failed", reason=type(error).__name__)
+
+
+def _writer(database: Database, patience: timedelta) -> BatchWriter:
+    if database.is_sqlite:
+        from app.messaging.intake_sqlite import SqliteWriter
+
+        return SqliteWriter(database.url.database or ":memory:", patience=patience)
+    from app.messaging.intake_postgres import PostgresWriter  # asyncpg is an extra
+
+    return PostgresWriter(database.writer, patience=patience)

@@ -1,0 +1,90 @@
+"""The intake's writer on PostgreSQL: one connection, one statement for a batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.messaging.intake_batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
+
+#: One statement is one transaction: it is on disk when the answer comes.
+_INSERT = """
+INSERT INTO events (webhook_id, type, body, order_id, customer_id, occurred_at, received_at, due_at, state, finished_at, result)
+SELECT webhook_id, type, body, order_id, customer_id, occurred_at, received_at, received_at, state, finished_at, result
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::timestamptz[], $7::timestamptz[], $8::text[], $9::timestamptz[], $10::text[])
+  AS batch (webhook_id, type, body, order_id, customer_id, occurred_at, received_at, state, finished_at, result)
+ON CONFLICT (webhook_id) DO NOTHING
+RETURNING webhook_id
+"""  # noqa: E501
+#: A row's own fault, or a transaction that may simply be tried again.
+_ROW_FAULTS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.TransactionRollbackError)
+_DOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError, OSError, TimeoutError)
+
+
+class PostgresWriter(BatchWriter):
+    """Keeps one connection for itself, below SQLAlchemy, whose transaction costs more than the rows."""
+
+    def __init__(self, engine: AsyncEngine, *, patience: timedelta) -> None:
+        self._engine = engine
+        self._patience = patience.total_seconds()
+        self._connection: AsyncConnection | None = None
+
+    async def write(self, batch: Sequence[Arrival]) -> Collection[str]:
+        """Commit the batch; see `BatchWriter`. A connection that was cut while idle is replaced unnoticed."""
+        try:
+            return await self._try(batch)
+        except DatabaseDown:
+            return await self._try(batch)
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _try(self, batch: Sequence[Arrival]) -> Collection[str]:
+        # Sorted: two replicas that insert the same ids in different order would wait for each other.
+        arrivals = sorted(batch, key=lambda arrival: arrival.webhook_id)
+        try:
+            async with asyncio.timeout(self._patience):
+                connection = await self._connected()
+                rows = await connection.fetch(_INSERT, *_columns(arrivals))
+        except _ROW_FAULTS:
+            raise
+        except _DOWN as error:
+            await self._disconnect()
+            raise DatabaseDown(f"{type(error).__name__}: {error}") from error
+        return {row["webhook_id"] for row in rows}
+
+    async def _connected(self) -> Any:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return (await self._connection.get_raw_connection()).driver_connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.invalidate()
+            await connection.close()
+
+
+def _columns(arrivals: Sequence[Arrival]) -> tuple[list[Any], ...]:
+    return (
+        [arrival.webhook_id for arrival in arrivals],
+        [arrival.event.type for arrival in arrivals],
+        [arrival.body for arrival in arrivals],
+        [arrival.event.order_id for arrival in arrivals],
+        [arrival.event.customer_id for arrival in arrivals],
+        [arrival.event.occurred_at for arrival in arrivals],
+        [arrival.received_at for arrival in arrivals],
+        ["received" if arrival.event.known else "ignored" for arrival in arrivals],
+        [None if arrival.event.known else arrival.received_at for arrival in arrivals],
+        [None if arrival.event.known else UNKNOWN_TYPE for arrival in arrivals],
+    )

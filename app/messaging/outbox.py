@@ -1,0 +1,309 @@
+"""The outbox: what is wanted of the panel, kept in the transaction of its cause until its outcome is known.
+
+This is the side of those who want something and of the people who look after it; the sending side is `outbox_claims`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.messaging import inbox
+from app.panels.base import Action, PanelAction, action_from_params
+from app.tables.outbox import CallClass, CallState, panel_calls
+
+#: Marks a call that was under way when it was called off: it ends as soon as it is known not to have been applied.
+UNWANTED = {"unwanted": True}
+
+ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
+LIVE = (CallState.PENDING, *ON_THE_WIRE)
+
+
+class CallNotFound(Exception):  # noqa: N818
+    """There is no panel call of this id."""
+
+
+class WrongCallState(Exception):  # noqa: N818
+    """The call is in a state in which this can't be done, or its key is wanted by a newer call."""
+
+    def __init__(self, state: CallState) -> None:
+        super().__init__(f"the call is {state}")
+        self.state = state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A panel call as it was read or claimed."""
+
+    id: uuid.UUID
+    key: str
+    action: str
+    call_class: CallClass
+    params: dict[str, Any]
+    order_id: int | None
+    customer_id: int | None
+    cause: str
+    state: CallState
+    uncertain: bool
+    attempts: int
+    due_at: datetime
+    owner: uuid.UUID | None
+    claimed_at: datetime | None
+    sent_at: datetime | None
+    applies_until: datetime | None
+    last_error: str | None
+    result: dict[str, Any] | None
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> Call:
+        """Read a row of `panel_calls`."""
+        values = {name: getattr(row, name) for name in cls.__slots__}
+        return cls(**values | {"call_class": CallClass(row.call_class), "state": CallState(row.state)})
+
+    def to_action(self) -> PanelAction:
+        """Rebuild what is to be done.
+
+        Raises ValueError or TypeError where another version of us wrote something that we can't read.
+        """
+        return action_from_params(self.action, self.params)
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether it was called off while it was under way."""
+        return self.result == UNWANTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRef:
+    """Which call, wanting what."""
+
+    id: uuid.UUID
+    key: str
+    action: Action
+    state: CallState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """What calling off did: `cancelled` will never be sent; `under_way` is settled first, and reported by an event."""
+
+    cancelled: list[CallRef] = field(default_factory=list)
+    under_way: list[CallRef] = field(default_factory=list)
+
+
+class _Sequence:
+    """Numbers that grow with time and with each call: two calls of one moment keep their order."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def after(self, now: datetime) -> int:
+        self._last = max(self._last + 1, int(now.timestamp() * 1_000_000))
+        return self._last
+
+
+_sequence = _Sequence()
+
+
+async def enqueue(
+    tx: AsyncConnection,
+    action: PanelAction,
+    *,
+    key: str,
+    cause: str,
+    now: datetime,
+    order_id: int | None = None,
+    customer_id: int | None = None,
+    due_at: datetime | None = None,
+) -> uuid.UUID:
+    """Want something of the panel; `key` names the thing wanted, never who wants it.
+
+    If it is wanted already (or done, for what can be found again), that call's id is returned and nothing changes,
+    except that a call which was called off while under way is wanted again.
+    """
+    params = inbox.storable(action.to_params())
+    row = {
+        "seq": _sequence.after(now),
+        "key": key,
+        "action": action.action,
+        "call_class": action.call_class,
+        "money": action.money,
+        "lifecycle": action.lifecycle,
+        "order_id": order_id if order_id is not None else params.get("order_id"),
+        "customer_id": customer_id if customer_id is not None else params.get("customer_id"),
+        "reference": params.get("reference"),
+        "params": params,
+        "cause": cause,
+        "state": CallState.PENDING,
+        "due_at": due_at or now,
+        "created_at": now,
+    }
+    _check(row)
+    while True:
+        insert = inbox.insert_new(tx, panel_calls).values(id=uuid.uuid4(), **row).returning(panel_calls.c.id)
+        added: uuid.UUID | None = await tx.scalar(insert)
+        if added is not None:
+            return added
+        if (wanted := await _wanted(tx, key)) is not None:
+            return wanted
+
+
+def _check(row: dict[str, Any]) -> None:
+    if (row["money"] and row["customer_id"] is None) or (row["lifecycle"] and row["order_id"] is None):
+        raise ValueError(f"{row['action']} needs the order or customer that it is serialised by")
+
+
+def _is_live() -> sa.ColumnElement[bool]:
+    findable = sa.and_(panel_calls.c.call_class == CallClass.FINDABLE, panel_calls.c.state == CallState.DONE)
+    return sa.or_(panel_calls.c.state.in_(LIVE), findable)
+
+
+async def _wanted(tx: AsyncConnection, key: str) -> uuid.UUID | None:
+    found = await tx.execute(sa.select(panel_calls).where(panel_calls.c.key == key, _is_live()).with_for_update())
+    row = found.first()
+    if row is None:  # settled between our insert and this look: it may be wanted anew
+        return None
+    call = Call.from_row(row)
+    if call.unwanted:
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(result=sa.null()))
+    return call.id
+
+
+async def cancel(
+    tx: AsyncConnection,
+    *,
+    now: datetime,
+    order_id: int | None = None,
+    actions: Collection[Action] | None = None,
+    keys: Collection[str] | None = None,
+) -> Cancelled:
+    """Call off what was not sent yet, and report what is under way.
+
+    A call under way is not sent again: where it turns out not to have been applied it ends as `cancelled`, and any
+    end of it is told by a `panel_call.settled` event. What is cancelled here at once is told by the answer alone.
+    """
+    if order_id is None and keys is None:
+        raise ValueError("cancel needs an order or keys")
+    select = sa.select(panel_calls).where(panel_calls.c.state.in_(LIVE))
+    if order_id is not None:
+        select = select.where(panel_calls.c.order_id == order_id)
+    if actions is not None:
+        select = select.where(panel_calls.c.action.in_(actions))
+    if keys is not None:
+        select = select.where(panel_calls.c.key.in_(keys))
+    rows = (await tx.execute(select.order_by(panel_calls.c.seq, panel_calls.c.id).with_for_update())).all()
+    answer = Cancelled()
+    for call in map(Call.from_row, rows):
+        pending = call.state is CallState.PENDING
+        values = _cancelled(now) if pending else {"result": UNWANTED}
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(**values))
+        state = CallState.CANCELLED if pending else call.state
+        reference = CallRef(id=call.id, key=call.key, action=Action(call.action), state=state)
+        (answer.cancelled if pending else answer.under_way).append(reference)
+    return answer
+
+
+def _cancelled(now: datetime) -> dict[str, Any]:
+    return {"state": CallState.CANCELLED, "owner": None, "settled_at": now}
+
+
+# --- for people ---------------------------------------------------------------------------------------------------
+
+
+async def get(connection: AsyncConnection, call_id: uuid.UUID) -> Call | None:
+    """Read one call."""
+    row = (await connection.execute(sa.select(panel_calls).where(panel_calls.c.id == call_id))).first()
+    return None if row is None else Call.from_row(row)
+
+
+async def _locked(tx: AsyncConnection, call_id: uuid.UUID) -> Call:
+    found = await tx.execute(sa.select(panel_calls).where(panel_calls.c.id == call_id).with_for_update())
+    if (row := found.first()) is None:
+        raise CallNotFound(str(call_id))
+    return Call.from_row(row)
+
+
+async def retry(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
+    """Try a dead call again with all its attempts, or one that waits (pending, unknown) now; return it as it was.
+
+    Raises CallNotFound, and WrongCallState for the others and where its key is wanted by a newer call.
+    """
+    call = await _locked(tx, call_id)
+    if call.state not in {CallState.DEAD, CallState.PENDING, CallState.UNKNOWN}:
+        raise WrongCallState(call.state)
+    values: dict[str, Any] = {"due_at": now}
+    if call.state is CallState.DEAD:
+        newer = sa.select(panel_calls.c.id).where(panel_calls.c.key == call.key, _is_live())
+        if (await tx.execute(newer)).first() is not None:
+            raise WrongCallState(call.state)
+        values |= {"state": CallState.PENDING, "attempts": 0, "settled_at": None, "result": sa.null(), "owner": None}
+    await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call_id).values(**values))
+    return call
+
+
+async def abandon(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
+    """Give up a call that is pending, unknown or dead, and tell by event; return it as it was.
+
+    Whether an unknown one took effect is not asked any more; that is recorded. Raises CallNotFound, WrongCallState.
+    """
+    call = await _locked(tx, call_id)
+    if call.state not in {CallState.PENDING, CallState.UNKNOWN, CallState.DEAD}:
+        raise WrongCallState(call.state)
+    values = _cancelled(now)
+    if call.state is CallState.UNKNOWN:
+        note = f"abandoned while its outcome was unknown; before that: {call.last_error or 'no answer'}"
+        values |= {"uncertain": True, "last_error": note}
+    await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call_id).values(**values))
+    await tell_settled(tx, call, CallState.CANCELLED, now=now)
+    return call
+
+
+async def tell_settled(tx: AsyncConnection, call: Call, state: CallState, *, now: datetime) -> None:
+    """Set the event that says how a call ended."""
+    data = {
+        "call_id": str(call.id),
+        "action": call.action,
+        "key": call.key,
+        "cause": call.cause,
+        "state": state,
+        "order_id": call.order_id,
+        "customer_id": call.customer_id,
+    }
+    await inbox.add_internal(tx, type=inbox.CALL_SETTLED, data=data, now=now)
+
+
+# --- what waits ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How the outbox stands: since when the oldest call of each state waits, and how many there are."""
+
+    oldest: dict[CallState, datetime]
+    count: dict[CallState, int]
+
+
+async def waiting(connection: AsyncConnection, *, now: datetime) -> Waiting:
+    """Say what waits: pending calls that are due, those on the wire, and dead ones, which wait for a person."""
+    due = sa.or_(panel_calls.c.state != CallState.PENDING, panel_calls.c.due_at <= now)
+    since = sa.case(
+        (panel_calls.c.state == CallState.PENDING, panel_calls.c.due_at),
+        (panel_calls.c.state == CallState.DEAD, panel_calls.c.settled_at),
+        else_=panel_calls.c.sent_at,
+    )
+    rows = await connection.execute(
+        sa.select(panel_calls.c.state, sa.func.min(since), sa.func.count())
+        .where(panel_calls.c.state.in_((*LIVE, CallState.DEAD)), due)
+        .group_by(panel_calls.c.state)
+    )
+    found = [(CallState(state), oldest, count) for state, oldest, count in rows]
+    return Waiting(
+        oldest={state: oldest for state, oldest, _ in found if oldest is not None},
+        count={state: count for state, _, count in found},
+    )

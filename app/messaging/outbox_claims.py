@@ -1,0 +1,206 @@
+"""The sending side of the outbox: claiming calls, committing `sending`, recording the outcome.
+
+Each function here is its own short transaction; none is open while a call is on the wire. A claim is known by owner,
+`claimed_at` (which grows with each claim) and attempts: whoever lost it changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import Database
+from app.messaging import inbox
+from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
+from app.tables.inbox import installation
+from app.tables.outbox import CallClass, CallState, panel_calls
+
+#: How long a call waits when another of its order or customer turned out to be on the wire.
+_WAIT_FOR_WIRE = timedelta(seconds=1)
+_ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What becomes of a claimed call. `attempts` is the new count where it is not the one of the claim."""
+
+    state: CallState
+    due_at: datetime | None = None
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    applies_until: datetime | None = None
+    uncertain: bool = False
+    attempts: int | None = None
+
+
+async def paused(connection: AsyncConnection) -> bool:
+    """Whether people have stopped all panel calls."""
+    value = await connection.scalar(sa.select(installation.c.value).where(installation.c.name == "paused"))
+    return value is True
+
+
+# --- claiming -----------------------------------------------------------------------------------------------------
+
+
+async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime) -> list[Call]:
+    """Take up to `limit` due calls: pending ones to be sent, unknown ones to be looked up; nothing while paused.
+
+    Never two lifecycle calls of one order or two money calls of one customer at a time, and those in their order.
+    """
+    due = _due(now).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    if limit <= 0 or not await _anything(db, due):
+        return []
+    async with db.begin() as tx:
+        select = (
+            due.add_columns(panel_calls.c.claimed_at).limit(limit).with_for_update(skip_locked=True, of=panel_calls)
+        )
+        chosen = (await tx.execute(select)).all()
+        if not chosen:
+            return []
+        rows = await tx.execute(
+            sa.update(panel_calls)
+            .where(panel_calls.c.id.in_([row.id for row in chosen]))
+            .values(owner=owner, claimed_at=inbox.claim_time(now, [row.claimed_at for row in chosen]))
+            .returning(*panel_calls.c)
+        )
+        by_id = {row.id: Call.from_row(row) for row in rows}
+    return [by_id[row.id] for row in chosen]
+
+
+async def _anything(db: Database, due: sa.Select[Any]) -> bool:
+    """Look before taking the write lock, which the intake needs more."""
+    async with db.read() as connection:
+        return not await paused(connection) and (await connection.execute(due.limit(1))).first() is not None
+
+
+def _due(now: datetime) -> sa.Select[Any]:
+    call = panel_calls.c
+    same_order = _waits_for(
+        lambda other: sa.and_(other.lifecycle, other.order_id == call.order_id), patient=True, now=now
+    )
+    same_customer = _waits_for(
+        lambda other: sa.and_(other.money, other.customer_id == call.customer_id), patient=False, now=now
+    )
+    sendable = sa.and_(
+        call.state == CallState.PENDING,
+        sa.or_(~call.lifecycle, ~same_order),
+        sa.or_(~call.money, ~same_customer),
+    )
+    return (
+        sa.select(call.id)
+        .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at <= now)
+        .where(sa.or_(call.state == CallState.UNKNOWN, sendable))
+    )
+
+
+def _waits_for(same: Any, *, patient: bool, now: datetime) -> sa.Exists:
+    """Whether another call of the same group goes first: on the wire, claimed, or earlier and not done with.
+
+    The patient wait for an earlier one even while it waits for its next attempt: the steps of an order's life must not
+    overtake each other. Payments may: one that the panel keeps refusing to take must not hold up the others.
+    """
+    call, other = panel_calls.c, panel_calls.alias("other").c
+    earlier = sa.or_(other.seq < call.seq, sa.and_(other.seq == call.seq, other.id < call.id))
+    first = earlier if patient else sa.and_(earlier, other.due_at <= now)
+    waits = sa.and_(other.state == CallState.PENDING, sa.or_(other.owner.is_not(None), first))
+    return sa.exists().where(same(other), other.id != call.id, sa.or_(other.state.in_(ON_THE_WIRE), waits))
+
+
+# --- sending and settling -----------------------------------------------------------------------------------------
+
+
+def _claimed(call: Call) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        panel_calls.c.id == call.id,
+        panel_calls.c.owner == call.owner,
+        panel_calls.c.claimed_at == call.claimed_at,
+        panel_calls.c.attempts == call.attempts,
+        panel_calls.c.state == call.state,
+    )
+
+
+async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | None:
+    """Commit `sending` for a claimed pending call and return it; None if it must not be sent now.
+
+    It must not where the claim was lost, the call was called off, or people paused everything; nor where another call
+    of its order or customer is on the wire, which the unique indexes know best.
+    """
+    if call.state is not CallState.PENDING:
+        raise ValueError(f"a call is sent from pending, not from {call.state}")
+    attempts = call.attempts + 1
+    start = sa.update(panel_calls).where(_claimed(call)).values(state=CallState.SENDING, sent_at=now, attempts=attempts)
+    try:
+        async with db.begin() as tx:
+            if not (stopped := await paused(tx)) and (await tx.execute(start)).rowcount != 1:
+                return None
+    except sa.exc.IntegrityError:
+        stopped = True
+    if stopped:
+        later = Outcome(state=CallState.PENDING, due_at=now + _WAIT_FOR_WIRE, error=call.last_error)
+        await settle(db, call, later, now=now)
+        return None
+    return replace(call, state=CallState.SENDING, sent_at=now, attempts=attempts)
+
+
+async def still_ours(db: Database, call: Call) -> bool:
+    """Whether the claim holds."""
+    async with db.read() as connection:
+        return (await connection.execute(sa.select(panel_calls.c.id).where(_claimed(call)))).first() is not None
+
+
+async def settle(db: Database, call: Call, outcome: Outcome, *, now: datetime) -> CallState | None:
+    """Record what became of a claimed call and let go of it; return its state, None if the claim was lost.
+
+    One that was called off meanwhile ends as cancelled where it was surely not applied. An end is told by event, in
+    the same transaction.
+    """
+    async with db.begin() as tx:
+        found = await tx.execute(sa.select(panel_calls).where(_claimed(call)).with_for_update())
+        row = found.first()
+        if row is None:
+            return None
+        state = outcome.state
+        if Call.from_row(row).unwanted and state in {CallState.PENDING, CallState.DEAD}:
+            state = CallState.CANCELLED
+        values = {
+            "state": state,
+            "owner": None,
+            "due_at": outcome.due_at or now,
+            "last_error": None if outcome.error is None else inbox.storable(outcome.error)[:500],
+            "uncertain": outcome.uncertain,
+            "attempts": call.attempts if outcome.attempts is None else outcome.attempts,
+        }
+        if outcome.applies_until is not None:
+            values["applies_until"] = outcome.applies_until
+        if state is CallState.DONE:
+            values["result"] = inbox.storable(outcome.result or {})
+        if state in _ENDS:
+            values["settled_at"] = now
+            await tell_settled(tx, call, state, now=now)
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(**values))
+        return state
+
+
+async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, settle_for: timedelta, now: datetime) -> int:
+    """Let go of claimed calls for which `left` holds; return how many.
+
+    What was being sent is unknown: it may take effect until the settle time is over. A courtesy is never repeated.
+    """
+    owned = sa.select(panel_calls).where(panel_calls.c.owner.is_not(None), panel_calls.c.state.in_(LIVE), left)
+    rows = (await tx.execute(owned.order_by(panel_calls.c.id).with_for_update())).all()
+    for call in map(Call.from_row, rows):
+        values: dict[str, Any] = {"owner": None}
+        if call.state is CallState.SENDING:
+            values |= {"last_error": "the worker ended while the call was on the wire", "due_at": now}
+            if call.call_class is CallClass.COURTESY:
+                values |= {"state": CallState.DONE, "uncertain": True, "settled_at": now}
+                await tell_settled(tx, call, CallState.DONE, now=now)
+            else:
+                values |= {"state": CallState.UNKNOWN, "applies_until": now + settle_for}
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(**values))
+    return len(rows)
