@@ -1,0 +1,181 @@
+"""The command line: ``doorman …``, or ``python -m app …``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.config import Settings, SettingsError, load_settings
+from app.tables.access import Role
+
+cli = typer.Typer(
+    name="doorman",
+    help="Stands at the door of a billing panel: scores orders, holds custom work for a fee, waves the regulars through.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=True)
+policy = typer.Typer(help="The provider's rules and numbers, as a TOML document.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
+cli.add_typer(policy, name="policy")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say what is wrong in one line, and end with status 2."""
+    from app.core.policy import PolicyError
+    from app.core.webhooks import SecretError
+    from app.errors import Problem
+    from app.messaging.lock import WorkerRunning
+    from app.serving import CannotServe
+    from app.services.schema import OldSchema
+
+    try:
+        yield
+    except (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, OSError) as error:
+        typer.secho(f"doorman: {error}", err=True, fg=typer.colors.RED)
+        raise typer.Exit(2) from None
+    except PolicyError as error:
+        for path, message in error.errors:
+            typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from None
+
+
+def _settings() -> Settings:
+    return load_settings()
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="API processes; more than one needs PostgreSQL.", min=1, max=64)] = 1,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Serve the API alone.")] = False,
+) -> None:
+    """Serve the API and, unless told otherwise, the worker."""
+    from app.serving import serve as run
+
+    with plain_errors():
+        run(_settings(), host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+@cli.command()
+def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+    """Run the worker alone."""
+    from app.working import work
+
+    with plain_errors():
+        asyncio.run(work(_settings(), pipe=pipe))
+
+
+@cli.command(hidden=True)
+def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
+    """One API process of `serve`."""
+    from app.serving import api_process as run
+
+    with plain_errors():
+        run(_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from app.services import schema
+
+    with plain_errors():
+        schema.migrate(_settings().database_url)
+    typer.echo(f"database is at revision {schema.head()}")
+
+
+@cli.command()
+def openapi(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi.yaml"),
+) -> None:
+    """Write the OpenAPI document."""
+    from app.describing import openapi_yaml
+
+    file.write_text(openapi_yaml(), encoding="utf-8")
+    typer.echo(f"wrote {file}")
+
+
+@policy.command("check")
+def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Say whether a policy document is valid."""
+    from app.core.policy import parse_policy, policy_hash, warnings
+
+    with plain_errors():
+        parsed = parse_policy(file.read_text(encoding="utf-8"))
+    for warning in warnings(parsed):
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
+    typer.echo(f"valid; hash {policy_hash(parsed)}")
+
+
+@policy.command("publish")
+def policy_publish(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Publish a policy document and make it the active policy."""
+    from app.administration import publish_policy
+
+    with plain_errors():
+        published = asyncio.run(publish_policy(_settings(), file.read_text(encoding="utf-8")))
+    typer.echo(f"version {published.version} is active ({'new' if published.new else 'known'}; hash {published.hash})")
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="Whose key it is: stands in the timeline of what it does.")],
+    role: Annotated[Role, typer.Option(help="scores, panel, ops or admin.")],
+) -> None:
+    """Make an API key and show it, this one time."""
+    from app.administration import create_key
+
+    with plain_errors():
+        key = asyncio.run(create_key(_settings(), name, role))
+    typer.echo(key)
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, never the secrets."""
+    from app.administration import list_keys
+
+    with plain_errors():
+        rows = asyncio.run(list_keys(_settings()))
+    if not rows:
+        typer.echo("no keys yet: doorman keys create NAME --role ops")
+    for row in rows:
+        state = f"revoked {row.revoked_at:%Y-%m-%d}" if row.revoked_at else "active"
+        typer.echo(f"{row.name:<30} {row.role.value:<8} {row.created_at:%Y-%m-%d}  {state}")
+
+
+@keys.command("revoke")
+def keys_revoke(name: Annotated[str, typer.Argument(help="The name it was created under.")]) -> None:
+    """Revoke a key; it stops working within seconds."""
+    from app.administration import revoke_key
+
+    with plain_errors():
+        asyncio.run(revoke_key(_settings(), name))
+    typer.echo(f"revoked {name}")
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.", min=0, max=65535)] = 8000,
+    panel_port: Annotated[int, typer.Option(help="Port of the sandbox panel.", min=0, max=65535)] = 8080,
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.")] = None,
+) -> None:
+    """Sandbox panel, service and a stream of orders on one command; Ctrl-C ends it."""
+    from app.demo import run_demo
+
+    with plain_errors():
+        sys.exit(run_demo(port=port, panel_port=panel_port, seconds=seconds))
+
+
+if __name__ == "__main__":
+    cli()

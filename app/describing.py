@@ -1,0 +1,15 @@
+"""The OpenAPI document as a file that people and tools read."""
+
+from __future__ import annotations
+
+import yaml
+
+from app.config import Settings
+from app.main import create_app
+
+
+def openapi_yaml() -> str:
+    """Return ``openapi.yaml``: generated, never edited; a test holds it against the program."""
+    app = create_app(Settings.model_construct())
+    text: str = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=120)
+    return text

@@ -1,0 +1,1 @@
+"""The shell around the judgement: gather everything, call the core once, record everything."""

@@ -1,0 +1,194 @@
+"""From an outcome to its effects: the order's next state and the panel calls that are wanted, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from datetime import tzinfo
+
+from app.core.decision import Judgement, Outcome
+from app.core.decision_accept import AcceptPlan
+from app.core.facts import PaymentState
+from app.core.lifecycle import HoldKind, OrderState, Provisioning, Trigger
+from app.core.money import Money
+from app.core.policy_acting import AcceptMode
+from app.messaging import outbox
+from app.panels.base import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
+from app.services import customers, fees, messages
+from app.services.orders import OrderFile
+
+LIFECYCLE = (Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Action.FRAUD_ORDER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is wanted of an order, whoever decided it. `cause` goes into each call, `by` into the timeline."""
+
+    trigger: Trigger
+    by: str
+    cause: str
+    zone: tzinfo
+    panel_url: str | None
+
+
+async def withdraw_lifecycle(file: OrderFile) -> bool:
+    """Take back what is not on the wire of the order's lifecycle calls; False when one is under way."""
+    withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=LIFECYCLE)
+    return not withdrawn.under_way
+
+
+async def enqueue_lifecycle(file: OrderFile, action: PanelAction, *, cause: str) -> None:
+    """Want a lifecycle call; the key names the order and what is wanted of it."""
+    verb = {
+        Action.ACCEPT_ORDER: "accept",
+        Action.PENDING_ORDER: "pending",
+        Action.CANCEL_ORDER: "cancel",
+        Action.FRAUD_ORDER: "fraud",
+    }[action.action]
+    await outbox.enqueue(
+        file.tx, action, key=f"order:{file.order_id}:{verb}", cause=cause, now=file.now,
+        order_id=file.order_id, customer_id=file.customer_id,
+    )  # fmt: skip
+
+
+def accept_action(file: OrderFile, plan: AcceptPlan) -> AcceptOrder:
+    """Return the accept of this order; what is provisioned already is not set up again."""
+    built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
+    return AcceptOrder(
+        order_id=file.order_id,
+        autosetup=plan.autosetup and not built,
+        sendemail=plan.sendemail and not built,
+        sendregistrar=plan.sendregistrar and not built,
+    )
+
+
+def default_plan(file: OrderFile, judged: Judgement | None) -> AcceptPlan:
+    """Return how to accept: as judged, else as the policy says for everything."""
+    if judged is not None:
+        return judged.accept
+    rules = file.policy.policy.accept
+    return AcceptPlan(
+        mode=rules.mode, autosetup=rules.autosetup, sendemail=rules.sendemail, sendregistrar=rules.sendregistrar
+    )
+
+
+async def approve(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
+    """Let it pass: accept it when paid, wait for its payment, or open the gate and leave the rest to staff."""
+    file.change(accept_mode=plan.mode.value)
+    if file.move(wish.trigger) is None:
+        return False
+    current = await fees.open_fee(file)
+    if current is not None and current.wanted_state is None:
+        await fees.take_back(file, current, cause=wish.cause)
+    return await go_on(file, wish, plan)
+
+
+async def go_on(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
+    """Do what the new state of an approved order asks for."""
+    undo = str(file.get("panel_status")) in {"Cancelled", "Fraud"}
+    if undo:
+        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
+    if file.state is OrderState.RELEASING and not undo:
+        await enqueue_lifecycle(file, accept_action(file, plan), cause=wish.cause)
+    if file.state is OrderState.RELEASED:
+        if plan.mode is AcceptMode.RELEASE_ONLY:
+            await messages.note_for_staff(
+                file, "approved; accepting and building it is left to staff", about="released", cause=wish.cause
+            )
+        await customers.count_released(file)
+    if file.state is OrderState.AWAITING_PAYMENT:
+        file.say("is accepted as soon as it is paid", by=wish.by)
+    return True
+
+
+async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: int | None, work: str) -> bool:
+    """Keep it Pending and ask for the fee; the customer is told when the invoice is there."""
+    if file.move(wish.trigger) is None:
+        return False
+    rules = file.policy.policy.hold
+    expires_at = file.now + timedelta(days=rules.expires_days)
+    file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
+    wanted = {"amount_minor": amount.amount_minor, "currency": amount.currency, "minutes": minutes, "work": work}
+    file.change(fee_wanted=wanted)
+    await fees.ask(
+        file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone
+    )
+    await messages.note_for_staff(
+        file, f"held for a fee of {amount} ({work or 'handling'})", about="fee", cause=wish.cause
+    )
+    return True
+
+
+async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
+    """Keep it Pending for a person, with a clock; an open fee is taken back."""
+    news = file.get("hold_kind") != HoldKind.REVIEW
+    if file.move(wish.trigger) is None:
+        return False
+    rules = file.policy.policy
+    hours = rules.hold.review_due_hours_paid if file.paid else rules.hold.review_due_hours_unpaid
+    file.hold(HoldKind.REVIEW, due_at=file.now + timedelta(hours=hours), expires_at=None)
+    current = await fees.open_fee(file)
+    if current is not None:
+        await fees.take_back(file, current, cause=wish.cause)
+    if news:
+        await messages.note_for_staff(file, f"held for review: {why}", about="review", cause=wish.cause)
+        await messages.tell_customer(
+            file, rules.messages.review_hold, key=f"order:{file.order_id}:tell:review", cause=wish.cause,
+            zone=wish.zone, panel_url=wish.panel_url,
+        )  # fmt: skip
+    return True
+
+
+async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = False) -> bool:
+    """Reject or cancel it in the panel, and settle what was paid."""
+    if file.move(wish.trigger) is None:
+        return False
+    action: PanelAction = FraudOrder(order_id=file.order_id) if fraud else CancelOrder(order_id=file.order_id)
+    if str(file.get("panel_status")) == "Active" and not fraud:
+        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
+    else:
+        await enqueue_lifecycle(file, action, cause=wish.cause)
+    await settle_money(file, fraud=fraud, cause=wish.cause)
+    rules = file.policy.policy.messages
+    await messages.tell_customer(
+        file, rules.cancelled if cancelled else rules.rejected, key=f"order:{file.order_id}:tell:end",
+        cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url,
+    )  # fmt: skip
+    return True
+
+
+async def settle_money(file: OrderFile, *, fraud: bool, cause: str) -> None:
+    """An order that ended: its fee is cancelled or returned, and money paid on it waits for a person."""
+    refund = await fees.end(file, fraud=fraud, cause=cause)
+    if file.get("payment_state") in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
+        refund += int(file.get("paid_minor"))
+    if refund > int(file.get("refund_due_minor")):
+        file.change(refund_due_minor=refund)
+        currency = file.get("currency")
+        file.say(f"refund due: {Money(refund, currency) if currency else refund}", by="policy")
+
+
+def intended_calls(file: OrderFile, judgement: Judgement) -> list[dict[str, Any]]:
+    """Return what would be called in the panel, for a decision in shadow."""
+    order = {"order_id": file.order_id}
+    note = {"action": Action.ADD_CLIENT_NOTE.value}
+    match judgement.outcome:
+        case Outcome.APPROVE:
+            if judgement.accept.mode is AcceptMode.RELEASE_ONLY:
+                return [note]
+            when = "now" if file.paid else "when paid"
+            accept = accept_action(file, judgement.accept)
+            return [{"action": accept.action.value, "when": when, **accept.to_params()}]
+        case Outcome.HOLD_FOR_FEE:
+            fee = judgement.fee
+            amount = None if fee is None else {"amount": fee.to_text(), "currency": fee.currency}
+            return [
+                {"action": Action.CREATE_INVOICE.value, **(amount or {})},
+                {"action": Action.OPEN_TICKET.value, "about": "fee"},
+                note,
+            ]
+        case Outcome.HOLD_FOR_REVIEW:
+            return [note]
+        case Outcome.REJECT:
+            return [{"action": Action.CANCEL_ORDER.value, **order}]

@@ -1,0 +1,291 @@
+"""What staff do in Doorman: their word supersedes the policy and is never undone by a re-score (design §3 rule 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.decision import Judgement, Outcome, Reason
+from app.core.explanation import work_summary
+from app.core.facts import Agreement, PaymentState
+from app.core.labour import custom_fee, max_fee
+from app.core.lifecycle import (
+    TRANSITIONS,
+    FeeState,
+    Flag,
+    HoldKind,
+    OrderState,
+    Trigger,
+    action_guard,
+)
+from app.core.money import BadAmount, Money
+from app.errors import Invalid, NotFound, ShadowMode, WrongState
+from app.services import acting, customers, decisions, fees, messages
+from app.services.acting import Wish
+from app.services.context import Context
+from app.services.decisions import load_facts
+from app.services.judging import look_again, set_hold_clock
+from app.services.orders import OrderFile, open_file
+from app.services.zones import panel_zone
+from app.tables.orders import decisions as decisions_table
+
+_LONGEST_MINUTES = 60 * 24 * 14
+_CANCEL_REASONS = {
+    "customer_withdrew": "The customer withdrew the order.",
+    "duplicate": "It is a duplicate.",
+    "other": "Cancelled by staff.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequest:
+    """What comes with an action. `minutes` and `amount` (a plain decimal) are for charge-fee, at most one of them."""
+
+    minutes: int | None = None
+    amount: str | None = None
+    fraud: bool = False
+    reason: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """One action in the making."""
+
+    file: OrderFile
+    request: ActionRequest
+    by: str
+    wish: Wish
+    judged: Judgement | None
+
+
+async def act(
+    tx: AsyncConnection,
+    context: Context,
+    order_id: int,
+    action: Trigger,
+    request: ActionRequest,
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Carry out an action of a person on one order, in this transaction.
+
+    Raises NotFound, Invalid, WrongState where the order's state does not allow it, and ShadowMode in shadow, with
+    what would have happened.
+    """
+    file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+    if file is None:
+        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+    fee = await fees.latest_fee(file)
+    _check(file, action, fee)
+    judged = await decisions.latest_judged(file)
+    wish = Wish(
+        trigger=action, by=by, cause=f"action:{action}", zone=await panel_zone(tx, context.settings),
+        panel_url=context.settings.panel_url,
+    )  # fmt: skip
+    work = _Work(file=file, request=request, by=by, wish=wish, judged=judged)
+    if context.settings.mode.value == "shadow":
+        raise ShadowMode(f"in enforce mode, {_WOULD[action]}; nothing was done")
+    if action is not Trigger.REFUND_DONE:
+        file.change(touched_by_person=True)
+    await _ACTIONS[action](work)
+    await file.save()
+    context.wake()
+
+
+def _check(file: OrderFile, action: Trigger, fee: Any) -> None:
+    state = None if fee is None else FeeState(fee.state)
+    if (file.state, action) not in TRANSITIONS:
+        raise WrongState(f"{action} is not possible while the order is {file.state}")
+    refund_due = int(file.get("refund_due_minor")) > 0
+    if not action_guard(action, fee=state, refund_due=refund_due):
+        raise WrongState(_GUARD_TEXTS.get(action, f"{action} is not possible now"))
+
+
+_GUARD_TEXTS = {
+    Trigger.WAIVE_FEE: "there is no open fee to waive",
+    Trigger.DROP_REQUEST: "the fee for the request is paid or settled already",
+    Trigger.REFUND_DONE: "no refund is due",
+    Trigger.CHARGE_FEE: "a fee is paid, or being paid, already",
+}
+_WOULD = {
+    Trigger.APPROVE: "the order would be accepted as soon as it is paid",
+    Trigger.REJECT: "the order would be cancelled or marked as fraud in the panel",
+    Trigger.CHARGE_FEE: "an invoice for the fee would be created and the customer told",
+    Trigger.WAIVE_FEE: "the fee would be waived and the order go on",
+    Trigger.DROP_REQUEST: "the order would go on as sold in the cart, without a fee",
+    Trigger.CANCEL: "the order would be cancelled in the panel",
+    Trigger.HOLD: "the order would be held for review",
+    Trigger.REFUND_DONE: "the refund would be marked as done",
+}
+
+
+async def _withdraw(work: _Work) -> None:
+    if not await acting.withdraw_lifecycle(work.file):
+        raise WrongState("a call about this order is on its way to the panel; try again in a moment")
+
+
+async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> Wish:
+    decision_id = await decisions.record_person(
+        work.file, outcome, reason, by=work.by, note=work.request.note
+    )
+    if work.request.note:
+        work.file.say(f"note: {work.request.note}", by=work.by)
+    wish = work.wish
+    return Wish(
+        trigger=wish.trigger, by=wish.by, cause=f"decision:{decision_id}", zone=wish.zone, panel_url=wish.panel_url
+    )
+
+
+async def _approve(work: _Work) -> None:
+    file = work.file
+    ended = file.state in {OrderState.REJECTED, OrderState.CANCELLED}
+    if ended and file.get("payment_state") == PaymentState.CANCELLED:
+        raise WrongState("its invoice is cancelled: make it unpaid again in the panel first, or have it ordered anew")
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
+    if file.state is OrderState.REJECTED and file.get("panel_status") == "Fraud":
+        await customers.count_fraud(file, undone=True)
+    if ended:
+        file.change(refund_due_minor=0)
+    await _let_go(work, wish)
+
+
+async def _let_go(work: _Work, wish: Wish) -> None:
+    file = work.file
+    for flag in (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION):
+        file.flag(flag, raised=False)
+    plan = acting.default_plan(file, work.judged)
+    await acting.approve(file, wish, plan)
+    await look_again(file, seconds=15)
+
+
+async def _reject(work: _Work) -> None:
+    await _withdraw(work)
+    fraud = work.request.fraud
+    reason = Reason("fraud", "Rejected as fraud.") if fraud else Reason("rejected_by_person", f"Rejected by {work.by}.")
+    wish = await _decide(work, Outcome.REJECT, reason)
+    await acting.end(work.file, wish, fraud=fraud)
+
+
+async def _cancel(work: _Work) -> None:
+    code = work.request.reason or "other"
+    if code not in _CANCEL_REASONS:
+        known = ", ".join(_CANCEL_REASONS)
+        raise Invalid("unknown reason", [{"path": "reason", "message": f"must be one of {known}"}])
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.REJECT, Reason(code, _CANCEL_REASONS[code]))
+    await acting.end(work.file, wish, fraud=False, cancelled=True)
+
+
+async def _hold(work: _Work) -> None:
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("held_by_person", f"Held by {work.by}."))
+    await acting.hold_for_review(work.file, wish, f"held by {work.by}")
+    await set_hold_clock(work.file, HoldKind.REVIEW)
+    await look_again(work.file, seconds=15)
+
+
+async def _charge_fee(work: _Work) -> None:
+    file = work.file
+    amount, minutes = _fee_amount(work)
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason("fee_by_person", f"{work.by} asks for a fee of {amount}."))
+    asked = await _work_words(work)
+    file.change(agreement=Agreement.NONE.value)
+    await acting.hold_for_fee(file, wish, amount, minutes=minutes, work=asked)
+    await set_hold_clock(file, HoldKind.FEE)
+    await look_again(file, seconds=15)
+
+
+def _fee_amount(work: _Work) -> tuple[Money, int | None]:
+    request, currency, policy = work.request, work.file.get("currency"), work.file.policy.policy
+    if request.minutes is not None and request.amount is not None:
+        raise Invalid("both given", [{"path": "minutes", "message": "give minutes or an amount, not both"}])
+    if currency is None or currency not in policy.currencies:
+        raise WrongState(f"the policy has no row for the order's currency ({currency or 'unknown'})")
+    if request.amount is not None:
+        try:
+            amount = Money.from_text(request.amount, currency)
+        except BadAmount as error:
+            raise Invalid("bad amount", [{"path": "amount", "message": str(error)}]) from None
+        if not 0 < amount.amount_minor <= max_fee(currency, policy).amount_minor:
+            most = max_fee(currency, policy)
+            raise Invalid("bad amount", [{"path": "amount", "message": f"must be above zero and at most {most}"}])
+        return amount, None
+    if request.minutes is not None:
+        if not 0 < request.minutes <= _LONGEST_MINUTES:
+            raise Invalid("bad minutes", [{"path": "minutes", "message": f"must be 1 to {_LONGEST_MINUTES}"}])
+        return custom_fee(request.minutes, currency, policy), request.minutes
+    estimate = work.judged.labour.estimate if work.judged is not None else None
+    if estimate is None or estimate.amount_minor <= 0 or estimate.currency != currency:
+        raise Invalid("no estimate", [{"path": "minutes", "message": "no work is estimated: give minutes or an amount"}])
+    return estimate, work.judged.labour.minutes if work.judged else None
+
+
+async def _work_words(work: _Work) -> str:
+    """What the fee is for, in words for the customer: from the facts, never from a note of staff."""
+    stored = (
+        await work.file.tx.execute(
+            decisions_table.select()
+            .where(decisions_table.c.order_id == work.file.order_id, decisions_table.c.facts.is_not(None))
+            .order_by(decisions_table.c.id.desc())
+            .limit(1)
+        )
+    ).first()
+    if stored is None:
+        return "custom work"
+    return work_summary(load_facts(stored.facts), work.file.policy.policy)
+
+
+async def _waive_fee(work: _Work) -> None:
+    file = work.file
+    current = await fees.open_fee(file)
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.APPROVE, Reason("fee_waived", f"Fee waived by {work.by}."))
+    file.change(agreement=Agreement.FEE_WAIVED.value)
+    if current is not None:
+        await fees.take_back(file, current, cause=wish.cause, state=FeeState.WAIVED)
+    await _let_go(work, wish)
+    await _tell(work, wish, "waived", file.policy.policy.messages.fee_waived)
+
+
+async def _drop_request(work: _Work) -> None:
+    file = work.file
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.APPROVE, Reason("request_dropped", "As sold in the cart, without a fee."))
+    file.change(agreement=Agreement.REQUEST_DROPPED.value)
+    await _let_go(work, wish)
+    await _tell(work, wish, "dropped", file.policy.policy.messages.request_dropped)
+
+
+async def _tell(work: _Work, wish: Wish, about: str, message: Any) -> None:
+    await messages.tell_customer(
+        work.file, message, key=f"order:{work.file.order_id}:tell:{about}", cause=wish.cause, zone=wish.zone,
+        panel_url=wish.panel_url,
+    )  # fmt: skip
+
+
+async def _refund_done(work: _Work) -> None:
+    work.file.say("the refund is done", by=work.by)
+    if work.request.note:
+        work.file.say(f"note: {work.request.note}", by=work.by)
+    work.file.change(refund_due_minor=0)
+
+
+_ACTIONS: dict[Trigger, Callable[[_Work], Awaitable[None]]] = {
+    Trigger.APPROVE: _approve,
+    Trigger.REJECT: _reject,
+    Trigger.CANCEL: _cancel,
+    Trigger.HOLD: _hold,
+    Trigger.CHARGE_FEE: _charge_fee,
+    Trigger.WAIVE_FEE: _waive_fee,
+    Trigger.DROP_REQUEST: _drop_request,
+    Trigger.REFUND_DONE: _refund_done,
+}
+

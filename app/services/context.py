@@ -1,0 +1,49 @@
+"""What every service function may need, opened once per process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from app.config import Settings
+from app.db import Database
+from app.panels.base import PanelProduct, PanelReader
+from app.services.muting import MutedCache
+
+_CATALOGUE_SECONDS = 300.0
+
+
+def utc_now() -> datetime:
+    """The one clock of the shell; the core gets its time as a parameter."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class CatalogueCache:
+    """The panel's products, read again when older than five minutes."""
+
+    products: tuple[PanelProduct, ...] = ()
+    read_at: float = -_CATALOGUE_SECONDS
+
+    async def get(self, panel: PanelReader, *, urgent: bool) -> tuple[PanelProduct, ...]:
+        """Return the products. Raises PanelUnavailable when they were never read and can't be now."""
+        if time.monotonic() - self.read_at >= _CATALOGUE_SECONDS:
+            self.products = await panel.catalogue(urgent=urgent)
+            self.read_at = time.monotonic()
+        return self.products
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """Database, panel, settings and clock of one process."""
+
+    db: Database
+    settings: Settings
+    panel: PanelReader | None = None
+    clock: Callable[[], datetime] = utc_now
+    wake: Callable[[], None] = lambda: None  # tells the worker that something is due
+    catalogue: CatalogueCache = field(default_factory=CatalogueCache)
+    muted: MutedCache = field(default_factory=MutedCache)
+    own_admin_id: int | None = None  # the panel's id of our own API user, once known

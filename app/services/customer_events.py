@@ -1,0 +1,101 @@
+"""Events about customers: changed, closed, merged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.messaging import inbox
+from app.messaging.inbox import Event
+from app.panels.base import PanelUnavailable
+from app.services import customers, identities
+from app.services.context import Context
+from app.services.identities import identities_of
+from app.tables.customers import credits, order_sightings
+from app.tables.customers import customers as customers_table
+from app.tables.customers import identities as identities_table
+from app.tables.inbox import EventState
+from app.tables.orders import fees, order_texts, orders, ticket_texts, tickets
+
+_COUNTS = ("orders", "manual_orders", "effortless_orders", "fraud_orders", "chargebacks", "tickets", "labour_minutes")
+
+
+async def customer_changed(context: Context, event: Event) -> None:
+    """Read the customer again: new identities may tie them to others."""
+    if context.panel is None:
+        raise PanelUnavailable("no panel is configured")
+    customer_id = int(event.data["customer_id"])
+    customer = await context.panel.customer(customer_id)
+    now = context.clock()
+    async with context.db.begin() as tx:
+        if customer is not None:
+            await customers.ensure(tx, customer_id, now=now)
+            await identities.remember(tx, customer_id, identities_of(customer, None), now=now)
+            await tx.execute(
+                customers_table.update()
+                .where(customers_table.c.customer_id == customer_id)
+                .values(status=customer.status[:24], currency=customer.currency, last_read_at=now)
+            )
+        result = "read" if customer is not None else "customer-not-found"
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+
+
+async def customer_closed(context: Context, event: Event) -> None:
+    """Remember that the customer is closed."""
+    now = context.clock()
+    customer_id = int(event.data["customer_id"])
+    async with context.db.begin() as tx:
+        await customers.ensure(tx, customer_id, now=now)
+        await tx.execute(
+            customers_table.update().where(customers_table.c.customer_id == customer_id).values(status="Closed")
+        )
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result="closed", now=now)
+
+
+async def customer_merged(context: Context, event: Event) -> None:
+    """History follows the customer into whom they were merged; nothing is granted twice."""
+    now = context.clock()
+    source, target = int(event.data["from"]), int(event.data["to"])
+    async with context.db.begin() as tx:
+        result = "same-customer"
+        if source != target:
+            await customers.ensure(tx, source, now=now)
+            await customers.ensure(tx, target, now=now)
+            result = await _merge(tx, source, target, now=now)
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+
+
+async def _merge(tx: AsyncConnection, source: int, target: int, *, now: datetime) -> str:
+    rows = await tx.execute(
+        sa.select(customers_table)
+        .where(customers_table.c.customer_id.in_([source, target]))
+        .order_by(customers_table.c.customer_id)
+        .with_for_update()
+    )
+    both: dict[int, Any] = {row.customer_id: row for row in rows}
+    if both[source].merged_into is not None:
+        return "merged-already"
+    for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings):
+        await tx.execute(table.update().where(table.c.customer_id == source).values(customer_id=target))
+    await _move_identities(tx, source, target)
+    counts = {name: int(getattr(both[source], name)) for name in _COUNTS}
+    await customers.add(tx, target, **counts)
+    await tx.execute(
+        customers_table.update()
+        .where(customers_table.c.customer_id == target)
+        .values(bad=both[source].bad or both[target].bad, white_glove=both[source].white_glove or both[target].white_glove)
+    )
+    gone = dict.fromkeys(_COUNTS, 0) | {"merged_into": target, "bad": False}
+    await tx.execute(customers_table.update().where(customers_table.c.customer_id == source).values(**gone))
+    return "merged"
+
+
+async def _move_identities(tx: AsyncConnection, source: int, target: int) -> None:
+    rows = (await tx.execute(sa.select(identities_table).where(identities_table.c.customer_id == source))).all()
+    for row in rows:
+        values = {"kind": row.kind, "hash": row.hash, "customer_id": target, "first_seen_at": row.first_seen_at}
+        await tx.execute(identities.insert_new(tx, identities_table).values(values))
+    await tx.execute(identities_table.delete().where(identities_table.c.customer_id == source))

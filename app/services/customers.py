@@ -1,0 +1,118 @@
+"""Customers: their aggregates, kept up to date by whoever writes the source, and their score."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.customers import CustomerHistory, CustomerScore, Segment, score_customer
+from app.core.decision import Judgement
+from app.core.facts import PlacedBy
+from app.core.policy import Policy
+from app.services import policies
+from app.services.identities import insert_new
+from app.services.orders import OrderFile
+from app.tables.customers import customers
+
+_MONTH_DAYS = 30
+
+
+async def ensure(tx: AsyncConnection, customer_id: int, *, now: datetime) -> None:
+    """Have a row for this customer."""
+    await tx.execute(insert_new(tx, customers).values(customer_id=customer_id, first_heard_at=now))
+
+
+async def add(tx: AsyncConnection, customer_id: int, **amounts: int) -> None:
+    """Add to a customer's aggregates; each change raises the version and asks for a new score."""
+    values: dict[str, Any] = {name: customers.c[name] + amount for name, amount in amounts.items() if amount}
+    if values:
+        await tx.execute(
+            customers.update()
+            .where(customers.c.customer_id == customer_id)
+            .values(**values, version=customers.c.version + 1, scored_at=None)
+        )
+
+
+async def count_judged(file: OrderFile, judgement: Judgement) -> None:
+    """Count an order once into its customer's history, and correct its minutes when it is judged again."""
+    if file.customer_id is None:
+        return
+    by_staff = file.get("placed_by") in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
+    manual = by_staff or judgement.labour.minutes > 0
+    minutes = judgement.labour.minutes
+    await add(
+        file.tx,
+        file.customer_id,
+        orders=0 if file.get("counted") else 1,
+        manual_orders=int(manual) - int(file.get("counted_manual")),
+        labour_minutes=minutes - int(file.get("counted_minutes")),
+    )
+    file.change(counted=True, counted_manual=manual, counted_minutes=minutes)
+
+
+async def count_released(file: OrderFile) -> None:
+    """Count a released order that needed nobody."""
+    if file.customer_id is None or file.get("effortless"):
+        return
+    if file.get("counted_manual") or file.get("touched_by_person") or not file.get("counted"):
+        return
+    await add(file.tx, file.customer_id, effortless_orders=1)
+    file.change(effortless=True)
+
+
+async def count_fraud(file: OrderFile, *, undone: bool = False) -> None:
+    """Count an order that ended as fraud; whoever shares an identity with this customer is told apart by it."""
+    if file.customer_id is not None:
+        await add(file.tx, file.customer_id, fraud_orders=-1 if undone else 1)
+        await _mark_bad(file.tx, file.customer_id)
+
+
+async def count_chargeback(file: OrderFile) -> None:
+    """Count a disputed payment."""
+    if file.customer_id is not None:
+        await add(file.tx, file.customer_id, chargebacks=1)
+        await _mark_bad(file.tx, file.customer_id)
+
+
+async def _mark_bad(tx: AsyncConnection, customer_id: int) -> None:
+    bad = sa.or_(customers.c.fraud_orders > 0, customers.c.chargebacks > 0)
+    await tx.execute(customers.update().where(customers.c.customer_id == customer_id).values(bad=bad))
+
+
+def history_of(row: Any, *, now: datetime) -> CustomerHistory:
+    """Return what the score looks at."""
+    since = row.signed_up_at or row.first_heard_at
+    months = max(0, (now - since).days // _MONTH_DAYS)
+    return CustomerHistory(
+        currency=row.currency,
+        revenue=row.revenue_minor,
+        staff_minutes=row.labour_minutes,
+        months_known=months,
+        service_months=months * int(row.active_services or 0),
+        invoices_paid=int(row.paid_invoices or 0),
+        invoices_paid_late=int(row.overdue_invoices or 0),
+        orders=row.orders,
+        manual_orders=row.manual_orders,
+        tickets=row.tickets,
+        disputes=row.chargebacks,
+    )
+
+
+def score_of(row: Any, policy: Policy, *, now: datetime) -> CustomerScore:
+    """Return a customer's score as of now; a segment that staff pinned wins."""
+    scored = score_customer(history_of(row, now=now), policy)
+    if row.pinned_segment:
+        return CustomerScore(score=scored.score, segment=Segment(row.pinned_segment), reasons=scored.reasons)
+    return scored
+
+
+async def scores(
+    connection: AsyncConnection, customer_ids: list[int], *, now: datetime
+) -> dict[int, tuple[Any, CustomerScore]]:
+    """Return row and score of each customer that we know."""
+    policy = (await policies.active(connection)).policy
+    rows = await connection.execute(sa.select(customers).where(customers.c.customer_id.in_(customer_ids)))
+    return {row.customer_id: (row, score_of(row, policy, now=now)) for row in rows}

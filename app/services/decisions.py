@@ -1,0 +1,140 @@
+"""Decisions: append-only; a later one supersedes. A row is written only when outcome, reasons, fee or policy differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from app.config import Mode
+from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
+from app.core.facts import Facts
+from app.services.orders import POLICY, OrderFile
+from app.tables.customers import signal_firings
+from app.tables.orders import decisions
+
+_FACTS = TypeAdapter(Facts)
+_JUDGEMENT = TypeAdapter(Judgement)
+
+
+def dump_facts(facts: Facts) -> Any:
+    """Return facts as JSON values."""
+    return _FACTS.dump_python(facts, mode="json")
+
+
+def load_facts(stored: Any) -> Facts:
+    """Return stored facts as they were judged."""
+    return _FACTS.validate_python(stored)
+
+
+def dump_judgement(judgement: Judgement) -> Any:
+    """Return a judgement as JSON values."""
+    return _JUDGEMENT.dump_python(judgement, mode="json")
+
+
+def load_judgement(stored: Any) -> Judgement:
+    """Return a stored judgement."""
+    return _JUDGEMENT.validate_python(stored)
+
+
+async def latest(file: OrderFile) -> Any:
+    """Return the decision in force, or None."""
+    decision_id = file.get("decision_id")
+    if decision_id is None:
+        return None
+    return (await file.tx.execute(sa.select(decisions).where(decisions.c.id == decision_id))).first()
+
+
+async def latest_judged(file: OrderFile) -> Judgement | None:
+    """Return the newest judgement of the policy, whoever decided after it."""
+    stored = (
+        await file.tx.execute(
+            sa.select(decisions.c.judgement)
+            .where(decisions.c.order_id == file.order_id, decisions.c.by == POLICY)
+            .order_by(decisions.c.id.desc())
+            .limit(1)
+        )
+    ).scalar_one_or_none()
+    return None if stored is None else load_judgement(stored)
+
+
+def differs(row: Any, judgement: Judgement, policy_version: int) -> bool:
+    """Say whether a judgement is news compared with the decision in force."""
+    if row is None or row.policy_version != policy_version or row.outcome != judgement.outcome.value:
+        return True
+    if row.reasons != _reasons(judgement.reasons):
+        return True
+    fee = judgement.fee
+    stored = (row.judgement or {}).get("fee")
+    return stored != (None if fee is None else {"amount_minor": fee.amount_minor, "currency": fee.currency})
+
+
+async def record_judgement(
+    file: OrderFile, facts: Facts, judgement: Judgement, *, intended: list[dict[str, Any]]
+) -> int:
+    """Store what the policy decided with everything that it saw."""
+    decision_id = await _insert(
+        file,
+        outcome=judgement.outcome,
+        reasons=judgement.reasons,
+        by=POLICY,
+        judgement=dump_judgement(judgement),
+        facts=dump_facts(facts),
+        intended_calls=intended,
+        engine_version=judgement.engine_version,
+    )
+    await _count_firings(file, judgement)
+    return decision_id
+
+
+async def record_person(
+    file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None
+) -> int:
+    """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
+    return await _insert(
+        file,
+        outcome=outcome,
+        reasons=(reason,),
+        by=by,
+        judgement=None,
+        facts=None,
+        intended_calls=[],
+        engine_version=ENGINE_VERSION,
+        note=note,
+    )
+
+
+async def _insert(file: OrderFile, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, **more: Any) -> int:
+    row = {
+        "order_id": file.order_id,
+        "outcome": outcome.value,
+        "reasons": _reasons(reasons),
+        "by": by,
+        "mode": (Mode.ENFORCE if file.acts else Mode.SHADOW).value,
+        "policy_version": file.policy.version,
+        "supersedes": file.get("decision_id"),
+        "at": file.now,
+        **more,
+    }
+    decision_id = int((await file.tx.execute(decisions.insert().values(row).returning(decisions.c.id))).scalar_one())
+    file.change(decision_id=decision_id, outcome=outcome.value)
+    codes = ", ".join(reason.code for reason in reasons)
+    file.say(f"{outcome.value}: {codes}", by=by)
+    return decision_id
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
+    return [{"code": reason.code, "text": reason.text} for reason in reasons]
+
+
+async def _count_firings(file: OrderFile, judgement: Judgement) -> None:
+    """Keep which risk signals fired on this order, so that those that fire on too many can be muted."""
+    await file.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == file.order_id))
+    codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - {"limit"})
+    placed_at = file.get("placed_at") or file.now
+    if codes:
+        await file.tx.execute(
+            signal_firings.insert(),
+            [{"code": code, "order_id": file.order_id, "placed_at": placed_at} for code in codes],
+        )

@@ -1,0 +1,192 @@
+"""One look at one order: read it in the panel, follow what changed, judge if it is time, act. Safe to repeat at will.
+
+Almost every event ends here. Nothing is taken from the event but which order it is about, who placed it and who acted.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import sqlalchemy as sa
+
+from app.core.decision import Outcome, Reason
+from app.core.facts import Agreement, PaymentState, PlacedBy
+from app.core.lifecycle import Flag, OrderState, Trigger
+from app.messaging import inbox
+from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
+from app.services import acting, decisions, identities, installation, invoices, judging, mirror, panel_changes
+from app.services.acting import Wish
+from app.services.context import Context
+from app.services.facts import OwnKnowledge, who_placed
+from app.services.gather import Gathered, gather_order
+from app.services.orders import PANEL, POLICY, OrderFile, open_file
+from app.services.panel_changes import Actor
+from app.services.ticket_records import keep_tickets
+from app.services.zones import panel_zone
+from app.tables.inbox import EventState
+from app.tables.orders import orders
+
+#: Seconds to wait before an order that the panel does not list is asked for again: five tries in ten minutes.
+NOT_LISTED_DELAYS = (15, 60, 180, 345)
+
+
+async def examine(
+    context: Context, event: Event, order_id: int, *, at_once: bool = False
+) -> None:
+    """Look at one order and finish the event with it.
+
+    `at_once` judges without waiting for payment or fraud check (the gate asks).
+    Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
+    """
+    now = context.clock()
+    gathered = await gather_order(context, order_id, now=now, urgent=event.urgent)
+    async with context.db.begin() as tx:
+        listed = gathered.order is not None and not _passes_by(gathered, event)
+        file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=listed)
+        if (gathered.order_version or 0) != (file.row.version if file else 0):
+            raise VersionMoved
+        if file is not None and listed:
+            await _look(context, file, gathered, event, at_once=at_once)
+        elif gathered.order is None:
+            await _not_listed(file, event)
+        if file is not None:
+            await file.save()
+        result = "looked" if listed else ("not-listed" if gathered.order is None else "not-pending")
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+    context.wake()
+
+
+def _who(event: Event) -> Actor:
+    """Only the event of a status change says who changed the status."""
+    return Actor.from_event(event.data) if event.type == "order.status_changed" else Actor()
+
+
+def _passes_by(gathered: Gathered, event: Event) -> bool:
+    """The gate asks about an order that we never heard of and that is not Pending: none of ours (design §6)."""
+    if event.type != "gate.asked" or gathered.order_version is not None or gathered.order is None:
+        return False
+    return gathered.order.status.strip().lower() != "pending"
+
+
+async def _not_listed(file: OrderFile | None, event: Event) -> None:
+    """The panel does not list it: gone if we knew it, else maybe not there yet."""
+    known = file is not None and file.row.last_read_at is not None
+    if file is not None and (known or event.data.get("to") == "deleted"):
+        await panel_changes.deleted(file, _who(event))
+        return
+    if event.urgent or event.data.get("to") == "deleted":
+        return  # the gate asks about what is none of ours, or it is gone before we ever saw it
+    if event.attempts <= len(NOT_LISTED_DELAYS):
+        delay = timedelta(seconds=NOT_LISTED_DELAYS[event.attempts - 1])
+        raise Postpone("the panel does not list this order yet", delay=delay, counted=True)
+    raise GiveUp("order-not-found", "the panel does not list this order")
+
+
+async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
+    """Keep an order that the panel never listed visible: received, flagged, without a decision."""
+    async with context.db.begin() as tx:
+        file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=True)
+        if file is not None and file.flag(Flag.UNKNOWN_TO_PANEL):
+            file.say("the panel does not list this order", by=PANEL)
+            await file.save()
+
+
+async def _look(
+    context: Context, file: OrderFile, gathered: Gathered, event: Event, *, at_once: bool
+) -> None:
+    first = file.row.last_read_at is None
+    status_before, payment_before = str(file.row.panel_status), PaymentState(file.row.payment_state)
+    _take_placed_by(file, event)
+    await mirror.mirror_order(file, gathered, PlacedBy(file.get("placed_by")))
+    file.change(last_read_at=file.now)
+    if first:
+        await _reopen_mode(context, file)
+        file.say("heard of it for the first time", by=PANEL)
+    aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
+    own = await judging.own_knowledge(context, file, gathered, aggregates, _known(context, file, gathered))
+    if not file.acts:
+        mirror.follow_in_shadow(file)
+    else:
+        await panel_changes.follow(file, status_before, _who(event))
+    await invoices.follow_fees(file, gathered)
+    if not first:
+        await invoices.follow_payment(file, payment_before)
+    panel_changes.watch_hold(file)
+    await keep_tickets(file, gathered)
+    own = judging.with_agreement(own, Agreement(file.get("agreement")))
+    await judging.judge(context, file, gathered, own, at_once=at_once)
+    await _release_agreed(context, file)
+    await judging.release_when_paid(context, file)
+    if file.get("decision_id") is None and file.state is OrderState.RECEIVED and file.get("panel_status") == "Pending":
+        await judging.set_settle_clock(context, file)
+    await mirror.remember_identities(file, gathered, _known(context, file, gathered))
+    await _others_of_invoice(file, event)
+
+
+def _take_placed_by(file: OrderFile, event: Event) -> None:
+    """The event's word on who placed it; where it says nothing, who acted (design §6: `placed_by` wins)."""
+    if event.type != "order.created":
+        return
+    word = event.data.get("placed_by")
+    actor = Actor.from_event(event.data)
+    if not (isinstance(word, str) and word in set(PlacedBy)):
+        word = {"customer": "customer", "staff": "staff", "api": "api"}.get(actor.kind)
+        if actor.masquerade and word is not None:
+            word = PlacedBy.STAFF_AS_CUSTOMER.value
+    if word is not None:
+        file.change(placed_by=word)
+    if actor.admin_id is not None and word in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}:
+        file.change(staff_id=actor.admin_id)
+
+
+async def _reopen_mode(context: Context, file: OrderFile) -> None:
+    """Whether we act depends on when it was placed, which the first reading tells."""
+    placed_at = file.get("placed_at") or file.row.first_heard_at
+    file.since_cut_over = await installation.acts_on(file.tx, context.settings.mode, placed_at)
+
+
+def _signed_up(gathered: Gathered) -> datetime | None:
+    day = gathered.signed_up_on
+    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def _known(context: Context, file: OrderFile, gathered: Gathered) -> dict[str, str]:
+    """The customer's identities; the IP of an order entered by staff or API is not the customer's."""
+    if gathered.customer is None or gathered.order is None:
+        return {}
+    own = OwnKnowledge(
+        placed_by=PlacedBy(file.get("placed_by")), staff_id=file.get("staff_id"), own_admin_id=context.own_admin_id
+    )
+    theirs = who_placed(gathered.order, own, file.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    return identities.identities_of(gathered.customer, gathered.order.ip if theirs else None)
+
+
+async def _release_agreed(context: Context, file: OrderFile) -> None:
+    """A fee that a person asked for is paid: that was the condition, so the order goes on."""
+    paid_for = file.get("agreement") == Agreement.FEE_PAID and file.get("outcome") == Outcome.HOLD_FOR_FEE
+    if not (file.acts and paid_for and file.get("touched_by_person") and file.state is OrderState.HELD):
+        return
+    decision_id = await decisions.record_person(
+        file, Outcome.APPROVE, Reason("work_agreed", "The fee for the work is paid."), by=POLICY
+    )
+    wish = Wish(
+        trigger=Trigger.APPROVE, by=POLICY, cause=f"decision:{decision_id}",
+        zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+    )  # fmt: skip
+    await acting.approve(file, wish, acting.default_plan(file, await decisions.latest_judged(file)))
+
+
+async def _others_of_invoice(file: OrderFile, event: Event) -> None:
+    """One invoice may pay several orders: look at the others too."""
+    invoice_id = file.get("invoice_id")
+    if invoice_id is None or not event.type.startswith("invoice."):
+        return
+    rows = await file.tx.execute(
+        sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id, orders.c.order_id != file.order_id)
+    )
+    for row in rows:
+        await inbox.add_internal(
+            file.tx, type="order.read_back", data={"order_id": row.order_id}, now=file.now,
+            name=f"invoice:{event.id}:{row.order_id}",
+        )  # fmt: skip
+

@@ -1,0 +1,323 @@
+"""From what was read to what the judgement sees. No I/O: everything comes in as a parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from disposable_email_domains import blocklist
+
+from app.core.facts import (
+    Agreement,
+    CustomerFacts,
+    Facts,
+    Item,
+    Neighbours,
+    OrderFacts,
+    OrderKind,
+    PaymentState,
+    PlacedBy,
+)
+from app.core.money import Money
+from app.core.policy import Policy
+from app.core.policy_matching import match_lists
+from app.core.terms import TermFinding, TermKind, find_requests, find_terms
+from app.panels.base import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
+from app.services.fraud import read_fraud_check
+from app.services.gather import Gathered, opening_message
+from app.services.identities import canonical_email, canonical_phone, email_domain, phone_country
+
+OURS_MARK = "#ours"
+_TEXT_CAP = 20_000
+_FIELDS_CAP = 50
+_CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnKnowledge:
+    """What our own tables know about the order and its customer, read in the deciding transaction."""
+
+    placed_by: PlacedBy  # from the event, where it said so
+    staff_id: int | None = None
+    agreement: Agreement = Agreement.NONE
+    aggregates: Any = None  # row of customers, or None
+    counted: bool = False  # this order is in the aggregates already, and is taken out of them
+    counted_manual: bool = False
+    counted_effortless: bool = False
+    neighbours: tuple[Neighbours, ...] = ()
+    customer_velocity: tuple[int, int] = (0, 0)
+    ip_velocity: tuple[int, int] = (0, 0)
+    our_unpaid_fees: int = 0  # unpaid fee invoices of ours that are past due
+    our_tickets: frozenset[int] = frozenset()  # opened by us, or caused by our hold
+    muted: tuple[str, ...] = ()
+    own_admin_id: int | None = None
+
+
+def build_facts(gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Facts:
+    """Return the snapshot that is judged and stored. `gathered.order` must be there."""
+    order = gathered.order
+    if order is None:
+        raise ValueError("no facts about an order that the panel does not list")
+    placed_by = who_placed(order, own, policy)
+    missing = set(gathered.missing)
+    if order.customer_id is None or gathered.customer is None:
+        missing.add("customer")
+    customer = gathered.customer and _customer(gathered, own, policy, placed_by)
+    return Facts(
+        order=_order(gathered, order, own, policy, placed_by),
+        customer=customer or None,
+        agreement=own.agreement,
+        muted=own.muted,
+        missing=tuple(sorted(missing)),
+    )
+
+
+def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy:
+    """Say who entered the order: the event's word, then the panel's columns; automation is not staff."""
+    automation = {*policy.staff.automation_admin_ids, own.own_admin_id} - {None}
+    if own.placed_by is PlacedBy.STAFF and own.staff_id in automation:
+        return PlacedBy.API
+    if own.placed_by is not PlacedBy.UNKNOWN:
+        return own.placed_by
+    if order.admin_requestor_id > 0:
+        return PlacedBy.API if order.admin_requestor_id in automation else PlacedBy.STAFF
+    return PlacedBy.CUSTOMER if order.requestor_id > 0 else PlacedBy.UNKNOWN
+
+
+def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentState:
+    """Say how far the order's invoice is paid; an order without an invoice has nothing to pay."""
+    if not order.invoice_id:
+        return PaymentState.NONE
+    if invoice is None:
+        return PaymentState.UNKNOWN
+    return invoice_state(invoice)
+
+
+def invoice_state(invoice: PanelInvoice) -> PaymentState:
+    """Map the panel's invoice status; Unpaid with some money on it is partly paid."""
+    status = invoice.status.strip().lower()
+    plain = {
+        "paid": PaymentState.PAID,
+        "cancelled": PaymentState.CANCELLED,
+        "refunded": PaymentState.REFUNDED,
+        "collections": PaymentState.DISPUTED,
+        "payment pending": PaymentState.PENDING,
+    }
+    if status in plain:
+        return plain[status]
+    if status not in {"unpaid", "draft", "overdue"}:
+        return PaymentState.UNKNOWN
+    paid = paid_on(invoice)
+    return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID
+
+
+def paid_on(invoice: PanelInvoice) -> Money | None:
+    """Return the money that is on an invoice: payments and credit, less refunds; None where nothing can be read."""
+    currency = invoice.currency or (invoice.total.currency if invoice.total else None)
+    if currency is None:
+        return None
+    amount = sum(
+        (t.amount_in.amount_minor if t.amount_in else 0) - (t.amount_out.amount_minor if t.amount_out else 0)
+        for t in invoice.transactions
+    )
+    return Money(amount + (invoice.credit.amount_minor if invoice.credit else 0), currency)
+
+
+def order_kind(order: PanelOrder) -> OrderKind:
+    """Say what the order is for, by the types of its lines."""
+    if order.is_renewal:
+        return OrderKind.RENEWAL
+    kinds = {line.kind for line in order.lines}
+    single = {
+        "product": OrderKind.NEW, "addon": OrderKind.ADDON, "upgrade": OrderKind.UPGRADE,
+        "renewal": OrderKind.RENEWAL, "domain": OrderKind.DOMAIN,
+    }  # fmt: skip
+    if len(kinds) == 1:
+        return single.get(kinds.pop(), OrderKind.NEW)
+    if kinds <= {"product", "addon", "domain"} and "product" in kinds:
+        return OrderKind.NEW
+    return OrderKind.MIXED if kinds else OrderKind.NEW
+
+
+def _order(gathered: Gathered, order: PanelOrder, own: OwnKnowledge, policy: Policy, placed_by: PlacedBy) -> OrderFacts:
+    items = tuple(_item(line, gathered, order, policy) for line in order.lines)
+    texts = texts_of(gathered)
+    check = read_fraud_check(order.fraud_module, order.fraud_output)
+    catalogue = frozenset(option for product in gathered.catalogue for option in product.options)
+    on = order.placed_at.date() if order.placed_at else gathered.read_at.date()
+    return OrderFacts(
+        order_id=order.order_id,
+        placed_at=order.placed_at or gathered.read_at,
+        placed_by=placed_by,
+        staff_id=own.staff_id or (order.admin_requestor_id or None),
+        kind=order_kind(order),
+        panel_status=order.status,
+        currency=order.currency,
+        amount=order.amount.amount_minor if order.amount else None,
+        payment=payment_state(order, gathered.invoice),
+        payment_method=order.payment_method,
+        invoice_id=order.invoice_id,
+        promo_code=order.promo_code,
+        items=items,
+        requests=_requests(texts, catalogue, on),
+        acceptable_use=_terms_in(texts, policy.acceptable_use.terms),
+        vetting=_terms_in((*texts, *_domains(order)), policy.vetting.terms),
+        ours=OURS_MARK in order.notes.lower(),
+        labour_billed=_labour_billed(gathered.invoice),
+        asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
+        fraud_check=check,
+        fraud_check_ran=check is not None,
+    )
+
+
+def texts_of(gathered: Gathered) -> tuple[tuple[str, str], ...]:
+    """Return what the customer wrote for this order as (where, text): notes, custom fields, the asking ticket."""
+    found: list[tuple[str, str]] = []
+    if gathered.order is not None and gathered.order.notes.strip():
+        found.append(("notes", gathered.order.notes[:_TEXT_CAP]))
+    fields = [value for service in gathered.services for _name, value in service.custom_fields if value.strip()]
+    found.extend(("custom_field", value[:_TEXT_CAP]) for value in fields[:_FIELDS_CAP])
+    if gathered.asking_ticket is not None:
+        ticket = gathered.asking_ticket
+        found.append(("ticket", f"{ticket.subject}\n{opening_message(ticket)}"[:_TEXT_CAP]))
+    return tuple(found)
+
+
+def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on: Any) -> tuple[TermFinding, ...]:
+    findings: dict[tuple[TermKind, str], TermFinding] = {}
+    for where, text in texts:
+        for finding in find_requests(text, where=where, catalogue=catalogue, on=on):
+            findings.setdefault((finding.kind, finding.term), finding)
+    return tuple(findings.values())
+
+
+def _terms_in(texts: tuple[tuple[str, str], ...], terms: tuple[str, ...]) -> tuple[TermFinding, ...]:
+    return tuple(finding for where, text in texts for finding in find_terms(text, terms, where=where))
+
+
+def _domains(order: PanelOrder) -> tuple[tuple[str, str], ...]:
+    return tuple(("domain", line.domain) for line in order.lines[:_FIELDS_CAP] if line.domain)
+
+
+def _labour_billed(invoice: PanelInvoice | None) -> bool:
+    """A line that staff wrote by hand on the order's own invoice bills the work already."""
+    return invoice is not None and any(
+        not item.kind.strip() and not item.relid and item.amount is not None and item.amount.amount_minor > 0
+        for item in invoice.items
+    )
+
+
+def _item(line: PanelLine, gathered: Gathered, order: PanelOrder, policy: Policy) -> Item:
+    service = next((s for s in gathered.services if s.service_id == line.relid), None) if line.kind == "product" else None
+    product = None
+    if service is not None and service.product_id is not None:
+        product = next((p for p in gathered.catalogue if p.product_id == service.product_id), None)
+    cycle = _cycle(service.cycle if service else line.cycle)
+    first = service.first_amount if service else line.amount
+    recurring = service.recurring_amount if service else None
+    listed = None if service is None or not gathered.catalogue else product is not None
+    prices = product.prices.get(order.currency or "", {}) if product else {}
+    setup = product.setup_fees.get(order.currency or "", {}).get(cycle) if product else None
+    price = prices.get(cycle)
+    free = product is not None and (product.pay_type == "free" or cycle == "free")
+    return Item(
+        kind=line.kind,
+        relid=line.relid,
+        product_id=service.product_id if service else None,
+        product=(service.name if service else line.product) or line.product,
+        group_id=product.group_id if product else None,
+        group=service.group if service else "",
+        product_type=(product.kind if product else line.product_type).lower(),
+        module=product.module if product else None,
+        cycle=cycle,
+        first_amount=first.amount_minor if first else None,
+        recurring_amount=recurring.amount_minor if recurring else None,
+        list_first=price.amount_minor + (setup.amount_minor if setup else 0) if price else None,
+        list_recurring=price.amount_minor if price else None,
+        listed=listed,
+        cycle_offered=(price is not None or free) if product is not None else None,
+        price_override=_overridden(service, product, price, order),
+        service_status=(service.status if service else line.status),
+        domain_terms=_domain_terms(line, service, policy),
+    )
+
+
+def _cycle(text: str) -> str:
+    plain = text.strip().lower()
+    return _CYCLE_WORDS.get(plain, plain.replace("-", "").replace(" ", ""))
+
+
+def _overridden(
+    service: PanelService | None, product: PanelProduct | None, price: Money | None, order: PanelOrder
+) -> bool | None:
+    """A recurring price below the catalogue's without a promo code was set by hand; options only add to it."""
+    if service is None or product is None or price is None or service.recurring_amount is None:
+        return None
+    below = service.recurring_amount.amount_minor < price.amount_minor
+    return (below and not order.promo_code) or (
+        service.recurring_amount.amount_minor > price.amount_minor and not service.options and not product.options
+    )
+
+
+def _domain_terms(line: PanelLine, service: PanelService | None, policy: Policy) -> tuple[TermFinding, ...]:
+    domain = line.domain or (service.domain if service else "")
+    return find_terms(domain, policy.acceptable_use.terms, where="domain") if domain else ()
+
+
+def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: PlacedBy) -> CustomerFacts:
+    customer, row = gathered.customer, own.aggregates
+    if customer is None:
+        raise ValueError("no customer")
+    domain = email_domain(customer.email)
+    phone = canonical_phone(customer.phone, customer.phone_cc, customer.country)
+    stats = customer.stats
+    theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    overdue = stats.get("numoverdueinvoices")
+    recent = sum(1 for t in gathered.tickets if not t.opened_by_staff and t.ticket_id not in own.our_tickets)
+    return CustomerFacts(
+        customer_id=customer.customer_id,
+        status=customer.status,
+        group_id=customer.group_id,
+        signed_up_at=_at_midnight(gathered),
+        country=customer.country,
+        phone_country=phone_country(phone, customer.country),
+        email_domain=domain,
+        email_disposable=None if domain is None else _disposable(domain),
+        email_verified=customer.email_verified,
+        active_services=stats.get("productsnumactive"),
+        total_services=stats.get("productsnumtotal"),
+        overdue_invoices=None if overdue is None else max(0, overdue - own.our_unpaid_fees),
+        collections_invoices=stats.get("numcollectionsinvoices"),
+        paid_invoices=stats.get("numpaidinvoices"),
+        revenue=customer.revenue.amount_minor if customer.revenue else None,
+        tickets_total=stats.get("numtickets"),
+        tickets_recent=None if "tickets" in gathered.missing else recent,
+        earlier_orders=max(0, row.orders - own.counted) if row else 0,
+        earlier_manual_orders=max(0, row.manual_orders - own.counted_manual) if row else 0,
+        earlier_effortless_orders=max(0, row.effortless_orders - own.counted_effortless) if row else 0,
+        earlier_fraud_orders=row.fraud_orders if row else 0,
+        chargebacks=row.chargebacks if row else 0,
+        orders_last_hour=own.customer_velocity[0],
+        orders_last_day=own.customer_velocity[1],
+        ip_orders_last_hour=own.ip_velocity[0] if theirs else 0,
+        ip_orders_last_day=own.ip_velocity[1] if theirs else 0,
+        neighbours=own.neighbours,
+        lists=match_lists(
+            policy,
+            customer_id=customer.customer_id,
+            emails=(customer.email, canonical_email(customer.email) or ""),
+            ip=gathered.order.ip if gathered.order and theirs else None,
+        ),
+        white_glove=bool(row.white_glove) if row else False,
+    )
+
+
+def _at_midnight(gathered: Gathered) -> datetime | None:
+    day = gathered.signed_up_on
+    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def _disposable(domain: str) -> bool:
+    parts = domain.split(".")
+    return any(".".join(parts[index:]) in blocklist for index in range(len(parts) - 1))

@@ -1,0 +1,161 @@
+"""Fees: one open at a time for an order; wanted, offered as an invoice, paid, waived, cancelled, given back."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+from datetime import tzinfo
+
+import sqlalchemy as sa
+
+from app.core.lifecycle import OPEN_FEE_STATES, FeeState
+from app.core.money import Money
+from app.core.policy_acting import render
+from app.messaging import outbox
+from app.panels.base import AddCredit, CancelInvoice, CreateInvoice
+from app.services.orders import POLICY, OrderFile
+from app.tables.orders import FeeForm, fees
+
+OPEN_STATES = tuple(sorted(state.value for state in OPEN_FEE_STATES))
+
+
+def create_key(fee_id: uuid.UUID) -> str:
+    """Name the thing wanted: this fee's invoice."""
+    return f"fee:{fee_id}:create"
+
+
+async def open_fee(file: OrderFile) -> Any:
+    """Return the open fee of an order, or None."""
+    query = sa.select(fees).where(fees.c.order_id == file.order_id, fees.c.state.in_(OPEN_STATES))
+    return (await file.tx.execute(query)).first()
+
+
+async def latest_fee(file: OrderFile) -> Any:
+    """Return the newest fee of an order, or None."""
+    query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at.desc()).limit(1)
+    return (await file.tx.execute(query)).first()
+
+
+async def ask(
+    file: OrderFile, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
+) -> None:
+    """Want this fee: an open one of the same amount stays, one of another amount is taken back first."""
+    current = await open_fee(file)
+    if current is not None:
+        same = (current.amount_minor, current.currency) == (amount.amount_minor, amount.currency)
+        if not same or current.wanted_state is not None:
+            await take_back(file, current, cause=cause)  # the new one is made when the old one is surely gone
+            return
+        return
+    if file.customer_id is None:
+        return
+    fee_id = uuid.uuid4()
+    expires_at = fee_expiry(file)
+    await file.tx.execute(
+        fees.insert().values(
+            id=fee_id, order_id=file.order_id, customer_id=file.customer_id, amount_minor=amount.amount_minor,
+            currency=amount.currency, form=FeeForm.INVOICE, state=FeeState.PENDING, minutes=minutes, work=work,
+            created_at=file.now, expires_at=expires_at,
+        )  # fmt: skip
+    )
+    action = invoice_action(file, fee_id, amount, work=work, expires_at=expires_at, zone=zone)
+    await outbox.enqueue(
+        file.tx, action, key=create_key(fee_id), cause=cause, now=file.now,
+        order_id=file.order_id, customer_id=file.customer_id,
+    )  # fmt: skip
+    file.say(f"asks the customer for a fee of {amount}", by=by)
+
+
+def fee_expiry(file: OrderFile) -> datetime:
+    """Return until when the customer may choose."""
+    known: datetime | None = file.get("hold_expires_at")
+    return known or file.now + timedelta(days=file.policy.policy.hold.expires_days)
+
+
+def invoice_action(
+    file: OrderFile, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
+) -> CreateInvoice:
+    """Return the invoice that asks for a fee: due after the hold's expiry, so that no reminder goes out before."""
+    rules = file.policy.policy.fee
+    due = expires_at + timedelta(days=rules.due_days_after_expiry)
+    line = rules.custom_line if work else rules.handling_line
+    return CreateInvoice(
+        customer_id=int(file.customer_id or 0),
+        reference=f"doorman:fee:{fee_id}",
+        description=render(line, {"order_number": order_number(file), "work": work, "fee": str(amount)}),
+        notes="",
+        amount=amount.to_text(),
+        taxed=rules.taxed,
+        date=file.now.astimezone(zone).date().isoformat(),
+        due_date=due.astimezone(zone).date().isoformat(),
+        payment_method=rules.gateway or None,
+    )
+
+
+def order_number(file: OrderFile) -> str:
+    """Return the number that the customer knows the order by."""
+    return str(file.get("order_number") or file.order_id)
+
+
+async def take_back(file: OrderFile, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
+    """Take a fee back: nothing more is sent for it, and an invoice that nobody paid is cancelled.
+
+    One whose invoice is under way is cancelled when it is there (`services.settled`).
+    """
+    withdrawn = await outbox.cancel(file.tx, now=file.now, keys=[create_key(fee.id)])
+    wanted: dict[str, Any] = {"wanted_state": state.value}
+    if fee.invoice_id is not None:
+        await cancel_invoice(file, fee, cause=cause)
+    elif not withdrawn.under_way:
+        wanted |= {"state": state.value, "settled_at": file.now}
+    await set_fee(file, fee.id, **wanted)
+
+
+async def cancel_invoice(file: OrderFile, fee: Any, *, cause: str) -> None:
+    """Have the unpaid invoice of a fee cancelled."""
+    action = CancelInvoice(customer_id=int(fee.customer_id), invoice_id=int(fee.invoice_id))
+    await outbox.enqueue(
+        file.tx, action, key=f"fee:{fee.id}:cancel", cause=cause, now=file.now,
+        order_id=file.order_id, customer_id=int(fee.customer_id),
+    )  # fmt: skip
+
+
+async def set_fee(file: OrderFile, fee_id: uuid.UUID, **values: Any) -> None:
+    """Change a fee's row."""
+    await file.tx.execute(fees.update().where(fees.c.id == fee_id).values(**values))
+
+
+async def credit_back(file: OrderFile, fee: Any, *, cause: str) -> None:
+    """Give a paid fee back as account credit, once."""
+    amount = Money(int(fee.paid_minor or fee.total_minor or fee.amount_minor), fee.currency)
+    action = AddCredit(
+        customer_id=int(fee.customer_id),
+        reference=f"doorman:credit:{fee.id}",
+        description=f"Fee for order {order_number(file)} returned",
+        amount=amount.to_text(),
+    )
+    await outbox.enqueue(
+        file.tx, action, key=f"fee:{fee.id}:credit-back", cause=cause, now=file.now,
+        order_id=file.order_id, customer_id=int(fee.customer_id),
+    )  # fmt: skip
+    file.say(f"returns the paid fee of {amount} as credit", by=POLICY)
+
+
+async def end(file: OrderFile, *, fraud: bool, cause: str) -> int:
+    """The order ended: cancel what is unpaid, give back what is paid; return what a person has to refund.
+
+    After fraud, and where only a part was paid, the money is a person's to settle (issue 2 point 5).
+    """
+    refund = 0
+    for fee in (await file.tx.execute(sa.select(fees).where(fees.c.order_id == file.order_id))).all():
+        if fee.state == FeeState.PAID and fraud:
+            refund += int(fee.paid_minor or fee.amount_minor)
+        elif fee.state == FeeState.PAID:
+            await credit_back(file, fee, cause=cause)
+        elif fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
+            refund += int(fee.paid_minor)
+            await set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)
+        elif fee.state in OPEN_STATES:
+            await take_back(file, fee, cause=cause)
+    return refund

@@ -1,0 +1,98 @@
+"""The answers of the panel's fraud modules (`fraudoutput` is JSON text, or empty), brought to one form."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from app.core.facts import FraudCheck, FraudVerdict
+
+#: Names under which the modules give their score, lower case and without separators, in order of trust.
+_SCORES = ("riskscore", "overallscore", "fraudlabsproscore", "score", "fraudscore")
+_STATUSES = ("fraudlabsprostatus", "status", "result", "recommendation", "disposition", "action")
+_VERDICTS = {
+    FraudVerdict.FAIL: {"fail", "failed", "reject", "rejected", "decline", "declined", "fraud", "deny", "block"},
+    FraudVerdict.REVIEW: {"review", "manual", "manualreview", "manual_review", "hold", "suspicious"},
+    FraudVerdict.PASS: {"pass", "passed", "approve", "approved", "accept", "accepted", "ok", "allow"},
+}
+_DEPTH = 6
+
+
+def read_fraud_check(module: str, output: str) -> FraudCheck | None:
+    """Return what the module said, or None when it did not run.
+
+    An output that can't be read is a check with an unknown verdict: it ran, and nothing is known of its result.
+    """
+    text = output.strip()
+    if not module.strip() and not text:
+        return None
+    name = _module_name(module)
+    try:
+        data = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return FraudCheck(module=name, verdict=FraudVerdict.UNKNOWN, score=None, detail="unreadable")
+    flat: dict[str, Any] = {}
+    _flatten(data, flat, depth=0)
+    score = _score(flat)
+    if name == "fraudrecord":
+        score = _fraudrecord_score(flat)
+    verdict = _verdict(flat)
+    return FraudCheck(module=name, verdict=verdict, score=score, detail=_detail(flat))
+
+
+def _module_name(module: str) -> str:
+    plain = "".join(char for char in module.lower() if char.isalnum())
+    return next((name for name in ("maxmind", "fraudlabs", "fraudrecord") if name in plain), plain[:24] or "other")
+
+
+def _flatten(data: Any, into: dict[str, Any], *, depth: int) -> None:
+    """Collect plain values by their name; an outer one wins over an inner one of the same name."""
+    if depth > _DEPTH or not isinstance(data, dict):
+        return
+    inner: list[Any] = []
+    for key, value in list(data.items())[:500]:
+        name = "".join(char for char in str(key).lower() if char.isalnum())
+        if isinstance(value, dict):
+            inner.append(value)
+        elif not isinstance(value, list):
+            into.setdefault(name, value)
+    for value in inner:
+        _flatten(value, into, depth=depth + 1)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def _score(flat: dict[str, Any]) -> float | None:
+    for name in _SCORES:
+        number = _number(flat.get(name))
+        if number is not None:
+            return min(100.0, max(0.0, number))
+    return None
+
+
+def _fraudrecord_score(flat: dict[str, Any]) -> float | None:
+    """FraudRecord adds up reported severities (1-10 each) as ``value-count-reliability``; ten points are certainty."""
+    total = _number(flat.get("value", str(flat.get("score", "")).split("-", 1)[0]))
+    return None if total is None else min(100.0, max(0.0, total * 10))
+
+
+def _verdict(flat: dict[str, Any]) -> FraudVerdict:
+    if flat.get("isfraud") in {True, 1, "1", "true"}:
+        return FraudVerdict.FAIL
+    for name in _STATUSES:
+        word = str(flat.get(name, "")).strip().lower()
+        for verdict, words in _VERDICTS.items():
+            if word in words:
+                return verdict
+    return FraudVerdict.UNKNOWN
+
+
+def _detail(flat: dict[str, Any]) -> str:
+    return next((str(flat[name])[:80] for name in _STATUSES if flat.get(name)), "")

@@ -1,0 +1,111 @@
+"""The gate: may this order be provisioned now? Asked by the panel in the middle of a checkout, so it answers in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.core.decision import Outcome
+from app.messaging import inbox
+from app.services import installation
+from app.services.context import Context
+from app.tables.inbox import EventState, events
+from app.tables.orders import orders
+
+WAIT_SECONDS = 1.5
+_POLL_SECONDS = 0.02
+
+_BY_OUTCOME = {
+    Outcome.APPROVE: (True, "approved"),
+    Outcome.HOLD_FOR_FEE: (False, "held_for_fee"),
+    Outcome.HOLD_FOR_REVIEW: (False, "held_for_review"),
+    Outcome.REJECT: (False, "rejected"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateAnswer:
+    """Whether to provision, and why: a word of the contract (design §6)."""
+
+    provision: bool
+    reason: str
+
+
+async def ask(context: Context, order_id: int) -> GateAnswer:
+    """Answer for one order within `WAIT_SECONDS`; an undecided one is decided now by the worker."""
+    if context.settings.mode is Mode.SHADOW:
+        return GateAnswer(provision=True, reason="shadow")
+    deadline = time.monotonic() + WAIT_SECONDS
+    async with context.db.read() as connection:
+        answer = await _known(connection, context, order_id)
+    if answer is not None:
+        return answer
+    asked = await _ask_worker(context, order_id)
+    while time.monotonic() < deadline:
+        await asyncio.sleep(_POLL_SECONDS)
+        async with context.db.read() as connection:
+            answer = await _known(connection, context, order_id) or await _finished(connection, asked)
+        if answer is not None:
+            return answer
+    return await _too_late(context, order_id)
+
+
+async def _known(connection: AsyncConnection, context: Context, order_id: int) -> GateAnswer | None:
+    row = await _row(connection, order_id)
+    if row is None or row.last_read_at is None:
+        return None
+    acts = await installation.acts_on(connection, context.settings.mode, row.placed_at or row.first_heard_at)
+    if not acts and not row.touched_by_person:
+        return GateAnswer(provision=True, reason="before_cutover")
+    if row.outcome is None:
+        return None
+    provision, reason = _BY_OUTCOME[Outcome(row.outcome)]
+    return GateAnswer(provision=provision, reason=reason)
+
+
+async def _row(connection: AsyncConnection, order_id: int) -> Any:
+    columns = (
+        orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome,
+        orders.c.touched_by_person, orders.c.panel_status,
+    )  # fmt: skip
+    return (await connection.execute(sa.select(*columns).where(orders.c.order_id == order_id))).first()
+
+
+async def _ask_worker(context: Context, order_id: int) -> str:
+    """Have the worker look at the order now; its reads go first in the rate limit."""
+    now = context.clock()
+    name = f"gate:{order_id}:{uuid.uuid4()}"
+    async with context.db.begin() as tx:
+        await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
+    context.wake()
+    return name
+
+
+async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None:
+    """What the worker found, where that is no verdict: the panel does not list the order, or not as Pending."""
+    query = sa.select(events.c.state, events.c.result).where(events.c.webhook_id == inbox.internal_id(name))
+    row = (await connection.execute(query)).first()
+    if row is not None and row.state == EventState.PROCESSED and row.result in {"not-listed", "not-pending"}:
+        return GateAnswer(provision=True, reason="not_ours")
+    return None
+
+
+async def _too_late(context: Context, order_id: int) -> GateAnswer:
+    """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
+    async with context.db.read() as connection:
+        heard = await connection.execute(
+            sa.select(events.c.id)
+            .where(events.c.order_id == order_id, events.c.type != "gate.asked")
+            .limit(1)
+        )
+        row = await _row(connection, order_id)
+        if heard.first() is None and (row is None or row.last_read_at is None):
+            return GateAnswer(provision=True, reason="not_ours")
+    return GateAnswer(provision=False, reason="undecided")

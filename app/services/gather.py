@@ -1,0 +1,238 @@
+"""Read everything that one decision needs, from the panel and from our own tables, with no transaction open.
+
+The only reader of the panel for facts. What could not be read is named in `missing`; an order that the panel does not
+list is None; a panel that can't be asked raises PanelUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.core.tickets import OrderIntent, classify
+from app.panels.base import (
+    PanelCustomer,
+    PanelInvoice,
+    PanelOrder,
+    PanelProduct,
+    PanelReader,
+    PanelService,
+    PanelTicket,
+    PanelUnavailable,
+)
+from app.services.context import Context
+from app.tables.orders import fees, orders, ticket_orders
+
+TICKET_DAYS = 14
+_TICKETS_READ = 5  # whole tickets read to find the one that asked for a staff-entered order
+_LINES_ONE_BY_ONE = 3  # above that the customer's services are listed once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeSeen:
+    """A fee of ours and its invoice as the panel shows it now (None: gone)."""
+
+    fee_id: UUID
+    state: str
+    invoice_id: int
+    invoice: PanelInvoice | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Everything read for one order, and the version of our own row that it belongs to."""
+
+    order_id: int
+    order_version: int | None  # None: we had no row yet
+    read_at: datetime
+    order: PanelOrder | None
+    customer: PanelCustomer | None = None
+    signed_up_on: date | None = None
+    services: tuple[PanelService, ...] = ()
+    invoice: PanelInvoice | None = None
+    catalogue: tuple[PanelProduct, ...] = ()
+    tickets: tuple[PanelTicket, ...] = ()
+    asking_ticket: PanelTicket | None = None
+    fees: tuple[FeeSeen, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    version: int | None
+    fees: tuple[Any, ...]
+    asking_ticket_id: int | None
+
+
+async def gather_order(context: Context, order_id: int, *, now: datetime, urgent: bool = False) -> Gathered:
+    """Read one order and what belongs to it.
+
+    Raises PanelUnavailable when the panel can't be asked for the order itself; of the rest, what fails is named in
+    `missing`.
+    """
+    panel = context.panel
+    if panel is None:
+        raise PanelUnavailable("no panel is configured")
+    own, order = await asyncio.gather(_own_rows(context, order_id), panel.order(order_id, urgent=urgent))
+    missing: list[str] = []
+    seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees))
+    if order is None:
+        return Gathered(
+            order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees)
+        )
+    customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, missing=missing)
+    (customer, signed_up_on), services, invoice, catalogue, (tickets, asking) = await asyncio.gather(*customer_reads)
+    return Gathered(
+        order_id=order_id,
+        order_version=own.version,
+        read_at=now,
+        order=order,
+        customer=customer,
+        signed_up_on=signed_up_on,
+        services=services,
+        invoice=invoice,
+        catalogue=catalogue,
+        tickets=tickets,
+        asking_ticket=asking,
+        fees=tuple(seen_fees),
+        missing=tuple(sorted(missing)),
+    )
+
+
+def _customer_reads(
+    context: Context,
+    panel: PanelReader,
+    order: PanelOrder,
+    own: _Own,
+    *,
+    now: datetime,
+    urgent: bool,
+    missing: list[str],
+) -> tuple[Any, ...]:
+    async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
+        try:
+            return await reading
+        except PanelUnavailable:
+            missing.append(name)
+            return otherwise
+
+    return (
+        attempt("customer", _customer(panel, order, urgent=urgent, missing=missing), (None, None)),
+        attempt("services", _services(panel, order, urgent=urgent), ()),
+        attempt("invoice", _invoice(panel, order, urgent=urgent), None),
+        attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
+        attempt("tickets", _tickets(panel, order, own, now=now, urgent=urgent), ((), None)),
+    )
+
+
+async def _own_rows(context: Context, order_id: int) -> _Own:
+    async with context.db.read() as connection:
+        version = (
+            await connection.execute(sa.select(orders.c.version).where(orders.c.order_id == order_id))
+        ).scalar_one_or_none()
+        rows = (
+            await connection.execute(
+                sa.select(fees.c.id, fees.c.state, fees.c.invoice_id)
+                .where(fees.c.order_id == order_id, fees.c.invoice_id.is_not(None))
+                .order_by(fees.c.created_at.desc())
+                .limit(10)
+            )
+        ).all()
+        asking = (
+            await connection.execute(
+                sa.select(ticket_orders.c.ticket_id)
+                .where(ticket_orders.c.order_id == order_id, ticket_orders.c.kind == "asked")
+                .limit(1)
+            )
+        ).scalar_one_or_none()
+    return _Own(version, tuple(rows), asking)
+
+
+async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
+    invoice = await panel.invoice(row.invoice_id)
+    return FeeSeen(fee_id=row.id, state=row.state, invoice_id=row.invoice_id, invoice=invoice)
+
+
+async def _customer(
+    panel: PanelReader, order: PanelOrder, *, urgent: bool, missing: list[str]
+) -> tuple[PanelCustomer | None, date | None]:
+    if order.customer_id is None:
+        return None, None
+    customer = await panel.customer(order.customer_id, urgent=urgent)
+    if customer is None or not customer.email:
+        return customer, None
+    try:
+        return customer, await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
+    except PanelUnavailable:
+        missing.append("signed_up_on")
+        return customer, None
+
+
+async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> tuple[PanelService, ...]:
+    wanted = {line.relid for line in order.lines if line.kind == "product" and line.relid}
+    if not wanted:
+        return ()
+    if len(wanted) <= _LINES_ONE_BY_ONE or order.customer_id is None:
+        some = sorted(wanted)[:_LINES_ONE_BY_ONE]
+        found = await asyncio.gather(*(panel.services(service_id=one, urgent=urgent) for one in some))
+        return tuple(service for group in found for service in group if service.service_id in wanted)
+    listed = await panel.services(customer_id=order.customer_id, urgent=urgent)
+    return tuple(service for service in listed if service.service_id in wanted)
+
+
+async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> PanelInvoice | None:
+    return await panel.invoice(order.invoice_id, urgent=urgent) if order.invoice_id else None
+
+
+async def _tickets(
+    panel: PanelReader, order: PanelOrder, own: _Own, *, now: datetime, urgent: bool
+) -> tuple[tuple[PanelTicket, ...], PanelTicket | None]:
+    if order.customer_id is None:
+        return (), None
+    if own.asking_ticket_id is not None:
+        heads, asking = await asyncio.gather(
+            panel.tickets(order.customer_id, urgent=urgent), panel.ticket(own.asking_ticket_id, urgent=urgent)
+        )
+        return _recent(heads, now), asking
+    recent = _recent(await panel.tickets(order.customer_id, urgent=urgent), now)
+    if order.admin_requestor_id <= 0:
+        return recent, None
+    return recent, await _find_asking(panel, order, recent, urgent=urgent)
+
+
+def _recent(heads: tuple[PanelTicket, ...], now: datetime) -> tuple[PanelTicket, ...]:
+    since = now - timedelta(days=TICKET_DAYS)
+    return tuple(head for head in heads if head.opened_at is not None and since <= head.opened_at <= now)
+
+
+async def _find_asking(
+    panel: PanelReader, order: PanelOrder, recent: tuple[PanelTicket, ...], *, urgent: bool
+) -> PanelTicket | None:
+    """Find the ticket that asked for an order that staff entered: verified, opened before it, the newest first."""
+    before = [
+        head
+        for head in recent
+        if head.verified
+        and not head.opened_by_staff
+        and head.opened_at is not None
+        and (order.placed_at is None or head.opened_at <= order.placed_at)
+    ]
+    before.sort(key=lambda head: head.opened_at.timestamp() if head.opened_at else 0.0, reverse=True)
+    whole = await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in before[:_TICKETS_READ]))
+    return next((ticket for ticket in whole if ticket is not None and asks_for_order(ticket)), None)
+
+
+def opening_message(ticket: PanelTicket) -> str:
+    """Return the text that a ticket was opened with."""
+    return next((reply.message for reply in ticket.replies if reply.reply_id == 0), "")
+
+
+def asks_for_order(ticket: PanelTicket) -> bool:
+    """Say whether a ticket asks us to place an order."""
+    intent = classify(ticket.subject, opening_message(ticket)).order_intent
+    return intent in {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}

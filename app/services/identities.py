@@ -1,0 +1,161 @@
+"""Identities that customers may share: canonical values, hashed, found by index and never by scanning."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import phonenumbers
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import Neighbours
+from app.panels.base import PanelCustomer
+from app.tables.customers import customers, identities, order_sightings
+
+_DOTLESS = {"gmail.com", "googlemail.com"}
+
+
+def email_domain(email: str) -> str | None:
+    """Return the lower-case domain of an address, or None where there is none."""
+    local, at, domain = email.strip().lower().rpartition("@")
+    return domain.rstrip(".") if at and local and "." in domain else None
+
+
+def canonical_email(email: str) -> str | None:
+    """Return the mailbox behind an address: lower case, without ``+tag``, without dots where they mean nothing."""
+    domain = email_domain(email)
+    if domain is None:
+        return None
+    local = email.strip().lower().rpartition("@")[0].split("+", 1)[0]
+    if domain in _DOTLESS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}" if local else None
+
+
+def canonical_phone(phone: str, calling_code: str, country: str | None) -> str | None:
+    """Return the number in E.164, or None for what is no possible number."""
+    text = phone.strip()
+    if text and not text.startswith("+") and calling_code.strip("+ ").isdigit():
+        text = f"+{calling_code.strip('+ ')}{text}"
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def phone_country(e164: str | None, expected: str | None) -> str | None:
+    """Return the country of a number; of several that share a calling code, the expected one if it is among them."""
+    if e164 is None:
+        return None
+    regions = phonenumbers.region_codes_for_country_code(phonenumbers.parse(e164).country_code or 0)
+    if not regions or regions == ("001",):
+        return None
+    return expected if expected in regions else regions[0]
+
+
+def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None:
+    """Return letters and digits of the address, without case, accents and punctuation; too little is None."""
+    plain = unicodedata.normalize("NFKD", " ".join(lines)).casefold()
+    kept = re.sub(r"[^0-9a-z]+", "", "".join(char for char in plain if not unicodedata.combining(char)))
+    return f"{kept}|{(country or '').upper()}" if len(kept) >= 12 else None
+
+
+def canonical_ip(ip: str | None) -> str | None:
+    """Return a public address in its canonical form; private ones identify nobody. IPv6 counts by its /64."""
+    try:
+        address = ip_address((ip or "").strip())
+    except ValueError:
+        return None
+    if not address.is_global:
+        return None
+    return str(address) if address.version == 4 else str(ip_address(int(address) >> 64 << 64))
+
+
+def hashed(kind: str, value: str) -> str:
+    """Return what is stored of a canonical value."""
+    return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
+
+
+def identities_of(customer: PanelCustomer, ip: str | None) -> dict[str, str]:
+    """Return the hashed identities of a customer by kind; `ip` is the order's, where it is the customer's own."""
+    values = {
+        "email": canonical_email(customer.email),
+        "phone": canonical_phone(customer.phone, customer.phone_cc, customer.country),
+        "address": canonical_address(customer.address, customer.country),
+        "ip": canonical_ip(ip),
+    }
+    return {kind: hashed(kind, value) for kind, value in values.items() if value is not None}
+
+
+async def neighbours(
+    connection: AsyncConnection, customer_id: int, known: dict[str, str], *, before: datetime
+) -> tuple[Neighbours, ...]:
+    """Return for each identity how many other customers had it before that moment, and how many of them were bad."""
+    if not known:
+        return ()
+    query = (
+        sa.select(
+            identities.c.kind,
+            sa.func.count().label("others"),
+            sa.func.sum(sa.case((customers.c.bad, 1), else_=0)).label("bad"),
+        )
+        .join(customers, customers.c.customer_id == identities.c.customer_id)
+        .where(
+            sa.tuple_(identities.c.kind, identities.c.hash).in_(sorted(known.items())),
+            identities.c.customer_id != customer_id,
+            identities.c.first_seen_at < before,
+        )
+        .group_by(identities.c.kind)
+        .order_by(identities.c.kind)
+    )
+    return tuple(
+        Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0))
+        for row in await connection.execute(query)
+    )
+
+
+async def remember(tx: AsyncConnection, customer_id: int, known: dict[str, str], *, now: datetime) -> None:
+    """Record which identities a customer has; the first sighting stays."""
+    rows = [
+        {"kind": kind, "hash": value, "customer_id": customer_id, "first_seen_at": now}
+        for kind, value in sorted(known.items())
+    ]
+    if rows:
+        await tx.execute(insert_new(tx, identities).values(rows))
+
+
+async def remember_order(
+    tx: AsyncConnection, order_id: int, customer_id: int, ip_hash: str | None, *, placed_at: datetime
+) -> None:
+    """Record that an order was placed, for velocity; a repeat changes nothing."""
+    row = {"order_id": order_id, "customer_id": customer_id, "ip_hash": ip_hash, "placed_at": placed_at}
+    await tx.execute(insert_new(tx, order_sightings).values(row))
+
+
+async def velocity(
+    connection: AsyncConnection, order_id: int, *, customer_id: int | None, ip_hash: str | None, at: datetime
+) -> tuple[int, int]:
+    """Return how many other orders came from this customer, or this IP, in the hour and the day before `at`."""
+    seen = order_sightings.c
+    whose = seen.ip_hash == ip_hash if ip_hash is not None else seen.customer_id == customer_id
+    query = sa.select(
+        sa.func.sum(sa.case((seen.placed_at > at - timedelta(hours=1), 1), else_=0)),
+        sa.func.count(),
+    ).where(whose, seen.order_id != order_id, seen.placed_at > at - timedelta(days=1), seen.placed_at <= at)
+    hour, day = (await connection.execute(query)).one()
+    return int(hour or 0), int(day)
+
+
+def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
+    """An INSERT that leaves out rows which are there already."""
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()

@@ -1,0 +1,50 @@
+"""Small facts about this installation: since when it acts, whether it is paused, the panel's time zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.tables.inbox import installation
+
+ENFORCE_SINCE = "enforce_since"
+PAUSED = "paused"
+
+
+async def get(connection: AsyncConnection, name: str) -> Any:
+    """Return a fact, or None."""
+    return (
+        await connection.execute(sa.select(installation.c.value).where(installation.c.name == name))
+    ).scalar_one_or_none()
+
+
+async def put(tx: AsyncConnection, name: str, value: Any, *, now: datetime) -> None:
+    """Write a fact."""
+    changed = await tx.execute(
+        installation.update().where(installation.c.name == name).values(value=value, changed_at=now)
+    )
+    if changed.rowcount == 0:
+        await tx.execute(installation.insert().values(name=name, value=value, changed_at=now))
+
+
+async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
+    """Record when enforce was first switched on; orders placed before are never acted on by themselves (rule 10)."""
+    if mode is Mode.ENFORCE and await get(tx, ENFORCE_SINCE) is None:
+        await put(tx, ENFORCE_SINCE, now.isoformat(), now=now)
+
+
+async def acts_on(connection: AsyncConnection, mode: Mode, placed_at: datetime | None) -> bool:
+    """Say whether an order placed then is acted on now."""
+    if mode is Mode.SHADOW:
+        return False
+    since = await get(connection, ENFORCE_SINCE)
+    return since is not None and placed_at is not None and placed_at >= datetime.fromisoformat(since)
+
+
+async def is_paused(connection: AsyncConnection) -> bool:
+    """Say whether nothing may go out at the moment."""
+    return bool(await get(connection, PAUSED))

@@ -1,0 +1,51 @@
+"""Events about invoices: which order or fee is it, and if we don't know, whose open orders may it concern."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.messaging import inbox
+from app.messaging.inbox import Event
+from app.panels.base import PanelUnavailable
+from app.services.context import Context
+from app.services.examine import examine
+from app.services.ticket_records import customer_orders
+from app.tables.inbox import EventState
+from app.tables.orders import fees, orders
+
+
+async def invoice_event(context: Context, event: Event) -> None:
+    """Look at the order that the invoice belongs to; of an unknown one, at its customer's open orders (rule 9)."""
+    invoice_id = int(event.data["invoice_id"])
+    async with context.db.read() as connection:
+        order_id = await _order_of(connection, invoice_id)
+    if order_id is not None:
+        await examine(context, event, order_id)
+        return
+    if context.panel is None:
+        raise PanelUnavailable("no panel is configured")
+    invoice = await context.panel.invoice(invoice_id)
+    now = context.clock()
+    async with context.db.begin() as tx:
+        found: list[int] = []
+        if invoice is not None and invoice.customer_id is not None:
+            found = await customer_orders(tx, invoice.customer_id)
+        for one in found:
+            await inbox.add_internal(
+                tx, type="order.read_back", data={"order_id": one}, now=now, name=f"invoice:{event.id}:{one}"
+            )
+        result = "customer-looked-at" if found else "not-ours"
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+    context.wake()
+
+
+async def _order_of(connection: AsyncConnection, invoice_id: int) -> int | None:
+    for query in (
+        sa.select(fees.c.order_id).where(fees.c.invoice_id == invoice_id),
+        sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id),
+    ):
+        row = (await connection.execute(query.limit(1))).first()
+        if row is not None:
+            return int(row.order_id)
+    return None

@@ -1,0 +1,156 @@
+"""What happened to an order's invoice or a fee's, read back from the panel and settled by the table in core.lifecycle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.decision import Outcome, Reason
+from app.core.facts import Agreement, PaymentState
+from app.core.lifecycle import (
+    INVOICE_TABLE,
+    OPEN_FEE_STATES,
+    Consequence,
+    FeeState,
+    HoldKind,
+    InvoiceRole,
+    InvoiceTurn,
+    OrderState,
+    phase_of,
+)
+from app.messaging import outbox
+from app.panels.base import PanelInvoice
+from app.services import acting, customers, decisions, fees
+from app.services.facts import invoice_state, paid_on
+from app.services.gather import Gathered
+from app.services.orders import CLOCK, PANEL, OrderFile
+from app.tables.orders import fees as fees_table
+
+_TURNS = {
+    PaymentState.UNPAID: InvoiceTurn.UNPAID,
+    PaymentState.PARTLY_PAID: InvoiceTurn.PARTLY_PAID,
+    PaymentState.PENDING: InvoiceTurn.PENDING,
+    PaymentState.PAID: InvoiceTurn.PAID,
+    PaymentState.CANCELLED: InvoiceTurn.CANCELLED,
+    PaymentState.REFUNDED: InvoiceTurn.REFUNDED,
+    PaymentState.DISPUTED: InvoiceTurn.DISPUTED,
+}
+_FEE_STATES = {
+    InvoiceTurn.UNPAID: FeeState.UNPAID,
+    InvoiceTurn.PARTLY_PAID: FeeState.PARTLY_PAID,
+    InvoiceTurn.PENDING: FeeState.PAYMENT_PENDING,
+    InvoiceTurn.PAID: FeeState.PAID,
+    InvoiceTurn.CANCELLED: FeeState.CANCELLED,
+    InvoiceTurn.REFUNDED: FeeState.REFUNDED,
+    InvoiceTurn.DISPUTED: FeeState.LOST,
+    InvoiceTurn.GONE: FeeState.LOST,
+}
+_REVIEW_HOURS = timedelta(hours=4)
+
+
+def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
+    """Say what an invoice is found to be; None for a status that we don't know."""
+    return InvoiceTurn.GONE if invoice is None else _TURNS.get(invoice_state(invoice))
+
+
+async def follow_fees(file: OrderFile, gathered: Gathered) -> None:
+    """Bring each fee to what its invoice shows, and act on what changed."""
+    for seen in gathered.fees:
+        fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
+        turn = turn_of(seen.invoice)
+        if turn is None:
+            continue
+        await _follow_fee(file, fee, turn, seen.invoice)
+
+
+async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None) -> None:
+    state = _FEE_STATES[turn]
+    was = FeeState(fee.state)
+    if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and was not in OPEN_FEE_STATES:
+        return  # waived, cancelled or lost already: an invoice that still stands open is being cancelled
+    if turn is InvoiceTurn.PAID and was is FeeState.REFUNDED:
+        return  # given back as credit; its invoice stays Paid
+    if fee.wanted_state and turn is InvoiceTurn.CANCELLED:
+        state = FeeState(fee.wanted_state)
+    paid = paid_on(invoice) if invoice else None
+    values: dict[str, Any] = {"paid_minor": max(0, paid.amount_minor) if paid else int(fee.paid_minor)}
+    if invoice is not None and invoice.total is not None:
+        values["total_minor"] = invoice.total.amount_minor
+    if state is was:
+        if values["paid_minor"] != fee.paid_minor:
+            await fees.set_fee(file, fee.id, **values)
+        return
+    if state not in OPEN_FEE_STATES:
+        values["settled_at"] = file.now
+    await fees.set_fee(file, fee.id, state=state.value, **values)
+    file.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
+    await _after_fee(file, fee, was, turn, paid_minor=int(values["paid_minor"]))
+
+
+async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn, *, paid_minor: int) -> None:
+    consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
+    taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
+    if turn is InvoiceTurn.PAID and taken_back:
+        consequence = Consequence.CREDIT_BACK  # paid although we took it back
+    if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
+        return
+    if turn is InvoiceTurn.DISPUTED:
+        await customers.count_chargeback(file)
+    match consequence:
+        case Consequence.GO_ON:
+            file.change(agreement=Agreement.FEE_PAID.value)
+        case Consequence.CREDIT_BACK if file.acts:
+            await fees.credit_back(file, fee, cause=f"fee:{fee.id}")
+        case Consequence.REFUND:
+            file.change(refund_due_minor=int(file.get("refund_due_minor")) + paid_minor)
+        case Consequence.REVIEW:
+            file.change(agreement=Agreement.NONE.value)
+            await to_person(file, f"fee_{turn.value}", f"The invoice of the fee is {turn.value.replace('_', ' ')}.")
+        case Consequence.TELL:
+            file.say(f"too late to hold: the invoice of the fee is {turn.value}", by=PANEL)
+        case Consequence.NOTE | Consequence.CREDIT_BACK:
+            pass
+
+
+async def follow_payment(file: OrderFile, before: PaymentState) -> None:
+    """Act on what changed about the order's own invoice; its new state is on the row already."""
+    now_is = PaymentState(file.get("payment_state"))
+    if now_is is before:
+        return
+    turn = _TURNS.get(now_is)
+    if turn is None:
+        if now_is is PaymentState.UNKNOWN and before is not PaymentState.UNKNOWN:
+            turn = InvoiceTurn.GONE
+        else:
+            return
+    if turn is InvoiceTurn.PAID:
+        file.say("paid", by="customer")
+    if turn is InvoiceTurn.DISPUTED:
+        await customers.count_chargeback(file)
+    match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(file.state)]:
+        case Consequence.REFUND if file.acts:
+            file.change(refund_due_minor=max(int(file.get("refund_due_minor")), int(file.get("paid_minor"))))
+            file.say("money came for an order that ended: refund due", by=PANEL)
+        case Consequence.REVIEW if file.row.decision_id is not None:
+            await to_person(file, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")
+        case Consequence.TELL:
+            file.say(f"too late to hold: the order's invoice is {turn.value}", by=PANEL)
+        case _:
+            pass
+
+
+async def to_person(file: OrderFile, code: str, text: str) -> None:
+    """What no rule settles goes to a person: hold it for review."""
+    if not file.acts or file.state not in {
+        OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,
+    }:  # fmt: skip
+        return
+    withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
+    if withdrawn.under_way:
+        file.say(f"too late to hold: {text}", by=PANEL)
+        return
+    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, Reason(code, text), by=CLOCK)
+    file.change(state=OrderState.HELD.value)
+    file.hold(HoldKind.REVIEW, due_at=file.now + _REVIEW_HOURS, expires_at=None)

@@ -1,0 +1,219 @@
+"""When an order is judged, and what is done with the verdict (design §3 rule 2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.decision import Judgement, Outcome, decide
+from app.core.explanation import work_summary
+from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
+from app.core.labour_value import payment_settled
+from app.core.lifecycle import HoldKind, OrderState, Trigger
+from app.messaging import inbox
+from app.messaging.inbox import Postpone
+from app.services import acting, customers, decisions, identities
+from app.services.acting import Wish
+from app.services.context import Context
+from app.services.facts import OwnKnowledge, build_facts
+from app.services.gather import Gathered
+from app.services.mirror import inputs_digest
+from app.services.orders import CLOCK, POLICY, OrderFile
+from app.services.zones import panel_zone
+from app.tables.orders import fees, ticket_orders, tickets
+
+_JUDGED_STATES = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
+_UNDER_WAY_DELAY = timedelta(seconds=5)
+
+
+async def own_knowledge(
+    context: Context, file: OrderFile, gathered: Gathered, aggregates: Any, known: dict[str, str]
+) -> OwnKnowledge:
+    """Read what our own tables know, in the deciding transaction."""
+    placed_at = file.get("placed_at") or file.now
+    customer_id = file.customer_id
+    if customer_id is None:
+        return OwnKnowledge(placed_by=PlacedBy(file.get("placed_by")), agreement=Agreement(file.get("agreement")))
+    ip_hash = known.get("ip")
+    nobody = (0, 0)
+    return OwnKnowledge(
+        placed_by=PlacedBy(file.get("placed_by")),
+        staff_id=file.get("staff_id"),
+        agreement=Agreement(file.get("agreement")),
+        aggregates=aggregates,
+        counted=bool(file.get("counted")),
+        counted_manual=bool(file.get("counted_manual")),
+        counted_effortless=bool(file.get("effortless")),
+        neighbours=await identities.neighbours(file.tx, customer_id, known, before=placed_at),
+        customer_velocity=await identities.velocity(
+            file.tx, file.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
+        ),
+        ip_velocity=await identities.velocity(
+            file.tx, file.order_id, customer_id=None, ip_hash=ip_hash, at=placed_at
+        ) if ip_hash else nobody,
+        our_unpaid_fees=await _overdue_fees(file),
+        our_tickets=await _our_tickets(file),
+        muted=await context.muted.get(file.tx, file.policy.policy, now=file.now),
+        own_admin_id=context.own_admin_id,
+    )  # fmt: skip
+
+
+def with_agreement(own: OwnKnowledge, agreement: Agreement) -> OwnKnowledge:
+    """Return the same knowledge after a fee was found to be paid."""
+    return replace(own, agreement=agreement)
+
+
+async def _overdue_fees(file: OrderFile) -> int:
+    """Our own fee invoices never count against the customer; due when their hold has expired, or a little later."""
+    query = sa.select(sa.func.count()).where(
+        fees.c.customer_id == file.customer_id, fees.c.state == "unpaid", fees.c.expires_at < file.now
+    )
+    return int((await file.tx.execute(query)).scalar_one())
+
+
+async def _our_tickets(file: OrderFile) -> frozenset[int]:
+    query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == file.customer_id, tickets.c.ours)
+    linked = sa.select(ticket_orders.c.ticket_id).where(
+        ticket_orders.c.order_id == file.order_id, ticket_orders.c.kind == "hold"
+    )
+    return frozenset(row.ticket_id for row in await file.tx.execute(query.union(linked)))
+
+
+async def judge(
+    context: Context, file: OrderFile, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
+) -> Judgement | None:
+    """Judge the order if it is time and something new is to be seen; act on the verdict, or record what it would do.
+
+    Raises Postpone while a lifecycle call is under way that the verdict would have to take back.
+    """
+    facts = build_facts(gathered, own, file.policy.policy)
+    file.change(placed_by=facts.order.placed_by.value, settled=payment_settled(facts.order, file.policy.policy))
+    if not await _is_due(file, facts, at_once=at_once):
+        return None
+    digest = inputs_digest(facts)
+    if digest == file.get("decided_inputs"):
+        return None
+    judgement = decide(facts, file.policy.policy, now=file.now)
+    file.change(decided_inputs=digest)
+    await customers.count_judged(file, judgement)
+    current = await decisions.latest(file)
+    if not decisions.differs(current, judgement, file.policy.version):
+        return None
+    if not file.acts:
+        intended = acting.intended_calls(file, judgement)
+        await decisions.record_judgement(file, facts, judgement, intended=intended)
+        return judgement
+    decision_id = await decisions.record_judgement(file, facts, judgement, intended=[])
+    await _carry_out(context, file, facts, judgement, decision_id)
+    return judgement
+
+
+async def _is_due(file: OrderFile, facts: Facts, *, at_once: bool) -> bool:
+    """Say whether there is enough to see; else set the clock that decides later."""
+    if file.get("touched_by_person") or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
+        return False
+    if file.state not in _JUDGED_STATES:
+        return False
+    current = await decisions.latest(file)
+    if current is not None:
+        return bool(current.by != CLOCK)
+    staff = facts.order.placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
+    seen = facts.order.payment is PaymentState.PAID or file.paid or facts.order.fraud_check_ran
+    if at_once or staff or seen:
+        return True
+    return await _settled(file)
+
+
+async def _settled(file: OrderFile) -> bool:
+    settle_at: datetime = file.get("settle_at")
+    return settle_at is not None and file.now >= settle_at
+
+
+async def set_settle_clock(context: Context, file: OrderFile) -> None:
+    """Decide it anyway, `DOORMAN_SETTLE_SECONDS` after it was placed or heard of, whichever was earlier."""
+    if file.get("settle_at") is not None:
+        return
+    since = min(file.get("placed_at") or file.row.first_heard_at, file.row.first_heard_at)
+    settle_at = since + timedelta(seconds=context.settings.settle_seconds)
+    file.change(settle_at=settle_at)
+    if settle_at > file.now:
+        await inbox.add_internal(
+            file.tx, type="order.settle", data={"order_id": file.order_id}, now=file.now, due_at=settle_at,
+            name=f"settle:{file.order_id}",
+        )  # fmt: skip
+
+
+async def _carry_out(
+    context: Context, file: OrderFile, facts: Facts, judgement: Judgement, decision_id: int
+) -> None:
+    if not await acting.withdraw_lifecycle(file):
+        raise Postpone("a call about this order is under way", delay=_UNDER_WAY_DELAY)
+    wish = Wish(
+        trigger=Trigger.DECIDED_APPROVE,
+        by=POLICY,
+        cause=f"decision:{decision_id}",
+        zone=await panel_zone(file.tx, context.settings),
+        panel_url=context.settings.panel_url,
+    )
+    match judgement.outcome:
+        case Outcome.APPROVE:
+            if file.state is OrderState.RELEASING:
+                await acting.go_on(file, wish, judgement.accept)  # approved again: the accept was just taken back
+            else:
+                await acting.approve(file, wish, judgement.accept)
+        case Outcome.HOLD_FOR_FEE if judgement.fee is not None:
+            work = work_summary(facts, file.policy.policy) if judgement.labour.custom_minutes else ""
+            await acting.hold_for_fee(
+                file, _as(wish, Trigger.DECIDED_HOLD), judgement.fee, minutes=judgement.labour.minutes, work=work
+            )
+            await set_hold_clock(file, HoldKind.FEE)
+        case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
+            why = "; ".join(reason.text for reason in judgement.reasons)
+            await acting.hold_for_review(file, _as(wish, Trigger.DECIDED_HOLD), why)
+            await set_hold_clock(file, HoldKind.REVIEW)
+        case Outcome.REJECT:
+            await acting.end(file, _as(wish, Trigger.DECIDED_REJECT), fraud=False)
+    if file.state is OrderState.HELD:
+        await look_again(file, seconds=15)
+
+
+def _as(wish: Wish, trigger: Trigger) -> Wish:
+    return Wish(trigger=trigger, by=wish.by, cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url)
+
+
+async def set_hold_clock(file: OrderFile, kind: HoldKind) -> None:
+    """Have a hold looked at when its time is up; a later hold of the same order sets its own."""
+    due_at: datetime | None = file.get("hold_expires_at") if kind is HoldKind.FEE else file.get("hold_due_at")
+    if due_at is not None:
+        await inbox.add_internal(
+            file.tx, type="order.hold_due", data={"order_id": file.order_id}, now=file.now, due_at=due_at,
+            name=f"hold:{file.order_id}:{kind}:{due_at.isoformat()}",
+        )  # fmt: skip
+
+
+async def look_again(file: OrderFile, *, seconds: float) -> None:
+    """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
+    due_at = file.now + timedelta(seconds=seconds)
+    await inbox.add_internal(
+        file.tx, type="order.read_back", data={"order_id": file.order_id}, now=file.now, due_at=due_at
+    )
+
+
+async def release_when_paid(context: Context, file: OrderFile) -> None:
+    """An approved order that waited for its payment is accepted now (design §3 rule 5)."""
+    if file.state is not OrderState.AWAITING_PAYMENT or not file.paid or not file.acts:
+        return
+    judged = await decisions.latest_judged(file)
+    plan = acting.default_plan(file, judged)
+    wish = Wish(
+        trigger=Trigger.ORDER_PAID,
+        by=POLICY,
+        cause=f"decision:{file.get('decision_id')}",
+        zone=await panel_zone(file.tx, context.settings),
+        panel_url=context.settings.panel_url,
+    )
+    if file.move(Trigger.ORDER_PAID) is not None:
+        await acting.go_on(file, wish, plan)

@@ -1,0 +1,67 @@
+"""What customers and staff are told: one ticket (else a mail) to the customer, one note for staff."""
+
+from __future__ import annotations
+
+import html
+import uuid
+from datetime import tzinfo
+
+from app.core.money import Money
+from app.core.policy_acting import Message, MessageForm, render
+from app.messaging import outbox
+from app.panels.base import AddClientNote, OpenTicket, SendEmail
+from app.services.fees import fee_expiry, order_number
+from app.services.orders import OrderFile
+
+_NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")
+
+
+async def tell_customer(
+    file: OrderFile,
+    message: Message,
+    *,
+    key: str,
+    cause: str,
+    zone: tzinfo,
+    panel_url: str | None,
+    fee: Money | None = None,
+    work: str = "",
+    invoice_id: int | None = None,
+) -> None:
+    """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
+    if not message.send or file.customer_id is None:
+        return
+    values = {
+        "order_number": order_number(file),
+        "fee": str(fee) if fee else "",
+        "work": work or "the handling of your order by our staff",
+        "expires_on": fee_expiry(file).astimezone(zone).date().isoformat(),
+        "invoice_url": f"{panel_url}/viewinvoice.php?id={invoice_id}" if panel_url and invoice_id else "",
+        "cart_url": file.policy.policy.cart.url,
+    }
+    subject, body = render(message.subject, values), render(message.body, values)
+    rules = file.policy.policy.messages
+    action: OpenTicket | SendEmail
+    if rules.form is MessageForm.TICKET and rules.department_id is not None:
+        reference = f"doorman:ticket:{uuid.uuid5(_NAMESPACE, key)}"
+        action = OpenTicket(
+            customer_id=file.customer_id, reference=reference, department_id=rules.department_id,
+            subject=subject, message=body,
+        )  # fmt: skip
+    else:
+        text = html.escape(body).replace("\n", "<br>\n")
+        action = SendEmail(customer_id=file.customer_id, subject=subject, message=text)
+    await outbox.enqueue(
+        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
+    )
+
+
+async def note_for_staff(file: OrderFile, text: str, *, about: str, cause: str) -> None:
+    """Leave a note at the customer for staff in the panel; customers never see it."""
+    if file.customer_id is None:
+        return
+    action = AddClientNote(customer_id=file.customer_id, notes=f"Doorman, order {order_number(file)}: {text}")
+    await outbox.enqueue(
+        file.tx, action, key=f"order:{file.order_id}:note:{about}", cause=cause, now=file.now,
+        order_id=file.order_id, customer_id=file.customer_id,
+    )  # fmt: skip

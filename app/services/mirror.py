@@ -1,0 +1,182 @@
+"""Copy what the panel says about an order and its customer into our own rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.facts import Facts, PaymentState, PlacedBy
+from app.core.lifecycle import Flag, OrderState, Provisioning
+from app.core.money import Money
+from app.panels.base import PanelCustomer, PanelOrder
+from app.services import identities
+from app.services.facts import order_kind, paid_on, payment_state, texts_of
+from app.services.gather import Gathered
+from app.services.orders import PANEL, OrderFile
+from app.tables.customers import customers
+from app.tables.orders import order_texts
+
+_BUILT = {"active", "completed"}
+_FAILED = {"failed"}
+_TEXT_CAP = 20_000
+_ITEMS_SHOWN = 50
+
+
+async def mirror_order(file: OrderFile, gathered: Gathered, placed_by: PlacedBy) -> None:
+    """Update the order's row from the panel; what changed stands in `file.changes`."""
+    order = gathered.order
+    if order is None:
+        return
+    statuses = _statuses(gathered, order)
+    file.change(
+        customer_id=order.customer_id,
+        order_number=order.order_number[:40],
+        kind=order_kind(order).value,
+        panel_status=order.status[:40],
+        placed_by=placed_by.value,
+        placed_at=order.placed_at or file.get("placed_at"),
+        amount_minor=order.amount.amount_minor if order.amount else None,
+        currency=order.currency,
+        invoice_id=order.invoice_id,
+        items=_items(gathered, order),
+        provisioning=_provisioning(file, statuses).value,
+    )
+    if placed_by is PlacedBy.STAFF and order.admin_requestor_id and file.get("staff_id") is None:
+        file.change(staff_id=order.admin_requestor_id)
+    _mirror_payment(file, gathered, order)
+    file.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
+    await _keep_texts(file, gathered, order, placed_by)
+
+
+def _mirror_payment(file: OrderFile, gathered: Gathered, order: PanelOrder) -> None:
+    if "invoice" in gathered.missing:
+        return  # not readable now: what we knew stays
+    state = payment_state(order, gathered.invoice)
+    paid = paid_on(gathered.invoice) if gathered.invoice else None
+    file.change(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
+    if state is PaymentState.PAID and file.get("paid_at") is None:
+        file.change(paid_at=(gathered.invoice.paid_at if gathered.invoice else None) or file.now)
+
+
+def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
+    by_id = {service.service_id: service.status for service in gathered.services}
+    return [
+        (by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines
+    ]
+
+
+def _provisioning(file: OrderFile, statuses: list[str]) -> Provisioning:
+    built = sum(status.strip().lower() in _BUILT for status in statuses)
+    if statuses and built == len(statuses):
+        return Provisioning.DONE
+    if Flag.PROVISIONING_FAILED.value in file.flags or any(status.strip().lower() in _FAILED for status in statuses):
+        return Provisioning.FAILED
+    return Provisioning.PARTIAL if built else Provisioning.NONE
+
+
+def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
+    """All lines count, the first fifty are kept to be shown; `total` says how many there are."""
+    by_id = {service.service_id: service.status for service in gathered.services}
+    return [
+        {
+            "product": (line.product or line.domain or line.kind)[:200],
+            "amount": line.amount.to_text() if line.amount else None,
+            "panel_status": (by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status,
+            "total": len(order.lines),
+        }
+        for line in order.lines[:_ITEMS_SHOWN]
+    ]
+
+
+async def _keep_texts(file: OrderFile, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
+    """Texts and the IP stay in a table of their own that can be erased; staff's IP is nobody's."""
+    text = "\n\n".join(text for _where, text in texts_of(gathered))[:_TEXT_CAP].replace("\x00", "")
+    theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    row = {"customer_id": order.customer_id, "request_text": text, "ip": order.ip[:45] if order.ip and theirs else None}
+    changed = await file.tx.execute(order_texts.update().where(order_texts.c.order_id == file.order_id).values(row))
+    if changed.rowcount == 0:
+        await file.tx.execute(order_texts.insert().values(order_id=file.order_id, **row))
+
+
+async def lock_customer(file: OrderFile, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
+    """Bring the customer's row up to date, lock it, and return it; None without a customer."""
+    if file.customer_id is None:
+        return None
+    query = sa.select(customers).where(customers.c.customer_id == file.customer_id).with_for_update()
+    row = (await file.tx.execute(query)).first()
+    if row is None:
+        await file.tx.execute(
+            identities.insert_new(file.tx, customers).values(customer_id=file.customer_id, first_heard_at=file.now)
+        )
+        row = (await file.tx.execute(query)).one()
+    if customer is not None:
+        await file.tx.execute(
+            customers.update()
+            .where(customers.c.customer_id == file.customer_id)
+            .values(
+                status=customer.status[:24],
+                currency=customer.currency,
+                signed_up_at=signed_up or row.signed_up_at,
+                active_services=customer.stats.get("productsnumactive"),
+                paid_invoices=customer.stats.get("numpaidinvoices"),
+                overdue_invoices=customer.stats.get("numoverdueinvoices"),
+                revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
+                last_read_at=file.now,
+            )
+        )
+    return row
+
+
+async def remember_identities(file: OrderFile, gathered: Gathered, known: dict[str, str]) -> None:
+    """Record whose identities these are and that this order was placed, for the orders to come."""
+    if file.customer_id is None or gathered.order is None:
+        return
+    placed_at = file.get("placed_at") or file.now
+    await identities.remember(file.tx, file.customer_id, known, now=placed_at)
+    await identities.remember_order(
+        file.tx, file.order_id, file.customer_id, known.get("ip"), placed_at=placed_at
+    )
+
+
+def inputs_digest(facts: Facts) -> str:
+    """Return a digest of what makes an order be decided again: fraud check, payment, asking ticket, items, agreement.
+
+    Who placed it is part of it, because the event that says so may come after the first look.
+    """
+    order = facts.order
+    check = order.fraud_check
+    seen = [
+        order.payment.value,
+        order.placed_by.value,
+        None if check is None else [check.module, check.verdict.value, check.score],
+        order.asking_ticket_id,
+        facts.agreement.value,
+        [[item.kind, item.relid, item.product_id, item.cycle, item.first_amount] for item in order.items],
+        [[finding.kind.value, finding.term] for finding in order.requests],
+        facts.customer is None,
+        order.currency,
+    ]
+    return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
+
+
+def follow_in_shadow(file: OrderFile) -> None:
+    """In shadow the state follows the panel only (design §6)."""
+    states = {
+        "active": OrderState.RELEASED,
+        "cancelled": OrderState.CANCELLED,
+        "fraud": OrderState.REJECTED,
+        "pending": OrderState.RECEIVED,
+    }
+    target = states.get(str(file.get("panel_status")).strip().lower(), OrderState.RECEIVED)
+    if target is not file.state:
+        file.change(state=target.value)
+        file.say(f"the panel shows it {file.get('panel_status')}", by=PANEL)
+
+
+def money_of(file: OrderFile, minor: int) -> Money | None:
+    """Return an amount in the order's currency, or None while that is unknown."""
+    currency = file.get("currency")
+    return Money(minor, currency) if currency else None

@@ -1,0 +1,50 @@
+"""Risk signals that fire on so many orders that they say nothing here (design §4)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.policy import Policy
+from app.tables.customers import order_sightings, signal_firings
+
+_MUTED_SECONDS = 600.0
+
+
+@dataclass(slots=True)
+class MutedCache:
+    """Risk signals that fire on too many orders, counted anew every ten minutes."""
+
+    codes: tuple[str, ...] = ()
+    read_at: float = -_MUTED_SECONDS
+
+    async def get(self, connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
+        """Return the codes that say nothing at this provider (design §4)."""
+        if time.monotonic() - self.read_at >= _MUTED_SECONDS:
+            self.codes = await _muted(connection, policy, now=now)
+            self.read_at = time.monotonic()
+        return self.codes
+
+
+async def _muted(connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
+    rules = policy.muting
+    since = now - timedelta(days=rules.days)
+    total = (
+        await connection.execute(
+            sa.select(sa.func.count()).select_from(order_sightings).where(order_sightings.c.placed_at > since)
+        )
+    ).scalar_one()
+    if total < rules.min_orders:
+        return ()
+    rows = await connection.execute(
+        sa.select(signal_firings.c.code)
+        .where(signal_firings.c.placed_at > since)
+        .group_by(signal_firings.c.code)
+        .having(sa.func.count() * 100 > rules.share_percent * total)
+        .order_by(signal_firings.c.code)
+    )
+    return tuple(row.code for row in rows)

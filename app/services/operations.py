@@ -1,0 +1,73 @@
+"""What ops staff do with panel calls, events and the brake."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.errors import NotFound, ShadowMode, WrongState
+from app.messaging import inbox, outbox
+from app.messaging.outbox import CallNotFound, WrongCallState
+from app.services import installation
+from app.services.context import Context
+from app.services.views_lists import get_call, get_event
+from app.services.views_records import CallView, EventView
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """Whether anything goes out to the panel."""
+
+    paused: bool
+
+
+async def retry_call(
+    tx: AsyncConnection, context: Context, call_id: uuid.UUID, *, by: str, now: datetime
+) -> CallView:
+    """Try a call again now. Raises NotFound, WrongState, ShadowMode."""
+    call = await get_call(tx, call_id)
+    if context.settings.mode is Mode.SHADOW:
+        raise ShadowMode(f"in enforce mode, {call.action} would be tried again; nothing was done")
+    try:
+        await outbox.retry(tx, call_id, now)
+    except CallNotFound:
+        raise NotFound(f"there is no panel call {call_id}") from None
+    except WrongCallState as error:
+        raise WrongState(f"the call is {error.state}, or a newer one wants the same; it can't be tried again") from None
+    log.info("panel_call.retried", call_id=str(call_id), by=by)
+    return await get_call(tx, call_id)
+
+
+async def abandon_call(tx: AsyncConnection, call_id: uuid.UUID, *, by: str, now: datetime) -> CallView:
+    """Give a call up. Raises NotFound, WrongState."""
+    try:
+        await outbox.abandon(tx, call_id, now)
+    except CallNotFound:
+        raise NotFound(f"there is no panel call {call_id}") from None
+    except WrongCallState as error:
+        raise WrongState(f"the call is {error.state}; only pending, unknown and dead ones can be given up") from None
+    log.info("panel_call.abandoned", call_id=str(call_id), by=by)
+    return await get_call(tx, call_id)
+
+
+async def replay_event(tx: AsyncConnection, event_id: int, *, by: str, now: datetime) -> EventView:
+    """Handle an event again. Raises NotFound, WrongState for one that still waits."""
+    event = await get_event(tx, event_id)
+    if not await inbox.replay(tx, event_id, now):
+        raise WrongState(f"the event is {event.state}: it has not been handled yet")
+    log.info("event.replayed", event_id=event_id, by=by)
+    return await get_event(tx, event_id)
+
+
+async def set_paused(tx: AsyncConnection, *, paused: bool, by: str, now: datetime) -> Brake:
+    """Pull or release the brake."""
+    await installation.put(tx, installation.PAUSED, paused, now=now)
+    log.warning("ops.paused" if paused else "ops.resumed", by=by)
+    return Brake(paused=paused)

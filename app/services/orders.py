@@ -1,0 +1,167 @@
+"""The row of one order inside one transaction: read it locked, change it, write its timeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.core.facts import OrderKind, PaymentState, PlacedBy
+from app.core.lifecycle import Flag, HoldKind, OrderState, Provisioning, Trigger, next_state, release_state
+from app.core.policy_acting import AcceptMode
+from app.services import installation, policies
+from app.services.policies import ActivePolicy
+from app.tables.orders import orders, timeline
+
+POLICY = "policy"
+CLOCK = "clock"
+PANEL = "panel"
+
+
+@dataclass(slots=True, kw_only=True)
+class OrderFile:
+    """One order, locked in a transaction, with the changes to be saved.
+
+    `acts` says whether what is decided is done: in shadow, and for orders from before the cut-over, it is not.
+    """
+
+    tx: AsyncConnection
+    now: datetime
+    row: Any
+    policy: ActivePolicy
+    mode: Mode
+    since_cut_over: bool
+    changes: dict[str, Any] = field(default_factory=dict)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def get(self, name: str) -> Any:
+        """Return a column as it will be saved."""
+        return self.changes.get(name, getattr(self.row, name))
+
+    @property
+    def order_id(self) -> int:
+        """The panel's order id."""
+        return int(self.row.order_id)
+
+    @property
+    def customer_id(self) -> int | None:
+        """The panel's client id, once known."""
+        value = self.get("customer_id")
+        return None if value is None else int(value)
+
+    @property
+    def state(self) -> OrderState:
+        """Where the order stands with us."""
+        return OrderState(self.get("state"))
+
+    @property
+    def acts(self) -> bool:
+        """Whether decisions about this order are carried out (design §3 rule 10)."""
+        return self.mode is Mode.ENFORCE and (self.since_cut_over or bool(self.get("touched_by_person")))
+
+    @property
+    def paid(self) -> bool:
+        """Whether nothing is left to pay before it may run: paid, free, or postpaid by the policy."""
+        return bool(self.get("settled"))
+
+    @property
+    def flags(self) -> list[str]:
+        """What went otherwise than it should."""
+        return list(self.get("flags"))
+
+    def change(self, **values: Any) -> None:
+        """Set columns; equal values are no change."""
+        for name, value in values.items():
+            if getattr(self.row, name) == value:
+                self.changes.pop(name, None)
+            else:
+                self.changes[name] = value
+
+    def flag(self, flag: Flag, *, raised: bool = True) -> bool:
+        """Raise or lower a flag; say whether that changed anything."""
+        flags = self.flags
+        if (flag.value in flags) is raised:
+            return False
+        self.change(flags=sorted([*flags, flag.value]) if raised else [one for one in flags if one != flag.value])
+        return True
+
+    def say(self, what: str, *, by: str) -> None:
+        """Add a line to the timeline."""
+        self.entries.append({"order_id": self.order_id, "at": self.now, "what": what, "by": by})
+
+    def move(self, trigger: Trigger) -> OrderState | None:
+        """Take the transition of this trigger and return the new state, or None where the table has no such row."""
+        target = next_state(self.state, trigger, release=self.release_target())
+        if target is None:
+            return None
+        self.change(state=target.value)
+        if target is not OrderState.HELD:
+            self.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
+        return target
+
+    def release_target(self) -> OrderState:
+        """Say what approving this order leads to."""
+        return release_state(
+            paid=self.paid,
+            release_only=self.get("accept_mode") == AcceptMode.RELEASE_ONLY,
+            already_active=self.get("panel_status") == "Active",
+        )
+
+    def hold(self, kind: HoldKind, *, due_at: datetime | None, expires_at: datetime | None) -> None:
+        """Set what a held order waits for; the time it has waited counts from its first hold."""
+        self.change(
+            hold_kind=kind.value,
+            hold_since=self.get("hold_since") or self.now,
+            hold_due_at=due_at,
+            hold_expires_at=expires_at,
+        )
+
+    async def save(self) -> None:
+        """Write changes and timeline; each saved change raises the version."""
+        if self.changes:
+            await self.tx.execute(
+                orders.update()
+                .where(orders.c.order_id == self.order_id)
+                .values(**self.changes, version=orders.c.version + 1)
+            )
+        if self.entries:
+            await self.tx.execute(timeline.insert(), self.entries)
+
+
+async def open_file(
+    tx: AsyncConnection, order_id: int, *, mode: Mode, now: datetime, create: bool = False
+) -> OrderFile | None:
+    """Lock an order's row for this transaction; None when there is none and `create` is false."""
+    query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
+    row = (await tx.execute(query)).first()
+    if row is None and create:
+        await tx.execute(orders.insert().values(**_new_row(order_id, now)))
+        row = (await tx.execute(query)).one()
+    if row is None:
+        return None
+    return OrderFile(
+        tx=tx,
+        now=now,
+        row=row,
+        policy=await policies.active(tx),
+        mode=mode,
+        since_cut_over=await installation.acts_on(tx, mode, row.placed_at or row.first_heard_at),
+    )
+
+
+def _new_row(order_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "order_id": order_id,
+        "kind": OrderKind.NEW,
+        "state": OrderState.RECEIVED,
+        "provisioning": Provisioning.NONE,
+        "placed_by": PlacedBy.UNKNOWN,
+        "first_heard_at": now,
+        "payment_state": PaymentState.UNKNOWN,
+        "items": [],
+        "flags": [],
+    }

@@ -1,0 +1,216 @@
+"""What the panel shows that we did not do: staff win, automation on a held order is a breach (design §3 rules 6, 8, 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.decision import Outcome, Reason
+from app.core.lifecycle import Flag, HoldKind, OrderState, Provisioning, Trigger
+from app.messaging import inbox, outbox
+from app.panels.base import Action
+from app.services import acting, customers, decisions, fees
+from app.services.orders import PANEL, OrderFile
+from app.tables.inbox import events
+from app.tables.outbox import CallState, panel_calls
+
+_OURS = {
+    "Active": (Action.ACCEPT_ORDER,),
+    "Pending": (Action.PENDING_ORDER,),
+    "Cancelled": (Action.CANCEL_ORDER,),
+    "Fraud": (Action.FRAUD_ORDER,),
+}
+
+
+_HOOK_AGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who changed something in the panel, as far as the event says."""
+
+    kind: str = "unknown"  # customer, staff, api, cron, doorman, unknown
+    admin_id: int | None = None
+    masquerade: bool = False
+
+    @classmethod
+    def from_event(cls, data: dict[str, Any]) -> Actor:
+        """Read the actor of an event; a staff id alone means staff."""
+        raw = data.get("actor")
+        actor = raw if isinstance(raw, dict) else {}
+        admin = data.get("staff_id") or actor.get("admin_id")
+        admin_id = int(admin) if isinstance(admin, int | str) and str(admin).isdigit() and int(admin) > 0 else None
+        kind = str(actor.get("kind") or ("staff" if data.get("staff_id") else "unknown"))
+        known = kind if kind in {"customer", "staff", "api", "cron", "doorman"} else "unknown"
+        return cls(kind=known, admin_id=admin_id, masquerade=actor.get("masquerade") is True)
+
+    @property
+    def automation(self) -> bool:
+        """Whether a cron job or an API user did it: not a person."""
+        return self.kind in {"api", "cron"}
+
+    @property
+    def name(self) -> str:
+        """How the timeline names them."""
+        if self.kind == "staff":
+            return f"panel:staff:{self.admin_id or 'unknown'}"
+        return PANEL if self.kind == "unknown" else f"panel:{self.kind}"
+
+
+async def follow(file: OrderFile, before: str, actor: Actor) -> None:
+    """Follow the panel's order status where it moved without us; `before` is the status that we had seen last."""
+    status = str(file.get("panel_status"))
+    if await _is_echo(file, status):
+        return
+    if actor.kind == "unknown" and status != before:
+        actor = await _actor_by_hook(file, status)
+    state = file.state
+    if status == "Active" and state is not OrderState.RELEASED:
+        await _went_active(file, actor)
+    elif status == "Pending" and before in {"Active", "Cancelled", "Fraud"}:
+        await _came_back(file, actor)
+    elif status == "Cancelled" and state not in {OrderState.CANCELLED, OrderState.REJECTED}:
+        await _ended(file, actor, Trigger.PANEL_CANCELLED, fraud=False)
+    elif status == "Fraud" and state is not OrderState.REJECTED:
+        await _ended(file, actor, Trigger.PANEL_FRAUD, fraud=True)
+
+
+async def _actor_by_hook(file: OrderFile, status: str) -> Actor:
+    """Find out who it was from the panel's order hook, which may wait in the inbox to be read back."""
+    word = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}.get(status)
+    query = (
+        sa.select(events.c.body)
+        .where(
+            events.c.order_id == file.order_id,
+            events.c.type == "order.status_changed",
+            events.c.received_at > file.now - _HOOK_AGE,
+        )
+        .order_by(events.c.id.desc())
+        .limit(5)
+    )
+    for body in (await file.tx.execute(query)).scalars():
+        data = inbox.data_of(body)
+        if data.get("to") == word:
+            return Actor.from_event(data)
+    return Actor()
+
+
+async def _is_echo(file: OrderFile, status: str) -> bool:
+    """Say whether a call of ours that is on the wire, or just done, made this change; its settlement moves the order."""
+    actions = _OURS.get(status)
+    if not actions:
+        return False
+    recent = file.now - timedelta(minutes=10)
+    done = sa.and_(panel_calls.c.state == CallState.DONE, panel_calls.c.settled_at > recent)
+    query = (
+        sa.select(panel_calls.c.id)
+        .where(
+            panel_calls.c.order_id == file.order_id,
+            panel_calls.c.action.in_([action.value for action in actions]),
+            sa.or_(panel_calls.c.state.in_([CallState.SENDING, CallState.UNKNOWN]), done),
+        )
+        .limit(1)
+    )
+    moving = file.state in {OrderState.RELEASING, OrderState.REJECTING} or status == "Pending"
+    return moving and (await file.tx.execute(query)).first() is not None
+
+
+async def _went_active(file: OrderFile, actor: Actor) -> None:
+    held = file.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
+    doubtful = held and actor.kind not in {"staff", "customer"}
+    if actor.automation or doubtful:
+        await _activated_by_automation(file, actor, held=held)
+        return
+    await _withdraw(file)
+    await decisions.record_person(
+        file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
+    )
+    file.change(touched_by_person=True)
+    file.move(Trigger.PANEL_ACTIVE)
+    current = await fees.open_fee(file)
+    if current is not None and file.acts:
+        await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
+    await customers.count_released(file)
+
+
+async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool) -> None:
+    await _withdraw(file)
+    moved = file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION)
+    if held and file.flag(Flag.ACCEPTED_BY_AUTOMATION):
+        file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+        file.say("BREACH: accepted in the panel although we hold it, and not by a person", by=actor.name)
+    elif moved is OrderState.RELEASED:
+        file.say("accepted in the panel", by=actor.name)
+
+
+async def _came_back(file: OrderFile, actor: Actor) -> None:
+    if file.move(Trigger.PANEL_PENDING) is None:
+        return
+    await decisions.record_person(
+        file, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
+    )
+    file.change(touched_by_person=True)
+    due = file.now + timedelta(hours=file.policy.policy.hold.review_due_hours_paid)
+    file.hold(HoldKind.REVIEW, due_at=due, expires_at=None)
+
+
+async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
+    was_fraud = file.state is OrderState.REJECTED
+    await _withdraw(file)
+    if file.move(trigger) is None:
+        return
+    word = "Marked as fraud in the panel." if fraud else "Cancelled in the panel."
+    code = "fraud_in_panel" if fraud else "cancelled_in_panel"
+    await decisions.record_person(file, Outcome.REJECT, Reason(code, word), by=actor.name)
+    file.change(touched_by_person=True)
+    if fraud and not was_fraud:
+        await customers.count_fraud(file)
+    if file.acts:
+        await acting.settle_money(file, fraud=fraud, cause=f"decision:{file.get('decision_id')}")
+
+
+async def deleted(file: OrderFile, actor: Actor) -> None:
+    """The order is gone from the panel: nothing more is done about it, money on it is shown."""
+    if file.state is OrderState.CLOSED:
+        return
+    await _withdraw(file)
+    file.move(Trigger.PANEL_DELETED)
+    file.change(panel_status="")
+    file.say("deleted in the panel", by=actor.name)
+    if file.acts:
+        await acting.settle_money(file, fraud=False, cause="event:deleted")
+
+
+async def _withdraw(file: OrderFile) -> None:
+    await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
+
+
+async def overridden(file: OrderFile, admin_id: int | None) -> None:
+    """Staff provisioned by hand although we held: their decision, and shown as such (design §6, gate)."""
+    if file.state in {OrderState.RELEASED, OrderState.CLOSED}:
+        return
+    actor = Actor(kind="staff", admin_id=admin_id)
+    await _withdraw(file)
+    await decisions.record_person(
+        file, Outcome.APPROVE, Reason("provisioned_by_staff", "Provisioned by hand in the panel."), by=actor.name
+    )
+    file.change(touched_by_person=True)
+    file.move(Trigger.PANEL_ACTIVE)
+    current = await fees.open_fee(file)
+    if current is not None and file.acts:
+        await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
+
+
+def watch_hold(file: OrderFile) -> None:
+    """A hold whose services went active anyway is a breach that somebody must see (issue 2 point 13)."""
+    ended = file.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
+    built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
+    if ended and built and not file.get("touched_by_person"):
+        if file.flag(Flag.HOLD_BREACHED):
+            file.say("BREACH: services went active although we hold the order", by=PANEL)
+    elif file.state is OrderState.RELEASED and file.flag(Flag.HOLD_BREACHED, raised=False):
+        file.say("no longer a breach: released", by=PANEL)
+

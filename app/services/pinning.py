@@ -1,0 +1,22 @@
+"""What staff set on a customer by hand: the segment and the white-glove flag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import NotFound
+from app.tables.customers import customers
+
+
+async def pin(tx: AsyncConnection, customer_id: int, changes: dict[str, Any]) -> None:
+    """Set `pinned_segment` (None lets go of it) or `white_glove`; decisions under way look again. Raises NotFound."""
+    values = {name: changes[name] for name in ("pinned_segment", "white_glove") if name in changes}
+    changed = await tx.execute(
+        customers.update()
+        .where(customers.c.customer_id == customer_id)
+        .values(**values, version=customers.c.version + 1)
+    )
+    if changed.rowcount == 0:
+        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")

@@ -1,0 +1,93 @@
+"""Policies in the database: publish, activate, and the one in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.policy import Policy, canonical, parse_policy, policy_hash
+from app.errors import NotFound
+from app.tables.policies import policies, policy_activations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivePolicy:
+    """The policy in force and its version."""
+
+    version: int
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What publishing made, or found."""
+
+    version: int
+    hash: str
+    new: bool
+
+
+_parsed: dict[str, Policy] = {}
+
+
+def default_document() -> str:
+    """Return the document that a new installation starts with."""
+    return (Path(__file__).parent.parent / "core" / "default_policy.toml").read_text(encoding="utf-8")
+
+
+async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Published:
+    """Store a policy, immutable from now on; the same rules published twice are one version.
+
+    Raises PolicyError.
+    """
+    policy = parse_policy(document)
+    digest = policy_hash(policy)
+    found = (await tx.execute(sa.select(policies.c.version).where(policies.c.hash == digest))).scalar_one_or_none()
+    if found is not None:
+        return Published(version=found, hash=digest, new=False)
+    row = policies.insert().values(hash=digest, document=document, published_by=by, published_at=now)
+    version = (await tx.execute(row.returning(policies.c.version))).scalar_one()
+    return Published(version=version, hash=digest, new=True)
+
+
+async def activate(tx: AsyncConnection, version: int, *, by: str, now: datetime) -> None:
+    """Make a published version the active one. Raises NotFound."""
+    if (await tx.execute(sa.select(policies.c.version).where(policies.c.version == version))).first() is None:
+        raise NotFound(f"there is no policy version {version}")
+    await tx.execute(policy_activations.insert().values(version=version, activated_by=by, activated_at=now))
+
+
+async def active(connection: AsyncConnection) -> ActivePolicy:
+    """Return the policy in force. Raises NotFound when none was ever activated (`prepare` was not run)."""
+    latest = sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1).scalar_subquery()
+    row = (
+        await connection.execute(
+            sa.select(policies.c.version, policies.c.hash, policies.c.document).where(policies.c.version == latest)
+        )
+    ).first()
+    if row is None:
+        raise NotFound("no policy is active")
+    if row.hash not in _parsed:
+        _parsed[row.hash] = parse_policy(row.document)
+    return ActivePolicy(version=row.version, policy=_parsed[row.hash])
+
+
+async def prepare(tx: AsyncConnection, *, file: Path | None, now: datetime) -> None:
+    """At start: make sure that a policy is active; publish the operator's file if its rules never were."""
+    if file is not None:
+        published = await publish(tx, file.read_text(encoding="utf-8"), by="DOORMAN_POLICY_FILE", now=now)
+        if published.new:
+            await activate(tx, published.version, by="DOORMAN_POLICY_FILE", now=now)
+    any_active = (await tx.execute(sa.select(policy_activations.c.id).limit(1))).first()
+    if any_active is None:
+        published = await publish(tx, default_document(), by="doorman", now=now)
+        await activate(tx, published.version, by="doorman", now=now)
+
+
+def canonical_document(policy: Policy) -> str:
+    """Return the full form whose hash names the policy."""
+    return canonical(policy)

@@ -1,0 +1,265 @@
+"""What waits for a person, most urgent first: breaches, customers' answers, dead calls and reviews by their clock,
+refunds that are due, and last the fee holds, which wait for the customer.
+
+One row for each order (and for each dead call that is about no order), with the most urgent reason why.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode, Settings
+from app.core.lifecycle import Flag, HoldKind, OrderState
+from app.services.listing import Order, Page, Window, read_page
+from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
+from app.services.views_orders_read import actions_of
+from app.tables.columns import UtcDateTime
+from app.tables.orders import decisions, fees, orders
+from app.tables.outbox import CallState, panel_calls
+
+
+class Why(StrEnum):
+    """Why it waits for a person."""
+
+    FEE = "fee"
+    REVIEW = "review"
+    ANSWER = "answer"
+    REFUND_DUE = "refund_due"
+    BREACH = "breach"
+    DEAD_CALL = "dead_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One thing that waits for a person."""
+
+    order_id: Annotated[int | None, Field(description="Null for a dead call that is about no order, such as a credit.")]
+    order_number: str | None
+    panel_url: str | None
+    customer_id: int | None
+    why: Why
+    reasons: tuple[ReasonView, ...]
+    since: datetime | None
+    due_at: datetime | None
+    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
+
+
+#: Reviews and dead calls share a rank: their clock decides between them.
+_RANKS = {Why.BREACH: 0, Why.ANSWER: 1, Why.DEAD_CALL: 2, Why.REVIEW: 2, Why.REFUND_DUE: 3, Why.FEE: 4}
+_BREACHES = (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION)
+_BREACH_TEXTS = {
+    Flag.HOLD_BREACHED: "Services went active although we hold the order.",
+    Flag.ACCEPTED_BY_AUTOMATION: "Accepted in the panel by automation although we hold the order.",
+}
+#: States in which a flag may say that a hold did not hold.
+_WATCHED = (OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED)
+_NO_ID = 0
+
+
+async def list_queue(connection: AsyncConnection, settings: Settings, window: Window) -> Page[QueueRow]:
+    """Return a page of what waits."""
+    waiting = _waiting()
+    order = Order(
+        columns=(waiting.c.rank, waiting.c.at, waiting.c.order_id, waiting.c.call_id),
+        kinds=(int, datetime, int, str),
+        falling=False,
+    )
+    rows, cursor = await read_page(connection, sa.select(waiting), order, window)
+    found = await _rows(connection, settings, rows)
+    return Page(items=tuple(found), next_cursor=cursor)
+
+
+async def count_queue(connection: AsyncConnection, *, at_most: int) -> int:
+    """Return how many things wait, counting no further than `at_most`."""
+    some = sa.select(sa.literal(1)).select_from(_waiting()).limit(at_most).subquery()
+    return int(await connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)
+
+
+# --- which, and in which order ------------------------------------------------------------------------------------
+
+
+def _waiting() -> sa.Subquery:
+    """Return (order_id, call_id, why, rank, at, since, due_at) of everything that waits."""
+    dead = (
+        sa.select(panel_calls.c.order_id, sa.func.min(panel_calls.c.settled_at, type_=UtcDateTime()).label("since"))
+        .where(panel_calls.c.state == CallState.DEAD, panel_calls.c.order_id.is_not(None))
+        .group_by(panel_calls.c.order_id)
+        .subquery()
+    )
+    return sa.union_all(_waiting_orders(dead), _orderless_calls()).subquery()
+
+
+def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
+    breached = sa.and_(orders.c.state.in_(_WATCHED), _has_breach())
+    candidates = sa.union(
+        sa.select(orders.c.order_id).where(orders.c.hold_kind.is_not(None)),
+        sa.select(orders.c.order_id).where(orders.c.refund_due_minor > 0),
+        sa.select(orders.c.order_id).where(breached),
+        sa.select(dead.c.order_id),
+    ).subquery()
+    first_heard = sa.func.coalesce(orders.c.hold_since, orders.c.first_heard_at, type_=UtcDateTime())
+    decided = sa.func.coalesce(decisions.c.at, orders.c.first_heard_at, type_=UtcDateTime())
+    cases: Sequence[tuple[sa.ColumnElement[bool] | None, Why, sa.ColumnElement[Any]]] = (
+        (breached, Why.BREACH, first_heard),
+        (orders.c.hold_kind == HoldKind.ANSWER, Why.ANSWER, orders.c.hold_since),
+        (dead.c.since.is_not(None), Why.DEAD_CALL, dead.c.since),
+        (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, orders.c.hold_since),
+        (orders.c.refund_due_minor > 0, Why.REFUND_DUE, decided),
+        (None, Why.FEE, orders.c.hold_since),
+    )
+    why = _case([(condition, sa.literal(one.value)) for condition, one, _ in cases])
+    rank = _case([(condition, sa.literal(_RANKS[one])) for condition, one, _ in cases])
+    since = _case([(condition, moment) for condition, _, moment in cases])
+    held = orders.c.hold_kind.is_not(None)
+    due_at = sa.case((held, orders.c.hold_due_at), else_=sa.null())
+    return (
+        sa.select(
+            orders.c.order_id.label("order_id"),
+            sa.literal("").label("call_id"),
+            why.label("why"),
+            rank.label("rank"),
+            _moment(sa.func.coalesce(due_at, since, orders.c.first_heard_at), "at"),
+            _moment(since, "since"),
+            _moment(due_at, "due_at"),
+        )
+        .select_from(candidates)
+        .join(orders, orders.c.order_id == candidates.c.order_id)
+        .outerjoin(dead, dead.c.order_id == orders.c.order_id)
+        .outerjoin(decisions, decisions.c.id == orders.c.decision_id)
+    )
+
+
+def _orderless_calls() -> sa.Select[*tuple[Any, ...]]:
+    settled = panel_calls.c.settled_at
+    return sa.select(
+        sa.literal(_NO_ID).label("order_id"),
+        sa.cast(panel_calls.c.id, sa.String(36)).label("call_id"),
+        sa.literal(Why.DEAD_CALL.value).label("why"),
+        sa.literal(_RANKS[Why.DEAD_CALL]).label("rank"),
+        _moment(sa.func.coalesce(settled, panel_calls.c.created_at), "at"),
+        _moment(settled, "since"),
+        _moment(sa.null(), "due_at"),
+    ).where(panel_calls.c.state == CallState.DEAD, panel_calls.c.order_id.is_(None))
+
+
+def _has_breach() -> sa.ColumnElement[bool]:
+    text = sa.cast(orders.c.flags, sa.Text)
+    return sa.or_(*(text.like(f'%"{flag.value}"%') for flag in _BREACHES))
+
+
+def _case(rows: Sequence[tuple[sa.ColumnElement[bool] | None, sa.ColumnElement[Any]]]) -> sa.ColumnElement[Any]:
+    conditions = [(condition, value) for condition, value in rows if condition is not None]
+    return sa.case(*conditions, else_=rows[-1][1])
+
+
+def _moment(value: Any, name: str) -> sa.Label[datetime]:
+    return sa.type_coerce(value, UtcDateTime()).label(name)
+
+
+# --- showing them -------------------------------------------------------------------------------------------------
+
+
+async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence[Any]) -> list[QueueRow]:
+    ids = [row.order_id for row in found if row.order_id != _NO_ID]
+    shown = await connection.execute(sa.select(orders).where(orders.c.order_id.in_(ids)))
+    order_rows = {row.order_id: row for row in shown}
+    in_force = [row.decision_id for row in order_rows.values() if row.decision_id is not None]
+    decided = await connection.execute(
+        sa.select(decisions.c.order_id, decisions.c.reasons).where(decisions.c.id.in_(in_force))
+    )
+    decision_reasons = {row.order_id: row.reasons for row in decided}
+    newest = await connection.execute(
+        sa.select(fees.c.order_id, fees.c.state).where(fees.c.order_id.in_(ids)).order_by(fees.c.created_at)
+    )
+    fee_states = {row.order_id: row.state for row in newest}
+    calls = await _dead_calls(connection, found, ids)
+    rows = []
+    for row in found:
+        dead = calls.get(row.order_id if row.order_id != _NO_ID else row.call_id, [])
+        if row.order_id == _NO_ID:
+            rows.append(_call_row(row, dead))
+            continue
+        order_row = order_rows[row.order_id]
+        actions = actions_of(order_row, fee_states.get(row.order_id)) if settings.mode is Mode.ENFORCE else ()
+        decided_so = decision_reasons.get(row.order_id)
+        rows.append(_order_row(row, order_row, settings, dead=dead, decided=decided_so, actions=actions))
+    return rows
+
+
+async def _dead_calls(
+    connection: AsyncConnection, found: Sequence[Any], order_ids: list[int]
+) -> dict[int | str, list[Any]]:
+    """Return the dead calls behind the rows of a page, by order, or by their own id where they have no order."""
+    own = [uuid.UUID(row.call_id) for row in found if row.call_id]
+    columns = (
+        panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id, panel_calls.c.action,
+        panel_calls.c.last_error, sa.cast(panel_calls.c.id, sa.String(36)).label("key_text"),
+    )  # fmt: skip
+    rows = await connection.execute(
+        sa.select(*columns)
+        .where(
+            panel_calls.c.state == CallState.DEAD,
+            sa.or_(panel_calls.c.order_id.in_(order_ids), panel_calls.c.id.in_(own)),
+        )
+        .order_by(panel_calls.c.seq)
+    )
+    calls: dict[int | str, list[Any]] = {}
+    for row in rows:
+        calls.setdefault(row.key_text if row.order_id is None else row.order_id, []).append(row)
+    return calls
+
+
+def _call_reason(call: Any, lengths: Lengths) -> ReasonView:
+    error = cut(call.last_error or "no answer", min(lengths.line, 300))
+    text = f"{call.action} failed: {error} Retry or abandon panel call {call.id}."
+    return ReasonView(code=Why.DEAD_CALL.value, text=text)
+
+
+def _call_row(row: Any, dead: list[Any]) -> QueueRow:
+    def build(lengths: Lengths) -> QueueRow:
+        return QueueRow(
+            order_id=None,
+            order_number=None,
+            panel_url=None,
+            customer_id=dead[0].customer_id if dead else None,
+            why=Why.DEAD_CALL,
+            reasons=tuple(_call_reason(call, lengths) for call in dead[:5]),
+            since=row.since,
+            due_at=None,
+            actions=(),
+        )
+
+    return fit(build, limit=MAX_ROW_BYTES)
+
+
+def _order_row(
+    row: Any, order: Any, settings: Settings, *, dead: list[Any], decided: Any, actions: tuple[str, ...]
+) -> QueueRow:
+    def build(lengths: Lengths) -> QueueRow:
+        said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in _BREACHES if flag in order.flags]
+        if order.refund_due_minor > 0:
+            text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} is to be returned."
+            said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
+        said += [_call_reason(call, lengths) for call in dead[:3]]
+        return QueueRow(
+            order_id=order.order_id,
+            order_number=cut(order.order_number, 40),
+            panel_url=panel_url(settings, order.order_id),
+            customer_id=order.customer_id,
+            why=Why(row.why),
+            reasons=(*said, *reasons(decided, lengths)),
+            since=row.since,
+            due_at=row.due_at,
+            actions=actions,
+        )
+
+    return fit(build, limit=MAX_ROW_BYTES)

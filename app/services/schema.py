@@ -1,0 +1,67 @@
+"""Whether the database is at the version that this program was written for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.db import Database
+
+
+def _scripts() -> Path:
+    """Migrations lie beside the package in a checkout and inside it in a wheel."""
+    package = Path(__file__).parent.parent
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def configuration(url: str | None = None) -> Config:
+    """Return Alembic's configuration, built in code so that it works from any folder."""
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+def head() -> str | None:
+    """Return the newest revision that this program knows."""
+    return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+async def current(db: Database) -> str | None:
+    """Return the revision that the database is at; None for an empty one."""
+    async with db.reader.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def is_current(db: Database) -> bool:
+    """Say whether the database is at the newest revision."""
+    return await current(db) == head()
+
+
+async def is_empty(db: Database) -> bool:
+    """Say whether the database has no tables at all."""
+    async with db.reader.connect() as connection:
+        return not await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest revision; call it outside of a running event loop."""
+    command.upgrade(configuration(url), "head")
+
+
+class OldSchema(Exception):
+    """The database is not at this program's version; the text names the command that brings it there."""
+
+
+async def require_current(db: Database) -> None:
+    """Raise OldSchema unless the database is at the newest revision."""
+    found, wanted = await current(db), head()
+    if found != wanted:
+        state = "is empty" if found is None else f"is at revision {found}"
+        raise OldSchema(f"the database {state}, this program needs {wanted}: run `doorman migrate` first")

@@ -1,0 +1,231 @@
+"""What follows when the outcome of a panel call is known: the event ``panel_call.settled``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.decision import Outcome, Reason
+from app.core.lifecycle import FeeState, HoldKind, OrderState, Trigger
+from app.core.money import Money
+from app.messaging import inbox, outbox
+from app.messaging.inbox import Event
+from app.messaging.outbox import Call
+from app.panels.base import Action, CancelOrder
+from app.services import acting, customers, decisions, fees, messages
+from app.services.acting import Wish
+from app.services.context import Context
+from app.services.judging import look_again, set_hold_clock
+from app.services.orders import CLOCK, PANEL, POLICY, OrderFile, open_file
+from app.services.ticket_records import mark_ours
+from app.services.zones import panel_zone
+from app.tables.customers import CreditState, credits
+from app.tables.inbox import EventState
+from app.tables.orders import fees as fees_table
+from app.tables.outbox import CallState
+
+_READ_BACK_SECONDS = 4.0
+
+
+async def settled(context: Context, event: Event) -> None:
+    """Follow up one settled call, in one transaction with the event."""
+    now = context.clock()
+    async with context.db.begin() as tx:
+        call = await _call_of(tx, event)
+        result = "no-such-call"
+        if call is not None:
+            result = f"{call.action}-{call.state}"
+            if call.action == Action.ADD_CREDIT:
+                await _credit_settled(tx, call)
+            if call.order_id is not None:
+                await _for_order(context, tx, call, now)
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result[:64], now=now)
+    context.wake()
+
+
+async def _call_of(tx: Any, event: Event) -> Call | None:
+    try:
+        call_id = uuid.UUID(str(event.data.get("call_id")))
+    except ValueError:
+        return None
+    return await outbox.get(tx, call_id)
+
+
+async def _credit_settled(tx: Any, call: Call) -> None:
+    states = {CallState.DONE: CreditState.DONE, CallState.DEAD: CreditState.DEAD, CallState.CANCELLED: CreditState.DEAD}
+    if call.state in states:
+        await tx.execute(
+            credits.update().where(credits.c.panel_call_id == call.id).values(state=states[call.state].value)
+        )
+
+
+async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
+    file = await open_file(tx, int(call.order_id or 0), mode=context.settings.mode, now=now)
+    if file is None:
+        return
+    handler = _HANDLERS.get(Action(call.action))
+    if handler is not None:
+        await handler(context, file, call)
+    if call.state is CallState.DEAD:
+        file.say(f"gave up on {call.action.replace('_', ' ')}: {call.last_error or 'no reason given'}", by=PANEL)
+    await file.save()
+
+
+async def _accept_settled(context: Context, file: OrderFile, call: Call) -> None:
+    if call.state is CallState.DONE:
+        if file.move(Trigger.ACCEPTED) is not None:
+            file.change(panel_status="Active")
+            file.say("accepted", by=PANEL)
+            await customers.count_released(file)
+    elif call.state is CallState.DEAD:
+        await _stuck(context, file, call)
+    await look_again(file, seconds=_READ_BACK_SECONDS)
+
+
+async def _stuck(context: Context, file: OrderFile, call: Call) -> None:
+    """A call that the order hung on is dead: a person has to look."""
+    if file.move(Trigger.CALL_DEAD) is None:
+        return
+    reason = Reason("dead_call", f"The panel refused {call.action.replace('_', ' ')}: {call.last_error or 'unknown'}.")
+    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK)
+    file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+
+
+async def _pending_settled(context: Context, file: OrderFile, call: Call) -> None:
+    """The order is Pending again: go on with what that was for."""
+    if call.state is CallState.DEAD:
+        await _stuck(context, file, call)
+        return
+    if call.state is not CallState.DONE:
+        return
+    file.change(panel_status="Pending")
+    if file.state is OrderState.RELEASING:
+        plan = acting.default_plan(file, await decisions.latest_judged(file))
+        await acting.enqueue_lifecycle(file, acting.accept_action(file, plan), cause=call.cause)
+    elif file.state is OrderState.REJECTING:
+        await acting.enqueue_lifecycle(file, CancelOrder(order_id=file.order_id), cause=call.cause)
+
+
+async def _ending_settled(context: Context, file: OrderFile, call: Call) -> None:
+    fraud = call.action == Action.FRAUD_ORDER
+    if call.state is CallState.DONE:
+        latest = await decisions.latest(file)
+        codes = {reason["code"] for reason in latest.reasons} if latest is not None else set()
+        cancelled = bool(codes & {"customer_withdrew", "duplicate", "other"})
+        if file.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
+            file.change(panel_status="Fraud" if fraud else "Cancelled")
+            file.say("cancelled" if cancelled else "rejected", by=PANEL)
+            if fraud:
+                await customers.count_fraud(file)
+    elif call.state is CallState.DEAD:
+        await _stuck(context, file, call)
+    await look_again(file, seconds=_READ_BACK_SECONDS)
+
+
+async def _fee_of(file: OrderFile, call: Call) -> Any:
+    parts = call.key.split(":")
+    if len(parts) != 3 or parts[0] != "fee":
+        return None
+    query = sa.select(fees_table).where(fees_table.c.id == uuid.UUID(parts[1]))
+    return (await file.tx.execute(query)).first()
+
+
+async def _invoice_created(context: Context, file: OrderFile, call: Call) -> None:
+    """The fee's invoice is there: tell the customer once, or take it back if it is not wanted any more."""
+    fee = await _fee_of(file, call)
+    if fee is None:
+        return
+    if call.state is not CallState.DONE:
+        await _invoice_failed(context, file, fee, call)
+        return
+    invoice_id = int((call.result or {}).get("invoice_id") or 0)
+    unpaid = {"state": FeeState.UNPAID.value} if fee.state == FeeState.PENDING else {}
+    await fees.set_fee(file, fee.id, invoice_id=invoice_id, **unpaid)
+    fee = await _fee_of(file, call)
+    if fee.wanted_state is not None or file.state is not OrderState.HELD:
+        if fee.wanted_state is None:
+            await fees.set_fee(file, fee.id, wanted_state=FeeState.CANCELLED.value)
+        await fees.cancel_invoice(file, fee, cause=call.cause)
+        return
+    file.say(f"invoice {invoice_id} for the fee is out", by=PANEL)
+    await messages.tell_customer(
+        file, file.policy.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause,
+        zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+        fee=Money(int(fee.amount_minor), fee.currency), work=fee.work, invoice_id=invoice_id,
+    )  # fmt: skip
+    await look_again(file, seconds=0)  # a stored card may have paid it already
+
+
+async def _invoice_failed(context: Context, file: OrderFile, fee: Any, call: Call) -> None:
+    state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
+    await fees.set_fee(file, fee.id, state=state, settled_at=file.now)
+    if call.state is CallState.DEAD and file.state is OrderState.HELD:
+        await _review(file, "fee_not_invoiced", f"The fee could not be invoiced: {call.last_error or 'unknown'}.")
+    await _ask_again(context, file)
+
+
+async def _invoice_cancelled(context: Context, file: OrderFile, call: Call) -> None:
+    fee = await _fee_of(file, call)
+    if fee is None:
+        return
+    if call.state is CallState.DONE:
+        if fee.state in fees.OPEN_STATES:
+            wanted = fee.wanted_state or FeeState.CANCELLED.value
+            await fees.set_fee(file, fee.id, state=wanted, settled_at=file.now)
+            file.say(f"the fee is {wanted}", by=PANEL)
+        await _ask_again(context, file)
+    else:
+        await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state says what to do
+
+
+async def _ask_again(context: Context, file: OrderFile) -> None:
+    """The fee that stood in the way is gone: ask for the one that is wanted instead, if the order still waits for it."""
+    wanted = file.get("fee_wanted")
+    if file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.FEE or not wanted:
+        return
+    if await fees.open_fee(file) is None:
+        await fees.ask(
+            file, Money(int(wanted["amount_minor"]), str(wanted["currency"])), minutes=wanted["minutes"],
+            work=str(wanted["work"]), by=POLICY, cause=f"decision:{file.get('decision_id')}",
+            zone=await panel_zone(file.tx, context.settings),
+        )  # fmt: skip
+
+
+async def _credit_back_settled(_context: Context, file: OrderFile, call: Call) -> None:
+    fee = await _fee_of(file, call)
+    if fee is not None and call.state is CallState.DONE:
+        await fees.set_fee(file, fee.id, state=FeeState.REFUNDED.value, settled_at=file.now)
+        file.say("the fee was returned as credit", by=PANEL)
+
+
+async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None:
+    ticket_id = int((call.result or {}).get("ticket_id") or 0)
+    if call.state is CallState.DONE and ticket_id:
+        await mark_ours(file.tx, ticket_id, order_id=file.order_id, customer_id=file.customer_id, now=file.now)
+        file.say("told the customer by ticket", by=POLICY)
+
+
+async def _mail_sent(_context: Context, file: OrderFile, call: Call) -> None:
+    if call.state is CallState.DONE:
+        file.say("told the customer by e-mail" + (", perhaps" if call.uncertain else ""), by=POLICY)
+
+
+async def _review(file: OrderFile, code: str, text: str) -> None:
+    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, Reason(code, text), by=CLOCK)
+    file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+
+
+_HANDLERS: dict[Action, Callable[[Context, OrderFile, Call], Awaitable[None]]] = {
+    Action.ACCEPT_ORDER: _accept_settled,
+    Action.PENDING_ORDER: _pending_settled,
+    Action.CANCEL_ORDER: _ending_settled,
+    Action.FRAUD_ORDER: _ending_settled,
+    Action.CREATE_INVOICE: _invoice_created,
+    Action.CANCEL_INVOICE: _invoice_cancelled,
+    Action.ADD_CREDIT: _credit_back_settled,
+    Action.OPEN_TICKET: _ticket_opened,
+    Action.SEND_EMAIL: _mail_sent,
+}

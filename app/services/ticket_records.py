@@ -1,0 +1,225 @@
+"""Tickets: stored, read from the panel, sorted into topics, counted, and linked to the orders they asked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import PlacedBy
+from app.core.lifecycle import OrderState
+from app.core.policy import Policy
+from app.core.tickets import OrderIntent, TicketReading, Topic, classify
+from app.errors import Invalid, NotFound
+from app.messaging import inbox
+from app.messaging.inbox import Event, Postpone
+from app.panels.base import PanelTicket, PanelUnavailable
+from app.services import customers, policies
+from app.services.context import Context
+from app.services.gather import Gathered, opening_message
+from app.services.identities import canonical_email, hashed, insert_new
+from app.services.orders import PANEL, OrderFile, open_file
+from app.tables.inbox import EventState
+from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
+
+_TEXT_CAP = 20_000
+_LONGEST_MINUTES = 60 * 24 * 14
+_NOT_LISTED_DELAY = timedelta(seconds=15)
+_ASKING = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
+
+
+def read_ticket(ticket: PanelTicket, policy: Policy) -> TicketReading:
+    """Sort a ticket into its topic, with the policy's minutes."""
+    minutes = policy.labour.topic_minutes.by_topic()
+    return classify(ticket.subject, opening_message(ticket), minutes=minutes)
+
+
+async def handle_ticket(context: Context, event: Event) -> None:
+    """Read the ticket of an event and store it; a customer's reply to our hold puts its order on top of the queue.
+
+    Raises PanelUnavailable; Postpone where the panel does not list the ticket yet.
+    """
+    if context.panel is None:
+        raise PanelUnavailable("no panel is configured")
+    ticket_id = int(event.data["ticket_id"])
+    ticket = await context.panel.ticket(ticket_id)
+    now = context.clock()
+    async with context.db.begin() as tx:
+        result = "ticket-not-found"
+        if ticket is None and event.attempts < 3:
+            raise Postpone("the panel does not list this ticket yet", delay=_NOT_LISTED_DELAY, counted=True)
+        if ticket is not None:
+            policy = (await policies.active(tx)).policy
+            await store(tx, ticket, policy, now=now)
+            await _reply_on_hold(context, tx, event, ticket_id, now)
+            result = "stored"
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+    context.wake()
+
+
+async def store(tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now: datetime) -> None:
+    """Keep what a ticket is about; a topic that staff corrected stays."""
+    reading = read_ticket(ticket, policy)
+    row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket.ticket_id))).first()
+    values: dict[str, Any] = {"state": ticket.status[:40]}
+    if row is None or (row.corrected_by is None and ticket.replies):
+        values |= _reading_values(reading)
+    if row is None:
+        await _insert(tx, ticket, values, now=now)
+    else:
+        await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket.ticket_id).values(values))
+        if row.corrected_by is None and row.minutes != values.get("minutes", row.minutes) and row.customer_id:
+            await customers.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
+    text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:_TEXT_CAP]}
+    if ticket.replies:
+        await tx.execute(ticket_texts.delete().where(ticket_texts.c.ticket_id == ticket.ticket_id))
+        await tx.execute(
+            ticket_texts.insert().values(ticket_id=ticket.ticket_id, customer_id=ticket.customer_id, **text)
+        )
+
+
+def _reading_values(reading: TicketReading) -> dict[str, Any]:
+    return {
+        "topic": reading.topic.value,
+        "confidence": reading.confidence,
+        "order_intent": reading.order_intent.value,
+        "minutes": reading.minutes,
+        "self_service": reading.self_service,
+        "evidence": [asdict(item) | {"topic": item.topic.value} for item in reading.evidence[:20]],
+    }
+
+
+async def _insert(tx: AsyncConnection, ticket: PanelTicket, values: dict[str, Any], *, now: datetime) -> None:
+    ours = await _is_ours(tx, ticket)
+    guest = canonical_email(ticket.email) if ticket.customer_id is None else None
+    await tx.execute(
+        tickets.insert().values(
+            ticket_id=ticket.ticket_id,
+            customer_id=ticket.customer_id,
+            guest_email_hash=hashed("email", guest) if guest else None,
+            opened_by="staff" if ticket.opened_by_staff else "customer",
+            opened_at=ticket.opened_at or now,
+            ours=ours,
+            **values,
+        )
+    )
+    if ticket.customer_id is not None and not ours and not ticket.opened_by_staff:
+        await customers.ensure(tx, ticket.customer_id, now=now)
+        await customers.add(tx, ticket.customer_id, tickets=1, labour_minutes=values["minutes"])
+
+
+async def _is_ours(tx: AsyncConnection, ticket: PanelTicket) -> bool:
+    """A ticket that carries our reference was opened by us, and never counts against the customer."""
+    if "doorman:ticket:" in opening_message(ticket):
+        return True
+    query = sa.select(ticket_orders.c.ticket_id).where(
+        ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
+    )
+    return (await tx.execute(query)).first() is not None
+
+
+async def mark_ours(
+    tx: AsyncConnection, ticket_id: int, *, order_id: int, customer_id: int | None, now: datetime
+) -> None:
+    """Remember that we opened this ticket about that order: answers to it are about the hold."""
+    row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id))).first()
+    if row is not None and not row.ours:
+        await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket_id).values(ours=True))
+        if row.customer_id is not None and row.opened_by == "customer":
+            await customers.add(tx, row.customer_id, tickets=-1, labour_minutes=-int(row.minutes))
+    if row is None:
+        reading = classify("", "")
+        values = {"state": "Open", "opened_by": "staff", "opened_at": now, "ours": True, **_reading_values(reading)}
+        await tx.execute(tickets.insert().values(ticket_id=ticket_id, customer_id=customer_id, **values | {"minutes": 0}))
+    await tx.execute(insert_new(tx, ticket_orders).values(ticket_id=ticket_id, order_id=order_id, kind="hold"))
+
+
+async def _reply_on_hold(context: Context, tx: AsyncConnection, event: Event, ticket_id: int, now: datetime) -> None:
+    """The customer answered our message about a hold: top of the queue; a person reads and clicks."""
+    if event.type != "ticket.replied" or event.data.get("by") != "customer":
+        return
+    held = sa.select(ticket_orders.c.order_id).where(
+        ticket_orders.c.ticket_id == ticket_id, ticket_orders.c.kind == "hold"
+    )
+    for order_id in (await tx.execute(held)).scalars().all():
+        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        if file is not None and file.state is OrderState.HELD:
+            file.change(hold_kind="answer", hold_due_at=now)
+            file.say("the customer answered", by="customer")
+            await file.save()
+
+
+async def keep_tickets(file: OrderFile, gathered: Gathered) -> None:
+    """Link the order to the ticket that asked for it; a guest's ticket is only a proposal."""
+    asking = gathered.asking_ticket
+    if asking is None:
+        if file.get("placed_by") == PlacedBy.STAFF and gathered.customer is not None:
+            await _propose_guests(file, gathered.customer.email)
+        return
+    await store(file.tx, asking, file.policy.policy, now=file.now)
+    same = asking.customer_id is not None and asking.customer_id == file.customer_id
+    kind = "asked" if same and asking.verified else "proposed"
+    linked = await file.tx.execute(
+        insert_new(file.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=file.order_id, kind=kind)
+    )
+    if linked.rowcount:
+        file.say(f"ticket {asking.ticket_id} asked for it" + ("" if kind == "asked" else ", perhaps"), by=PANEL)
+
+
+async def correct(
+    tx: AsyncConnection, ticket_id: int, *, topic: str | None, minutes: int | None, by: str, now: datetime
+) -> None:
+    """Staff correct a ticket's topic or log its real minutes. Raises NotFound, Invalid."""
+    row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id).with_for_update())).first()
+    if row is None:
+        raise NotFound(f"no ticket {ticket_id} is known")
+    values: dict[str, Any] = {"corrected_by": by}
+    if topic is not None:
+        if topic not in set(Topic):
+            raise Invalid("unknown topic", [{"path": "topic", "message": f"must be one of {', '.join(Topic)}"}])
+        values |= {"topic": topic, "confidence": 1.0}
+    if minutes is not None:
+        if not 0 <= minutes <= _LONGEST_MINUTES:
+            raise Invalid("bad minutes", [{"path": "minutes", "message": f"must be 0 to {_LONGEST_MINUTES}"}])
+        values["minutes"] = minutes
+        if row.customer_id is not None and not row.ours:
+            await customers.ensure(tx, row.customer_id, now=now)
+            await customers.add(tx, row.customer_id, labour_minutes=minutes - row.minutes)
+    await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket_id).values(values))
+
+
+async def orders_of(connection: AsyncConnection, ticket_id: int) -> list[int]:
+    """Return the orders that a ticket is linked to."""
+    query = sa.select(ticket_orders.c.order_id).where(ticket_orders.c.ticket_id == ticket_id)
+    return sorted((await connection.execute(query)).scalars().all())
+
+
+async def _propose_guests(file: OrderFile, email: str) -> None:
+    """Guests' tickets from the customer's own address that ask for an order are proposed, never charged for."""
+    mailbox = canonical_email(email)
+    if mailbox is None:
+        return
+    query = sa.select(tickets.c.ticket_id).where(
+        tickets.c.guest_email_hash == hashed("email", mailbox),
+        tickets.c.order_intent.in_([intent.value for intent in _ASKING]),
+        tickets.c.opened_at <= (file.get("placed_at") or file.now),
+    )
+    for ticket_id in (await file.tx.execute(query.limit(5))).scalars().all():
+        await file.tx.execute(
+            insert_new(file.tx, ticket_orders).values(ticket_id=ticket_id, order_id=file.order_id, kind="proposed")
+        )
+
+
+async def customer_orders(connection: AsyncConnection, customer_id: int) -> list[int]:
+    """Return the open orders of a customer, newest first."""
+    open_states = [OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING]
+    query = (
+        sa.select(orders.c.order_id)
+        .where(orders.c.customer_id == customer_id, orders.c.state.in_([state.value for state in open_states]))
+        .order_by(orders.c.order_id.desc())
+        .limit(200)
+    )
+    return list((await connection.execute(query)).scalars().all())

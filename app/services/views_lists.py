@@ -1,0 +1,234 @@
+"""What the API lists and looks up beside orders, page by page, through the indexes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Settings
+from app.core.customers import Segment
+from app.core.decision import Outcome
+from app.core.lifecycle import FeeState, OrderState
+from app.core.policy import Policy, parse_policy, warnings
+from app.errors import NotFound
+from app.services import customers as customer_service
+from app.services import policies as policy_service
+from app.services import ticket_records
+from app.services.listing import Order, Page, Window, read_page, read_page_by_state
+from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
+from app.services.views_orders import OrderSummary
+from app.services.views_orders_read import order_summaries
+from app.services.views_records import (
+    CallView,
+    CreditView,
+    EventView,
+    FeeView,
+    PolicyDocument,
+    PolicyView,
+    TicketView,
+    call_view,
+    credit_view,
+    event_view,
+    fee_view,
+    ticket_view,
+)
+from app.tables.customers import credits as credits_table
+from app.tables.customers import customers
+from app.tables.inbox import EventState, events
+from app.tables.orders import fees, orders, ticket_texts, tickets
+from app.tables.outbox import CallState, panel_calls
+from app.tables.policies import policies, policy_activations
+
+_MONTH = timedelta(days=30)
+
+
+async def list_orders(
+    connection: AsyncConnection,
+    settings: Settings,
+    window: Window,
+    *,
+    state: OrderState | None,
+    outcome: Outcome | None,
+    customer_id: int | None,
+) -> Page[OrderSummary]:
+    """Return orders, newest first."""
+    query = sa.select(orders)
+    if state is not None:
+        query = query.where(orders.c.state == state)
+    if outcome is not None:
+        query = query.where(orders.c.outcome == outcome)
+    if customer_id is not None:
+        query = query.where(orders.c.customer_id == customer_id)
+    order = Order(columns=(orders.c.order_id,), kinds=(int,))
+    rows, cursor = await read_page(connection, query, order, window)
+    return Page(items=tuple(await order_summaries(connection, settings, rows)), next_cursor=cursor)
+
+
+async def list_fees(
+    connection: AsyncConnection, window: Window, *, state: FeeState | None, customer_id: int | None
+) -> Page[FeeView]:
+    """Return fees, newest first."""
+    order = Order(columns=(fees.c.created_at, fees.c.id), kinds=(datetime, uuid.UUID))
+    if customer_id is not None:
+        query = sa.select(fees).where(fees.c.customer_id == customer_id)
+        query = query if state is None else query.where(fees.c.state == state)
+        rows, cursor = await read_page(connection, query, order, window)
+    else:
+        states = list(FeeState) if state is None else [state]
+        rows, cursor = await read_page_by_state(connection, fees, states, order, window)
+    return Page(items=tuple(fee_view(row) for row in rows), next_cursor=cursor)
+
+
+async def list_calls(connection: AsyncConnection, window: Window, *, state: CallState | None) -> Page[CallView]:
+    """Return panel calls, newest first."""
+    order = Order(columns=(panel_calls.c.seq, panel_calls.c.id), kinds=(int, uuid.UUID))
+    states = list(CallState) if state is None else [state]
+    rows, cursor = await read_page_by_state(connection, panel_calls, states, order, window)
+    return Page(items=tuple(call_view(row) for row in rows), next_cursor=cursor)
+
+
+async def get_call(connection: AsyncConnection, call_id: uuid.UUID) -> CallView:
+    """Return one panel call. Raises NotFound."""
+    row = (await connection.execute(sa.select(panel_calls).where(panel_calls.c.id == call_id))).first()
+    if row is None:
+        raise NotFound(f"there is no panel call {call_id}")
+    return call_view(row)
+
+
+_EVENT = tuple(column for column in events.c if column.name != "body")
+
+
+async def list_events(connection: AsyncConnection, window: Window, *, state: EventState | None) -> Page[EventView]:
+    """Return events, newest first, without their bodies."""
+    query = sa.select(*_EVENT)
+    if state is not None:
+        query = query.where(events.c.state == state)
+    rows, cursor = await read_page(connection, query, Order(columns=(events.c.id,), kinds=(int,)), window)
+    return Page(items=tuple(event_view(row) for row in rows), next_cursor=cursor)
+
+
+async def get_event(connection: AsyncConnection, event_id: int) -> EventView:
+    """Return one event. Raises NotFound."""
+    row = (await connection.execute(sa.select(*_EVENT).where(events.c.id == event_id))).first()
+    if row is None:
+        raise NotFound(f"there is no event {event_id}")
+    return event_view(row)
+
+
+# --- customers ----------------------------------------------------------------------------------------------------
+
+
+async def list_customers(
+    connection: AsyncConnection, window: Window, *, segment: Segment | None, now: datetime
+) -> Page[CustomerView]:
+    """Return customers by id, those of one segment where it is named."""
+    policy = (await policy_service.active(connection)).policy
+    query = sa.select(customers)
+    if segment is not None:
+        query = query.where(_in_segment(segment, policy, now))
+    order = Order(columns=(customers.c.customer_id,), kinds=(int,), falling=False)
+    rows, cursor = await read_page(connection, query, order, window)
+    found = [customer_view(row, customer_service.score_of(row, policy, now=now), now=now) for row in rows]
+    return Page(items=tuple(found), next_cursor=cursor)
+
+
+def _in_segment(segment: Segment, policy: Policy, now: datetime) -> sa.ColumnElement[bool]:
+    """The rule of `core.customers` in the words of the database: a pin wins, else new until known for a while."""
+    pinned = customers.c.pinned_segment == segment
+    rules = policy.customers
+    known = sa.and_(
+        sa.func.coalesce(customers.c.signed_up_at, customers.c.first_heard_at, type_=customers.c.signed_up_at.type)
+        <= now - rules.standard_after_months * _MONTH,
+        sa.func.coalesce(customers.c.paid_invoices, 0) >= rules.standard_after_paid_invoices,
+    )
+    computed = {Segment.STANDARD: known, Segment.NEW: sa.not_(known)}
+    if segment not in computed:
+        return pinned
+    return sa.or_(pinned, sa.and_(customers.c.pinned_segment.is_(None), computed[segment]))
+
+
+async def get_customer(connection: AsyncConnection, customer_id: int, *, now: datetime) -> CustomerView:
+    """Return one customer. Raises NotFound."""
+    row, scored = await _scored(connection, customer_id, now=now)
+    return customer_view(row, scored, now=now)
+
+
+async def get_score(connection: AsyncConnection, customer_id: int, *, now: datetime) -> ScoreView:
+    """Return one customer's score. Raises NotFound."""
+    row, scored = await _scored(connection, customer_id, now=now)
+    return score_view(row, scored, now=now)
+
+
+async def _scored(connection: AsyncConnection, customer_id: int, *, now: datetime) -> tuple[Any, Any]:
+    found = await customer_service.scores(connection, [customer_id], now=now)
+    if customer_id not in found:
+        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
+    return found[customer_id]
+
+
+async def get_scores(connection: AsyncConnection, customer_ids: list[int], *, now: datetime) -> ScoresAnswer:
+    """Return the scores of many customers, in the order asked for, and who is not known."""
+    asked = list(dict.fromkeys(customer_ids))
+    found = await customer_service.scores(connection, asked, now=now)
+    known = [score_view(*found[one], now=now) for one in asked if one in found]
+    return ScoresAnswer(items=tuple(known), unknown=tuple(one for one in asked if one not in found))
+
+
+async def list_credits(connection: AsyncConnection, window: Window, *, customer_id: int) -> Page[CreditView]:
+    """Return a customer's credits, newest first. Raises NotFound."""
+    known = sa.select(customers.c.customer_id).where(customers.c.customer_id == customer_id)
+    if await connection.scalar(known) is None:
+        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
+    query = sa.select(credits_table).where(credits_table.c.customer_id == customer_id)
+    order = Order(columns=(credits_table.c.created_at, credits_table.c.id), kinds=(datetime, uuid.UUID))
+    rows, cursor = await read_page(connection, query, order, window)
+    return Page(items=tuple(credit_view(row) for row in rows), next_cursor=cursor)
+
+
+async def get_credit(connection: AsyncConnection, credit_id: uuid.UUID) -> CreditView:
+    """Return a credit that was just granted."""
+    return credit_view((await connection.execute(sa.select(credits_table).where(credits_table.c.id == credit_id))).one())
+
+
+# --- tickets and policies -----------------------------------------------------------------------------------------
+
+
+async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
+    """Return one ticket. Raises NotFound."""
+    row = (await connection.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id))).first()
+    if row is None:
+        raise NotFound(f"no ticket {ticket_id} is known; its event may not have come yet")
+    subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
+    linked = await ticket_records.orders_of(connection, ticket_id)
+    return ticket_view(row, subject or "", tuple(linked[-50:]))
+
+
+async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
+    """Return the published policies, newest first."""
+    columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
+    order = Order(columns=(policies.c.version,), kinds=(int,))
+    rows, cursor = await read_page(connection, sa.select(*columns), order, window)
+    active = await active_version(connection)
+    found = [PolicyView(**row._mapping, active=row.version == active) for row in rows]
+    return Page(items=tuple(found), next_cursor=cursor)
+
+
+async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocument:
+    """Return a policy with its document. Raises NotFound."""
+    row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
+    if row is None:
+        raise NotFound(f"there is no policy version {version}")
+    active = await active_version(connection)
+    return PolicyDocument(**row._mapping, active=row.version == active, warnings=warnings(parse_policy(row.document)))
+
+
+async def active_version(connection: AsyncConnection) -> int | None:
+    """Return the version of the policy in force."""
+    found: int | None = await connection.scalar(
+        sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
+    )
+    return found

@@ -1,0 +1,212 @@
+"""An order as the API answers it (design §6), alone and in lists, read with a fixed number of queries."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.config import Mode
+from app.core.decision import Outcome
+from app.core.facts import OrderKind, PaymentState, PlacedBy
+from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning
+from app.core.signals import ScoreKind
+from app.services.views import ReasonView
+from app.tables.orders import FeeForm
+from app.tables.outbox import CallState
+
+_Amount = Annotated[str | None, Field(description="With the decimals of the order's currency.", examples=["15.00"])]
+_At = Annotated[datetime | None, Field(description="UTC.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One line of the order."""
+
+    product: str
+    amount: _Amount
+    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentView:
+    """How far the order's own invoice is paid."""
+
+    invoice_id: int | None
+    state: PaymentState
+    paid_at: _At
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoresView:
+    """Both 0-100, as judged last."""
+
+    self_service: Annotated[int, Field(description="100: this order needs nobody's time.")]
+    risk: Annotated[int, Field(description="100: certainly fraud or abuse.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabourView:
+    """Staff minutes, their cost, and what stands against it."""
+
+    minutes: int
+    cost: _Amount
+    margin_month: _Amount
+    payback_months: Annotated[
+        float | None, Field(description="Months of margin that the work eats; null: never earned back, or not known.")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalView:
+    """One finding: what it is worth, in a sentence, and what it rests on."""
+
+    code: str
+    score: ScoreKind
+    points: int
+    detail: str
+    evidence: dict[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """The decision in force."""
+
+    outcome: Outcome
+    reasons: tuple[ReasonView, ...]
+    by: Annotated[str, Field(description="`policy`, a key's name, `panel:staff:<id>` or `clock`.", examples=["policy"])]
+    policy_version: int | None
+    engine_version: str
+    mode: Mode
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """What a held order waits for."""
+
+    kind: HoldKind
+    since: _At
+    due_at: _At
+    expires_at: _At
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFeeView:
+    """The newest fee of the order."""
+
+    amount: Annotated[str, Field(description="Net of tax.", examples=["50.00"])]
+    total: Annotated[str | None, Field(description="With tax, as the panel computed it.")]
+    currency: str
+    form: FeeForm
+    invoice_id: int | None
+    quote_id: int | None
+    state: FeeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCallView:
+    """One call that changes something in the panel."""
+
+    id: uuid.UUID
+    action: Annotated[str, Field(examples=["accept_order"])]
+    state: CallState
+    attempts: int
+    last_error: str | None
+    uncertain: Annotated[bool, Field(description="Its outcome was never confirmed.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineView:
+    """One line of what happened."""
+
+    at: datetime
+    what: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSummary:
+    """An order in a list: all of it but items, texts, tickets, signals, panel calls and timeline."""
+
+    order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
+    order_number: str
+    panel_url: Annotated[str | None, Field(description="Where staff see it in the panel.")]
+    customer_id: Annotated[int | None, Field(description="The panel's client id.")]
+    kind: OrderKind
+    state: OrderState
+    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+    provisioning: Provisioning
+    placed_by: PlacedBy
+    placed_at: _At
+    amount: _Amount
+    currency: Annotated[str | None, Field(examples=["USD"])]
+    recurring_monthly: _Amount
+    payment: PaymentView
+    refund_due: Annotated[str | None, Field(description="Money on an order that ended, until a person settles it.")]
+    scores: ScoresView | None
+    labour: LabourView | None
+    decision: DecisionView | None
+    flags: tuple[Flag, ...]
+    hold: HoldView | None
+    fee: OrderFeeView | None
+    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """An order. Texts that would make it larger than 64 kB are cut and end in "…"."""
+
+    order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
+    order_number: str
+    panel_url: Annotated[str | None, Field(description="Where staff see it in the panel.")]
+    customer_id: Annotated[int | None, Field(description="The panel's client id.")]
+    kind: OrderKind
+    state: OrderState
+    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+    provisioning: Provisioning
+    placed_by: PlacedBy
+    placed_at: _At
+    amount: _Amount
+    currency: Annotated[str | None, Field(examples=["USD"])]
+    recurring_monthly: _Amount
+    items: Annotated[tuple[ItemView, ...], Field(description="The first 50 lines.")]
+    items_total: int
+    request_text: Annotated[
+        str, Field(description="What the customer wrote with it: 12,000 characters at most, fewer in a large order.")
+    ]
+    ticket_ids: Annotated[tuple[int, ...], Field(description="Tickets that it is linked to, the latest 50.")]
+    payment: PaymentView
+    refund_due: Annotated[str | None, Field(description="Money on an order that ended, until a person settles it.")]
+    scores: ScoresView | None
+    labour: LabourView | None
+    signals: tuple[SignalView, ...]
+    decision: DecisionView | None
+    flags: tuple[Flag, ...]
+    hold: HoldView | None
+    fee: OrderFeeView | None
+    panel_calls: Annotated[tuple[OrderCallView, ...], Field(description="The latest 50, oldest first.")]
+    panel_calls_total: int
+    timeline: Annotated[tuple[TimelineView, ...], Field(description="The latest 50 lines, oldest first.")]
+    timeline_total: int
+    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderParts:
+    """The rows that an order is shown from; what lists leave out is empty there."""
+
+    row: Any
+    decision: Any = None
+    judgement: dict[str, Any] | None = None
+    fee: Any = None
+    text: str = ""
+    ticket_ids: tuple[int, ...] = ()
+    calls: Sequence[Any] = ()
+    calls_total: int = 0
+    timeline: Sequence[Any] = ()
+    timeline_total: int = 0

@@ -1,0 +1,184 @@
+"""`doorman serve`: N API processes on one socket and exactly one worker, children of one watching parent.
+
+Each child ends with its parent, however that ends: it reads a pipe whose writing end only the parent has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+import uvicorn
+
+from app import log as logging_setup
+from app.config import Settings
+from app.db import Database
+from app.main import create_app
+from app.messaging.wake import Ringer
+from app.services import schema
+
+log = structlog.get_logger()
+
+_BACKLOG = 2048
+_GRACE_SECONDS = 12.0
+_RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
+_STEADY_SECONDS = 60.0
+
+
+class CannotServe(Exception):  # noqa: N818
+    """What stands in the way of serving; the text says what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the listening socket. Raises CannotServe where the address is taken.
+
+    The protocol is named, or asyncio would leave Nagle's delay on (40 ms an answer).
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotServe(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+    listener.listen(_BACKLOG)
+    return listener
+
+
+async def check_database(settings: Settings) -> bool:
+    """Say whether the database must be created first (an empty SQLite file). Raises schema.OldSchema."""
+    db = Database.open(settings.database_url)
+    try:
+        if db.is_sqlite and await schema.is_empty(db):
+            return True
+        await schema.require_current(db)
+    finally:
+        await db.close()
+    return False
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes]
+    started_at: float = field(default_factory=time.monotonic)
+    failures: int = 0
+
+
+def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool) -> None:
+    """Serve until SIGTERM or SIGINT. Raises CannotServe or schema.OldSchema."""
+    logging_setup.configure(settings.log_format)
+    sqlite = settings.database_url.startswith("sqlite")
+    if sqlite and workers != 1:
+        raise CannotServe("a SQLite file is served by one API process; use PostgreSQL for several (--workers)")
+    if asyncio.run(check_database(settings)):
+        schema.migrate(settings.database_url)
+    _Supervisor(settings, listen(host, port), workers=workers, with_worker=with_worker).run()
+
+
+class _Supervisor:
+    """Starts the children, starts again what dies, and ends them all."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, *, workers: int, with_worker: bool) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._life_read, self._life_write = os.pipe()
+        self._wake_read, self._wake_write = os.pipe()
+        self._stopping = False
+        starts: list[tuple[str, Callable[[], subprocess.Popen[bytes]]]] = [
+            (f"api-{number}", self._start_api) for number in range(workers)
+        ]
+        if with_worker:
+            starts.append(("worker", self._start_worker))
+        self._children = [_Child(name, start, start()) for name, start in starts]
+
+    def _start_api(self) -> subprocess.Popen[bytes]:
+        fds = (self._listener.fileno(), self._wake_write, self._life_read)
+        return _python("api-process", *map(str, fds), keep=fds)
+
+    def _start_worker(self) -> subprocess.Popen[bytes]:
+        return _python("worker", "--pipe", str(self._wake_read), keep=(self._wake_read,))
+
+    def run(self) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._stop)
+        host, port = self._listener.getsockname()[:2]
+        log.info("serve.started", host=host, port=port, children=[child.name for child in self._children])
+        try:
+            while not self._stopping:
+                for child in self._children:
+                    self._look_after(child)
+                time.sleep(0.2)
+        finally:
+            self._end()
+
+    def _stop(self, _signal: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _look_after(self, child: _Child) -> None:
+        code = child.process.poll()
+        if code is None or self._stopping:
+            return
+        lived = time.monotonic() - child.started_at
+        child.failures = 0 if lived > _STEADY_SECONDS else child.failures + 1
+        pause = _RESTART_SECONDS[min(child.failures, len(_RESTART_SECONDS)) - 1] if child.failures else 0.0
+        log.error("serve.child_died", child=child.name, code=code, restart_in=pause)
+        until = time.monotonic() + pause
+        while time.monotonic() < until and not self._stopping:
+            time.sleep(0.1)
+        if not self._stopping:
+            child.process, child.started_at = child.start(), time.monotonic()
+
+    def _end(self) -> None:
+        """API first, so that nothing new comes in; the worker finishes what it has on the wire."""
+        for child in self._children:
+            if child.process.poll() is None:
+                child.process.terminate()
+        until = time.monotonic() + _GRACE_SECONDS
+        for child in self._children:
+            try:
+                child.process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+        self._listener.close()
+        log.info("serve.stopped")
+
+
+def _python(*arguments: str, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "app", *arguments], pass_fds=keep, start_new_session=True)  # noqa: S603
+
+
+def api_process(settings: Settings, *, listener_fd: int, wake_fd: int, life_fd: int) -> None:
+    """One API process: serve on the inherited socket until told to stop or the parent is gone."""
+    logging_setup.configure(settings.log_format)
+    listener = socket.socket(fileno=listener_fd)
+    app = create_app(settings, wake=Ringer(wake_fd).ring)
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", lifespan="on", access_log=False, log_config=None,
+        timeout_graceful_shutdown=int(_GRACE_SECONDS) - 4, server_header=False, proxy_headers=False,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve_while_alive(server, listener, life_fd))
+
+
+async def _serve_while_alive(server: uvicorn.Server, listener: socket.socket, life_fd: int) -> None:
+    os.set_blocking(life_fd, False)
+
+    def parent_gone() -> None:
+        asyncio.get_running_loop().remove_reader(life_fd)
+        server.should_exit = True
+
+    asyncio.get_running_loop().add_reader(life_fd, parent_gone)
+    await server.serve(sockets=[listener])

@@ -1,0 +1,109 @@
+"""The worker's process: panel, context and the loop, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from app import log as logging_setup
+from app.config import Settings
+from app.db import Database
+from app.messaging.lock import only_worker
+from app.messaging.sending import SendRules
+from app.messaging.wake import Wake
+from app.messaging.workers import Worker
+from app.panels.base import Panel, PanelUnavailable
+from app.panels.whmcs import open_panel
+from app.services import installation, policies, schema
+from app.services.context import Context, utc_now
+from app.services.events import handle
+from app.services.zones import OFFSET
+
+log = structlog.get_logger()
+
+_IDENTITY_SECONDS = 3600.0
+_IDENTITY_RETRY_SECONDS = 10.0
+_QUARTER_HOUR = timedelta(minutes=15)
+
+
+def send_rules(settings: Settings) -> SendRules:
+    """Return how patient sending is, by the settings."""
+    return SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays)
+
+
+async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
+    """Have an active policy, and record the cut-over when enforce is on for the first time."""
+    async with db.begin() as tx:
+        await policies.prepare(tx, file=settings.policy_file, now=now)
+        await installation.cut_over(tx, settings.mode, now=now)
+
+
+async def work(settings: Settings, *, pipe: int | None = None) -> None:
+    """Work until SIGTERM or SIGINT comes, or the other end of the wake-up pipe is gone.
+
+    Raises schema.OldSchema, and WorkerRunning on a SQLite file that has a worker.
+    """
+    logging_setup.configure(settings.log_format)
+    db = Database.open(settings.database_url)
+    panel = open_panel(settings) if settings.panel_configured else None
+    try:
+        await schema.require_current(db)
+        await prepare(db, settings, now=utc_now())
+        with only_worker(db) as alone:
+            await _loop(db, settings, panel, Wake(pipe), alone=alone)
+    finally:
+        if panel is not None:
+            await panel.aclose()
+        await db.close()
+
+
+async def _loop(db: Database, settings: Settings, panel: Panel | None, wake: Wake, *, alone: bool) -> None:
+    context = Context(db=db, settings=settings, panel=panel, wake=wake.ring)
+    worker = Worker(
+        db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
+        wake=wake, alone=alone,
+    )  # fmt: skip
+    running = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(name, worker.stop)
+    learner = asyncio.create_task(_keep_learning(context, panel)) if panel is not None else None
+    gc.collect()
+    gc.freeze()
+    try:
+        await worker.run()
+    finally:
+        if learner is not None:
+            learner.cancel()
+            with suppress(asyncio.CancelledError):
+                await learner
+
+
+async def _keep_learning(context: Context, panel: Panel) -> None:
+    """Learn who we are to the panel and what its clock says, hourly."""
+    while True:
+        try:
+            await learn_identity(context, panel)
+            pause = _IDENTITY_SECONDS
+        except PanelUnavailable as error:
+            log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
+            pause = _IDENTITY_RETRY_SECONDS
+        await asyncio.sleep(pause)
+
+
+async def learn_identity(context: Context, panel: Panel) -> None:
+    """Ask the panel who we are and what time it has. Raises PanelUnavailable."""
+    identity = await panel.identity()
+    context.own_admin_id = identity.admin_id
+    if identity.clock is None:
+        return
+    local = identity.clock.replace(tzinfo=None)
+    offset = round((local - identity.answered_at.replace(tzinfo=None)) / _QUARTER_HOUR) * 15
+    async with context.db.begin() as tx:
+        await installation.put(tx, OFFSET, offset, now=context.clock())
+    log.info("panel.identified", version=identity.version, offset_minutes=offset)

@@ -1,0 +1,198 @@
+"""The whole house in one process for stories: sandbox panel, API, intake and worker, with a clock moved by hand.
+
+Everything between them goes through the real wire formats: signed webhooks, the gate, and ``includes/api.php``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from app.config import Settings
+from app.db import Database
+from app.main import create_app
+from app.messaging.sending import SendRules
+from app.messaging.wake import Wake
+from app.messaging.workers import Worker
+from app.panels.limiter import RateLimiter
+from app.panels.sandbox import Behaviours, SandboxPanel
+from app.panels.sandbox.server import create_app as create_sandbox
+from app.panels.whmcs import WhmcsPanel
+from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.services.context import Context
+from app.services.events import handle
+from app.tables.inbox import events
+from app.tables.outbox import panel_calls
+from app.working import learn_identity, prepare
+
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ADMIN_KEY = "admin-key-of-the-story-0123456789abcdef"
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass(slots=True)
+class House:
+    """What a story works with."""
+
+    clock: Clock
+    panel: SandboxPanel
+    db: Database
+    worker: Worker
+    context: Context
+    api: httpx.AsyncClient
+    turn: asyncio.Lock
+
+    async def settle(self, **forward: float) -> None:
+        """Let everything that is due happen, then move the clock and let what became due happen."""
+        await self._drain()
+        if forward:
+            self.clock.forward(**forward)
+            await self._drain()
+
+    async def _drain(self) -> None:
+        for _ in range(200):
+            await self.panel.delivered()
+            if not await self.work():
+                await self.panel.settled()
+                await self.panel.delivered()
+                if not await self.work():
+                    return
+        raise AssertionError("the house does not come to rest")
+
+    async def work(self) -> bool:
+        """Let the worker take what is due; say whether there was anything."""
+        async with self.turn:
+            return await self.worker.run_once()
+
+    async def keep_working(self) -> None:
+        """Be the worker that runs beside: the gate waits for it inside a checkout."""
+        while True:
+            if not await self.work():
+                await asyncio.sleep(0.01)
+
+    async def wait(self, seconds: float) -> None:
+        """Live through some time, from one due thing to the next, so that clocks ring in order."""
+        end = self.clock.now + timedelta(seconds=seconds)
+        await self._drain()
+        while (due := await self._next_due()) is not None and due <= end:
+            self.clock.now = max(self.clock.now, due)
+            await self._drain()
+        self.clock.now = end
+        await self._drain()
+
+    async def _next_due(self) -> datetime | None:
+        """Return when the next event or call is due, after now."""
+        times = (
+            sa.select(sa.func.min(events.c.due_at)).where(events.c.state == "received", events.c.due_at > self.clock.now),
+            sa.select(sa.func.min(panel_calls.c.due_at)).where(
+                panel_calls.c.state.in_(["pending", "unknown"]), panel_calls.c.due_at > self.clock.now
+            ),
+        )
+        async with self.db.read() as connection:
+            found = [(await connection.execute(query)).scalar_one() for query in times]
+        return min((at for at in found if at is not None), default=None)
+
+    async def order(self, order_id: int) -> dict[str, Any]:
+        answer = await self.api.get(f"/v1/orders/{order_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def act(self, order_id: int, action: str, **body: Any) -> httpx.Response:
+        return await self.api.post(f"/v1/orders/{order_id}/{action}", json=body)
+
+    def effects(self, action: str) -> int:
+        return self.panel.effects[action]
+
+
+def settings_for(database_url: str, **overrides: Any) -> Settings:
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "mode": "enforce",
+        "panel_url": "http://127.0.0.1:9",
+        "panel_identifier": SecretStr("sandbox-identifier"),
+        "panel_secret": SecretStr("sandbox-secret"),
+        "webhook_secret": SecretStr(SECRET),
+        "admin_key": SecretStr(ADMIN_KEY),
+        "panel_rate": 10_000,
+        "panel_timezone": "Europe/Berlin",
+    }
+    return Settings(_env_file=None, **values | overrides)
+
+
+@asynccontextmanager
+async def open_house(
+    db: Database, *, behaviours: Behaviours | None = None, policy: str = "", **overrides: Any
+) -> AsyncIterator[House]:
+    """Open the house on an empty database. `policy` is a TOML document over the defaults."""
+    settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
+    clock, wake = Clock(), Wake()
+    app = create_app(settings, context=Context(db=db, settings=settings, clock=clock, wake=wake.ring))
+    sandbox = SandboxPanel(
+        doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
+        behaviours=behaviours or Behaviours(), now=clock, signing_clock=clock,
+    )  # fmt: skip
+    panel = _adapter(settings, sandbox)
+    context = Context(db=db, settings=settings, panel=panel, clock=clock, wake=wake.ring)
+    await prepare(db, settings, now=clock())
+    if policy:
+        await _publish(db, policy, clock())
+    await learn_identity(context, panel)
+    worker = Worker(
+        db, panel=panel, handler=partial(handle, context), wake=wake, clock=clock,
+        rules=SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays),
+    )  # fmt: skip
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://doorman", headers=headers) as api,
+    ):
+        house = House(clock, sandbox, db, worker, context, api, asyncio.Lock())
+        beside = asyncio.create_task(house.keep_working())
+        try:
+            yield house
+        finally:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
+            await sandbox.close()
+            await panel.aclose()
+
+
+def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
+    """The real adapter, talking to the sandbox's application over its own wire format."""
+    wire = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox(sandbox)))
+    if settings.panel_identifier is None or settings.panel_secret is None:
+        raise AssertionError("stories need panel settings")
+    client = WhmcsClient(
+        "http://127.0.0.1:9", identifier=settings.panel_identifier, secret=settings.panel_secret, access_key=None,
+        timeout=default_timeout(None), limiter=RateLimiter(settings.panel_rate), http=[wire],
+    )  # fmt: skip
+    return WhmcsPanel(client, zone=settings.zone)
+
+
+async def _publish(db: Database, document: str, now: datetime) -> None:
+    from app.services import policies
+
+    async with db.begin() as tx:
+        published = await policies.publish(tx, document, by="story", now=now)
+        await policies.activate(tx, published.version, by="story", now=now)
