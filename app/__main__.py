@@ -16,7 +16,7 @@ from app.tables.access import Role
 
 cli = typer.Typer(
     name="doorman",
-    help="Stands at the door of a billing panel: scores orders, holds custom work for a fee, waves the regulars through.",
+    help="Stands at the door of a billing panel: scores orders, holds custom work for a fee, lets the regulars in.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,8 +34,8 @@ def plain_errors() -> Iterator[None]:
     from app.core.webhooks import SecretError
     from app.errors import Problem
     from app.messaging.lock import WorkerRunning
-    from app.serving import CannotServe
     from app.services.schema import OldSchema
+    from app.serving import CannotServe
 
     try:
         yield
@@ -109,9 +109,10 @@ def openapi(
 def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Say whether a policy document is valid."""
     from app.core.policy import parse_policy, policy_hash, warnings
+    from app.services.policies import read_file
 
     with plain_errors():
-        parsed = parse_policy(file.read_text(encoding="utf-8"))
+        parsed = parse_policy(read_file(file))
     for warning in warnings(parsed):
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
     typer.echo(f"valid; hash {policy_hash(parsed)}")
@@ -121,9 +122,10 @@ def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fals
 def policy_publish(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Publish a policy document and make it the active policy."""
     from app.administration import publish_policy
+    from app.services.policies import read_file
 
     with plain_errors():
-        published = asyncio.run(publish_policy(_settings(), file.read_text(encoding="utf-8")))
+        published = asyncio.run(publish_policy(_settings(), read_file(file)))
     typer.echo(f"version {published.version} is active ({'new' if published.new else 'known'}; hash {published.hash})")
 
 

@@ -36,27 +36,47 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
 
-    database_url: str = Field("sqlite+aiosqlite:///doorman.db", description="SQLite file, or postgresql://… for several replicas.")
-    mode: Mode = Field(Mode.SHADOW, description="`shadow` computes and records everything and calls nothing; `enforce` acts.")
+    database_url: str = Field(
+        "sqlite+aiosqlite:///doorman.db", description="SQLite file, or postgresql://… for several replicas."
+    )
+    mode: Mode = Field(
+        Mode.SHADOW, description="`shadow` computes and records everything and calls nothing; `enforce` acts."
+    )
     panel_url: str | None = Field(None, description="WHMCS base address; calls go to `<url>/includes/api.php`.")
     panel_identifier: SecretStr | None = Field(None, description="API credential: identifier.")
     panel_secret: SecretStr | None = Field(None, description="API credential: secret.")
-    panel_access_key: SecretStr | None = Field(None, description="`$api_access_key` of configuration.php, where the IP list is in the way.")
-    webhook_secret: SecretStr | None = Field(None, description="`whsec_…`; several separated by spaces while rotating. Unset: the endpoint is off.")
+    panel_access_key: SecretStr | None = Field(
+        None, description="`$api_access_key` of configuration.php, where the IP list is in the way."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="`whsec_…`; several separated by spaces while rotating. Unset: the endpoint is off."
+    )
     admin_key: SecretStr | None = Field(None, description="Bootstrap API key of role admin (at least 32 characters).")
-    policy_file: Path | None = Field(None, description="Policy published and activated at start, if its hash never was.")
+    policy_file: Path | None = Field(
+        None, description="Policy published and activated at start, if its hash never was."
+    )
     retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
         (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200, 86400, 91000),
         description="Seconds between attempts at a panel call and at handling an event.",
     )
     panel_rate: float = Field(20, gt=0, le=10_000, description="Panel calls a second at most.")
-    panel_settle_seconds: float = Field(150, gt=0, le=86_400, description="How long an attempt without an answer may still take effect.")
-    panel_timeout: float | None = Field(None, gt=0, le=3600, description="Seconds for every call; default by action: accept 120, others 30.")
-    settle_seconds: float = Field(90, ge=0, le=86_400, description="How long an unpaid, unchecked order may wait for its decision.")
-    panel_timezone: str | None = Field(None, description="IANA name of the panel's zone; default: learned from its clock.")
+    panel_settle_seconds: float = Field(
+        150, gt=0, le=86_400, description="How long an attempt without an answer may still take effect."
+    )
+    panel_timeout: float | None = Field(
+        None, gt=0, le=3600, description="Seconds for every call; default by action: accept 120, others 30."
+    )
+    settle_seconds: float = Field(
+        90, ge=0, le=86_400, description="How long an unpaid, unchecked order may wait for its decision."
+    )
+    panel_timezone: str | None = Field(
+        None, description="IANA name of the panel's zone; default: learned from its clock."
+    )
     reconcile_seconds: float = Field(300, ge=1, le=86_400, description="Seconds between comparisons with the panel.")
     public_url: str | None = Field(None, description="Address under which people reach this service, for links.")
-    log_format: Literal["console", "json"] | None = Field(None, description="`console` or `json`; default: console on a terminal, else json.")
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="`console` or `json`; default: console on a terminal, else json."
+    )
 
     @field_validator("retry_delays", mode="before")
     @classmethod
@@ -138,5 +158,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [
+            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors(include_input=False)
+        ]
         raise SettingsError("; ".join(lines)) from None

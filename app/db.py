@@ -44,7 +44,11 @@ def _on_connect(connection: Any, _record: object) -> None:
 
 def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, poolclass=sa.AsyncAdaptedQueuePool,
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=60,
+        poolclass=sa.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
     sa.event.listen(engine.sync_engine, "connect", _on_connect)
@@ -74,7 +78,9 @@ class Database:
                 _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size),
                 _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1),
             )
-        engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True)
+        engine = create_async_engine(
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
         return cls(parsed, engine, engine)
 
     @property

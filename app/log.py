@@ -25,4 +25,6 @@ def configure(log_format: str | None = None, *, level: int = logging.INFO) -> No
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(format="%(levelname)s %(name)s %(message)s", level=logging.WARNING, stream=sys.stderr, force=True)
+    logging.basicConfig(
+        format="%(levelname)s %(name)s %(message)s", level=logging.WARNING, stream=sys.stderr, force=True
+    )

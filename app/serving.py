@@ -33,7 +33,7 @@ _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
 _STEADY_SECONDS = 60.0
 
 
-class CannotServe(Exception):  # noqa: N818
+class CannotServe(Exception):
     """What stands in the way of serving; the text says what to do."""
 
 

@@ -1,7 +1,7 @@
 """The transition tables: what each action, decision and event makes of an order, and what can happen to an invoice.
 
-State and trigger give the next state. A pair that is not in the table is impossible: an action is answered with 409, an event
-changes nothing. What no table settles goes to a person.
+State and trigger give the next state. A pair that is not in the table is impossible: an action is answered with
+409, an event changes nothing. What no table settles goes to a person.
 """
 
 from __future__ import annotations

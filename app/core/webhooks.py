@@ -187,7 +187,7 @@ EVENT_TYPES: Mapping[str, EventType] = {
 }
 
 
-class BadSignature(Exception):  # noqa: N818  (the words of the contract)
+class BadSignature(Exception):
     """The webhook is not signed by a known secret, or not recently. The text may be shown to the sender."""
 
 
@@ -203,7 +203,7 @@ class FieldError:
     message: str
 
 
-class Malformed(Exception):  # noqa: N818
+class Malformed(Exception):
     """The body is signed well and says nothing that we can store; `errors` lists why."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:

@@ -38,11 +38,11 @@ _TICK = timedelta(microseconds=1)
 EventKey = tuple[str, int]
 
 
-class ClaimLost(Exception):  # noqa: N818
+class ClaimLost(Exception):
     """Somebody else has the event or call by now; what was done under the claim must be rolled back."""
 
 
-class Postpone(Exception):  # noqa: N818
+class Postpone(Exception):
     """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Postpone(Exception):  # noqa: N818
         self.counted = counted
 
 
-class GiveUp(Exception):  # noqa: N818
+class GiveUp(Exception):
     """Raised by a handler: this event fails for good; `result` is a kebab slug."""
 
     def __init__(self, result: str, detail: str = "") -> None:
@@ -69,7 +69,7 @@ class GiveUp(Exception):  # noqa: N818
         self.detail = detail
 
 
-class VersionMoved(Exception):  # noqa: N818
+class VersionMoved(Exception):
     """Raised by a handler: what it had read changed before it could write; it is asked again at once."""
 
 

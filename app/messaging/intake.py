@@ -27,7 +27,7 @@ _Answer = asyncio.Future[bool]
 log = structlog.get_logger()
 
 
-class IntakeUnavailable(Exception):  # noqa: N818
+class IntakeUnavailable(Exception):
     """The event is not known to be stored; the sender is to repeat it."""
 
 

@@ -21,7 +21,7 @@ class Arrival(NamedTuple):
     received_at: datetime
 
 
-class DatabaseDown(Exception):  # noqa: N818
+class DatabaseDown(Exception):
     """The database could not be written to at all, whatever the rows are."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from app.db import Database
 
 
-class WorkerRunning(Exception):  # noqa: N818
+class WorkerRunning(Exception):
     """Another worker has this SQLite file; the text says what to do."""
 
 

@@ -25,11 +25,11 @@ ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
 LIVE = (CallState.PENDING, *ON_THE_WIRE)
 
 
-class CallNotFound(Exception):  # noqa: N818
+class CallNotFound(Exception):
     """There is no panel call of this id."""
 
 
-class WrongCallState(Exception):  # noqa: N818
+class WrongCallState(Exception):
     """The call is in a state in which this can't be done, or its key is wanted by a newer call."""
 
     def __init__(self, state: CallState) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Any
-from datetime import tzinfo
 
 from app.core.decision import Judgement, Outcome
 from app.core.decision_accept import AcceptPlan
@@ -111,9 +110,7 @@ async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: i
     file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
     wanted = {"amount_minor": amount.amount_minor, "currency": amount.currency, "minutes": minutes, "work": work}
     file.change(fee_wanted=wanted)
-    await fees.ask(
-        file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone
-    )
+    await fees.ask(file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone)
     await messages.note_for_staff(
         file, f"held for a fee of {amount} ({work or 'handling'})", about="fee", cause=wish.cause
     )

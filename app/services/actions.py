@@ -131,9 +131,7 @@ async def _withdraw(work: _Work) -> None:
 
 
 async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> Wish:
-    decision_id = await decisions.record_person(
-        work.file, outcome, reason, by=work.by, note=work.request.note
-    )
+    decision_id = await decisions.record_person(work.file, outcome, reason, by=work.by, note=work.request.note)
     if work.request.note:
         work.file.say(f"note: {work.request.note}", by=work.by)
     wish = work.wish
@@ -224,7 +222,9 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
         return custom_fee(request.minutes, currency, policy), request.minutes
     estimate = work.judged.labour.estimate if work.judged is not None else None
     if estimate is None or estimate.amount_minor <= 0 or estimate.currency != currency:
-        raise Invalid("no estimate", [{"path": "minutes", "message": "no work is estimated: give minutes or an amount"}])
+        raise Invalid(
+            "no estimate", [{"path": "minutes", "message": "no work is estimated: give minutes or an amount"}]
+        )
     return estimate, work.judged.labour.minutes if work.judged else None
 
 
@@ -288,4 +288,3 @@ _ACTIONS: dict[Trigger, Callable[[_Work], Awaitable[None]]] = {
     Trigger.DROP_REQUEST: _drop_request,
     Trigger.REFUND_DONE: _refund_done,
 }
-

@@ -37,7 +37,9 @@ async def grant(
     Raises NotFound, Invalid, LooksDuplicate (same customer, amount and reason within a day, unless `force`),
     ShadowMode, and WrongState while the customer's currency is not known.
     """
-    row = (await tx.execute(sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update())).first()
+    row = (
+        await tx.execute(sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update())
+    ).first()
     if row is None:
         raise NotFound(f"no customer {customer_id} is known")
     money = _amount(amount, row)
@@ -55,9 +57,16 @@ async def grant(
     )
     await tx.execute(
         credits.insert().values(
-            id=credit_id, customer_id=customer_id, amount_minor=money.amount_minor, currency=money.currency,
-            reason=reason, state=CreditState.PENDING, panel_call_id=call_id, by=by, created_at=now,
-        )  # fmt: skip
+            id=credit_id,
+            customer_id=customer_id,
+            amount_minor=money.amount_minor,
+            currency=money.currency,
+            reason=reason,
+            state=CreditState.PENDING,
+            panel_call_id=call_id,
+            by=by,
+            created_at=now,
+        )
     )
     return credit_id
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,11 +63,11 @@ async def customer_merged(context: Context, event: Event) -> None:
         if source != target:
             await customers.ensure(tx, source, now=now)
             await customers.ensure(tx, target, now=now)
-            result = await _merge(tx, source, target, now=now)
+            result = await _merge(tx, source, target)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
 
 
-async def _merge(tx: AsyncConnection, source: int, target: int, *, now: datetime) -> str:
+async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
     rows = await tx.execute(
         sa.select(customers_table)
         .where(customers_table.c.customer_id.in_([source, target]))
@@ -86,7 +85,9 @@ async def _merge(tx: AsyncConnection, source: int, target: int, *, now: datetime
     await tx.execute(
         customers_table.update()
         .where(customers_table.c.customer_id == target)
-        .values(bad=both[source].bad or both[target].bad, white_glove=both[source].white_glove or both[target].white_glove)
+        .values(
+            bad=both[source].bad or both[target].bad, white_glove=both[source].white_glove or both[target].white_glove
+        )
     )
     gone = dict.fromkeys(_COUNTS, 0) | {"merged_into": target, "bad": False}
     await tx.execute(customers_table.update().where(customers_table.c.customer_id == source).values(**gone))

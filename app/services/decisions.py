@@ -88,9 +88,7 @@ async def record_judgement(
     return decision_id
 
 
-async def record_person(
-    file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None
-) -> int:
+async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None) -> int:
     """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
     return await _insert(
         file,

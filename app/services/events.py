@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -24,7 +25,6 @@ log = structlog.get_logger()
 
 #: The panel's order hooks fire before the change: look some seconds later, and once more (design §3 rule 9).
 READ_BACK_SECONDS = (4, 20)
-_AT_ONCE = {"order.created", "order.paid", "order.fraud_checked", "order.settle", "order.read_back"}
 
 
 async def handle(context: Context, event: Event) -> None:
@@ -41,33 +41,18 @@ async def handle(context: Context, event: Event) -> None:
 
 
 async def _handle(context: Context, event: Event) -> None:
-    kind, order_id = event.type, event.order_id
-    if kind == inbox.CALL_SETTLED:
-        await settled(context, event)
-    elif kind in _AT_ONCE and order_id is not None:
-        await examine(context, event, order_id)
-    elif kind == "gate.asked" and order_id is not None:
-        await examine(context, event, order_id, at_once=True)
-    elif kind == "order.status_changed" and order_id is not None:
-        await _status_changed(context, event, order_id)
-    elif kind == "order.hold_due" and order_id is not None:
-        await hold_due(context, event, order_id)
-    elif kind == "order.overridden" and order_id is not None:
-        await _overridden(context, event, order_id)
-    elif kind in {"service.provisioned", "service.failed"}:
-        await _service(context, event)
-    elif kind.startswith("invoice."):
-        await invoice_event(context, event)
-    elif kind.startswith("ticket."):
-        await handle_ticket(context, event)
-    elif kind == "customer.changed":
-        await customer_changed(context, event)
-    elif kind == "customer.closed":
-        await customer_closed(context, event)
-    elif kind == "customer.merged":
-        await customer_merged(context, event)
+    handler = _HANDLERS.get(event.type)
+    about_order = _ORDER_HANDLERS.get(event.type)
+    if handler is not None:
+        await handler(context, event)
+    elif about_order is not None and event.order_id is not None:
+        await about_order(context, event, event.order_id)
     else:
         await _ignore(context, event, "not-used-yet")
+
+
+async def _gate_asked(context: Context, event: Event, order_id: int) -> None:
+    await examine(context, event, order_id, at_once=True)
 
 
 async def _ignore(context: Context, event: Event, result: str) -> None:
@@ -121,3 +106,32 @@ async def _service(context: Context, event: Event) -> None:
         await _ignore(context, event, "service-without-order")
         return
     await examine(context, event, order_id)
+
+
+#: Events about one order, named by its id.
+_ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
+    "order.created": examine,
+    "order.paid": examine,
+    "order.fraud_checked": examine,
+    "order.status_changed": _status_changed,
+    "order.overridden": _overridden,
+    "order.settle": examine,  # our own clocks, from here on
+    "order.read_back": examine,
+    "order.hold_due": hold_due,
+    "gate.asked": _gate_asked,
+}
+#: Events about anything else.
+_HANDLERS: dict[str, Callable[[Context, Event], Awaitable[None]]] = {
+    inbox.CALL_SETTLED: settled,
+    "service.provisioned": _service,
+    "service.failed": _service,
+    "invoice.paid": invoice_event,
+    "invoice.cancelled": invoice_event,
+    "invoice.refunded": invoice_event,
+    "ticket.opened": handle_ticket,
+    "ticket.replied": handle_ticket,
+    "ticket.closed": handle_ticket,
+    "customer.changed": customer_changed,
+    "customer.closed": customer_closed,
+    "customer.merged": customer_merged,
+}

@@ -30,9 +30,7 @@ from app.tables.orders import orders
 NOT_LISTED_DELAYS = (15, 60, 180, 345)
 
 
-async def examine(
-    context: Context, event: Event, order_id: int, *, at_once: bool = False
-) -> None:
+async def examine(context: Context, event: Event, order_id: int, *, at_once: bool = False) -> None:
     """Look at one order and finish the event with it.
 
     `at_once` judges without waiting for payment or fraud check (the gate asks).
@@ -91,9 +89,7 @@ async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
             await file.save()
 
 
-async def _look(
-    context: Context, file: OrderFile, gathered: Gathered, event: Event, *, at_once: bool
-) -> None:
+async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Event, *, at_once: bool) -> None:
     first = file.row.last_read_at is None
     status_before, payment_before = str(file.row.panel_status), PaymentState(file.row.payment_state)
     _take_placed_by(file, event)
@@ -103,7 +99,7 @@ async def _look(
         await _reopen_mode(context, file)
         file.say("heard of it for the first time", by=PANEL)
     aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
-    own = await judging.own_knowledge(context, file, gathered, aggregates, _known(context, file, gathered))
+    own = await judging.own_knowledge(context, file, aggregates, _known(context, file, gathered))
     if not file.acts:
         mirror.follow_in_shadow(file)
     else:
@@ -189,4 +185,3 @@ async def _others_of_invoice(file: OrderFile, event: Event) -> None:
             file.tx, type="order.read_back", data={"order_id": row.order_id}, now=file.now,
             name=f"invoice:{event.id}:{row.order_id}",
         )  # fmt: skip
-

@@ -209,7 +209,9 @@ def _labour_billed(invoice: PanelInvoice | None) -> bool:
 
 
 def _item(line: PanelLine, gathered: Gathered, order: PanelOrder, policy: Policy) -> Item:
-    service = next((s for s in gathered.services if s.service_id == line.relid), None) if line.kind == "product" else None
+    service = (
+        next((s for s in gathered.services if s.service_id == line.relid), None) if line.kind == "product" else None
+    )
     product = None
     if service is not None and service.product_id is not None:
         product = next((p for p in gathered.catalogue if p.product_id == service.product_id), None)

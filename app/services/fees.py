@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from datetime import tzinfo
 
 import sqlalchemy as sa
 
@@ -54,10 +53,18 @@ async def ask(
     expires_at = fee_expiry(file)
     await file.tx.execute(
         fees.insert().values(
-            id=fee_id, order_id=file.order_id, customer_id=file.customer_id, amount_minor=amount.amount_minor,
-            currency=amount.currency, form=FeeForm.INVOICE, state=FeeState.PENDING, minutes=minutes, work=work,
-            created_at=file.now, expires_at=expires_at,
-        )  # fmt: skip
+            id=fee_id,
+            order_id=file.order_id,
+            customer_id=file.customer_id,
+            amount_minor=amount.amount_minor,
+            currency=amount.currency,
+            form=FeeForm.INVOICE,
+            state=FeeState.PENDING,
+            minutes=minutes,
+            work=work,
+            created_at=file.now,
+            expires_at=expires_at,
+        )
     )
     action = invoice_action(file, fee_id, amount, work=work, expires_at=expires_at, zone=zone)
     await outbox.enqueue(

@@ -84,7 +84,7 @@ def _fraudrecord_score(flat: dict[str, Any]) -> float | None:
 
 
 def _verdict(flat: dict[str, Any]) -> FraudVerdict:
-    if flat.get("isfraud") in {True, 1, "1", "true"}:
+    if str(flat.get("isfraud", "")).strip().lower() in {"1", "true", "yes"}:
         return FraudVerdict.FAIL
     for name in _STATUSES:
         word = str(flat.get(name, "")).strip().lower()

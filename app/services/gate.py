@@ -1,4 +1,4 @@
-"""The gate: may this order be provisioned now? Asked by the panel in the middle of a checkout, so it answers in time."""
+"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time."""
 
 from __future__ import annotations
 
@@ -101,9 +101,7 @@ async def _too_late(context: Context, order_id: int) -> GateAnswer:
     """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
     async with context.db.read() as connection:
         heard = await connection.execute(
-            sa.select(events.c.id)
-            .where(events.c.order_id == order_id, events.c.type != "gate.asked")
-            .limit(1)
+            sa.select(events.c.id).where(events.c.order_id == order_id, events.c.type != "gate.asked").limit(1)
         )
         row = await _row(connection, order_id)
         if heard.first() is None and (row is None or row.last_read_at is None):

@@ -82,9 +82,7 @@ async def gather_order(context: Context, order_id: int, *, now: datetime, urgent
     missing: list[str] = []
     seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees))
     if order is None:
-        return Gathered(
-            order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees)
-        )
+        return Gathered(order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees))
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, missing=missing)
     (customer, signed_up_on), services, invoice, catalogue, (tickets, asking) = await asyncio.gather(*customer_reads)
     return Gathered(

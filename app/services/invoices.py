@@ -1,4 +1,4 @@
-"""What happened to an order's invoice or a fee's, read back from the panel and settled by the table in core.lifecycle."""
+"""What happened to an order's or a fee's invoice, read back from the panel, settled by the table in core.lifecycle."""
 
 from __future__ import annotations
 

@@ -29,9 +29,7 @@ _JUDGED_STATES = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYM
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 
 
-async def own_knowledge(
-    context: Context, file: OrderFile, gathered: Gathered, aggregates: Any, known: dict[str, str]
-) -> OwnKnowledge:
+async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, known: dict[str, str]) -> OwnKnowledge:
     """Read what our own tables know, in the deciding transaction."""
     placed_at = file.get("placed_at") or file.now
     customer_id = file.customer_id
@@ -146,9 +144,7 @@ async def set_settle_clock(context: Context, file: OrderFile) -> None:
         )  # fmt: skip
 
 
-async def _carry_out(
-    context: Context, file: OrderFile, facts: Facts, judgement: Judgement, decision_id: int
-) -> None:
+async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement: Judgement, decision_id: int) -> None:
     if not await acting.withdraw_lifecycle(file):
         raise Postpone("a call about this order is under way", delay=_UNDER_WAY_DELAY)
     wish = Wish(

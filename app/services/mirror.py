@@ -63,9 +63,7 @@ def _mirror_payment(file: OrderFile, gathered: Gathered, order: PanelOrder) -> N
 
 def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
     by_id = {service.service_id: service.status for service in gathered.services}
-    return [
-        (by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines
-    ]
+    return [(by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines]
 
 
 def _provisioning(file: OrderFile, statuses: list[str]) -> Provisioning:
@@ -136,9 +134,7 @@ async def remember_identities(file: OrderFile, gathered: Gathered, known: dict[s
         return
     placed_at = file.get("placed_at") or file.now
     await identities.remember(file.tx, file.customer_id, known, now=placed_at)
-    await identities.remember_order(
-        file.tx, file.order_id, file.customer_id, known.get("ip"), placed_at=placed_at
-    )
+    await identities.remember_order(file.tx, file.order_id, file.customer_id, known.get("ip"), placed_at=placed_at)
 
 
 def inputs_digest(facts: Facts) -> str:

@@ -28,9 +28,7 @@ class Brake:
     paused: bool
 
 
-async def retry_call(
-    tx: AsyncConnection, context: Context, call_id: uuid.UUID, *, by: str, now: datetime
-) -> CallView:
+async def retry_call(tx: AsyncConnection, context: Context, call_id: uuid.UUID, *, by: str, now: datetime) -> CallView:
     """Try a call again now. Raises NotFound, WrongState, ShadowMode."""
     call = await get_call(tx, call_id)
     if context.settings.mode is Mode.SHADOW:

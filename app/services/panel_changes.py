@@ -1,4 +1,4 @@
-"""What the panel shows that we did not do: staff win, automation on a held order is a breach (design §3 rules 6, 8, 9)."""
+"""What the panel shows that we did not do: staff win, automation on a held order is a breach (rules 6, 8, 9)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def _actor_by_hook(file: OrderFile, status: str) -> Actor:
 
 
 async def _is_echo(file: OrderFile, status: str) -> bool:
-    """Say whether a call of ours that is on the wire, or just done, made this change; its settlement moves the order."""
+    """Say whether a call of ours, on the wire or just done, made this change; its settlement moves the order."""
     actions = _OURS.get(status)
     if not actions:
         return False
@@ -213,4 +213,3 @@ def watch_hold(file: OrderFile) -> None:
             file.say("BREACH: services went active although we hold the order", by=PANEL)
     elif file.state is OrderState.RELEASED and file.flag(Flag.HOLD_BREACHED, raised=False):
         file.say("no longer a breach: released", by=PANEL)
-

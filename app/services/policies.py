@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, canonical, parse_policy, policy_hash
+from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.errors import NotFound
 from app.tables.policies import policies, policy_activations
 
@@ -76,18 +76,21 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
     return ActivePolicy(version=row.version, policy=_parsed[row.hash])
 
 
+def read_file(file: Path) -> str:
+    """Return a policy document. Raises OSError, and PolicyError for what is no UTF-8 text."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError([("", f"{file.name} is no UTF-8 text")]) from error
+
+
 async def prepare(tx: AsyncConnection, *, file: Path | None, now: datetime) -> None:
     """At start: make sure that a policy is active; publish the operator's file if its rules never were."""
     if file is not None:
-        published = await publish(tx, file.read_text(encoding="utf-8"), by="DOORMAN_POLICY_FILE", now=now)
+        published = await publish(tx, read_file(file), by="DOORMAN_POLICY_FILE", now=now)
         if published.new:
             await activate(tx, published.version, by="DOORMAN_POLICY_FILE", now=now)
     any_active = (await tx.execute(sa.select(policy_activations.c.id).limit(1))).first()
     if any_active is None:
         published = await publish(tx, default_document(), by="doorman", now=now)
         await activate(tx, published.version, by="doorman", now=now)
-
-
-def canonical_document(policy: Policy) -> str:
-    """Return the full form whose hash names the policy."""
-    return canonical(policy)

@@ -16,9 +16,8 @@ from app.messaging.inbox import Event
 from app.messaging.outbox import Call
 from app.panels.base import Action, CancelOrder
 from app.services import acting, customers, decisions, fees, messages
-from app.services.acting import Wish
 from app.services.context import Context
-from app.services.judging import look_again, set_hold_clock
+from app.services.judging import look_again
 from app.services.orders import CLOCK, PANEL, POLICY, OrderFile, open_file
 from app.services.ticket_records import mark_ours
 from app.services.zones import panel_zone
@@ -74,18 +73,18 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
     await file.save()
 
 
-async def _accept_settled(context: Context, file: OrderFile, call: Call) -> None:
+async def _accept_settled(_context: Context, file: OrderFile, call: Call) -> None:
     if call.state is CallState.DONE:
         if file.move(Trigger.ACCEPTED) is not None:
             file.change(panel_status="Active")
             file.say("accepted", by=PANEL)
             await customers.count_released(file)
     elif call.state is CallState.DEAD:
-        await _stuck(context, file, call)
+        await _stuck(file, call)
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
 
-async def _stuck(context: Context, file: OrderFile, call: Call) -> None:
+async def _stuck(file: OrderFile, call: Call) -> None:
     """A call that the order hung on is dead: a person has to look."""
     if file.move(Trigger.CALL_DEAD) is None:
         return
@@ -94,10 +93,10 @@ async def _stuck(context: Context, file: OrderFile, call: Call) -> None:
     file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
 
 
-async def _pending_settled(context: Context, file: OrderFile, call: Call) -> None:
+async def _pending_settled(_context: Context, file: OrderFile, call: Call) -> None:
     """The order is Pending again: go on with what that was for."""
     if call.state is CallState.DEAD:
-        await _stuck(context, file, call)
+        await _stuck(file, call)
         return
     if call.state is not CallState.DONE:
         return
@@ -109,7 +108,7 @@ async def _pending_settled(context: Context, file: OrderFile, call: Call) -> Non
         await acting.enqueue_lifecycle(file, CancelOrder(order_id=file.order_id), cause=call.cause)
 
 
-async def _ending_settled(context: Context, file: OrderFile, call: Call) -> None:
+async def _ending_settled(_context: Context, file: OrderFile, call: Call) -> None:
     fraud = call.action == Action.FRAUD_ORDER
     if call.state is CallState.DONE:
         latest = await decisions.latest(file)
@@ -121,7 +120,7 @@ async def _ending_settled(context: Context, file: OrderFile, call: Call) -> None
             if fraud:
                 await customers.count_fraud(file)
     elif call.state is CallState.DEAD:
-        await _stuck(context, file, call)
+        await _stuck(file, call)
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
 
@@ -182,7 +181,7 @@ async def _invoice_cancelled(context: Context, file: OrderFile, call: Call) -> N
 
 
 async def _ask_again(context: Context, file: OrderFile) -> None:
-    """The fee that stood in the way is gone: ask for the one that is wanted instead, if the order still waits for it."""
+    """The fee that stood in the way is gone: ask for the one wanted instead, if the order still waits for it."""
     wanted = file.get("fee_wanted")
     if file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.FEE or not wanted:
         return

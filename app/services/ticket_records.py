@@ -133,7 +133,9 @@ async def mark_ours(
     if row is None:
         reading = classify("", "")
         values = {"state": "Open", "opened_by": "staff", "opened_at": now, "ours": True, **_reading_values(reading)}
-        await tx.execute(tickets.insert().values(ticket_id=ticket_id, customer_id=customer_id, **values | {"minutes": 0}))
+        await tx.execute(
+            tickets.insert().values(ticket_id=ticket_id, customer_id=customer_id, **values | {"minutes": 0})
+        )
     await tx.execute(insert_new(tx, ticket_orders).values(ticket_id=ticket_id, order_id=order_id, kind="hold"))
 
 

@@ -104,7 +104,9 @@ class House:
     async def _next_due(self) -> datetime | None:
         """Return when the next event or call is due, after now."""
         times = (
-            sa.select(sa.func.min(events.c.due_at)).where(events.c.state == "received", events.c.due_at > self.clock.now),
+            sa.select(sa.func.min(events.c.due_at)).where(
+                events.c.state == "received", events.c.due_at > self.clock.now
+            ),
             sa.select(sa.func.min(panel_calls.c.due_at)).where(
                 panel_calls.c.state.in_(["pending", "unknown"]), panel_calls.c.due_at > self.clock.now
             ),

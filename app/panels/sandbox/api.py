@@ -35,7 +35,7 @@ ACTION_MODULES = (
 FATAL = b"<html><head><title>Oops!</title></head><body><h1>Oops!</h1><p>Something went wrong.</p></body></html>"
 
 
-class ConnectionLost(Exception):  # noqa: N818 - an event on the wire, not an error of ours
+class ConnectionLost(Exception):
     """The connection ends without an answer."""
 
 
