@@ -1,0 +1,89 @@
+"""The database layer: concurrent read-modify-writes lose nothing (plain BEGIN on SQLite would)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from app.config import SettingsError, load_settings, safe_panel_url
+from app.db import Database, async_url
+from app.services import installation
+
+
+async def test_eight_concurrent_read_modify_writes_count_to_eight(db: Database) -> None:
+    now = datetime.now(UTC)
+    async with db.begin() as tx:
+        await installation.put(tx, "counter", 0, now=now)
+
+    async def add_one() -> None:
+        async with db.begin() as tx:
+            if not db.is_sqlite:
+                await tx.execute(sa.text("SELECT pg_advisory_xact_lock(1)"))
+            value = await installation.get(tx, "counter")
+            await asyncio.sleep(0)
+            await installation.put(tx, "counter", value + 1, now=now)
+
+    await asyncio.gather(*(add_one() for _ in range(8)))
+    async with db.read() as connection:
+        assert await installation.get(connection, "counter") == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("sqlite:///x.db", "sqlite+aiosqlite"),
+        ("sqlite+aiosqlite:///x.db", "sqlite+aiosqlite"),
+        ("postgresql://u@h/d", "postgresql+asyncpg"),
+        ("postgresql+psycopg://u@h/d", "postgresql+asyncpg"),
+    ],
+)
+def test_driver_suffix_does_not_matter(given: str, driver: str) -> None:
+    assert async_url(given).drivername == driver
+
+
+def test_other_databases_are_refused() -> None:
+    with pytest.raises(ValueError, match="sqlite or postgresql"):
+        async_url("mysql://u@h/d")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://billing.example.com", "ftp://x", "https://u:p@billing.example.com", "https://x/?a=1", ""]
+)
+def test_unsafe_panel_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        safe_panel_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://billing.example.com/whmcs/", "http://127.0.0.1:8080", "http://[::1]:1", "http://localhost"]
+)
+def test_safe_panel_addresses(url: str) -> None:
+    assert safe_panel_url(url) == url.rstrip("/")
+
+
+def test_an_unknown_setting_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOORMAN_PANNEL_URL", "https://x.example")
+    with pytest.raises(SettingsError, match="DOORMAN_PANNEL_URL"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DOORMAN_RETRY_DELAYS", "1,two"),
+        ("DOORMAN_PANEL_RATE", "0"),
+        ("DOORMAN_PANEL_TIMEZONE", "Mars/Olympus"),
+        ("DOORMAN_ADMIN_KEY", "short"),
+        ("DOORMAN_MODE", "on"),
+        ("DOORMAN_DATABASE_URL", "nonsense"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path, name: str, value: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        load_settings()

@@ -1,0 +1,43 @@
+"""The shape of the tree: arrows point down, files stay readable, the OpenAPI file is the program's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from importlinter.cli import lint_imports
+
+from app.describing import openapi_yaml
+
+ROOT = Path(__file__).parents[1]
+LONGEST_FILE = 420
+
+
+def test_import_arrows_point_down(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename="pyproject.toml", no_cache=True) == 0
+
+
+def test_no_file_has_grown_too_long() -> None:
+    lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in (ROOT / "app").rglob("*.py")}
+    assert {str(file.relative_to(ROOT)): length for file, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_nothing_is_called_utils() -> None:
+    assert [
+        file.name for file in (ROOT / "app").rglob("*") if file.stem in {"utils", "util", "helpers", "common"}
+    ] == []
+
+
+def test_the_top_level_holds_what_was_agreed() -> None:
+    agreed = {
+        "pyproject.toml", "app", "migrations", "tests", "Dockerfile", "openapi.yaml", "README.md", "Makefile",
+        "requirements.lock",
+    }  # fmt: skip
+    ignored = {"dist", "build"}
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".") and path.suffix != ".egg-info"}
+    assert found - ignored == agreed
+
+
+def test_openapi_file_is_the_programs_own() -> None:
+    """Run `make openapi` after a change of the API."""
+    assert (ROOT / "openapi.yaml").read_text(encoding="utf-8") == openapi_yaml()
