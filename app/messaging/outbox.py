@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.messaging import inbox
-from app.panels.base import Action, PanelAction, action_from_params
+from app.panels.actions import Action, PanelAction, action_from_params
 from app.tables.outbox import CallClass, CallState, panel_calls
 
 #: Marks a call that was under way when it was called off: it ends as soon as it is known not to have been applied.

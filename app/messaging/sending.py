@@ -18,15 +18,8 @@ from app.core.retry import next_delay
 from app.db import Database
 from app.messaging.outbox import Call
 from app.messaging.outbox_claims import Outcome, settle, start_sending, still_ours
-from app.panels.base import (
-    PanelAction,
-    PanelError,
-    PanelOutcomeUnknown,
-    PanelRejected,
-    PanelUnavailable,
-    PanelWriter,
-    Standing,
-)
+from app.panels.actions import PanelAction
+from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, PanelWriter, Standing
 from app.tables.outbox import CallClass, CallState
 
 log = structlog.get_logger()

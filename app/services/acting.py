@@ -13,7 +13,7 @@ from app.core.lifecycle import HoldKind, OrderState, Provisioning, Trigger
 from app.core.money import Money
 from app.core.policy_acting import AcceptMode
 from app.messaging import outbox
-from app.panels.base import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
+from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.services import customers, fees, messages
 from app.services.orders import OrderFile
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from app.config import Settings
 from app.db import Database
-from app.panels.base import PanelProduct, PanelReader
+from app.panels.base import PanelReader
+from app.panels.records import PanelProduct
 from app.services.muting import MutedCache
 
 _CATALOGUE_SECONDS = 300.0

@@ -13,7 +13,7 @@ from app.config import Mode
 from app.core.money import BadAmount, Money
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
-from app.panels.base import AddCredit
+from app.panels.actions import AddCredit
 from app.services.context import Context
 from app.tables.customers import CreditState, credits, customers
 

@@ -23,7 +23,7 @@ from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_matching import match_lists
 from app.core.terms import TermFinding, TermKind, find_requests, find_terms
-from app.panels.base import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
+from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 from app.services.fraud import read_fraud_check
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, canonical_phone, email_domain, phone_country

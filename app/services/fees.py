@@ -12,7 +12,7 @@ from app.core.lifecycle import OPEN_FEE_STATES, FeeState
 from app.core.money import Money
 from app.core.policy_acting import render
 from app.messaging import outbox
-from app.panels.base import AddCredit, CancelInvoice, CreateInvoice
+from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.services.orders import POLICY, OrderFile
 from app.tables.orders import FeeForm, fees
 

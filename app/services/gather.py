@@ -15,16 +15,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.tickets import OrderIntent, classify
-from app.panels.base import (
-    PanelCustomer,
-    PanelInvoice,
-    PanelOrder,
-    PanelProduct,
-    PanelReader,
-    PanelService,
-    PanelTicket,
-    PanelUnavailable,
-)
+from app.panels.base import PanelReader, PanelUnavailable
+from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
 

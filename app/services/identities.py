@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Neighbours
-from app.panels.base import PanelCustomer
+from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
 _DOTLESS = {"gmail.com", "googlemail.com"}

@@ -21,7 +21,7 @@ from app.core.lifecycle import (
     phase_of,
 )
 from app.messaging import outbox
-from app.panels.base import PanelInvoice
+from app.panels.records import PanelInvoice
 from app.services import acting, customers, decisions, fees
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
 from app.messaging import outbox
-from app.panels.base import AddClientNote, OpenTicket, SendEmail
+from app.panels.actions import AddClientNote, OpenTicket, SendEmail
 from app.services.fees import fee_expiry, order_number
 from app.services.orders import OrderFile
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.lifecycle import Flag, OrderState, Provisioning
 from app.core.money import Money
-from app.panels.base import PanelCustomer, PanelOrder
+from app.panels.records import PanelCustomer, PanelOrder
 from app.services import identities
 from app.services.facts import order_kind, paid_on, payment_state, texts_of
 from app.services.gather import Gathered

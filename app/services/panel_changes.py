@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.core.decision import Outcome, Reason
 from app.core.lifecycle import Flag, HoldKind, OrderState, Provisioning, Trigger
 from app.messaging import inbox, outbox
-from app.panels.base import Action
+from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees
 from app.services.orders import PANEL, OrderFile
 from app.tables.inbox import events

@@ -14,7 +14,7 @@ from app.core.money import Money
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
-from app.panels.base import Action, CancelOrder
+from app.panels.actions import Action, CancelOrder
 from app.services import acting, customers, decisions, fees, messages
 from app.services.context import Context
 from app.services.judging import look_again

@@ -16,7 +16,8 @@ from app.core.tickets import OrderIntent, TicketReading, Topic, classify
 from app.errors import Invalid, NotFound
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.panels.base import PanelTicket, PanelUnavailable
+from app.panels.base import PanelUnavailable
+from app.panels.records import PanelTicket
 from app.services import customers, policies
 from app.services.context import Context
 from app.services.gather import Gathered, opening_message

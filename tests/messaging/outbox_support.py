@@ -24,18 +24,8 @@ from app.messaging.outbox import Call
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker, WorkerLimits
-from app.panels.base import (
-    AcceptOrder,
-    AddClientNote,
-    AddCredit,
-    FraudOrder,
-    LookUp,
-    PanelAction,
-    PanelOutcomeUnknown,
-    PanelRejected,
-    PanelUnavailable,
-    Standing,
-)
+from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
+from app.panels.base import LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.tables import metadata
 from app.tables.inbox import EventState, events
 

@@ -26,7 +26,7 @@ from outbox_support import (
 from app.db import Database
 from app.messaging import outbox, outbox_claims
 from app.messaging.outbox_claims import Outcome
-from app.panels.base import Action, AddCredit
+from app.panels.actions import Action, AddCredit
 from app.tables.inbox import installation
 from app.tables.outbox import CallState, panel_calls
 

@@ -11,7 +11,7 @@ import pytest
 import respx
 from contract import FakeWorld, FaultKind, SandboxWorld, World
 
-from app.panels.base import (
+from app.panels.actions import (
     AcceptOrder,
     Action,
     AddClientNote,
@@ -22,14 +22,11 @@ from app.panels.base import (
     FraudOrder,
     OpenTicket,
     PanelAction,
-    PanelOutcomeUnknown,
-    PanelRejected,
-    PanelUnavailable,
     PendingOrder,
     SendEmail,
-    Standing,
     action_from_params,
 )
+from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.panels.sandbox import Behaviours
 
 ODD = Behaviours(numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False)

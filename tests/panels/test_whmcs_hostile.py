@@ -25,14 +25,8 @@ from contract_samples import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.panels.base import (
-    AcceptOrder,
-    AddClientNote,
-    OpenTicket,
-    PanelError,
-    PanelOutcomeUnknown,
-    PanelRejected,
-)  # fmt: skip
+from app.panels.actions import AcceptOrder, AddClientNote, OpenTicket
+from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected
 from app.panels.whmcs.panel import WhmcsPanel
 
 ANYTHING = st.recursive(

@@ -21,10 +21,7 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.core.money import Money
-from app.panels.base import (
-    Panel,
-    PanelUnavailable,
-)
+from app.panels.base import Panel, PanelUnavailable
 from app.panels.whmcs import open_panel
 
 # --- reads --------------------------------------------------------------------------------------------------------

@@ -14,20 +14,17 @@ from contract_samples import (
 )
 from contract_script import Script, listed, panel
 
-from app.panels.base import (
+from app.panels.actions import (
     AcceptOrder,
     AddClientNote,
     AddCredit,
     FraudOrder,
     OpenTicket,
     PanelAction,
-    PanelOutcomeUnknown,
-    PanelRejected,
-    PanelUnavailable,
     PendingOrder,
     SendEmail,
-    Standing,
 )
+from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 
 # --- writes -------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.panels.base import (
+from app.panels.actions import (
     AcceptOrder,
     AddClientNote,
     AddCredit,
@@ -18,10 +18,10 @@ from app.panels.base import (
     FraudOrder,
     OpenTicket,
     PanelAction,
-    PanelOutcomeUnknown,
     PendingOrder,
     SendEmail,
 )
+from app.panels.base import PanelOutcomeUnknown
 from app.panels.whmcs import amounts, wire
 
 Call = tuple[str, dict[str, Any]]

@@ -10,19 +10,18 @@ from contextlib import aclosing
 from datetime import date, timedelta
 from typing import Any, Final
 
-from app.panels.base import (
+from app.panels.actions import (
     AcceptOrder,
     AddCredit,
     CancelInvoice,
     CancelOrder,
     CreateInvoice,
     FraudOrder,
-    LookUp,
     OpenTicket,
     PanelAction,
     PendingOrder,
-    Standing,
 )
+from app.panels.base import LookUp, Standing
 from app.panels.whmcs import amounts, mapping_billing, wire
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of

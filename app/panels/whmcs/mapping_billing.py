@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from app.panels.base import PanelInvoice, PanelInvoiceItem, PanelTransaction
+from app.panels.records import PanelInvoice, PanelInvoiceItem, PanelTransaction
 from app.panels.whmcs import amounts, wire
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.money import Money
-from app.panels.base import PanelCustomer, PanelService
+from app.panels.records import PanelCustomer, PanelService
 from app.panels.whmcs import amounts, wire
 
 _COUNTERS: Final = ("num", "productsnum")

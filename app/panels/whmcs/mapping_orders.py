@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from ipaddress import ip_address
 
-from app.panels.base import PanelLine, PanelOrder
+from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import amounts, wire
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.core.money import Money
-from app.panels.base import PanelProduct
+from app.panels.records import PanelProduct
 from app.panels.whmcs import amounts, wire
 
 #: Price column → set-up column; the words for cycles are the columns' own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Final
 
-from app.panels.base import PanelReply, PanelTicket
+from app.panels.records import PanelReply, PanelTicket
 from app.panels.whmcs import wire
 
 _STAFF: Final = frozenset({"operator", "admin", "administrator"})

@@ -10,20 +10,16 @@ from typing import Any, Final
 
 import structlog
 
-from app.panels.base import (
-    CancelInvoice,
-    LookUp,
-    PanelAction,
+from app.panels.actions import CancelInvoice, PanelAction
+from app.panels.base import LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
+from app.panels.records import (
     PanelCustomer,
     PanelIdentity,
     PanelInvoice,
     PanelOrder,
-    PanelOutcomeUnknown,
     PanelProduct,
-    PanelRejected,
     PanelService,
     PanelTicket,
-    PanelUnavailable,
 )
 from app.panels.whmcs import (
     actions,

@@ -1,0 +1,182 @@
+"""What can be read of a panel: plain records, texts decoded and untrusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from app.core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelLine:
+    """One line of an order."""
+
+    kind: str  # product, addon, domain, upgrade, renewal
+    relid: int | None
+    product_type: str
+    product: str
+    domain: str
+    cycle: str  # as the panel writes it, lower case
+    amount: Money | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelOrder:
+    """An order as the panel lists it. Texts are decoded (HTML entities) and untrusted."""
+
+    order_id: int
+    order_number: str
+    customer_id: int | None
+    requestor_id: int
+    admin_requestor_id: int
+    placed_at: datetime | None
+    amount: Money | None
+    currency: str | None
+    payment_method: str
+    promo_code: str
+    invoice_id: int | None
+    status: str
+    ip: str | None
+    notes: str
+    fraud_module: str
+    fraud_output: str
+    lines: tuple[PanelLine, ...]
+    is_renewal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelService:
+    """A service (or addon) of a customer, without its password."""
+
+    service_id: int
+    customer_id: int
+    order_id: int | None
+    product_id: int | None
+    name: str
+    group: str
+    domain: str
+    status: str
+    cycle: str
+    first_amount: Money | None
+    recurring_amount: Money | None
+    registered_on: date | None
+    custom_fields: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelCustomer:
+    """A customer with the panel's own statistics. Personal data: never logged, never stored with facts."""
+
+    customer_id: int
+    status: str
+    group_id: int | None
+    first_name: str
+    last_name: str
+    company: str
+    email: str
+    email_verified: bool | None
+    address: tuple[str, ...]  # street lines, city, state, postcode
+    country: str | None
+    phone: str  # +CC.NNN where the panel formats it
+    phone_cc: str
+    currency: str | None
+    credit: Money | None
+    stats: dict[str, int]  # the panel's counters by its own names: numoverdueinvoices, productsnumactive …
+    revenue: Money | None
+    custom_fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelInvoice:
+    """An invoice with its lines and payments."""
+
+    invoice_id: int
+    customer_id: int | None
+    status: str  # Draft, Unpaid, Paid, Cancelled, Refunded, Collections, Payment Pending
+    created_on: date | None
+    due_on: date | None
+    paid_at: datetime | None
+    subtotal: Money | None
+    credit: Money | None
+    total: Money | None
+    balance: Money | None
+    currency: str | None
+    payment_method: str
+    notes: str
+    items: tuple[PanelInvoiceItem, ...]
+    transactions: tuple[PanelTransaction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelInvoiceItem:
+    """A line of an invoice."""
+
+    kind: str  # Hosting, Addon, Domain, Invoice (mass payment) …
+    relid: int | None
+    description: str
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelTransaction:
+    """A payment or refund on an invoice."""
+
+    transaction_id: str
+    amount_in: Money | None
+    amount_out: Money | None
+    refund_of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelProduct:
+    """A product of the catalogue; only cycles that are offered have a price."""
+
+    product_id: int
+    group_id: int | None
+    kind: str  # hostingaccount, reselleraccount, server, other
+    name: str
+    module: str
+    pay_type: str  # free, onetime, recurring
+    prices: dict[str, dict[str, Money]]  # currency → cycle → price
+    setup_fees: dict[str, dict[str, Money]]
+    options: tuple[str, ...]  # names of everything that can be chosen, lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelReply:
+    """One message of a ticket; the opening one has id 0."""
+
+    reply_id: int
+    by_staff: bool
+    at: datetime | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelTicket:
+    """A ticket; `replies` is empty in lists. `verified` means that a logged-in customer opened it."""
+
+    ticket_id: int
+    number: str
+    customer_id: int | None
+    email: str
+    verified: bool
+    department_id: int | None
+    opened_at: datetime | None
+    opened_by_staff: bool
+    subject: str
+    status: str
+    replies: tuple[PanelReply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelIdentity:
+    """Who we are to the panel, and its clock."""
+
+    admin_id: int | None
+    version: str
+    clock: datetime | None  # the panel's local time, without a zone
+    answered_at: datetime
