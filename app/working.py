@@ -6,10 +6,11 @@ import asyncio
 import gc
 import signal
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import log as logging_setup
 from app.config import Settings
@@ -20,28 +21,22 @@ from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.whmcs import open_panel
-from app.services import installation, policies, schema
+from app.services import installation
 from app.services.context import Context, utc_now
 from app.services.events import handle
+from app.services.startup import prepare, tidy
 from app.services.zones import OFFSET
 
 log = structlog.get_logger()
 
-_IDENTITY_SECONDS = 3600.0
-_IDENTITY_RETRY_SECONDS = 10.0
+_HOUR_SECONDS = 3600.0
+_RETRY_SECONDS = 10.0
 _QUARTER_HOUR = timedelta(minutes=15)
 
 
 def send_rules(settings: Settings) -> SendRules:
     """Return how patient sending is, by the settings."""
     return SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays)
-
-
-async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
-    """Have an active policy, and record the cut-over when enforce is on for the first time."""
-    async with db.begin() as tx:
-        await policies.prepare(tx, file=settings.policy_file, now=now)
-        await installation.cut_over(tx, settings.mode, now=now)
 
 
 async def work(settings: Settings, *, pipe: int | None = None) -> None:
@@ -53,7 +48,6 @@ async def work(settings: Settings, *, pipe: int | None = None) -> None:
     db = Database.open(settings.database_url)
     panel = open_panel(settings) if settings.panel_configured else None
     try:
-        await schema.require_current(db)
         await prepare(db, settings, now=utc_now())
         with only_worker(db) as alone:
             await _loop(db, settings, panel, Wake(pipe), alone=alone)
@@ -72,27 +66,31 @@ async def _loop(db: Database, settings: Settings, panel: Panel | None, wake: Wak
     running = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(name, worker.stop)
-    learner = asyncio.create_task(_keep_learning(context, panel)) if panel is not None else None
+    housekeeping = asyncio.create_task(_keep_house(context, panel))
     gc.collect()
     gc.freeze()
     try:
         await worker.run()
     finally:
-        if learner is not None:
-            learner.cancel()
-            with suppress(asyncio.CancelledError):
-                await learner
+        housekeeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await housekeeping
 
 
-async def _keep_learning(context: Context, panel: Panel) -> None:
-    """Learn who we are to the panel and what its clock says, hourly."""
+async def _keep_house(context: Context, panel: Panel | None) -> None:
+    """Hourly: learn who we are to the panel and what its clock says, forget what nobody needs any more."""
     while True:
+        pause = _HOUR_SECONDS
         try:
-            await learn_identity(context, panel)
-            pause = _IDENTITY_SECONDS
+            await tidy(context.db, now=context.clock())
+            if panel is not None:
+                await learn_identity(context, panel)
         except PanelUnavailable as error:
             log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
-            pause = _IDENTITY_RETRY_SECONDS
+            pause = _RETRY_SECONDS
+        except SQLAlchemyError:
+            log.exception("housekeeping.failed")
+            pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
 
 

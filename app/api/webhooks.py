@@ -46,13 +46,13 @@ class _Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...]
 
 
-class _Refusal(Exception):  # noqa: N818
+class _Refusal(Exception):
     def __init__(self, answer: _Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
 
-class _Disconnected(Exception):  # noqa: N818
+class _Disconnected(Exception):
     pass
 
 

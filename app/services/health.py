@@ -79,6 +79,7 @@ class Probe:
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self._last: Standing | None = None
+        self._head: str | None = None
 
     async def standing(self) -> Standing | None:
         """Return how we stand; None when the database can't be reached."""
@@ -91,7 +92,8 @@ class Probe:
     async def _read(self) -> Standing | None:
         try:
             async with asyncio.timeout(DATABASE_SECONDS):
-                if not await schema.is_current(self._context.db):
+                self._head = self._head or schema.head()
+                if await schema.current(self._context.db) != self._head:
                     return Standing()
                 async with self._context.db.read() as connection:
                     return await _standing(connection, self._context.clock())

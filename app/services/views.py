@@ -41,7 +41,7 @@ class Lengths:
 
 
 _LEVELS: Final = (
-    Lengths(request=12_000, line=1_000, error=500, name=200, evidence=200, reasons=20),
+    Lengths(request=12_000, line=1_100, error=500, name=200, evidence=200, reasons=20),
     Lengths(request=6_000, line=300, error=200, name=100, evidence=80, reasons=20),
     Lengths(request=2_000, line=120, error=80, name=50, evidence=30, reasons=8),
     Lengths(request=500, line=40, error=25, name=20, evidence=0, reasons=3),

@@ -102,9 +102,7 @@ async def _policy(connection: AsyncConnection, version: int | None) -> Policy:
 
 
 def _plain(text: str) -> Explanation:
-    return Explanation(
-        outcome_text=text, paragraphs=(), fee=None, ways_out=(), avoid_next_time=None, contest=None
-    )
+    return Explanation(outcome_text=text, paragraphs=(), fee=None, ways_out=(), avoid_next_time=None, contest=None)
 
 
 def _view(row: Any, outcome: Outcome | None, said: Explanation) -> ExplanationView:

@@ -191,7 +191,9 @@ async def list_credits(connection: AsyncConnection, window: Window, *, customer_
 
 async def get_credit(connection: AsyncConnection, credit_id: uuid.UUID) -> CreditView:
     """Return a credit that was just granted."""
-    return credit_view((await connection.execute(sa.select(credits_table).where(credits_table.c.id == credit_id))).one())
+    return credit_view(
+        (await connection.execute(sa.select(credits_table).where(credits_table.c.id == credit_id))).one()
+    )
 
 
 # --- tickets and policies -----------------------------------------------------------------------------------------

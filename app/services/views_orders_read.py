@@ -70,9 +70,7 @@ async def order_view(connection: AsyncConnection, settings: Settings, order_id: 
     return fit(lambda lengths: _full(full, settings, lengths))
 
 
-async def order_summaries(
-    connection: AsyncConnection, settings: Settings, rows: Sequence[Any]
-) -> list[OrderSummary]:
+async def order_summaries(connection: AsyncConnection, settings: Settings, rows: Sequence[Any]) -> list[OrderSummary]:
     """Return orders as lists show them, with two more queries however many they are."""
     parts = await _common_parts(connection, rows)
     return [_summary_of(one, settings) for one in parts]

@@ -30,9 +30,10 @@ from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.services.context import Context
 from app.services.events import handle
+from app.services.startup import prepare
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
-from app.working import learn_identity, prepare
+from app.working import learn_identity
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-story-0123456789abcdef"

@@ -1,0 +1,187 @@
+"""Customers: what they are like, their score, what staff pin on them, and account credit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body as BodyParam
+from fastapi import Depends, Query, Response
+from pydantic import Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import problems
+from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, Flag, Text
+from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
+from app.auth import OPS, SCORES
+from app.core.customers import Segment
+from app.errors import NotFound, TooLarge
+from app.services import credits as credit_service
+from app.services import pinning, views_lists
+from app.services.listing import Page
+from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView
+from app.services.views_records import CreditView
+
+customers = router("/customers", "customers")
+_OPS, _SCORES = [Depends(OPS)], [Depends(SCORES)]
+
+
+class ScoresRequest(Body):
+    """Whose scores are wanted."""
+
+    customer_ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000, examples=[[101, 102]])]
+
+
+class CustomerPatch(Body):
+    """What staff set by hand; what is left out stays."""
+
+    pinned_segment: Annotated[Segment | None, Field(description="Wins over the computed one; null lets go of it.")] = (
+        None
+    )
+    white_glove: Annotated[Flag, Field(description="Make an offer before any work, whatever it costs.")] = False
+
+    @model_validator(mode="after")
+    def _something(self) -> CustomerPatch:
+        if not self.model_fields_set:
+            raise ValueError("name at least one of pinned_segment, white_glove")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """Return only what was named."""
+        return self.model_dump(mode="json", include=self.model_fields_set)
+
+
+class CreditRequest(Body):
+    """Account credit, in the customer's currency."""
+
+    amount: Amount
+    reason: Annotated[
+        Text,
+        Field(min_length=1, max_length=500, description="The customer may read it.", examples=["Outage of 3 May"]),
+    ]
+    force: Annotated[Flag, Field(description="The same amount for the same reason within a day is meant.")] = False
+
+
+@customers.get(
+    "",
+    response_model=Page[CustomerView],
+    dependencies=_OPS,
+    summary="List customers by id",
+    description="Scores and segments are as of now.",
+)
+async def list_all(
+    context: ContextDep,
+    window: WindowDep,
+    segment: Annotated[Segment | Absent, Query(description="What kind of customer they are.")] = None,
+) -> Response:
+    now = context.clock()
+    return await read(
+        context, lambda connection: views_lists.list_customers(connection, window, segment=segment, now=now)
+    )
+
+
+@customers.post(
+    "/scores",
+    response_model=ScoresAnswer,
+    dependencies=_SCORES,
+    responses=problems.declare(TooLarge),
+    summary="Ask for the scores of many customers",
+    description="At most 1,000. It changes nothing; it is a POST because the ids do not fit into an address.",
+)
+async def ask_scores(
+    context: ContextDep,
+    body: Annotated[ScoresRequest, BodyParam(openapi_examples={"two": {"value": {"customer_ids": [101, 102]}}})],
+) -> Response:
+    now = context.clock()
+    return await read(context, lambda connection: views_lists.get_scores(connection, body.customer_ids, now=now))
+
+
+@customers.get(
+    "/{customer_id}",
+    response_model=CustomerView,
+    dependencies=_OPS,
+    responses=problems.declare(NotFound),
+    summary="Show one customer",
+)
+async def show(context: ContextDep, customer_id: CustomerId) -> Response:
+    now = context.clock()
+    return await read(context, lambda connection: views_lists.get_customer(connection, customer_id, now=now))
+
+
+@customers.get(
+    "/{customer_id}/score",
+    response_model=ScoreView,
+    dependencies=_SCORES,
+    responses=problems.declare(NotFound),
+    summary="Ask for one customer's score",
+    description="0-100; 100 needs nobody's time. With the reasons, in sentences that the customer could read.",
+)
+async def ask_score(context: ContextDep, customer_id: CustomerId) -> Response:
+    now = context.clock()
+    return await read(context, lambda connection: views_lists.get_score(connection, customer_id, now=now))
+
+
+@customers.patch(
+    "/{customer_id}",
+    response_model=CustomerView,
+    dependencies=_OPS,
+    responses=problems.declare(*problems.CHANGING),
+    summary="Pin a segment or the white-glove flag",
+)
+async def patch(
+    change: ChangeDep,
+    customer_id: CustomerId,
+    body: Annotated[
+        CustomerPatch,
+        BodyParam(
+            openapi_examples={
+                "white glove": {"value": {"white_glove": True}},
+                "pin": {"value": {"pinned_segment": "standard"}},
+                "let go": {"value": {"pinned_segment": None}},
+            }
+        ),
+    ],
+) -> Response:
+    async def effect(tx: AsyncConnection) -> CustomerView:
+        await pinning.pin(tx, customer_id, body.changes())
+        return await views_lists.get_customer(tx, customer_id, now=change.now)
+
+    return await change.run(effect)
+
+
+@customers.post(
+    "/{customer_id}/credits",
+    status_code=202,
+    response_model=CreditView,
+    dependencies=_OPS,
+    responses=problems.declare(*problems.CREDITING),
+    summary="Grant account credit",
+    description="Answered when it is on disk; the panel is called after that, exactly once. The same amount for the "
+    "same reason within a day is refused unless `force` is true.",
+)
+async def grant_credit(
+    change: ChangeDep,
+    customer_id: CustomerId,
+    body: Annotated[
+        CreditRequest,
+        BodyParam(openapi_examples={"outage": {"value": {"amount": "25.00", "reason": "Outage of 3 May"}}}),
+    ],
+) -> Response:
+    async def effect(tx: AsyncConnection) -> CreditView:
+        credit_id = await credit_service.grant(
+            tx, change.context, customer_id, amount=body.amount, reason=body.reason, force=body.force,
+            by=change.by, now=change.now,
+        )  # fmt: skip
+        return await views_lists.get_credit(tx, credit_id)
+
+    return await change.run(effect, status=202)
+
+
+@customers.get(
+    "/{customer_id}/credits",
+    response_model=Page[CreditView],
+    dependencies=_OPS,
+    responses=problems.declare(NotFound),
+    summary="List a customer's credits, newest first",
+)
+async def list_credits(context: ContextDep, window: WindowDep, customer_id: CustomerId) -> Response:
+    return await read(context, lambda connection: views_lists.list_credits(connection, window, customer_id=customer_id))

@@ -1,0 +1,115 @@
+"""``/docs``: the Swagger UI with its assets from here, as ops networks are closed; and the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from app.api import problems, webhooks
+
+DOCS: Final = "/docs"
+ASSETS: Final = "/docs/assets"
+
+DESCRIPTION: Final = """\
+Stands at the door of the billing panel: knows the regulars, waves them through, asks the unclear ones to wait, and
+tells people what extra work costs *before* it is given.
+
+**To begin:** press *Authorize*, enter your API key, and open *queue*. Each order says in `actions` what may be done
+now.
+
+Refusals are `application/problem+json` (RFC 9457); tell them apart by `type`. POSTs that change something honour an
+`Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
+decimals.
+"""
+
+TAGS: Final = [
+    {"name": "queue", "description": "What waits for a person, most urgent first."},
+    {
+        "name": "orders",
+        "description": "An order with its scores (self-service: 100 needs nobody; risk: 100 is certainly fraud), "
+        "the decision and its reasons, the labour it asks for, and what may be done now.",
+    },
+    {
+        "name": "fees",
+        "description": "The custom-labour charge: an invoice in the panel. Paying it is the agreement.",
+    },
+    {"name": "customers", "description": "Who buys: their score and segment, what staff pin on them, account credit."},
+    {"name": "tickets", "description": "Support requests, sorted into topics; staff can correct them."},
+    {
+        "name": "policies",
+        "description": "The provider's rules and numbers; versioned, immutable once published. For the role `admin`.",
+    },
+    {
+        "name": "panel calls",
+        "description": "Calls that change something in the panel; kept until their outcome is known.",
+    },
+    {"name": "events", "description": "Webhooks that came in: stored first, handled after."},
+    {"name": "ops", "description": "The brake: pause and resume what goes out."},
+    {"name": "webhooks", "description": "Where the panel tells us what happened, signed."},
+    {"name": "health", "description": "For probes and Prometheus; no key needed."},
+]
+
+_PARAMETERS: Final[dict[str, Any]] = {
+    "tryItOutEnabled": True,
+    "persistAuthorization": True,
+    "docExpansion": "list",
+    "defaultModelsExpandDepth": 0,
+    "displayRequestDuration": True,
+    "validatorUrl": None,
+}
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "style-src 'self' 'unsafe-inline'",
+        "script-src 'self' 'unsafe-inline'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation for generated clients: its tag and its handler."""
+    return f"{route.tags[0]}_{route.name}".replace(" ", "_")
+
+
+def install(app: FastAPI) -> None:
+    """Serve the Swagger UI and its assets, and complete the OpenAPI document."""
+    page = get_swagger_ui_html(
+        title=app.title,
+        # relative, so that a proxy may put us under a path
+        openapi_url="openapi.json",
+        swagger_js_url="docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="docs/assets/swagger-ui.css",
+        swagger_favicon_url="docs/assets/favicon.png",
+        swagger_ui_parameters=_PARAMETERS,
+    )
+
+    async def docs(_request: Request) -> HTMLResponse:
+        return HTMLResponse(page.body, headers={"Content-Security-Policy": _POLICY})
+
+    app.router.routes.append(Route(DOCS, docs, include_in_schema=False))
+    app.router.routes.append(Mount(ASSETS, StaticFiles(packages=[("fastapi_offline", "static")])))
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document: always the same for the same program, whatever the settings."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS
+        )
+        made["paths"][webhooks.PATH] = webhooks.openapi_path()
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = problems.SCHEMA
+        made["components"]["schemas"] = dict(sorted(schemas.items()))
+        app.openapi_schema = made
+    return app.openapi_schema

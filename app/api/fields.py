@@ -1,0 +1,97 @@
+"""The kinds of values that the API takes, each with its limits, its words and an example."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import Header, Path, Query
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic.json_schema import SkipJsonSchema
+
+from app.core.webhooks import MAX_ID
+from app.messaging.inbox import storable
+from app.services.listing import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
+
+#: An optional parameter is left out; unlike a body, an address has no null.
+Absent = SkipJsonSchema[None]
+
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+LONGEST_NOTE: Final = 1_000
+_LONGEST_MINUTES: Final = 60 * 24 * 14
+
+
+def _plain(value: Any) -> Any:
+    """One spelling for each id: no sign, no leading zero, no blanks."""
+    if isinstance(value, str) and not _ID.fullmatch(value):
+        raise ValueError(f"must be a whole number from 1 to {MAX_ID}")
+    return value
+
+
+def _storable(value: str) -> str:
+    """Refuse what no database stores."""
+    if storable(value) != value:
+        raise ValueError("must not contain NUL or half of a surrogate pair")
+    return value
+
+
+def _path_id(text: str, example: int, *, most: int = MAX_ID) -> Any:
+    """Describe an id in an address; `example` is what the Swagger UI fills in."""
+    return Path(ge=1, le=most, description=text, json_schema_extra={"format": "int64", "example": example})
+
+
+OrderId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's order id.", 100001)]
+CustomerId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's client id.", 101)]
+TicketId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's ticket id.", 700001)]
+EventId = Annotated[int, BeforeValidator(_plain), _path_id("The event's id.", 1)]
+PolicyVersion = Annotated[int, BeforeValidator(_plain), _path_id("The policy's version.", 1, most=2**31 - 1)]
+CustomerFilter = Annotated[
+    int | Absent, BeforeValidator(_plain), Query(ge=1, le=MAX_ID, description="The panel's client id.")
+]
+
+Text = Annotated[str, AfterValidator(_storable)]
+Note = Annotated[
+    Text | None,
+    Field(max_length=LONGEST_NOTE, description="For the timeline; customers never see it.", examples=["Called them."]),
+]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,15}(\.[0-9]{1,3})?$",
+        description="A plain decimal with no more decimals than the currency has.",
+        examples=["25.00"],
+    ),
+]
+Minutes = Annotated[StrictInt, Field(ge=1, le=_LONGEST_MINUTES, description="Staff minutes.", examples=[60])]
+LoggedMinutes = Annotated[StrictInt, Field(ge=0, le=_LONGEST_MINUTES, description="What it took.", examples=[12])]
+Flag = StrictBool
+BodyId = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
+
+
+class Body(BaseModel):
+    """A request body: what it does not know it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
+    cursor: Annotated[
+        str | Absent,
+        Query(max_length=MAX_CURSOR, description="The `next_cursor` of the page before; leave it out for the first."),
+    ] = None,
+) -> Window:
+    """Return which part of a list is asked for."""
+    return Window(limit=limit, cursor=cursor or None)
+
+
+IdempotencyKey = Annotated[
+    str | Absent,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes a repeat safe: the same key and body get the same answer and nothing happens twice.",
+    ),
+]

@@ -1,0 +1,61 @@
+"""``/metrics``: how the service stands and what this process answered, for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from starlette.types import Scope
+
+from app.services.health import COUNTED, Standing
+
+_BOUND = f"counting stops at {COUNTED}"
+
+
+class Metrics:
+    """The numbers of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "doorman_http_requests_total",
+            "HTTP requests that this process answered, webhooks excepted.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._up = self._gauge("doorman_database_up", "Whether the database can be reached.")
+        self._workers = self._gauge("doorman_workers_alive", "Workers with a fresh heartbeat.")
+        self._paused = self._gauge("doorman_paused", "1 while no panel call goes out.")
+        self._queue = self._gauge("doorman_queue", f"Things that wait for a person; {_BOUND}.")
+        self._oldest = self._gauge("doorman_oldest_waiting_seconds", "Age of the oldest that is due, by kind.", "kind")
+        self._calls = self._gauge("doorman_panel_calls", "Panel calls that wait, by state.", "state")
+        self._events = self._gauge("doorman_events", f"Events by state; {_BOUND}.", "state")
+        self._orders = self._gauge("doorman_orders", f"Orders by state; {_BOUND}.", "state")
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self._registry)
+
+    def count_request(self, scope: Scope, status: int) -> None:
+        """Count an answered request by its route's template, never by its address."""
+        route: Any = scope.get("route")
+        self._requests.labels(scope["method"], getattr(route, "path", "none"), str(status)).inc()
+
+    def render(self, standing: Standing | None) -> bytes:
+        """Return everything in the text format."""
+        self._up.set(standing is not None)
+        if standing is not None:
+            self._workers.set(standing.workers_alive)
+            self._paused.set(standing.paused)
+            self._queue.set(standing.queue)
+            self._show(self._oldest, {f"call_{state}": age for state, age in standing.oldest_calls.items()})
+            self._oldest.labels("event").set(standing.oldest_event or 0)
+            self._show(self._calls, standing.calls)
+            self._show(self._events, standing.events)
+            self._show(self._orders, standing.orders)
+        return generate_latest(self._registry)
+
+    @staticmethod
+    def _show(gauge: Gauge, values: Any) -> None:
+        gauge.clear()
+        for label, value in values.items():
+            gauge.labels(str(label)).set(value)

@@ -1,0 +1,75 @@
+"""Around every route: the size of bodies, the count of requests, and the last net under everything."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import problems
+from app.api.metrics import Metrics
+
+MAX_BODY = 1024 * 1024
+
+
+class BodyLimit:
+    """Refuses bodies over `MAX_BODY`, counted while they stream: a length may be undeclared or untrue."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        too_large = HTTPException(413, f"at most {MAX_BODY} bytes are read")
+        declared, read = _declared(scope), 0
+
+        async def limited() -> Message:
+            nonlocal read
+            if declared > MAX_BODY:
+                raise too_large
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY:
+                raise too_large
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def _declared(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:12])
+    return 0
+
+
+class Observer:
+    """Counts requests, and answers what nobody expected with a problem instead of a torn connection."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if status:
+                raise  # half an answer is out: only the connection can tell
+            await problems.render_internal(error)(scope, receive, noted)
+        finally:
+            self._metrics.count_request(scope, status)

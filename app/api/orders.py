@@ -1,0 +1,276 @@
+"""Orders: what they are, why, whether they may be provisioned, and what staff do with them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Body as BodyParam
+from fastapi import Depends, Query, Response
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import problems
+from app.api.fields import Absent, Amount, Body, CustomerFilter, Flag, Minutes, Note, OrderId
+from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
+from app.auth import OPS, PANEL
+from app.core.decision import Outcome
+from app.core.lifecycle import OrderState, Trigger
+from app.errors import NotFound
+from app.services import actions, gate
+from app.services.actions import ActionRequest
+from app.services.gate import GateAnswer
+from app.services.listing import Page
+from app.services.views_explanation import ExplanationView, explanation_view
+from app.services.views_lists import list_orders
+from app.services.views_orders import OrderSummary, OrderView
+from app.services.views_orders_read import order_view
+
+orders = router("/orders", "orders")
+_OPS, _PANEL = [Depends(OPS)], [Depends(PANEL)]
+_ACTING = problems.declare(*problems.ACTING)
+
+
+@orders.get(
+    "",
+    response_model=Page[OrderSummary],
+    dependencies=_OPS,
+    summary="List orders, newest first",
+    description="An order in a list has all but items, request text, tickets, signals, panel calls and timeline.",
+)
+async def list_all(
+    context: ContextDep,
+    window: WindowDep,
+    state: Annotated[OrderState | Absent, Query(description="Where they stand with us.")] = None,
+    outcome: Annotated[Outcome | Absent, Query(description="What was decided last.")] = None,
+    customer_id: CustomerFilter = None,
+) -> Response:
+    return await read(
+        context,
+        lambda connection: list_orders(
+            connection, context.settings, window, state=state, outcome=outcome, customer_id=customer_id
+        ),
+    )
+
+
+@orders.get(
+    "/{order_id}",
+    response_model=OrderView,
+    dependencies=_PANEL,
+    responses=problems.declare(NotFound),
+    summary="Show one order",
+    description="With its scores, the decision and its reasons, fee, panel calls, timeline, and what may be done now.",
+)
+async def show(context: ContextDep, order_id: OrderId) -> Response:
+    return await read(context, lambda connection: order_view(connection, context.settings, order_id))
+
+
+@orders.get(
+    "/{order_id}/explanation",
+    response_model=ExplanationView,
+    dependencies=_OPS,
+    responses=problems.declare(NotFound),
+    summary="Explain the decision to its customer",
+    description="Plain words with the ways out and how to avoid a hold next time. Nothing in it helps fraud.",
+)
+async def explain(context: ContextDep, order_id: OrderId) -> Response:
+    return await read(context, lambda connection: explanation_view(connection, order_id))
+
+
+class GateReason(StrEnum):
+    """Why the gate is open or shut."""
+
+    SHADOW = "shadow"
+    BEFORE_CUTOVER = "before_cutover"
+    NOT_OURS = "not_ours"
+    APPROVED = "approved"
+    HELD_FOR_FEE = "held_for_fee"
+    HELD_FOR_REVIEW = "held_for_review"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+
+
+class GateView(Body):
+    """The gate's answer."""
+
+    provision: bool
+    reason: GateReason
+
+
+@orders.get(
+    "/{order_id}/gate",
+    response_model=GateView,
+    dependencies=_PANEL,
+    summary="Ask whether the order may be provisioned now",
+    description="The panel's addon asks before each provisioning. An order not decided yet is decided now; it waits "
+    "1.5 seconds at most. Always 200.",
+)
+async def ask_gate(context: ContextDep, order_id: OrderId) -> Response:
+    made: GateAnswer = await gate.ask(context, order_id)
+    return answer(made)
+
+
+# --- what staff do ------------------------------------------------------------------------------------------------
+
+
+class Noted(Body):
+    """An action with nothing but a note."""
+
+    note: Note = None
+
+
+class Reject(Noted):
+    """Turn the order away."""
+
+    fraud: Annotated[Flag, Field(description="Mark it as fraud in the panel instead of cancelling it.")] = False
+
+
+class ChargeFee(Noted):
+    """Ask for a fee: the estimate, or what these minutes cost, or this amount."""
+
+    minutes: Minutes | None = None
+    amount: Amount | None = None
+
+
+class CancelReason(StrEnum):
+    """Why an order is cancelled."""
+
+    CUSTOMER_WITHDREW = "customer_withdrew"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+class Cancel(Noted):
+    """End the order without blame."""
+
+    reason: CancelReason = CancelReason.OTHER
+
+
+async def _act(change: Change, order_id: int, action: Trigger, request: ActionRequest) -> Response:
+    async def effect(tx: AsyncConnection) -> OrderView:
+        await actions.act(tx, change.context, order_id, action, request, by=change.by, now=change.now)
+        return await order_view(tx, change.context.settings, order_id)
+
+    return await change.run(effect)
+
+
+def _note(body: Noted | None) -> str | None:
+    return body.note if body is not None else None
+
+
+_NOTE_EXAMPLES = {"plain": {"summary": "Nothing to add", "value": {}}, "note": {"value": {"note": "Called them."}}}
+NotedBody = Annotated[Noted | None, BodyParam(openapi_examples=_NOTE_EXAMPLES)]
+RejectBody = Annotated[
+    Reject | None,
+    BodyParam(openapi_examples={"cancel it": {"value": {}}, "mark it as fraud": {"value": {"fraud": True}}}),
+]
+FeeBody = Annotated[
+    ChargeFee | None,
+    BodyParam(
+        openapi_examples={
+            "the estimate": {"value": {}},
+            "by minutes": {"value": {"minutes": 90, "note": "They want 1.2 TB moved by hand."}},
+            "by amount": {"value": {"amount": "75.00"}},
+        }
+    ),
+]
+CancelBody = Annotated[
+    Cancel | None,
+    BodyParam(openapi_examples={"withdrawn": {"value": {"reason": "customer_withdrew", "note": "By ticket."}}}),
+]
+
+
+@orders.post(
+    "/{order_id}/approve",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Approve: accept it as soon as it is paid",
+    description="A person's word: it supersedes the policy and is never undone by a re-score. Undoes a reject, too.",
+)
+async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
+    return await _act(change, order_id, Trigger.APPROVE, ActionRequest(note=_note(body)))
+
+
+@orders.post(
+    "/{order_id}/reject",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Reject: cancel it in the panel, or mark it as fraud",
+)
+async def reject(change: ChangeDep, order_id: OrderId, body: RejectBody = None) -> Response:
+    request = ActionRequest(fraud=body is not None and body.fraud, note=_note(body))
+    return await _act(change, order_id, Trigger.REJECT, request)
+
+
+@orders.post(
+    "/{order_id}/charge-fee",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Hold it and ask the customer for a fee",
+    description="Without minutes and amount the fee is the estimate. Nobody pays without having agreed: paying the "
+    "invoice is the agreement.",
+)
+async def charge_fee(change: ChangeDep, order_id: OrderId, body: FeeBody = None) -> Response:
+    asked = body or ChargeFee()
+    request = ActionRequest(minutes=asked.minutes, amount=asked.amount, note=asked.note)
+    return await _act(change, order_id, Trigger.CHARGE_FEE, request)
+
+
+@orders.post(
+    "/{order_id}/waive-fee",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Waive the fee and let the order go on, the work included",
+)
+async def waive_fee(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
+    return await _act(change, order_id, Trigger.WAIVE_FEE, ActionRequest(note=_note(body)))
+
+
+@orders.post(
+    "/{order_id}/drop-request",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Take it as sold in the cart, without a fee",
+)
+async def drop_request(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
+    return await _act(change, order_id, Trigger.DROP_REQUEST, ActionRequest(note=_note(body)))
+
+
+@orders.post(
+    "/{order_id}/cancel",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Cancel it in the panel, without blame",
+    description="Money already paid on it stays in the queue as `refund_due` until a person settles it.",
+)
+async def cancel(change: ChangeDep, order_id: OrderId, body: CancelBody = None) -> Response:
+    asked = body or Cancel()
+    return await _act(change, order_id, Trigger.CANCEL, ActionRequest(reason=asked.reason.value, note=asked.note))
+
+
+@orders.post(
+    "/{order_id}/hold",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Hold it for review",
+)
+async def hold(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
+    return await _act(change, order_id, Trigger.HOLD, ActionRequest(note=_note(body)))
+
+
+@orders.post(
+    "/{order_id}/refund-done",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Say that the refund which was due is done",
+)
+async def refund_done(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
+    return await _act(change, order_id, Trigger.REFUND_DONE, ActionRequest(note=_note(body)))

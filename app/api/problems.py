@@ -1,0 +1,242 @@
+"""Problems as RFC 9457 documents: rendering them, declaring them, and making them of what the framework raises."""
+
+from __future__ import annotations
+
+import json
+import traceback
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc as sql
+from starlette.exceptions import HTTPException
+
+from app.errors import (
+    PROBLEM_MEDIA_TYPE,
+    PROBLEM_TYPE,
+    Forbidden,
+    Invalid,
+    KeyReused,
+    LooksDuplicate,
+    NotFound,
+    Problem,
+    RequestRunning,
+    ShadowMode,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    WrongState,
+)
+
+RETRY_AFTER: Final = "2"
+_SHOWN_ERRORS = 20
+_LONGEST_TEXT = 300
+
+log = structlog.get_logger()
+
+Declared = dict[int | str, dict[str, Any]]
+
+
+# --- rendering ----------------------------------------------------------------------------------------------------
+
+
+def render(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem document as a response. Written in ASCII, so that no text can break it."""
+    return Response(
+        json.dumps(document).encode("ascii"),
+        status_code=document["status"],
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=dict(headers or {}),
+    )
+
+
+def render_problem(problem: Problem) -> Response:
+    """Return a problem as a response with the headers that belong to it."""
+    headers = {}
+    if problem.status == Unauthenticated.status:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem.status == Unavailable.status:
+        headers["Retry-After"] = RETRY_AFTER
+    return render(problem.to_body(), headers)
+
+
+def render_internal(error: Exception) -> Response:
+    """Log an error that should not happen, without texts that may hold personal data, and answer with its id."""
+    error_id = str(uuid.uuid4())
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    where = [f"{frame.filename.rsplit('site-packages/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("request.failed", error_id=error_id, error=type(error).__name__, where=where)
+    detail = f"The error is logged under the id {error_id}."
+    return render(
+        {
+            "type": PROBLEM_TYPE + "internal",
+            "title": "Something went wrong on our side",
+            "status": 500,
+            "detail": detail,
+            "error_id": error_id,
+        }
+    )
+
+
+# --- from what is raised ------------------------------------------------------------------------------------------
+
+
+def install(app: FastAPI) -> None:
+    """Have the application answer everything that goes wrong with a problem document."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    for kind in (sql.SQLAlchemyError, OSError):
+        app.add_exception_handler(kind, _on_database)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Problem):
+        raise error
+    log.info("request.refused", status=error.status, problem=error.slug, method=request.method)
+    return render_problem(error)
+
+
+async def _on_validation(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = error.errors()
+    shown = [{"path": _path(one["loc"]), "message": str(one["msg"])[:_LONGEST_TEXT]} for one in found[:_SHOWN_ERRORS]]
+    return render_problem(Invalid("The request can't be understood; `errors` says where.", shown))
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """Name a place: fields of the body by themselves, the others with where they are, such as `query.limit`."""
+    parts = [str(part)[:_LONGEST_TEXT] for part in location]
+    if parts[:1] == ["body"]:
+        parts = [part for part in parts[1:] if not part.isdigit() or len(parts) > 2] or ["body"]
+    return ".".join(parts)[:_LONGEST_TEXT]
+
+
+async def _on_http(_request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown addresses, other methods, bodies that can't be read."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == NotFound.status:
+        return render_problem(NotFound("there is nothing at this address"))
+    if error.status_code == TooLarge.status:
+        return render_problem(TooLarge(str(error.detail)))
+    if error.status_code == 400:
+        body = {"path": "body", "message": "can't be read as JSON"}
+        return render_problem(Invalid("The request can't be understood; `errors` says where.", [body]))
+    slug = "method-not-allowed" if error.status_code == 405 else f"http-{error.status_code}"
+    document = {
+        "type": PROBLEM_TYPE + slug,
+        "title": str(error.detail)[:_LONGEST_TEXT],
+        "status": error.status_code,
+        "detail": "This address knows other methods." if error.status_code == 405 else str(error.detail),
+    }
+    return render(document, error.headers)
+
+
+#: SQLSTATE classes that pass: connection, rolled back, resources, object in use, operator intervention.
+_PASSING = ("08", "40", "53", "55", "57")
+
+
+async def _on_database(_request: Request, error: Exception) -> Response:
+    """A database that is away or busy is 503; two who wrote the same at one moment are told so."""
+    if isinstance(error, sql.IntegrityError):
+        return render_problem(WrongState("another request changed the same at this moment; look again, then try again"))
+    if not _is_passing(error):
+        return render_internal(error)
+    log.warning("database.unavailable", error=type(error).__name__)
+    return render_problem(Unavailable("the database can't be reached at the moment; try again"))
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, OSError | sql.OperationalError | sql.InterfaceError | sql.TimeoutError):
+        return True
+    if not isinstance(error, sql.DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state.startswith(_PASSING)
+
+
+# --- declaring ----------------------------------------------------------------------------------------------------
+
+_WORDS: Final[dict[int, str]] = {
+    401: "No valid API key.",
+    403: "The key's role may not do this.",
+    404: "There is no such thing.",
+    409: "Not possible now.",
+    413: "The body is larger than 1 MiB.",
+    422: "The request is malformed; `errors` says where.",
+    503: "The database can't be reached; try again after `Retry-After` seconds.",
+}
+#: What every route behind a key may answer.
+ALWAYS: Final = (Unauthenticated, Forbidden, Invalid, Unavailable)
+#: What an action on something in the panel may answer, beside those.
+ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, TooLarge)
+#: What a change of our own things may answer.
+CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, TooLarge)
+#: The same, and the duplicate guard of credits.
+CREDITING: Final = (*ACTING, LooksDuplicate)
+
+
+def declare(*problems: type[Problem]) -> Declared:
+    """Return what the OpenAPI document says about these refusals, grouped by status."""
+    by_status: dict[int, list[type[Problem]]] = {}
+    for problem in problems:
+        by_status.setdefault(problem.status, []).append(problem)
+    return {status: _declaration(status, found) for status, found in sorted(by_status.items())}
+
+
+def _declaration(status: int, found: list[type[Problem]]) -> dict[str, Any]:
+    slugs = ", ".join(f"`{problem.slug}`" for problem in found)
+    declared: dict[str, Any] = {
+        "description": f"{slugs}: {_WORDS[status]}",
+        "content": {
+            PROBLEM_MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {problem.slug: {"value": _example(problem)} for problem in found},
+            }
+        },
+    }
+    if status == Unavailable.status:
+        declared["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    if status == Unauthenticated.status:
+        declared["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return declared
+
+
+def _example(problem: type[Problem]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "type": PROBLEM_TYPE + problem.slug,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": "…",
+    }
+    if problem is Invalid:
+        document["errors"] = [{"path": "query.limit", "message": "Input should be less than or equal to 100"}]
+    return document
+
+
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "type": "object",
+    "description": "A refusal, as RFC 9457 writes it.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "`urn:doorman:problem:<slug>`: what to tell apart by."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened here, for people."},
+        "errors": {
+            "type": "array",
+            "description": "Of `invalid`: what is wrong where.",
+            "items": {
+                "type": "object",
+                "required": ["path", "message"],
+                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}

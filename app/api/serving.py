@@ -1,0 +1,95 @@
+"""What handlers share: the process's context, answers as JSON, lists, and requests that may be repeated safely."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic_core import to_json
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import problems
+from app.api.fields import IdempotencyKey, window
+from app.auth import CallerDep, GuardedRoute, Requires
+from app.services.context import Context
+from app.services.idempotency import Answer, KeyedRequest, Repeats
+from app.services.listing import Window
+
+
+def router(prefix: str, tag: str, requires: Requires | None = None) -> APIRouter:
+    """Return a router behind a key; where `requires` is left out, each route names its roles."""
+    tags: list[str | Enum] = [tag]
+    return APIRouter(
+        prefix=f"/v1{prefix}",
+        tags=tags,
+        route_class=GuardedRoute,
+        dependencies=[Depends(requires)] if requires is not None else [],
+        responses=problems.declare(*problems.ALWAYS),
+    )
+
+
+def _context(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(_context)]
+WindowDep = Annotated[Window, Depends(window)]
+
+
+def answer(view: Any, status: int = 200) -> Response:
+    """Return a view as JSON."""
+    return Response(to_json(view), status_code=status, media_type="application/json")
+
+
+async def read(context: Context, ask: Callable[[AsyncConnection], Awaitable[Any]]) -> Response:
+    """Answer with what is read in one transaction."""
+    async with context.db.read() as connection:
+        view = await ask(connection)
+    return answer(view)
+
+
+Effect = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A request that changes something, made by one caller at one moment."""
+
+    context: Context
+    by: str
+    now: datetime
+    _repeats: Repeats
+    _request: KeyedRequest | None
+
+    async def run(self, effect: Effect, *, status: int = 200) -> Response:
+        """Carry out the effect, at most once for its Idempotency-Key, and answer with the view that it returns.
+
+        An effect that returns an `Answer` of its own also says the status.
+        """
+
+        async def answered(tx: AsyncConnection) -> Answer:
+            view = await effect(tx)
+            return view if isinstance(view, Answer) else Answer(status=status, body=to_json(view).decode())
+
+        made = await self._repeats.run(self._request, answered, now=self.now)
+        self.context.wake()
+        return Response(made.body.encode(), status_code=made.status, media_type="application/json")
+
+
+async def _change(request: Request, context: ContextDep, caller: CallerDep, key: IdempotencyKey = None) -> Change:
+    keyed = None
+    if key is not None:
+        body = hashlib.sha256(await request.body()).hexdigest()
+        route = f"{request.method} {request.url.path}"[:200]
+        keyed = KeyedRequest(actor=caller.name, route=route, key=key, body_sha256=body)
+    repeats: Repeats = request.app.state.repeats
+    return Change(context=context, by=caller.name, now=context.clock(), _repeats=repeats, _request=keyed)
+
+
+ChangeDep = Annotated[Change, Depends(_change)]

@@ -1,0 +1,105 @@
+"""Tickets: what they were taken to be about, and what staff correct."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body as BodyParam
+from fastapi import Response
+from pydantic import Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.concurrency import run_in_threadpool
+
+from app.api import problems
+from app.api.fields import Body, LoggedMinutes, Text, TicketId
+from app.api.serving import ChangeDep, ContextDep, answer, read, router
+from app.auth import OPS
+from app.core.tickets import Topic, classify
+from app.errors import NotFound, TooLarge
+from app.services import policies, ticket_records
+from app.services.views_lists import get_ticket
+from app.services.views_records import ReadingView, TicketView, reading_view
+
+tickets = router("/tickets", "tickets", OPS)
+
+
+class TicketText(Body):
+    """A ticket's words."""
+
+    subject: Annotated[Text, Field(max_length=1_000)] = ""
+    message: Annotated[Text, Field(max_length=20_000)] = ""
+
+
+class TicketPatch(Body):
+    """What staff know better; what is left out stays."""
+
+    topic: Annotated[Topic | None, Field(description="What it is about.")] = None
+    minutes: LoggedMinutes | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> TicketPatch:
+        if self.topic is None and self.minutes is None:
+            raise ValueError("name at least one of topic, minutes")
+        return self
+
+
+@tickets.post(
+    "/classify",
+    response_model=ReadingView,
+    responses=problems.declare(TooLarge),
+    summary="Try what a ticket would be taken for",
+    description="Stores nothing. Every term that spoke for the topic is in `evidence`.",
+)
+async def try_text(
+    context: ContextDep,
+    body: Annotated[
+        TicketText,
+        BodyParam(
+            openapi_examples={
+                "an order by ticket": {
+                    "value": {
+                        "subject": "New server",
+                        "message": "Hi, please set up another VPS like my last one, with Ubuntu 8.04 and ffmpeg.",
+                    }
+                },
+                "a how-to": {"value": {"subject": "DNS", "message": "How do I point my domain to your name servers?"}},
+            }
+        ),
+    ],
+) -> Response:
+    async with context.db.read() as connection:
+        minutes = (await policies.active(connection)).policy.labour.topic_minutes.by_topic()
+    return answer(reading_view(await run_in_threadpool(classify, body.subject, body.message, minutes=minutes)))
+
+
+@tickets.get(
+    "/{ticket_id}",
+    response_model=TicketView,
+    responses=problems.declare(NotFound),
+    summary="Show one ticket",
+    description="Its topic, whether self-service would have solved it, the minutes, and the orders it is linked to.",
+)
+async def show(context: ContextDep, ticket_id: TicketId) -> Response:
+    return await read(context, lambda connection: get_ticket(connection, ticket_id))
+
+
+@tickets.patch(
+    "/{ticket_id}",
+    response_model=TicketView,
+    responses=problems.declare(*problems.CHANGING),
+    summary="Correct the topic or log the minutes",
+)
+async def patch(
+    change: ChangeDep,
+    ticket_id: TicketId,
+    body: Annotated[
+        TicketPatch,
+        BodyParam(openapi_examples={"both": {"value": {"topic": "custom_work", "minutes": 45}}}),
+    ],
+) -> Response:
+    async def effect(tx: AsyncConnection) -> TicketView:
+        topic = body.topic.value if body.topic is not None else None
+        await ticket_records.correct(tx, ticket_id, topic=topic, minutes=body.minutes, by=change.by, now=change.now)
+        return await get_ticket(tx, ticket_id)
+
+    return await change.run(effect)

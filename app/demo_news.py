@@ -1,0 +1,192 @@
+"""What the demo tells: orders as the API answers them, turned into plain sentences and numbers. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+Order = Mapping[str, Any]
+
+
+class Tone(StrEnum):
+    """What kind of news a line is."""
+
+    PANEL = "panel"
+    GOOD = "good"
+    FEE = "fee"
+    REVIEW = "review"
+    BAD = "bad"
+    HINT = "hint"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened; `why` is said in a quieter voice."""
+
+    tone: Tone
+    text: str
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was seen so far: the latest of each order, names, and what went over the wire."""
+
+    orders: dict[int, Order] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    webhooks: int = 0
+    reads: int = 0
+    changes: int = 0
+
+    def title(self, order: Order) -> str:
+        """Return what people call an order."""
+        name = self.names.get(order["order_id"])
+        return f"order {order['order_id']}" + (f" by {name}" if name else "")
+
+    def is_news(self, order: Order) -> bool:
+        """Say whether there is something to tell; what is on its way is told when it is done."""
+        if order["decision"] is None or order["state"] in {"releasing", "rejecting"}:
+            return False
+        before = self.orders.get(order["order_id"])
+        return before is None or _told(before) != _told(order)
+
+    def news(self, order: Order) -> Line | None:
+        """Return what is new about an order since it was last told, if anything; remember it as told."""
+        if not self.is_news(order):
+            return None
+        before = self.orders.get(order["order_id"])
+        self.orders[order["order_id"]] = order
+        return _line(self.title(order), before, order)
+
+    def of_state(self, *states: str, hold: str | None = None) -> list[int]:
+        """Return the orders in these states, newest first."""
+        return [
+            order_id
+            for order_id, order in sorted(self.orders.items(), reverse=True)
+            if order["state"] in states and (hold is None or (order["hold"] or {}).get("kind") == hold)
+        ]
+
+    def states(self) -> Counter[str]:
+        """Count the orders by state; held ones by what they wait for."""
+        return Counter(
+            f"held:{order['hold']['kind']}" if order["hold"] else str(order["state"]) for order in self.orders.values()
+        )
+
+    def fees(self) -> tuple[int, int, str]:
+        """Return how many fees were asked and paid, and the amounts paid."""
+        fees = [order["fee"] for order in self.orders.values() if order["fee"]]
+        paid = [fee for fee in fees if fee["state"] == "paid"]
+        sums: dict[str, Decimal] = {}
+        for fee in paid:
+            sums[fee["currency"]] = sums.get(fee["currency"], Decimal(0)) + Decimal(fee["amount"])
+        return len(fees), len(paid), " + ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items()))
+
+
+def _told(order: Order) -> tuple[object, ...]:
+    fee = order["fee"] or {}
+    return order["state"], order["decision"]["at"], fee.get("state"), order["refund_due"], tuple(order["flags"])
+
+
+def _line(title: str, before: Order | None, order: Order) -> Line | None:
+    if "hold_breached" in order["flags"] and (before is None or "hold_breached" not in before["flags"]):
+        return Line(Tone.BAD, f"{title}: was provisioned although we held it; a person must look")
+    decided_again = before is None or before["decision"]["at"] != order["decision"]["at"]
+    return _SAY[order["decision"]["outcome"]](title, before, order) if decided_again else _moved(title, before, order)
+
+
+def _by(order: Order) -> str:
+    by = order["decision"]["by"]
+    return "" if by == "policy" else f" by {by}"
+
+
+def _approved(title: str, before: Order | None, order: Order) -> Line:
+    fee = order["fee"]
+    if fee and fee["state"] == "paid" and before is not None:
+        return Line(
+            Tone.GOOD,
+            f"{title}: the fee of {_amount(fee)} is paid; the order is {_outcome_words(order)}",
+            _reasons(order),
+        )
+    return Line(Tone.GOOD, f"{title}: approved{_by(order)}, {_outcome_words(order)}", _reasons(order))
+
+
+def _outcome_words(order: Order) -> str:
+    if order["state"] == "awaiting_payment":
+        return "will be accepted as soon as it is paid"
+    if order["state"] != "released":
+        return str(order["state"])
+    accepted = order["panel_status"] == "Active"
+    paid = order["payment"]["state"] == "paid"
+    if accepted:
+        return "paid, and accepted in the panel" if paid else "accepted in the panel"
+    return "released; building it is left to staff"
+
+
+def _fee_hold(title: str, _: Order | None, order: Order) -> Line:
+    what = f"held for a fee of {_amount(order['fee'])}" if order["fee"] else "held for a fee"
+    return Line(Tone.FEE, f"{title}: {what}{_by(order)}", _signals(order, "self_service") or _reasons(order))
+
+
+def _review(title: str, _: Order | None, order: Order) -> Line:
+    risk = (order["scores"] or {}).get("risk") or 0
+    shown = _signals(order, "risk") if risk else ""
+    return Line(Tone.REVIEW, f"{title}: sent to review{_by(order)}", "; ".join(filter(None, (_reasons(order), shown))))
+
+
+def _rejected(title: str, _: Order | None, order: Order) -> Line:
+    return Line(Tone.BAD, f"{title}: rejected{_by(order)}", _reasons(order))
+
+
+_SAY: Mapping[str, Callable[[str, Order | None, Order], Line]] = {
+    "approve": _approved,
+    "hold_for_fee": _fee_hold,
+    "hold_for_review": _review,
+    "reject": _rejected,
+}
+
+
+def _moved(title: str, before: Order | None, order: Order) -> Line | None:
+    """Say what happened without a new decision."""
+    if before is None or before["state"] == order["state"]:
+        return _fee_moved(title, before, order)
+    match order["state"]:
+        case "released":
+            return Line(Tone.GOOD, f"{title}: {_outcome_words(order)}")
+        case "cancelled" | "rejected" | "closed":
+            owed = f"; {order['refund_due']} {order['currency']} to be refunded" if order["refund_due"] else ""
+            return Line(Tone.BAD, f"{title}: {order['state']}{owed}")
+        case "held":
+            return Line(Tone.REVIEW, f"{title}: waits for a person again")
+        case _:
+            return None
+
+
+def _fee_moved(title: str, before: Order | None, order: Order) -> Line | None:
+    fee, earlier = order["fee"], (before or {}).get("fee")
+    if fee and earlier and fee["state"] != earlier["state"] and fee["state"] not in {"pending", "unpaid"}:
+        return Line(Tone.FEE, f"{title}: the fee of {_amount(fee)} is {fee['state'].replace('_', ' ')}")
+    return None
+
+
+def _amount(fee: Mapping[str, Any]) -> str:
+    return f"{fee['amount']} {fee['currency']}"
+
+
+def _reasons(order: Order) -> str:
+    return _sentence(" ".join(reason["text"] for reason in order["decision"]["reasons"][:2]))
+
+
+def _signals(order: Order, score: str) -> str:
+    """Return the heaviest findings of one score, in the words of the API."""
+    found = [one for one in order.get("signals", ()) if one["score"] == score and one["code"] != "limit"]
+    bad = [one for one in found if (one["points"] < 0) == (score == "self_service") and one["points"]]
+    bad.sort(key=lambda one: -abs(one["points"]))
+    return "; ".join(_sentence(one["detail"]) for one in bad[:2])
+
+
+def _sentence(text: str) -> str:
+    return text.strip().rstrip(".")

@@ -1,0 +1,122 @@
+"""The demo's child processes: started in a folder, ended together, and heard when one dies by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+_END_SECONDS = 20.0
+_LAST_LINES = 6
+_LONGEST_LINE = 1 << 20
+
+
+class DemoEnded(Exception):
+    """Something that the demo needs ended or never began; the text says what, and its last words."""
+
+
+class Child:
+    """A running child. Its errors go to a file, its standard output too unless it is read."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._name = name
+        self._process = process
+        self._log = log
+
+    async def write(self, line: str) -> None:
+        """Give it a line on its standard input. What it does not read any more, `ended` tells."""
+        if self._process.stdin is not None:
+            with suppress(ConnectionError):
+                self._process.stdin.write(line.encode() + b"\n")
+                await self._process.stdin.drain()
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Yield what it says, to its end."""
+        if self._process.stdout is not None:
+            while line := await self._process.stdout.readline():
+                yield line.decode()
+
+    async def ended(self) -> None:
+        """Wait for its end, which should not come. Raises DemoEnded."""
+        code = await self._process.wait()
+        raise DemoEnded(f"{self._name} ended by itself (exit code {code}). {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the end of its log, for people."""
+        lines = self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        return "\n".join(("Its last words:", *lines)) if lines else "It said nothing."
+
+    async def stop(self) -> None:
+        """End it: kindly, then by force, with everything that it started."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def child(
+    name: str, *arguments: str, folder: Path, environment: Mapping[str, str], talks: bool = False
+) -> AsyncIterator[Child]:
+    """Run `python …` in a session of its own, so that Ctrl-C reaches it through us alone; it ends with the block.
+
+    One that `talks` has its standard input and output connected with us.
+    """
+    pipe = asyncio.subprocess.PIPE
+    log = folder / f"{name.replace(' ', '-')}.log"
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments,
+            stdin=pipe if talks else asyncio.subprocess.DEVNULL, stdout=pipe if talks else errors, stderr=errors,
+            cwd=folder, env=environment, start_new_session=True, limit=_LONGEST_LINE,
+        )  # fmt: skip
+    running = Child(name, process, log)
+    try:
+        yield running
+    finally:
+        await asyncio.shield(running.stop())
+
+
+async def first_of(*works: Awaitable[None], within: float | None = None) -> None:
+    """Wait for whichever is done first and let the others go. Raises what it raised, TimeoutError after `within`."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise TimeoutError
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def free_ports(host: str, *wanted: int) -> list[int]:
+    """Return the wanted ports, with a free one in the place of each that is taken."""
+    with ExitStack() as stack:
+        return [stack.enter_context(_reserve(host, port)).getsockname()[1] for port in wanted]
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        reserved.bind((host, port))
+        reserved.listen(1)
+    except OSError:
+        reserved.close()
+        if port == 0:
+            raise
+        return _reserve(host, 0)
+    return reserved

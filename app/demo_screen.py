@@ -1,0 +1,212 @@
+"""How the demo looks: the story scrolls by, addresses and numbers stay below it; plain lines where no terminal is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from app.demo_news import Ledger, Line, Tone
+
+_MARKS = {
+    Tone.PANEL: ("·", "dim"),
+    Tone.GOOD: ("✔", "green"),
+    Tone.FEE: ("⏸", "yellow"),
+    Tone.REVIEW: ("?", "magenta"),
+    Tone.BAD: ("✘", "red"),
+    Tone.HINT: ("→", "cyan"),
+}
+_HINT_SECONDS = 8.0
+_NUMBERS_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where to look, and the keys to get in."""
+
+    swagger: str
+    admin_key: str
+    ops_key: str
+    sandbox: str
+
+
+class Screen(Protocol):
+    """Where the demo is shown."""
+
+    def start(self) -> None: ...
+    def wait(self, what: str) -> None: ...
+    def welcome(self, addresses: Addresses) -> None: ...
+    def tell(self, line: Line) -> None: ...
+    def refresh(self, ledger: Ledger, seconds: float) -> None: ...
+    def stop(self) -> None: ...
+
+
+def numbers(ledger: Ledger) -> list[tuple[str, str]]:
+    """Return the numbers under the story, with what they count."""
+    states = ledger.states()
+    asked, paid, amount = ledger.fees()
+    ended = states["rejected"] + states["cancelled"] + states["closed"]
+    return [
+        ("orders", str(len(ledger.orders))),
+        ("released", str(states["released"])),
+        ("await payment", str(states["awaiting_payment"])),
+        ("held for a fee", str(states["held:fee"])),
+        ("in review", str(states["held:review"] + states["held:answer"])),
+        ("ended", str(ended)),
+        ("fees asked", str(asked)),
+        (f"fees paid ({amount})" if amount else "fees paid", str(paid)),
+        ("webhooks in", str(ledger.webhooks)),
+        ("panel reads", str(ledger.reads)),
+        ("panel changes", str(ledger.changes)),
+    ]
+
+
+def hints(ledger: Ledger) -> list[str]:
+    """Return what to try next, with orders that are there right now."""
+    found = ["open the Swagger address, press Authorize, paste the admin key; then GET /v1/queue: what waits for you"]
+    if fee := ledger.of_state("held", hold="fee"):
+        found.append(f"POST /v1/orders/{fee[0]}/waive-fee lets order {fee[0]} go on without its fee")
+        found.append(f"GET /v1/orders/{fee[0]}/explanation: what the customer is told, and how to avoid it next time")
+    if review := ledger.of_state("held", hold="review"):
+        found.append(f'POST /v1/orders/{review[0]}/approve, or /reject with {{"fraud": true}}: you decide')
+    if orders := ledger.of_state("released"):
+        found.append(f"GET /v1/orders/{orders[0]}: every signal, its points, the decision and the timeline")
+    found.append('place an order of your own on the sandbox page; ask for "FreeBSD 6" in its notes')
+    found.append("POST /v1/tickets/classify: try the sorting of tickets with a text of your own")
+    return found
+
+
+class Clock:
+    """How long the show has run."""
+
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    def __call__(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        return f"{minutes:02}:{seconds:02}"
+
+
+class PlainScreen:
+    """Lines, for pipes and CI."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._clock = Clock()
+        self._numbers_at = 0.0
+
+    def start(self) -> None:
+        self._print("Doorman demo: a pretend billing panel, the service at its door, and customers of all kinds")
+
+    def wait(self, what: str) -> None:
+        self._print(f"{what} ...")
+
+    def welcome(self, addresses: Addresses) -> None:
+        self._clock.start()
+        self._print(f"Swagger UI:   {addresses.swagger}")
+        self._print(f"admin key:    {addresses.admin_key}")
+        self._print(f"ops key:      {addresses.ops_key}")
+        self._print(f"sandbox page: {addresses.sandbox}")
+
+    def tell(self, line: Line) -> None:
+        mark = _MARKS[line.tone][0]
+        self._print(f"{self._clock()} {mark} {line.text}" + (f" -- {line.why}" if line.why else ""))
+
+    def refresh(self, ledger: Ledger, seconds: float) -> None:
+        if seconds - self._numbers_at >= _NUMBERS_SECONDS:
+            self._numbers_at = seconds
+            self._print(f"{self._clock()} # " + ", ".join(f"{what}: {value}" for what, value in numbers(ledger)))
+
+    def stop(self) -> None:
+        return
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveScreen:
+    """A terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._addresses: Addresses | None = None
+        self._clock = Clock()
+
+    def start(self) -> None:
+        self._console.print()
+        self._console.print(Text("  Doorman", style="bold") + Text("  stands at the door of a billing panel", "dim"))
+        self._console.print(
+            Text("  A pretend panel, the service, and customers of all kinds. Ctrl-C ends it.\n", style="dim")
+        )
+        self._live.start()
+
+    def wait(self, what: str) -> None:
+        self._live.update(Text(f"  {what} ...", style="dim"), refresh=True)
+
+    def welcome(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._clock.start()
+
+    def tell(self, line: Line) -> None:
+        mark, style = _MARKS[line.tone]
+        text = Text(line.text, style="" if line.tone is not Tone.PANEL else "dim")
+        if line.why:
+            text.append(f"\n{line.why}", style="dim italic")
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(width=6, justify="right")
+        row.add_column(width=1)
+        row.add_column(ratio=1, overflow="fold")
+        row.add_row(Text(self._clock(), style="dim"), Text(mark, style=f"bold {style}"), text)
+        self._console.print(row)
+
+    def refresh(self, ledger: Ledger, seconds: float) -> None:
+        if self._addresses is not None:
+            self._live.update(_footer(self._addresses, ledger, seconds), refresh=True)
+
+    def stop(self) -> None:
+        self._live.stop()
+
+
+def _footer(addresses: Addresses, ledger: Ledger, seconds: float) -> Group:
+    where = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("Swagger UI", addresses.swagger),
+        ("admin key", addresses.admin_key),
+        ("ops key", addresses.ops_key),
+        ("sandbox page", addresses.sandbox),
+    ):
+        where.add_row(Text(name, style="dim"), Text(value, style="bold cyan"))
+    shown = hints(ledger)
+    hint = shown[int(seconds / _HINT_SECONDS) % len(shown)]
+    panel = Panel(
+        Group(where, Text(), _counters(ledger), Text(), Text("try: ", style="cyan") + Text(hint)),
+        title="Doorman demo",
+        title_align="left",
+        subtitle="Ctrl-C ends it",
+        subtitle_align="right",
+        border_style="blue",
+        padding=(0, 1),
+    )
+    return Group(panel, Text())  # an empty line last, or an echoed ^C would break the full one above it
+
+
+def _counters(ledger: Ledger) -> Columns:
+    styles = {"released": "green", "held for a fee": "yellow", "in review": "magenta", "ended": "red"}
+    return Columns(
+        [
+            Text.assemble((value, f"bold {styles.get(what, '')}".strip()), (f" {what}", "dim"))
+            for what, value in numbers(ledger)
+        ],
+        padding=(0, 3),
+    )

@@ -1,0 +1,32 @@
+"""What every process does before it works, and hourly housekeeping."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.config import Settings
+from app.db import Database
+from app.services import idempotency, installation, policies, schema
+
+_START_LOCK = 7_203_001  # any number of our own: processes that start together take turns
+
+
+async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
+    """Have an active policy, and record the cut-over when enforce is on for the first time.
+
+    Raises schema.OldSchema, and PolicyError for the operator's policy file.
+    """
+    await schema.require_current(db)
+    async with db.begin() as tx:
+        if not db.is_sqlite:
+            await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_START_LOCK)))
+        await policies.prepare(tx, file=settings.policy_file, now=now)
+        await installation.cut_over(tx, settings.mode, now=now)
+
+
+async def tidy(db: Database, *, now: datetime) -> None:
+    """Forget answers to repeated requests that nobody will repeat any more."""
+    async with db.begin() as tx:
+        await idempotency.forget_old(tx, now=now)

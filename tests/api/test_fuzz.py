@@ -1,0 +1,104 @@
+"""Whatever is sent, the answer is a declared one and never our fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.config import Mode, Settings
+from app.db import Database
+from app.main import create_app
+from app.services.context import Context
+from app.tables.access import Role
+from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys
+from tests.api.conftest import Api
+
+#: Half of what is generated fits the field it is for, so that it gets past the first check.
+_SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+    | st.sampled_from(["25.00", "0", "customer_withdrew", "new", "billing", "\x00", "\ud800", "1e9", "9" * 40, ""])
+)  # fmt: skip
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_NAMES = st.sampled_from(
+    ["note", "fraud", "minutes", "amount", "reason", "force", "topic", "pinned_segment", "white_glove", "customer_ids",
+     "document", "subject", "message"]
+)  # fmt: skip
+_BODIES = (
+    st.dictionaries(_NAMES | st.text(max_size=5), _VALUES, max_size=4).map(lambda body: json.dumps(body).encode())
+    | _VALUES.map(lambda body: json.dumps(body).encode())
+    | st.binary(max_size=60)
+)
+_IDS = st.sampled_from([str(ORDER), str(CUSTOMER), str(TICKET), "1", "0", str(2**63 - 1), str(2**63)]) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="/?#"), min_size=1, max_size=12
+).filter(lambda text: text not in {".", ".."})
+_QUERIES = st.dictionaries(
+    st.sampled_from(["limit", "cursor", "state", "outcome", "customer_id", "segment"]),
+    st.sampled_from(["1", "held", "dead", "approve", "new", "25"])
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    max_size=3,
+)
+_KEYS = st.none() | st.sampled_from(["a", "b"])
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all examples."""
+    with asyncio.Runner() as loop:
+        yield loop
+
+
+@pytest.fixture
+def api(runner: asyncio.Runner, sqlite_template: Any, document: dict[str, Any], tmp_path: Any) -> Iterator[Api]:
+    """An application on SQLite that lives through all examples."""
+    (tmp_path / "doorman.db").write_bytes(sqlite_template.read_bytes())
+    made = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
+    db = Database.open(made.database_url)
+    app = create_app(made, context=Context(db=db, settings=made, clock=lambda: NOW), freeze=False)
+    lifespan = app.router.lifespan_context(app)
+    runner.run(lifespan.__aenter__())
+    keys = runner.run(make_keys(db))
+    runner.run(add_world(db))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://doorman.test")
+    yield Api(app=app, db=db, keys=keys, document=document, client=client)
+    runner.run(client.aclose())
+    runner.run(lifespan.__aexit__(None, None, None))
+    runner.run(db.close())
+
+
+def _operations(document: dict[str, Any], *methods: str) -> list[tuple[str, str]]:
+    return [
+        (method.upper(), template)
+        for template, declared in document["paths"].items()
+        for method in declared
+        if method in methods and template.startswith("/v1") and "gate" not in template
+    ]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_request_is_our_fault(api: Api, runner: asyncio.Runner, data: st.DataObject) -> None:
+    method, template = data.draw(st.sampled_from(_operations(api.document, "get", "post", "patch")))
+    path = template
+    for name in ("order_id", "customer_id", "ticket_id", "version", "call_id", "event_id"):
+        path = path.replace(f"{{{name}}}", quote(data.draw(_IDS), safe=""))
+    more: dict[str, Any] = {"params": data.draw(_QUERIES)}
+    headers = {"content-type": data.draw(st.sampled_from(["application/json", "application/json; a=b", "text/plain"]))}
+    if method != "GET":
+        more["content"] = data.draw(_BODIES)
+        key = data.draw(_KEYS)
+        headers |= {} if key is None else {"Idempotency-Key": key}
+    answer = runner.run(api.ask(method, path, Role.ADMIN, headers=headers, **more))
+    assert answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] in {"application/json", "application/problem+json"}

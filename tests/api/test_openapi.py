@@ -1,0 +1,134 @@
+"""The OpenAPI document: what clients and the Swagger UI go by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from app.api.docs import TAGS
+from app.config import Mode, Settings
+from app.main import create_app
+from tests.api.test_auth import PUBLIC
+
+#: Design §6, as far as issue 2 goes.
+CONTRACT = """
+GET /v1/orders
+GET /v1/orders/{order_id}
+GET /v1/orders/{order_id}/explanation
+GET /v1/orders/{order_id}/gate
+POST /v1/orders/{order_id}/approve
+POST /v1/orders/{order_id}/reject
+POST /v1/orders/{order_id}/charge-fee
+POST /v1/orders/{order_id}/waive-fee
+POST /v1/orders/{order_id}/drop-request
+POST /v1/orders/{order_id}/cancel
+POST /v1/orders/{order_id}/hold
+POST /v1/orders/{order_id}/refund-done
+GET /v1/queue
+GET /v1/fees
+GET /v1/customers
+GET /v1/customers/{customer_id}
+GET /v1/customers/{customer_id}/score
+POST /v1/customers/scores
+PATCH /v1/customers/{customer_id}
+GET /v1/customers/{customer_id}/credits
+POST /v1/customers/{customer_id}/credits
+GET /v1/tickets/{ticket_id}
+PATCH /v1/tickets/{ticket_id}
+POST /v1/tickets/classify
+GET /v1/policies
+GET /v1/policies/{version}
+POST /v1/policies
+POST /v1/policies/{version}/activate
+GET /v1/panel-calls
+POST /v1/panel-calls/{call_id}/retry
+POST /v1/panel-calls/{call_id}/abandon
+GET /v1/events
+POST /v1/events/{event_id}/replay
+POST /v1/ops/pause
+POST /v1/ops/resume
+POST /webhooks
+GET /healthz
+GET /readyz
+GET /metrics
+"""
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Return method, template and declaration of everything."""
+    for template, declared in document["paths"].items():
+        for method, operation in declared.items():
+            yield method.upper(), template, operation
+
+
+def test_it_has_the_routes_of_the_contract_and_no_others(document: dict[str, Any]) -> None:
+    found = {f"{method} {template}" for method, template, _ in operations(document)}
+    assert found == set(CONTRACT.split("\n")) - {""}
+
+
+def test_it_is_the_same_whatever_the_settings(document: dict[str, Any]) -> None:
+    settings = Settings(
+        _env_file=None, database_url="sqlite://", mode=Mode.ENFORCE, panel_url="https://x.example", admin_key="x" * 32,
+        public_url="https://doorman.example",
+    )  # fmt: skip
+    assert json.dumps(create_app(settings).openapi()) == json.dumps(document)
+
+
+def test_it_hangs_together(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assert "HTTPValidationError" not in text
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    for reference in set(_references(document)):
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"], reference
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def test_every_operation_says_what_it_does_and_what_it_refuses(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in TAGS}
+    for method, template, operation in operations(document):
+        where = f"{method} {template}"
+        assert operation["summary"], where
+        assert set(operation["tags"]) <= tags, where
+        if template in PUBLIC:
+            continue
+        assert operation["security"] == [{"key": []}], where
+        expected = {"401", "403", "422", "503"} | ({"404"} if "{" in template and "gate" not in template else set())
+        assert expected <= set(operation["responses"]), where
+        if method == "POST" and template not in {"/v1/customers/scores", "/v1/tickets/classify"}:
+            assert "409" in operation["responses"], where
+            refused = operation["responses"]["422"]["content"]["application/problem+json"]["examples"]
+            assert {"invalid", "key-reused"} <= set(refused), where
+            assert "Idempotency-Key" in [one["name"] for one in operation["parameters"]], where
+        for status, response in operation["responses"].items():
+            media = set(response.get("content", {}))
+            assert media == ({"application/problem+json"} if int(status) >= 400 else {"application/json"}), where
+
+
+def test_examples_keep_to_their_schemas(document: dict[str, Any]) -> None:
+    for method, template, operation in operations(document):
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            schema = {**media["schema"], "components": document["components"]}
+            examples = media.get("examples") or {}
+            assert examples, f"{method} {template}: an example that works is missing"
+            for name, example in examples.items():
+                errors = list(Draft202012Validator(schema).iter_errors(example["value"]))
+                assert not errors, f"{method} {template} {name}: {errors[0].message}"
+
+
+def test_operation_names_are_unique(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))

@@ -1,0 +1,95 @@
+"""The queue: everything that waits for a person, once, most urgent first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.config import Mode
+from app.tables.access import Role
+from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order
+from tests.api.conftest import Api, Start
+
+HOUR = timedelta(hours=1)
+FIELDS = ["order_id", "order_number", "panel_url", "customer_id", "why", "reasons", "since", "due_at", "actions"]
+NOT_HELD: dict[str, Any] = {"hold_kind": None, "hold_since": None, "hold_due_at": None}
+
+
+async def rows(api: Api, query: str = "") -> list[dict[str, Any]]:
+    """Return a page of the queue."""
+    found: list[dict[str, Any]] = (await api.ask("GET", f"/v1/queue{query}", Role.PANEL)).json()["items"]
+    return found
+
+
+async def test_a_row_has_the_fields_of_the_contract(api: Api) -> None:
+    await add_order(api.db)
+    await add_decision(api.db)
+    (row,) = await rows(api)
+    assert list(row) == FIELDS
+    assert row["why"] == "review"
+    assert row["reasons"] == [{"code": "risk_review", "text": "Risk 62 reaches the review threshold of 60."}]
+    assert row["due_at"] == "2026-05-04T16:00:00Z"
+    assert "approve" in row["actions"]
+
+
+async def add_all_kinds(api: Api) -> list[tuple[int | None, str]]:
+    """Add one of each kind, and return them in the order in which they are to be shown."""
+    await add_order(api.db, 1, hold_kind="fee", hold_due_at=NOW - HOUR)
+    await add_fee(api.db, 1)
+    await add_order(api.db, 2, state="cancelled", refund_due_minor=1500, **NOT_HELD)
+    await add_decision(api.db, 2)
+    await add_order(api.db, 3, hold_due_at=NOW + 2 * HOUR)
+    await add_order(api.db, 4, hold_due_at=NOW - 2 * HOUR)
+    await add_order(api.db, 5, state="releasing", **NOT_HELD)
+    await add_call(api.db, order_id=5, settled_at=NOW - HOUR)
+    await add_call(api.db, order_id=None, key="credit:x", seq=2, settled_at=NOW + HOUR, action="add_credit")
+    await add_order(api.db, 6, hold_kind="answer", hold_due_at=NOW)
+    await add_order(api.db, 7, state="rejected", flags=["hold_breached"], **NOT_HELD)
+    await add_order(api.db, 8, hold_due_at=NOW + HOUR, flags=["accepted_by_automation"])
+    await add_order(api.db, 9, state="released", flags=["provisioning_failed"], **NOT_HELD)
+    return [
+        (7, "breach"), (8, "breach"), (6, "answer"), (4, "review"), (5, "dead_call"), (None, "dead_call"),
+        (3, "review"), (2, "refund_due"), (1, "fee"),
+    ]  # fmt: skip
+
+
+async def test_the_most_urgent_comes_first(api: Api) -> None:
+    expected = await add_all_kinds(api)
+    assert [(row["order_id"], row["why"]) for row in await rows(api)] == expected
+
+
+async def test_pages_hold_each_row_once(api: Api) -> None:
+    expected = await add_all_kinds(api)
+    seen, cursor = [], ""
+    while True:
+        page = (await api.ask("GET", f"/v1/queue?limit=2{cursor}")).json()
+        seen += [(row["order_id"], row["why"]) for row in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == expected
+
+
+async def test_an_order_that_waits_for_several_reasons_is_one_row(api: Api) -> None:
+    await add_order(api.db, refund_due_minor=2500, flags=["hold_breached"])
+    await add_decision(api.db)
+    call_id = await add_call(api.db)
+    (row,) = await rows(api)
+    assert row["why"] == "breach"
+    assert [one["code"] for one in row["reasons"]] == ["hold_breached", "refund_due", "dead_call", "risk_review"]
+    assert "25.00 USD" in row["reasons"][1]["text"]
+    assert str(call_id) in row["reasons"][2]["text"]
+
+
+async def test_what_is_settled_does_not_wait(api: Api) -> None:
+    await add_order(api.db, state="released", **NOT_HELD)
+    await add_order(api.db, ORDER + 1, state="received", **NOT_HELD)
+    await add_call(api.db, state="done")
+    assert await rows(api) == []
+
+
+async def test_in_shadow_there_is_nothing_to_be_done(start: Start) -> None:
+    async with start(Mode.SHADOW) as api:
+        await add_order(api.db)
+        (row,) = await rows(api)
+        assert row["actions"] == []
