@@ -152,8 +152,8 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
     table[_S.RELEASING, _T.CANCEL] = _TO.REJECTING
     table[_S.HELD, _T.WAIVE_FEE] = _TO.RELEASE
     table[_S.HELD, _T.DROP_REQUEST] = _TO.RELEASE
-    for state in (_S.RECEIVED, _S.AWAITING_PAYMENT):
-        table[state, _T.HOLD] = _TO.HELD
+    for state in (_S.RECEIVED, _S.AWAITING_PAYMENT, _S.HELD):
+        table[state, _T.HOLD] = _TO.HELD  # a held order becomes a review
     for state in OrderState:
         table[state, _T.REFUND_DONE] = _TO.SAME
         table[state, _T.PANEL_DELETED] = _TO.CLOSED

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from typing import Any
 
-from app.core.decision import Judgement, Outcome
+from app.core.decision import Judgement, Outcome, Reason
 from app.core.decision_accept import AcceptPlan
-from app.core.facts import PaymentState
 from app.core.lifecycle import HoldKind, OrderState, Provisioning, Trigger
 from app.core.money import Money
 from app.core.policy_acting import AcceptMode
 from app.messaging import outbox
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import customers, fees, messages
-from app.services.orders import OrderFile
+from app.services import customers, decisions, fees, messages
+from app.services.orders import CLOCK, OrderFile
+from app.services.timers import set_hold_clock
 
 LIFECYCLE = (Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Action.FRAUD_ORDER)
 
@@ -53,7 +53,7 @@ async def enqueue_lifecycle(file: OrderFile, action: PanelAction, *, cause: str)
 
 def accept_action(file: OrderFile, plan: AcceptPlan) -> AcceptOrder:
     """Return the accept of this order; what is provisioned already is not set up again."""
-    built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
+    built = file.get("provisioning") == Provisioning.DONE
     return AcceptOrder(
         order_id=file.order_id,
         autosetup=plan.autosetup and not built,
@@ -107,13 +107,17 @@ async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: i
         return False
     rules = file.policy.policy.hold
     expires_at = file.now + timedelta(days=rules.expires_days)
-    file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
+    if file.get("hold_kind") == HoldKind.ANSWER:  # the customer's answer still waits for a person
+        file.hold(HoldKind.ANSWER, due_at=file.get("hold_due_at"), expires_at=expires_at)
+    else:
+        file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
     wanted = {"amount_minor": amount.amount_minor, "currency": amount.currency, "minutes": minutes, "work": work}
     file.change(fee_wanted=wanted)
     await fees.ask(file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone)
     await messages.note_for_staff(
         file, f"held for a fee of {amount} ({work or 'handling'})", about="fee", cause=wish.cause
     )
+    await set_hold_clock(file)
     return True
 
 
@@ -128,6 +132,7 @@ async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
     current = await fees.open_fee(file)
     if current is not None:
         await fees.take_back(file, current, cause=wish.cause)
+    await set_hold_clock(file)
     if news:
         await messages.note_for_staff(file, f"held for review: {why}", about="review", cause=wish.cause)
         await messages.tell_customer(
@@ -141,12 +146,13 @@ async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = Fal
     """Reject or cancel it in the panel, and settle what was paid."""
     if file.move(wish.trigger) is None:
         return False
-    action: PanelAction = FraudOrder(order_id=file.order_id) if fraud else CancelOrder(order_id=file.order_id)
-    if str(file.get("panel_status")) == "Active" and not fraud:
+    if fraud:
+        await customers.count_fraud(file)
+    if str(file.get("panel_status")) == "Active":
         await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
     else:
-        await enqueue_lifecycle(file, action, cause=wish.cause)
-    await settle_money(file, fraud=fraud, cause=wish.cause)
+        await enqueue_lifecycle(file, ending_action(file), cause=wish.cause)
+    await settle_money(file, cause=wish.cause)
     rules = file.policy.policy.messages
     await messages.tell_customer(
         file, rules.cancelled if cancelled else rules.rejected, key=f"order:{file.order_id}:tell:end",
@@ -155,15 +161,26 @@ async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = Fal
     return True
 
 
-async def settle_money(file: OrderFile, *, fraud: bool, cause: str) -> None:
+def ending_action(file: OrderFile) -> PanelAction:
+    """Return the call that ends this order in the panel."""
+    return FraudOrder(order_id=file.order_id) if file.get("fraud") else CancelOrder(order_id=file.order_id)
+
+
+async def settle_money(file: OrderFile, *, cause: str) -> None:
     """An order that ended: its fee is cancelled or returned, and money paid on it waits for a person."""
-    refund = await fees.end(file, fraud=fraud, cause=cause)
-    if file.get("payment_state") in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
-        refund += int(file.get("paid_minor"))
-    if refund > int(file.get("refund_due_minor")):
-        file.change(refund_due_minor=refund)
-        currency = file.get("currency")
-        file.say(f"refund due: {Money(refund, currency) if currency else refund}", by="policy")
+    await fees.end(file, cause=cause)
+    await fees.update_refund(file)
+
+
+async def hold_by_clock(file: OrderFile, reason: Reason, *, due_in: timedelta = timedelta(0)) -> None:
+    """What no rule settles goes to a person: held for review by the clock, with nothing left open beside it."""
+    decision_id = await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK)
+    file.change(state=OrderState.HELD.value)
+    file.hold(HoldKind.REVIEW, due_at=file.now + due_in, expires_at=None)
+    current = await fees.open_fee(file)
+    if current is not None and current.wanted_state is None and current.state in {"pending", "unpaid"}:
+        await fees.take_back(file, current, cause=f"decision:{decision_id}")
+    await set_hold_clock(file)
 
 
 def intended_calls(file: OrderFile, judgement: Judgement) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ from app.core.lifecycle import (
     TRANSITIONS,
     FeeState,
     Flag,
-    HoldKind,
     OrderState,
     Trigger,
     action_guard,
@@ -28,8 +27,8 @@ from app.services import acting, customers, decisions, fees, messages
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.decisions import load_facts
-from app.services.judging import look_again, set_hold_clock
 from app.services.orders import OrderFile, open_file
+from app.services.timers import look_again
 from app.services.zones import panel_zone
 from app.tables.orders import decisions as decisions_table
 
@@ -94,6 +93,7 @@ async def act(
     if action is not Trigger.REFUND_DONE:
         file.change(touched_by_person=True)
     await _ACTIONS[action](work)
+    await fees.update_refund(file)
     await file.save()
     context.wake()
 
@@ -147,10 +147,7 @@ async def _approve(work: _Work) -> None:
         raise WrongState("its invoice is cancelled: make it unpaid again in the panel first, or have it ordered anew")
     await _withdraw(work)
     wish = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
-    if file.state is OrderState.REJECTED and file.get("panel_status") == "Fraud":
-        await customers.count_fraud(file, undone=True)
-    if ended:
-        file.change(refund_due_minor=0)
+    await customers.uncount_fraud(file)
     await _let_go(work, wish)
 
 
@@ -185,7 +182,6 @@ async def _hold(work: _Work) -> None:
     await _withdraw(work)
     wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("held_by_person", f"Held by {work.by}."))
     await acting.hold_for_review(work.file, wish, f"held by {work.by}")
-    await set_hold_clock(work.file, HoldKind.REVIEW)
     await look_again(work.file, seconds=15)
 
 
@@ -197,7 +193,6 @@ async def _charge_fee(work: _Work) -> None:
     asked = await _work_words(work)
     file.change(agreement=Agreement.NONE.value)
     await acting.hold_for_fee(file, wish, amount, minutes=minutes, work=asked)
-    await set_hold_clock(file, HoldKind.FEE)
     await look_again(file, seconds=15)
 
 
@@ -275,7 +270,8 @@ async def _refund_done(work: _Work) -> None:
     work.file.say("the refund is done", by=work.by)
     if work.request.note:
         work.file.say(f"note: {work.request.note}", by=work.by)
-    work.file.change(refund_due_minor=0)
+    due, done = int(work.file.get("refund_due_minor")), int(work.file.get("refunded_minor"))
+    work.file.change(refunded_minor=done + due)
 
 
 _ACTIONS: dict[Trigger, Callable[[_Work], Awaitable[None]]] = {

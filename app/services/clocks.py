@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.core.decision import Outcome, Reason
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.decision import Reason
+from app.core.lifecycle import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.services import decisions, fees, messages
+from app.services import acting, messages
 from app.services.context import Context
-from app.services.judging import set_hold_clock
 from app.services.orders import CLOCK, OrderFile, open_file
 from app.services.zones import panel_zone
 from app.tables.inbox import EventState
@@ -35,20 +34,15 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
     due_at = file.get("hold_expires_at") or file.get("hold_due_at")
     if file.state is not OrderState.HELD or due_at is None or due_at > file.now:
         return "not-held"
-    if file.get("hold_kind") != HoldKind.FEE:
+    if file.get("hold_expires_at") is None:
         file.say("the review is overdue", by=CLOCK)
         return "review-overdue"
     cause = "clock:hold-expired"
-    current = await fees.open_fee(file)
-    if current is not None:
-        await fees.take_back(file, current, cause=cause)
     days = file.policy.policy.hold.expires_days
     reason = Reason("hold_expired", f"Nobody paid or answered within {days} days.")
-    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK)
-    file.hold(HoldKind.REVIEW, due_at=file.now + _REVIEW_HOURS, expires_at=None)
+    await acting.hold_by_clock(file, reason, due_in=_REVIEW_HOURS)
     await messages.tell_customer(
         file, file.policy.policy.messages.hold_expired, key=f"order:{file.order_id}:tell:expired", cause=cause,
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
-    await set_hold_clock(file, HoldKind.REVIEW)
     return "hold-expired"

@@ -42,6 +42,8 @@ async def grant(
     ).first()
     if row is None:
         raise NotFound(f"no customer {customer_id} is known")
+    if row.merged_into is not None:
+        raise WrongState(f"customer {customer_id} was merged into customer {row.merged_into}: grant it there")
     money = _amount(amount, row)
     reason = _reason(reason)
     if context.settings.mode is Mode.SHADOW:

@@ -63,10 +63,23 @@ async def count_released(file: OrderFile) -> None:
     file.change(effortless=True)
 
 
-async def count_fraud(file: OrderFile, *, undone: bool = False) -> None:
-    """Count an order that ended as fraud; whoever shares an identity with this customer is told apart by it."""
+async def count_fraud(file: OrderFile) -> None:
+    """Count an order that ended as fraud, once; whoever shares an identity with this customer is told apart by it."""
+    if file.get("fraud"):
+        return
+    file.change(fraud=True)
     if file.customer_id is not None:
-        await add(file.tx, file.customer_id, fraud_orders=-1 if undone else 1)
+        await add(file.tx, file.customer_id, fraud_orders=1)
+        await _mark_bad(file.tx, file.customer_id)
+
+
+async def uncount_fraud(file: OrderFile) -> None:
+    """It was no fraud after all."""
+    if not file.get("fraud"):
+        return
+    file.change(fraud=False)
+    if file.customer_id is not None:
+        await add(file.tx, file.customer_id, fraud_orders=-1)
         await _mark_bad(file.tx, file.customer_id)
 
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from app.core.decision import Outcome, Reason
 from app.core.facts import Agreement, PaymentState, PlacedBy
-from app.core.lifecycle import Flag, OrderState, Trigger
-from app.messaging import inbox
+from app.core.lifecycle import Flag, OrderState, Provisioning, Trigger
+from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
-from app.services import acting, decisions, identities, installation, invoices, judging, mirror, panel_changes
+from app.services import acting, decisions, fees, identities, installation, invoices, judging, mirror, panel_changes
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, who_placed
@@ -22,6 +22,7 @@ from app.services.gather import Gathered, gather_order
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.panel_changes import Actor
 from app.services.ticket_records import keep_tickets
+from app.services.timers import set_settle_clock
 from app.services.zones import panel_zone
 from app.tables.inbox import EventState
 from app.tables.orders import orders
@@ -38,9 +39,20 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     """
     now = context.clock()
     gathered = await gather_order(context, order_id, now=now, urgent=event.urgent)
+    try:
+        await _record(context, event, gathered, at_once=at_once, now=now)
+    except Postpone as wish:
+        if wish.reason == judging.UNDER_WAY:
+            await _call_off(context, order_id)
+        raise
+    context.wake()
+
+
+async def _record(context: Context, event: Event, gathered: Gathered, *, at_once: bool, now: datetime) -> None:
+    """The one transaction: everything that follows from what was read, and the event finished with it."""
     async with context.db.begin() as tx:
         listed = gathered.order is not None and not _passes_by(gathered, event)
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=listed)
+        file = await open_file(tx, gathered.order_id, mode=context.settings.mode, now=now, create=listed)
         if (gathered.order_version or 0) != (file.row.version if file else 0):
             raise VersionMoved
         if file is not None and listed:
@@ -51,7 +63,12 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
             await file.save()
         result = "looked" if listed else ("not-listed" if gathered.order is None else "not-pending")
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
-    context.wake()
+
+
+async def _call_off(context: Context, order_id: int) -> None:
+    """Whatever comes of the call that is on the wire: it is not sent again, because the verdict has changed."""
+    async with context.db.begin() as tx:
+        await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=acting.LIFECYCLE)
 
 
 def _who(event: Event) -> Actor:
@@ -107,16 +124,28 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     await invoices.follow_fees(file, gathered)
     if not first:
         await invoices.follow_payment(file, payment_before)
-    panel_changes.watch_hold(file)
+    await panel_changes.watch_hold(file)
+    _watch_build(file, event)
     await keep_tickets(file, gathered)
     own = judging.with_agreement(own, Agreement(file.get("agreement")))
     await judging.judge(context, file, gathered, own, at_once=at_once)
     await _release_agreed(context, file)
     await judging.release_when_paid(context, file)
     if file.get("decision_id") is None and file.state is OrderState.RECEIVED and file.get("panel_status") == "Pending":
-        await judging.set_settle_clock(context, file)
+        await set_settle_clock(file, seconds=context.settings.settle_seconds)
     await mirror.remember_identities(file, gathered, _known(context, file, gathered))
+    await fees.update_refund(file)
     await _others_of_invoice(file, event)
+
+
+def _watch_build(file: OrderFile, event: Event) -> None:
+    """A build that failed although we let the order pass is shown; one that a hold stopped is as it should be."""
+    if file.get("provisioning") == Provisioning.DONE:
+        file.flag(Flag.PROVISIONING_FAILED, raised=False)
+        return
+    failed = event.type == "service.failed" and file.get("outcome") == Outcome.APPROVE
+    if failed and file.flag(Flag.PROVISIONING_FAILED):
+        file.say("the panel could not set it up", by=PANEL)
 
 
 def _take_placed_by(file: OrderFile, event: Event) -> None:

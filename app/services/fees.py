@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.lifecycle import OPEN_FEE_STATES, FeeState
+from app.core.facts import PaymentState
+from app.core.lifecycle import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.core.money import Money
 from app.core.policy_acting import render
 from app.messaging import outbox
@@ -43,10 +44,13 @@ async def ask(
     current = await open_fee(file)
     if current is not None:
         same = (current.amount_minor, current.currency) == (amount.amount_minor, amount.currency)
-        if not same or current.wanted_state is not None:
-            await take_back(file, current, cause=cause)  # the new one is made when the old one is surely gone
+        if same and current.wanted_state is None:
+            # it stays as it was asked for, and so does the time until which the customer may choose
+            file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
-        return
+        await take_back(file, current, cause=cause)
+        if await open_fee(file) is not None:
+            return  # the new one is made when the old one is surely gone
     if file.customer_id is None:
         return
     fee_id = uuid.uuid4()
@@ -149,20 +153,40 @@ async def credit_back(file: OrderFile, fee: Any, *, cause: str) -> None:
     file.say(f"returns the paid fee of {amount} as credit", by=POLICY)
 
 
-async def end(file: OrderFile, *, fraud: bool, cause: str) -> int:
-    """The order ended: cancel what is unpaid, give back what is paid; return what a person has to refund.
-
-    After fraud, and where only a part was paid, the money is a person's to settle (issue 2 point 5).
-    """
-    refund = 0
-    for fee in (await file.tx.execute(sa.select(fees).where(fees.c.order_id == file.order_id))).all():
-        if fee.state == FeeState.PAID and fraud:
-            refund += int(fee.paid_minor or fee.amount_minor)
-        elif fee.state == FeeState.PAID:
+async def end(file: OrderFile, *, cause: str) -> None:
+    """The order ended: cancel what is unpaid, give back what is paid, unless it was fraud (issue 2 point 5)."""
+    for fee in await all_fees(file):
+        if fee.state == FeeState.PAID and not file.get("fraud"):
             await credit_back(file, fee, cause=cause)
         elif fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            refund += int(fee.paid_minor)
             await set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)
         elif fee.state in OPEN_STATES:
             await take_back(file, fee, cause=cause)
-    return refund
+
+
+async def all_fees(file: OrderFile) -> list[Any]:
+    """Return every fee of an order, the oldest first."""
+    query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at)
+    return list((await file.tx.execute(query)).all())
+
+
+async def update_refund(file: OrderFile) -> None:
+    """Work out what a person has to give back: money on an order that ended and on fees that nothing is done for.
+
+    Always computed whole, from what is on the invoices, less what was said to be given back; so it is counted once.
+    """
+    if not file.acts:
+        return
+    ended = phase_of(file.state) is Phase.ENDED
+    due = 0
+    if ended and file.get("payment_state") in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
+        paid, amount = int(file.get("paid_minor")), file.get("amount_minor")
+        due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may pay several orders
+    for fee in await all_fees(file):
+        for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and file.get("fraud"))
+        due += int(fee.paid_minor) if for_nothing else 0
+    due = max(0, due - int(file.get("refunded_minor")))
+    if due > int(file.get("refund_due_minor")):
+        currency = file.get("currency")
+        file.say(f"refund due: {Money(due, currency) if currency else due}", by=POLICY)
+    file.change(refund_due_minor=due)

@@ -17,7 +17,7 @@ from app.messaging import inbox
 from app.services import installation
 from app.services.context import Context
 from app.tables.inbox import EventState, events
-from app.tables.orders import orders
+from app.tables.orders import decisions, orders
 
 WAIT_SECONDS = 1.5
 _POLL_SECONDS = 0.02
@@ -66,6 +66,8 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
         return GateAnswer(provision=True, reason="before_cutover")
     if row.outcome is None:
         return None
+    if row.mode == Mode.SHADOW:
+        return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on (rule 10)
     provision, reason = _BY_OUTCOME[Outcome(row.outcome)]
     return GateAnswer(provision=provision, reason=reason)
 
@@ -73,9 +75,15 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
 async def _row(connection: AsyncConnection, order_id: int) -> Any:
     columns = (
         orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome,
-        orders.c.touched_by_person, orders.c.panel_status,
+        orders.c.touched_by_person, decisions.c.mode,
     )  # fmt: skip
-    return (await connection.execute(sa.select(*columns).where(orders.c.order_id == order_id))).first()
+    return (
+        await connection.execute(
+            sa.select(*columns)
+            .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
+            .where(orders.c.order_id == order_id)
+        )
+    ).first()
 
 
 async def _ask_worker(context: Context, order_id: int) -> str:

@@ -7,25 +7,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.decision import Outcome, Reason
+from app.core.decision import Reason
 from app.core.facts import Agreement, PaymentState
 from app.core.lifecycle import (
     INVOICE_TABLE,
     OPEN_FEE_STATES,
     Consequence,
     FeeState,
-    HoldKind,
     InvoiceRole,
     InvoiceTurn,
     OrderState,
+    Phase,
     phase_of,
 )
 from app.messaging import outbox
 from app.panels.records import PanelInvoice
-from app.services import acting, customers, decisions, fees
+from app.services import acting, customers, fees
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
-from app.services.orders import CLOCK, PANEL, OrderFile
+from app.services.orders import PANEL, OrderFile
 from app.tables.orders import fees as fees_table
 
 _TURNS = {
@@ -66,52 +66,68 @@ async def follow_fees(file: OrderFile, gathered: Gathered) -> None:
 
 
 async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None) -> None:
-    state = _FEE_STATES[turn]
     was = FeeState(fee.state)
-    if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and was not in OPEN_FEE_STATES:
-        return  # waived, cancelled or lost already: an invoice that still stands open is being cancelled
-    if turn is InvoiceTurn.PAID and was is FeeState.REFUNDED:
-        return  # given back as credit; its invoice stays Paid
-    if fee.wanted_state and turn is InvoiceTurn.CANCELLED:
-        state = FeeState(fee.wanted_state)
-    paid = paid_on(invoice) if invoice else None
-    values: dict[str, Any] = {"paid_minor": max(0, paid.amount_minor) if paid else int(fee.paid_minor)}
-    if invoice is not None and invoice.total is not None:
-        values["total_minor"] = invoice.total.amount_minor
+    await _keep_figures(file, fee, invoice)
+    state = _new_state(file, fee, was, turn)
     if state is was:
-        if values["paid_minor"] != fee.paid_minor:
-            await fees.set_fee(file, fee.id, **values)
         return
-    if state not in OPEN_FEE_STATES:
-        values["settled_at"] = file.now
-    await fees.set_fee(file, fee.id, state=state.value, **values)
+    settled = {} if state in OPEN_FEE_STATES else {"settled_at": file.now}
+    await fees.set_fee(file, fee.id, state=state.value, **settled)
     file.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
-    await _after_fee(file, fee, was, turn, paid_minor=int(values["paid_minor"]))
+    fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
+    await _after_fee(file, fee, was, turn)
 
 
-async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn, *, paid_minor: int) -> None:
-    consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
-    taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
-    if turn is InvoiceTurn.PAID and taken_back:
-        consequence = Consequence.CREDIT_BACK  # paid although we took it back
+async def _keep_figures(file: OrderFile, fee: Any, invoice: PanelInvoice | None) -> None:
+    paid = paid_on(invoice) if invoice else None
+    values: dict[str, Any] = {}
+    if paid is not None and max(0, paid.amount_minor) != fee.paid_minor:
+        values["paid_minor"] = max(0, paid.amount_minor)
+    if invoice is not None and invoice.total is not None and invoice.total.amount_minor != fee.total_minor:
+        values["total_minor"] = invoice.total.amount_minor
+    if values:
+        await fees.set_fee(file, fee.id, **values)
+
+
+def _new_state(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
+    """Say what a fee becomes by what its invoice is found to be."""
+    over = was in {FeeState.WAIVED, FeeState.CANCELLED, FeeState.LOST, FeeState.REFUNDED}
+    if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and over:
+        return was  # an invoice that still stands open is being cancelled
+    if was is FeeState.REFUNDED and turn is InvoiceTurn.PAID:
+        return was  # given back as credit; its invoice stays Paid
+    if was is FeeState.LOST and phase_of(file.state) is Phase.ENDED:
+        return was  # the money on it is a person's to give back
+    if was is FeeState.PAID and turn in {InvoiceTurn.UNPAID, InvoiceTurn.PARTLY_PAID}:
+        return FeeState.LOST  # the payment was taken back
+    if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
+        return FeeState(fee.wanted_state)
+    return _FEE_STATES[turn]
+
+
+async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> None:
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return
     if turn is InvoiceTurn.DISPUTED:
         await customers.count_chargeback(file)
+    consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
+    taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
+    if turn is InvoiceTurn.PAID and taken_back:
+        consequence = Consequence.CREDIT_BACK  # paid although we took it back
+    if was is FeeState.PAID and phase_of(file.state) is Phase.OPEN:
+        consequence = Consequence.REVIEW
     match consequence:
         case Consequence.GO_ON:
             file.change(agreement=Agreement.FEE_PAID.value)
-        case Consequence.CREDIT_BACK if file.acts:
+        case Consequence.CREDIT_BACK if file.acts and not file.get("fraud"):
             await fees.credit_back(file, fee, cause=f"fee:{fee.id}")
-        case Consequence.REFUND:
-            file.change(refund_due_minor=int(file.get("refund_due_minor")) + paid_minor)
         case Consequence.REVIEW:
             file.change(agreement=Agreement.NONE.value)
             await to_person(file, f"fee_{turn.value}", f"The invoice of the fee is {turn.value.replace('_', ' ')}.")
         case Consequence.TELL:
             file.say(f"too late to hold: the invoice of the fee is {turn.value}", by=PANEL)
-        case Consequence.NOTE | Consequence.CREDIT_BACK:
-            pass
+        case Consequence.NOTE | Consequence.REFUND | Consequence.CREDIT_BACK:
+            pass  # `fees.update_refund` counts what is left to give back
 
 
 async def follow_payment(file: OrderFile, before: PaymentState) -> None:
@@ -130,9 +146,6 @@ async def follow_payment(file: OrderFile, before: PaymentState) -> None:
     if turn is InvoiceTurn.DISPUTED:
         await customers.count_chargeback(file)
     match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(file.state)]:
-        case Consequence.REFUND if file.acts:
-            file.change(refund_due_minor=max(int(file.get("refund_due_minor")), int(file.get("paid_minor"))))
-            file.say("money came for an order that ended: refund due", by=PANEL)
         case Consequence.REVIEW if file.row.decision_id is not None:
             await to_person(file, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")
         case Consequence.TELL:
@@ -151,6 +164,4 @@ async def to_person(file: OrderFile, code: str, text: str) -> None:
     if withdrawn.under_way:
         file.say(f"too late to hold: {text}", by=PANEL)
         return
-    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, Reason(code, text), by=CLOCK)
-    file.change(state=OrderState.HELD.value)
-    file.hold(HoldKind.REVIEW, due_at=file.now + _REVIEW_HOURS, expires_at=None)
+    await acting.hold_by_clock(file, Reason(code, text), due_in=_REVIEW_HOURS)

@@ -12,8 +12,7 @@ from app.core.decision import Judgement, Outcome, decide
 from app.core.explanation import work_summary
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
-from app.core.lifecycle import HoldKind, OrderState, Trigger
-from app.messaging import inbox
+from app.core.lifecycle import OrderState, Trigger
 from app.messaging.inbox import Postpone
 from app.services import acting, customers, decisions, identities
 from app.services.acting import Wish
@@ -22,11 +21,14 @@ from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.mirror import inputs_digest
 from app.services.orders import CLOCK, POLICY, OrderFile
+from app.services.timers import look_again
 from app.services.zones import panel_zone
 from app.tables.orders import fees, ticket_orders, tickets
 
 _JUDGED_STATES = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
 _UNDER_WAY_DELAY = timedelta(seconds=5)
+#: Why an event waits whose verdict would take back a call that is on the wire.
+UNDER_WAY = "a call about this order is under way"
 
 
 async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, known: dict[str, str]) -> OwnKnowledge:
@@ -130,23 +132,9 @@ async def _settled(file: OrderFile) -> bool:
     return settle_at is not None and file.now >= settle_at
 
 
-async def set_settle_clock(context: Context, file: OrderFile) -> None:
-    """Decide it anyway, `DOORMAN_SETTLE_SECONDS` after it was placed or heard of, whichever was earlier."""
-    if file.get("settle_at") is not None:
-        return
-    since = min(file.get("placed_at") or file.row.first_heard_at, file.row.first_heard_at)
-    settle_at = since + timedelta(seconds=context.settings.settle_seconds)
-    file.change(settle_at=settle_at)
-    if settle_at > file.now:
-        await inbox.add_internal(
-            file.tx, type="order.settle", data={"order_id": file.order_id}, now=file.now, due_at=settle_at,
-            name=f"settle:{file.order_id}",
-        )  # fmt: skip
-
-
 async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement: Judgement, decision_id: int) -> None:
     if not await acting.withdraw_lifecycle(file):
-        raise Postpone("a call about this order is under way", delay=_UNDER_WAY_DELAY)
+        raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
     wish = Wish(
         trigger=Trigger.DECIDED_APPROVE,
         by=POLICY,
@@ -165,11 +153,9 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
             await acting.hold_for_fee(
                 file, _as(wish, Trigger.DECIDED_HOLD), judgement.fee, minutes=judgement.labour.minutes, work=work
             )
-            await set_hold_clock(file, HoldKind.FEE)
         case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
             why = "; ".join(reason.text for reason in judgement.reasons)
             await acting.hold_for_review(file, _as(wish, Trigger.DECIDED_HOLD), why)
-            await set_hold_clock(file, HoldKind.REVIEW)
         case Outcome.REJECT:
             await acting.end(file, _as(wish, Trigger.DECIDED_REJECT), fraud=False)
     if file.state is OrderState.HELD:
@@ -178,24 +164,6 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
 
 def _as(wish: Wish, trigger: Trigger) -> Wish:
     return Wish(trigger=trigger, by=wish.by, cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url)
-
-
-async def set_hold_clock(file: OrderFile, kind: HoldKind) -> None:
-    """Have a hold looked at when its time is up; a later hold of the same order sets its own."""
-    due_at: datetime | None = file.get("hold_expires_at") if kind is HoldKind.FEE else file.get("hold_due_at")
-    if due_at is not None:
-        await inbox.add_internal(
-            file.tx, type="order.hold_due", data={"order_id": file.order_id}, now=file.now, due_at=due_at,
-            name=f"hold:{file.order_id}:{kind}:{due_at.isoformat()}",
-        )  # fmt: skip
-
-
-async def look_again(file: OrderFile, *, seconds: float) -> None:
-    """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
-    due_at = file.now + timedelta(seconds=seconds)
-    await inbox.add_internal(
-        file.tx, type="order.read_back", data={"order_id": file.order_id}, now=file.now, due_at=due_at
-    )
 
 
 async def release_when_paid(context: Context, file: OrderFile) -> None:

@@ -13,10 +13,12 @@ from app.config import Mode
 from app.errors import NotFound, ShadowMode, WrongState
 from app.messaging import inbox, outbox
 from app.messaging.outbox import CallNotFound, WrongCallState
+from app.panels.actions import Action
 from app.services import installation
 from app.services.context import Context
 from app.services.views_lists import get_call, get_event
 from app.services.views_records import CallView, EventView
+from app.tables.outbox import CallState
 
 log = structlog.get_logger()
 
@@ -33,6 +35,8 @@ async def retry_call(tx: AsyncConnection, context: Context, call_id: uuid.UUID, 
     call = await get_call(tx, call_id)
     if context.settings.mode is Mode.SHADOW:
         raise ShadowMode(f"in enforce mode, {call.action} would be tried again; nothing was done")
+    if call.action == Action.ACCEPT_ORDER and call.state == CallState.DEAD:
+        raise WrongState(f"the order is held since: approve it instead (POST /v1/orders/{call.order_id}/approve)")
     try:
         await outbox.retry(tx, call_id, now)
     except CallNotFound:

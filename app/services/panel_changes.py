@@ -9,11 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.decision import Outcome, Reason
-from app.core.lifecycle import Flag, HoldKind, OrderState, Provisioning, Trigger
+from app.core.lifecycle import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees
 from app.services.orders import PANEL, OrderFile
+from app.services.timers import set_hold_clock
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 
@@ -63,9 +64,11 @@ class Actor:
 async def follow(file: OrderFile, before: str, actor: Actor) -> None:
     """Follow the panel's order status where it moved without us; `before` is the status that we had seen last."""
     status = str(file.get("panel_status"))
+    if status == before and file.row.last_read_at is not None:
+        return
     if await _is_echo(file, status):
         return
-    if actor.kind == "unknown" and status != before:
+    if actor.kind == "unknown":
         actor = await _actor_by_hook(file, status)
     state = file.state
     if status == "Active" and state is not OrderState.RELEASED:
@@ -120,7 +123,7 @@ async def _is_echo(file: OrderFile, status: str) -> bool:
 
 async def _went_active(file: OrderFile, actor: Actor) -> None:
     held = file.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
-    doubtful = held and actor.kind not in {"staff", "customer"}
+    doubtful = held and actor.kind != "staff" and not (actor.masquerade and actor.admin_id)
     if actor.automation or doubtful:
         await _activated_by_automation(file, actor, held=held)
         return
@@ -128,12 +131,18 @@ async def _went_active(file: OrderFile, actor: Actor) -> None:
     await decisions.record_person(
         file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
     )
+    await _let_in(file)
+    await customers.count_released(file)
+
+
+async def _let_in(file: OrderFile) -> None:
+    """A person in the panel let it pass: no fee is asked any more, and it is no fraud."""
     file.change(touched_by_person=True)
     file.move(Trigger.PANEL_ACTIVE)
+    await customers.uncount_fraud(file)
     current = await fees.open_fee(file)
     if current is not None and file.acts:
         await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
-    await customers.count_released(file)
 
 
 async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool) -> None:
@@ -143,22 +152,24 @@ async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool)
         file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
         file.say("BREACH: accepted in the panel although we hold it, and not by a person", by=actor.name)
     elif moved is OrderState.RELEASED:
-        file.say("accepted in the panel", by=actor.name)
+        reason = Reason("accepted_in_panel", "Accepted in the panel, not by a person.")
+        await decisions.record_person(file, Outcome.APPROVE, reason, by=actor.name)
 
 
 async def _came_back(file: OrderFile, actor: Actor) -> None:
     if file.move(Trigger.PANEL_PENDING) is None:
         return
+    await customers.uncount_fraud(file)
     await decisions.record_person(
         file, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
     )
     file.change(touched_by_person=True)
     due = file.now + timedelta(hours=file.policy.policy.hold.review_due_hours_paid)
     file.hold(HoldKind.REVIEW, due_at=due, expires_at=None)
+    await set_hold_clock(file)
 
 
 async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
-    was_fraud = file.state is OrderState.REJECTED
     await _withdraw(file)
     if file.move(trigger) is None:
         return
@@ -166,22 +177,23 @@ async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool
     code = "fraud_in_panel" if fraud else "cancelled_in_panel"
     await decisions.record_person(file, Outcome.REJECT, Reason(code, word), by=actor.name)
     file.change(touched_by_person=True)
-    if fraud and not was_fraud:
+    if fraud:
         await customers.count_fraud(file)
     if file.acts:
-        await acting.settle_money(file, fraud=fraud, cause=f"decision:{file.get('decision_id')}")
+        await acting.settle_money(file, cause=f"decision:{file.get('decision_id')}")
 
 
 async def deleted(file: OrderFile, actor: Actor) -> None:
     """The order is gone from the panel: nothing more is done about it, money on it is shown."""
     if file.state is OrderState.CLOSED:
         return
+    ended = phase_of(file.state) is Phase.ENDED
     await _withdraw(file)
     file.move(Trigger.PANEL_DELETED)
     file.change(panel_status="")
     file.say("deleted in the panel", by=actor.name)
-    if file.acts:
-        await acting.settle_money(file, fraud=False, cause="event:deleted")
+    if file.acts and not ended:
+        await acting.settle_money(file, cause="event:deleted")
 
 
 async def _withdraw(file: OrderFile) -> None:
@@ -197,19 +209,21 @@ async def overridden(file: OrderFile, admin_id: int | None) -> None:
     await decisions.record_person(
         file, Outcome.APPROVE, Reason("provisioned_by_staff", "Provisioned by hand in the panel."), by=actor.name
     )
-    file.change(touched_by_person=True)
-    file.move(Trigger.PANEL_ACTIVE)
-    current = await fees.open_fee(file)
-    if current is not None and file.acts:
-        await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
+    await _let_in(file)
 
 
-def watch_hold(file: OrderFile) -> None:
+async def watch_hold(file: OrderFile) -> None:
     """A hold whose services went active anyway is a breach that somebody must see (issue 2 point 13)."""
-    ended = file.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
+    if file.get("outcome") in {None, Outcome.APPROVE} or file.state is OrderState.RELEASED:
+        if file.flag(Flag.HOLD_BREACHED, raised=False):
+            file.say("no longer a breach: a person let it pass", by=PANEL)
+        return
+    held = file.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
     built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
-    if ended and built and not file.get("touched_by_person"):
-        if file.flag(Flag.HOLD_BREACHED):
-            file.say("BREACH: services went active although we hold the order", by=PANEL)
-    elif file.state is OrderState.RELEASED and file.flag(Flag.HOLD_BREACHED, raised=False):
-        file.say("no longer a breach: released", by=PANEL)
+    if not (held and built) or Flag.HOLD_BREACHED.value in file.flags:
+        return
+    latest = await decisions.latest(file)
+    if latest is not None and any(reason["code"] == "pending_in_panel" for reason in latest.reasons):
+        return  # staff took a running order back to Pending: they know
+    file.flag(Flag.HOLD_BREACHED)
+    file.say("BREACH: services went active although we hold the order", by=PANEL)

@@ -9,22 +9,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.decision import Outcome, Reason
-from app.core.lifecycle import FeeState, HoldKind, OrderState, Trigger
+from app.core.lifecycle import FeeState, Flag, OrderState, Trigger
 from app.core.money import Money
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
-from app.panels.actions import Action, CancelOrder
+from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees, messages
 from app.services.context import Context
-from app.services.judging import look_again
-from app.services.orders import CLOCK, PANEL, POLICY, OrderFile, open_file
+from app.services.judging import UNDER_WAY
+from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.ticket_records import mark_ours
+from app.services.timers import look_again
 from app.services.zones import panel_zone
 from app.tables.customers import CreditState, credits
-from app.tables.inbox import EventState
+from app.tables.inbox import EventState, events
 from app.tables.orders import fees as fees_table
-from app.tables.outbox import CallState
+from app.tables.outbox import CallState, panel_calls
 
 _READ_BACK_SECONDS = 4.0
 
@@ -68,6 +69,7 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
     handler = _HANDLERS.get(Action(call.action))
     if handler is not None:
         await handler(context, file, call)
+    await fees.update_refund(file)
     if call.state is CallState.DEAD:
         file.say(f"gave up on {call.action.replace('_', ' ')}: {call.last_error or 'no reason given'}", by=PANEL)
     await file.save()
@@ -75,51 +77,80 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
 
 async def _accept_settled(_context: Context, file: OrderFile, call: Call) -> None:
     if call.state is CallState.DONE:
-        if file.move(Trigger.ACCEPTED) is not None:
-            file.change(panel_status="Active")
-            file.say("accepted", by=PANEL)
-            await customers.count_released(file)
-    elif call.state is CallState.DEAD:
+        await _accepted(file)
+    else:
         await _stuck(file, call)
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
 
+async def _accepted(file: OrderFile) -> None:
+    held_since = file.state is OrderState.HELD and "dead_call" not in await _reason_codes(file)
+    if held_since:
+        # it was on the wire when the order was held: too late to take back, so somebody must see it
+        file.change(panel_status="Active", hold_due_at=file.now)
+        if file.flag(Flag.HOLD_BREACHED):
+            file.say("BREACH: an accept that was on its way came through although the order is held now", by=PANEL)
+    elif file.move(Trigger.ACCEPTED) is not None:
+        file.change(panel_status="Active")
+        file.say("accepted", by=PANEL)
+        await customers.count_released(file)
+
+
 async def _stuck(file: OrderFile, call: Call) -> None:
-    """A call that the order hung on is dead: a person has to look."""
-    if file.move(Trigger.CALL_DEAD) is None:
+    """A call that the order hung on is dead or given up, and nothing else is on its way: a person has to look."""
+    if file.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(file):
         return
-    reason = Reason("dead_call", f"The panel refused {call.action.replace('_', ' ')}: {call.last_error or 'unknown'}.")
-    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK)
-    file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+    why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
+    if call.action == Action.ACCEPT_ORDER and call.state is CallState.DEAD:
+        file.flag(Flag.PROVISIONING_FAILED)
+    reason = Reason("dead_call", f"The panel did not {call.action.replace('_', ' ')}: {why}.")
+    await acting.hold_by_clock(file, reason)
+
+
+async def _something_comes(file: OrderFile) -> bool:
+    """Whether another lifecycle call, or an event that waits for this one's end, will move the order."""
+    names = [action.value for action in acting.LIFECYCLE]
+    live = sa.select(panel_calls.c.id).where(
+        panel_calls.c.order_id == file.order_id,
+        panel_calls.c.action.in_(names),
+        panel_calls.c.state.in_([CallState.PENDING, CallState.SENDING, CallState.UNKNOWN]),
+    )
+    waiting = sa.select(events.c.id).where(
+        events.c.order_id == file.order_id,
+        events.c.state == EventState.RECEIVED,
+        events.c.last_error == UNDER_WAY,
+    )
+    for query in (live, waiting):
+        if (await file.tx.execute(query.limit(1))).first() is not None:
+            return True
+    return False
 
 
 async def _pending_settled(_context: Context, file: OrderFile, call: Call) -> None:
     """The order is Pending again: go on with what that was for."""
-    if call.state is CallState.DEAD:
-        await _stuck(file, call)
-        return
     if call.state is not CallState.DONE:
+        await _stuck(file, call)
         return
     file.change(panel_status="Pending")
     if file.state is OrderState.RELEASING:
         plan = acting.default_plan(file, await decisions.latest_judged(file))
         await acting.enqueue_lifecycle(file, acting.accept_action(file, plan), cause=call.cause)
     elif file.state is OrderState.REJECTING:
-        await acting.enqueue_lifecycle(file, CancelOrder(order_id=file.order_id), cause=call.cause)
+        await acting.enqueue_lifecycle(file, acting.ending_action(file), cause=call.cause)
+
+
+async def _reason_codes(file: OrderFile) -> set[str]:
+    latest = await decisions.latest(file)
+    return {reason["code"] for reason in latest.reasons} if latest is not None else set()
 
 
 async def _ending_settled(_context: Context, file: OrderFile, call: Call) -> None:
-    fraud = call.action == Action.FRAUD_ORDER
     if call.state is CallState.DONE:
-        latest = await decisions.latest(file)
-        codes = {reason["code"] for reason in latest.reasons} if latest is not None else set()
-        cancelled = bool(codes & {"customer_withdrew", "duplicate", "other"})
+        cancelled = bool(await _reason_codes(file) & {"customer_withdrew", "duplicate", "other"})
         if file.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
-            file.change(panel_status="Fraud" if fraud else "Cancelled")
+            file.change(panel_status="Fraud" if call.action == Action.FRAUD_ORDER else "Cancelled")
             file.say("cancelled" if cancelled else "rejected", by=PANEL)
-            if fraud:
-                await customers.count_fraud(file)
-    elif call.state is CallState.DEAD:
+    else:
         await _stuck(file, call)
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
@@ -144,7 +175,7 @@ async def _invoice_created(context: Context, file: OrderFile, call: Call) -> Non
     unpaid = {"state": FeeState.UNPAID.value} if fee.state == FeeState.PENDING else {}
     await fees.set_fee(file, fee.id, invoice_id=invoice_id, **unpaid)
     fee = await _fee_of(file, call)
-    if fee.wanted_state is not None or file.state is not OrderState.HELD:
+    if fee.wanted_state is not None or fee.state == FeeState.LOST or file.state is not OrderState.HELD:
         if fee.wanted_state is None:
             await fees.set_fee(file, fee.id, wanted_state=FeeState.CANCELLED.value)
         await fees.cancel_invoice(file, fee, cause=call.cause)
@@ -161,8 +192,10 @@ async def _invoice_created(context: Context, file: OrderFile, call: Call) -> Non
 async def _invoice_failed(context: Context, file: OrderFile, fee: Any, call: Call) -> None:
     state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
     await fees.set_fee(file, fee.id, state=state, settled_at=file.now)
-    if call.state is CallState.DEAD and file.state is OrderState.HELD:
-        await _review(file, "fee_not_invoiced", f"The fee could not be invoiced: {call.last_error or 'unknown'}.")
+    if fee.wanted_state is None and file.state is OrderState.HELD:
+        why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
+        await acting.hold_by_clock(file, Reason("fee_not_invoiced", f"The fee could not be invoiced: {why}."))
+        return
     await _ask_again(context, file)
 
 
@@ -177,13 +210,15 @@ async def _invoice_cancelled(context: Context, file: OrderFile, call: Call) -> N
             file.say(f"the fee is {wanted}", by=PANEL)
         await _ask_again(context, file)
     else:
+        if fee.wanted_state is not None and fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
+            await fees.set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)  # a person gives it back
         await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state says what to do
 
 
 async def _ask_again(context: Context, file: OrderFile) -> None:
     """The fee that stood in the way is gone: ask for the one wanted instead, if the order still waits for it."""
     wanted = file.get("fee_wanted")
-    if file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.FEE or not wanted:
+    if file.state is not OrderState.HELD or file.get("outcome") != Outcome.HOLD_FOR_FEE or not wanted:
         return
     if await fees.open_fee(file) is None:
         await fees.ask(
@@ -193,11 +228,12 @@ async def _ask_again(context: Context, file: OrderFile) -> None:
         )  # fmt: skip
 
 
-async def _credit_back_settled(_context: Context, file: OrderFile, call: Call) -> None:
+async def _credit_back_settled(context: Context, file: OrderFile, call: Call) -> None:
     fee = await _fee_of(file, call)
     if fee is not None and call.state is CallState.DONE:
         await fees.set_fee(file, fee.id, state=FeeState.REFUNDED.value, settled_at=file.now)
         file.say("the fee was returned as credit", by=PANEL)
+        await _ask_again(context, file)
 
 
 async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None:
@@ -210,11 +246,6 @@ async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None
 async def _mail_sent(_context: Context, file: OrderFile, call: Call) -> None:
     if call.state is CallState.DONE:
         file.say("told the customer by e-mail" + (", perhaps" if call.uncertain else ""), by=POLICY)
-
-
-async def _review(file: OrderFile, code: str, text: str) -> None:
-    await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, Reason(code, text), by=CLOCK)
-    file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
 
 
 _HANDLERS: dict[Action, Callable[[Context, OrderFile, Call], Awaitable[None]]] = {

@@ -42,7 +42,9 @@ orders = sa.Table(
     sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing to pay before it runs
     sa.Column("paid_at", UtcDateTime),
     sa.Column("paid_minor", BigId, nullable=False, server_default="0"),
-    sa.Column("refund_due_minor", BigId, nullable=False, server_default="0"),
+    sa.Column("refund_due_minor", BigId, nullable=False, server_default="0"),  # what a person has to give back still
+    sa.Column("refunded_minor", BigId, nullable=False, server_default="0"),  # what a person said was given back
+    sa.Column("fraud", sa.Boolean, nullable=False, server_default=sa.false()),  # ended as fraud, and counted as such
     sa.Column("items", Json, nullable=False),
     sa.Column("flags", Json, nullable=False),
     sa.Column("decision_id", BigId),

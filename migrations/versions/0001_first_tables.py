@@ -388,6 +388,8 @@ def upgrade() -> None:
         sa.Column("paid_at", UtcDateTime(), nullable=True),
         sa.Column("paid_minor", BigId, server_default="0", nullable=False),
         sa.Column("refund_due_minor", BigId, server_default="0", nullable=False),
+        sa.Column("refunded_minor", BigId, server_default="0", nullable=False),
+        sa.Column("fraud", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("items", Json, nullable=False),
         sa.Column("flags", Json, nullable=False),
         sa.Column("decision_id", BigId, nullable=True),

@@ -1,0 +1,47 @@
+"""Clocks that we set for ourselves: events that come due later, written in the transaction of their cause."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from app.messaging import inbox
+from app.services.orders import OrderFile
+
+
+async def set_hold_clock(file: OrderFile) -> None:
+    """Have a hold looked at when its time is up; a later hold of the same order sets its own."""
+    due_at: datetime | None = file.get("hold_expires_at") or file.get("hold_due_at")
+    if due_at is not None:
+        await inbox.add_internal(
+            file.tx,
+            type="order.hold_due",
+            data={"order_id": file.order_id},
+            now=file.now,
+            due_at=max(due_at, file.now),
+            name=f"hold:{file.order_id}:{file.get('hold_kind')}:{due_at.isoformat()}",
+        )
+
+
+async def look_again(file: OrderFile, *, seconds: float) -> None:
+    """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
+    due_at = file.now + timedelta(seconds=seconds)
+    await inbox.add_internal(
+        file.tx, type="order.read_back", data={"order_id": file.order_id}, now=file.now, due_at=due_at
+    )
+
+
+async def set_settle_clock(file: OrderFile, *, seconds: float) -> None:
+    """Decide it anyway, so many seconds after it was placed or heard of, whichever was earlier (design §3 rule 2)."""
+    if file.get("settle_at") is not None:
+        return
+    since = min(file.get("placed_at") or file.row.first_heard_at, file.row.first_heard_at)
+    settle_at = since + timedelta(seconds=seconds)
+    file.change(settle_at=settle_at)
+    await inbox.add_internal(
+        file.tx,
+        type="order.settle",
+        data={"order_id": file.order_id},
+        now=file.now,
+        due_at=max(settle_at, file.now),
+        name=f"settle:{file.order_id}",
+    )
