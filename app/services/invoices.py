@@ -102,6 +102,8 @@ def _new_state(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> F
         return FeeState.LOST  # the payment was taken back
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return FeeState(fee.wanted_state)
+    if turn is InvoiceTurn.PARTLY_PAID and fee.wanted_state:
+        return FeeState.LOST  # taken back with money on it, which the panel won't cancel: a person gives it back
     return _FEE_STATES[turn]
 
 
