@@ -20,10 +20,13 @@ import uvicorn
 
 from app import log as logging_setup
 from app.config import Settings
+from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.main import create_app
 from app.messaging.wake import Ringer
 from app.services import schema
+from app.services.context import utc_now
+from app.services.startup import prepare
 
 log = structlog.get_logger()
 
@@ -66,6 +69,14 @@ async def check_database(settings: Settings) -> bool:
     return False
 
 
+async def _prepare(settings: Settings) -> None:
+    db = Database.open(settings.database_url)
+    try:
+        await prepare(db, settings, now=utc_now())
+    finally:
+        await db.close()
+
+
 @dataclass(slots=True)
 class _Child:
     name: str
@@ -76,13 +87,15 @@ class _Child:
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool) -> None:
-    """Serve until SIGTERM or SIGINT. Raises CannotServe or schema.OldSchema."""
+    """Serve until SIGTERM or SIGINT. Raises CannotServe, SecretError, PolicyError or schema.OldSchema."""
     logging_setup.configure(settings.log_format)
     sqlite = settings.database_url.startswith("sqlite")
     if sqlite and workers != 1:
         raise CannotServe("a SQLite file is served by one API process; use PostgreSQL for several (--workers)")
+    parse_secrets(settings.webhook_secrets)
     if asyncio.run(check_database(settings)):
         schema.migrate(settings.database_url)
+    asyncio.run(_prepare(settings))  # what is wrong is said here, once, and not by children that die of it
     _Supervisor(settings, listen(host, port), workers=workers, with_worker=with_worker).run()
 
 
