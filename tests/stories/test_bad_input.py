@@ -68,7 +68,9 @@ async def test_an_order_without_client_and_currency_goes_to_review(house: House)
 
 
 async def test_a_currency_without_a_row_is_a_review_never_a_conversion(house: House) -> None:
-    house.panel.state.currencies["CHF"] = replace(house.panel.state.currencies["USD"], id=9, code="CHF", prefix="", suffix=" CHF")
+    house.panel.state.currencies["CHF"] = replace(
+        house.panel.state.currencies["USD"], id=9, code="CHF", prefix="", suffix=" CHF"
+    )
     product = house.panel.add_product("Starter", pricing={"CHF": {"monthly": "10.00"}}).id
     client = house.panel.add_client("Urs", "Frei", email="urs@example.com", created_at="2020-01-01", currency="CHF").id
     placed = await house.panel.place_order(client, [product], notes=WISH)

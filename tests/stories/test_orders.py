@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
+from app.core.decision import decide
+from app.services import decisions, policies
+from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
 
 SUSPECT = "It is for carding."
@@ -241,3 +246,18 @@ async def test_a_reject_can_be_undone(house: House) -> None:
     order = await house.order(placed.id)
     assert (order["state"], order["panel_status"]) == ("released", "Active")
     assert house.effects("AcceptOrder") == 1
+
+
+async def test_every_stored_decision_can_be_replayed_to_the_bit(house: House) -> None:
+    client, product = shop(house)
+    for notes, pay in ((WISH, True), ("", True), (SUSPECT, False), ("", False)):
+        await house.panel.place_order(client, [product], notes=notes, pay=pay)
+    await house.wait(120)
+    async with house.db.read() as connection:
+        policy = (await policies.active(connection)).policy
+        rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
+    assert len(rows) >= 4
+    for row in rows:
+        again = decide(decisions.load_facts(row.facts), policy, now=row.at)
+        assert decisions.dump_judgement(again) == row.judgement
+        assert again == decisions.load_judgement(row.judgement)
