@@ -63,7 +63,7 @@ async def test_an_order_has_the_fields_of_the_contract_in_their_order(api: Api) 
     assert body["fee"]["total"] == "59.50"
     assert body["panel_calls"][0]["last_error"] == "PanelRejected: Order ID not found"
     assert [line["what"] for line in body["timeline"]] == ["hold_for_review: risk_review"] * 3
-    assert body["actions"] == ["approve", "charge-fee", "waive-fee", "drop-request", "cancel", "reject"]
+    assert body["actions"] == ["approve", "charge-fee", "waive-fee", "drop-request", "hold", "cancel", "reject"]
 
 
 async def test_an_order_of_which_hardly_anything_is_known(api: Api) -> None:

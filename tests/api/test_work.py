@@ -66,12 +66,20 @@ async def test_calls_are_listed_newest_first_over_all_states(api: Api) -> None:
 
 
 async def test_a_call_is_retried_once_dead_and_not_while_done(api: Api) -> None:
-    dead, done = await add_call(api.db), await add_call(api.db, key="other", seq=2, state="done")
+    dead = await add_call(api.db, action="cancel_order", key="order:1:cancel")
+    done = await add_call(api.db, key="other", seq=2, state="done")
     assert (await api.ask("POST", f"/v1/panel-calls/{dead}/retry")).json()["state"] == "pending"
     check_problem(await api.ask("POST", f"/v1/panel-calls/{done}/retry"), 409, "wrong-state")
     unknown = "00000000-0000-4000-8000-000000000000"
     check_problem(await api.ask("POST", f"/v1/panel-calls/{unknown}/retry"), 404, "not-found")
     check_problem(await api.ask("POST", f"/v1/panel-calls/{unknown}/abandon"), 404, "not-found")
+
+
+async def test_a_dead_accept_is_not_sent_again_behind_the_hold(api: Api) -> None:
+    """The order is held since, so our own gate would stop what the accept builds: approving is the way."""
+    dead = await add_call(api.db)
+    found = check_problem(await api.ask("POST", f"/v1/panel-calls/{dead}/retry"), 409, "wrong-state")
+    assert "/approve" in found["detail"]
 
 
 async def test_an_abandoned_call_of_unknown_outcome_stays_marked(api: Api) -> None:
