@@ -46,7 +46,7 @@ def fraud_check(facts: Facts, policy: Policy) -> Signal | None:
     if points == 0:
         return None
     detail = f"The panel's fraud check ({check.module}) said {check.verdict.value}"
-    scored = "" if score is None else f" with a score of {score:g} of 100"
+    scored = "" if score is None else f" with a score of {score:.0f} of 100"
     return _risk(
         "fraud_check", points, f"{detail}{scored}.", module=check.module, verdict=check.verdict.value, score=score
     )
