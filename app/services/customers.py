@@ -26,13 +26,13 @@ async def ensure(tx: AsyncConnection, customer_id: int, *, now: datetime) -> Non
 
 
 async def add(tx: AsyncConnection, customer_id: int, **amounts: int) -> None:
-    """Add to a customer's aggregates; each change raises the version and asks for a new score."""
+    """Add to a customer's aggregates; each change raises the version."""
     values: dict[str, Any] = {name: customers.c[name] + amount for name, amount in amounts.items() if amount}
     if values:
         await tx.execute(
             customers.update()
             .where(customers.c.customer_id == customer_id)
-            .values(**values, version=customers.c.version + 1, scored_at=None)
+            .values(**values, version=customers.c.version + 1)
         )
 
 

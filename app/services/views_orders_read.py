@@ -153,7 +153,7 @@ def _full(parts: OrderParts, settings: Settings, lengths: Lengths) -> OrderView:
 
 def _head(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, Any]:
     row, labour = parts.row, (parts.judgement or {}).get("labour") or {}
-    monthly = amount(row.recurring_minor, row.currency) or money(labour.get("recurring_monthly"))
+    monthly = money(labour.get("recurring_monthly"))
     return {
         "order_id": row.order_id,
         "order_number": cut(row.order_number, 40),

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
+from app.tables.columns import BigId, UtcDateTime, metadata, state
 
 
 class CreditState(StrEnum):
@@ -46,13 +46,8 @@ customers = sa.Table(
     sa.Column("revenue_minor", BigId),
     sa.Column("last_read_at", UtcDateTime),
     # the customer's standing
-    sa.Column("score", sa.Integer),
-    sa.Column("segment", sa.String(24)),
-    sa.Column("score_reasons", Json),
-    sa.Column("scored_at", UtcDateTime),
     sa.Column("pinned_segment", sa.String(24)),
     sa.Column("white_glove", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Index("ix_customers_segment", "segment", "customer_id"),
 )
 
 #: Who else had this identity before this moment: found by index, never by scanning.

@@ -36,7 +36,6 @@ orders = sa.Table(
     sa.Column("last_read_at", UtcDateTime),
     sa.Column("amount_minor", BigId),
     sa.Column("currency", sa.String(3)),
-    sa.Column("recurring_minor", BigId),  # a month, whole order
     sa.Column("invoice_id", BigId),
     state("payment_state", PaymentState, nullable=False),
     sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing to pay before it runs

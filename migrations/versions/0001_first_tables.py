@@ -84,17 +84,10 @@ def upgrade() -> None:
         sa.Column("overdue_invoices", sa.Integer(), nullable=True),
         sa.Column("revenue_minor", BigId, nullable=True),
         sa.Column("last_read_at", UtcDateTime(), nullable=True),
-        sa.Column("score", sa.Integer(), nullable=True),
-        sa.Column("segment", sa.String(length=24), nullable=True),
-        sa.Column("score_reasons", Json, nullable=True),
-        sa.Column("scored_at", UtcDateTime(), nullable=True),
         sa.Column("pinned_segment", sa.String(length=24), nullable=True),
         sa.Column("white_glove", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_customers")),
     )
-    with op.batch_alter_table("customers", schema=None) as batch_op:
-        batch_op.create_index("ix_customers_segment", ["segment", "customer_id"], unique=False)
-
     op.create_table(
         "decisions",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
@@ -363,7 +356,6 @@ def upgrade() -> None:
         sa.Column("last_read_at", UtcDateTime(), nullable=True),
         sa.Column("amount_minor", BigId, nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
-        sa.Column("recurring_minor", BigId, nullable=True),
         sa.Column("invoice_id", BigId, nullable=True),
         sa.Column(
             "payment_state",
@@ -739,9 +731,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_decisions_order")
 
     op.drop_table("decisions")
-    with op.batch_alter_table("customers", schema=None) as batch_op:
-        batch_op.drop_index("ix_customers_segment")
-
     op.drop_table("customers")
     with op.batch_alter_table("credits", schema=None) as batch_op:
         batch_op.drop_index("ix_credits_customer")
