@@ -16,10 +16,9 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Database
+from app.db import Database, insert_new
 from app.tables.inbox import EventSource, EventState, events
 
 log = structlog.get_logger()
@@ -159,12 +158,6 @@ def internal_id(name: str) -> str:
 
 def _panel_id(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_ID else None
-
-
-def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
-    """An INSERT that leaves out rows which a unique index forbids, in the words of the database in use."""
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
 
 
 def storable(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import insert_new
 from app.messaging import inbox
 from app.panels.actions import Action, PanelAction, action_from_params
 from app.tables.outbox import CallClass, CallState, panel_calls
@@ -146,7 +147,7 @@ async def enqueue(
     }
     _check(row)
     while True:
-        insert = inbox.insert_new(tx, panel_calls).values(id=uuid.uuid4(), **row).returning(panel_calls.c.id)
+        insert = insert_new(tx, panel_calls).values(id=uuid.uuid4(), **row).returning(panel_calls.c.id)
         added: uuid.UUID | None = await tx.scalar(insert)
         if added is not None:
             return added

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -134,10 +134,7 @@ async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> Wish:
     decision_id = await decisions.record_person(work.file, outcome, reason, by=work.by, note=work.request.note)
     if work.request.note:
         work.file.say(f"note: {work.request.note}", by=work.by)
-    wish = work.wish
-    return Wish(
-        trigger=wish.trigger, by=wish.by, cause=f"decision:{decision_id}", zone=wish.zone, panel_url=wish.panel_url
-    )
+    return replace(work.wish, cause=f"decision:{decision_id}")
 
 
 async def _approve(work: _Work) -> None:

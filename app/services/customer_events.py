@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db import insert_new
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
@@ -98,5 +99,5 @@ async def _move_identities(tx: AsyncConnection, source: int, target: int) -> Non
     rows = (await tx.execute(sa.select(identities_table).where(identities_table.c.customer_id == source))).all()
     for row in rows:
         values = {"kind": row.kind, "hash": row.hash, "customer_id": target, "first_seen_at": row.first_seen_at}
-        await tx.execute(identities.insert_new(tx, identities_table).values(values))
+        await tx.execute(insert_new(tx, identities_table).values(values))
     await tx.execute(identities_table.delete().where(identities_table.c.customer_id == source))

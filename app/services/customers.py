@@ -12,8 +12,8 @@ from app.core.customers import CustomerHistory, CustomerScore, Segment, score_cu
 from app.core.decision import Judgement
 from app.core.facts import PlacedBy
 from app.core.policy import Policy
+from app.db import insert_new
 from app.services import policies
-from app.services.identities import insert_new
 from app.services.orders import OrderFile
 from app.tables.customers import customers
 

@@ -116,7 +116,8 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
         await _reopen_mode(context, file)
         file.say("heard of it for the first time", by=PANEL)
     aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
-    own = await judging.own_knowledge(context, file, aggregates, _known(context, file, gathered))
+    known = _known(context, file, gathered)
+    own = await judging.own_knowledge(context, file, aggregates, known)
     if not file.acts:
         mirror.follow_in_shadow(file)
     else:
@@ -133,7 +134,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     await judging.release_when_paid(context, file)
     if file.get("decision_id") is None and file.state is OrderState.RECEIVED and file.get("panel_status") == "Pending":
         await set_settle_clock(file, seconds=context.settings.settle_seconds)
-    await mirror.remember_identities(file, gathered, _known(context, file, gathered))
+    await mirror.remember_identities(file, gathered, known)
     await fees.update_refund(file)
     await _others_of_invoice(file, event)
 

@@ -7,14 +7,13 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from typing import Any
 
 import phonenumbers
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Neighbours
+from app.db import insert_new
 from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
@@ -153,9 +152,3 @@ async def velocity(
     ).where(whose, seen.order_id != order_id, seen.placed_at > at - timedelta(days=1), seen.placed_at <= at)
     hour, day = (await connection.execute(query)).one()
     return int(hour or 0), int(day)
-
-
-def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
-    """An INSERT that leaves out rows which are there already."""
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()

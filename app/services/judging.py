@@ -151,19 +151,19 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
         case Outcome.HOLD_FOR_FEE if judgement.fee is not None:
             work = work_summary(facts, file.policy.policy) if judgement.labour.custom_minutes else ""
             await acting.hold_for_fee(
-                file, _as(wish, Trigger.DECIDED_HOLD), judgement.fee, minutes=judgement.labour.minutes, work=work
+                file,
+                replace(wish, trigger=Trigger.DECIDED_HOLD),
+                judgement.fee,
+                minutes=judgement.labour.minutes,
+                work=work,
             )
         case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
             why = "; ".join(reason.text for reason in judgement.reasons)
-            await acting.hold_for_review(file, _as(wish, Trigger.DECIDED_HOLD), why)
+            await acting.hold_for_review(file, replace(wish, trigger=Trigger.DECIDED_HOLD), why)
         case Outcome.REJECT:
-            await acting.end(file, _as(wish, Trigger.DECIDED_REJECT), fraud=False)
+            await acting.end(file, replace(wish, trigger=Trigger.DECIDED_REJECT), fraud=False)
     if file.state is OrderState.HELD:
         await look_again(file, seconds=15)
-
-
-def _as(wish: Wish, trigger: Trigger) -> Wish:
-    return Wish(trigger=trigger, by=wish.by, cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url)
 
 
 async def release_when_paid(context: Context, file: OrderFile) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.lifecycle import Flag, OrderState, Provisioning
-from app.core.money import Money
+from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelOrder
 from app.services import identities
 from app.services.facts import order_kind, paid_on, payment_state, texts_of
@@ -107,7 +107,7 @@ async def lock_customer(file: OrderFile, customer: PanelCustomer | None, *, sign
     row = (await file.tx.execute(query)).first()
     if row is None:
         await file.tx.execute(
-            identities.insert_new(file.tx, customers).values(customer_id=file.customer_id, first_heard_at=file.now)
+            insert_new(file.tx, customers).values(customer_id=file.customer_id, first_heard_at=file.now)
         )
         row = (await file.tx.execute(query)).one()
     if customer is not None:
@@ -170,9 +170,3 @@ def follow_in_shadow(file: OrderFile) -> None:
     if target is not file.state:
         file.change(state=target.value)
         file.say(f"the panel shows it {file.get('panel_status')}", by=PANEL)
-
-
-def money_of(file: OrderFile, minor: int) -> Money | None:
-    """Return an amount in the order's currency, or None while that is unknown."""
-    currency = file.get("currency")
-    return Money(minor, currency) if currency else None

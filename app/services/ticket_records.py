@@ -13,6 +13,7 @@ from app.core.facts import PlacedBy
 from app.core.lifecycle import OrderState
 from app.core.policy import Policy
 from app.core.tickets import OrderIntent, TicketReading, Topic, classify
+from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
@@ -21,7 +22,7 @@ from app.panels.records import PanelTicket
 from app.services import customers, policies
 from app.services.context import Context
 from app.services.gather import Gathered, opening_message
-from app.services.identities import canonical_email, hashed, insert_new
+from app.services.identities import canonical_email, hashed
 from app.services.orders import PANEL, OrderFile, open_file
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
