@@ -5,13 +5,16 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
+SEEDS ?= 1000
+KILLS ?= 24
 
-.PHONY: help demo run test lint format bench openapi readme lock
+.PHONY: help demo run test chaos lint format bench openapi readme lock
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo     sandbox panel, service and a stream of orders; Ctrl-C ends it (SECONDS=60 ends it by itself)"
 	@echo "make test     all tests (JOBS=1 for one at a time; ARGS='-k fee' to choose)"
+	@echo "make chaos    hours of faults and kills (SEEDS=200 KILLS=4 for less; SEED=7 plays one story again and tells it)"
 	@echo "make run      the service, as your environment or .env sets it"
 	@echo "make lint     formatting, lint, types, import arrows"
 	@echo "make format   write the formatting"
@@ -28,6 +31,15 @@ run: .venv/runtime.stamp
 
 test: .venv/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+chaos: .venv/dev.stamp
+ifdef SEED
+	@DOORMAN_TEST_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos/test_seeds.py tests/chaos/test_processes.py $(ARGS)
+else
+	@DOORMAN_TEST_CHAOS_SEEDS=$(SEEDS) DOORMAN_TEST_CHAOS_KILLS=$(KILLS) DOORMAN_TEST_CHAOS_RUNS=60 \
+		DOORMAN_TEST_PERMUTATIONS=0 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
+		tests/chaos tests/stories/test_permutations.py tests/stories/test_replicas.py $(ARGS)
+endif
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .

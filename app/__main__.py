@@ -30,17 +30,24 @@ cli.add_typer(policy, name="policy")
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Say what is wrong in one line, and end with status 2."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.core.policy import PolicyError
     from app.core.webhooks import SecretError
     from app.errors import Problem
     from app.messaging.lock import WorkerRunning
+    from app.panels.base import PanelUnavailable
     from app.services.schema import OldSchema
     from app.serving import CannotServe
 
+    plain = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable, OSError)
     try:
         yield
-    except (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, OSError) as error:
+    except plain as error:
         typer.secho(f"doorman: {error}", err=True, fg=typer.colors.RED)
+        raise typer.Exit(2) from None
+    except SQLAlchemyError as error:
+        typer.secho(f"doorman: the database: {getattr(error, 'orig', None) or error}", err=True, fg=typer.colors.RED)
         raise typer.Exit(2) from None
     except PolicyError as error:
         for path, message in error.errors:
@@ -105,6 +112,19 @@ def openapi(
     typer.echo(f"wrote {file}")
 
 
+@cli.command()
+def whmcs_addon(
+    directory: Annotated[Path, typer.Argument(help="The folder of WHMCS, or any other to take the files from.")],
+) -> None:
+    """Write the WHMCS addon module into a folder."""
+    from app.panels.whmcs.addon import write
+
+    with plain_errors():
+        written = write(directory)
+    typer.echo(f"wrote {len(written)} files to {directory / 'modules' / 'addons' / 'doorman'}")
+    typer.echo("Now activate it in WHMCS (System Settings, Addon Modules) and fill in its settings.")
+
+
 @policy.command("check")
 def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Say whether a policy document is valid."""
@@ -164,6 +184,39 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="The name it was create
     with plain_errors():
         asyncio.run(revoke_key(_settings(), name))
     typer.echo(f"revoked {name}")
+
+
+@cli.command()
+def doctor() -> None:
+    """Check an installation without changing it, and say what to do about each fault."""
+    from rich.console import Console
+
+    from app.doctor import run_doctor
+
+    with plain_errors():
+        raise typer.Exit(run_doctor(_settings(), Console(highlight=False)))
+
+
+@cli.command()
+def reconcile(
+    fix: Annotated[bool, typer.Option("--fix", help="Have each difference followed by the worker.")] = False,
+) -> None:
+    """Compare our view with the panel's and print the differences; status 1 if there are any."""
+    from app import reconciling
+
+    with plain_errors():
+        status = asyncio.run(reconciling.run_reconcile(_settings(), reconciling.console(), fix=fix))
+    raise typer.Exit(status)
+
+
+@cli.command()
+def adopt() -> None:
+    """List the orders from before the cut-over that are still Pending in the panel; changes nothing."""
+    from app import reconciling
+
+    with plain_errors():
+        status = asyncio.run(reconciling.run_adopt(_settings(), reconciling.console()))
+    raise typer.Exit(status)
 
 
 @cli.command()

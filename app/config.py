@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200, 86400, 91000),
         description="Seconds between attempts at a panel call and at handling an event.",
     )
-    panel_rate: float = Field(20, gt=0, le=10_000, description="Panel calls a second at most.")
+    panel_rate: float = Field(20, ge=0.01, le=10_000, description="Panel calls a second at most.")
     panel_settle_seconds: float = Field(
         150, gt=0, le=86_400, description="How long an attempt without an answer may still take effect."
     )

@@ -20,6 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _BUSY_MS = 15_000
+#: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
+_FROZEN_MS = "15000"
 
 
 def async_url(url: str) -> sa.URL:
@@ -84,8 +86,9 @@ class Database:
                 _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1),
             )
         engine = create_async_engine(
-            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
-        )
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
+            connect_args={"server_settings": {"idle_in_transaction_session_timeout": _FROZEN_MS}},
+        )  # fmt: skip
         return cls(parsed, engine, engine)
 
     @property

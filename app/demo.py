@@ -49,6 +49,13 @@ department_id = 1
 
 [cart]
 url = "{cart_url}"
+
+# A day of orders passes in minutes here.
+[limits.hour]
+fees = 0
+
+[limits.day]
+fees = 0
 """
 
 

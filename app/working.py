@@ -10,20 +10,21 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import log as logging_setup
-from app.config import Settings
+from app.config import Mode, Settings
 from app.db import Database
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.base import Panel, PanelUnavailable
-from app.panels.whmcs import open_panel
-from app.services import installation
+from app.panels.brakes import Brakes
+from app.panels.whmcs import open_brakes, open_panel
+from app.services import installation, reconcile, rings, sweeps
 from app.services.context import Context, utc_now
 from app.services.events import handle
+from app.services.rounds import Round, keep_rounds
 from app.services.startup import prepare, tidy
 from app.services.zones import OFFSET
 
@@ -31,12 +32,17 @@ log = structlog.get_logger()
 
 _HOUR_SECONDS = 3600.0
 _RETRY_SECONDS = 10.0
+_PEOPLE_SECONDS = 300.0  # what people have to mend does not get better by asking more often
 _QUARTER_HOUR = timedelta(minutes=15)
 
 
 def send_rules(settings: Settings) -> SendRules:
     """Return how patient sending is, by the settings."""
-    return SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays)
+    return SendRules(
+        settle=timedelta(seconds=settings.panel_settle_seconds),
+        delays=settings.retry_delays,
+        shadow=settings.mode is Mode.SHADOW,
+    )
 
 
 async def work(settings: Settings, *, pipe: int | None = None) -> None:
@@ -46,35 +52,50 @@ async def work(settings: Settings, *, pipe: int | None = None) -> None:
     """
     logging_setup.configure(settings.log_format)
     db = Database.open(settings.database_url)
-    panel = open_panel(settings) if settings.panel_configured else None
+    brakes = open_brakes(settings, db)
+    panel = open_panel(settings, brakes) if settings.panel_configured else None
     try:
         await prepare(db, settings, now=utc_now())
         with only_worker(db) as alone:
-            await _loop(db, settings, panel, Wake(pipe), alone=alone)
+            await _loop(db, settings, panel, brakes, Wake(pipe), alone=alone)
     finally:
         if panel is not None:
             await panel.aclose()
         await db.close()
 
 
-async def _loop(db: Database, settings: Settings, panel: Panel | None, wake: Wake, *, alone: bool) -> None:
+async def _loop(
+    db: Database, settings: Settings, panel: Panel | None, brakes: Brakes, wake: Wake, *, alone: bool
+) -> None:
     context = Context(db=db, settings=settings, panel=panel, wake=wake.ring)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
-        wake=wake, alone=alone,
+        wake=wake, alone=alone, brakes=brakes,
     )  # fmt: skip
     running = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(name, worker.stop)
-    housekeeping = asyncio.create_task(_keep_house(context, panel))
+    beside = asyncio.gather(_keep_house(context, panel), keep_rounds(context, rounds_of(settings)))
     gc.collect()
     gc.freeze()
     try:
         await worker.run()
     finally:
-        housekeeping.cancel()
+        beside.cancel()
         with suppress(asyncio.CancelledError):
-            await housekeeping
+            await beside
+
+
+def rounds_of(settings: Settings) -> tuple[Round, ...]:
+    """Return what comes round besides events and calls; without a panel there is nothing to compare with."""
+    rounds = [
+        Round(name="sweeps", every=sweeps.EVERY, run=sweeps.round),
+        Round(name="rings", every=rings.EVERY, run=rings.round),
+    ]
+    if settings.panel_configured:
+        every = timedelta(seconds=settings.reconcile_seconds)
+        rounds.append(Round(name="reconcile", every=every, run=reconcile.round))
+    return tuple(rounds)
 
 
 async def _keep_house(context: Context, panel: Panel | None) -> None:
@@ -87,8 +108,8 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
                 await learn_identity(context, panel)
         except PanelUnavailable as error:
             log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
-            pause = _RETRY_SECONDS
-        except SQLAlchemyError:
+            pause = _PEOPLE_SECONDS if error.alarm else _RETRY_SECONDS
+        except Exception:  # the database is away, or a fault of ours: it goes on, and so do the rounds beside it
             log.exception("housekeeping.failed")
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)

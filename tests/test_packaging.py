@@ -56,10 +56,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_wheel_holds_migrations_policy_and_pages(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     assert {"app/core/default_policy.toml", "app/panels/sandbox/page.html", "app/migrations/env.py"} <= names
+    assert "app/panels/whmcs/addon/modules/addons/doorman/hooks.php" in names
     versions = {f"app/migrations/versions/{path.name}" for path in (ROOT / "migrations" / "versions").glob("*.py")}
     assert versions
     assert versions <= names
-    sources = {str(path.relative_to(ROOT)) for path in (ROOT / "app").rglob("*") if path.suffix in {".py", ".toml"}}
+    sources = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "app").rglob("*") if path.suffix in {".py", ".toml", ".php"}
+    }
     assert sources <= names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import typer.main
 from pydantic_core import PydanticUndefined
 
 from app.__main__ import cli
+from app.api.metrics import Metrics
 from app.config import PREFIX, Settings
 from app.core.lifecycle import (
     INVOICE_TABLE,
@@ -24,6 +26,7 @@ from app.core.lifecycle import (
     Target,
     Trigger,
 )
+from app.services.health import Readiness, Standing
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -123,7 +126,9 @@ def _section(readme: str, title: str) -> str:
 
 
 def test_commands_are_those_of_the_program(readme: str) -> None:
-    listed = re.findall(r"^\| `([a-z ]+?)(?: [A-Z-].*?)?` \|", _section(readme, "Commands"), re.MULTILINE)
+    listed = re.findall(
+        r"^\| `([a-z]+(?:[ -][a-z]+)*)(?: [A-Z\[-].*?)?` \|", _section(readme, "Commands"), re.MULTILINE
+    )
     assert sorted(listed) == sorted(_commands(typer.main.get_command(cli)))
 
 
@@ -152,6 +157,22 @@ def test_role_list_holds_every_action_that_the_adapter_calls(readme: str) -> Non
     listed = set(re.findall(rf"`((?:{verbs})[A-Z][A-Za-z]+)`", _section(readme, "Installing it")))
     assert called
     assert called == listed
+
+
+def test_metrics_are_those_of_the_program(readme: str) -> None:
+    shown = Metrics().render(Standing()).decode()
+    named = {name.removesuffix("_total") for name in re.findall(r"^# HELP (doorman_\w+)", shown, re.MULTILINE)}
+    listed = re.findall(r"^\| .*`(?:doorman_).*? \|", _section(readme, "Runbook"), re.MULTILINE)
+    rows = [
+        name.removesuffix("_total") for row in listed for name in re.findall(r"`(doorman_\w+)", row.split(" | ")[0])
+    ]
+    assert sorted(set(rows)) == sorted(named)
+
+
+def test_readiness_has_the_fields_listed(readme: str) -> None:
+    table = _section(readme, "Runbook").split("| field | what it says |\n", 1)[1].split("\n\n", 1)[0]
+    listed = [name for row in table.splitlines()[1:] for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+    assert sorted(listed) == sorted(field.name for field in fields(Readiness))
 
 
 def test_no_paths_of_a_machine(readme: str) -> None:

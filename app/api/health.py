@@ -38,7 +38,8 @@ async def healthz() -> Response:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Something is wrong; `reasons` says what."}},
     summary="Does everything work?",
-    description="Database, schema, worker, and how long the oldest due event and panel call have waited.",
+    description="Database, schema, worker, and how long the oldest of each kind has waited. Events that failed and "
+    "damage limits that are reached are told too; they are for people, and no reason not to be ready.",
 )
 async def readyz(request: Request) -> Response:
     probe: Probe = request.app.state.probe

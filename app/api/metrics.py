@@ -7,7 +7,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.types import Scope
 
+from app.panels.breaker import BreakerState
 from app.services.health import COUNTED, Standing
+from app.services.waiting import Waiting
 
 _BOUND = f"counting stops at {COUNTED}"
 
@@ -25,9 +27,19 @@ class Metrics:
         )
         self._up = self._gauge("doorman_database_up", "Whether the database can be reached.")
         self._workers = self._gauge("doorman_workers_alive", "Workers with a fresh heartbeat.")
+        self._moving = self._gauge("doorman_workers_moving", "Workers whose main loop turns.")
+        self._breaker = self._gauge(
+            "doorman_panel_breaker", "Circuit breaker of the panel: 0 closed, 1 half open, 2 open (the panel is away)."
+        )
         self._paused = self._gauge("doorman_paused", "1 while no panel call goes out.")
         self._queue = self._gauge("doorman_queue", f"Things that wait for a person; {_BOUND}.")
-        self._oldest = self._gauge("doorman_oldest_waiting_seconds", "Age of the oldest that is due, by kind.", "kind")
+        self._unbuilt = self._gauge("doorman_orders_unbuilt", f"Orders accepted but not wholly set up; {_BOUND}.")
+        self._oldest = self._gauge(
+            "doorman_oldest_waiting_seconds", "How long the oldest has waited, by kind; 0 where nothing does.", "kind"
+        )
+        self._limits = self._gauge(
+            "doorman_damage_limit_reached", "1 while a damage limit of the policy is reached.", "limit", "window"
+        )
         self._calls = self._gauge("doorman_panel_calls", "Panel calls that wait, by state.", "state")
         self._events = self._gauge("doorman_events", f"Events by state; {_BOUND}.", "state")
         self._orders = self._gauge("doorman_orders", f"Orders by state; {_BOUND}.", "state")
@@ -46,9 +58,14 @@ class Metrics:
         if standing is not None:
             self._workers.set(standing.workers_alive)
             self._paused.set(standing.paused)
+            self._breaker.set(list(BreakerState).index(standing.panel))
             self._queue.set(standing.queue)
-            self._show(self._oldest, {f"call_{state}": age for state, age in standing.oldest_calls.items()})
-            self._oldest.labels("event").set(standing.oldest_event or 0)
+            self._unbuilt.set(standing.unbuilt)
+            self._moving.set(standing.workers_moving)
+            self._show(self._oldest, {kind: standing.oldest.get(kind, 0) for kind in Waiting})
+            self._limits.clear()
+            for (limit, window), reached in standing.limits.items():
+                self._limits.labels(limit.value, window.value).set(reached)
             self._show(self._calls, standing.calls)
             self._show(self._events, standing.events)
             self._show(self._orders, standing.orders)

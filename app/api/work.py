@@ -86,7 +86,8 @@ async def retry_call(change: ChangeDep, call_id: CallId) -> Response:
     response_model=CallView,
     responses=problems.declare(*problems.CHANGING),
     summary="Give a call up",
-    description="Of one whose outcome is unknown nobody asks any more whether it took effect; that is recorded.",
+    description="Of one whose outcome is unknown nobody asks any more whether it took effect; that is recorded. "
+    "Refused with 409 while it may still take effect (`DOORMAN_PANEL_SETTLE_SECONDS`); the answer says until when.",
 )
 async def abandon_call(change: ChangeDep, call_id: CallId) -> Response:
     async def effect(tx: AsyncConnection) -> CallView:
@@ -114,7 +115,8 @@ async def list_all_events(
     response_model=EventView,
     responses=problems.declare(*problems.CHANGING),
     summary="Handle an event again",
-    description="State is read from the panel and effects are unique by what they want, so a replay does no harm.",
+    description="State is read from the panel and effects are unique by what they want, so a replay does no harm. "
+    "One that waits for its next attempt is handled now; one that is due already is refused with 409.",
 )
 async def replay_event(change: ChangeDep, event_id: EventId) -> Response:
     async def effect(tx: AsyncConnection) -> EventView:

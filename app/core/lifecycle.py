@@ -6,6 +6,7 @@ State and trigger give the next state. A pair that is not in the table is imposs
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -67,6 +68,17 @@ class Flag(StrEnum):
     ACCEPTED_BY_AUTOMATION = "accepted_by_automation"
     PROVISIONING_FAILED = "provisioning_failed"
     UNKNOWN_TO_PANEL = "unknown_to_panel"
+
+
+#: Flags that say that a hold did not hold ...
+BREACHES = (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION)
+#: ... and the states in which that waits for a person.
+_WATCHED = (OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED)
+
+
+def is_breached(state: OrderState, flags: Collection[str]) -> bool:
+    """Say whether an order shows a hold that did not hold."""
+    return state in _WATCHED and any(flag in flags for flag in BREACHES)
 
 
 class Trigger(StrEnum):

@@ -62,6 +62,7 @@ class Policy(Part):
     accept: policy_acting.Accept = policy_acting.Accept()
     fee: policy_acting.FeeRules = policy_acting.FeeRules()
     hold: policy_acting.Hold = policy_acting.Hold()
+    limits: policy_acting.DamageLimits = policy_acting.DamageLimits()
     messages: policy_acting.Messages = policy_acting.Messages()
 
     @field_validator("currencies", mode="before")

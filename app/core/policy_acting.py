@@ -60,6 +60,40 @@ class Hold(Part):
     review_due_hours_unpaid: Annotated[int, Field(ge=1, le=720)] = 24
 
 
+_Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class HourLimits(Part):
+    """How much may happen by itself within an hour; 0 is no limit (design §3 rule 7).
+
+    `held_share` is the share of orders, in percent, that the policy may hold; it counts only where the policy decided
+    at least `held_min_orders` orders.
+    """
+
+    held_share: Annotated[int, Field(ge=0, le=100)] = 60
+    held_min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    fees: _Count = 30
+    rejects: _Count = 10
+    credits: _Count = 30
+
+
+class DayLimits(HourLimits):
+    """The same within twenty-four hours."""
+
+    held_share: Annotated[int, Field(ge=0, le=100)] = 50
+    held_min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 60
+    fees: _Count = 150
+    rejects: _Count = 40
+    credits: _Count = 150
+
+
+class DamageLimits(Part):
+    """Where a feature stops acting and rings; both windows roll, so a limit lifts by itself."""
+
+    hour: HourLimits = HourLimits()
+    day: DayLimits = DayLimits()
+
+
 class MessageForm(StrEnum):
     """How customers are told."""
 

@@ -7,7 +7,6 @@ stands still or jumps back: whoever lost the claim can't finish the event any mo
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,12 +24,13 @@ log = structlog.get_logger()
 
 CALL_SETTLED = "panel_call.settled"
 KILLS_ITS_WORKER = "kills-its-worker"
+#: The last error of what was put off because the panel is away; `hurry_for_panel` finds it by that.
+WAITS_FOR_PANEL = "waits until the panel can be reached again"
 #: As many times in a row may workers die with an event in hand before it counts as the cause.
 DEATHS_ALLOWED = 5
 
 _INTERNAL_PREFIX = "doorman·"  # webhook ids from outside are ASCII, so the two never meet
 _LAST_ID = 2**63 - 1
-_UNFINISHED = re.compile(r"left unfinished \((\d+)\)")
 _WINDOW = 4  # candidates read for each event claimed, as several may concern one order
 _TICK = timedelta(microseconds=1)
 
@@ -45,12 +45,7 @@ class Postpone(Exception):
     """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure."""
 
     def __init__(
-        self,
-        reason: str,
-        *,
-        delay: timedelta | None = None,
-        due_at: datetime | None = None,
-        counted: bool = False,
+        self, reason: str, *, delay: timedelta | None = None, due_at: datetime | None = None, counted: bool = False
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -152,6 +147,20 @@ async def hurry(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool =
     return changed.rowcount > 0
 
 
+async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
+    """Bring up to `limit` events forward to now, oldest first, that were put off while the panel was away; how many."""
+    waiting = (
+        sa.select(events.c.id)
+        .where(events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at > now)
+        .where(events.c.last_error == WAITS_FOR_PANEL)
+        .order_by(events.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    changed = await tx.execute(sa.update(events).where(events.c.id.in_(waiting)).values(due_at=now, last_error=None))
+    return changed.rowcount
+
+
 def internal_id(name: str) -> str:
     return _INTERNAL_PREFIX + name
 
@@ -185,7 +194,7 @@ async def claim(
         return []
     async with db.begin() as tx:
         chosen = _choose(await _candidates(tx, limit=limit, now=now, busy=busy), limit=limit)
-        deadly = [row for row in chosen if _deaths(row.last_error) >= DEATHS_ALLOWED]
+        deadly = [row for row in chosen if row.deaths >= DEATHS_ALLOWED]
         for row in deadly:
             await _fail_deadly(tx, row, now=now)
         taken = [row for row in chosen if row not in deadly]
@@ -214,11 +223,8 @@ def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool
     if orders:
         conditions.append(sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(orders)))
     if customers:
-        conditions.append(
-            sa.or_(
-                events.c.order_id.is_not(None), events.c.customer_id.is_(None), events.c.customer_id.not_in(customers)
-            )
-        )
+        nobody = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
+        conditions.append(sa.or_(nobody, events.c.customer_id.not_in(customers)))
     return sa.and_(*conditions)
 
 
@@ -234,7 +240,7 @@ async def _candidates(
 ) -> Sequence[sa.Row[Any]]:
     columns = (events.c.id, events.c.type, events.c.order_id, events.c.customer_id, events.c.claimed_at)
     select = (
-        sa.select(*columns, events.c.last_error)
+        sa.select(*columns, events.c.deaths)
         .where(_waiting(now, busy))
         .order_by(events.c.due_at, events.c.id)
         .limit(limit * _WINDOW)
@@ -315,7 +321,7 @@ async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result
     changed = await tx.execute(
         sa.update(events)
         .where(_claimed(event))
-        .values(state=state, result=result, finished_at=now, owner=None, last_error=None)
+        .values(state=state, result=result, finished_at=now, owner=None, last_error=None, deaths=0)
     )
     if changed.rowcount != 1:
         raise ClaimLost(f"event {event.id}")
@@ -325,7 +331,7 @@ async def postpone(
     db: Database, event: Event, *, due_at: datetime, error: str | None, now: datetime, counted: bool = True
 ) -> bool:
     """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened."""
-    values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error)}
+    values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error), "deaths": 0}
     attempts = event.attempts if counted else event.attempts - 1
     async with db.begin() as tx:
         changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, attempts=attempts))
@@ -341,12 +347,16 @@ async def fail(db: Database, event: Event, *, result: str, error: str | None, no
 
 
 async def replay(tx: AsyncConnection, event_id: int, now: datetime) -> bool:
-    """Handle a settled event again from the start; False if there is none of this id, or it still waits."""
+    """Handle a settled event again from the start, or one that waits for its next attempt now.
+
+    False if there is none of this id, or it is due already.
+    """
+    waits = sa.and_(events.c.owner.is_(None), events.c.due_at > now)
     changed = await tx.execute(
         sa.update(events)
-        .where(events.c.id == event_id, events.c.state != EventState.RECEIVED)
+        .where(events.c.id == event_id, sa.or_(events.c.state != EventState.RECEIVED, waits))
         .values(state=EventState.RECEIVED, attempts=0, due_at=now, owner=None)
-        .values(result=None, last_error=None, finished_at=None)
+        .values(result=None, last_error=None, finished_at=None, deaths=0)
     )
     return changed.rowcount == 1
 
@@ -367,29 +377,27 @@ async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datet
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:
-    """Let go of claimed events for which `left` holds; return how many.
+    """Let go of claimed events for which `left` holds; return how many. Who holds a lock on one is not waited for.
 
     Where their worker `died` (or lost them), any of them may be the cause: they come back one after the other, further
     apart each time, so that the one that kills takes no others with it again.
     """
     rows = (
         await tx.execute(
-            sa.select(events.c.id, events.c.attempts, events.c.last_error)
+            sa.select(events.c.id, events.c.attempts, events.c.deaths)
             .where(events.c.state == EventState.RECEIVED, events.c.owner.is_not(None), left)
             .order_by(events.c.id)
-            .with_for_update()
+            .with_for_update(skip_locked=True)
         )
     ).all()
     for position, row in enumerate(rows):
         values: dict[str, Any] = {"owner": None, "attempts": max(row.attempts - 1, 0)}
         if died:
-            deaths = _deaths(row.last_error) + 1
+            deaths = row.deaths + 1
             apart = timedelta(milliseconds=250) * position * deaths**2
-            values = {"owner": None, "last_error": f"left unfinished ({deaths})", "due_at": now + apart}
+            values = {
+                "owner": None, "deaths": deaths, "due_at": now + apart,
+                "last_error": f"left unfinished by {deaths} workers in a row",
+            }  # fmt: skip
         await tx.execute(sa.update(events).where(events.c.id == row.id).values(values))
     return len(rows)
-
-
-def _deaths(last_error: str | None) -> int:
-    found = _UNFINISHED.fullmatch(last_error or "")
-    return int(found[1]) if found else 0

@@ -19,9 +19,6 @@ from app.messaging import inbox
 from app.panels.actions import Action, PanelAction, action_from_params
 from app.tables.outbox import CallClass, CallState, panel_calls
 
-#: Marks a call that was under way when it was called off: it ends as soon as it is known not to have been applied.
-UNWANTED = {"unwanted": True}
-
 ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
 LIVE = (CallState.PENDING, *ON_THE_WIRE)
 
@@ -31,11 +28,15 @@ class CallNotFound(Exception):
 
 
 class WrongCallState(Exception):
-    """The call is in a state in which this can't be done, or its key is wanted by a newer call."""
+    """The call is in a state in which this can't be done, or its key is wanted by a newer call.
 
-    def __init__(self, state: CallState) -> None:
+    `until` is set where it can be done from then on.
+    """
+
+    def __init__(self, state: CallState, *, until: datetime | None = None) -> None:
         super().__init__(f"the call is {state}")
         self.state = state
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Call:
     cause: str
     state: CallState
     uncertain: bool
+    unwanted: bool
     attempts: int
     due_at: datetime
     owner: uuid.UUID | None
@@ -73,11 +75,6 @@ class Call:
         Raises ValueError or TypeError where another version of us wrote something that we can't read.
         """
         return action_from_params(self.action, self.params)
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether it was called off while it was under way."""
-        return self.result == UNWANTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +169,7 @@ async def _wanted(tx: AsyncConnection, key: str) -> uuid.UUID | None:
         return None
     call = Call.from_row(row)
     if call.unwanted:
-        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(result=sa.null()))
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(unwanted=False))
     return call.id
 
 
@@ -202,7 +199,7 @@ async def cancel(
     answer = Cancelled()
     for call in map(Call.from_row, rows):
         pending = call.state is CallState.PENDING
-        values = _cancelled(now) if pending else {"result": UNWANTED}
+        values = _cancelled(now) if pending else {"unwanted": True}
         await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(**values))
         state = CallState.CANCELLED if pending else call.state
         reference = CallRef(id=call.id, key=call.key, action=Action(call.action), state=state)
@@ -243,7 +240,7 @@ async def retry(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
         newer = sa.select(panel_calls.c.id).where(panel_calls.c.key == call.key, _is_live())
         if (await tx.execute(newer)).first() is not None:
             raise WrongCallState(call.state)
-        values |= {"state": CallState.PENDING, "attempts": 0, "settled_at": None, "result": sa.null(), "owner": None}
+        values |= {"state": CallState.PENDING, "attempts": 0, "settled_at": None, "unwanted": False, "owner": None}
     await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call_id).values(**values))
     return call
 
@@ -251,11 +248,14 @@ async def retry(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
 async def abandon(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
     """Give up a call that is pending, unknown or dead, and tell by event; return it as it was.
 
-    Whether an unknown one took effect is not asked any more; that is recorded. Raises CallNotFound, WrongCallState.
+    Whether an unknown one took effect is not asked any more; that is recorded. While it may still take effect it can't
+    be given up: who wants the same again would have it twice. Raises CallNotFound, WrongCallState.
     """
     call = await _locked(tx, call_id)
     if call.state not in {CallState.PENDING, CallState.UNKNOWN, CallState.DEAD}:
         raise WrongCallState(call.state)
+    if call.state is CallState.UNKNOWN and call.applies_until is not None and now < call.applies_until:
+        raise WrongCallState(call.state, until=call.applies_until)
     values = _cancelled(now)
     if call.state is CallState.UNKNOWN:
         note = f"abandoned while its outcome was unknown; before that: {call.last_error or 'no answer'}"

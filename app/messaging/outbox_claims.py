@@ -47,15 +47,37 @@ async def paused(connection: AsyncConnection) -> bool:
 # --- claiming -----------------------------------------------------------------------------------------------------
 
 
-async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime) -> list[Call]:
+async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = False) -> int:
+    """Count the calls that could be claimed now, up to `limit`; none while paused.
+
+    To look before taking the write lock, which the intake needs more, or turns at the panel.
+    """
+    if limit <= 0:
+        return 0
+    async with db.read() as connection:
+        if await paused(connection):
+            return 0
+        return (
+            await connection.scalar(
+                sa.select(sa.func.count()).select_from(_due(now, shadow=shadow).limit(limit).subquery())
+            )
+            or 0
+        )
+
+
+async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False) -> list[Call]:
     """Take up to `limit` due calls: pending ones to be sent, unknown ones to be looked up; nothing while paused.
+
+    In shadow nothing is sent: what enforce left behind is looked up where its outcome is unknown, the rest waits.
 
     Never two lifecycle calls of one order or two money calls of one customer at a time, and those in their order.
     """
-    due = _due(now).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
-    if limit <= 0 or not await _anything(db, due):
+    due = _due(now, shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    if limit <= 0:
         return []
     async with db.begin() as tx:
+        if await paused(tx):
+            return []
         select = (
             due.add_columns(panel_calls.c.claimed_at).limit(limit).with_for_update(skip_locked=True, of=panel_calls)
         )
@@ -72,13 +94,7 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime) ->
     return [by_id[row.id] for row in chosen]
 
 
-async def _anything(db: Database, due: sa.Select[Any]) -> bool:
-    """Look before taking the write lock, which the intake needs more."""
-    async with db.read() as connection:
-        return not await paused(connection) and (await connection.execute(due.limit(1))).first() is not None
-
-
-def _due(now: datetime) -> sa.Select[Any]:
+def _due(now: datetime, *, shadow: bool) -> sa.Select[Any]:
     call = panel_calls.c
     same_order = _waits_for(
         lambda other: sa.and_(other.lifecycle, other.order_id == call.order_id), patient=True, now=now
@@ -94,7 +110,7 @@ def _due(now: datetime) -> sa.Select[Any]:
     return (
         sa.select(call.id)
         .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at <= now)
-        .where(sa.or_(call.state == CallState.UNKNOWN, sendable))
+        .where(call.state == CallState.UNKNOWN if shadow else sa.or_(call.state == CallState.UNKNOWN, sendable))
     )
 
 
@@ -109,6 +125,21 @@ def _waits_for(same: Any, *, patient: bool, now: datetime) -> sa.Exists:
     first = earlier if patient else sa.and_(earlier, other.due_at <= now)
     waits = sa.and_(other.state == CallState.PENDING, sa.or_(other.owner.is_not(None), first))
     return sa.exists().where(same(other), other.id != call.id, sa.or_(other.state.in_(ON_THE_WIRE), waits))
+
+
+async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
+    """Bring up to `limit` calls forward to now that were put off while the panel was away; return how many."""
+    call = panel_calls.c
+    waiting = (
+        sa.select(call.id)
+        .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at > now)
+        .where(call.last_error == inbox.WAITS_FOR_PANEL)
+        .order_by(call.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    changed = await tx.execute(sa.update(panel_calls).where(call.id.in_(waiting)).values(due_at=now, last_error=None))
+    return changed.rowcount
 
 
 # --- sending and settling -----------------------------------------------------------------------------------------
@@ -187,12 +218,12 @@ async def settle(db: Database, call: Call, outcome: Outcome, *, now: datetime) -
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, settle_for: timedelta, now: datetime) -> int:
-    """Let go of claimed calls for which `left` holds; return how many.
+    """Let go of claimed calls for which `left` holds; return how many. Who holds a lock on one is not waited for.
 
     What was being sent is unknown: it may take effect until the settle time is over. A courtesy is never repeated.
     """
     owned = sa.select(panel_calls).where(panel_calls.c.owner.is_not(None), panel_calls.c.state.in_(LIVE), left)
-    rows = (await tx.execute(owned.order_by(panel_calls.c.id).with_for_update())).all()
+    rows = (await tx.execute(owned.order_by(panel_calls.c.id).with_for_update(skip_locked=True))).all()
     for call in map(Call.from_row, rows):
         values: dict[str, Any] = {"owner": None}
         if call.state is CallState.SENDING:

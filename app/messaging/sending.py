@@ -13,18 +13,36 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.retry import next_delay
 from app.db import Database
+from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.outbox import Call
 from app.messaging.outbox_claims import Outcome, settle, start_sending, still_ours
 from app.panels.actions import PanelAction
-from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, PanelWriter, Standing
+from app.panels.base import (
+    BeforeSend,
+    LookUp,
+    PanelDown,
+    PanelError,
+    PanelOutcomeUnknown,
+    PanelRejected,
+    PanelUnavailable,
+    PanelWriter,
+    Standing,
+)
 from app.tables.outbox import CallClass, CallState
 
 log = structlog.get_logger()
 
 _LONGEST_WAIT = 86_400.0
+#: Between two tries at what the panel bars us from, and up to twice as much.
+_BARRED_SECONDS = 120.0
+_AWAY_SECONDS = 150.0
+_MOMENT = timedelta(seconds=1)
+#: After so many attempts an error of the panel in words that we don't know goes to a person.
+_REFUSALS = 3
 _LEVELS = {CallState.DEAD: "error", CallState.UNKNOWN: "warning"}
 
 
@@ -36,15 +54,27 @@ class SendRules:
     delays: tuple[float, ...]  # seconds between attempts
     max_age: timedelta = timedelta(seconds=5)  # between committing `sending` and the first byte
     jitter: Callable[[], float] = random.random
+    shadow: bool = False  # nothing is sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Sending:
     db: Database
     panel: PanelWriter
     rules: SendRules
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
+    call: Call  # as it stands by now: ours from `pending` on, `sending` once that is committed
+    wrote: bool = False  # a write may have left
+
+
+class _HeldBack(Exception):
+    """Raised before the first byte: it must not be sent now. Without an outcome it is no longer ours, or `fault`."""
+
+    def __init__(self, outcome: Outcome | None, fault: Exception | None = None) -> None:
+        super().__init__("held back before the first byte")
+        self.outcome = outcome
+        self.fault = fault
 
 
 async def send(
@@ -55,12 +85,22 @@ async def send(
     rules: SendRules,
     clock: Callable[[], datetime],
     monotonic: Callable[[], float],
+    unused: Callable[[], None] = lambda: None,
 ) -> CallState | None:
     """Bring a claimed call one step further and return its state; None where it is no longer ours.
 
-    No transaction is open while the panel is asked.
+    No transaction is open while the panel is asked. `unused` is called where nothing was written, so that somebody
+    else can have the turn that was taken for it.
     """
-    sending = _Sending(db=db, panel=panel, rules=rules, clock=clock, monotonic=monotonic)
+    sending = _Sending(db=db, panel=panel, rules=rules, clock=clock, monotonic=monotonic, call=call)
+    try:
+        return await _send(sending, call)
+    finally:
+        if not sending.wrote:
+            unused()
+
+
+async def _send(sending: _Sending, call: Call) -> CallState | None:
     try:
         action = call.to_action()
     except (ValueError, TypeError) as error:
@@ -69,14 +109,8 @@ async def send(
         found = await _look(sending, call, action)
         if found is not None:
             return await _settle(sending, call, found)
-    began = monotonic()
-    on_the_wire = await start_sending(db, call, now=clock())
-    if on_the_wire is None or not await still_ours(db, on_the_wire):
-        return None
-    if monotonic() - began > rules.max_age.total_seconds():
-        late = Outcome(state=CallState.PENDING, error="held up before the first byte", attempts=call.attempts)
-        return await _settle(sending, on_the_wire, late)
-    return await _settle(sending, on_the_wire, await _perform(sending, on_the_wire, action))
+    outcome = await _perform(sending, action)
+    return None if outcome is None else await _settle(sending, sending.call, outcome)
 
 
 async def _settle(sending: _Sending, call: Call, outcome: Outcome) -> CallState | None:
@@ -98,30 +132,33 @@ async def _look(sending: _Sending, call: Call, action: PanelAction) -> Outcome |
     asked_at = sending.clock()
     try:
         found = await sending.panel.look_up(action)
+    except PanelDown as error:
+        return _down(sending, call, error, attempts=call.attempts)
     except PanelError as error:
         return _unavailable(sending, call, error, attempts=call.attempts + 1)
-    except Exception as error:  # a fault of ours: it must end some day too
-        log.exception("panel_call.fault", call_id=str(call.id), action=call.action)
-        fault = PanelError(f"fault in the adapter: {type(error).__name__}")
-        return _unavailable(sending, call, fault, attempts=call.attempts + 1)
+    except Exception as error:  # noqa: BLE001 - a fault of ours: it must end some day too
+        return _unavailable(sending, call, _fault(call, error), attempts=call.attempts + 1)
     match found.standing:
         case Standing.APPLIED:
             return Outcome(state=CallState.DONE, result=found.result)
         case Standing.MOOT:
             return Outcome(state=CallState.DEAD, error=f"moot: {found.detail}")
         case Standing.ABSENT:
-            return None if call.state is CallState.PENDING else _absent(sending, call, asked_at=asked_at)
+            return None if call.state is CallState.PENDING else _absent(sending, call, found, asked_at=asked_at)
         case _:
             assert_never(found.standing)
 
 
-def _absent(sending: _Sending, call: Call, *, asked_at: datetime) -> Outcome:
+def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime) -> Outcome:
     """An attempt without an answer left nothing so far: look again, or, when it can't come any more, send again."""
     sent_at = call.sent_at or asked_at
     if call.applies_until is not None and asked_at < call.applies_until:
         again = max(sending.rules.settle / 30, (asked_at - sent_at) / 2)
         due_at = min(asked_at + again, call.applies_until)
         return Outcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error)
+    if found.partial:
+        error = f"applied in part: {found.detail}; the attempt ended so: {call.last_error}"
+        return Outcome(state=CallState.DEAD, error=error)
     tried = max(call.attempts, 1)
     if next_delay(tried, sending.rules.delays, jitter=0) is None:
         return Outcome(state=CallState.DEAD, error=f"given up after {tried} attempts; the last: {call.last_error}")
@@ -133,7 +170,7 @@ def _absent(sending: _Sending, call: Call, *, asked_at: datetime) -> Outcome:
 def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> Outcome:
     """Nothing was applied or learned: later. What may be applied already is never given up for that."""
     if getattr(error, "alarm", False):
-        log.error("panel.alarm", call_id=str(call.id), error=str(error))
+        return _barred(sending, call, error, attempts=attempts - 1)
     delays = sending.rules.delays
     delay = next_delay(attempts, delays, jitter=sending.rules.jitter())
     if delay is None and call.state is not CallState.UNKNOWN:
@@ -144,33 +181,143 @@ def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: 
     return Outcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
 
 
+def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> Outcome:
+    """The panel was not even asked: that counts for nothing, and ends as soon as it is back (`hurry_for_panel`)."""
+    state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
+    due_at = sending.clock() + put_off(error, sending.rules)
+    return Outcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
+
+
+def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> Outcome:
+    """The panel bars us (credentials, permissions, IP list): that counts for nothing, and people have to mend it."""
+    log.error("panel.alarm", call_id=str(call.id), error=str(error))
+    state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
+    due_at = sending.clock() + barred(sending.rules)
+    return Outcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
+
+
+def barred(rules: SendRules) -> timedelta:
+    """Return how long to leave alone what the panel bars us from: it goes on soon after that is mended."""
+    return timedelta(seconds=_BARRED_SECONDS * (1 + rules.jitter()))
+
+
+def put_off(error: PanelDown, rules: SendRules) -> timedelta:
+    """Return how long to leave alone what needs a panel that is away, should nobody tell that it is back."""
+    return timedelta(seconds=(error.retry_after or 0) + _AWAY_SECONDS * (1 + rules.jitter()))
+
+
 # --- sending ------------------------------------------------------------------------------------------------------
 
 
-async def _perform(sending: _Sending, call: Call, action: PanelAction) -> Outcome:
+def _last_look(sending: _Sending) -> BeforeSend:
+    """Return what is asked just before the first byte: is the claim still ours, and fresh?
+
+    The first look commits `sending`, so that what the adapter reads before its write, or waits for, makes nothing old.
+    A worker that was frozen may have been taken for dead meanwhile: only the time that the look itself took counts.
+    """
+
+    async def look() -> None:
+        since = sending.monotonic()
+        if sending.call.state is CallState.PENDING:
+            await _start(sending)
+        try:
+            ours = await still_ours(sending.db, sending.call)
+        except (SQLAlchemyError, OSError):
+            raise _HeldBack(_not_sent(sending, "the database was away before the first byte")) from None
+        if not ours:
+            raise _HeldBack(None)
+        if sending.monotonic() - since > sending.rules.max_age.total_seconds():
+            raise _HeldBack(_not_sent(sending, "held up before the first byte"))
+        sending.wrote = True
+
+    return look
+
+
+async def _start(sending: _Sending) -> None:
+    """Commit `sending`. Raises _HeldBack where that must not be, and where nobody knows whether it is committed."""
     try:
-        return Outcome(state=CallState.DONE, result=await sending.panel.perform(action))
-    except PanelRejected as error:
-        return await _rejected(sending, call, action, error)
-    except PanelUnavailable as error:
-        return _unavailable(sending, call, error, attempts=call.attempts)
-    except PanelOutcomeUnknown as error:
-        return _unknown(sending, call, str(error), complete=error.complete)
-    except Exception as error:  # a fault of ours after the first byte: nobody knows what was applied
-        log.exception("panel_call.fault", call_id=str(call.id), action=call.action)
-        return _unknown(sending, call, f"fault in the adapter: {type(error).__name__}", complete=False)
+        started = await start_sending(sending.db, sending.call, now=sending.clock())
+    except Exception as fault:  # noqa: BLE001 - the sweep of strays settles it
+        raise _HeldBack(None, fault) from None
+    if started is None:
+        raise _HeldBack(None)
+    sending.call = started
 
 
-async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: PanelRejected) -> Outcome:
-    """A refusal is final, unless the state shows that what was wanted is so already ("not pending": accepted)."""
-    refused = Outcome(state=CallState.DEAD, error=str(error))
-    if call.call_class is not CallClass.GUARDED:
+def _not_sent(sending: _Sending, error: str) -> Outcome:
+    """The attempt never happened: again in a moment."""
+    due_at = sending.clock() + _MOMENT
+    return Outcome(state=CallState.PENDING, due_at=due_at, error=error, attempts=sending.call.attempts - 1)
+
+
+async def _perform(sending: _Sending, action: PanelAction) -> Outcome | None:
+    try:
+        result = await sending.panel.perform(action, before_send=_last_look(sending))
+        return Outcome(state=CallState.DONE, result=result)
+    except _HeldBack as held:
+        if held.fault is not None:
+            raise held.fault from None
+        return held.outcome
+    except Exception as error:  # noqa: BLE001 - told apart below
+        if sending.call.state is CallState.PENDING and not isinstance(error, PanelOutcomeUnknown):
+            return _before_sending(sending, error)
+        return await _after_sending(sending, action, error)
+
+
+def _before_sending(sending: _Sending, error: Exception) -> Outcome:
+    """The adapter came to no write: what it read first refused, or failed. That is an attempt all the same."""
+    call = sending.call
+    attempts = call.attempts + 1
+    match error:
+        case PanelRejected():
+            return Outcome(state=CallState.DEAD, error=str(error), attempts=attempts)
+        case PanelDown():
+            return _down(sending, call, error, attempts=call.attempts)
+        case PanelError():
+            return _unavailable(sending, call, error, attempts=attempts)
+        case _:
+            return _unavailable(sending, call, _fault(call, error), attempts=attempts)
+
+
+async def _after_sending(sending: _Sending, action: PanelAction, error: Exception) -> Outcome:
+    call = sending.call
+    match error:
+        case PanelRejected():
+            look = call.call_class is CallClass.GUARDED
+            return await _rejected(sending, call, action, str(error), look=look)
+        case PanelDown():
+            return _down(sending, call, error, attempts=call.attempts - 1)
+        case PanelUnavailable():
+            return _unavailable(sending, call, error, attempts=call.attempts)
+        case PanelOutcomeUnknown():
+            if error.refused and call.attempts >= _REFUSALS and call.call_class is not CallClass.COURTESY:
+                return await _rejected(sending, call, action, str(error), look=True)
+            return _unknown(sending, call, str(error), complete=error.complete)
+        case _:  # a fault of ours after the first byte: nobody knows what was applied
+            return _unknown(sending, call, str(_fault(call, error)), complete=False)
+
+
+def _fault(call: Call, error: Exception) -> PanelError:
+    """Note a fault of ours; return it as others are told of it."""
+    log.error("panel_call.fault", call_id=str(call.id), action=call.action, exc_info=error)
+    return PanelError(f"fault in the adapter: {type(error).__name__}")
+
+
+async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: str, *, look: bool) -> Outcome:
+    """A refusal is final, unless a look shows that what was wanted is so already ("not pending": accepted)."""
+    refused = Outcome(state=CallState.DEAD, error=error)
+    if not look:
         return refused
     try:
         found = await sending.panel.look_up(action)
     except PanelError:
-        return _unknown(sending, call, str(error), complete=True)
-    return Outcome(state=CallState.DONE, result=found.result) if found.standing is Standing.APPLIED else refused
+        return _unknown(sending, call, error, complete=True)
+    if found.standing is Standing.APPLIED:
+        return Outcome(state=CallState.DONE, result=found.result)
+    if found.standing is Standing.ABSENT and not found.partial and 1 < call.attempts < _REFUSALS:
+        # the panel refuses what its state allows: the earlier attempt may be at work still
+        return _unknown(sending, call, error, complete=False)
+    return refused
 
 
 def _unknown(sending: _Sending, call: Call, error: str, *, complete: bool) -> Outcome:

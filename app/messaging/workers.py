@@ -6,8 +6,6 @@ Any number of workers share a PostgreSQL database; a SQLite file has one (`lock.
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
 import time
 import traceback
 import uuid
@@ -17,24 +15,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from app.core.retry import next_delay
 from app.db import Database
 from app.messaging import inbox, outbox_claims
-from app.messaging.inbox import ClaimLost, Event, GiveUp, Postpone, VersionMoved
+from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
+from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
 from app.messaging.outbox import Call
-from app.messaging.sending import SendRules, send
+from app.messaging.sending import SendRules, barred, put_off, send
 from app.messaging.wake import Wake
-from app.panels.base import PanelError, PanelUnavailable, PanelWriter
-from app.tables.inbox import events, workers
-from app.tables.outbox import panel_calls
+from app.panels.base import PanelDown, PanelError, PanelUnavailable, PanelWriter
+from app.panels.brakes import Brakes
+from app.panels.breaker import BreakerState
+from app.panels.limiter import TurnsInHand
+from app.tables.outbox import CallState
 
 log = structlog.get_logger()
 
 _VERSION_TRIES = 5
-_KEEP_STOPPED = timedelta(days=1)
+#: So many events and calls that waited for the panel are brought forward at a time, as the intake needs the lock too.
+_HURRIED_AT_ONCE = 500
 
 Handler = Callable[[Event], Awaitable[None]]
 
@@ -54,83 +55,13 @@ class WorkerLimits:
     grace: timedelta = timedelta(seconds=8)
 
 
-# --- who is there -------------------------------------------------------------------------------------------------
-
-
-async def register(db: Database, *, now: datetime) -> uuid.UUID:
-    """Enter a new worker and return its id; rows of workers that stopped long ago go."""
-    worker = uuid.uuid4()
-    row = {"id": worker, "host": platform.node()[:255], "pid": os.getpid()}
-    async with db.begin() as tx:
-        await tx.execute(sa.delete(workers).where(workers.c.stopped_at < now - _KEEP_STOPPED))
-        await tx.execute(sa.insert(workers).values(**row, started_at=now, heartbeat_at=now, progress_at=now))
-    return worker
-
-
-async def beat(db: Database, worker: uuid.UUID, *, progress_at: datetime, now: datetime) -> bool:
-    """Show that we live, and when the main loop last turned; False if others took us for dead."""
-    alive = sa.and_(workers.c.id == worker, workers.c.stopped_at.is_(None))
-    async with db.begin() as tx:
-        changed = await tx.execute(sa.update(workers).where(alive).values(heartbeat_at=now, progress_at=progress_at))
-    return changed.rowcount == 1
-
-
-async def heartbeats(db: Database) -> dict[uuid.UUID, datetime]:
-    """Return the last heartbeat of each worker that has not stopped."""
-    async with db.read() as connection:
-        rows = await connection.execute(
-            sa.select(workers.c.id, workers.c.heartbeat_at).where(workers.c.stopped_at.is_(None))
-        )
-        return {row.id: row.heartbeat_at for row in rows}
-
-
-async def take_over(db: Database, worker: uuid.UUID, seen: datetime, *, settle: timedelta, now: datetime) -> bool:
-    """Declare a worker dead whose last heartbeat is still `seen`, and release what it had; False if it moved."""
-    silent = sa.and_(workers.c.id == worker, workers.c.stopped_at.is_(None), workers.c.heartbeat_at == seen)
-    async with db.begin() as tx:
-        changed = await tx.execute(sa.update(workers).where(silent).values(stopped_at=now))
-        if changed.rowcount != 1:
-            return False
-        had_events = await inbox.release(tx, events.c.owner == worker, died=True, now=now)
-        had_calls = await outbox_claims.release(tx, panel_calls.c.owner == worker, settle_for=settle, now=now)
-    log.warning("worker.taken_over", worker_id=str(worker), events=had_events, calls=had_calls)
-    return True
-
-
-class Watch:
-    """Finds workers whose heart has stopped.
-
-    Silence counts by our own monotonic clock and only while we are looking: neither hosts whose clocks differ, nor a
-    standstill of ours, nor a database that was away for a while make a live worker dead.
-    """
-
-    def __init__(self, limits: WorkerLimits) -> None:
-        self._limits = limits
-        self._looked_at: float | None = None
-        self._silence: dict[uuid.UUID, tuple[datetime, float]] = {}
-
-    def dead(self, beats: dict[uuid.UUID, datetime], *, at: float) -> dict[uuid.UUID, datetime]:
-        """Return those silent for too long, with their last heartbeat; `at` is the monotonic time of this look."""
-        step = at - self._looked_at if self._looked_at is not None else 0.0
-        step = min(step, 2 * self._limits.watch.total_seconds())
-        self._looked_at = at
-        before, self._silence = self._silence, {}
-        for worker, beaten_at in beats.items():
-            last, silent = before.get(worker, (None, 0.0))
-            self._silence[worker] = (beaten_at, silent + step if last == beaten_at else 0.0)
-        limit = self._limits.dead_after.total_seconds()
-        return {worker: last for worker, (last, silent) in self._silence.items() if silent >= limit}
-
-
-# --- the worker ---------------------------------------------------------------------------------------------------
-
-
 class Worker:
     """Handles due events and sends due panel calls until told to stop.
 
     The handler finishes its event in its own unit of work (`inbox.finish`), or raises: `Postpone`, `GiveUp`,
     `VersionMoved`, `PanelUnavailable`; anything else is logged and tried again after the next delay. Without a panel
     nothing is taken. `alone` says that no other worker can exist, so that what a predecessor left is taken at once.
+    With `brakes` a call is claimed only when there is a turn for its write, and none while the panel is away.
     """
 
     def __init__(
@@ -145,6 +76,7 @@ class Worker:
         monotonic: Callable[[], float] = time.monotonic,
         limits: WorkerLimits | None = None,
         alone: bool = False,
+        brakes: Brakes | None = None,
     ) -> None:
         self._db = db
         self._panel = panel
@@ -155,11 +87,18 @@ class Worker:
         self._monotonic = monotonic
         self._limits = limits or WorkerLimits()
         self._alone = alone
+        self._brakes = brakes
+        self._turns = None if brakes is None else TurnsInHand(brakes.limiter, wake.ring)
+        self._hurry = brakes is not None  # a predecessor may have put things off
+        self._others_reach_panel = False
+        if brakes is not None:
+            brakes.breaker.when_closed(self._panel_is_back)
         self._id: uuid.UUID | None = None
         self._events: dict[asyncio.Task[None], Event] = {}
         self._calls: dict[asyncio.Task[None], Call] = {}
-        self._watch = Watch(self._limits)
+        self._watch = Watch(every=self._limits.watch, dead_after=self._limits.dead_after)
         self._watched_at = self._swept_at = float("-inf")
+        self._beaten_at = monotonic()
         self._progress_at = clock()
         self._stopping = False
 
@@ -173,8 +112,11 @@ class Worker:
                     await self._turn()
                 except Exception:
                     log.exception("worker.turn_failed")  # the database is away, most likely: look again shortly
+                    self._swept_at = float("-inf")  # a claim may be committed that we don't know of
                 await self._wake.wait(self._limits.poll.total_seconds())
         finally:
+            if self._turns is not None:
+                self._turns.want(0)
             await self._finish_under_way()
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
@@ -189,7 +131,8 @@ class Worker:
     async def run_once(self) -> bool:
         """Take what is due now, within the limits, and handle it to the end; False if there was nothing."""
         found = await self._turn()
-        while under_way := [*self._events, *self._calls]:
+        while under_way := [*self._events, *self._calls, *self._asked_turns()]:
+            found = True
             await asyncio.wait(under_way)
         return found
 
@@ -202,23 +145,48 @@ class Worker:
 
     async def _turn(self) -> bool:
         now = self._progress_at = self._clock()
-        if self._id is None:
-            self._id = await register(self._db, now=now)
-            self._swept_at = float("-inf")
-            log.info("worker.started", worker_id=str(self._id))
-        await self._look_after_others(self._id)
+        me = await self._living_id(now)
+        await self._look_after_others(me)
         if self._panel is None:
             return False
-        busy = {event.key for event in self._events.values() if event.key is not None}
-        free = self._limits.events - len(self._events)
-        claimed = await inbox.claim(self._db, self._id, limit=free, now=now, busy=busy)
+        if self._hurry and self._panel_state is BreakerState.CLOSED:
+            await self._hurry_what_waited(now)
+        claimed = await self._claim_events(me, now)
         for event in claimed:
             self._start(self._handle(event), self._events, event)
-        free = self._limits.calls - len(self._calls)
-        calls = await outbox_claims.claim(self._db, self._id, limit=free, now=now)
+        calls = await self._claim_calls(me, now)
         for call in calls:
             self._start(self._send(self._panel, call), self._calls, call)
         return bool(claimed or calls)
+
+    async def _claim_events(self, me: uuid.UUID, now: datetime) -> list[Event]:
+        """Take due events; while we can't reach the panel and others can, those are theirs."""
+        if self._panel_state is not BreakerState.CLOSED and self._others_reach_panel:
+            return []
+        busy = {event.key for event in self._events.values() if event.key is not None}
+        return await inbox.claim(self._db, me, limit=self._limits.events - len(self._events), now=now, busy=busy)
+
+    async def _claim_calls(self, me: uuid.UUID, now: datetime) -> list[Call]:
+        """Take as many due calls as we have turns at the panel for; the wake-up rings when more turns come."""
+        free = self._limits.calls - len(self._calls)
+        if self._panel_state is not BreakerState.CLOSED:
+            free = 0
+        due = await outbox_claims.claimable(self._db, limit=free, now=now, shadow=self._rules.shadow)
+        turns = due if self._turns is None else self._turns.want(due)
+        if turns == 0:
+            return []
+        calls = await outbox_claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow)
+        if self._turns is not None:
+            self._turns.use(len(calls))
+            self._turns.want(due - turns)
+        return calls
+
+    def _asked_turns(self) -> list[asyncio.Future[None]]:
+        return [] if self._turns is None else self._turns.waiting()
+
+    def _unused_turn(self) -> None:
+        if self._brakes is not None:
+            self._brakes.limiter.give_back()
 
     def _start(self, work: Coroutine[Any, Any, None], under_way: dict[asyncio.Task[None], Any], item: Any) -> None:
         task = asyncio.create_task(work)
@@ -247,7 +215,12 @@ class Worker:
             await self._fail(event, error.result, error.detail or None)
         except Postpone as error:
             await self._postpone(event, error)
+        except PanelDown as error:
+            await self._wait_for_panel(event, error)
         except PanelUnavailable as error:
+            if error.alarm:
+                await self._wait_for_people(event, error)
+                return
             await self._later(event, str(error), result="panel-unavailable", at_least=error.retry_after or 0)
         except PanelError as error:
             await self._later(event, str(error), result="panel-error")
@@ -289,13 +262,88 @@ class Worker:
         due_at = due_at or now + timedelta(seconds=self._rules.delays[0])
         await inbox.postpone(self._db, event, due_at=due_at, error=wish.reason, now=now, counted=False)
 
+    async def _wait_for_panel(self, event: Event, error: PanelDown) -> None:
+        """Put off an event that needs the panel, uncounted: an outage of days uses up no attempts."""
+        now = self._clock()
+        due_at = now + put_off(error, self._rules)
+        await inbox.postpone(self._db, event, due_at=due_at, error=WAITS_FOR_PANEL, now=now, counted=False)
+        self._hurry_if_back()
+
+    async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:
+        """Put off an event that the panel bars us from, uncounted: it goes on soon after somebody has mended that."""
+        log.error("panel.alarm", event_id=event.id, error=str(error))
+        now = self._clock()
+        await inbox.postpone(
+            self._db, event, due_at=now + barred(self._rules), error=str(error), now=now, counted=False
+        )
+
     # --- calls
 
     async def _send(self, panel: PanelWriter, call: Call) -> None:
         structlog.contextvars.bind_contextvars(call_id=str(call.id))
-        await send(self._db, panel, call, rules=self._rules, clock=self._clock, monotonic=self._monotonic)
+        state = await send(
+            self._db, panel, call, rules=self._rules, clock=self._clock, monotonic=self._monotonic,
+            unused=self._unused_turn,
+        )  # fmt: skip
+        if state in {CallState.PENDING, CallState.UNKNOWN}:
+            self._hurry_if_back()
+
+    # --- the panel away and back
+
+    @property
+    def _panel_state(self) -> BreakerState:
+        return BreakerState.CLOSED if self._brakes is None else self._brakes.breaker.state
+
+    def _panel_is_back(self) -> None:
+        self._hurry = True
+        self._wake.ring()
+
+    def _hurry_if_back(self) -> None:
+        """What was put off just now may have missed that the panel is back."""
+        if self._brakes is not None and self._brakes.breaker.closed:
+            self._hurry = True
+
+    async def _hurry_what_waited(self, now: datetime) -> None:
+        """Bring forward what was put off while the panel was away, some at a time; the rate limit spreads it."""
+        self._hurry = False  # whoever puts something off meanwhile sets it again
+        try:
+            async with self._db.begin() as tx:
+                hurried_events = await inbox.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
+                hurried_calls = await outbox_claims.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
+        except Exception:
+            self._hurry = True
+            raise
+        if max(hurried_events, hurried_calls) == _HURRIED_AT_ONCE:
+            self._hurry = True
+        if hurried_events or hurried_calls:
+            log.info("worker.hurried", events=hurried_events, calls=hurried_calls)
 
     # --- living and dying
+
+    async def _living_id(self, now: datetime) -> uuid.UUID:
+        """Return who we are, entering anew where others took us for dead.
+
+        After a standstill of ours that is asked before anything is claimed: what a dead worker claims is nobody's.
+        """
+        if self._id is not None and self._monotonic() - self._beaten_at > self._limits.dead_after.total_seconds() / 2:
+            await self._beat(self._id)
+        if self._id is None:
+            self._id = await register(self._db, now=now)
+            self._beaten_at = self._monotonic()
+            self._swept_at = float("-inf")
+            log.info("worker.started", worker_id=str(self._id))
+        return self._id
+
+    async def _beat(self, worker: uuid.UUID) -> None:
+        at = self._monotonic()
+        alive = await beat(
+            self._db, worker, progress_at=self._progress_at, panel=self._panel_state, now=self._clock()
+        )  # fmt: skip
+        self._beaten_at = at
+        if not alive and self._id == worker:
+            log.warning("worker.declared_dead", worker_id=str(worker))
+            self._id = None  # what it had is lost and settles nothing any more; it goes on under a new id
+            self._wake.ring()
 
     async def _keep_beating(self) -> None:
         while True:
@@ -303,14 +351,9 @@ class Worker:
             if (worker := self._id) is None:
                 continue
             try:
-                alive = await beat(self._db, worker, progress_at=self._progress_at, now=self._clock())
+                await self._beat(worker)
             except Exception:
                 log.exception("worker.heartbeat_failed", worker_id=str(worker))
-                continue
-            if not alive:
-                log.warning("worker.declared_dead", worker_id=str(worker))
-                self._id = None  # what it had is lost and settles nothing any more; it goes on under a new id
-                self._wake.ring()
 
     async def _look_after_others(self, me: uuid.UUID) -> None:
         at = self._monotonic()
@@ -318,29 +361,22 @@ class Worker:
             self._watched_at = at
             others = {worker: last for worker, last in (await heartbeats(self._db)).items() if worker != me}
             dead = others if self._alone else self._watch.dead(others, at=at)
+            reach = [last.panel == BreakerState.CLOSED for worker, last in others.items() if worker not in dead]
+            self._others_reach_panel = any(reach)
+            if not all(reach):
+                self._hurry = True  # what they put off before they saw that we reach it
             for worker, seen in dead.items():
-                await take_over(self._db, worker, seen, settle=self._rules.settle, now=self._clock())
+                if await take_over(self._db, worker, seen.at, settle=self._rules.settle, now=self._clock()):
+                    self._swept_at = float("-inf")  # what was locked just now
         if at - self._swept_at >= self._limits.sweep.total_seconds():
             self._swept_at = at
             await self._sweep(me)
 
     async def _sweep(self, me: uuid.UUID) -> None:
-        """Release what is claimed by nobody who lives, and what is ours though we are not at it (a failed commit)."""
-        living = sa.select(workers.c.id).where(workers.c.stopped_at.is_(None))
-        my_events = [event.id for event in self._events.values()]
-        my_calls = [call.id for call in self._calls.values()]
-        stray_events = sa.or_(
-            events.c.owner.not_in(living), sa.and_(events.c.owner == me, events.c.id.not_in(my_events))
-        )
-        stray_calls = sa.or_(
-            panel_calls.c.owner.not_in(living), sa.and_(panel_calls.c.owner == me, panel_calls.c.id.not_in(my_calls))
-        )
-        now = self._clock()
-        async with self._db.begin() as tx:
-            had_events = await inbox.release(tx, stray_events, died=True, now=now)
-            had_calls = await outbox_claims.release(tx, stray_calls, settle_for=self._rules.settle, now=now)
-        if had_events or had_calls:
-            log.warning("worker.strays_released", worker_id=str(me), events=had_events, calls=had_calls)
+        await release_strays(
+            self._db, me, at_events=[event.id for event in self._events.values()],
+            at_calls=[call.id for call in self._calls.values()], settle=self._rules.settle, now=self._clock(),
+        )  # fmt: skip
 
     async def _finish_under_way(self) -> None:
         if under_way := [*self._events, *self._calls]:
@@ -354,12 +390,8 @@ class Worker:
         if self._id is None:
             return
         worker, self._id = self._id, None
-        now = self._clock()
         try:
-            async with self._db.begin() as tx:
-                await inbox.release(tx, events.c.owner == worker, died=False, now=now)
-                await outbox_claims.release(tx, panel_calls.c.owner == worker, settle_for=self._rules.settle, now=now)
-                await tx.execute(sa.update(workers).where(workers.c.id == worker).values(stopped_at=now))
+            await sign_off(self._db, worker, settle=self._rules.settle, now=self._clock())
         except Exception:
             log.exception("worker.release_failed", worker_id=str(worker))  # others find our heart stopped
             return

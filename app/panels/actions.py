@@ -19,9 +19,12 @@ class Action(StrEnum):
     CREATE_INVOICE = "create_invoice"
     CANCEL_INVOICE = "cancel_invoice"
     ADD_CREDIT = "add_credit"
+    CREATE_QUOTE = "create_quote"
     OPEN_TICKET = "open_ticket"
+    REPLY_TICKET = "reply_ticket"
     SEND_EMAIL = "send_email"
     ADD_CLIENT_NOTE = "add_client_note"
+    NOTIFY_STAFF = "notify_staff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,23 @@ class AddCredit(PanelAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateQuote(PanelAction):
+    """Draft a quote with one line; `reference` stands in its notes for staff and in the line. Nobody is told yet."""
+
+    action = Action.CREATE_QUOTE
+    call_class = CallClass.FINDABLE
+    money = True
+    customer_id: int
+    reference: str
+    subject: str
+    description: str
+    notes: str  # for the customer
+    amount: str  # net, plain decimal in the customer's currency
+    taxed: bool
+    valid_until: str  # YYYY-MM-DD, in the panel's zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTicket(PanelAction):
     """Open a ticket to the customer; `reference` stands at the end of the message."""
 
@@ -134,6 +154,18 @@ class OpenTicket(PanelAction):
     department_id: int
     subject: str
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTicket(PanelAction):
+    """Answer in a ticket as staff; `reference` stands at the end of the message."""
+
+    action = Action.REPLY_TICKET
+    call_class = CallClass.FINDABLE
+    ticket_id: int
+    reference: str
+    message: str
+    signed: str  # the name that the customer sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +189,22 @@ class AddClientNote(PanelAction):
     notes: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyStaff(PanelAction):
+    """Ring for staff by the panel's own notifications, else by its mail to admins; at most once. Plain text."""
+
+    action = Action.NOTIFY_STAFF
+    call_class = CallClass.COURTESY
+    title: str
+    message: str
+    url: str  # where to look; may be empty
+
+
 _ACTIONS: dict[Action, type[PanelAction]] = {
     kind.action: kind
     for kind in (
-        AcceptOrder, PendingOrder, CancelOrder, FraudOrder, CreateInvoice,
-        CancelInvoice, AddCredit, OpenTicket, SendEmail, AddClientNote,
+        AcceptOrder, PendingOrder, CancelOrder, FraudOrder, CreateInvoice, CancelInvoice, AddCredit,
+        CreateQuote, OpenTicket, ReplyTicket, SendEmail, AddClientNote, NotifyStaff,
     )
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -14,6 +15,7 @@ from app.panels.records import (
     PanelInvoice,
     PanelOrder,
     PanelProduct,
+    PanelQueueEntry,
     PanelService,
     PanelTicket,
 )
@@ -47,16 +49,22 @@ class PanelUnavailable(PanelError):
         self.alarm = alarm
 
 
+class PanelDown(PanelUnavailable):
+    """The panel has not answered anybody for a while, so it was not even asked (circuit breaker)."""
+
+
 class PanelOutcomeUnknown(PanelError):
     """Bytes were sent and no clear answer came back.
 
     `complete` is true when PHP itself answered (a 500, an unreadable 200): what was not applied by then never will
-    be. After time-outs, resets and proxy errors PHP goes on, and the effect may come later.
+    be. After time-outs, resets and proxy errors PHP goes on, and the effect may come later. `refused` marks a complete
+    answer in which the panel says *error* in words that we don't know: a person should read them some day.
     """
 
-    def __init__(self, message: str, *, complete: bool = False) -> None:
+    def __init__(self, message: str, *, complete: bool = False, refused: bool = False) -> None:
         super().__init__(message)
-        self.complete = complete
+        self.complete = complete or refused
+        self.refused = refused
 
 
 # --- what a panel can tell and do ---------------------------------------------------------------------------------
@@ -78,6 +86,19 @@ class PanelReader(Protocol):
     async def ticket(self, ticket_id: int, *, urgent: bool = False) -> PanelTicket | None: ...
     async def identity(self) -> PanelIdentity: ...
 
+    async def orders_above(self, order_id: int, *, limit: int = 1000) -> tuple[PanelOrder, ...]:
+        """Return orders with higher ids, lowest first; `limit` cuts off the highest."""
+        ...
+
+    async def module_queue(self) -> tuple[PanelQueueEntry, ...]:
+        """Return the module actions that failed and wait for staff."""
+        ...
+
+
+#: Awaited before the first byte of each write leaves, and not before there is one to send: it commits the attempt.
+#: What it raises passes through, and nothing was sent.
+BeforeSend = Callable[[], Awaitable[None]]
+
 
 class Standing(StrEnum):
     """What a look-up says about a wanted action."""
@@ -89,17 +110,22 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """The answer of a look-up; `result` as `perform` would have given it, `detail` for people."""
+    """The answer of a look-up; `result` as `perform` would have given it, `detail` for people.
+
+    `partial` with ABSENT: some of what the action does is there and some is not, so that after an attempt of ours a
+    person has to look before it is repeated.
+    """
 
     standing: Standing
     result: dict[str, Any]
     detail: str = ""
+    partial: bool = False
 
 
 class PanelWriter(Protocol):
     """Acts. Only the outbox calls it."""
 
-    async def perform(self, action: PanelAction) -> dict[str, Any]:
+    async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
         """Do it once. Raises PanelRejected, PanelUnavailable or PanelOutcomeUnknown.
 
         The result holds what the panel made: ``invoice_id``, ``ticket_id``, ``status``, ``balance`` …

@@ -1,4 +1,4 @@
-"""Who may call the panel next: a priority token bucket with a bound on calls under way (`DOORMAN_PANEL_RATE`)."""
+"""Who may call the panel next: turns by priority, and a bound on calls under way (`DOORMAN_PANEL_RATE`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-#: The bucket holds what flows in within this time (at least one token), so a late timer loses no calls.
-SLACK_SECONDS: Final = 0.05
-_TOKEN: Final = 1 - 1e-9  # a token, as far as sums of fractions can tell
+from app.panels.turns import LocalTurns, Turns
+
+#: A turn that nobody used for so long (in seconds) lapses, so that nothing is saved up.
+LAPSE_SECONDS: Final = 0.5
+_SHORT: Final = 1e-9  # as far as sums of fractions can tell
 
 _Waiting = deque["asyncio.Future[None]"]
 
@@ -18,10 +20,11 @@ _Waiting = deque["asyncio.Future[None]"]
 class RateLimiter:
     """Hands out `rate` turns a second, evenly spaced: urgent reads first, then writes, then the rest.
 
-    First come, first served within each of the three. At most `slots` turns are taken and not released: who waits for
-    a connection waits here, where the urgent can overtake, and not in a connection pool. A caller that is cancelled
-    while it waits costs nothing. Belongs to one event loop; processes don't share it, so the panel sees `rate` from
-    each of them.
+    First come, first served within each of the three. A read takes a turn and a slot at once. A write's turn is taken
+    before its call is claimed (`TurnsInHand`), its slot when it is sent. At most `slots` slots are taken and not
+    released: who waits for a connection waits here, where the urgent can overtake, and not in a connection pool. A
+    caller that is cancelled while it waits costs nothing. Belongs to one event loop. Raises ValueError for a rate that
+    is not positive.
     """
 
     def __init__(
@@ -29,75 +32,152 @@ class RateLimiter:
         rate: float,
         *,
         slots: int | None = None,
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         if rate <= 0:
             raise ValueError("the rate must be positive")
-        self._rate = rate
+        self._turns = turns or LocalTurns(rate, clock=clock)
+        self._lapse = max(LAPSE_SECONDS, 1 / rate)
         self._slots = slots
         self._taken = 0
-        self._capacity = max(1.0, rate * SLACK_SECONDS)
         self._clock = clock
         self._sleep = sleep
-        self._tokens = self._capacity
-        self._filled_at = clock()
+        self._leased: deque[float] = deque()
+        self._sending: _Waiting = deque()  # have their turn and wait for a slot
         self._urgent: _Waiting = deque()
-        self._writes: _Waiting = deque()
+        self._writes: _Waiting = deque()  # wait for a turn alone
         self._others: _Waiting = deque()
         self._pump: asyncio.Task[None] | None = None
 
-    async def take(self, *, urgent: bool = False, write: bool = False) -> None:
-        """Wait for a turn and take it; `release` gives its slot back."""
-        self._refill()
-        if self._tokens >= _TOKEN and self._slot_free() and not self._waiting():
-            self._tokens -= 1
+    async def take(self, *, urgent: bool = False) -> None:
+        """Wait for a turn and a slot; `release` gives the slot back."""
+        granted = self._wait_in(self._urgent if urgent else self._others)
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if not granted.cancelled():  # granted in the same turn of the loop in which the caller was cancelled
+                self.give_back()
+                self.release()
+            raise
+
+    async def take_slot(self) -> None:
+        """Wait for a slot alone, before all others: for who has a turn in hand. `release` gives it back."""
+        if self._slot_free():
             self._taken += 1
             return
-        turn = asyncio.get_running_loop().create_future()
-        (self._urgent if urgent else self._writes if write else self._others).append(turn)
-        self._start_pump()
+        granted = asyncio.get_running_loop().create_future()
+        self._sending.append(granted)
         try:
-            await turn
+            await granted
         except asyncio.CancelledError:
-            if not turn.cancelled():
-                self._tokens += 1  # granted in the same turn of the loop in which the caller was cancelled
+            if not granted.cancelled():
                 self.release()
             raise
 
     def release(self) -> None:
-        """Give the slot of a turn back."""
+        """Give a slot back."""
         self._taken -= 1
+        while _pruned(self._sending) and self._slot_free():
+            self._taken += 1
+            self._sending.popleft().set_result(None)
         self._start_pump()
+
+    def ask(self) -> asyncio.Future[None]:
+        """Ask for a turn for a write; the answer is done when it is granted, and may be cancelled until then."""
+        return self._wait_in(self._writes)
+
+    def give_back(self) -> None:
+        """Let somebody else have a granted turn that is not needed."""
+        if not self._hand_out():
+            self._leased.appendleft(self._clock())
+
+    def _wait_in(self, queue: _Waiting) -> asyncio.Future[None]:
+        granted = asyncio.get_running_loop().create_future()
+        queue.append(granted)
+        self._start_pump()
+        return granted
 
     def _slot_free(self) -> bool:
         return self._slots is None or self._taken < self._slots
 
-    def _waiting(self) -> bool:
-        for queue in (self._urgent, self._writes, self._others):
-            while queue and queue[0].done():
-                queue.popleft()
-        return bool(self._urgent or self._writes or self._others)
+    def _next(self) -> _Waiting | None:
+        """Return the queue whose first may have the next turn."""
+        slot = self._slot_free()
+        if slot and _pruned(self._urgent):
+            return self._urgent
+        if _pruned(self._writes):
+            return self._writes
+        return self._others if slot and _pruned(self._others) else None
 
-    def _next(self) -> asyncio.Future[None]:
-        return (self._urgent or self._writes or self._others).popleft()
-
-    def _refill(self) -> None:
-        now = self._clock()
-        self._tokens = min(self._capacity, self._tokens + max(0.0, now - self._filled_at) * self._rate)
-        self._filled_at = now
+    def _wanted(self) -> int:
+        return sum(not one.done() for queue in (self._urgent, self._writes, self._others) for one in queue)
 
     def _start_pump(self) -> None:
-        if self._waiting() and (self._pump is None or self._pump.done()):
+        if self._next() is not None and (self._pump is None or self._pump.done()):
             self._pump = asyncio.get_running_loop().create_task(self._grant())
 
     async def _grant(self) -> None:
-        """Hand turns to the waiting until nobody waits or all slots are taken; `release` goes on from there."""
-        while self._waiting() and self._slot_free():
-            self._refill()
-            if self._tokens >= _TOKEN:
-                self._tokens -= 1
-                self._taken += 1
-                self._next().set_result(None)
-            else:
-                await self._sleep((1 - self._tokens) / self._rate)
+        """Hand out turns until nobody can take one; `release`, `take` and `ask` go on from there."""
+        while self._next() is not None:
+            if not self._leased:
+                self._leased.extend(await self._turns.lease(self._wanted()))
+            ahead = self._leased[0] - self._clock()
+            if ahead > _SHORT:
+                await self._sleep(ahead)
+            elif ahead < -self._lapse or self._hand_out():
+                self._leased.popleft()
+
+    def _hand_out(self) -> bool:
+        """Give a turn to whoever may have it first; False if nobody can take one."""
+        queue = self._next()
+        if queue is None:
+            return False
+        if queue is not self._writes:
+            self._taken += 1
+        queue.popleft().set_result(None)
+        return True
+
+
+def _pruned(queue: _Waiting) -> _Waiting:
+    """Return the queue without the first ones that wait no more."""
+    while queue and queue[0].done():
+        queue.popleft()
+    return queue
+
+
+class TurnsInHand:
+    """Turns for the writes of calls that are about to be claimed: taken without waiting, `ring` tells of new ones."""
+
+    def __init__(self, limiter: RateLimiter, ring: Callable[[], None]) -> None:
+        self._limiter = limiter
+        self._ring = ring
+        self._asked: list[asyncio.Future[None]] = []
+
+    def want(self, count: int) -> int:
+        """Ask for turns up to `count` in all, or let those go that are too many; return how many are in hand."""
+        while len(self._asked) < count:
+            asked = self._limiter.ask()
+            asked.add_done_callback(self._tell)
+            self._asked.append(asked)
+        self._asked.sort(key=lambda one: not one.done())
+        while len(self._asked) > count:
+            self._let_go(self._asked.pop())
+        return sum(one.done() for one in self._asked)
+
+    def use(self, count: int) -> None:
+        """Take `count` turns out of those in hand; whoever takes them uses them or gives them back to the limiter."""
+        del self._asked[:count]
+
+    def waiting(self) -> list[asyncio.Future[None]]:
+        """Return what was asked for and not granted."""
+        return [one for one in self._asked if not one.done()]
+
+    def _let_go(self, asked: asyncio.Future[None]) -> None:
+        if not asked.cancel():
+            self._limiter.give_back()
+
+    def _tell(self, asked: asyncio.Future[None]) -> None:
+        if not asked.cancelled():
+            self._ring()

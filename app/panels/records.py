@@ -180,3 +180,16 @@ class PanelIdentity:
     version: str
     clock: datetime | None  # the panel's local time, without a zone
     answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelQueueEntry:
+    """A module action that failed and waits for staff; the panel does not repeat it by itself."""
+
+    entry_id: int
+    kind: str  # service, domain, addon
+    relid: int  # id of the service, domain or addon
+    module: str
+    action: str
+    error: str
+    attempted_at: datetime | None

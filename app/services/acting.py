@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+
+import sqlalchemy as sa
 
 from app.core.decision import Judgement, Outcome, Reason
 from app.core.decision_accept import AcceptPlan
@@ -16,6 +18,15 @@ from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, Pan
 from app.services import customers, decisions, fees, messages
 from app.services.orders import CLOCK, OrderFile
 from app.services.timers import set_hold_clock
+from app.tables.inbox import EventSource, events
+from app.tables.orders import decisions as decided
+from app.tables.outbox import CallState, panel_calls
+
+#: How long the panel may take to build an order by itself, if no hook tells that it is through.
+PANEL_BUILDS = timedelta(minutes=5)
+#: The hooks that the panel runs after it has built what is set up on order or on payment (panel.md §1.5, §1.11).
+BUILT_HOOKS = ("order.created", "order.paid")
+_HOOKS_READ = 100
 
 LIFECYCLE = (Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Action.FRAUD_ORDER)
 
@@ -37,7 +48,9 @@ async def withdraw_lifecycle(file: OrderFile) -> bool:
     return not withdrawn.under_way
 
 
-async def enqueue_lifecycle(file: OrderFile, action: PanelAction, *, cause: str) -> None:
+async def enqueue_lifecycle(
+    file: OrderFile, action: PanelAction, *, cause: str, due_at: datetime | None = None
+) -> None:
     """Want a lifecycle call; the key names the order and what is wanted of it."""
     verb = {
         Action.ACCEPT_ORDER: "accept",
@@ -47,8 +60,70 @@ async def enqueue_lifecycle(file: OrderFile, action: PanelAction, *, cause: str)
     }[action.action]
     await outbox.enqueue(
         file.tx, action, key=f"order:{file.order_id}:{verb}", cause=cause, now=file.now,
-        order_id=file.order_id, customer_id=file.customer_id,
+        order_id=file.order_id, customer_id=file.customer_id, due_at=due_at,
     )  # fmt: skip
+
+
+async def panel_builds_until(file: OrderFile) -> datetime | None:
+    """Say until when the panel may be building this order by itself, in a request that is not through yet.
+
+    It is when it asked the gate, or shows a new payment, and no hook has told that this is done (where hooks came
+    lately). An accept that sets up the same services beside it would build them twice.
+    """
+    since = [at for at in (await _gate_let_pass_at(file), await _payment_began_at(file)) if at is not None]
+    until = max(since, default=file.now - PANEL_BUILDS) + PANEL_BUILDS
+    return min(until, file.now + PANEL_BUILDS) if until > file.now else None
+
+
+async def _gate_let_pass_at(file: OrderFile) -> datetime | None:
+    """Say when the panel asked the gate, if it was not told no and no hook came after; None otherwise."""
+    of_order = sa.select(events.c.id, events.c.received_at).where(events.c.order_id == file.order_id)
+    newest = of_order.where(events.c.type == "gate.asked").order_by(events.c.id.desc()).limit(1)
+    asked = (await file.tx.execute(newest)).first()
+    if asked is None:
+        return None
+    told = of_order.where(
+        events.c.type.in_(BUILT_HOOKS), events.c.source == EventSource.WEBHOOK, events.c.id > asked.id
+    )
+    told_no = sa.select(decided.c.id).where(
+        decided.c.order_id == file.order_id, decided.c.at >= asked.received_at, decided.c.outcome != Outcome.APPROVE
+    )
+    for query in (told, told_no):
+        if (await file.tx.execute(query.limit(1))).first() is not None:
+            return None
+    at: datetime = asked.received_at
+    return at
+
+
+async def _payment_began_at(file: OrderFile) -> datetime | None:
+    """Say when it was paid, if that is new, hooks came lately, and none of them says that the panel is through."""
+    paid_at: datetime | None = file.get("paid_at")
+    lately = file.now - PANEL_BUILDS
+    if paid_at is None or paid_at <= lately:
+        return None
+    hooks = sa.select(events.c.type, events.c.occurred_at).where(
+        events.c.order_id == file.order_id, events.c.source == EventSource.WEBHOOK, events.c.received_at > lately
+    )
+    heard = (await file.tx.execute(hooks.limit(_HOOKS_READ))).all()
+    waits = heard and not any(_is_through(one.type, one.occurred_at, paid_at) for one in heard)
+    return paid_at if waits else None
+
+
+def _is_through(hook: str, at: datetime, paid_at: datetime) -> bool:
+    """Whether this hook runs after what a payment builds; the checkout's own is the last of one that paid at once."""
+    return hook == "order.paid" or (hook == "order.created" and at >= paid_at)
+
+
+async def hurry_accept(file: OrderFile, *, paid: bool) -> None:
+    """Send an accept now that waited for the panel to be through with building; the hook of a payment tells so."""
+    if paid or await panel_builds_until(file) is None:
+        await file.tx.execute(
+            sa.update(panel_calls)
+            .where(panel_calls.c.order_id == file.order_id, panel_calls.c.action == Action.ACCEPT_ORDER.value)
+            .where(panel_calls.c.state == CallState.PENDING, panel_calls.c.attempts == 0, panel_calls.c.owner.is_(None))
+            .where(panel_calls.c.due_at > file.now)
+            .values(due_at=file.now)
+        )
 
 
 def accept_action(file: OrderFile, plan: AcceptPlan) -> AcceptOrder:
@@ -89,7 +164,8 @@ async def go_on(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
     if undo:
         await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
     if file.state is OrderState.RELEASING and not undo:
-        await enqueue_lifecycle(file, accept_action(file, plan), cause=wish.cause)
+        due_at = await panel_builds_until(file)
+        await enqueue_lifecycle(file, accept_action(file, plan), cause=wish.cause, due_at=due_at)
     if file.state is OrderState.RELEASED:
         if plan.mode is AcceptMode.RELEASE_ONLY:
             await messages.note_for_staff(

@@ -18,6 +18,7 @@ from app.core.lifecycle import (
     FeeState,
     Flag,
     OrderState,
+    Provisioning,
     Trigger,
     action_guard,
 )
@@ -177,16 +178,23 @@ async def _cancel(work: _Work) -> None:
 
 async def _hold(work: _Work) -> None:
     await _withdraw(work)
-    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("held_by_person", f"Held by {work.by}."))
+    code = "held_while_running" if _runs(work.file) else "held_by_person"
+    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(code, f"Held by {work.by}."))
     await acting.hold_for_review(work.file, wish, f"held by {work.by}")
     await look_again(work.file, seconds=15)
+
+
+def _runs(file: OrderFile) -> bool:
+    """Whether something of it is built: a hold comes too late for that, and nothing breaches it."""
+    return file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
 
 
 async def _charge_fee(work: _Work) -> None:
     file = work.file
     amount, minutes = _fee_amount(work)
     await _withdraw(work)
-    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason("fee_by_person", f"{work.by} asks for a fee of {amount}."))
+    code = "fee_while_running" if _runs(file) else "fee_by_person"
+    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asks for a fee of {amount}."))
     asked = await _work_words(work)
     file.change(agreement=Agreement.NONE.value)
     await acting.hold_for_fee(file, wish, amount, minutes=minutes, work=asked)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from app.core.decision import Reason
 from app.core.lifecycle import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.services import acting, messages
+from app.services.alerts import alert
 from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
+from app.services.timers import set_reminder
 from app.services.zones import panel_zone
+from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 
+#: How long after its due time an overdue review is told of again, and how often in all.
+REMIND_EVERY: Final = timedelta(hours=24)
+REMINDERS: Final = 3
 _REVIEW_HOURS = timedelta(hours=24)
+
+
+def reminder(due_at: datetime, now: datetime) -> int:
+    """Return which reminder of an overdue review is due, 1 to `REMINDERS`."""
+    return max(1, min(REMINDERS, (now - due_at) // REMIND_EVERY + 1))
 
 
 async def hold_due(context: Context, event: Event, order_id: int) -> None:
@@ -34,8 +46,10 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
     due_at = file.get("hold_expires_at") or file.get("hold_due_at")
     if file.state is not OrderState.HELD or due_at is None or due_at > file.now:
         return "not-held"
+    if not file.acts:
+        return "shadow"
     if file.get("hold_expires_at") is None:
-        file.say("the review is overdue", by=CLOCK)
+        await _remind(file, due_at)
         return "review-overdue"
     cause = "clock:hold-expired"
     days = file.policy.policy.hold.expires_days
@@ -46,3 +60,17 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
     return "hold-expired"
+
+
+async def _remind(file: OrderFile, due_at: datetime) -> None:
+    """Have people told that a review is overdue, each reminder once, and set the clock of the next."""
+    number = reminder(due_at, file.now)
+    at_once = number == 1 and due_at <= file.get("hold_since")  # that it is held was told in the same moment
+    name = f"review:{file.order_id}:{due_at.isoformat()}:{number}"
+    text = f"The review of order {file.order_id} is overdue since {due_at:%Y-%m-%d %H:%M} UTC."
+    if not at_once and await alert(
+        file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id
+    ):
+        file.say("the review is overdue", by=CLOCK)
+    if number < REMINDERS:
+        await set_reminder(file, number + 1, at=due_at + number * REMIND_EVERY)

@@ -14,6 +14,7 @@ from app.core.money import BadAmount, Money
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
 from app.panels.actions import AddCredit
+from app.services import limits
 from app.services.context import Context
 from app.tables.customers import CreditState, credits, customers
 
@@ -35,7 +36,7 @@ async def grant(
     """Grant a credit in the customer's currency and return its id.
 
     Raises NotFound, Invalid, LooksDuplicate (same customer, amount and reason within a day, unless `force`),
-    ShadowMode, and WrongState while the customer's currency is not known.
+    ShadowMode, and WrongState while the customer's currency is not known or the policy's limit of credits is reached.
     """
     row = (
         await tx.execute(sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update())
@@ -50,6 +51,7 @@ async def grant(
         raise ShadowMode(f"in enforce mode, {money} would be credited to customer {customer_id}; nothing was done")
     if not force and await _same(tx, customer_id, money, reason, now):
         raise LooksDuplicate(f"{money} for the same reason was granted within a day; say force if it is meant twice")
+    await limits.check_credits(tx, now=now)
     credit_id = uuid.uuid4()
     action = AddCredit(
         customer_id=customer_id, reference=f"doorman:credit:{credit_id}", description=reason, amount=money.to_text()

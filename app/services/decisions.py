@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from app.config import Mode
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.facts import Facts
+from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
@@ -59,11 +60,11 @@ async def latest_judged(file: OrderFile) -> Judgement | None:
     return None if stored is None else load_judgement(stored)
 
 
-def differs(row: Any, judgement: Judgement, policy_version: int) -> bool:
-    """Say whether a judgement is news compared with the decision in force."""
-    if row is None or row.policy_version != policy_version or row.outcome != judgement.outcome.value:
+def differs(row: Any, judgement: Judgement, verdict: Verdict, policy_version: int) -> bool:
+    """Say whether a judgement and what is done about it are news compared with the decision in force."""
+    if row is None or row.policy_version != policy_version or row.outcome != verdict.outcome.value:
         return True
-    if row.reasons != _reasons(judgement.reasons):
+    if row.reasons != _reasons(verdict.reasons):
         return True
     fee = judgement.fee
     stored = (row.judgement or {}).get("fee")
@@ -71,14 +72,18 @@ def differs(row: Any, judgement: Judgement, policy_version: int) -> bool:
 
 
 async def record_judgement(
-    file: OrderFile, facts: Facts, judgement: Judgement, *, intended: list[dict[str, Any]]
+    file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict, *, intended: list[dict[str, Any]]
 ) -> int:
-    """Store what the policy decided with everything that it saw."""
+    """Store what the policy decided with everything that it saw.
+
+    Outcome and reasons are what is done about it; the judgement stays as it was judged, so that it can be replayed.
+    """
     decision_id = await _insert(
         file,
-        outcome=judgement.outcome,
-        reasons=judgement.reasons,
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
         by=POLICY,
+        acted=not verdict.left,
         judgement=dump_judgement(judgement),
         facts=dump_facts(facts),
         intended_calls=intended,
@@ -103,13 +108,15 @@ async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by
     )
 
 
-async def _insert(file: OrderFile, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, **more: Any) -> int:
+async def _insert(
+    file: OrderFile, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, acted: bool = True, **more: Any
+) -> int:
     row = {
         "order_id": file.order_id,
         "outcome": outcome.value,
         "reasons": _reasons(reasons),
         "by": by,
-        "mode": (Mode.ENFORCE if file.acts else Mode.SHADOW).value,
+        "mode": (Mode.ENFORCE if file.acts and acted else Mode.SHADOW).value,
         "policy_version": file.policy.version,
         "supersedes": file.get("decision_id"),
         "at": file.now,

@@ -10,7 +10,7 @@ import structlog
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.panels.base import PanelUnavailable
-from app.services import panel_changes
+from app.services import panel_changes, provisioning
 from app.services.clocks import hold_due
 from app.services.context import Context
 from app.services.customer_events import customer_changed, customer_closed, customer_merged
@@ -118,6 +118,7 @@ _ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
     "order.settle": examine,  # our own clocks, from here on
     "order.read_back": examine,
     "order.hold_due": hold_due,
+    provisioning.CHECK: provisioning.check,
     "gate.asked": _gate_asked,
 }
 #: Events about anything else.

@@ -9,12 +9,24 @@ from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 
+from app.config import Mode
 from app.core.decision import Outcome, Reason
 from app.core.facts import Agreement, PaymentState, PlacedBy
-from app.core.lifecycle import Flag, OrderState, Provisioning, Trigger
+from app.core.lifecycle import Flag, OrderState, Trigger
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
-from app.services import acting, decisions, fees, identities, installation, invoices, judging, mirror, panel_changes
+from app.services import (
+    acting,
+    decisions,
+    fees,
+    identities,
+    installation,
+    invoices,
+    judging,
+    mirror,
+    panel_changes,
+    provisioning,
+)
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, who_placed
@@ -22,13 +34,15 @@ from app.services.gather import Gathered, gather_order
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.panel_changes import Actor
 from app.services.ticket_records import keep_tickets
-from app.services.timers import set_settle_clock
+from app.services.timers import look_again, set_settle_clock
 from app.services.zones import panel_zone
 from app.tables.inbox import EventState
 from app.tables.orders import orders
 
 #: Seconds to wait before an order that the panel does not list is asked for again: five tries in ten minutes.
 NOT_LISTED_DELAYS = (15, 60, 180, 345)
+#: How the panel's order hooks name what an order becomes.
+_HOOK_WORDS = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}
 
 
 async def examine(context: Context, event: Event, order_id: int, *, at_once: bool = False) -> None:
@@ -71,9 +85,10 @@ async def _call_off(context: Context, order_id: int) -> None:
         await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=acting.LIFECYCLE)
 
 
-def _who(event: Event) -> Actor:
-    """Only the event of a status change says who changed the status."""
-    return Actor.from_event(event.data) if event.type == "order.status_changed" else Actor()
+def _who(event: Event, became: str) -> Actor:
+    """Only the event of this very change says who made it: others may have made another before it was read back."""
+    told = event.type == "order.status_changed" and event.data.get("to") == became
+    return Actor.from_event(event.data) if told else Actor()
 
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
@@ -86,10 +101,18 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
 async def _not_listed(file: OrderFile | None, event: Event) -> None:
     """The panel does not list it: gone if we knew it, else maybe not there yet."""
     known = file is not None and file.row.last_read_at is not None
-    if file is not None and (known or event.data.get("to") == "deleted"):
-        await panel_changes.deleted(file, _who(event))
+    told = event.data.get("to") == "deleted"
+    if file is not None and known and not told and file.state is not OrderState.CLOSED:
+        if event.urgent:
+            await look_again(file, seconds=NOT_LISTED_DELAYS[0])
+            return
+        if event.attempts == 1:  # nobody said that it was deleted: the list may lack it for a moment
+            delay = timedelta(seconds=NOT_LISTED_DELAYS[0])
+            raise Postpone("the panel does not list this order any more", delay=delay, counted=True)
+    if file is not None and (known or told):
+        await panel_changes.deleted(file, _who(event, "deleted"))
         return
-    if event.urgent or event.data.get("to") == "deleted":
+    if event.urgent or told:
         return  # the gate asks about what is none of ours, or it is gone before we ever saw it
     if event.attempts <= len(NOT_LISTED_DELAYS):
         delay = timedelta(seconds=NOT_LISTED_DELAYS[event.attempts - 1])
@@ -121,17 +144,21 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     if not file.acts:
         mirror.follow_in_shadow(file)
     else:
-        await panel_changes.follow(file, status_before, _who(event))
+        await _go_on_after_shadow(file)
+        word = _HOOK_WORDS.get(str(file.get("panel_status")), "")
+        await panel_changes.follow(file, status_before, _who(event, word))
     await invoices.follow_fees(file, gathered)
     if not first:
         await invoices.follow_payment(file, payment_before)
     await panel_changes.watch_hold(file)
-    _watch_build(file, event)
+    await provisioning.heard(file, event)
     await keep_tickets(file, gathered)
     own = judging.with_agreement(own, Agreement(file.get("agreement")))
     await judging.judge(context, file, gathered, own, at_once=at_once)
     await _release_agreed(context, file)
     await judging.release_when_paid(context, file)
+    if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
+        await acting.hurry_accept(file, paid=event.type != "order.created")
     if file.get("decision_id") is None and file.state is OrderState.RECEIVED and file.get("panel_status") == "Pending":
         await set_settle_clock(file, seconds=context.settings.settle_seconds)
     await mirror.remember_identities(file, gathered, known)
@@ -139,14 +166,17 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     await _others_of_invoice(file, event)
 
 
-def _watch_build(file: OrderFile, event: Event) -> None:
-    """A build that failed although we let the order pass is shown; one that a hold stopped is as it should be."""
-    if file.get("provisioning") == Provisioning.DONE:
-        file.flag(Flag.PROVISIONING_FAILED, raised=False)
+async def _go_on_after_shadow(file: OrderFile) -> None:
+    """In shadow the state followed the panel; back in enforce, what was decided before that is in force again."""
+    if file.state is not OrderState.RECEIVED or file.get("panel_status") != "Pending":
         return
-    failed = event.type == "service.failed" and file.get("outcome") == Outcome.APPROVE
-    if failed and file.flag(Flag.PROVISIONING_FAILED):
-        file.say("the panel could not set it up", by=PANEL)
+    decision = await decisions.latest(file)
+    if decision is None or decision.mode != Mode.ENFORCE:
+        return
+    release = file.release_target()
+    waits = OrderState.RELEASED if release is OrderState.RELEASED else OrderState.AWAITING_PAYMENT
+    states = {Outcome.APPROVE: waits, Outcome.REJECT: OrderState.REJECTING}
+    file.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
 
 
 def _take_placed_by(file: OrderFile, event: Event) -> None:
@@ -167,8 +197,10 @@ def _take_placed_by(file: OrderFile, event: Event) -> None:
 
 async def _reopen_mode(context: Context, file: OrderFile) -> None:
     """Whether we act depends on when it was placed, which the first reading tells."""
-    placed_at = file.get("placed_at") or file.row.first_heard_at
-    file.since_cut_over = await installation.acts_on(file.tx, context.settings.mode, placed_at)
+    file.since_cut_over = await installation.acts_on_order(
+        file.tx, context.settings.mode, file.order_id,
+        placed_at=file.get("placed_at"), first_heard_at=file.row.first_heard_at,
+    )  # fmt: skip
 
 
 def _signed_up(gathered: Gathered) -> datetime | None:

@@ -16,6 +16,7 @@ from app.messaging import outbox
 from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.services.orders import POLICY, OrderFile
 from app.tables.orders import FeeForm, fees
+from app.tables.outbox import CallState, panel_calls
 
 OPEN_STATES = tuple(sorted(state.value for state in OPEN_FEE_STATES))
 
@@ -147,10 +148,23 @@ async def credit_back(file: OrderFile, fee: Any, *, cause: str) -> None:
         amount=amount.to_text(),
     )
     await outbox.enqueue(
-        file.tx, action, key=f"fee:{fee.id}:credit-back", cause=cause, now=file.now,
+        file.tx, action, key=_credit_key(fee), cause=cause, now=file.now,
         order_id=file.order_id, customer_id=int(fee.customer_id),
     )  # fmt: skip
     file.say(f"returns the paid fee of {amount} as credit", by=POLICY)
+
+
+async def was_credited_back(file: OrderFile, fee: Any) -> bool:
+    """Say whether the credit that gives a fee back has arrived."""
+    done = sa.select(panel_calls.c.id).where(
+        panel_calls.c.order_id == file.order_id, panel_calls.c.key == _credit_key(fee),
+        panel_calls.c.state == CallState.DONE,
+    )  # fmt: skip
+    return (await file.tx.execute(done.limit(1))).first() is not None
+
+
+def _credit_key(fee: Any) -> str:
+    return f"fee:{fee.id}:credit-back"
 
 
 async def end(file: OrderFile, *, cause: str) -> None:

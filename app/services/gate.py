@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.decision import Outcome
+from app.core.lifecycle import OrderState
 from app.messaging import inbox
-from app.services import installation
+from app.services import installation, limits
 from app.services.context import Context
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
@@ -61,11 +62,17 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
     row = await _row(connection, order_id)
     if row is None or row.last_read_at is None:
         return None
-    acts = await installation.acts_on(connection, context.settings.mode, row.placed_at or row.first_heard_at)
+    acts = await installation.acts_on_order(
+        connection, context.settings.mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
+    )
     if not acts and not row.touched_by_person:
         return GateAnswer(provision=True, reason="before_cutover")
     if row.outcome is None:
         return None
+    if row.state == OrderState.CLOSED and row.outcome == Outcome.APPROVE:
+        return None  # it was gone from the panel: what is asked about may be another order by now
+    if limits.was_left(row):
+        return GateAnswer(provision=True, reason="shadow")  # held would be too many: it stays as the panel has it
     if row.mode == Mode.SHADOW:
         return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on (rule 10)
     provision, reason = _BY_OUTCOME[Outcome(row.outcome)]
@@ -74,8 +81,8 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
 
 async def _row(connection: AsyncConnection, order_id: int) -> Any:
     columns = (
-        orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome,
-        orders.c.touched_by_person, decisions.c.mode,
+        orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
+        orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
     )  # fmt: skip
     return (
         await connection.execute(

@@ -15,7 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.tickets import OrderIntent, classify
-from app.panels.base import PanelReader, PanelUnavailable
+from app.panels.base import PanelDown, PanelReader, PanelUnavailable
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
@@ -107,6 +107,8 @@ def _customer_reads(
     async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
         try:
             return await reading
+        except PanelDown:  # nothing of the panel can be read: that is no fact missing, it has to wait
+            raise
         except PanelUnavailable:
             missing.append(name)
             return otherwise
@@ -158,6 +160,8 @@ async def _customer(
         return customer, None
     try:
         return customer, await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
+    except PanelDown:
+        raise
     except PanelUnavailable:
         missing.append("signed_up_on")
         return customer, None

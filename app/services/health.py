@@ -13,18 +13,24 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.config import Mode
 from app.core.lifecycle import OrderState
+from app.errors import NotFound
 from app.messaging import inbox, outbox
-from app.services import installation, queue, schema
+from app.panels.breaker import BreakerState
+from app.services import installation, limits, policies, provisioning, queue, schema, waiting
 from app.services.context import Context
+from app.services.limits import Limit, Window
+from app.services.waiting import Waiting
 from app.tables.inbox import EventState, events, workers
 from app.tables.orders import orders
 from app.tables.outbox import CallState
 
 #: A worker whose last heartbeat is older is dead; it beats every two seconds.
 HEARTBEAT_SECONDS: Final = 10.0
-#: A worker whose main loop has not turned for so long is stuck; it turns twice a second.
-PROGRESS_SECONDS: Final = 30.0
+#: A worker whose main loop has not turned for so long is stuck: it turns twice a second, and its heartbeat tells
+#: within two seconds, so that standing still shows within thirty.
+PROGRESS_SECONDS: Final = 20.0
 #: An event that has been due for longer is not being handled.
 EVENT_SECONDS: Final = 120.0
 #: A panel call that has been due for longer is not being sent: the panel is away, or slower than we are.
@@ -38,6 +44,11 @@ DATABASE_SECONDS: Final = 3.0
 #: Counts stop here: "this many or more".
 COUNTED: Final = 10_000
 _FRESH_SECONDS = 1.0
+_OF_CALLS = {
+    CallState.PENDING: Waiting.CALL_PENDING,
+    CallState.SENDING: Waiting.CALL_SENDING,
+    CallState.UNKNOWN: Waiting.CALL_UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +57,28 @@ class Readiness:
 
     ready: bool
     reasons: Annotated[tuple[str, ...], Field(description="What is wrong; empty when ready.")]
-    paused: bool
+    paused: Annotated[bool, Field(description="The brake is on: no panel call goes out.")]
     workers: Annotated[int, Field(description="Workers alive.")]
     oldest_event_seconds: Annotated[float | None, Field(description="How long the oldest due event has waited.")]
-    oldest_call_seconds: Annotated[float | None, Field(description="How long the oldest due panel call has waited.")]
-    unknown_calls: int
-    dead_calls: int
+    oldest_call_seconds: Annotated[
+        float | None, Field(description="How long the oldest panel call has been due or unanswered.")
+    ]
+    unknown_calls: Annotated[int, Field(description="Panel calls that were sent and had no answer.")]
+    dead_calls: Annotated[int, Field(description="Panel calls given up; they wait for a person.")]
+    panel: Annotated[
+        BreakerState,
+        Field(description="The worker's circuit breaker; a panel that is away is no reason not to be ready."),
+    ]
+    workers_stuck: Annotated[int, Field(description="Workers with a heartbeat whose main loop stands still.")]
+    oldest_waiting_seconds: Annotated[
+        dict[Waiting, float],
+        Field(description="How long the oldest of each kind has waited; what waits for nothing is not there."),
+    ]
+    failed_events: Annotated[int, Field(description="Events that wait for a person; no reason not to be ready.")]
+    unbuilt_orders: Annotated[int, Field(description="Orders accepted but not wholly set up by the panel.")]
+    damage_limits: Annotated[
+        tuple[str, ...], Field(description="Damage limits that are reached.", examples=[["limits.hour.fees"]])
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +87,19 @@ class Standing:
 
     schema_current: bool = False
     paused: bool = False
+    shadow: bool = False
     workers_alive: int = 0
     workers_moving: int = 0
+    panel: BreakerState = BreakerState.CLOSED  # of the worker alive that reaches the panel best
     oldest_event: float | None = None
     oldest_calls: dict[CallState, float] = field(default_factory=dict)
     calls: dict[CallState, int] = field(default_factory=dict)
     events: dict[EventState, int] = field(default_factory=dict)
     orders: dict[OrderState, int] = field(default_factory=dict)
+    oldest: dict[Waiting, float] = field(default_factory=dict)
+    limits: dict[tuple[Limit, Window], bool] = field(default_factory=dict)
     queue: int = 0
+    unbuilt: int = 0
 
 
 class Probe:
@@ -96,7 +128,7 @@ class Probe:
                 if await schema.current(self._context.db) != self._head:
                     return Standing()
                 async with self._context.db.read() as connection:
-                    return await _standing(connection, self._context.clock())
+                    return await _standing(connection, self._context.settings.mode, self._context.clock())
         except (sa.exc.SQLAlchemyError, OSError):  # a time-out is an OSError too
             return None
 
@@ -114,6 +146,12 @@ class Probe:
             oldest_call_seconds=max(seen.oldest_calls.values(), default=None),
             unknown_calls=seen.calls.get(CallState.UNKNOWN, 0),
             dead_calls=seen.calls.get(CallState.DEAD, 0),
+            panel=seen.panel,
+            workers_stuck=seen.workers_alive - seen.workers_moving,
+            oldest_waiting_seconds=seen.oldest,
+            failed_events=seen.events.get(EventState.FAILED, 0),
+            unbuilt_orders=seen.unbuilt,
+            damage_limits=tuple(f"limits.{window}.{limit}" for (limit, window), is_so in seen.limits.items() if is_so),
         )
 
 
@@ -129,36 +167,61 @@ def _reasons(standing: Standing | None) -> tuple[str, ...]:
         found.append(f"no worker's loop has turned for {PROGRESS_SECONDS:.0f} seconds")
     if (standing.oldest_event or 0) > EVENT_SECONDS:
         found.append(f"the oldest due event waits for {standing.oldest_event:.0f} seconds")
-    waiting = standing.oldest_calls.get(CallState.PENDING, 0)
-    if waiting > CALL_SECONDS and not standing.paused:
-        found.append(f"the oldest due panel call waits for {waiting:.0f} seconds")
-    if standing.calls.get(CallState.UNKNOWN, 0) > UNKNOWN_CALLS:
+    oldest_call = standing.oldest_calls.get(CallState.PENDING, 0)
+    waits_for_panel = standing.panel is not BreakerState.CLOSED
+    if oldest_call > CALL_SECONDS and not (standing.paused or standing.shadow or waits_for_panel):
+        found.append(f"the oldest due panel call waits for {oldest_call:.0f} seconds")
+    if standing.calls.get(CallState.UNKNOWN, 0) > UNKNOWN_CALLS and not waits_for_panel:
         found.append(f"more than {UNKNOWN_CALLS} panel calls have an unknown outcome")
     if standing.calls.get(CallState.DEAD, 0) > DEAD_CALLS:
         found.append(f"more than {DEAD_CALLS} panel calls are dead: look at the queue")
     return tuple(found)
 
 
-async def _standing(connection: AsyncConnection, now: datetime) -> Standing:
-    running = sa.select(workers.c.heartbeat_at, workers.c.progress_at).where(workers.c.stopped_at.is_(None))
+async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> Standing:
+    columns = (workers.c.heartbeat_at, workers.c.progress_at, workers.c.panel)
+    running = sa.select(*columns).where(workers.c.stopped_at.is_(None))
     beats = (await connection.execute(running.limit(COUNTED))).all()
     alive = [row for row in beats if (now - row.heartbeat_at).total_seconds() <= HEARTBEAT_SECONDS]
     moving = [row for row in alive if (now - row.progress_at).total_seconds() <= PROGRESS_SECONDS]
     oldest = await inbox.oldest_waiting(connection, now=now)
     calls = await outbox.waiting(connection, now=now)
+    since = {kind: at for kind, at in (await waiting.oldest(connection, now=now)).items() if at is not None}
+    since |= {_OF_CALLS[state]: at for state, at in calls.oldest.items() if state in _OF_CALLS}
+    if oldest is not None:
+        since[Waiting.EVENT] = oldest
     event_states = (EventState.RECEIVED, EventState.FAILED)
     return Standing(
         schema_current=True,
         paused=await installation.is_paused(connection),
+        shadow=mode is Mode.SHADOW,
         workers_alive=len(alive),
         workers_moving=len(moving),
+        panel=min(
+            (BreakerState(row.panel) for row in alive), key=list(BreakerState).index, default=BreakerState.CLOSED
+        ),
         oldest_event=None if oldest is None else _age(oldest, now),
         oldest_calls={state: _age(since, now) for state, since in calls.oldest.items() if state is not CallState.DEAD},
         calls=calls.count,
         events={one: await _count(connection, events, one) for one in event_states},
         orders={one: await _count(connection, orders, one) for one in OrderState},
+        oldest={kind: _age(since[kind], now) for kind in Waiting if kind in since},
+        limits=await _limits(connection, mode, now),
         queue=await queue.count_queue(connection, at_most=COUNTED),
+        unbuilt=await provisioning.count_failed(connection, at_most=COUNTED),
     )
+
+
+async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dict[tuple[Limit, Window], bool]:
+    """Say of each damage limit whether it is reached; in shadow nothing is limited."""
+    if mode is Mode.SHADOW:
+        return {}
+    try:
+        policy = (await policies.active(connection)).policy
+    except NotFound:  # nothing was prepared yet
+        return {}
+    reached = {(one.limit, one.window) for one in await limits.reached(connection, policy, now=now)}
+    return {(limit, window): (limit, window) in reached for limit in Limit for window in Window}
 
 
 def _age(since: datetime, now: datetime) -> float:

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.db import insert_new
 from app.tables.inbox import installation
 
 ENFORCE_SINCE = "enforce_since"
 PAUSED = "paused"
+#: Which orders `reconcile` has seen: `floor`, up to which they are the past, and `seen`.
+ORDERS_SEEN = "reconcile:orders"
 
 
 async def get(connection: AsyncConnection, name: str) -> Any:
@@ -20,6 +23,12 @@ async def get(connection: AsyncConnection, name: str) -> Any:
     return (
         await connection.execute(sa.select(installation.c.value).where(installation.c.name == name))
     ).scalar_one_or_none()
+
+
+async def locked(tx: AsyncConnection, name: str, *, now: datetime) -> Any:
+    """Return a fact, or something empty, and let nobody else change it before this transaction ends."""
+    await tx.execute(insert_new(tx, installation).values(name=name, value="", changed_at=now))
+    return await tx.scalar(sa.select(installation.c.value).where(installation.c.name == name).with_for_update())
 
 
 async def put(tx: AsyncConnection, name: str, value: Any, *, now: datetime) -> None:
@@ -43,6 +52,17 @@ async def acts_on(connection: AsyncConnection, mode: Mode, placed_at: datetime |
         return False
     since = await get(connection, ENFORCE_SINCE)
     return since is not None and placed_at is not None and placed_at >= datetime.fromisoformat(since)
+
+
+async def acts_on_order(
+    connection: AsyncConnection, mode: Mode, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime
+) -> bool:
+    """Say whether an order is acted on now; without a date that can be read, its number tells whether it is past."""
+    if placed_at is None and mode is Mode.ENFORCE:
+        seen = await get(connection, ORDERS_SEEN)
+        if seen and order_id <= int(seen["floor"]):
+            return False
+    return await acts_on(connection, mode, placed_at or first_heard_at)
 
 
 async def is_paused(connection: AsyncConnection) -> bool:

@@ -23,9 +23,11 @@ from app.core.lifecycle import (
 from app.messaging import outbox
 from app.panels.records import PanelInvoice
 from app.services import acting, customers, fees
+from app.services.alerts import alert
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
 from app.services.orders import PANEL, OrderFile
+from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
 
 _TURNS = {
@@ -69,6 +71,8 @@ async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: Pan
     was = FeeState(fee.state)
     await _keep_figures(file, fee, invoice)
     state = _new_state(file, fee, was, turn)
+    if was is FeeState.REFUNDED and turn is InvoiceTurn.REFUNDED and await fees.was_credited_back(file, fee):
+        await _given_back_twice(file, fee)
     if state is was:
         return
     settled = {} if state in OPEN_FEE_STATES else {"settled_at": file.now}
@@ -76,6 +80,14 @@ async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: Pan
     file.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
     fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
     await _after_fee(file, fee, was, turn)
+
+
+async def _given_back_twice(file: OrderFile, fee: Any) -> None:
+    """We returned it as credit, and staff refunded its invoice in the panel: one of both is a person's to take back."""
+    text = f"the fee of invoice {fee.invoice_id} was given back twice: as credit by us, and as a refund in the panel"
+    name = f"fee:{fee.id}:given-back-twice"
+    if await alert(file.tx, AlertKind.REFUND_DUE, name=name, text=text, now=file.now, order_id=file.order_id):
+        file.say(text, by=PANEL)
 
 
 async def _keep_figures(file: OrderFile, fee: Any, invoice: PanelInvoice | None) -> None:

@@ -14,11 +14,12 @@ from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
 from app.core.lifecycle import OrderState, Trigger
 from app.messaging.inbox import Postpone
-from app.services import acting, customers, decisions, identities
+from app.services import acting, customers, decisions, identities, limits
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
+from app.services.limits import Verdict
 from app.services.mirror import inputs_digest
 from app.services.orders import CLOCK, POLICY, OrderFile
 from app.services.timers import look_again
@@ -100,14 +101,17 @@ async def judge(
     file.change(decided_inputs=digest)
     await customers.count_judged(file, judgement)
     current = await decisions.latest(file)
-    if not decisions.differs(current, judgement, file.policy.version):
+    verdict = await limits.apply(file, judgement, current)
+    if not decisions.differs(current, judgement, verdict, file.policy.version):
         return None
-    if not file.acts:
+    if not file.acts or verdict.left:
         intended = acting.intended_calls(file, judgement)
-        await decisions.record_judgement(file, facts, judgement, intended=intended)
+        await decisions.record_judgement(file, facts, judgement, verdict, intended=intended)
+        if verdict.left:
+            file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)
         return judgement
-    decision_id = await decisions.record_judgement(file, facts, judgement, intended=[])
-    await _carry_out(context, file, facts, judgement, decision_id)
+    await decisions.record_judgement(file, facts, judgement, verdict, intended=[])
+    await _carry_out(context, file, facts, judgement, verdict)
     return judgement
 
 
@@ -132,17 +136,17 @@ async def _settled(file: OrderFile) -> bool:
     return settle_at is not None and file.now >= settle_at
 
 
-async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement: Judgement, decision_id: int) -> None:
+async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict) -> None:
     if not await acting.withdraw_lifecycle(file):
         raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
     wish = Wish(
         trigger=Trigger.DECIDED_APPROVE,
         by=POLICY,
-        cause=f"decision:{decision_id}",
+        cause=f"decision:{file.get('decision_id')}",
         zone=await panel_zone(file.tx, context.settings),
         panel_url=context.settings.panel_url,
     )
-    match judgement.outcome:
+    match verdict.outcome:
         case Outcome.APPROVE:
             if file.state is OrderState.RELEASING:
                 await acting.go_on(file, wish, judgement.accept)  # approved again: the accept was just taken back
@@ -158,7 +162,7 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
                 work=work,
             )
         case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
-            why = "; ".join(reason.text for reason in judgement.reasons)
+            why = "; ".join(reason.text for reason in verdict.reasons)
             await acting.hold_for_review(file, replace(wish, trigger=Trigger.DECIDED_HOLD), why)
         case Outcome.REJECT:
             await acting.end(file, replace(wish, trigger=Trigger.DECIDED_REJECT), fraud=False)
@@ -170,6 +174,8 @@ async def release_when_paid(context: Context, file: OrderFile) -> None:
     """An approved order that waited for its payment is accepted now (design §3 rule 5)."""
     if file.state is not OrderState.AWAITING_PAYMENT or not file.paid or not file.acts:
         return
+    if file.get("outcome") != Outcome.APPROVE:
+        return  # judged anew meanwhile, and left to the panel
     judged = await decisions.latest_judged(file)
     plan = acting.default_plan(file, judged)
     wish = Wish(

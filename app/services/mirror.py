@@ -70,8 +70,9 @@ def _provisioning(file: OrderFile, statuses: list[str]) -> Provisioning:
     built = sum(status.strip().lower() in _BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
-    if Flag.PROVISIONING_FAILED.value in file.flags or any(status.strip().lower() in _FAILED for status in statuses):
-        return Provisioning.FAILED
+    failed = Flag.PROVISIONING_FAILED.value in file.flags or any(one.strip().lower() in _FAILED for one in statuses)
+    if failed and not (built and file.state is OrderState.RELEASED):
+        return Provisioning.FAILED  # of a held order too: what a broken accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,8 @@ from app.services.views_records import CallView, EventView
 from app.tables.outbox import CallState
 
 log = structlog.get_logger()
+
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +50,27 @@ async def retry_call(tx: AsyncConnection, context: Context, call_id: uuid.UUID, 
 
 
 async def abandon_call(tx: AsyncConnection, call_id: uuid.UUID, *, by: str, now: datetime) -> CallView:
-    """Give a call up. Raises NotFound, WrongState."""
+    """Give a call up. Raises NotFound, and WrongState for one that is done, on the wire, or may still take effect."""
     try:
         await outbox.abandon(tx, call_id, now)
     except CallNotFound:
         raise NotFound(f"there is no panel call {call_id}") from None
     except WrongCallState as error:
+        if error.until is not None:
+            until = f"{error.until.astimezone(UTC) + _SECOND:%Y-%m-%d %H:%M:%S} UTC"
+            raise WrongState(
+                f"it may still take effect, and would come twice if wanted anew: wait until {until}"
+            ) from None
         raise WrongState(f"the call is {error.state}; only pending, unknown and dead ones can be given up") from None
     log.info("panel_call.abandoned", call_id=str(call_id), by=by)
     return await get_call(tx, call_id)
 
 
 async def replay_event(tx: AsyncConnection, event_id: int, *, by: str, now: datetime) -> EventView:
-    """Handle an event again. Raises NotFound, WrongState for one that still waits."""
+    """Handle an event again, or now. Raises NotFound, WrongState for one that is due already."""
     event = await get_event(tx, event_id)
     if not await inbox.replay(tx, event_id, now):
-        raise WrongState(f"the event is {event.state}: it has not been handled yet")
+        raise WrongState(f"the event is {event.state}: it is due already")
     log.info("event.replayed", event_id=event_id, by=by)
     return await get_event(tx, event_id)
 

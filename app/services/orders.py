@@ -11,9 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import Flag, HoldKind, OrderState, Provisioning, Trigger, next_state, release_state
+from app.core.lifecycle import (
+    Flag,
+    HoldKind,
+    OrderState,
+    Provisioning,
+    Trigger,
+    is_breached,
+    next_state,
+    release_state,
+)
 from app.core.policy_acting import AcceptMode
-from app.services import installation, policies
+from app.services import alerts, installation, policies
 from app.services.policies import ActivePolicy
 from app.tables.orders import orders, timeline
 
@@ -121,13 +130,15 @@ class OrderFile:
         )
 
     async def save(self) -> None:
-        """Write changes and timeline; each saved change raises the version."""
+        """Write changes and timeline, and ring for what people should know; each saved change raises the version."""
+        self.change(breached=is_breached(self.state, self.flags))
         if self.changes:
             await self.tx.execute(
                 orders.update()
                 .where(orders.c.order_id == self.order_id)
                 .values(**self.changes, version=orders.c.version + 1)
             )
+            await alerts.tell_changes(self.tx, self.row, self.changes, now=self.now)
         if self.entries:
             await self.tx.execute(timeline.insert(), self.entries)
 
@@ -149,7 +160,9 @@ async def open_file(
         row=row,
         policy=await policies.active(tx),
         mode=mode,
-        since_cut_over=await installation.acts_on(tx, mode, row.placed_at or row.first_heard_at),
+        since_cut_over=await installation.acts_on_order(
+            tx, mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +26,12 @@ _OURS = {
 }
 
 
+_ENDED = {"Cancelled": OrderState.CANCELLED, "Fraud": OrderState.REJECTED}
+_HELD_WHILE_RUNNING = {"pending_in_panel", "held_while_running", "fee_while_running"}
+_LISTED_AGAIN_DUE = timedelta(hours=4)
 _HOOK_AGE = timedelta(hours=1)
+_HOOKS_READ = 20
+_TELL_WHO = ("order.status_changed", "order.read_back")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,11 @@ class Actor:
         return self.kind in {"api", "cron"}
 
     @property
+    def person(self) -> bool:
+        """Whether a member of staff did it, as themselves or logged in as the customer."""
+        return self.kind == "staff" or (self.masquerade and self.admin_id is not None)
+
+    @property
     def name(self) -> str:
         """How the timeline names them."""
         if self.kind == "staff":
@@ -65,6 +75,10 @@ async def follow(file: OrderFile, before: str, actor: Actor) -> None:
     """Follow the panel's order status where it moved without us; `before` is the status that we had seen last."""
     status = str(file.get("panel_status"))
     if status == before and file.row.last_read_at is not None:
+        await _named_late(file, status)
+        return
+    if file.state is OrderState.CLOSED:
+        await _listed_again(file, status)
         return
     if await _is_echo(file, status):
         return
@@ -81,18 +95,30 @@ async def follow(file: OrderFile, before: str, actor: Actor) -> None:
         await _ended(file, actor, Trigger.PANEL_FRAUD, fraud=True)
 
 
-async def _actor_by_hook(file: OrderFile, status: str) -> Actor:
-    """Find out who it was from the panel's order hook, which may wait in the inbox to be read back."""
+async def _named_late(file: OrderFile, status: str) -> None:
+    """A held order that went Active, nobody knew by whom, and its hook comes only now and names a person."""
+    if status != "Active" or file.state is not OrderState.HELD:
+        return
+    actor = await _actor_by_hook(file, status, since=file.get("hold_since"))
+    if actor.person:
+        await _accepted_by_person(file, actor)
+
+
+async def _actor_by_hook(file: OrderFile, status: str, *, since: datetime | None = None) -> Actor:
+    """Find out who it was from the panel's order hook, which may wait in the inbox to be read back.
+
+    `reconcile` names in its own events whom the panel's activity log names.
+    """
     word = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}.get(status)
     query = (
         sa.select(events.c.body)
         .where(
             events.c.order_id == file.order_id,
-            events.c.type == "order.status_changed",
-            events.c.received_at > file.now - _HOOK_AGE,
+            events.c.type.in_(_TELL_WHO),
+            events.c.received_at > max(file.now - _HOOK_AGE, since or file.now - _HOOK_AGE),
         )
         .order_by(events.c.id.desc())
-        .limit(5)
+        .limit(_HOOKS_READ)
     )
     for body in (await file.tx.execute(query)).scalars():
         data = inbox.data_of(body)
@@ -123,10 +149,15 @@ async def _is_echo(file: OrderFile, status: str) -> bool:
 
 async def _went_active(file: OrderFile, actor: Actor) -> None:
     held = file.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
-    doubtful = held and actor.kind != "staff" and not (actor.masquerade and actor.admin_id)
-    if actor.automation or doubtful:
+    if held and actor.kind == "unknown":
+        await _activated_by_nobody_knows(file)
+    elif actor.automation or (held and not actor.person):
         await _activated_by_automation(file, actor, held=held)
-        return
+    else:
+        await _accepted_by_person(file, actor)
+
+
+async def _accepted_by_person(file: OrderFile, actor: Actor) -> None:
     await _withdraw(file)
     await decisions.record_person(
         file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
@@ -143,6 +174,14 @@ async def _let_in(file: OrderFile) -> None:
     current = await fees.open_fee(file)
     if current is not None and file.acts:
         await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
+
+
+async def _activated_by_nobody_knows(file: OrderFile) -> None:
+    """Neither a hook nor the activity log names anybody: it stays held, and a person looks at once."""
+    await _withdraw(file)
+    if file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
+        file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+        file.say("accepted in the panel although we hold it; nobody can say by whom", by=PANEL)
 
 
 async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool) -> None:
@@ -191,9 +230,25 @@ async def deleted(file: OrderFile, actor: Actor) -> None:
     await _withdraw(file)
     file.move(Trigger.PANEL_DELETED)
     file.change(panel_status="")
+    if file.row.last_read_at is not None:
+        file.change(last_read_at=file.now)  # so that `reconcile` looks for a while whether it comes back
+    file.flag(Flag.UNKNOWN_TO_PANEL)
     file.say("deleted in the panel", by=actor.name)
     if file.acts and not ended:
         await acting.settle_money(file, cause="event:deleted")
+
+
+async def _listed_again(file: OrderFile, status: str) -> None:
+    """It was gone and is back, or another one has its number (a restored backup): what we knew of it is no guide."""
+    file.say("the panel lists it again", by=PANEL)
+    reason = Reason("listed_again", "The panel did not list it for a while, and lists it again.")
+    if status == "Active":
+        await decisions.record_person(file, Outcome.APPROVE, reason, by=PANEL)
+        file.change(state=OrderState.RELEASED.value)
+    elif status in _ENDED:
+        file.change(state=_ENDED[status].value)
+    else:
+        await acting.hold_by_clock(file, reason, due_in=_LISTED_AGAIN_DUE)
 
 
 async def _withdraw(file: OrderFile) -> None:
@@ -223,7 +278,7 @@ async def watch_hold(file: OrderFile) -> None:
     if not (held and built) or Flag.HOLD_BREACHED.value in file.flags:
         return
     latest = await decisions.latest(file)
-    if latest is not None and any(reason["code"] == "pending_in_panel" for reason in latest.reasons):
-        return  # staff took a running order back to Pending: they know
+    if latest is not None and any(reason["code"] in _HELD_WHILE_RUNNING for reason in latest.reasons):
+        return  # staff took a running order back to Pending, or held it: they know
     file.flag(Flag.HOLD_BREACHED)
     file.say("BREACH: services went active although we hold the order", by=PANEL)

@@ -46,9 +46,11 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
     """
     policy = parse_policy(document)
     digest = policy_hash(policy)
-    found = (await tx.execute(sa.select(policies.c.version).where(policies.c.hash == digest))).scalar_one_or_none()
-    if found is not None:
-        return Published(version=found, hash=digest, new=False)
+    # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
+    same = sa.or_(policies.c.hash == digest, policies.c.document == document)
+    query = sa.select(policies.c.version, policies.c.hash).where(same).order_by(policies.c.version.desc()).limit(1)
+    if (found := (await tx.execute(query)).first()) is not None:
+        return Published(version=found.version, hash=found.hash, new=False)
     row = policies.insert().values(hash=digest, document=document, published_by=by, published_at=now)
     version = (await tx.execute(row.returning(policies.c.version))).scalar_one()
     return Published(version=version, hash=digest, new=True)

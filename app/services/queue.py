@@ -18,8 +18,9 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.lifecycle import Flag, HoldKind, OrderState
+from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState
 from app.services.listing import Order, Page, Window, read_page
+from app.services.provisioning import unbuilt_orders
 from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
 from app.services.views_orders_read import actions_of
 from app.tables.columns import UtcDateTime
@@ -55,13 +56,11 @@ class QueueRow:
 
 #: Reviews and dead calls share a rank: their clock decides between them.
 _RANKS = {Why.BREACH: 0, Why.ANSWER: 1, Why.DEAD_CALL: 2, Why.REVIEW: 2, Why.REFUND_DUE: 3, Why.FEE: 4}
-_BREACHES = (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION)
+_UNBUILT_TEXT = "Accepted, but not everything is built: the timeline says what. Build it in the panel."
 _BREACH_TEXTS = {
     Flag.HOLD_BREACHED: "Services went active although we hold the order.",
     Flag.ACCEPTED_BY_AUTOMATION: "Accepted in the panel by automation although we hold the order.",
 }
-#: States in which a flag may say that a hold did not hold.
-_WATCHED = (OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED)
 _NO_ID = 0
 
 
@@ -99,11 +98,13 @@ def _waiting() -> sa.Subquery:
 
 
 def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
-    breached = sa.and_(orders.c.state.in_(_WATCHED), _has_breach())
+    breached = orders.c.breached
+    unbuilt = unbuilt_orders()
     candidates = sa.union(
         sa.select(orders.c.order_id).where(orders.c.hold_kind.is_not(None)),
         sa.select(orders.c.order_id).where(orders.c.refund_due_minor > 0),
         sa.select(orders.c.order_id).where(breached),
+        sa.select(orders.c.order_id).where(unbuilt),
         sa.select(dead.c.order_id),
     ).subquery()
     first_heard = sa.func.coalesce(orders.c.hold_since, orders.c.first_heard_at, type_=UtcDateTime())
@@ -112,6 +113,7 @@ def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
         (breached, Why.BREACH, first_heard),
         (orders.c.hold_kind == HoldKind.ANSWER, Why.ANSWER, orders.c.hold_since),
         (dead.c.since.is_not(None), Why.DEAD_CALL, dead.c.since),
+        (unbuilt, Why.DEAD_CALL, decided),  # the panel took our accept and did not do what it asks for
         (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, orders.c.hold_since),
         (orders.c.refund_due_minor > 0, Why.REFUND_DUE, decided),
         (None, Why.FEE, orders.c.hold_since),
@@ -149,11 +151,6 @@ def _orderless_calls() -> sa.Select[*tuple[Any, ...]]:
         _moment(settled, "since"),
         _moment(sa.null(), "due_at"),
     ).where(panel_calls.c.state == CallState.DEAD, panel_calls.c.order_id.is_(None))
-
-
-def _has_breach() -> sa.ColumnElement[bool]:
-    text = sa.cast(orders.c.flags, sa.Text)
-    return sa.or_(*(text.like(f'%"{flag.value}"%') for flag in _BREACHES))
 
 
 def _case(rows: Sequence[tuple[sa.ColumnElement[bool] | None, sa.ColumnElement[Any]]]) -> sa.ColumnElement[Any]:
@@ -220,7 +217,7 @@ async def _dead_calls(
 
 def _call_reason(call: Any, lengths: Lengths) -> ReasonView:
     error = cut(call.last_error or "no answer", min(lengths.line, 300))
-    text = f"{call.action} failed: {error} Retry or abandon panel call {call.id}."
+    text = f"The panel call {call.action} failed: {error.rstrip('.')}. Retry or abandon panel call {call.id}."
     return ReasonView(code=Why.DEAD_CALL.value, text=text)
 
 
@@ -245,10 +242,12 @@ def _order_row(
     row: Any, order: Any, settings: Settings, *, dead: list[Any], decided: Any, actions: tuple[str, ...]
 ) -> QueueRow:
     def build(lengths: Lengths) -> QueueRow:
-        said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in _BREACHES if flag in order.flags]
+        said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in BREACHES if flag in order.flags]
         if order.refund_due_minor > 0:
             text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} is to be returned."
             said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
+        if Flag.PROVISIONING_FAILED in order.flags and order.state == OrderState.RELEASED:
+            said.append(ReasonView(code=Flag.PROVISIONING_FAILED.value, text=_UNBUILT_TEXT))
         said += [_call_reason(call, lengths) for call in dead[:3]]
         return QueueRow(
             order_id=order.order_id,

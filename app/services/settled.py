@@ -15,7 +15,7 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
 from app.panels.actions import Action
-from app.services import acting, customers, decisions, fees, messages
+from app.services import acting, alerts, customers, decisions, fees, messages, provisioning
 from app.services.context import Context
 from app.services.judging import UNDER_WAY
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
@@ -42,6 +42,8 @@ async def settled(context: Context, event: Event) -> None:
                 await _credit_settled(tx, call)
             if call.order_id is not None:
                 await _for_order(context, tx, call, now)
+            if call.state is CallState.DEAD:
+                await alerts.tell_dead_call(tx, call, event_id=event.id, now=now)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result[:64], now=now)
     context.wake()
 
@@ -78,6 +80,7 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
 async def _accept_settled(_context: Context, file: OrderFile, call: Call) -> None:
     if call.state is CallState.DONE:
         await _accepted(file)
+        await provisioning.watch(file, call)
     else:
         await _stuck(file, call)
     await look_again(file, seconds=_READ_BACK_SECONDS)
@@ -103,7 +106,7 @@ async def _stuck(file: OrderFile, call: Call) -> None:
     why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
     if call.action == Action.ACCEPT_ORDER and call.state is CallState.DEAD:
         file.flag(Flag.PROVISIONING_FAILED)
-    reason = Reason("dead_call", f"The panel did not {call.action.replace('_', ' ')}: {why}.")
+    reason = Reason("dead_call", f"The panel call {call.action} failed: {why.rstrip('.')}.")
     await acting.hold_by_clock(file, reason)
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.config import Settings
 from app.db import Database
-from app.services import idempotency, installation, policies, schema
+from app.services import alerts, idempotency, installation, policies, schema
 
 _START_LOCK = 7_203_001  # any number of our own: processes that start together take turns
 
@@ -27,6 +27,7 @@ async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
 
 
 async def tidy(db: Database, *, now: datetime) -> None:
-    """Forget answers to repeated requests that nobody will repeat any more."""
+    """Forget answers to repeated requests that nobody will repeat any more, and alerts of long ago."""
     async with db.begin() as tx:
         await idempotency.forget_old(tx, now=now)
+        await alerts.forget_old(tx, now=now)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from app.messaging import inbox
 from app.services.orders import OrderFile
+
+HOLD_DUE: Final = "order.hold_due"
+READ_BACK: Final = "order.read_back"
+SETTLE: Final = "order.settle"
 
 
 async def set_hold_clock(file: OrderFile) -> None:
@@ -14,7 +19,7 @@ async def set_hold_clock(file: OrderFile) -> None:
     if due_at is not None:
         await inbox.add_internal(
             file.tx,
-            type="order.hold_due",
+            type=HOLD_DUE,
             data={"order_id": file.order_id},
             now=file.now,
             due_at=max(due_at, file.now),
@@ -22,12 +27,22 @@ async def set_hold_clock(file: OrderFile) -> None:
         )
 
 
+async def set_reminder(file: OrderFile, number: int, *, at: datetime) -> None:
+    """Have a review that is overdue looked at once more."""
+    await inbox.add_internal(
+        file.tx,
+        type=HOLD_DUE,
+        data={"order_id": file.order_id},
+        now=file.now,
+        due_at=max(at, file.now),
+        name=f"hold:{file.order_id}:{file.get('hold_due_at').isoformat()}:reminder:{number}",
+    )
+
+
 async def look_again(file: OrderFile, *, seconds: float) -> None:
     """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
     due_at = file.now + timedelta(seconds=seconds)
-    await inbox.add_internal(
-        file.tx, type="order.read_back", data={"order_id": file.order_id}, now=file.now, due_at=due_at
-    )
+    await inbox.add_internal(file.tx, type=READ_BACK, data={"order_id": file.order_id}, now=file.now, due_at=due_at)
 
 
 async def set_settle_clock(file: OrderFile, *, seconds: float) -> None:
@@ -39,7 +54,7 @@ async def set_settle_clock(file: OrderFile, *, seconds: float) -> None:
     file.change(settle_at=settle_at)
     await inbox.add_internal(
         file.tx,
-        type="order.settle",
+        type=SETTLE,
         data={"order_id": file.order_id},
         now=file.now,
         due_at=max(settle_at, file.now),

@@ -96,4 +96,5 @@ credits = sa.Table(
     sa.Column("by", sa.String(120), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_credits_customer", "customer_id", "created_at"),
+    sa.Index("ix_credits_created", "created_at"),
 )

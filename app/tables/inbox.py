@@ -40,6 +40,7 @@ events = sa.Table(
     sa.Column("received_at", UtcDateTime, nullable=False),
     state("state", EventState, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),  # of workers in a row that had it in hand
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate waits for it
     sa.Column("owner", sa.Uuid),
@@ -72,8 +73,17 @@ workers = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("heartbeat_at", UtcDateTime, nullable=False),
     sa.Column("progress_at", UtcDateTime, nullable=False),  # last turn of the main loop: a frozen loop shows here
+    sa.Column("panel", sa.String(16), nullable=False, server_default="closed"),  # its circuit breaker
     sa.Column("stopped_at", UtcDateTime),
     sa.Index("ix_workers_alive", "heartbeat_at"),
+)
+
+#: When the panel may be called next: one row that all processes share (generic cell rate algorithm).
+panel_turns = sa.Table(
+    "panel_turns",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("free_at_us", BigId, nullable=False),  # microseconds since the epoch, by the database's clock
 )
 
 #: Small facts about this installation: enforce_since, paused, panel time zone …

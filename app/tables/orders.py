@@ -18,6 +18,9 @@ class FeeForm(StrEnum):
     QUOTE = "quote"
 
 
+#: What an index is for: SQLite uses it where a query says it in the same words.
+UNBUILT = "provisioning IN ('failed', 'partial')"
+
 orders = sa.Table(
     "orders",
     metadata,
@@ -46,6 +49,7 @@ orders = sa.Table(
     sa.Column("fraud", sa.Boolean, nullable=False, server_default=sa.false()),  # ended as fraud, and counted as such
     sa.Column("items", Json, nullable=False),
     sa.Column("flags", Json, nullable=False),
+    sa.Column("breached", sa.Boolean, nullable=False, server_default=sa.false()),  # by state and flags
     sa.Column("decision_id", BigId),
     sa.Column("outcome", sa.String(24)),  # of the latest decision
     sa.Column("touched_by_person", sa.Boolean, nullable=False, server_default=sa.false()),
@@ -79,6 +83,17 @@ orders = sa.Table(
         sqlite_where=sa.text("refund_due_minor > 0"),
         postgresql_where=sa.text("refund_due_minor > 0"),
     ),
+    sa.Index(
+        "ix_orders_breached", "order_id", sqlite_where=sa.text("breached = 1"), postgresql_where=sa.text("breached")
+    ),
+    sa.Index(
+        "ix_orders_undecided",
+        "state",
+        "settle_at",
+        sqlite_where=sa.text("decision_id IS NULL"),
+        postgresql_where=sa.text("decision_id IS NULL"),
+    ),
+    sa.Index("ix_orders_unbuilt", "order_id", sqlite_where=sa.text(UNBUILT), postgresql_where=sa.text(UNBUILT)),
 )
 
 #: What customers wrote or brought with them; erasable without touching a decision.
@@ -109,6 +124,7 @@ decisions = sa.Table(
     sa.Column("note", sa.Text),  # of the person who decided; never shown to a customer
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index("ix_decisions_order", "order_id", "id"),
+    sa.Index("ix_decisions_at", "at"),
 )
 
 fees = sa.Table(
@@ -142,6 +158,7 @@ fees = sa.Table(
     sa.Index("ix_fees_invoice", "invoice_id"),
     sa.Index("ix_fees_customer", "customer_id"),
     sa.Index("ix_fees_state", "state", "created_at"),
+    sa.Index("ix_fees_created", "created_at"),
 )
 
 timeline = sa.Table(

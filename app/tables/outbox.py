@@ -48,6 +48,8 @@ panel_calls = sa.Table(
     sa.Column("cause", sa.String(64), nullable=False),  # decision:<n>, credit:<uuid>, event:<id>
     state("state", CallState, nullable=False),
     sa.Column("uncertain", sa.Boolean, nullable=False, server_default=sa.false()),
+    # called off while it was under way: it ends as soon as it is known not to have been applied
+    sa.Column("unwanted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("owner", sa.Uuid),
@@ -84,4 +86,10 @@ panel_calls = sa.Table(
     sa.Index("ix_panel_calls_order", "order_id", "seq"),
     sa.Index("ix_panel_calls_customer", "customer_id", "seq"),
     sa.Index("ix_panel_calls_state", "state", "seq"),
+    sa.Index(
+        "ix_panel_calls_credits",
+        "created_at",
+        sqlite_where=sa.text("action = 'add_credit'"),
+        postgresql_where=sa.text("action = 'add_credit'"),
+    ),
 )

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from app.core.decision import Judgement, decide
 from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
+from app.core.lifecycle import OrderState, is_breached
 from app.core.policy import Policy
 from app.core.terms_kinds import TermFinding, TermKind
 from app.db import Database
@@ -65,7 +66,9 @@ async def add_order(db: Database, order_id: int = ORDER, **values: Any) -> None:
         "hold_since": NOW,
         "hold_due_at": NOW + timedelta(hours=4),
     }
-    await insert(db, orders, **row | values)
+    row |= values
+    row["breached"] = is_breached(OrderState(row["state"]), row["flags"])
+    await insert(db, orders, **row)
 
 
 def judged(*, request: TermKind | None = TermKind.OS_OLD, **order: Any) -> tuple[Facts, Judgement]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +13,15 @@ import sqlalchemy as sa
 from app.config import Settings
 from app.db import Database
 from app.main import create_app
+from app.messaging.inbox import Event
+from app.messaging.sending import SendRules
+from app.messaging.wake import Wake
+from app.messaging.workers import Worker, WorkerLimits
 from app.services import health
 from app.services.schema import OldSchema
+from app.services.waiting import Waiting
 from app.tables.inbox import workers
-from tests.api.api_support import NOW, add_call, add_event, add_order, add_worker
+from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_worker
 from tests.api.conftest import Api
 
 
@@ -32,11 +39,53 @@ async def test_ready_needs_a_worker_that_moves(api: Api) -> None:
     await add_worker(api.db, NOW - timedelta(seconds=5))
     assert await ready(api) == (200, {**body, "ready": True, "reasons": [], "workers": 1})
     async with api.db.begin() as tx:
-        await tx.execute(sa.update(workers).values(progress_at=NOW - timedelta(seconds=31)))
-    assert "loop" in (await ready(api))[1]["reasons"][0]
+        await tx.execute(sa.update(workers).values(progress_at=NOW - timedelta(seconds=health.PROGRESS_SECONDS + 1)))
+    status, body = await ready(api)
+    assert (status, body["workers"], body["workers_stuck"]) == (503, 1, 1)
+    assert "loop" in body["reasons"][0]
+    await add_worker(api.db)
+    status, body = await ready(api)
+    assert (status, body["workers"], body["workers_stuck"]) == (200, 2, 1)
     async with api.db.begin() as tx:
         await tx.execute(sa.update(workers).values(heartbeat_at=NOW - timedelta(seconds=11)))
     assert "heartbeat" in (await ready(api))[1]["reasons"][0]
+
+
+class StuckWake(Wake):
+    """Lets the main loop turn once, and never again."""
+
+    async def wait(self, timeout: float) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_loop_that_stands_still_shows_within_thirty_seconds_though_the_heart_beats(api: Api) -> None:
+    now = NOW
+
+    async def handler(_event: Event) -> None:
+        raise AssertionError("there is no event")
+
+    worker = Worker(
+        api.db, panel=None, handler=handler, rules=SendRules(settle=timedelta(seconds=1), delays=(1.0,)),
+        clock=lambda: now, wake=StuckWake(), limits=WorkerLimits(heartbeat=timedelta(seconds=0.02)),
+    )  # fmt: skip
+    api.app.state.context.clock = lambda: now
+    running = asyncio.create_task(worker.run())
+    try:
+        await until(api, lambda body: body["ready"])
+        now = NOW + timedelta(seconds=28)  # and two more until the next heartbeat tells
+        body = await until(api, lambda body: body["workers_stuck"] == 1)
+        assert (body["ready"], body["workers"]) == (False, 1)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(api: Api, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Ask until it is so."""
+    async with asyncio.timeout(10):
+        while not wanted(body := (await ready(api))[1]):
+            await asyncio.sleep(0.02)
+    return body
 
 
 async def test_a_worker_that_stopped_is_none(api: Api) -> None:
@@ -67,6 +116,68 @@ async def test_unknown_and_dead_calls_are_counted(api: Api) -> None:
     await add_call(api.db, key="dead", seq=1000)
     status, body = await ready(api)
     assert (status, body["unknown_calls"], body["dead_calls"]) == (503, health.UNKNOWN_CALLS + 1, 1)
+
+
+async def test_the_oldest_of_each_kind_shows(api: Api) -> None:
+    await add_worker(api.db)
+    await add_all_waiting(api.db)
+    expected = {
+        "event": 10, "call_pending": 20, "call_sending": 30, "call_unknown": 40, "fee_due": 50, "fee_hold": 60,
+        "review": 70, "answer": 80, "awaiting_payment": 90, "releasing": 20, "rejecting": 110, "undecided": 120,
+        "event_put_off": 130, "call_put_off": 140,
+    }  # fmt: skip
+    assert set(expected) == {kind.value for kind in Waiting}
+    assert (await ready(api))[1]["oldest_waiting_seconds"] == expected
+    text = (await api.client.get("/metrics")).text
+    for kind, seconds in expected.items():
+        assert f'doorman_oldest_waiting_seconds{{kind="{kind}"}} {seconds:.1f}' in text
+
+
+async def add_all_waiting(db: Database) -> None:
+    """Add two of each kind that waits, the older one so many seconds older as the test expects."""
+
+    def ago(seconds: float) -> Any:
+        return NOW - timedelta(seconds=seconds)
+
+    free: dict[str, Any] = {"hold_kind": None, "hold_since": None, "hold_due_at": None}
+    await add_event(db, state="received", due_at=ago(10), order_id=None)
+    await add_event(db, state="received", due_at=NOW + timedelta(hours=1), order_id=None)
+    later: dict[str, Any] = {"due_at": NOW + timedelta(hours=1), "last_error": "Invalid Permissions"}
+    await add_event(db, state="received", order_id=None, received_at=ago(130), **later)
+    await add_call(db, key="d", seq=4, order_id=93, state="pending", created_at=ago(140), settled_at=None, **later)
+    on_the_wire = {"state": "sending", "sent_at": ago(30), "settled_at": None, "action": "add_client_note"}
+    await add_call(db, key="b", seq=2, order_id=91, **on_the_wire | {"lifecycle": False})
+    await add_call(db, key="c", seq=3, order_id=92, **on_the_wire | {"state": "unknown", "sent_at": ago(40)})
+    await add_order(db, 1, hold_kind="fee", hold_since=ago(60))
+    await add_fee(db, 1, expires_at=ago(50))
+    for order_id, kind, since in ((2, "review", 70), (3, "review", 5), (4, "answer", 80)):
+        await add_order(db, order_id, hold_kind=kind, hold_since=ago(since))
+    await add_order(db, 5, state="awaiting_payment", first_heard_at=ago(90), **free)
+    await add_order(db, 6, state="awaiting_payment", first_heard_at=ago(3), **free)
+    await add_order(db, 7, state="releasing", first_heard_at=ago(1000), **free)
+    pending = {"state": "pending", "due_at": ago(20), "created_at": ago(20), "settled_at": None}
+    await add_call(db, key="a", seq=1, order_id=7, **pending)
+    await add_order(db, 8, state="rejecting", first_heard_at=ago(1000), **free)
+    await add_decision(db, 8, at=ago(110))
+    await add_order(db, 9, state="received", settle_at=ago(120), outcome=None, **free)
+    await add_order(db, 10, state="received", settle_at=NOW + timedelta(seconds=5), outcome=None, **free)
+    await add_order(db, 11, state="released", settle_at=ago(500), outcome=None, **free)
+
+
+async def test_what_waits_for_nothing_is_not_there(api: Api) -> None:
+    await add_worker(api.db)
+    assert (await ready(api))[1]["oldest_waiting_seconds"] == {}
+    text = (await api.client.get("/metrics")).text
+    assert 'doorman_oldest_waiting_seconds{kind="review"} 0.0' in text
+
+
+async def test_failed_events_are_counted_and_no_reason_to_be_away(api: Api) -> None:
+    await add_worker(api.db)
+    await add_event(api.db)
+    await add_event(api.db, result="kills-its-worker")
+    status, body = await ready(api)
+    assert (status, body["failed_events"]) == (200, 2)
+    assert 'doorman_events{state="failed"} 2.0' in (await api.client.get("/metrics")).text
 
 
 async def test_without_its_database_it_is_alive_and_not_ready(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +82,13 @@ async def test_a_dead_accept_is_not_sent_again_behind_the_hold(api: Api) -> None
     assert "/approve" in found["detail"]
 
 
+async def test_a_call_that_may_still_take_effect_is_not_given_up(api: Api) -> None:
+    until = datetime.now(UTC) + timedelta(minutes=2)
+    call_id = await add_call(api.db, state="unknown", settled_at=None, applies_until=until)
+    found = check_problem(await api.ask("POST", f"/v1/panel-calls/{call_id}/abandon"), 409, "wrong-state")
+    assert f"{until + timedelta(seconds=1):%Y-%m-%d %H:%M:%S} UTC" in found["detail"]
+
+
 async def test_an_abandoned_call_of_unknown_outcome_stays_marked(api: Api) -> None:
     call_id = await add_call(api.db, state="unknown", settled_at=None)
     body = (await api.ask("POST", f"/v1/panel-calls/{call_id}/abandon")).json()
@@ -98,7 +105,7 @@ async def test_events_are_listed_without_their_bodies_and_replayed(api: Api) -> 
     assert await ids(api, "/v1/events?state=failed", "id") == [failed]
     replayed = (await api.ask("POST", f"/v1/events/{failed}/replay")).json()
     assert (replayed["state"], replayed["attempts"], replayed["result"]) == ("received", 0, None)
-    check_problem(await api.ask("POST", f"/v1/events/{failed}/replay"), 409, "wrong-state")
+    check_problem(await api.ask("POST", f"/v1/events/{failed}/replay"), 409, "wrong-state")  # it is due already
     check_problem(await api.ask("POST", "/v1/events/999999/replay"), 404, "not-found")
 
 

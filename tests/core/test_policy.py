@@ -188,3 +188,18 @@ def test_what_is_rarely_meant_is_warned_about() -> None:
 
 def test_a_template_is_filled_and_what_is_unknown_stays_empty() -> None:
     assert render("{fee} for {work}{cart_url}", {"fee": "7.00 USD", "work": "{fee}"}) == "7.00 USD for {fee}"
+
+
+def test_damage_limits_change_only_what_they_name_and_zero_is_none() -> None:
+    assert (Policy().limits.hour.fees, Policy().limits.day.fees) == (30, 150)
+    limits = parse_policy("[limits.day]\nfees = 0\nheld_share = 100").limits
+    assert (limits.day.fees, limits.day.held_share, limits.day.rejects) == (0, 100, 40)
+    assert limits.hour == Policy().limits.hour
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["limits.hour.fees = -1", "limits.day.held_share = 101", "limits.hour.held_min_orders = 0", "limits.week.fees = 1"],
+)
+def test_damage_limits_have_ranges(document: str) -> None:
+    assert errors_of(document)

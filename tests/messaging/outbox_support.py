@@ -25,7 +25,7 @@ from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker, WorkerLimits
 from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
-from app.panels.base import LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
+from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.tables import metadata
 from app.tables.inbox import EventState, events
 
@@ -149,7 +149,8 @@ class FakePanel:
     """Applies actions and answers as its script says: one word for each `perform`, then `ok`.
 
     ``ok``, ``lost`` (applied, no answer), ``late`` (applied `late_by` after we hung up), ``never`` (no answer, not
-    applied), ``broken`` (a complete 500, not applied), ``refused``, ``unavailable``.
+    applied), ``broken`` (a complete 500, not applied), ``odd`` (an error in unknown words, not applied), ``refused``,
+    ``unavailable``.
     """
 
     def __init__(self, time: Time, script: tuple[str, ...] = (), *, late_by: timedelta = timedelta(seconds=60)) -> None:
@@ -169,7 +170,9 @@ class FakePanel:
         """How often this was applied by now."""
         return sum(1 for at, what in self.applied if what == _identity(action) and at <= self.time.now)
 
-    async def perform(self, action: PanelAction) -> dict[str, Any]:
+    async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
+        if before_send is not None:
+            await before_send()
         group = f"{action.money}:{getattr(action, 'customer_id', None)}:{getattr(action, 'order_id', None)}"
         self.performed.append(action)
         self.wire[group] += 1
@@ -192,6 +195,8 @@ class FakePanel:
             raise PanelOutcomeUnknown("time-out")
         if word == "broken":
             raise PanelOutcomeUnknown("HTTP 500", complete=True)
+        if word == "odd":
+            raise PanelOutcomeUnknown("Curl Error: (7)", refused=True)
         if word == "refused":
             raise PanelRejected("order-not-pending", "Order Not Pending")
         if word == "unavailable":

@@ -62,6 +62,7 @@ async def test_an_event_is_stored_as_it_came(db: Database) -> None:
         "received_at": NOW,
         "state": "received",
         "attempts": 0,
+        "deaths": 0,
         "due_at": NOW,
         "urgent": False,
         "owner": None,

@@ -364,6 +364,11 @@ async def test_abandon_frees_the_wire_and_is_told(db: Database, time: Time) -> N
     working = worker(db, time, panel)
     await working.drain()
     async with db.begin() as tx:
+        with pytest.raises(outbox.WrongCallState) as refused:  # who wants the same again would have it twice
+            await outbox.abandon(tx, first, time.now + SETTLE - timedelta(seconds=1))
+    assert refused.value.until == time.now + SETTLE
+    time.advance(SETTLE)
+    async with db.begin() as tx:
         await outbox.abandon(tx, first, time.now)
     await working.drain()
 
@@ -406,3 +411,16 @@ async def test_money_without_a_customer_is_refused(db: Database, time: Time) -> 
                 cause="test:1",
                 now=time.now,
             )
+
+
+async def test_in_shadow_what_was_wanted_before_waits_and_only_unknown_outcomes_are_looked_up(
+    db: Database, time: Time
+) -> None:
+    await want(db, accept(), "order:42:accept", time)
+    unknown = await want(db, credit(), "credit:1", time)
+    async with db.begin() as tx:
+        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == unknown).values(state=CallState.UNKNOWN))
+    assert await outbox_claims.claimable(db, limit=8, now=time.now, shadow=True) == 1
+    claimed = await outbox_claims.claim(db, ME, limit=8, now=time.now, shadow=True)
+    assert [call.id for call in claimed] == [unknown]
+    assert [call.key for call in await claim(db, time)] == ["order:42:accept"]

@@ -143,11 +143,45 @@ async def test_a_refusal_is_final(db: Database, time: Time) -> None:
     assert await told(db) == [(str(call_id), "dead")]
 
 
+async def test_an_error_in_unknown_words_goes_to_a_person_after_three_attempts(db: Database, time: Time) -> None:
+    panel = FakePanel(time, ("odd",) * 9)
+    call_id = await want(db, credit(), "credit:1", time)
+    working = worker(db, time, panel)
+    for _ in range(40):
+        await working.drain()
+        time.advance(1)
+
+    call = await read(db, call_id)
+    assert (call.state, call.attempts, call.last_error) == (CallState.DEAD, 3, "Curl Error: (7)")
+    assert len(panel.performed) == 3
+
+
+async def test_what_was_applied_in_spite_of_three_errors_is_done(db: Database, time: Time) -> None:
+    panel = FakePanel(time, ("odd",) * 9)
+    call_id = await want(db, credit(), "credit:1", time)
+    perform = panel.perform
+
+    async def applied_at_last(action, *, before_send=None):
+        if len(panel.performed) == 2:
+            panel.applied.append((time.now, "add_credit:doorman:credit:1"))
+        return await perform(action, before_send=before_send)
+
+    panel.perform = applied_at_last  # type: ignore[method-assign]
+    working = worker(db, time, panel)
+    for _ in range(40):
+        await working.drain()
+        time.advance(1)
+
+    assert (await read(db, call_id)).state is CallState.DONE
+    assert len(panel.performed) == 3
+
+
 async def test_not_pending_is_success_where_the_order_is_accepted(db: Database, time: Time) -> None:
     panel = FakePanel(time)
     call_id = await want(db, accept(), "order:42:accept", time)
 
-    async def accepted_by_somebody_meanwhile(action):
+    async def accepted_by_somebody_meanwhile(action, *, before_send):
+        await before_send()
         panel.applied.append((time.now, "accept_order:42"))
         panel.script = ["refused"]
         return panel._answer(action)
@@ -239,7 +273,7 @@ async def test_retry_after_is_honoured(db: Database, time: Time) -> None:
     panel = FakePanel(time)
     call_id = await want(db, note(), "note:1", time)
 
-    async def throttled(action):
+    async def throttled(action, *, before_send=None):
         raise PanelUnavailable("429", retry_after=20)
 
     panel.perform = throttled  # type: ignore[method-assign]
@@ -267,7 +301,8 @@ async def test_a_fault_in_the_adapter_leaves_an_unknown_outcome(db: Database, ti
     panel = FakePanel(time)
     call_id = await want(db, credit(), "credit:1", time)
 
-    async def faulty(action):
+    async def faulty(action, *, before_send):
+        await before_send()
         panel.applied.append((time.now, "add_credit:doorman:credit:1"))
         raise KeyError("result")
 
@@ -355,9 +390,9 @@ async def test_no_transaction_is_open_while_the_panel_is_asked(db: Database, tim
     checked: list[int] = []
     perform, look_up = panel.perform, panel.look_up
 
-    async def watched_perform(action):
+    async def watched_perform(action, *, before_send=None):
         checked.append(db.writer.sync_engine.pool.checkedout() + db.reader.sync_engine.pool.checkedout())
-        return await perform(action)
+        return await perform(action, before_send=before_send)
 
     async def watched_look_up(action):
         checked.append(db.writer.sync_engine.pool.checkedout() + db.reader.sync_engine.pool.checkedout())
@@ -406,7 +441,7 @@ async def test_a_time_out_of_the_adapter_itself_is_unknown_too(db: Database, tim
     panel = FakePanel(time)
     await want(db, credit(), "credit:1", time)
 
-    async def resets(action):
+    async def resets(action, *, before_send=None):
         raise PanelOutcomeUnknown("connection reset \x00\ud800")
 
     panel.perform = resets  # type: ignore[method-assign]

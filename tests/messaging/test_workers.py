@@ -31,11 +31,13 @@ from outbox_support import (
 )
 
 from app.db import Database
-from app.messaging import inbox, outbox_claims, workers
+from app.messaging import inbox, outbox_claims
+from app.messaging import liveness as workers
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
+from app.messaging.liveness import Beat, Watch
 from app.messaging.lock import WorkerRunning, only_worker
 from app.messaging.wake import Ringer, Wake, wake_pipe
-from app.messaging.workers import Watch, WorkerLimits
+from app.messaging.workers import WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
@@ -245,7 +247,7 @@ async def test_without_a_panel_everything_waits_and_the_heart_beats(db: Database
     time.advance(3)
 
     async def beating() -> bool:
-        return set((await workers.heartbeats(db)).values()) == {time.now}
+        return {last.at for last in (await workers.heartbeats(db)).values()} == {time.now}
 
     await until(beating)
     working.stop()
@@ -306,7 +308,7 @@ async def test_a_worker_that_must_be_alone_takes_over_at_once(db: Database, time
 
 async def test_one_that_is_only_late_is_left_alone(db: Database, time: Time) -> None:
     other = await workers.register(db, now=time.now)
-    seen = (await workers.heartbeats(db))[other]
+    seen = (await workers.heartbeats(db))[other].at
     time.advance(9)
     assert await workers.beat(db, other, progress_at=time.now, now=time.now)
     assert not await workers.take_over(db, other, seen, settle=SETTLE, now=time.now)
@@ -315,14 +317,15 @@ async def test_one_that_is_only_late_is_left_alone(db: Database, time: Time) -> 
 
 
 def test_silence_counts_only_while_somebody_listens() -> None:
-    watch, one = Watch(WorkerLimits()), uuid.uuid4()
-    beat_at = Time().now
-    assert watch.dead({one: beat_at}, at=0) == {}
-    assert watch.dead({one: beat_at}, at=3600) == {}  # it was us who stood still, or the database
+    watch, one = Watch(every=timedelta(seconds=1), dead_after=timedelta(seconds=10)), uuid.uuid4()
+    last = Beat(at=Time().now, panel="closed")
+    assert watch.dead({one: last}, at=0) == {}
+    assert watch.dead({one: last}, at=3600) == {}  # it was us who stood still, or the database
     for second in range(3601, 3609):
-        dead = watch.dead({one: beat_at}, at=second)
-    assert dead == {one: beat_at}
-    assert watch.dead({one: beat_at + timedelta(hours=-2)}, at=3610) == {}  # it beats, whatever its clock says
+        dead = watch.dead({one: last}, at=second)
+    assert dead == {one: last}
+    earlier = Beat(at=last.at - timedelta(hours=2), panel="closed")
+    assert watch.dead({one: earlier}, at=3610) == {}  # it beats, whatever its clock says
 
 
 async def test_a_worker_taken_for_dead_goes_on_under_a_new_name_and_does_no_harm(db: Database, time: Time) -> None:

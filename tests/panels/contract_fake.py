@@ -1,6 +1,7 @@
 """A small WHMCS on respx: answers as the documentation does, checks what we send, and can be told to fail."""
 
 import asyncio
+import base64
 import json
 import re
 from collections import Counter, deque
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import phpserialize
 import respx
 
 URL = "https://billing.example/includes/api.php"
@@ -28,6 +30,8 @@ class MockWhmcs:
         self.invoices: dict[int, dict[str, Any]] = {}
         self.credits: list[dict[str, Any]] = []
         self.tickets: dict[int, dict[str, Any]] = {}
+        self.quotes: list[dict[str, Any]] = []
+        self.rung: list[tuple[str, dict[str, str]]] = []
         self.mails: list[dict[str, str]] = []
         self.notes: list[dict[str, str]] = []
         self.effects: Counter[str] = Counter()
@@ -213,6 +217,41 @@ class MockWhmcs:
         }
         return {"totalresults": str(len(self.credits)), "clientid": fields["clientid"], **flat}
 
+    # --- quotes ---------------------------------------------------------------------------------------------------
+
+    def _get_clients_details(self, fields: dict[str, str]) -> dict[str, Any]:
+        self._client(fields, "clientid")
+        return {"client": {"id": fields["clientid"], "currency_code": "USD"}}
+
+    def _get_configuration_value(self, fields: dict[str, str]) -> dict[str, Any]:
+        assert fields == {"setting": "DateFormat"}
+        return {"setting": "DateFormat", "value": "DD.MM.YYYY"}
+
+    def _create_quote(self, fields: dict[str, str]) -> dict[str, Any]:
+        """WHMCS takes any client here."""
+        day, month, year = fields["validuntil"].split(".")
+        [line] = phpserialize.loads(base64.b64decode(fields["lineitems"]), decode_strings=True).values()
+        quote_id = 40 + len(self.quotes)
+        item = {"id": 1, "description": line["desc"], "quantity": "1.00", "unitprice": line["up"], "discount": "0.00"}
+        self.quotes.append(
+            {
+                "id": quote_id,
+                "userid": fields["userid"],
+                "subject": fields["subject"],
+                "stage": fields["stage"],
+                "validuntil": f"{year}-{month}-{day}",
+                "total": line["up"],
+                "adminnotes": "",  # lost: the line has to tell
+                "customernotes": fields["customernotes"],
+                "items": {"item": item},
+            }
+        )
+        return {"quoteid": str(quote_id)}
+
+    def _get_quotes(self, fields: dict[str, str]) -> dict[str, Any]:
+        rows = [row for row in self.quotes if row["userid"] == fields["userid"]]
+        return _page(rows, fields, "quotes", "quote")
+
     # --- tickets, mail, notes -------------------------------------------------------------------------------------
 
     def _open_ticket(self, fields: dict[str, str]) -> dict[str, Any]:
@@ -242,6 +281,19 @@ class MockWhmcs:
         if int(fields["ticketid"]) not in self.tickets:
             raise Refusal("Ticket ID Not Found")
         return self.tickets[int(fields["ticketid"])]
+
+    def _add_ticket_reply(self, fields: dict[str, str]) -> dict[str, Any]:
+        replies = self._get_ticket(fields)["replies"]["reply"]
+        replies.append({"replyid": str(len(replies)), "message": fields["message"], "admin": fields["adminusername"]})
+        return {}
+
+    def _trigger_notification_event(self, fields: dict[str, str]) -> dict[str, Any]:
+        self.rung.append(("notification", fields))
+        return {}
+
+    def _send_admin_email(self, fields: dict[str, str]) -> dict[str, Any]:
+        self.rung.append(("mail", fields))
+        return {}
 
     def _send_email(self, fields: dict[str, str]) -> dict[str, Any]:
         assert fields["customtype"] == "general"

@@ -1,11 +1,15 @@
 """The rate limit: even, fair, urgent first, and nobody's token is lost."""
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.panels.limiter import RateLimiter
+from app.panels.limiter import RateLimiter, TurnsInHand
+from app.panels.turns import SLACK_SECONDS
 
 
 class FakeTime:
@@ -18,6 +22,7 @@ class FakeTime:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)  # whoever was granted something notes its time before time goes on
         self.now += seconds
         await asyncio.sleep(0)
 
@@ -52,7 +57,7 @@ async def test_urgent_goes_first_then_writes_each_in_order(fake: FakeTime) -> No
     order: list[str] = []
 
     async def caller(name: str, *, urgent: bool = False, write: bool = False) -> None:
-        await limiter.take(urgent=urgent, write=write)
+        await (limiter.ask() if write else limiter.take(urgent=urgent))
         order.append(name)
 
     async with asyncio.TaskGroup() as group:
@@ -109,6 +114,8 @@ async def test_no_more_turns_than_slots_and_the_urgent_overtakes(fake: FakeTime)
         order.append(name)
 
     tasks = [asyncio.create_task(caller(name)) for name in ("a", "b", "c")]
+    for _ in range(20):
+        await asyncio.sleep(0)
     tasks.append(asyncio.create_task(caller("urgent", urgent=True)))
     for _ in range(20):
         await asyncio.sleep(0)
@@ -120,6 +127,119 @@ async def test_no_more_turns_than_slots_and_the_urgent_overtakes(fake: FakeTime)
     await asyncio.gather(*tasks, return_exceptions=True)
     limiter.release()
     await asyncio.wait_for(limiter.take(), 1)
+
+
+async def test_who_has_a_turn_waits_for_a_slot_before_all_others(fake: FakeTime) -> None:
+    limiter = RateLimiter(1000, slots=1, clock=fake.clock, sleep=fake.sleep)
+    order: list[str] = []
+
+    async def caller(name: str, wait: Awaitable[None]) -> None:
+        await wait
+        order.append(name)
+
+    await limiter.take_slot()
+    waits = [("urgent", limiter.take(urgent=True)), ("gone", limiter.take_slot()), ("write", limiter.take_slot())]
+    tasks = [asyncio.create_task(caller(name, wait)) for name, wait in waits]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    for _ in range(2):
+        limiter.release()
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert order == ["write", "urgent"]
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_turns_for_writes_are_taken_ahead_and_told_of(fake: FakeTime) -> None:
+    limiter, rung = fake.limiter(10), asyncio.Event()
+    turns = TurnsInHand(limiter, rung.set)
+    assert turns.want(3) == 0
+    await rung.wait()
+    assert turns.want(3) >= 1
+    await asyncio.wait(turns.waiting())
+    assert (turns.want(3), fake.now) == (3, pytest.approx(0.2))
+    turns.use(1)
+    assert turns.want(2) == 2
+    assert turns.want(0) == 0  # two come back
+    await asyncio.gather(limiter.take(), limiter.take())
+    assert fake.now == pytest.approx(0.2)
+    await limiter.take()
+    assert fake.now == pytest.approx(0.3)
+
+
+async def test_who_wants_no_turn_any_more_costs_none(fake: FakeTime) -> None:
+    limiter = fake.limiter(10)
+    turns = TurnsInHand(limiter, lambda: None)
+    await limiter.take()
+    turns.want(5)
+    turns.want(0)
+    await limiter.take()
+    assert fake.now == pytest.approx(0.1)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["urgent", "read", "write", "cancel", "idle", "release"]), st.floats(0, 3)), max_size=60
+)
+
+
+class Callers:
+    """Callers of all kinds on a limiter with four slots, and when each of them had its turn."""
+
+    def __init__(self, rate: float) -> None:
+        self.time = FakeTime()
+        self.limiter = RateLimiter(rate, slots=4, clock=self.time.clock, sleep=self.time.sleep)
+        self.at: list[float] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.under_way = 0
+
+    async def call(self, kind: str) -> None:
+        await (self.limiter.ask() if kind == "write" else self.limiter.take(urgent=kind == "urgent"))
+        self.at.append(self.time.now)
+        self.under_way += kind != "write"
+        assert self.under_way <= 4
+
+    def release(self) -> None:
+        if self.under_way:
+            self.under_way -= 1
+            self.limiter.release()
+
+    async def step(self, kind: str, number: float) -> None:
+        if kind in {"urgent", "read", "write"}:
+            self.tasks.append(asyncio.create_task(self.call(kind)))
+        elif kind == "cancel" and self.tasks:
+            self.tasks[int(number * 7) % len(self.tasks)].cancel()
+        elif kind == "idle":
+            await asyncio.sleep(0)  # as in FakeTime.sleep
+            self.time.now += number
+        elif kind == "release":
+            self.release()
+        await asyncio.sleep(0)
+
+    async def finish(self) -> None:
+        while not all(one.done() for one in self.tasks):
+            self.release()
+            await asyncio.sleep(0)
+        assert all(one.cancelled() or one.exception() is None for one in self.tasks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rate=st.sampled_from([0.5, 3, 20, 400]), steps=STEPS)
+def test_never_more_than_the_rate_and_nobody_is_forgotten(rate: float, steps: list[tuple[str, float]]) -> None:
+    """Whatever callers do: in any stretch of time no more than the rate and the slack, and who waits is served."""
+
+    async def run() -> list[float]:
+        callers = Callers(rate)
+        for kind, number in steps:
+            await callers.step(kind, number)
+        await callers.finish()
+        return callers.at
+
+    at = asyncio.run(run())
+    burst = max(1.0, rate * SLACK_SECONDS) + 1  # one more that was leased and not used at once
+    for first, begin in enumerate(at):
+        for count, end in enumerate(at[first:], 1):
+            assert count <= (end - begin) * rate + burst + 1e-6
 
 
 async def test_real_time_holds_the_rate() -> None:

@@ -269,3 +269,43 @@ async def test_served_on_a_port_it_resets_connections_and_takes_control_calls(pa
         assert log["effects"] == {"AcceptOrder": 1}
         assert json.dumps(log).count(panel.secret) == 0
         assert "<title>" in (await http.get("/")).text
+
+
+async def test_a_role_can_lack_an_action(panel: SandboxPanel, call: Caller) -> None:
+    panel.behaviours.role_lacks.add("getmodulequeue")
+    barred = await call.raw("GetModuleQueue")
+    assert (barred.status_code, barred.json()["message"]) == (
+        403, 'Invalid Permissions: API action "getmodulequeue" is not allowed'
+    )  # fmt: skip
+    assert (await call("GetOrders"))["result"] == "success"
+
+
+async def test_a_call_that_is_kept_is_applied_when_told(panel: SandboxPanel, call: Caller) -> None:
+    client = panel.add_client()
+    panel.faults.add("kept", action="AddCredit")
+    assert (await call.raw("AddCredit", clientid=client.id, description="x", amount="1.00")).status_code == 504
+    await panel.settled()
+    assert (panel.counts["AddCredit"], panel.effects["AddCredit"]) == (1, 0)
+    assert await panel.apply_kept() == 1
+    assert (panel.effects["AddCredit"], await panel.apply_kept()) == (1, 0)
+
+
+async def test_an_accept_can_hide_what_its_modules_did(panel: SandboxPanel, call: Caller) -> None:
+    client, product = panel.add_client(), panel.add_product(autosetup="accept")
+    product.module_error = "no such server"
+    placed = await panel.place_order(client.id, [product.id])
+    panel.configure(accept_reports_failures=False)
+    assert (await call("AcceptOrder", orderid=placed.id, autosetup=1))["result"] == "success"
+    assert placed.status == "Active"
+    [entry] = (await call("GetModuleQueue"))["queue"]
+    assert (entry["serviceId"], entry["lastAttemptError"]) == (placed.service_ids[0], "no such server")
+
+
+async def test_a_registrar_can_refuse(panel: SandboxPanel, call: Caller) -> None:
+    panel.state.registrar_error = "no funds"
+    client = panel.add_client()
+    placed = await panel.place_order(client.id, [Item(domain="example.com", register=True)])
+    refused = await call("AcceptOrder", orderid=placed.id, sendregistrar=1)
+    assert refused["message"] == "no funds"
+    [entry] = (await call("GetModuleQueue", serviceType="domain"))["queue"]
+    assert entry["serviceId"] == placed.domain_ids[0]

@@ -11,7 +11,8 @@ import respx
 import structlog
 from pydantic import SecretStr
 
-from app.panels.base import PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.breaker import Breaker
 from app.panels.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient, default_timeout, form, http_client
 
@@ -20,21 +21,13 @@ OK = {"result": "success"}
 IDENTIFIER, SECRET, KEY = "id-4711", "s3cret/+&key", "open.sesame!"
 
 
-class SlowLimiter(RateLimiter):
-    """Never grants anything."""
-
-    async def take(self, *, urgent: bool = False, write: bool = False) -> None:
-        await asyncio.sleep(3600)
-
-
 def make(
     *,
     timeout: float = 30,
     answer_cap: int = 1000,
     transport: httpx.AsyncBaseTransport | None = None,
-    limiter: RateLimiter | None = None,
     base_url: str = "https://billing.example/whmcs/",
-    write_patience: float = 2,
+    breaker: Breaker | None = None,
 ) -> WhmcsClient:
     return WhmcsClient(
         base_url,
@@ -42,10 +35,10 @@ def make(
         secret=SecretStr(SECRET),
         access_key=SecretStr(KEY),
         timeout=lambda action: timeout,
-        limiter=limiter or RateLimiter(10_000),
+        limiter=RateLimiter(10_000),
         http=[http_client(transport), http_client(transport)],
         answer_cap=answer_cap,
-        write_patience=write_patience,
+        breaker=breaker,
     )
 
 
@@ -200,14 +193,131 @@ async def test_a_flood_is_cut_off() -> None:
         await client.write("AcceptOrder", {})
 
 
+class Held(Exception):
+    """Says that a call must not be sent."""
+
+
 @respx.mock
-async def test_a_write_does_not_wait_long_for_our_own_limit() -> None:
-    client = make(limiter=SlowLimiter(1), write_patience=0.01)
+async def test_what_holds_a_write_back_passes_through_and_nothing_is_sent(client: WhmcsClient) -> None:
     route = respx.post(URL).respond(json=OK)
-    with pytest.raises(PanelUnavailable, match="rate limit") as refused:
-        await client.write("AddCredit", {})
-    assert refused.value.retry_after
+
+    async def no() -> None:
+        raise Held
+
+    with pytest.raises(Held):
+        await client.write("AddCredit", {}, before_send=no)
     assert not route.called
+
+
+@pytest.mark.parametrize("reason", [Held("frozen"), TimeoutError("database"), OSError("database")], ids=repr)
+async def test_a_write_is_held_back_even_when_its_connection_is_made(reason: Exception) -> None:
+    heard = bytearray()
+    done = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.read())
+        writer.close()
+        done.set()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    client = make(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    looks = 0
+
+    async def the_second_time() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise reason
+
+    with pytest.raises(type(reason)) as raised:
+        await client.write("AddCredit", {}, before_send=the_second_time)
+    assert raised.value is reason
+    await asyncio.wait_for(done.wait(), 10)
+    assert heard == b""
+    await client.aclose()
+    server.close()
+
+
+@respx.mock
+async def test_a_panel_that_is_away_is_left_alone_until_a_probe_is_answered() -> None:
+    asleep, wake = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asleep.set()
+        await wake.wait()
+
+    breaker = Breaker(sleep=sleep)
+    client = make(breaker=breaker)
+    route = respx.post(URL).mock(side_effect=httpx.ConnectError("refused"))
+    kinds = []
+    for _ in range(4):
+        with pytest.raises(PanelUnavailable) as raised:
+            await client.read("GetOrders")
+        kinds.append(type(raised.value))
+    assert kinds == [PanelUnavailable, PanelUnavailable, PanelDown, PanelDown]
+    with pytest.raises(PanelDown) as down:
+        await client.write("AddCredit", {})
+    assert 1 <= (down.value.retry_after or 0) <= 5
+    assert route.call_count == 3
+
+    await asleep.wait()
+    closed = asyncio.Event()
+    breaker.when_closed(closed.set)
+    route.mock(side_effect=None, return_value=httpx.Response(200, json={"result": "error", "message": "Access Denied"}))
+    wake.set()
+    await asyncio.wait_for(closed.wait(), 10)
+    assert dict(parse_qsl(route.calls.last.request.content.decode()))["action"] == "GetAdminDetails"
+    route.respond(json=OK)
+    await client.write("AddCredit", {})
+    await client.aclose()
+
+
+NO_PANEL = [
+    (httpx.Response(502, text="bad gateway"), 5),
+    (httpx.Response(522), 5),
+    (httpx.ReadTimeout("slow"), 5),
+    (ConnectionResetError("reset"), 5),
+    (httpx.ConnectError("[Errno -2] Name or service not known"), 3),
+    (httpx.ConnectTimeout("slow"), 3),
+]
+ANSWERS = [
+    httpx.Response(500, text="fatal error"),
+    httpx.Response(403, json={"result": "error", "message": "Access denied"}),
+    httpx.Response(429),
+    httpx.Response(404),
+    httpx.Response(200, text="noise"),
+    httpx.Response(200, json={"result": "error", "message": "Client ID Not Found"}),
+    httpx.DecodingError("bad gzip"),
+    httpx.PoolTimeout("busy"),
+]
+
+
+@pytest.mark.parametrize(("answer", "limit"), NO_PANEL, ids=str)
+@respx.mock
+async def test_only_no_answer_at_all_opens_the_breaker(answer: Exception | httpx.Response, limit: int) -> None:
+    breaker = Breaker()
+    client = make(breaker=breaker)
+    route = respx.post(URL).mock(side_effect=[answer] * limit)
+    for _ in range(limit):
+        assert breaker.closed
+        with pytest.raises(PanelUnavailable):
+            await client.read("GetOrders")
+    assert not breaker.closed
+    assert route.call_count == limit
+    await client.aclose()
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=str)
+@respx.mock
+async def test_no_answer_however_bad_opens_it(answer: Exception | httpx.Response) -> None:
+    breaker = Breaker()
+    client = make(breaker=breaker)
+    respx.post(URL).mock(side_effect=[answer] * 10)
+    for _ in range(10):
+        with pytest.raises(PanelError):
+            await client.read("GetOrders")
+    assert breaker.closed
+    await client.aclose()
 
 
 def everything_about(error: BaseException) -> str:

@@ -4,33 +4,46 @@ The outbox builds on these rules: after an action its look-up says *applied*; a 
 failure has its kind; what can't be any more is *moot*.
 """
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 import respx
 from contract import FakeWorld, FaultKind, SandboxWorld, World
+from contract_actions import (
+    REFERENCE,
+    Make,
+    accept,
+    actions,
+    cancel,
+    cancel_invoice,
+    credit,
+    invoice,
+    quote,
+    reply,
+    ticket,
+)
 
 from app.panels.actions import (
-    AcceptOrder,
     Action,
     AddClientNote,
     AddCredit,
     CancelInvoice,
-    CancelOrder,
     CreateInvoice,
-    FraudOrder,
-    OpenTicket,
+    CreateQuote,
+    NotifyStaff,
     PanelAction,
-    PendingOrder,
+    ReplyTicket,
     SendEmail,
     action_from_params,
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.panels.sandbox import Behaviours
 
-ODD = Behaviours(numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False)
-ODDER = Behaviours(numbers="int", empty_list="nested", noise="bom", issued_invoices="editable")
+ODD = Behaviours(
+    numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False,
+    date_format="d/m/Y",
+)  # fmt: skip
+ODDER = Behaviours(numbers="int", empty_list="nested", noise="bom", issued_invoices="editable", date_format="m/d/Y")
 
 
 @pytest.fixture(params=["sandbox", "odd sandbox", "odder sandbox", "fake"])
@@ -47,75 +60,6 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         await made.aclose()
 
 
-REFERENCE = "doorman:test:5e0c8f0e-6f1c-4a3e-9d53-2f6d4f9b1a77"
-
-# --- one of each action, with all that it needs in place -----------------------------------------------------------
-
-
-async def accept(world: World) -> PanelAction:
-    return AcceptOrder(order_id=await world.place_order(), autosetup=True, sendemail=False, sendregistrar=False)
-
-
-async def cancel(world: World) -> PanelAction:
-    return CancelOrder(order_id=await world.place_order())
-
-
-async def fraud(world: World) -> PanelAction:
-    return FraudOrder(order_id=await world.place_order())
-
-
-async def back_to_pending(world: World) -> PanelAction:
-    order_id = await world.place_order()
-    await world.panel.perform(CancelOrder(order_id=order_id))
-    return PendingOrder(order_id=order_id)
-
-
-async def invoice(world: World) -> CreateInvoice:
-    return CreateInvoice(
-        customer_id=world.customer_id,
-        reference=REFERENCE,
-        description="Installing Ubuntu & \"friends\" on order 812: 1 hour 😀",
-        notes="For the work you asked for",
-        amount="50.00",
-        taxed=False,
-        date="2026-08-14",
-        due_date="2026-08-28",
-    )  # fmt: skip
-
-
-async def cancel_invoice(world: World) -> CancelInvoice:
-    made = await world.panel.perform(await invoice(world))
-    return CancelInvoice(customer_id=world.customer_id, invoice_id=made["invoice_id"])
-
-
-async def credit(world: World) -> PanelAction:
-    return AddCredit(customer_id=world.customer_id, reference=REFERENCE, description="Thanks <you>", amount="7.50")
-
-
-async def ticket(world: World) -> PanelAction:
-    return OpenTicket(
-        customer_id=world.customer_id,
-        reference=REFERENCE,
-        department_id=1,
-        subject='Your order "812" & the work',
-        message="We can do this for you.\n\nPay, or answer.",
-    )
-
-
-Make = Callable[[World], Any]
-LOOKED_UP: list[tuple[Make, str]] = [
-    (accept, "AcceptOrder"),
-    (cancel, "CancelOrder"),
-    (fraud, "FraudOrder"),
-    (back_to_pending, "PendingOrder"),
-    (invoice, "CreateInvoice"),
-    (cancel_invoice, "UpdateInvoice"),
-    (credit, "AddCredit"),
-    (ticket, "OpenTicket"),
-]
-actions = pytest.mark.parametrize(("make", "name"), LOOKED_UP, ids=lambda value: getattr(value, "__name__", ""))
-
-
 @actions
 async def test_an_action_is_absent_before_and_applied_after(world: World, make: Make, name: str) -> None:
     action = await make(world)
@@ -124,7 +68,7 @@ async def test_an_action_is_absent_before_and_applied_after(world: World, make: 
     found = await world.panel.look_up(action)
     assert found.standing is Standing.APPLIED
     assert found.result.keys() == performed.keys()
-    for key in set(performed) - {"total", "balance", "credit_id"}:
+    for key in set(performed) - {"total", "balance", "credit_id", "reply_id", "valid_until"}:
         assert found.result[key] == performed[key]
     assert world.effects(name) == 1
 
@@ -208,9 +152,12 @@ async def test_a_look_up_without_a_clear_answer_never_says_absent(world: World, 
     action = await make(world)
     await world.panel.perform(action)
     faults: list[FaultKind] = ["error_500_before", "garbage_after", "reset_before", "http_403_permission"]
-    for read in ("GetOrders", "GetInvoices", "GetInvoice", "GetCredits", "GetTickets"):
+    for read in ("GetOrders", "GetInvoices", "GetInvoice", "GetCredits", "GetQuotes", "GetTickets"):
         for fault in faults:
             world.fail_next(read, fault)
+    if isinstance(action, ReplyTicket):  # its look-up reads one ticket, which others read after their list
+        for fault in faults:
+            world.fail_next("GetTicket", fault)
     for _ in range(4):
         with pytest.raises(PanelUnavailable):
             await world.panel.look_up(action)
@@ -306,7 +253,7 @@ async def test_other_peoples_references_are_not_ours(world: World) -> None:
 
 
 async def test_customers_that_do_not_exist_are_refused(world: World) -> None:
-    for make in (invoice, credit, ticket):
+    for make in (invoice, credit, quote, ticket):
         wanted = await make(world)
         action = type(wanted)(**wanted.to_params() | {"customer_id": 999_999_001})
         assert (await world.panel.look_up(action)).standing in {Standing.ABSENT, Standing.MOOT}
@@ -315,10 +262,90 @@ async def test_customers_that_do_not_exist_are_refused(world: World) -> None:
         assert refusal.value.code == "customer-not-found"
 
 
+async def test_a_quote_is_valid_until_the_day_that_was_meant(world: World) -> None:
+    action = await quote(world)
+    await world.panel.perform(action)
+    found = await world.panel.look_up(action)
+    assert (found.result["valid_until"], found.result["total"]) == ("2026-09-04", "500.00")
+
+
+async def test_a_quote_is_found_among_many(world: World) -> None:
+    wanted = await quote(world)
+    await world.panel.perform(wanted)
+    for number in range(7):
+        await world.panel.perform(CreateQuote(**wanted.to_params() | {"reference": f"{REFERENCE}-{number}"}))
+    last = CreateQuote(**wanted.to_params() | {"reference": f"{REFERENCE}-6"})
+    found, other = await world.panel.look_up(wanted), await world.panel.look_up(last)
+    assert found.standing is other.standing is Standing.APPLIED
+    assert other.result["quote_id"] == found.result["quote_id"] + 7
+    absent = CreateQuote(**wanted.to_params() | {"reference": f"{REFERENCE}-60"})
+    assert (await world.panel.look_up(absent)).standing is Standing.ABSENT
+
+
+async def test_a_reply_to_a_ticket_that_is_gone_is_moot(world: World) -> None:
+    action = ReplyTicket(ticket_id=999_999_001, reference=REFERENCE, message="Hello", signed="The team")
+    assert (await world.panel.look_up(action)).standing is Standing.MOOT
+    with pytest.raises(PanelRejected) as refusal:
+        await world.panel.perform(action)
+    assert refusal.value.code == "ticket-not-found"
+
+
+async def test_a_reply_is_by_staff(world: World) -> None:
+    action = await reply(world)
+    await world.panel.perform(action)
+    read = await world.panel.ticket(action.ticket_id)
+    assert read is not None
+    assert [(message.by_staff, REFERENCE[13:] in message.message) for message in read.replies] == [
+        (False, True),
+        (True, True),
+    ]
+
+
+ALERT = NotifyStaff(
+    title="2 orders wait", message="Order 812 <held>\nOrder 813", url="https://doorman.example/docs?a&b"
+)
+
+
+async def test_staff_are_rung_by_notification(world: World) -> None:
+    assert await world.panel.perform(ALERT) == {"told_by": "notification"}
+    assert (world.effects("TriggerNotificationEvent"), world.effects("SendAdminEmail")) == (1, 0)
+
+
+async def test_staff_are_rung_by_mail_where_our_role_lacks_notifications(world: World) -> None:
+    world.fail_next("TriggerNotificationEvent", "http_403_permission")
+    assert await world.panel.perform(ALERT) == {"told_by": "email"}
+    assert (world.effects("TriggerNotificationEvent"), world.effects("SendAdminEmail")) == (0, 1)
+
+
+async def test_where_neither_way_is_allowed_both_messages_are_told(world: World) -> None:
+    world.fail_next("TriggerNotificationEvent", "http_403_permission")
+    world.fail_next("SendAdminEmail", "http_403_permission")
+    with pytest.raises(PanelRejected) as refusal:
+        await world.panel.perform(ALERT)
+    assert refusal.value.code == "not-rung"
+    assert '"triggernotificationevent" is not allowed' in refusal.value.message
+    assert '"sendadminemail" is not allowed' in refusal.value.message
+
+
+@pytest.mark.parametrize("fault", ["error_500_after", "reset_after", "garbage_after"])
+async def test_a_ring_whose_answer_is_lost_is_not_rung_again_by_mail(world: World, fault: FaultKind) -> None:
+    world.fail_next("TriggerNotificationEvent", fault)
+    with pytest.raises(PanelOutcomeUnknown):
+        await world.panel.perform(ALERT)
+    assert (world.effects("TriggerNotificationEvent"), world.effects("SendAdminEmail")) == (1, 0)
+
+
+async def test_a_ring_that_the_ip_list_stops_can_be_tried_later(world: World) -> None:
+    world.fail_next("TriggerNotificationEvent", "http_403_ip")
+    with pytest.raises(PanelUnavailable):
+        await world.panel.perform(ALERT)
+    assert world.effects("SendAdminEmail") == 0
+
+
 async def test_courtesies_go_out_and_are_not_looked_up(world: World) -> None:
     mail = SendEmail(customer_id=world.customer_id, subject="Hello", message="<p>Hello</p>")
     note = AddClientNote(customer_id=world.customer_id, notes="Held for a fee")
-    for courtesy in (mail, note):
+    for courtesy in (mail, note, ALERT):
         await world.panel.perform(courtesy)
         with pytest.raises(TypeError):
             await world.panel.look_up(courtesy)

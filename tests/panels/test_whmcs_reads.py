@@ -300,3 +300,37 @@ async def test_the_factory_opens_the_panel_that_the_settings_name() -> None:
     await opened.aclose()
     with pytest.raises(ValueError, match="not configured"):
         open_panel(Settings(_env_file=None))
+
+
+# --- the module queue ---------------------------------------------------------------------------------------------
+
+QUEUE_ROW: dict[str, Any] = {
+    "id": "3", "serviceType": "service", "serviceId": "1402", "moduleName": "virtualizor",
+    "moduleAction": "CreateAccount", "lastAttempt": "2026-08-14 14:00:00",
+    "lastAttemptError": "vps1 &amp; vps2\nrefused", "numRetries": 0, "completed": "0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [[QUEUE_ROW], {"queue": [QUEUE_ROW]}, QUEUE_ROW, {"0": QUEUE_ROW}, [QUEUE_ROW, QUEUE_ROW | {"completed": 1}]],
+)
+async def test_module_actions_that_failed(queue: Any) -> None:
+    [entry] = await panel(Script(GetModuleQueue={"count": 1, "queue": queue})).module_queue()
+    assert (entry.entry_id, entry.kind, entry.relid, entry.module) == (3, "service", 1402, "virtualizor")
+    assert (entry.action, entry.error) == ("CreateAccount", "vps1 & vps2 refused")
+    assert entry.attempted_at == datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
+
+
+async def test_an_empty_module_queue() -> None:
+    for queue in ("", [], {}, None):
+        assert await panel(Script(GetModuleQueue={"count": 0, "queue": queue})).module_queue() == ()
+
+
+async def test_a_module_queue_that_can_not_be_read_is_not_empty() -> None:
+    with pytest.raises(PanelUnavailable):
+        await panel(Script(GetModuleQueue={"count": "2", "queue": ""})).module_queue()
+    barred = httpx.Response(403, json={"result": "error", "message": "Invalid Permissions: not allowed"})
+    with pytest.raises(PanelUnavailable) as unavailable:
+        await panel(Script(GetModuleQueue=barred)).module_queue()
+    assert unavailable.value.alarm

@@ -1,8 +1,10 @@
 """What the adapter sends for each action, and how it looks for the effect (panel.md §2.5-§2.9)."""
 
+import base64
 from typing import Any
 
 import httpx
+import phpserialize
 import pytest
 from contract_samples import (
     CANCEL,
@@ -18,10 +20,13 @@ from app.panels.actions import (
     AcceptOrder,
     AddClientNote,
     AddCredit,
+    CreateQuote,
     FraudOrder,
+    NotifyStaff,
     OpenTicket,
     PanelAction,
     PendingOrder,
+    ReplyTicket,
     SendEmail,
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
@@ -65,6 +70,18 @@ from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable
             {"ticket_id": 5, "ticket_number": "516757"},
         ),
         (
+            ReplyTicket(ticket_id=5, reference=REF, message="Text", signed="The team"),
+            "AddTicketReply",
+            {"ticketid": "5", "message": f"Text\n\nRef: {REF}", "adminusername": "The team"},
+            {"ticket_id": 5, "reply_id": None},
+        ),
+        (
+            NotifyStaff(title="2 orders wait", message="Order 8 & 9", url=""),
+            "TriggerNotificationEvent",
+            {"notification_identifier": "doorman", "title": "2 orders wait", "message": "Order 8 & 9"},
+            {"told_by": "notification"},
+        ),
+        (
             SendEmail(customer_id=93, subject="Hi", message="<p>Text</p>"),
             "SendEmail",
             {"customtype": "general", "customsubject": "Hi", "custommessage": "<p>Text</p>", "id": "93"},
@@ -91,6 +108,121 @@ async def test_each_action_sends_exactly_this(
     script = Script(**{name: answers.get(name, {})})
     assert await panel(script).perform(action) == result
     assert script.sent == [(name, fields)]
+
+
+QUOTE = CreateQuote(
+    customer_id=93, reference=REF, subject="Work", description="Ten hours", notes="As agreed", amount="500.00",
+    taxed=True, valid_until="2026-09-04",
+)  # fmt: skip
+BARRED = httpx.Response(403, json={"result": "error", "message": 'Invalid Permissions: API action "x" is not allowed'})
+
+
+@pytest.mark.parametrize(
+    ("setting", "written"),
+    [
+        ({"value": "DD/MM/YYYY"}, "04/09/2026"),
+        ({"value": "MM/DD/YYYY"}, "09/04/2026"),
+        ({"value": "DD.MM.YYYY"}, "04.09.2026"),
+        ({"value": "YYYY/MM/DD"}, "2026/09/04"),
+        ({"value": "fancy"}, "2026-09-04"),
+        (BARRED, "2026-09-04"),
+    ],
+)
+async def test_a_quote_writes_its_date_as_the_panel_does(setting: Any, written: str) -> None:
+    script = Script(GetClientsDetails={"client": {"id": 93}}, GetConfigurationValue=setting, CreateQuote={"quoteid": 7})
+    made = await panel(script).perform(QUOTE)
+    assert made == {"quote_id": 7, "stage": "Draft", "total": None, "valid_until": None}
+    name, fields = script.sent[-1]
+    [line] = phpserialize.loads(base64.b64decode(fields.pop("lineitems")), decode_strings=True).values()
+    assert line == {"desc": f"Ten hours (Ref: {REF})", "qty": 1, "up": "500.00", "discount": "0.00", "taxable": True}
+    assert (name, fields) == (
+        "CreateQuote",
+        {"userid": "93", "subject": "Work", "stage": "Draft", "validuntil": written, "customernotes": "As agreed",
+         "adminnotes": f"Ref: {REF}"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"customer_id": 0}, "customer-not-found"), ({"valid_until": "soon"}, "bad-date")]
+)
+async def test_a_quote_that_can_not_be_right_is_not_made(change: dict[str, Any], code: str) -> None:
+    script = Script(GetClientsDetails={"client": {"id": 93}}, GetConfigurationValue={"value": "DD/MM/YYYY"})
+    with pytest.raises(PanelRejected) as refusal:
+        await panel(script).perform(CreateQuote(**QUOTE.to_params() | change))
+    assert refusal.value.code == code
+
+
+async def test_a_ring_by_mail_is_html() -> None:
+    script = Script(TriggerNotificationEvent=BARRED, SendAdminEmail={})
+    ring = NotifyStaff(title="2 orders wait", message="Order 8 <held>\nOrder 9", url="https://d.example/?a&b")
+    assert await panel(script).perform(ring) == {"told_by": "email"}
+    link = '<a href="https://d.example/?a&amp;b">https://d.example/?a&amp;b</a>'
+    body = f"Order 8 &lt;held&gt;<br>\nOrder 9<br>\n{link}"
+    assert script.sent[-1] == (
+        "SendAdminEmail", {"customsubject": "2 orders wait", "custommessage": body, "type": "system"}
+    )  # fmt: skip
+
+
+async def test_a_ring_that_is_refused_in_words_goes_by_mail() -> None:
+    script = Script(TriggerNotificationEvent="No notification rule matches", SendAdminEmail="The template is missing")
+    with pytest.raises(PanelRejected) as refusal:
+        await panel(script).perform(NotifyStaff(title="a", message="b", url=""))
+    assert "No notification rule matches" in refusal.value.message
+    assert "The template is missing" in refusal.value.message
+
+
+# --- accepting ----------------------------------------------------------------------------------------------------
+
+ACCEPT = AcceptOrder(order_id=812, autosetup=True, sendemail=True, sendregistrar=True)
+
+
+def order_of(status: str, *lines: str) -> Any:
+    """GetOrders with this order, and its lines in these states."""
+    rows = [{"type": "product", "relid": 1400 + n, "status": line} for n, line in enumerate(lines)]
+    return listed("orders", "order", ORDER | {"status": status, "lineitems": {"lineitem": rows}})
+
+
+async def test_an_accept_that_a_module_complains_of_is_done_where_the_order_is_active() -> None:
+    script = Script(AcceptOrder="vps1 refused", GetOrders=order_of("Active", "Active", "Pending"))
+    done = await panel(script).perform(ACCEPT)
+    assert (done["status"], "vps1 refused" in done["warning"]) == ("Active", True)
+
+
+async def test_an_accept_that_was_built_in_part_is_for_a_person() -> None:
+    script = Script(AcceptOrder="vps1 refused", GetOrders=order_of("Pending", "Active", "Pending"))
+    with pytest.raises(PanelRejected) as refusal:
+        await panel(script).perform(ACCEPT)
+    assert refusal.value.code == "partly-accepted"
+    assert "vps1 refused; product 1400 is Active, product 1401 is Pending" in refusal.value.message
+
+
+@pytest.mark.parametrize("read_back", [order_of("Pending", "Pending", "Pending"), httpx.Response(502), order_of("")])
+async def test_an_accept_that_a_module_refused_is_unknown_and_complete(read_back: Any) -> None:
+    script = Script(AcceptOrder="vps1 refused", GetOrders=read_back)
+    with pytest.raises(PanelOutcomeUnknown) as unknown:
+        await panel(script).perform(ACCEPT)
+    assert (unknown.value.complete, unknown.value.refused) == (True, True)
+    assert "vps1 refused" in str(unknown.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "lines", "partial"),
+    [
+        ("Pending", ("Active", "Pending"), True),
+        ("Pending", ("Active", "Active"), False),
+        ("Pending", ("Pending", "Pending"), False),
+        ("Pending", ("Active", "Cancelled"), False),
+        ("Active", ("Active", "Pending"), False),
+    ],
+)
+async def test_a_look_up_tells_of_an_order_that_is_built_in_part(
+    status: str, lines: tuple[str, ...], partial: bool
+) -> None:
+    found = await panel(Script(GetOrders=order_of(status, *lines))).look_up(ACCEPT)
+    assert (found.standing, found.partial) == (Standing.APPLIED if status == "Active" else Standing.ABSENT, partial)
+
+
+# --- other writes -------------------------------------------------------------------------------------------------
 
 
 async def test_success_that_names_nothing_made_is_unknown() -> None:

@@ -20,7 +20,6 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.db import Database
 from app.main import create_app
-from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.limiter import RateLimiter
@@ -33,7 +32,7 @@ from app.services.events import handle
 from app.services.startup import prepare
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
-from app.working import learn_identity
+from app.working import learn_identity, send_rules
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-story-0123456789abcdef"
@@ -63,6 +62,7 @@ class House:
     context: Context
     api: httpx.AsyncClient
     turn: asyncio.Lock
+    closing: asyncio.Event
 
     async def settle(self, **forward: float) -> None:
         """Let everything that is due happen, then move the clock and let what became due happen."""
@@ -88,7 +88,7 @@ class House:
 
     async def keep_working(self) -> None:
         """Be the worker that runs beside: the gate waits for it inside a checkout."""
-        while True:
+        while not self.closing.is_set():
             if not await self.work():
                 await asyncio.sleep(0.01)
 
@@ -163,18 +163,20 @@ async def open_house(
     await learn_identity(context, panel)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), wake=wake, clock=clock,
-        rules=SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays),
+        rules=send_rules(settings),
     )  # fmt: skip
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://doorman", headers=headers) as api,
     ):
-        house = House(clock, sandbox, db, worker, context, api, asyncio.Lock())
+        house = House(clock, sandbox, db, worker, context, api, asyncio.Lock(), asyncio.Event())
         beside = asyncio.create_task(house.keep_working())
         try:
             yield house
         finally:
+            house.closing.set()  # what is in hand is finished, so that nothing is left half done
+            await asyncio.wait({beside}, timeout=10)
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
             await sandbox.close()
@@ -188,7 +190,7 @@ def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
         raise AssertionError("stories need panel settings")
     client = WhmcsClient(
         "http://127.0.0.1:9", identifier=settings.panel_identifier, secret=settings.panel_secret, access_key=None,
-        timeout=default_timeout(None), limiter=RateLimiter(settings.panel_rate), http=[wire],
+        timeout=default_timeout(settings.panel_timeout), limiter=RateLimiter(settings.panel_rate), http=[wire],
     )  # fmt: skip
     return WhmcsPanel(client, zone=settings.zone)
 

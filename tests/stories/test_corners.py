@@ -5,8 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
+
 from app.db import Database
 from app.panels.sandbox import Behaviours
+from app.services import sweeps
+from app.tables.alerts import alerts
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
@@ -234,3 +238,51 @@ async def test_an_accept_on_the_wire_is_not_sent_again_for_an_order_that_was_ref
     assert order["state"] == "held"
     assert house.panel.state.orders[placed.id].status == "Pending"
     assert house.effects("AcceptOrder") == 0
+
+
+async def test_a_fee_given_back_twice_is_told_once(house: House) -> None:
+    order_id, _, fee = await held(house)
+    await house.panel.pay_invoice(fee["invoice_id"])
+    await house.settle(seconds=5)
+    await house.act(order_id, "reject", fraud=False)
+    await house.settle(seconds=30)
+    assert (await house.order(order_id))["fee"]["state"] == "refunded"
+    assert house.effects("AddCredit") == 1
+    await house.panel.refund_invoice(fee["invoice_id"])
+    await house.settle(seconds=60)
+    told = [entry["what"] for entry in (await house.order(order_id))["timeline"] if "given back twice" in entry["what"]]
+    assert len(told) == 1
+
+
+async def test_events_barred_by_a_missing_permission_wait_for_people_and_go_on_when_it_is_mended(db: Database) -> None:
+    behaviours = Behaviours(role_lacks={"getorders"})
+    async with open_house(db, policy=POLICY, behaviours=behaviours) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], pay=True)
+        for _ in range(40):
+            house.clock.forward(hours=3)  # longer than all retry delays together
+            await house.settle()
+            await sweeps.round(house.context)
+        waiting = (await house.api.get("/v1/events?state=received")).json()["items"]
+        assert "order.created" in {event["type"] for event in waiting}
+        ready = (await house.api.get("/readyz")).json()
+        assert ready["oldest_waiting_seconds"]["event_put_off"] > 3600
+        async with house.db.read() as connection:
+            told = (await connection.execute(sa.select(alerts.c.text).where(alerts.c.kind == "event_failed"))).scalars()
+            assert any("wait for another attempt" in text for text in told)
+        house.panel.behaviours.role_lacks.clear()
+        await house.wait(300)
+        assert (await house.order(placed.id))["state"] == "released"
+        assert house.effects("AcceptOrder") == 1
+
+
+async def test_an_event_that_waits_for_its_next_attempt_is_handled_now_on_demand(db: Database) -> None:
+    async with open_house(db, policy=POLICY, behaviours=Behaviours(role_lacks={"getorders"})) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], pay=True)
+        await house.settle()
+        house.panel.behaviours.role_lacks.clear()
+        for event in (await house.api.get("/v1/events?state=received")).json()["items"]:
+            assert (await house.api.post(f"/v1/events/{event['id']}/replay")).status_code == 200
+        await house.settle()
+        assert (await house.order(placed.id))["panel_status"] in {"Pending", "Active"}

@@ -11,6 +11,7 @@ from app.panels.sandbox.wire import FieldError, Fields, Rows, paged
 
 OK: dict[str, Any] = {"result": "success"}
 MAIL_TYPES = ("general", "product", "domain", "invoice", "support", "affiliate")
+DATE_FORMATS = {"Y-m-d": "YYYY-MM-DD", "d/m/Y": "DD/MM/YYYY", "m/d/Y": "MM/DD/YYYY", "d.m.Y": "DD.MM.YYYY"}
 BARRED = ("Order Confirmation", "Password Reset Validation", "Quote Delivery with PDF")
 
 
@@ -34,6 +35,14 @@ async def get_admin_details(ctx: Context, fields: Fields) -> Mapping[str, Any]: 
         "requesttime": ctx.now(),
         "whmcs": {"version": ctx.behaviours.version, "canonicalversion": f"{ctx.behaviours.version}-release.1"},
     }
+
+
+@read("GetConfigurationValue")
+async def get_configuration_value(ctx: Context, fields: Fields) -> Mapping[str, Any]:
+    """Settings by their own names; this panel has the one that we ask for (panel.md §2.2, *Date input*)."""
+    if fields.text("setting") != "DateFormat":
+        raise BusinessError("Invalid or missing setting name")
+    return {**OK, "setting": "DateFormat", "value": DATE_FORMATS[ctx.behaviours.date_format]}
 
 
 @read("GetCurrencies")

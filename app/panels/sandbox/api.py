@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.panels.sandbox import (
@@ -77,7 +78,8 @@ def _refusal(panel: SandboxPanel, fields: Fields, ip: str) -> Answer | None:
         newer = panel.behaviours.unknown_action_text == "newer"
         text = f'Invalid API Action: "{given}" is not a valid API action' if newer else "API Action could not be found"
         return _error(200, text)
-    if panel.allowed_actions is not None and action.name not in panel.allowed_actions:
+    barred = panel.allowed_actions is not None and action.name not in panel.allowed_actions
+    if barred or action.name.lower() in {name.lower() for name in panel.behaviours.role_lacks}:
         return _error(403, _not_permitted(action))
     return None
 
@@ -119,8 +121,11 @@ def _refused_by(fault: Fault, action: Action, ip: str) -> Answer | None:
 
 async def _spoiled(panel: SandboxPanel, action: Action, fields: Fields, fault: Fault) -> Answer:
     """Faults where the action is applied, and the answer comes late, broken or not at all."""
-    if fault.kind == "late":
-        panel.spawn(_later(panel, action, fields, fault.seconds))
+    if fault.kind in {"late", "kept"}:
+        if fault.kind == "kept":
+            panel.kept.append(partial(_apply, panel, action, fields))
+        else:
+            panel.spawn(_later(panel, action, fields, fault.seconds))
         return Answer(status=504, body=b"<html><body>504 Gateway Time-out</body></html>", content_type="text/html")
     if fault.kind == "hang_before":
         await asyncio.sleep(fault.seconds)

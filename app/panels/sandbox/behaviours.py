@@ -35,6 +35,8 @@ class Behaviours:
     """Auto-setup *on order* runs inside the checkout, whose hook fires last."""
     partly_failed_accept: Literal["Active", "Pending"] = "Pending"
     """Order status after AcceptOrder met a module error."""
+    accept_reports_failures: bool = True
+    """Off: AcceptOrder answers success and leaves the order Active though a module failed."""
     accept_activates_unbuilt: bool = True
     """Accepting without module create sets the items Active in the database only."""
     accept_autosetup_default: bool = True
@@ -60,7 +62,9 @@ class Behaviours:
     tax_rates: dict[str, Decimal] = field(default_factory=dict)
     """Percent by country."""
 
-    # The wire (panel.md §2.2, §2.3)
+    # The wire (panel.md §2.1-§2.3)
+    role_lacks: set[str] = field(default_factory=set)
+    """API actions, in any case, that our role does not have."""
     numbers: Literal["mixed", "text", "int"] = "mixed"
     empty_list: Literal["text", "list", "object", "missing", "nested"] = "text"
     single_item: Literal["list", "object"] = "list"

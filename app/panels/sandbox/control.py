@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +67,8 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         self.effects: Counter[str] = Counter()
         """API calls by action that were answered (or meant) with success."""
         self.writes: list[WriteCall] = []
+        self.kept: list[Callable[[], Awaitable[Any]]] = []
+        """Calls whose answer is lost and which are not applied yet (fault `kept`)."""
         self.link = DoormanLink(
             url=doorman_url, webhook_secret=webhook_secret, panel_key=panel_key, transport=transport
         )
@@ -94,6 +96,13 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         self.background.discard(task)
         if not task.cancelled():
             task.exception()
+
+    async def apply_kept(self) -> int:
+        """Apply the calls that were kept back, in their order; return how many."""
+        kept, self.kept = self.kept, []
+        for apply in kept:
+            await apply()
+        return len(kept)
 
     async def settled(self) -> None:
         """Wait for calls that are still being applied (faults `late`, `hang_…`)."""

@@ -13,6 +13,7 @@ FaultKind = Literal[
     "hang_before",
     "hang_after",
     "late",
+    "kept",
     "http_429",
     "http_403_ip",
     "http_403_permission",
@@ -23,7 +24,8 @@ FaultKind = Literal[
 class Fault:
     """One call's misfortune. *before*: nothing is applied; *after*: it is applied and the answer is lost.
 
-    `hang_before`, `hang_after` wait `seconds` and then answer; `late` answers 504 at once and applies after `seconds`.
+    `hang_before`, `hang_after` wait `seconds` and then answer; `late` answers 504 at once and applies after `seconds`,
+    `kept` applies when `SandboxPanel.apply_kept` says so: PHP goes on after the proxy in front of it gave up.
     """
 
     kind: FaultKind

@@ -46,7 +46,7 @@ async def accept(
                     errors.append(await provisioning.register_domain(ctx, domain, actor, by_hand=True))
     finally:
         order.accepting = False
-    failures = [error for error in errors if error]
+    failures = [error for error in errors if error] if ctx.behaviours.accept_reports_failures else []
     order.status = ctx.behaviours.partly_failed_accept if failures else "Active"
     ctx.log(f"Order Accepted - Order ID: {order.id}", actor, client_id=order.client_id)
     if failures:

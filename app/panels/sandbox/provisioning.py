@@ -89,9 +89,12 @@ def _build(ctx: Context, service: Service) -> None:
 
 async def register_domain(ctx: Context, domain: Domain, actor: Actor, *, by_hand: bool = False) -> str:
     """Register at the registrar; PreRegistrarRegisterDomain asks the gate as well."""
+    error = ctx.state.registrar_error
     if not await _let_through(ctx, domain.order_id, actor, by_hand=by_hand):
-        _failed(ctx, "domain", domain.id, module=domain.registrar, action="RegisterDomain", error=BLOCKED)
-        return BLOCKED
+        error = BLOCKED
+    if error:
+        _failed(ctx, "domain", domain.id, module=domain.registrar, action="RegisterDomain", error=error)
+        return error
     domain.status = "Active"
     domain.registrations += 1
     domain.expires = ctx.today() + timedelta(days=365 * domain.years)

@@ -98,6 +98,7 @@ class State:
             ".de": {"USD": "9.00", "EUR": "8.00"},
         }
         self.domain_autosetup = "payment"
+        self.registrar_error = ""  # not empty: the registrar answers every registration with this error
         self.product_groups: dict[int, ProductGroup] = {}
         self.products: dict[int, Product] = {}
         self.clients: dict[int, Client] = {}

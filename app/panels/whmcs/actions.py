@@ -1,12 +1,16 @@
 """Typed actions → WHMCS actions with their exact parameters, and their answers → results. Pure.
 
-Sources: panel.md §2.5 (orders), §2.7 (invoices, credit), §2.8 (tickets), §2.9 (mail), §2.6 (client notes). Everything
-that WHMCS would fill with a default of its own is sent.
+Sources: panel.md §2.5 (orders), §2.7 (invoices, credit, quotes), §2.8 (tickets), §2.9 (mail, alerts), §2.6 (client
+notes). Everything that WHMCS would fill with a default of its own is sent.
 """
 
 from __future__ import annotations
 
+import html
+from base64 import b64encode
 from typing import Any, Final
+
+import phpserialize
 
 from app.panels.actions import (
     AcceptOrder,
@@ -15,10 +19,13 @@ from app.panels.actions import (
     CancelInvoice,
     CancelOrder,
     CreateInvoice,
+    CreateQuote,
     FraudOrder,
+    NotifyStaff,
     OpenTicket,
     PanelAction,
     PendingOrder,
+    ReplyTicket,
     SendEmail,
 )
 from app.panels.base import PanelOutcomeUnknown
@@ -26,6 +33,17 @@ from app.panels.whmcs import amounts, wire
 
 Call = tuple[str, dict[str, Any]]
 
+#: What the provider's own notification rules know our alerts by.
+NOTIFICATION: Final = "doorman"
+#: The General Settings date formats (configuration value ``DateFormat``) → how they write a date.
+DATE_FORMATS: Final = {
+    "DD/MM/YYYY": "%d/%m/%Y",
+    "DD.MM.YYYY": "%d.%m.%Y",
+    "DD-MM-YYYY": "%d-%m-%Y",
+    "MM/DD/YYYY": "%m/%d/%Y",
+    "YYYY/MM/DD": "%Y/%m/%d",
+    "YYYY-MM-DD": "%Y-%m-%d",
+}
 #: The status an order has after each action succeeded.
 STATUS_AFTER: Final = {AcceptOrder: "Active", PendingOrder: "Pending", CancelOrder: "Cancelled", FraudOrder: "Fraud"}
 
@@ -63,8 +81,22 @@ def _creating_call(action: PanelAction) -> Call:
                 "amount": action.amount,
                 "type": "add",
             }
+        case CreateQuote():
+            return "CreateQuote", _quote(action)
         case OpenTicket():
             return "OpenTicket", _ticket(action)
+        case ReplyTicket():
+            return "AddTicketReply", {
+                "ticketid": action.ticket_id,
+                "message": _signed(action.message, action.reference),
+                "adminusername": action.signed,
+            }
+        case _:
+            return _courtesy_call(action)
+
+
+def _courtesy_call(action: PanelAction) -> Call:
+    match action:
         case SendEmail():
             return "SendEmail", {
                 "customtype": "general",
@@ -74,12 +106,32 @@ def _creating_call(action: PanelAction) -> Call:
             }
         case AddClientNote():
             return "AddClientNote", {"userid": action.customer_id, "notes": action.notes, "sticky": False}
+        case NotifyStaff():
+            return "TriggerNotificationEvent", {
+                "notification_identifier": NOTIFICATION,
+                "title": action.title,
+                "message": action.message,
+                "url": action.url or None,
+            }
         case _:
             raise TypeError(f"WHMCS has no call for {type(action).__name__}")
 
 
+def admin_mail(action: NotifyStaff) -> Call:
+    """Return the call that tells staff by mail; the message of a mail is HTML."""
+    lines = [html.escape(line) for line in action.message.splitlines()]
+    if action.url:
+        address = html.escape(action.url)
+        lines.append(f'<a href="{address}">{address}</a>')
+    return "SendAdminEmail", {"customsubject": action.title, "custommessage": "<br>\n".join(lines), "type": "system"}
+
+
 def _marked(reference: str) -> str:
     return f"Ref: {reference}"
+
+
+def _signed(message: str, reference: str) -> str:
+    return f"{message}\n\n{_marked(reference)}"
 
 
 def _invoice(action: CreateInvoice) -> dict[str, Any]:
@@ -98,13 +150,38 @@ def _invoice(action: CreateInvoice) -> dict[str, Any]:
     }
 
 
+def _quote(action: CreateQuote) -> dict[str, Any]:
+    """`validuntil` is as the action has it: the caller writes it in the panel's own date format."""
+    line = {
+        "desc": f"{action.description} ({_marked(action.reference)})",
+        "qty": 1,
+        "up": action.amount,
+        "discount": "0.00",
+        "taxable": action.taxed,
+    }
+    return {
+        "userid": action.customer_id,
+        "subject": action.subject,
+        "stage": "Draft",
+        "validuntil": action.valid_until,
+        "lineitems": serialized([line]),
+        "customernotes": action.notes,
+        "adminnotes": _marked(action.reference),
+    }
+
+
+def serialized(value: Any) -> str:
+    """Return ``base64(serialize(array))`` as PHP reads it (panel.md §2.2, *Serialised in*)."""
+    return b64encode(phpserialize.dumps(value)).decode("ascii")
+
+
 def _ticket(action: OpenTicket) -> dict[str, Any]:
     """WHMCS honours ``admin`` only for a named local admin; over the API the customer mostly counts as the opener."""
     return {
         "clientid": action.customer_id,
         "deptid": action.department_id,
         "subject": action.subject,
-        "message": f"{action.message}\n\n{_marked(action.reference)}",
+        "message": _signed(action.message, action.reference),
         "priority": "Medium",
         "admin": True,
     }
@@ -123,6 +200,10 @@ def result_of(action: PanelAction, answer: wire.Row) -> dict[str, Any]:
             return {"invoice_id": _made(answer, "invoiceid"), "status": status, "total": None, "balance": None}
         case AddCredit():
             return {"credit_id": None, "balance": amounts.as_text(answer.get("newbalance"))}
+        case CreateQuote():
+            return {"quote_id": _made(answer, "quoteid"), "stage": "Draft", "total": None, "valid_until": None}
+        case ReplyTicket():
+            return {"ticket_id": action.ticket_id, "reply_id": None}
         case OpenTicket():
             return {"ticket_id": _made(answer, "id"), "ticket_number": wire.text(answer.get("tid")).strip()}
         case AddClientNote():

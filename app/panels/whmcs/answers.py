@@ -6,7 +6,8 @@ The table of kinds (panel.md §2.2; design §3 rule 4):
 |---|---|---|
 | 2xx, `result=success` | the answer | the answer |
 | 2xx, `result=error`, text in `PERMANENT` | PanelRejected | PanelRejected |
-| 2xx, `result=error`, another text | PanelUnavailable | PanelOutcomeUnknown, complete |
+| 2xx, `result=error`, another text | PanelUnavailable | PanelOutcomeUnknown, complete and refused |
+| any status below 500, text in `BARRED` | NotPermitted, alarm | the same |
 | any status below 500, text in `AT_THE_DOOR`; 403 with `result=error` | PanelUnavailable, alarm | the same |
 | 2xx or 500 that can't be read, redirects, other 4xx | PanelUnavailable | PanelOutcomeUnknown, complete |
 | 401, 404, 405, 413 …: the web server's own refusal, before PHP | PanelUnavailable, alarm | the same |
@@ -53,6 +54,9 @@ PERMANENT: Final[dict[str, str]] = {
     "cannot create and send a draft invoice": "bad-parameter",
     "missing variables": "bad-parameter",
     "invalid status": "bad-parameter",
+    "invalid stage": "bad-parameter",
+    "valid until is required": "bad-date",
+    "quote id not found": "quote-not-found",
     "invalid payment method": "bad-payment-method",
     "subject is required": "bad-parameter",
     "message is required": "bad-parameter",
@@ -72,11 +76,11 @@ FROZEN: Final = ("cannot be modified", "can not be modified", "immutab")
 AT_THE_DOOR: Final = (
     "invalid ip",
     "invalid or missing credentials",
-    "invalid permissions",
     "authentication failed",
-    "invalid api action",
     "access denied",
 )
+#: The same, about this one action.
+BARRED: Final = ("invalid permissions", "invalid api action")
 _NO_SUCH_ACTION: Final = "action could not be found"
 
 _REFUSED_BY_SERVER: Final = frozenset({401, 402, 404, 405, 406, 407, 410, 411, 413, 414, 415, 421, 425, 426, 431, 451})
@@ -89,6 +93,10 @@ _TAGS: Final = re.compile(r"<[^<>]{0,200}>")
 _BOM: Final = "\ufeff"
 
 Scrub = Callable[[str], str]
+
+
+class NotPermitted(PanelUnavailable):
+    """Our API role lacks this action, or this version of WHMCS does not have it; other actions may well work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +128,9 @@ def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wir
 def _raise_refusal(status: int, message: str, *, write: bool) -> None:
     """Raise for an error in WHMCS's own words."""
     words = message.lower()
-    if status == 403 or words.startswith(AT_THE_DOOR) or _NO_SUCH_ACTION in words:
+    if words.startswith(BARRED) or _NO_SUCH_ACTION in words:
+        raise NotPermitted(message, alarm=True)
+    if status == 403 or words.startswith(AT_THE_DOOR):
         raise PanelUnavailable(message or "the panel refused us (403)", alarm=True)
     for beginning, code in PERMANENT.items():
         if words.startswith(beginning):
@@ -128,7 +138,7 @@ def _raise_refusal(status: int, message: str, *, write: bool) -> None:
     if "invoice" in words and any(part in words for part in FROZEN):
         raise PanelRejected("invoice-frozen", message)
     said = f"the panel answered an error that we don't know: {message or '(no text)'}"
-    raise PanelOutcomeUnknown(said, complete=True) if write else PanelUnavailable(said)
+    raise PanelOutcomeUnknown(said, refused=True) if write else PanelUnavailable(said)
 
 
 def _without_verdict(reply: Reply, *, write: bool, now: datetime) -> PanelError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,7 +20,8 @@ import structlog
 from pydantic import SecretStr
 
 from app.config import safe_panel_url
-from app.panels.base import PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.base import BeforeSend, PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.breaker import Breaker
 from app.panels.limiter import RateLimiter
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import Reply, read_reply
@@ -28,8 +29,6 @@ from app.panels.whmcs.answers import Reply, read_reply
 log = structlog.get_logger(__name__)
 
 ANSWER_CAP: Final = 32 * 1024 * 1024
-#: How long a write may wait for our own rate limit: the outbox checked its claim just before.
-WRITE_PATIENCE_SECONDS: Final = 2.0
 CONNECT_SECONDS: Final = 5.0
 CONNECTIONS_PER_CLIENT: Final = 8  # httpx pools are quadratic in their connections
 IDLE_SECONDS: Final = 3.0  # below the 5 s of Apache, so that we seldom write into a connection being closed
@@ -38,19 +37,31 @@ ACTION_SECONDS: Final[Mapping[str, float]] = {"AcceptOrder": 120.0}
 
 Timeout = Callable[[str], float]
 
-#: Raised by httpx before the first byte of a request is sent: refused, DNS, TLS, no free connection.
+#: Raised by httpx where nobody could be reached: refused, DNS, TLS.
+_UNREACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
+#: Raised by httpx before the first byte of a request is sent.
 _NOT_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
+    *_UNREACHED,
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
+#: Answers of a proxy that got none from the panel behind it.
+_NO_PANEL_BEHIND: Final = frozenset({502, 503, 504, *range(520, 528), 530})
+_FIRST_BYTE: Final = "http11.send_request_headers.started"
 
 
 class AnswerTooLargeError(Exception):
     """The panel sends more than we are ready to hold."""
+
+
+class _HeldBackError(Exception):
+    """`before_send` raised this: nothing was sent."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__()
+        self.reason = reason  # httpcore drops causes
 
 
 def default_timeout(override: float | None = None) -> Timeout:
@@ -74,7 +85,10 @@ def http_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
 
 
 class WhmcsClient:
-    """Calls actions of one panel. Reads raise PanelRejected or PanelUnavailable, writes also PanelOutcomeUnknown."""
+    """Calls actions of one panel. Reads raise PanelRejected or PanelUnavailable, writes also PanelOutcomeUnknown.
+
+    While the breaker is open both raise PanelDown, and nothing touches the network.
+    """
 
     def __init__(
         self,
@@ -85,9 +99,9 @@ class WhmcsClient:
         access_key: SecretStr | None = None,
         timeout: Timeout,
         limiter: RateLimiter,
+        breaker: Breaker | None = None,
         http: Sequence[httpx.AsyncClient],
         answer_cap: int = ANSWER_CAP,
-        write_patience: float = WRITE_PATIENCE_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises ValueError for an address that is not https, except on loopback."""
@@ -95,40 +109,60 @@ class WhmcsClient:
         self._credentials = {"identifier": identifier, "secret": secret, "accesskey": access_key}
         self._timeout = timeout
         self._limiter = limiter
+        self._breaker = breaker or Breaker()
+        self._breaker.probe_with(self._probe)
         self._http = list(http)
         self._in_flight = [0] * len(self._http)
         self._answer_cap = answer_cap
-        self._write_patience = write_patience
         self._now = now
 
     async def read(self, action: str, params: Mapping[str, Any] | None = None, *, urgent: bool = False) -> wire.Row:
         """Call an action that changes nothing; `urgent` goes first in the rate limit."""
+        self._breaker.check()
         await self._limiter.take(urgent=urgent)
         try:
+            if not self._breaker.closed:
+                self._limiter.give_back()  # it opened while we waited: those behind us need not wait for their turns
+            self._breaker.check()
             return await self._call(action, params or {}, write=False)
         finally:
             self._limiter.release()
 
-    async def write(self, action: str, params: Mapping[str, Any]) -> wire.Row:
-        """Call an action that changes something. It waits `write_patience` seconds at most for our own rate limit."""
+    async def write(self, action: str, params: Mapping[str, Any], *, before_send: BeforeSend | None = None) -> wire.Row:
+        """Call an action that changes something; its turn in the rate limit was taken by who claimed the call.
+
+        `before_send` is awaited just before the request is handed on, and once more before its first byte leaves, as
+        a connection may have to be made in between. What it raises passes through, and nothing was sent.
+        """
+        self._breaker.check()
+        await self._limiter.take_slot()
         try:
-            async with asyncio.timeout(self._write_patience):
-                await self._limiter.take(write=True)
-        except TimeoutError:
-            raise PanelUnavailable("not sent: our own rate limit is used up", retry_after=1.0) from None
-        try:
-            return await self._call(action, params, write=True)
+            self._breaker.check()
+            if before_send is not None:
+                await before_send()
+            return await self._call(action, params, write=True, before_send=before_send)
         finally:
             self._limiter.release()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Stop probing and close all connections."""
+        await self._breaker.aclose()
         for client in self._http:
             await client.aclose()
 
-    async def _call(self, action: str, params: Mapping[str, Any], *, write: bool) -> wire.Row:
+    async def _probe(self) -> None:
+        """Ask for something cheap, to see whether anybody answers."""
+        await self._limiter.take(urgent=True)
+        try:
+            await self._call("GetAdminDetails", {}, write=False)
+        finally:
+            self._limiter.release()
+
+    async def _call(
+        self, action: str, params: Mapping[str, Any], *, write: bool, before_send: BeforeSend | None = None
+    ) -> wire.Row:
         started = asyncio.get_running_loop().time()
-        outcome = await self._exchange(action, params, write=write)
+        outcome = await self._exchange(action, params, write=write, before_send=before_send)
         seconds = round(asyncio.get_running_loop().time() - started, 3)
         if isinstance(outcome, PanelError):
             log.info("panel.not_reached", action=action, seconds=seconds, error=str(outcome))
@@ -136,30 +170,58 @@ class WhmcsClient:
         log.debug("panel.answered", action=action, seconds=seconds, status=outcome.status)
         return read_reply(outcome, write=write, scrub=self._scrub, now=self._now())
 
-    async def _exchange(self, action: str, params: Mapping[str, Any], *, write: bool) -> Reply | PanelError:
+    async def _exchange(
+        self, action: str, params: Mapping[str, Any], *, write: bool, before_send: BeforeSend | None
+    ) -> Reply | PanelError:
         index = min(range(len(self._http)), key=self._in_flight.__getitem__)
         seconds = self._timeout(action)
+        began = self._breaker.now()
         self._in_flight[index] += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._send(self._http[index], action, params, seconds)
+                reply = await self._send(self._http[index], self._request(action, params, seconds, before_send))
+        except _HeldBackError as held:
+            raise held.reason from None
         except _NOT_SENT as error:
-            return PanelUnavailable(f"not sent: {self._scrub(_reason(error))}")
+            if isinstance(error, _UNREACHED):
+                self._breaker.missed(began=began, reached=False)
+            return self._unavailable(f"not sent: {self._scrub(_reason(error))}")
         except (httpx.HTTPError, TimeoutError, OSError, AnswerTooLargeError) as error:
+            if isinstance(error, AnswerTooLargeError | httpx.DecodingError):
+                self._breaker.answered()
+            else:
+                self._breaker.missed(began=began, reached=True)
             said = f"no whole answer to {action}: {self._scrub(_reason(error))}"
-            return PanelOutcomeUnknown(said) if write else PanelUnavailable(said)
+            return PanelOutcomeUnknown(said) if write else self._unavailable(said)
         finally:
             self._in_flight[index] -= 1
+        return self._judge(reply, began=began, write=write)
 
-    async def _send(self, http: httpx.AsyncClient, action: str, params: Mapping[str, Any], seconds: float) -> Reply:
+    def _judge(self, reply: Reply, *, began: float, write: bool) -> Reply | PanelDown:
+        """Tell the breaker of an answer: one of a proxy without a panel behind it is none."""
+        if reply.status not in _NO_PANEL_BEHIND:
+            self._breaker.answered()
+            return reply
+        self._breaker.missed(began=began, reached=True)
+        return reply if write or self._breaker.closed else self._breaker.down(f"a proxy answered {reply.status}")
+
+    def _unavailable(self, said: str) -> PanelUnavailable:
+        return PanelUnavailable(said) if self._breaker.closed else self._breaker.down(said)
+
+    def _request(
+        self, action: str, params: Mapping[str, Any], seconds: float, before_send: BeforeSend | None
+    ) -> httpx.Request:
         patience = min(CONNECT_SECONDS, seconds / 2)
-        request = http.build_request(
+        return self._http[0].build_request(
             "POST",
             self._url,
             content=self._body(action, params),
             headers={"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"},
             timeout=httpx.Timeout(seconds, connect=patience, pool=patience),
+            extensions={} if before_send is None else {"trace": _at_the_first_byte(before_send)},
         )
+
+    async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> Reply:
         response = await http.send(request, stream=True, auth=None, follow_redirects=False)
         async with aclosing(response):
             body = bytearray()
@@ -201,6 +263,19 @@ def form(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif value is not None:
             fields.append((name, wire.clean(str(value))))
     return fields
+
+
+def _at_the_first_byte(before_send: BeforeSend) -> Callable[[str, object], Awaitable[None]]:
+    """Return a trace function of httpcore that asks `before_send` when the connection is there."""
+
+    async def trace(name: str, _info: object) -> None:
+        if name == _FIRST_BYTE:
+            try:
+                await before_send()
+            except Exception as error:  # noqa: BLE001 - httpx must not take it for one of its own
+                raise _HeldBackError(error) from None
+
+    return trace
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ strictly: a shape that could hide our reference is PanelUnavailable, never *abse
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -16,10 +17,12 @@ from app.panels.actions import (
     CancelInvoice,
     CancelOrder,
     CreateInvoice,
+    CreateQuote,
     FraudOrder,
     OpenTicket,
     PanelAction,
     PendingOrder,
+    ReplyTicket,
 )
 from app.panels.base import LookUp, Standing
 from app.panels.whmcs import amounts, mapping_billing, wire
@@ -30,6 +33,7 @@ from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_o
 #: who set another date. The search ends after a page of invoices that are all older.
 INVOICE_AGE: Final = timedelta(days=2)
 _TICKETS: Final = 50
+_LINES_NAMED: Final = 6
 
 _APPLIED, _ABSENT, _MOOT = Standing.APPLIED, Standing.ABSENT, Standing.MOOT
 
@@ -40,22 +44,31 @@ _ORDER_STANDINGS: Final[dict[type[PanelAction], dict[str, Standing]]] = {
     FraudOrder: {"fraud": _APPLIED, "pending": _ABSENT},
     PendingOrder: {"pending": _APPLIED, "active": _ABSENT, "cancelled": _ABSENT, "fraud": _ABSENT},
 }
+#: Statuses of a line: built by its module (or by hand), and not built yet.
+_BUILT: Final = frozenset({"active", "completed"})
+_NOT_BUILT: Final = frozenset({"pending", "pending registration", "pending transfer"})
 _PAYABLE: Final = frozenset({"unpaid", "draft", "overdue"})
 
 
 async def look_up(client: WhmcsClient, action: PanelAction) -> LookUp:
     """Return how the action stands. Raises PanelUnavailable, and TypeError for courtesy actions."""
     match action:
-        case AcceptOrder() | CancelOrder() | FraudOrder() | PendingOrder():
-            return await _order(client, action.order_id, _ORDER_STANDINGS[type(action)])
+        case AcceptOrder():
+            return await _accepted(client, action)
+        case CancelOrder() | FraudOrder() | PendingOrder():
+            return _order(action, await order_row(client, action.order_id))
         case CancelInvoice():
             return await _cancelled_invoice(client, action)
         case CreateInvoice():
             return await _created_invoice(client, action)
         case AddCredit():
             return await _credit(client, action)
+        case CreateQuote():
+            return await _quote(client, action)
         case OpenTicket():
             return await _ticket(client, action)
+        case ReplyTicket():
+            return await _reply(client, action)
         case _:
             raise TypeError(f"{type(action).__name__} can't be looked up")
 
@@ -87,15 +100,44 @@ async def invoice_answer(client: WhmcsClient, invoice_id: int, *, urgent: bool =
     return answer
 
 
-async def _order(client: WhmcsClient, order_id: int, standings: dict[str, Standing]) -> LookUp:
-    row = await order_row(client, order_id)
+def _order(action: AcceptOrder | CancelOrder | FraudOrder | PendingOrder, row: wire.Row | None) -> LookUp:
+    order_id = action.order_id
     if row is None:
         return LookUp(standing=_MOOT, result={"order_id": order_id, "status": None}, detail="the order is gone")
+    status = order_status(row)
+    standing = _ORDER_STANDINGS[type(action)].get(status.lower(), _MOOT)
+    return LookUp(standing=standing, result={"order_id": order_id, "status": status}, detail=f"the order is {status}")
+
+
+async def _accepted(client: WhmcsClient, action: AcceptOrder) -> LookUp:
+    """A Pending order of which some lines are built and some are not may be what a broken accept left behind."""
+    row = await order_row(client, action.order_id)
+    found = _order(action, row)
+    seen = None if row is None or found.standing is not _ABSENT else built_in_part(row)
+    return found if seen is None else replace(found, partial=True, detail=f"{found.detail}; {seen}")
+
+
+def order_status(row: wire.Row) -> str:
+    """Return the status of an order. Raises AnswerError without one."""
     status = wire.text(row.get("status")).strip()
     if not status:
         raise wire.AnswerError("the panel listed the order without a status")
-    standing = standings.get(status.lower(), _MOOT)
-    return LookUp(standing=standing, result={"order_id": order_id, "status": status}, detail=f"the order is {status}")
+    return status
+
+
+def built_in_part(row: wire.Row) -> str | None:
+    """Say which lines are built and which are not, where an order has both kinds; else None."""
+    lines = wire.as_list(row.get("lineitems"), "lineitem", strict=True)
+    statuses = [wire.text(line.get("status")).strip() for line in lines]
+    some = {status.lower() for status in statuses}
+    if not (some & _BUILT and some & _NOT_BUILT):
+        return None
+    said = [f"{_line_name(line)} is {status}" for line, status in zip(lines, statuses, strict=True)]
+    return ", ".join(said[:_LINES_NAMED]) + (" …" if len(said) > _LINES_NAMED else "")
+
+
+def _line_name(line: wire.Row) -> str:
+    return f"{wire.text(line.get('type')).strip() or 'line'} {wire.identifier(line.get('relid')) or '?'}"
 
 
 async def _cancelled_invoice(client: WhmcsClient, action: CancelInvoice) -> LookUp:
@@ -199,6 +241,47 @@ async def _credit(client: WhmcsClient, action: AddCredit) -> LookUp:
             return LookUp(standing=_APPLIED, result=result, detail="a credit carries the reference")
     if total is not None and total > len(rows):
         raise wire.AnswerError("the panel listed fewer credits than it has")
+    return LookUp(standing=_ABSENT, result={})
+
+
+async def _quote(client: WhmcsClient, action: CreateQuote) -> LookUp:
+    """Look for the reference in the notes and lines of all the customer's quotes: GetQuotes sorts by nothing."""
+    listing = Listing(
+        action="GetQuotes", outer="quotes", inner="quote", filters={"userid": action.customer_id}
+    )  # not by subject: the panel may have changed its spelling
+    async with aclosing(pages(client, listing, strict=True)) as listed:
+        async for page in listed:
+            for quote_id, row in page.items():
+                if _quote_carries(row, action.reference):
+                    return _quote_found(quote_id, row)
+    return LookUp(standing=_ABSENT, result={})
+
+
+def _quote_carries(row: wire.Row, reference: str) -> bool:
+    lines = wire.as_list(row.get("items"), "item", strict=True)
+    texts = [row.get("adminnotes"), row.get("customernotes"), *(line.get("description") for line in lines)]
+    return any(wire.mentions(text, reference) for text in texts)
+
+
+def _quote_found(quote_id: int, row: wire.Row) -> LookUp:
+    until = wire.day(row.get("validuntil"))
+    result: dict[str, Any] = {
+        "quote_id": quote_id,
+        "stage": wire.text(row.get("stage")).strip(),
+        "total": amounts.as_text(row.get("total")),
+        "valid_until": None if until is None else until.isoformat(),
+    }
+    return LookUp(standing=_APPLIED, result=result, detail=f"quote {quote_id} carries the reference")
+
+
+async def _reply(client: WhmcsClient, action: ReplyTicket) -> LookUp:
+    answer = await ticket_answer(client, action.ticket_id)
+    if answer is None:
+        return LookUp(standing=_MOOT, result={}, detail="the ticket is gone")
+    for message in wire.as_list(answer.get("replies"), "reply", strict=True):
+        if wire.mentions(message.get("message"), action.reference):
+            result = {"ticket_id": action.ticket_id, "reply_id": wire.identifier(message.get("replyid"))}
+            return LookUp(standing=_APPLIED, result=result, detail="a reply carries the reference")
     return LookUp(standing=_ABSENT, result={})
 
 

@@ -6,30 +6,35 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from app.panels.actions import CancelInvoice, PanelAction
-from app.panels.base import LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
+from app.panels.actions import AcceptOrder, CancelInvoice, CreateQuote, NotifyStaff, PanelAction
+from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
     PanelIdentity,
     PanelInvoice,
     PanelOrder,
     PanelProduct,
+    PanelQueueEntry,
     PanelService,
     PanelTicket,
 )
 from app.panels.whmcs import (
     actions,
     amounts,
+    listings,
     lookups,
     mapping_billing,
     mapping_customers,
     mapping_orders,
     mapping_products,
+    mapping_queue,
     mapping_tickets,
+    performing,
     wire,
 )
 from app.panels.whmcs.client import WhmcsClient
@@ -144,6 +149,17 @@ class WhmcsPanel:
         answer = await lookups.ticket_answer(self._client, ticket_id, urgent=urgent)
         return None if answer is None else mapping_tickets.ticket(answer, zone=await self._zone(urgent=urgent))
 
+    async def module_queue(self) -> tuple[PanelQueueEntry, ...]:
+        """Return the module actions that failed and wait for staff (API/getmodulequeue); it has no pages.
+
+        PanelUnavailable with `alarm` where our role may not read it.
+        """
+        answer = await self._read("GetModuleQueue", {}, urgent=False)
+        rows = mapping_queue.rows(answer)
+        zone = await self._zone() if rows else None
+        entries = (mapping_queue.entry(row, zone=zone) for row in rows)
+        return tuple(entry for entry in entries if entry is not None)
+
     async def identity(self) -> PanelIdentity:
         """Return who we are to the panel, its version and its clock (API/getadmindetails)."""
         answer = await self._read("GetAdminDetails", {}, urgent=False)
@@ -157,20 +173,66 @@ class WhmcsPanel:
             answered_at=answered_at,
         )
 
+    # --- comparing ------------------------------------------------------------------------------------------------
+
+    async def orders_above(self, order_id: int, *, limit: int = 1000) -> tuple[PanelOrder, ...]:
+        """Return orders with higher ids, lowest first; `limit` cuts off the highest (API/getorders, all pages)."""
+        return await self._listed(await listings.orders_above(self._client, order_id, limit=limit))
+
+    async def last_placed_before(self, moment: datetime) -> int:
+        """Return the highest id of an order placed before then; 0 if there is none."""
+        return await listings.last_placed_before(self._client, moment, zone=await self._zone())
+
+    async def pending_orders(
+        self, *, heard: Callable[[int, int | None], None]
+    ) -> tuple[tuple[PanelOrder, str, str], ...]:
+        """Return all Pending orders, lowest id first, each with the panel's words for its amount and its payment."""
+        rows = await listings.pending_orders(self._client, heard=heard)
+        by_id = {wire.identifier(row.get("id")): row for row in rows}
+
+        def word(order: PanelOrder, name: str) -> str:
+            return wire.text(by_id[order.order_id].get(name)).strip()
+
+        listed = await self._listed(rows)
+        return tuple((order, word(order, "amount"), word(order, "paymentstatus")) for order in listed)
+
+    async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:
+        """Return the admin who gave an order this status; 0: the system itself; None: nobody can be named."""
+        return await listings.changed_by(self._client, order_id, status, since=since, zone=await self._zone())
+
+    async def copies(self, action: PanelAction) -> int:
+        """Count what carries the reference of a findable action."""
+        return await listings.copies(self._client, action)
+
+    async def _listed(self, rows: list[wire.Row]) -> tuple[PanelOrder, ...]:
+        """Read rows without asking for each customer's currency: amounts only where the row itself names one."""
+        zone = await self._zone() if rows else None
+        found = (mapping_orders.order(row, currency=amounts.written_currency(row), zone=zone) for row in rows)
+        return tuple(order for order in found if order is not None)
+
     # --- writes ---------------------------------------------------------------------------------------------------
 
-    async def perform(self, action: PanelAction) -> dict[str, Any]:
+    async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
         """Do it once (see `PanelWriter`)."""
-        if isinstance(action, CancelInvoice):
-            return await self._cancel_invoice(action)
-        name, params = actions.call_of(action)
-        return actions.result_of(action, await self._client.write(name, params))
+        write = partial(self._client.write, before_send=before_send)
+        match action:
+            case CancelInvoice():
+                return await self._cancel_invoice(action, write)
+            case AcceptOrder():
+                return await performing.accept_order(self._client, action, write)
+            case CreateQuote():
+                return await performing.create_quote(self._client, action, write)
+            case NotifyStaff():
+                return await performing.notify_staff(action, write)
+            case _:
+                name, params = actions.call_of(action)
+                return actions.result_of(action, await write(name, params))
 
     async def look_up(self, action: PanelAction) -> LookUp:
         """Say whether the effect is there (see `PanelWriter`)."""
         return await lookups.look_up(self._client, action)
 
-    async def _cancel_invoice(self, action: CancelInvoice) -> dict[str, Any]:
+    async def _cancel_invoice(self, action: CancelInvoice, write: performing.Write) -> dict[str, Any]:
         """Read, refuse what was paid, cancel, read again: somebody may pay in between."""
         before = await lookups.invoice_answer(self._client, action.invoice_id)
         if before is None:
@@ -181,7 +243,7 @@ class WhmcsPanel:
         if not lookups.cancellable(before):
             raise PanelRejected("invoice-paid", f"the invoice is {status}, or partly paid, and stays as it is")
         name, params = actions.call_of(action)
-        await self._client.write(name, params)
+        await write(name, params)
         try:
             after = await lookups.invoice_answer(self._client, action.invoice_id)
             status = "" if after is None else lookups.invoice_status(after)

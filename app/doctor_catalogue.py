@@ -1,0 +1,102 @@
+"""Does the policy fit the panel: currencies, gateways, ticket departments, and products that a module builds?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.config import Mode
+from app.core.policy import Policy
+from app.core.policy_acting import MessageForm
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor_role import Standing, Tried
+from app.panels.whmcs import wire
+from app.panels.whmcs.probe import Probe, Unreached
+
+
+def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> list[wire.Row] | None:
+    """Return the rows that a try brought, None where it brought none that can be read."""
+    one = tried.get(action)
+    if one is None or one.standing is not Standing.ALLOWED or one.told is None or one.told.verdict != "success":
+        return None
+    return wire.as_list(one.told.answer.get(outer), inner) or None
+
+
+def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+    """Compare what the policy names with what the panel has."""
+    return [*_currencies(tried, policy), *_gateways(tried, policy, mode), *_departments(tried, policy, mode)]
+
+
+def _currencies(tried: Mapping[str, Tried], policy: Policy) -> list[Finding]:
+    rows = _rows(tried, "GetCurrencies", "currencies", "currency")
+    if rows is None:
+        return [unchecked("currencies", "the panel's currencies", "Tick GetCurrencies for the API role.")]
+    codes = sorted({wire.text(row.get("code")).strip().upper() for row in rows} - {""})
+    missing = [code for code in codes if code not in policy.currencies]
+    if not missing:
+        return [ok("currencies", f"the policy has a row for each currency of the panel: {', '.join(codes)}")]
+    text = f"the policy has no row for {', '.join(missing)}: each such order goes to review"
+    return [warning("currencies", text, f"Add [currencies.{missing[0]}] with its seven amounts to the policy.")]
+
+
+def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+    named = {*policy.exempt.gateways, *policy.own_initiative.gateways}
+    if not named and not policy.fee.gateway:
+        return []
+    rows = _rows(tried, "GetPaymentMethods", "paymentmethods", "paymentmethod")
+    if rows is None:
+        return [unchecked("gateways", "the gateways that the policy names", "Tick GetPaymentMethods for the API role.")]
+    there = {wire.text(row.get("module")).strip() for row in rows}
+    listed = ", ".join(sorted(there))
+    found = []
+    if policy.fee.gateway and policy.fee.gateway not in there:
+        text = f"the policy's fee.gateway {policy.fee.gateway!r} is no gateway of the panel"
+        say = fault if mode is Mode.ENFORCE else warning
+        found.append(say("fee-gateway", text, f"Use a system name, not the name that customers see: {listed}."))
+    strange = sorted(name for name in named if name not in there)
+    if strange:
+        text = f"the policy exempts gateways that the panel does not have: {', '.join(strange)}"
+        found.append(warning("gateways", text, f"Use the system names: {listed}."))
+    return found or [ok("gateways", "the gateways that the policy names exist")]
+
+
+def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+    messages = policy.messages
+    if messages.form is not MessageForm.TICKET:
+        return [ok("department", "customers are told by e-mail, as the policy says")]
+    if messages.department_id is None:
+        text = "customers are told by e-mail: the policy wants tickets and names no department"
+        cure = "Set messages.department_id in the policy, so that customers can answer into the queue."
+        return [warning("department", text, cure)]
+    rows = _rows(tried, "GetSupportDepartments", "departments", "department")
+    if rows is None:
+        return [unchecked("department", "the ticket department", "Tick GetSupportDepartments for the API role.")]
+    names = {wire.identifier(row.get("id")): wire.text(row.get("name")).strip() for row in rows}
+    if messages.department_id in names:
+        return [ok("department", f"customers are told in the department {names[messages.department_id]!r}")]
+    there = ", ".join(f"{number} ({name})" for number, name in names.items())
+    say = fault if mode is Mode.ENFORCE else warning
+    text = f"the policy's messages.department_id {messages.department_id} is no department of the panel"
+    return [say("department", text, f"The panel has {there}.")]
+
+
+async def check_products(probe: Probe, tried: Mapping[str, Tried]) -> list[Finding]:
+    """Count the products that only the gate can stop: WHMCS does not tell when each is set up."""
+    one = tried.get("GetProducts")
+    if one is None or one.standing is not Standing.ALLOWED:
+        return [unchecked("products", "which products a module builds", "Tick GetProducts for the API role.")]
+    try:
+        told = await probe.ask("GetProducts")
+    except Unreached as error:
+        return [unchecked("products", "which products a module builds", said=str(error))]
+    rows = wire.as_list(told.answer.get("products"), "product")
+    if not rows:
+        return [unchecked("products", "which products a module builds: the panel listed none", said=told.said)]
+    built = [row for row in rows if wire.text(row.get("module")).strip()]
+    if not built:
+        return [ok("products", f"none of the {len(rows)} products is built by a module: nothing slips past a hold")]
+    text = f"when {len(built)} of the {len(rows)} products are set up: the API does not tell"
+    cure = (
+        "Keep the addon's gate on: it alone stops what Products > Module Settings sets up on order or on payment. "
+        "Without it choose there: set up when you accept a pending order."
+    )
+    return [unchecked("products", text, cure)]

@@ -1,0 +1,164 @@
+"""The way in: is the service there, does it take signed webhooks and no others, and does the gate answer in time?"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.config import Settings
+from app.core.webhooks import SecretError, parse_secrets, sign
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.panels.whmcs.permissions import IMPOSSIBLE_ID
+from app.services.doctor import PING
+
+LOCAL: Final = "http://127.0.0.1:8000"
+#: All that the addon waits for in one request of a customer.
+PATIENCE_SECONDS: Final = 2.0
+_SECONDS: Final = 10.0
+_RELOAD: Final = "Start the service again with the settings that this command reads."
+
+
+def address(settings: Settings) -> str:
+    """Return where the service should answer."""
+    return (settings.public_url or LOCAL).rstrip("/")
+
+
+async def check_door(settings: Settings, http: httpx.AsyncClient | None = None) -> list[Finding]:
+    """Go through the door as the addon does. A signed event of an unknown type is stored as ignored, no more."""
+    base = address(settings)
+    client = http or httpx.AsyncClient(timeout=_SECONDS, trust_env=False, follow_redirects=False)
+    try:
+        alive = await _healthz(client, base, settings)
+        if alive.code != "service":
+            return [alive]
+        return [alive, *await _webhook(client, base, settings), await _gate(client, base, settings)]
+    except httpx.HTTPError as error:
+        cure = "Look at the service's log, and at the proxy before it."
+        return [fault("service-broken", f"{base} stopped answering", cure, said=_reason(error))]
+    except (ValueError, httpx.InvalidURL):  # from `urlsplit` and httpx; a header that is not ASCII is a ValueError too
+        return [_unusable(settings)]
+    finally:
+        if http is None:
+            await client.aclose()
+
+
+def _unusable(settings: Settings) -> Finding:
+    key = settings.admin_key
+    if key is not None and not key.get_secret_value().isascii():
+        cure = "Make another: openssl rand -base64 32"
+        return fault("admin-key", "DOORMAN_ADMIN_KEY holds characters that no HTTP header can carry", cure)
+    return fault("public-url", "DOORMAN_PUBLIC_URL is no address", "Set it to https://doorman.example.com")
+
+
+async def _healthz(client: httpx.AsyncClient, base: str, settings: Settings) -> Finding:
+    if urlsplit(base).scheme not in {"http", "https"}:
+        return fault("public-url", "DOORMAN_PUBLIC_URL is no address", "Set it to https://doorman.example.com")
+    try:
+        answer = await client.get(f"{base}/healthz")
+    except httpx.HTTPError as error:
+        if settings.public_url is None:
+            cure = "Start `doorman serve` and ask again; where it listens elsewhere, set DOORMAN_PUBLIC_URL."
+            text = f"webhooks and gate: nothing answers at {base}"
+            return unchecked("service-stopped", text, cure, said=_reason(error))
+        cure = "Is `doorman serve` running, and does the proxy pass this address on to it?"
+        return fault("service-stopped", f"nothing answers at {base}", cure, said=_reason(error))
+    if answer.status_code == 200 and _json(answer).get("status") == "ok":
+        return ok("service", f"the service answers at {base}")
+    said = f"HTTP {answer.status_code}"
+    if answer.is_redirect:
+        said += f", Location: {answer.headers.get('location', '')}"
+        cure = "Set DOORMAN_PUBLIC_URL, and url in the addon, to the address in the end: redirects are not followed."
+        return fault("service-redirect", f"{base} redirects", cure, said=said)
+    cure = "Have the proxy pass /healthz, /webhooks and /v1 on to `doorman serve`, or correct DOORMAN_PUBLIC_URL."
+    return fault("not-doorman", f"something else than Doorman answers at {base}", cure, said=said)
+
+
+async def _webhook(client: httpx.AsyncClient, base: str, settings: Settings) -> list[Finding]:
+    try:
+        keys = parse_secrets(settings.webhook_secrets)
+    except SecretError:
+        keys = ()
+    if not keys:
+        return [unchecked("webhook", "webhooks: no secret to sign with", "Set DOORMAN_WEBHOOK_SECRET.")]
+    good = await _post(client, base, keys[0])
+    bad = await _post(client, base, secrets.token_bytes(32))
+    return [_taken(good), _refused(bad)]
+
+
+async def _post(client: httpx.AsyncClient, base: str, key: bytes) -> httpx.Response:
+    now = datetime.now(UTC)
+    body = json.dumps({"type": PING, "timestamp": now.isoformat(), "data": {}}).encode()
+    headers = sign(str(uuid.uuid4()), body, key, now=now)
+    return await client.post(f"{base}/webhooks", content=body, headers={**headers, "content-type": "application/json"})
+
+
+def _taken(answer: httpx.Response) -> Finding:
+    if answer.status_code == 202:
+        return ok("webhook", f"a signed event is taken ({PING}: stored as ignored, nothing comes of it)")
+    said = _said(answer)
+    if answer.status_code == 401 and "clock" in said:
+        return fault("webhook", "the service refuses our signature", "Set the clock of its machine (NTP).", said=said)
+    cures = {
+        401: f"It has another DOORMAN_WEBHOOK_SECRET than this command. {_RELOAD}",
+        404: f"It has no DOORMAN_WEBHOOK_SECRET, or the proxy does not pass /webhooks on. {_RELOAD}",
+        413: "The proxy refuses bodies: allow 256 KiB (nginx: client_max_body_size 256k).",
+        503: "The database can't be written: look at the service's log, and at the disk.",
+    }
+    cure = cures.get(answer.status_code, "Look at the proxy before the service, and at both logs.")
+    return fault("webhook", "the service does not take a signed event", cure, said=said)
+
+
+def _refused(answer: httpx.Response) -> Finding:
+    if answer.status_code == 401:
+        return ok("webhook-forged", "an event with a wrong signature is refused")
+    if answer.status_code < 300:
+        cure = "What answers at /webhooks is not Doorman, or not this version: nothing may take forged events."
+        return fault("webhook-forged", "an event with a wrong signature is taken", cure, said=_said(answer))
+    text = "whether forged events are refused: the answer was another one"
+    return unchecked("webhook-forged", text, said=_said(answer))
+
+
+async def _gate(client: httpx.AsyncClient, base: str, settings: Settings) -> Finding:
+    if settings.admin_key is None:
+        cure = "Set DOORMAN_ADMIN_KEY for this command, or use the page of the addon, which asks with its own key."
+        return unchecked("gate", "the gate: keys are stored hashed, so there is none to ask with", cure)
+    headers = {"authorization": f"Bearer {settings.admin_key.get_secret_value()}"}
+    started = time.monotonic()
+    answer = await client.get(f"{base}/v1/orders/{IMPOSSIBLE_ID}/gate", headers=headers)
+    seconds = time.monotonic() - started
+    told = _json(answer)
+    if answer.status_code == 401:
+        cure = f"It has another DOORMAN_ADMIN_KEY than this command, or the proxy drops Authorization. {_RELOAD}"
+        return fault("gate", "the service refuses our key", cure, said=_said(answer))
+    if answer.status_code != 200 or "provision" not in told:
+        cure = "Have the proxy pass /v1 on to the service, from the panel's address at least."
+        return fault("gate", "the gate does not answer", cure, said=_said(answer))
+    text = f"the gate answers in {seconds:.2f} s: {told.get('reason')} for an order that does not exist"
+    if seconds > PATIENCE_SECONDS:
+        cure = "The addon waits 2 s at most, then goes by its setting `unreachable`: look at the load and the proxy."
+        return warning("gate", text, cure)
+    return ok("gate", text)
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        told = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _said(answer: httpx.Response) -> str:
+    detail = str(_json(answer).get("detail", ""))[:200]
+    return f"HTTP {answer.status_code}" + (f": {detail}" if detail else "")
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,47 @@
+"""What the checks of `doorman doctor` say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    code: str  # kebab slug, stable
+    level: Level
+    text: str  # what was found
+    said: str = ""  # the exact message of the panel, or of whoever said it
+    cure: str = ""  # what to do about it
+    list_of: tuple[str, ...] = ()  # one to a line: the actions to tick
+
+
+def ok(code: str, text: str) -> Finding:
+    """Say that something is as it should be."""
+    return Finding(code=code, level=Level.OK, text=text)
+
+
+def warning(code: str, text: str, cure: str, *, said: str = "") -> Finding:
+    """Say that something works and deserves a look."""
+    return Finding(code=code, level=Level.WARNING, text=text, cure=cure, said=said)
+
+
+def fault(code: str, text: str, cure: str, *, said: str = "") -> Finding:
+    """Say that something does not work."""
+    return Finding(code=code, level=Level.FAULT, text=text, cure=cure, said=said)
+
+
+def unchecked(code: str, text: str, cure: str = "", *, said: str = "") -> Finding:
+    """Say what could not be looked at, and what would make it possible."""
+    return Finding(code=code, level=Level.UNCHECKED, text=text, cure=cure, said=said)

@@ -1,0 +1,253 @@
+"""Our own side: settings, database, keys, worker, and what the records say about the panel's side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode, Settings
+from app.core.policy import Policy, PolicyError, parse_policy, warnings
+from app.core.webhooks import SecretError, parse_secrets
+from app.db import Database
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.errors import NotFound
+from app.services import doctor, installation, policies, schema
+from app.services.context import Context, utc_now
+from app.services.doctor import Signs, Webhooks
+from app.services.health import Probe
+from app.tables.access import Role
+
+_SLIGHT_SKEW: Final = timedelta(seconds=2)
+_GRAVE_SKEW: Final = timedelta(seconds=60)
+_MIGRATE: Final = "Run `doorman migrate`."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What the database told about this installation."""
+
+    findings: list[Finding]
+    policy: Policy | None = None
+    addon: tuple[Finding, ...] = ()
+
+
+def check_settings(settings: Settings) -> list[Finding]:
+    """Look at the settings by themselves; that they can be read is known by now."""
+    return [_mode(settings), _panel(settings), _webhook_secret(settings), *_policy_file(settings)]
+
+
+def _mode(settings: Settings) -> Finding:
+    if settings.mode is Mode.ENFORCE:
+        return ok("mode", "settings read; mode enforce: decisions are acted on")
+    return ok("mode", "settings read; mode shadow: everything is computed, nothing in the panel changes")
+
+
+def _panel(settings: Settings) -> Finding:
+    given = {
+        "DOORMAN_PANEL_URL": settings.panel_url,
+        "DOORMAN_PANEL_IDENTIFIER": settings.panel_identifier,
+        "DOORMAN_PANEL_SECRET": settings.panel_secret,
+    }
+    missing = [name for name, value in given.items() if not value]
+    if missing:
+        cure = "Set them to WHMCS's address and to an API credential (Configuration > Manage API Credentials)."
+        return fault("panel-settings", f"no panel: {', '.join(missing)} not set", cure)
+    return ok("panel-settings", f"the panel is {settings.panel_url}")
+
+
+def _webhook_secret(settings: Settings) -> Finding:
+    try:
+        keys = parse_secrets(settings.webhook_secrets)
+    except SecretError as error:
+        cure = "Make one with: echo whsec_$(openssl rand -base64 32)"
+        return fault("webhook-secret", "DOORMAN_WEBHOOK_SECRET can't be used", cure, said=str(error))
+    if not keys:
+        cure = "Set DOORMAN_WEBHOOK_SECRET (echo whsec_$(openssl rand -base64 32)), and the same in the addon."
+        return fault("webhook-secret", "DOORMAN_WEBHOOK_SECRET is not set: webhooks are answered 404", cure)
+    if min(map(len, keys)) < 16:
+        cure = "Make one with: echo whsec_$(openssl rand -base64 32)"
+        return warning("webhook-secret", "DOORMAN_WEBHOOK_SECRET is shorter than 16 bytes", cure)
+    number = f"{len(keys)} webhook secrets, the first signs" if len(keys) > 1 else "a webhook secret"
+    return ok("webhook-secret", f"{number} can be used")
+
+
+def _policy_file(settings: Settings) -> list[Finding]:
+    if settings.policy_file is None:
+        return []
+    try:
+        policy = parse_policy(policies.read_file(settings.policy_file))
+    except OSError as error:
+        cure = "Correct DOORMAN_POLICY_FILE, or let this user read the file."
+        return [fault("policy-file", "the policy file can't be read", cure, said=error.strerror or "")]
+    except PolicyError as error:
+        cure = f"`doorman policy check {settings.policy_file}` lists what is wrong."
+        return [fault("policy-file", "the policy file is not valid", cure, said=str(error)[:300])]
+    found = [
+        warning("policy-file", f"the policy file: {each}", "Change it and publish it.") for each in warnings(policy)
+    ]
+    return found or [ok("policy-file", "the policy file is valid")]
+
+
+# --- the database -------------------------------------------------------------------------------------------------
+
+
+async def check_records(settings: Settings) -> Records:
+    """Look at the database, if it can be reached, and at what it says about everything else."""
+    db = Database.open(settings.database_url)
+    try:
+        if db.is_sqlite and not _sqlite_file_exists(db):
+            return Records(findings=[fault("database", "there is no database yet", _MIGRATE)])
+        return await _records(settings, db)
+    except (sa.exc.SQLAlchemyError, OSError) as error:
+        cure = "Is the server running, and is DOORMAN_DATABASE_URL right (host, user, password, database)?"
+        return Records(findings=[fault("database", "the database can't be reached", cure, said=_reason(error))])
+    except ImportError:
+        cure = 'Install with PostgreSQL: pip install ".[postgres]"'
+        return Records(findings=[fault("database", "the driver for PostgreSQL is not installed", cure)])
+    finally:
+        await db.close()
+
+
+def _sqlite_file_exists(db: Database) -> bool:
+    """Opening would make the file, and nothing here may change anything."""
+    return bool(db.url.database) and Path(db.url.database or "").is_file()
+
+
+def _reason(error: Exception) -> str:
+    origin = getattr(error, "orig", None) or error
+    return " ".join(str(origin).split())[:200] or type(origin).__name__
+
+
+async def _records(settings: Settings, db: Database) -> Records:
+    have, want = await schema.current(db), schema.head()
+    if have != want:
+        text = f"the database is at revision {have or 'none'}, this program needs {want}"
+        return Records(findings=[fault("schema", text, f"Make a backup. {_MIGRATE}")])
+    kind = "SQLite" if db.is_sqlite else "PostgreSQL"
+    found = [ok("database", f"{kind} answers and its schema is current ({want})")]
+    async with db.read() as connection:
+        found += await _database_clock(connection)
+        found += _keys(settings, await doctor.key_roles(connection))
+        policy, about_policy = await _policy(connection)
+        since = await installation.get(connection, installation.ENFORCE_SINCE)
+        now = utc_now()
+        cut_off = await doctor.workers_without_panel(connection, now=now)
+        sent = await doctor.webhooks(connection, now=now)
+        signs = await doctor.signs(connection, now=now)
+    if settings.mode is Mode.ENFORCE and since is not None:
+        found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
+    found += [about_policy, *await _standing(settings, db)]
+    if cut_off:
+        text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
+        cure = "Ask the doctor on that machine. It tries again by itself, once a minute at least."
+        found.append(fault("breaker", text, cure))
+    return Records(findings=found, policy=policy, addon=(check_webhooks(sent, settings.mode), *check_signs(signs)))
+
+
+async def _database_clock(connection: AsyncConnection) -> list[Finding]:
+    await doctor.database_skew(connection, now=utc_now())  # the first statement pays for the connection
+    skew = await doctor.database_skew(connection, now=utc_now())
+    if skew is None:
+        return []
+    if abs(skew) <= _SLIGHT_SKEW:
+        return [ok("database-clock", "PostgreSQL's clock agrees with ours")]
+    seconds = skew.total_seconds()
+    text = f"PostgreSQL's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} ours"
+    say = fault if abs(skew) > _GRAVE_SKEW else warning
+    return [say("database-clock", text, "Let NTP set the clocks of all replicas and of the database server.")]
+
+
+def _keys(settings: Settings, roles: frozenset[Role]) -> list[Finding]:
+    found = []
+    if Role.PANEL in roles:
+        found.append(ok("panel-key", "there is an API key of role panel for the addon"))
+    else:
+        cure = "`doorman keys create whmcs --role panel`, and paste what it prints into the addon's api_key."
+        say = fault if settings.mode is Mode.ENFORCE else warning
+        found.append(say("panel-key", "there is no API key of role panel: the addon can't ask the gate", cure))
+    if not (settings.admin_key or roles & {Role.OPS, Role.ADMIN}):
+        cure = "`doorman keys create anna --role ops` for each person."
+        found.append(fault("people-keys", "nobody can log in: no DOORMAN_ADMIN_KEY, no key of role ops or admin", cure))
+    return found
+
+
+async def _policy(connection: AsyncConnection) -> tuple[Policy | None, Finding]:
+    try:
+        active = await policies.active(connection)
+    except NotFound:
+        return None, unchecked("policy", "no policy is active yet", "`doorman serve` publishes one at its first start.")
+    return active.policy, ok("policy", f"policy version {active.version} is active")
+
+
+async def _standing(settings: Settings, db: Database) -> list[Finding]:
+    readiness = await Probe(Context(db=db, settings=settings)).readiness()
+    found = []
+    for reason in readiness.reasons:
+        cure = "The README's runbook says what to do."
+        if "worker" in reason:
+            cure = "Start `doorman serve`; if it runs, look at its log."
+        found.append(fault("not-ready", reason, cure))
+    if readiness.paused:
+        cure = "`POST /v1/ops/resume` when what it was pulled for is mended."
+        found.append(warning("paused", "the brake is on: nothing goes out to the panel", cure))
+    if not found:
+        found.append(ok("ready", f"a worker is alive ({readiness.workers} in all), and nothing waits too long"))
+    return found
+
+
+# --- the addon, by what it sent -------------------------------------------------------------------------------------
+
+
+def check_webhooks(sent: Webhooks, mode: Mode) -> Finding:
+    """Judge whether the addon talks to us."""
+    if sent.last_at is None:
+        cure = (
+            "Install the addon (`doorman whmcs-addon DIR`), activate it, fill in url, webhook_secret and api_key, and "
+            "press *Send test event* on its page."
+        )
+        say = fault if mode is Mode.ENFORCE else warning
+        return say("addon", "the panel has never sent a webhook", cure)
+    age = utc_now() - sent.last_at
+    text = f"the panel's last webhook ({sent.last_type}) is {_ago(age)} old; {sent.last_day} in the last 24 hours"
+    if age > timedelta(days=1):
+        cure = "Where orders came in since: is the addon active? Its page shows what it could not deliver, and why."
+        return warning("addon", text, cure)
+    return ok("addon", text)
+
+
+def _ago(age: timedelta) -> str:
+    minutes = max(0, round(age.total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min" if minutes else "less than a minute"
+    return f"{minutes // 60} h" if minutes < 2 * 24 * 60 else f"{minutes // (24 * 60)} days"
+
+
+def check_signs(signs: Signs) -> list[Finding]:
+    """Judge whether something else accepts or builds: hooks of others can't be seen over the API."""
+    culprits = (
+        "Look in includes/hooks and in the addon modules for what calls AcceptOrder: the usual ones are "
+        "AcceptOrderOnInvoicePaid (Katamaze), WHMCS-Auto-Accept-Orders, and order-management scripts run by cron. "
+        "Take it out: Doorman accepts by itself."
+    )
+    found = []
+    if signs.accepted_by_automation:
+        text = f"held orders were accepted by a program: {_some(signs.accepted_by_automation)}"
+        found.append(warning("auto-accept", text, culprits))
+    if signs.accepted_at_once:
+        text = f"orders went Active within a minute, by no person: {_some(signs.accepted_at_once)}"
+        found.append(warning("auto-accept", text, culprits))
+    if signs.hold_breached:
+        text = f"held orders were built all the same: {_some(signs.hold_breached)}"
+        cure = "Switch the addon's gate on; without it, set these products up when you accept a pending order."
+        found.append(warning("hold-breached", text, cure))
+    return found or [ok("auto-accept", "no sign in 30 days of anything else that accepts or builds orders")]
+
+
+def _some(order_ids: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, order_ids[:5]))
+    return f"{shown} and {len(order_ids) - 5} more" if len(order_ids) > 5 else shown

@@ -1,0 +1,258 @@
+"""Is the panel there, does it let us in, which version is it, and what time does it have?"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from app.config import Settings
+from app.core.webhooks import TOLERANCE
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.panels.whmcs import wire
+from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
+
+OLDEST: Final = (8, 0)
+LAST_OF_8: Final = (8, 13)
+_ACCESS_KEY: Final = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]+")  # panel.md §2.1
+_API: Final = "/includes/api.php"
+_QUARTER: Final = timedelta(minutes=15)
+_SLIGHT_SKEW: Final = timedelta(seconds=30)
+_GRAVE_SKEW: Final = TOLERANCE - timedelta(minutes=1)
+
+#: What OpenSSL calls a certificate's fault → our slug and words.
+_CERTIFICATES: Final[dict[int, tuple[str, str]]] = {
+    9: ("tls-not-yet", "is not valid yet: is the clock of this machine right?"),
+    10: ("tls-expired", "has expired"),
+    18: ("tls-self-signed", "is self-signed"),
+    19: ("tls-self-signed", "hangs on a certificate that is self-signed"),
+    20: ("tls-chain", "does not lead to an authority that is known here: an intermediate certificate is missing"),
+    21: ("tls-chain", "does not lead to an authority that is known here: an intermediate certificate is missing"),
+    62: ("tls-wrong-host", "is for another host name"),
+    64: ("tls-wrong-host", "is for a host name, and DOORMAN_PANEL_URL names an IP address"),
+}
+_CERTIFICATE_CURES: Final = {
+    "tls-not-yet": "Set this machine's clock (NTP), or wait until the certificate is valid.",
+    "tls-expired": "Renew the certificate of the panel's web server.",
+    "tls-self-signed": "Give the panel a certificate of a public authority (Let's Encrypt is one); "
+    "private authorities are not accepted.",
+    "tls-chain": "Have the panel's web server send its whole chain (fullchain.pem).",
+    "tls-wrong-host": "Set DOORMAN_PANEL_URL to the host name that the certificate is for.",
+    "tls-other": "Look at the certificate of the panel's web server.",
+}
+
+#: Zones to propose for an offset, those with most customers first.
+_ZONES: Final = (
+    "UTC", "Europe/London", "Europe/Berlin", "Europe/Helsinki", "Europe/Istanbul", "Africa/Lagos", "Asia/Dubai",
+    "Asia/Karachi", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Dhaka", "Asia/Jakarta", "Asia/Singapore", "Asia/Tokyo",
+    "Australia/Adelaide", "Australia/Sydney", "Pacific/Auckland", "America/Sao_Paulo", "America/Halifax",
+    "America/St_Johns", "America/New_York", "America/Chicago", "America/Denver", "America/Phoenix",
+    "America/Los_Angeles", "America/Anchorage", "Pacific/Honolulu",
+)  # fmt: skip
+
+
+def check_access_key(settings: Settings) -> list[Finding]:
+    """Look at the access key by itself: WHMCS takes some characters only."""
+    held = settings.panel_access_key
+    if held is None or _ACCESS_KEY.fullmatch(held.get_secret_value()):
+        return []
+    cure = (
+        "Choose one of letters, digits and ! @ # $ % . ( ) * [ ] - _ for $api_access_key in configuration.php, and set "
+        "DOORMAN_PANEL_ACCESS_KEY to the same. In a .env file put it in single quotes."
+    )
+    return [fault("access-key-characters", "the access key holds characters that WHMCS does not accept", cure)]
+
+
+async def knock(settings: Settings, probe: Probe) -> tuple[list[Finding], Told | None]:
+    """Ask for GetAdminDetails; return what stands in the way, and the answer once we were let in."""
+    try:
+        told = await probe.ask("GetAdminDetails")
+    except Unreached as error:
+        return [unreached(error, settings)], None
+    found, inside = let_in(told, settings)
+    return [found], told if inside else None
+
+
+def unreached(error: Unreached, settings: Settings) -> Finding:
+    """Say why there was no answer at all."""
+    parts = urlsplit(settings.panel_url or "")
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    said = str(error)
+    if error.trouble is Trouble.CERTIFICATE:
+        slug, words = _CERTIFICATES.get(error.certificate or 0, ("tls-other", "is not accepted"))
+        return fault(slug, f"the certificate of {host} {words}", _CERTIFICATE_CURES[slug], said=said)
+    listening = f"Is the panel's web server running, does it listen on port {port}, and is DOORMAN_PANEL_URL right?"
+    firewall = f"Let this machine connect to {host} port {port}: look at the firewalls on both sides."
+    slow = "Look at the panel's load. A firewall that inspects traffic may also swallow the answer."
+    texts = {
+        Trouble.NAME: (
+            "dns",
+            f"the name {host} is not known",
+            "Correct DOORMAN_PANEL_URL, or the DNS of this machine.",
+        ),
+        Trouble.REFUSED: ("refused", f"nothing listens on {host} port {port}", listening),
+        Trouble.UNREACHABLE: ("unreachable", f"no way to {host} port {port}", firewall),
+        Trouble.NO_CONNECTION: ("no-connection", f"{host} port {port} does not answer", firewall),
+        Trouble.TLS: ("tls", f"{host} port {port} does not speak TLS as we do", "Does that port serve https?"),
+        Trouble.SILENT: ("silent", f"{host} took the question and did not answer in time", slow),
+        Trouble.BROKEN: ("broken", f"{host} ended the connection without a whole answer", listening),
+    }
+    return fault(*texts[error.trouble], said=said)
+
+
+def let_in(told: Told, settings: Settings) -> tuple[Finding, bool]:
+    """Say whether WHMCS answered and let us in; a role without GetAdminDetails is let in."""
+    words = told.said.lower()
+    if told.verdict == "success" or words.startswith("invalid permissions"):
+        return ok("reached", f"WHMCS answers at {settings.panel_url} and accepts our credential"), True
+    if words.startswith("invalid ip"):
+        return _refused_address(told.said, settings), False
+    if words.startswith(("invalid or missing credentials", "authentication failed")):
+        cure = (
+            "Compare DOORMAN_PANEL_IDENTIFIER and DOORMAN_PANEL_SECRET with the credential (Configuration > Manage API "
+            "Credentials); make a new one if the secret is lost. Its admin user must be active, in a role group with "
+            "API Access."
+        )
+        return fault("credentials", "WHMCS does not accept our credential", cure, said=told.said), False
+    if told.verdict == "error":
+        cure = "WHMCS said so itself: look at its activity log (Configuration > System Logs) at this minute."
+        return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=told.said), False
+    return _not_whmcs(told, settings), False
+
+
+def _refused_address(said: str, settings: Settings) -> Finding:
+    try:
+        address = ip_address(said.rsplit(maxsplit=1)[-1].strip(".,;\"'"))
+    except ValueError:
+        address = None
+    wanted = f"exactly {address}" if address else "exactly the address of this machine"
+    cure = (
+        f"Add {wanted} under General Settings > Security > API IP Access Restriction. "
+        "An empty list refuses everybody; networks (10.0.0.0/8) and wildcards are not understood. Or set "
+        "$api_access_key in configuration.php and the same as DOORMAN_PANEL_ACCESS_KEY."
+    )
+    if address is not None and address.version == 6:
+        cure += " This is an IPv6 address: the IPv4 one on the list does not count. Make sure that it is a fixed one."
+    elif address is not None and address.is_private and not address.is_loopback:
+        cure += " It is an internal address: if a proxy stands before WHMCS, name it under Trusted Proxies instead."
+    if settings.panel_access_key is not None:
+        cure += " The access key that we sent is not the one in configuration.php."
+    return fault("ip-refused", f"WHMCS refuses our address{f' {address}' if address else ''}", cure, said=said)
+
+
+def _not_whmcs(told: Told, settings: Settings) -> Finding:
+    status, said = told.status, f"HTTP {told.status}"
+    if 300 <= status < 400:
+        return _redirected(told, settings)
+    if status == 401:
+        cure = "Exempt /includes/api.php from the web server's own password (htpasswd), with an IP restriction instead."
+        return fault("http-password", "the web server asks for a password of its own", cure, said=said)
+    if status == 403:
+        cure = (
+            "Let this machine's POSTs to /includes/api.php pass: a rule of Cloudflare, ModSecurity or the web server "
+            "blocks them before WHMCS sees them."
+        )
+        return fault("blocked", "something before WHMCS refuses us", cure, said=said)
+    if status == 429:
+        cure = "Lower DOORMAN_PANEL_RATE, or raise the limit for this machine."
+        return fault("too-fast", "something before WHMCS asks us to slow down", cure, said=said)
+    if status >= 500:
+        cure = "Look at the web server's and PHP's error log on the panel; a full disk or a broken hook file does this."
+        return fault("panel-broken", "the panel answers with an error of the server", cure, said=said)
+    cure = (
+        "Set DOORMAN_PANEL_URL to the address under which customers see WHMCS, with its folder if it has one: "
+        f"https://example.com/billing. {settings.panel_url}{_API} must exist."
+    )
+    return fault("not-whmcs", f"there is no WHMCS API at {settings.panel_url}", cure, said=said)
+
+
+def _redirected(told: Told, settings: Settings) -> Finding:
+    said = f"HTTP {told.status}, Location: {told.location or '(none)'}"
+    base = told.location.split("?", 1)[0].removesuffix(_API)
+    parts = urlsplit(base)
+    if told.location.split("?", 1)[0].endswith(_API) and parts.scheme == "https" and parts.hostname:
+        cure = f"Set DOORMAN_PANEL_URL={base}"
+    else:
+        cure = "Set DOORMAN_PANEL_URL to the address that the panel has in the end; it must be https."
+    return fault("redirect", f"{settings.panel_url} redirects, which we do not follow", cure, said=said)
+
+
+# --- version ------------------------------------------------------------------------------------------------------
+
+
+def version_of(told: Told) -> str:
+    """Return the version that GetAdminDetails or WhmcsDetails told."""
+    given = wire.mapping(told.answer.get("whmcs")).get("version") or told.answer.get("whmcs.version")
+    return wire.text(given).strip()
+
+
+def check_version(version: str) -> Finding:
+    """Judge the panel's version."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is None:
+        cure = "Tick GetAdminDetails for the API role; Doorman is written for WHMCS 8.13 and 9."
+        return unchecked("version", "the panel did not tell its version", cure)
+    number = (int(numbers[1]), int(numbers[2]))
+    if number < OLDEST:
+        cure = "Upgrade WHMCS: before 8.0 it does not tell who placed an order."
+        return fault("version", f"WHMCS {version} is too old", cure)
+    if number < LAST_OF_8:
+        cure = "Upgrade to WHMCS 9, or at least to 8.13; Doorman is not tried with anything older."
+        return warning("version", f"WHMCS {version} is older than 8.13", cure)
+    if number[0] == 8:
+        return warning("version", f"WHMCS {version} is supported by nobody since May 2026", "Plan the upgrade to 9.")
+    return ok("version", f"WHMCS {version}")
+
+
+# --- clock and zone -----------------------------------------------------------------------------------------------
+
+
+def check_clock(told: Told, settings: Settings) -> list[Finding]:
+    """Compare the panel's clock with ours, and its time zone with the one that is set."""
+    local = wire.local_moment(told.answer.get("requesttime"))
+    here = told.at.astimezone(UTC)
+    if local is None:
+        found = [] if told.date is None else [_skew("the panel's web server", told.date - here)]
+        cure = "Tick GetAdminDetails for the API role, or set DOORMAN_PANEL_TIMEZONE."
+        return [*found, unchecked("zone", "the panel did not tell its local time", cure)]
+    offset = local.utcoffset()
+    if offset is None:  # a wrong clock must not look like another zone: the web server's UTC comes first
+        offset = round((local.replace(tzinfo=UTC) - (told.date or here)) / _QUARTER) * _QUARTER
+    skew = local.replace(tzinfo=UTC) - offset - here
+    return [_skew("the panel", skew), check_zone(offset, settings.zone, now=here)]
+
+
+def _skew(whose: str, skew: timedelta) -> Finding:
+    seconds = round(skew.total_seconds())
+    if abs(skew) <= _SLIGHT_SKEW:
+        return ok("clock", f"the clock of {whose} agrees with ours")
+    text = f"the clock of {whose} is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} ours"
+    cure = "Let NTP set both clocks (timedatectl set-ntp true)."
+    if abs(skew) < _GRAVE_SKEW:
+        return warning("clock", text, cure)
+    return fault("clock", text, f"{cure} Webhooks are refused when they differ by five minutes.")
+
+
+def check_zone(offset: timedelta, zone: ZoneInfo | None, *, now: datetime) -> Finding:
+    """Compare the panel's offset from UTC with the zone that is set."""
+    proposed = [name for name in _ZONES if now.astimezone(ZoneInfo(name)).utcoffset() == offset][:4]
+    names = ", ".join(proposed) or "the one that PHP has there (date.timezone)"
+    if zone is None:
+        text = f"the panel's local time is {_hours(offset)}, as learned from its clock"
+        if offset:
+            text += f"; DOORMAN_PANEL_TIMEZONE (perhaps {names}) would also mind summer time"
+        return ok("zone", text)
+    expected = now.astimezone(zone).utcoffset() or timedelta()
+    if expected == offset:
+        return ok("zone", f"the panel's local time is {_hours(offset)}, as DOORMAN_PANEL_TIMEZONE={zone.key} says")
+    text = f"the panel's local time is {_hours(offset)}, but DOORMAN_PANEL_TIMEZONE={zone.key} is {_hours(expected)}"
+    cure = f"Set DOORMAN_PANEL_TIMEZONE to the panel's own zone, perhaps {names}; or leave it out to have it learned."
+    return fault("zone", text, cure)
+
+
+def _hours(offset: timedelta) -> str:
+    minutes = round(offset.total_seconds() / 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"

@@ -1,0 +1,142 @@
+"""Does our API role have every action that we need? `app/panels/whmcs/permissions.py` has the calls that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from app.config import Mode
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.panels.whmcs import wire
+from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permission
+from app.panels.whmcs.probe import Probe, Told, Unreached
+
+_ROLE = "Configuration > Manage API Credentials > API Roles"
+#: After so many questions without an answer nothing more is asked: each may take half a minute.
+_SILENCES = 3
+
+
+class Standing(StrEnum):
+    """What trying an action showed."""
+
+    ALLOWED = "allowed"
+    MISSING = "missing"
+    UNKNOWN = "unknown"  # this WHMCS has no such action
+    NOT_TRIED = "not tried"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One action and what trying it showed; `told` is the answer, `why` why there is none or none that can be read."""
+
+    permission: Permission
+    standing: Standing
+    told: Told | None = None
+    why: str = ""
+
+
+async def try_actions(probe: Probe) -> dict[str, Tried]:
+    """Try each action once, by name; none any more where the panel has stopped answering."""
+    tried: dict[str, Tried] = {}
+    unanswered = 0  # in a row
+    for permission in PERMISSIONS:
+        if unanswered >= _SILENCES:
+            gone = Tried(permission=permission, standing=Standing.NOT_TRIED, why="the panel has stopped answering")
+            tried[permission.action] = gone
+            continue
+        one = tried[permission.action] = await _try(probe, permission, tried)
+        if one.standing is not Standing.NOT_TRIED:
+            unanswered = unanswered + 1 if one.told is None else 0
+    return tried
+
+
+async def _try(probe: Probe, permission: Permission, before: Mapping[str, Tried]) -> Tried:
+    not_tried = Tried(permission=permission, standing=Standing.NOT_TRIED)
+    if permission.probe is None:
+        return replace(not_tried, why="no call is known that surely changes nothing")
+    if permission.after is not None and not _is_free(before[permission.after]):
+        return replace(not_tried, why=f"{permission.after} did not show that the id we would use is free")
+    try:
+        told = await probe.ask(permission.action, permission.probe)
+    except Unreached as error:
+        return Tried(permission=permission, standing=Standing.UNCLEAR, why=str(error))
+    standing = standing_of(told)
+    why = "" if standing is not Standing.UNCLEAR else f"HTTP {told.status} without a readable result"
+    return Tried(permission=permission, standing=standing, told=told, why=why)
+
+
+def standing_of(told: Told) -> Standing:
+    """Say what an answer shows: WHMCS asks for the permission before it runs an action (panel.md §2.2)."""
+    words = told.said.lower()
+    if words.startswith("invalid permissions"):
+        return Standing.MISSING
+    if words.startswith("invalid api action") or "action could not be found" in words:
+        return Standing.UNKNOWN
+    if told.verdict and told.status < 300:
+        return Standing.ALLOWED
+    return Standing.UNCLEAR
+
+
+def _is_free(read: Tried) -> bool:
+    if read.standing is not Standing.ALLOWED or read.told is None or read.told.verdict != "success":
+        return False
+    try:
+        return not wire.as_list(read.told.answer.get("orders"), "order", strict=True)
+    except wire.AnswerError:
+        return False
+
+
+def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[Finding]:
+    """Judge what the tries showed."""
+    needed = [one for one in tried.values() if one.permission.need in {Need.READ, Need.ACT}]
+    found = [*_missing(needed, mode), *_unclear(needed), *_alerts(tried), *_optional(tried)]
+    advice = f"leave {', '.join(DANGEROUS)} unticked: we never use them"
+    return [*found, unchecked("role-dangerous", "rights beyond these (to try them would be the danger)", advice)]
+
+
+def _missing(needed: list[Tried], mode: Mode) -> list[Finding]:
+    missing = [one for one in needed if one.standing is Standing.MISSING]
+    allowed = sum(one.standing is Standing.ALLOWED for one in needed)
+    if not missing:
+        return [ok("role", f"all {allowed} actions that we need and could try are allowed")] if allowed else []
+    fatal = mode is Mode.ENFORCE or any(one.permission.need is Need.READ for one in missing)
+    text = f"not allowed to us: {len(missing)} of the {len(needed)} API actions that we need"
+    cure = f"Tick these under {_ROLE}, for the role of our credential:"
+    if not fatal:
+        cure = f"Before DOORMAN_MODE=enforce, tick these under {_ROLE}, for the role of our credential:"
+    said = next((one.told.said for one in missing if one.told), "")
+    listed = tuple(f"{one.permission.action} ({one.permission.purpose})" for one in missing)
+    return [replace((fault if fatal else warning)("role", text, cure, said=said), list_of=listed)]
+
+
+def _unclear(needed: list[Tried]) -> list[Finding]:
+    found = []
+    for one in needed:
+        action, purpose = one.permission.action, one.permission.purpose
+        if one.standing is Standing.UNKNOWN:
+            said = one.told.said if one.told else ""
+            found.append(fault("role-unknown", f"this WHMCS has no {action} ({purpose})", "Upgrade WHMCS.", said=said))
+        elif one.standing in {Standing.UNCLEAR, Standing.NOT_TRIED}:
+            found.append(unchecked("role-unclear", f"{action} ({purpose}): {one.why}"))
+    return found
+
+
+def _alerts(tried: Mapping[str, Tried]) -> list[Finding]:
+    names = [one.permission.action for one in tried.values() if one.permission.need is Need.RING]
+    text = f"{' and '.join(names)} (alerts for staff): there is no call that surely sends nothing"
+    cure = f"See that both are ticked under {_ROLE}, and that there is a notification rule for `doorman`."
+    return [unchecked("role-alerts", text, cure)]
+
+
+def _optional(tried: Mapping[str, Tried]) -> list[Finding]:
+    missing = [
+        one.permission
+        for one in tried.values()
+        if one.permission.need is Need.OPTIONAL and one.standing is not Standing.ALLOWED
+    ]
+    if not missing:
+        return []
+    text = "; ".join(f"{one.action} ({one.purpose})" for one in missing)
+    return [unchecked("role-optional", f"not allowed to us, and Doorman works without: {text}")]

@@ -1,0 +1,249 @@
+"""Whole lists that comparing needs: orders by id, what carries our reference, who changed an order (panel.md §2.3).
+
+Rows can move between two pages while they are read: each page begins with the last row of the one before, and where
+that row is not there any more, reading starts anew. So no row is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, tzinfo
+from itertools import pairwise
+from typing import Any, Final
+
+from app.panels.actions import AddCredit, CreateInvoice, CreateQuote, OpenTicket, PanelAction, ReplyTicket
+from app.panels.base import PanelUnavailable
+from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.lookups import INVOICE_AGE, invoice_answer, ticket_answer
+from app.panels.whmcs.paging import PAGE, Listing, newest, pages, read_or_none, rows_of
+
+_MOST_PAGES: Final = 2_000
+_TRIES: Final = 3
+_TICKETS: Final = 50
+_LOG_ROWS: Final = 25
+
+#: Words by which the activity log tells that an order got a status.
+_VERBS: Final = {
+    "active": ("accept", "active"),
+    "cancelled": ("cancel",),
+    "fraud": ("fraud",),
+    "pending": ("pending",),
+}
+
+#: Told after each page: the rows so far in the order in which they were listed, and how many there are in all, where
+#: the panel says so. True ends the reading.
+Enough = Callable[[dict[int, wire.Row], int | None], bool]
+
+
+# --- orders -------------------------------------------------------------------------------------------------------
+
+
+async def orders_above(client: WhmcsClient, order_id: int, *, limit: int) -> list[wire.Row]:
+    """Return the rows of orders with higher ids, lowest first; `limit` cuts off the highest.
+
+    The order of GetOrders is not documented: only while ids fall does reading stop at the id, else all is read.
+    """
+
+    def enough(rows: dict[int, wire.Row], _total: int | None) -> bool:
+        return min(rows) <= order_id and _falling(rows)
+
+    rows = await _orders(client, {}, enough)
+    return [rows[one] for one in sorted(rows) if one > order_id][: max(limit, 0)]
+
+
+async def last_placed_before(client: WhmcsClient, moment: datetime, *, zone: tzinfo | None) -> int:
+    """Return the highest id of an order that was placed before, 0 if there is none.
+
+    An order whose time can't be read counts as one of the past.
+    """
+
+    def before(row: wire.Row) -> bool:
+        placed_at = wire.moment(row.get("date"), zone)
+        return placed_at is None or placed_at < moment
+
+    def enough(rows: dict[int, wire.Row], _total: int | None) -> bool:
+        return _falling(rows) and before(rows[min(rows)])
+
+    rows = await _orders(client, {}, enough)
+    return max((one for one, row in rows.items() if before(row)), default=0)
+
+
+async def pending_orders(client: WhmcsClient, *, heard: Callable[[int, int | None], None]) -> list[wire.Row]:
+    """Return the rows of all Pending orders, lowest id first; `heard` is told how many were read, and of how many."""
+
+    def enough(rows: dict[int, wire.Row], total: int | None) -> bool:
+        heard(len(rows), total)
+        return False
+
+    rows = await _orders(client, {"status": "Pending"}, enough)
+    return [rows[one] for one in sorted(rows)]
+
+
+def _falling(rows: dict[int, wire.Row]) -> bool:
+    return all(later < earlier for earlier, later in pairwise(rows))
+
+
+async def _orders(client: WhmcsClient, filters: Mapping[str, Any], enough: Enough) -> dict[int, wire.Row]:
+    for _ in range(_TRIES):
+        rows = await _read_through(client, filters, enough)
+        if rows is not None:
+            return rows
+    raise wire.AnswerError("the panel's orders moved each time while they were listed")
+
+
+async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough: Enough) -> dict[int, wire.Row] | None:
+    """Return the rows of page after page; None where rows moved so that one may be missing."""
+    seen: dict[int, wire.Row] = {}
+    start, overlap = 0, False
+    for _ in range(_MOST_PAGES):
+        window = {"limitstart": start, "limitnum": PAGE}
+        answer = await read_or_none(client, "GetOrders", {**filters, **window}, absent="order-not-found")
+        page = [] if answer is None else _told_apart(rows_of(answer, "orders", "order", strict=True))
+        total = None if answer is None else wire.integer(answer.get("totalresults"))
+        if overlap and (not page or page[0][0] not in seen):
+            return None
+        known = len(seen)
+        seen |= {row_id: row for row_id, row in page if row_id not in seen}
+        if len(seen) == known:
+            return None if total is not None and total > known else seen
+        if enough(seen, total) or (total is not None and start + len(page) >= total):
+            return seen
+        overlap = len(page) > 1
+        start += len(page) - overlap
+    raise wire.AnswerError("GetOrders has no end")
+
+
+def _told_apart(rows: list[wire.Row]) -> list[tuple[int, wire.Row]]:
+    found = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
+    if len(found) < len(rows):
+        raise wire.AnswerError("GetOrders lists rows that can't be told apart")
+    return found
+
+
+# --- who it was ---------------------------------------------------------------------------------------------------
+
+
+async def changed_by(
+    client: WhmcsClient, order_id: int, status: str, *, since: datetime, zone: tzinfo | None
+) -> int | None:
+    """Return the admin who gave the order this status, by the activity log; 0 where it was the system itself.
+
+    None where the log can't say (API/getactivitylog): no entry since then, a customer's, or no permission to read it.
+    """
+    verbs = _VERBS.get(status.strip().lower())
+    if verbs is None:
+        return None
+    params = {"description": f"Order ID: {order_id}", "limitstart": 0, "limitnum": _LOG_ROWS}
+    try:
+        answer = await read_or_none(client, "GetActivityLog", params)
+    except PanelUnavailable as error:
+        if error.alarm:
+            return None  # the role lacks it; the installation works without
+        raise
+    rows = [] if answer is None else rows_of(answer, "activity", "entry", strict=False)
+    about = re.compile(rf"\bOrder ID:?\s*#?{order_id}(?!\d)", re.IGNORECASE)
+    told = [row for row in rows if _tells(row, about, verbs) and _is_since(row, since, zone)]
+    return _admin_of(max(told, key=lambda row: wire.identifier(row.get("id")) or 0)) if told else None
+
+
+def _tells(row: wire.Row, about: re.Pattern[str], verbs: tuple[str, ...]) -> bool:
+    said = wire.text(row.get("description"))
+    return about.search(said) is not None and any(verb in said.lower() for verb in verbs)
+
+
+def _is_since(row: wire.Row, since: datetime, zone: tzinfo | None) -> bool:
+    at = wire.moment(row.get("date"), zone)
+    return at is not None and at >= since
+
+
+def _admin_of(row: wire.Row) -> int | None:
+    admin = wire.integer(row.get("adminId"))
+    return None if admin == 0 and wire.identifier(row.get("userId")) else admin
+
+
+# --- what carries our reference -----------------------------------------------------------------------------------
+
+
+async def copies(client: WhmcsClient, action: PanelAction) -> int:
+    """Count what the panel holds with the reference of a findable action; cancelled invoices are none.
+
+    Raises PanelUnavailable, and TypeError for actions that carry no reference.
+    """
+    match action:
+        case CreateInvoice():
+            return await _invoices(client, action)
+        case AddCredit():
+            answer = await read_or_none(client, "GetCredits", {"clientid": action.customer_id})
+            rows = [] if answer is None else rows_of(answer, "credits", "credit", strict=True)
+            return sum(wire.mentions(row.get("description"), action.reference) for row in rows)
+        case CreateQuote():
+            return await _quotes(client, action)
+        case OpenTicket():
+            return await _messages(client, action)
+        case ReplyTicket():
+            return await _mentions_in(client, action.ticket_id, action.reference)
+        case _:
+            raise TypeError(f"{type(action).__name__} carries no reference")
+
+
+async def _invoices(client: WhmcsClient, action: CreateInvoice) -> int:
+    """Count by the notes; an invoice of the same sum without them is read whole, its line may hold the reference."""
+    ordered_for = wire.day(action.date)
+    oldest = None if ordered_for is None else ordered_for - INVOICE_AGE
+    filters = {"userid": action.customer_id, "orderby": "id", "order": "desc"}
+    listing = Listing(action="GetInvoices", outer="invoices", inner="invoice", filters=filters)
+    count = 0
+    async for page in pages(client, listing, strict=True):
+        for invoice_id, row in page.items():
+            if wire.text(row.get("status")).strip().lower() == "cancelled":
+                continue
+            if wire.mentions(row.get("notes"), action.reference):
+                count += 1
+            elif not _older(row, oldest) and amounts.number(row.get("subtotal")) == amounts.number(action.amount):
+                count += await _line_mentions(client, invoice_id, action.reference)
+    return count
+
+
+def _older(row: wire.Row, oldest: date | None) -> bool:
+    made = wire.day(row.get("created_at")) or wire.day(row.get("date"))
+    return oldest is not None and made is not None and made < oldest
+
+
+async def _line_mentions(client: WhmcsClient, invoice_id: int, reference: str) -> bool:
+    answer = await invoice_answer(client, invoice_id)
+    lines = [] if answer is None else wire.as_list(answer.get("items"), "item", strict=True)
+    return any(wire.mentions(line.get("description"), reference) for line in lines)
+
+
+async def _quotes(client: WhmcsClient, action: CreateQuote) -> int:
+    listing = Listing(action="GetQuotes", outer="quotes", inner="quote", filters={"userid": action.customer_id})
+    count = 0
+    async for page in pages(client, listing, strict=True):
+        for row in page.values():
+            lines = wire.as_list(row.get("items"), "item", strict=True)
+            texts = [row.get("adminnotes"), row.get("customernotes"), *(line.get("description") for line in lines)]
+            count += any(wire.mentions(text, action.reference) for text in texts)
+    return count
+
+
+async def _messages(client: WhmcsClient, action: OpenTicket) -> int:
+    """Count messages, not tickets: staff may have merged two of ours."""
+    filters = {"clientid": action.customer_id, "ignore_dept_assignments": True}
+    listing = Listing(action="GetTickets", outer="tickets", inner="ticket", filters=filters)
+    count = 0
+    for row in await newest(client, listing, limit=_TICKETS, strict=True):
+        if _subject(row.get("subject")) == _subject(action.subject):
+            count += await _mentions_in(client, wire.identifier(row.get("id")) or 0, action.reference)
+    return count
+
+
+async def _mentions_in(client: WhmcsClient, ticket_id: int, reference: str) -> int:
+    answer = await ticket_answer(client, ticket_id)
+    messages = wire.as_list((answer or {}).get("replies"), "reply", strict=True)
+    return sum(wire.mentions(message.get("message"), reference) for message in messages)
+
+
+def _subject(value: object) -> str:
+    return " ".join(wire.text(value).split()).casefold()

@@ -1,0 +1,106 @@
+"""Actions that take more than one call: what is read around the write, and what stands in for one that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+from app.panels.actions import AcceptOrder, CreateQuote, NotifyStaff
+from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable
+from app.panels.whmcs import actions, lookups, wire
+from app.panels.whmcs.answers import NotPermitted
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.paging import read_or_none
+
+#: A write of this panel, with everything that its caller wants to happen just before the first byte.
+Write = Callable[[str, Mapping[str, Any]], Awaitable[wire.Row]]
+
+_ISO: Final = actions.DATE_FORMATS["YYYY-MM-DD"]
+
+
+async def accept_order(client: WhmcsClient, action: AcceptOrder, write: Write) -> dict[str, Any]:
+    """Accept; where the panel answers an error of a module's own, read back what it did all the same (panel.md §2.5).
+
+    An order that is Active then is accepted, with the panel's words as `warning`. One that is built in part is
+    PanelRejected (``partly-accepted``), so that a person looks before anything is set up again.
+    """
+    name, params = actions.call_of(action)
+    try:
+        return actions.result_of(action, await write(name, params))
+    except PanelOutcomeUnknown as error:
+        if not error.refused:
+            raise
+        row = await _read_back(client, action.order_id)
+        if row is None:
+            raise
+        status = lookups.order_status(row)
+        if status.lower() == "active":
+            return {"order_id": action.order_id, "status": status, "warning": str(error)}
+        seen = lookups.built_in_part(row) if status.lower() == "pending" else None
+        if seen is not None:
+            raise PanelRejected("partly-accepted", f"{error}; {seen}") from None
+        raise
+
+
+async def _read_back(client: WhmcsClient, order_id: int) -> wire.Row | None:
+    try:
+        row = await lookups.order_row(client, order_id)
+        return row if row is not None and lookups.order_status(row) else None
+    except PanelUnavailable:
+        return None
+
+
+async def create_quote(client: WhmcsClient, action: CreateQuote, write: Write) -> dict[str, Any]:
+    """Draft a quote. WHMCS takes any client id and any date, so both are looked at first (panel.md §2.7).
+
+    Raises PanelRejected (``customer-not-found``, ``bad-date``).
+    """
+    if (
+        action.customer_id <= 0
+        or await read_or_none(client, "GetClientsDetails", {"clientid": action.customer_id}) is None
+    ):
+        raise PanelRejected("customer-not-found", "there is no such client")
+    try:
+        until = date.fromisoformat(action.valid_until)
+    except ValueError:
+        raise PanelRejected("bad-date", f"{action.valid_until!r} is no date") from None
+    localised = replace(action, valid_until=until.strftime(await _date_format(client)))
+    return actions.result_of(action, await write(*actions.call_of(localised)))
+
+
+async def _date_format(client: WhmcsClient) -> str:
+    """Return how the panel writes dates; year-month-day where our role may not ask, or it names none that we know."""
+    try:
+        answer = await client.read("GetConfigurationValue", {"setting": "DateFormat"})
+    except (NotPermitted, PanelRejected):
+        return _ISO
+    return actions.DATE_FORMATS.get(wire.text(answer.get("value")).strip().upper(), _ISO)
+
+
+async def notify_staff(action: NotifyStaff, write: Write) -> dict[str, Any]:
+    """Ring by the panel's notifications; where those are refused or barred, by mail to its admins (panel.md §2.9).
+
+    Raises PanelRejected (``not-rung``) with both of the panel's messages where both are.
+    """
+    refusal = await _refusal(write, actions.call_of(action))
+    if refusal is None:
+        return {"told_by": "notification"}
+    second = await _refusal(write, actions.admin_mail(action))
+    if second is None:
+        return {"told_by": "email"}
+    raise PanelRejected("not-rung", f"TriggerNotificationEvent: {refusal}; SendAdminEmail: {second}")
+
+
+async def _refusal(write: Write, call: actions.Call) -> str | None:
+    """Send one call; return why the panel would not do it, None where it did."""
+    try:
+        await write(*call)
+    except (PanelRejected, NotPermitted) as error:
+        return str(error)
+    except PanelOutcomeUnknown as error:
+        if not error.refused:
+            raise
+        return str(error)
+    return None

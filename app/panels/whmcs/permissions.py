@@ -1,0 +1,99 @@
+"""The API actions that Doorman uses: what for, and the call that shows whether our role has each of them.
+
+WHMCS asks for the permission before it runs an action (panel.md §2.2, §2.9 *Role probe trick*): an error of the action
+itself, such as *Order ID Not Found*, proves the permission. A probe changes nothing: reads ask for ids that don't
+exist; writes name such an id and leave out what the action requires, or (orders, which require nothing else) are sent
+only where the read named by `after` has shown that the id is free. An action without such a call is not probed:
+TriggerNotificationEvent requires nothing at all, SendAdminEmail's one documented error is about templates, and
+CreateQuote takes a customer that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+#: Far beyond what a panel has counted to.
+IMPOSSIBLE_ID: Final = 999_999_001
+
+
+class Need(StrEnum):
+    """What Doorman can't do without the action."""
+
+    READ = "reading"  # in shadow too
+    ACT = "acting"  # in enforce mode
+    RING = "ringing"  # one of them is enough
+    OPTIONAL = "optional"  # nothing: it says a little more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """One API action that our role should have."""
+
+    action: str
+    need: Need
+    purpose: str
+    probe: Mapping[str, Any] | None = None  # None: no call is known that surely changes nothing
+    after: str | None = None  # the read that must have shown first that the id is free
+
+
+def _read(action: str, purpose: str, **probe: Any) -> Permission:
+    return Permission(action=action, need=Need.READ, purpose=purpose, probe=probe)
+
+
+def _on_order(action: str, purpose: str) -> Permission:
+    probe = {"orderid": IMPOSSIBLE_ID}
+    return Permission(action=action, need=Need.ACT, purpose=purpose, probe=probe, after="GetOrders")
+
+
+def _write(action: str, purpose: str, **probe: Any) -> Permission:
+    return Permission(action=action, need=Need.ACT, purpose=purpose, probe=probe)
+
+
+def _optional(action: str, purpose: str, **probe: Any) -> Permission:
+    return Permission(action=action, need=Need.OPTIONAL, purpose=purpose, probe=probe)
+
+
+_ONE: Final = {"limitnum": 1}
+
+PERMISSIONS: Final[tuple[Permission, ...]] = (
+    _read("GetAdminDetails", "who we are, the version, the panel's clock"),
+    _read("GetOrders", "orders", id=IMPOSSIBLE_ID, **_ONE),
+    _read("GetClients", "when a customer signed up", search=f"doorman-doctor-{IMPOSSIBLE_ID}", **_ONE),
+    _read("GetClientsDetails", "customers", clientid=IMPOSSIBLE_ID),
+    _read("GetClientsProducts", "the services of an order", serviceid=IMPOSSIBLE_ID, **_ONE),
+    _read("GetProducts", "the catalogue", pid=IMPOSSIBLE_ID),
+    _read("GetInvoice", "what is paid", invoiceid=IMPOSSIBLE_ID),
+    _read("GetInvoices", "looking a fee up before it is made", userid=IMPOSSIBLE_ID, **_ONE),
+    _read("GetCredits", "looking a credit up before it is given", clientid=IMPOSSIBLE_ID),
+    _read("GetTickets", "tickets of a customer", clientid=IMPOSSIBLE_ID, **_ONE),
+    _read("GetTicket", "what a ticket asks for", ticketid=IMPOSSIBLE_ID),
+    _read("GetModuleQueue", "provisioning that failed", relatedId=IMPOSSIBLE_ID),
+    _read("GetQuotes", "looking a quote up before it is made", userid=IMPOSSIBLE_ID, **_ONE),
+    _on_order("AcceptOrder", "approve"),
+    _on_order("PendingOrder", "taking a reject back"),
+    _on_order("CancelOrder", "cancel"),
+    _on_order("FraudOrder", "reject as fraud"),
+    _write("CreateInvoice", "asking for a fee", userid=IMPOSSIBLE_ID, draft=True, sendinvoice=True),
+    _write("UpdateInvoice", "cancelling a fee", invoiceid=IMPOSSIBLE_ID),
+    _write("AddCredit", "giving credit", clientid=IMPOSSIBLE_ID, type="doctor"),
+    _write("OpenTicket", "telling a customer by ticket", deptid=IMPOSSIBLE_ID, clientid=IMPOSSIBLE_ID),
+    _write("AddTicketReply", "answering in a ticket", ticketid=IMPOSSIBLE_ID),
+    Permission(action="CreateQuote", need=Need.ACT, purpose="offering work before it is agreed"),
+    _write("SendEmail", "telling a customer by mail", id=IMPOSSIBLE_ID),
+    _write("AddClientNote", "notes for staff", userid=IMPOSSIBLE_ID),
+    Permission(action="TriggerNotificationEvent", need=Need.RING, purpose="alerts by your notification rules"),
+    Permission(action="SendAdminEmail", need=Need.RING, purpose="alerts by mail, where that fails"),
+    _optional("GetActivityLog", "who changed an order in the panel", clientid=IMPOSSIBLE_ID, **_ONE),
+    _optional("GetCurrencies", "a currency without a row in the policy"),
+    _optional("GetPaymentMethods", "a gateway in the policy that the panel does not have"),
+    _optional("GetSupportDepartments", "a department that the panel does not have", ignore_dept_assignments=True),
+    _optional("GetConfigurationValue", "the date format for quotes; it reads every setting", setting="DateFormat"),
+)
+
+#: Rights that Doorman never needs and nobody who holds its credential should have.
+DANGEROUS: Final = (
+    "DeleteOrder", "DeleteClient", "GetClientPassword", "DecryptPassword", "SetConfigurationValue", "CapturePayment",
+)  # fmt: skip

@@ -1,0 +1,273 @@
+"""`doorman reconcile` and `doorman adopt`: what is compared and listed, for people to read."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from app import log
+from app.config import Settings
+from app.db import Database
+from app.panels.base import PanelUnavailable
+from app.panels.records import PanelOrder
+from app.panels.whmcs import open_panel
+from app.services import installation, reconcile, reconcile_late, reconcile_new, reconcile_orders, schema
+from app.services.context import Context
+from app.services.reconcile_differences import ComparablePanel, Difference, Waiting, What
+
+_PAGE: Final = 50
+_PIPE_WIDTH: Final = 140
+_LONGEST: Final = 80
+_HEADINGS: Final = {
+    What.UNHEARD: "never heard of",
+    What.STATUS: "status",
+    What.DELETED: "deleted",
+    What.PAYMENT: "payment",
+    What.FEE: "fee",
+    What.ITEMS: "edited",
+    What.LATE: "applied late",
+    What.TWICE: "applied twice",
+}
+
+
+def console() -> Console:
+    """Return a console that keeps tables readable where the output is no terminal; the log is kept off it."""
+    log.configure(level=logging.CRITICAL)
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Context, ComparablePanel]]:
+    """Open database and panel. Raises schema.OldSchema, and PanelUnavailable where the panel does not answer."""
+    if not settings.panel_configured:
+        raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
+    db = Database.open(settings.database_url)
+    panel = open_panel(settings)  # with a rate of its own: the shared one is written in the database
+    try:
+        await schema.require_current(db)
+        yield Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel)), panel
+    except PanelUnavailable as error:
+        said = f"the panel can't be asked: {error}; `doorman doctor` says what to do"
+        raise PanelUnavailable(said, alarm=error.alarm) from error
+    finally:
+        await panel.aclose()
+        await db.close()
+
+
+async def _own_admin(panel: ComparablePanel) -> int | None:
+    """Return who we are to the panel; None where our role may not ask."""
+    try:
+        return (await panel.identity()).admin_id
+    except PanelUnavailable as error:
+        if error.alarm:
+            return None  # whatever else it is will show at the next read
+        raise
+
+
+# --- reconcile ----------------------------------------------------------------------------------------------------
+
+
+async def run_reconcile(settings: Settings, out: Console, *, fix: bool) -> int:
+    """Compare everything and print the differences; with `fix` have each followed. Return the exit status: 0 or 1.
+
+    Without `fix` nothing is written. Raises PanelUnavailable and schema.OldSchema.
+    """
+    async with _opened(settings) as (context, panel):
+        with _progress(out) as bar:
+            found, fed = await find(context, panel, bar, fix=fix)
+    if not found:
+        out.print("No differences: what we hold is what the panel says.")
+        return 0
+    out.print(differences_table(found))
+    out.print(_summary(found, fed=fed if fix else None))
+    return 1
+
+
+def _progress(out: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+
+
+async def find(context: Context, panel: ComparablePanel, bar: Progress, *, fix: bool) -> tuple[list[Difference], int]:
+    """Return all differences, and how many events `fix` has set. Raises PanelUnavailable."""
+    found: list[Difference] = []
+    fed = 0
+    for part in (_new, _orders, _late):
+        some, events = await part(context, panel, bar, fix=fix)
+        found += some
+        fed += events
+    return found, fed
+
+
+async def _new(context: Context, panel: ComparablePanel, bar: Progress, *, fix: bool) -> tuple[list[Difference], int]:
+    task = bar.add_task("new orders", total=None)
+    found: list[Difference] = []
+    fed = 0
+    new = await reconcile_new.read_new(context, panel)
+    while True:
+        found += new.differences()
+        if fix:
+            fed += await reconcile_new.feed_new(context, new)
+        bar.update(task, advance=len(new.listed))
+        if new.complete:
+            break
+        new = await reconcile_new.read_new(context, panel, after=reconcile_new.moved(new))
+    _done(bar, task)
+    return found, fed
+
+
+async def _orders(
+    context: Context, panel: ComparablePanel, bar: Progress, *, fix: bool
+) -> tuple[list[Difference], int]:
+    now = context.clock()
+    async with context.db.read() as connection:
+        total = await reconcile_orders.count_orders(connection, now=now)
+    task = bar.add_task("orders that we hold or await", total=total)
+    found: list[Difference] = []
+    fed = after = 0
+    while True:
+        async with context.db.read() as connection:
+            rows = await reconcile_orders.next_orders(connection, after=after, limit=_PAGE, now=now)
+        if not rows:
+            return found, fed
+        page = await reconcile.compare_page(context, panel, rows)
+        found += page.differences
+        if fix and page.events:
+            fed += await reconcile.feed_page(context, page, position=False)
+        if page.away is not None:
+            raise page.away
+        after = int(page.last)
+        bar.update(task, advance=len(rows))
+
+
+async def _late(context: Context, panel: ComparablePanel, bar: Progress, *, fix: bool) -> tuple[list[Difference], int]:
+    now, settle = context.clock(), reconcile.settle_time(context)
+    async with context.db.read() as connection:
+        total = await reconcile_late.count_suspects(connection, now=now, settle=settle)
+    task = bar.add_task("calls that may have come late", total=total)
+    found: list[Difference] = []
+    told, after = 0, None
+    while True:
+        async with context.db.read() as connection:
+            suspects = await reconcile_late.next_suspects(connection, after=after, limit=_PAGE, now=now, settle=settle)
+        if not suspects:
+            return found, told
+        page = await reconcile.look_page(context, panel, suspects)
+        found += page.differences
+        if fix and page.events:
+            told += await reconcile.tell_page(context, page, place=False)
+        if page.away is not None:
+            raise page.away
+        after = suspects[-1].place
+        bar.update(task, advance=len(suspects))
+
+
+def _done(bar: Progress, task: TaskID) -> None:
+    bar.update(task, total=bar.tasks[task].completed)
+
+
+def differences_table(found: Iterable[Difference]) -> Table:
+    """Draw the differences: what we think, what the panel says, what is done about it."""
+    table = Table(title="Differences", title_justify="left", title_style="bold", header_style="bold")
+    for heading in ("order", "about", "what we think", "what the panel says", "what is done about it"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "order" else "left")
+    for one in found:
+        style = "red" if one.what in {What.LATE, What.TWICE} else ""
+        order = "-" if one.order_id is None else str(one.order_id)
+        table.add_row(
+            order, Text(_HEADINGS[one.what], style=style), _shown(one.ours), _shown(one.panel), _shown(one.remedy)
+        )
+    return table
+
+
+def _shown(text: str, limit: int = _LONGEST) -> Text:
+    """Some of it comes from the panel: no control characters, no markup, no end."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return Text(plain if len(plain) <= limit else plain[: limit - 1] + "…")
+
+
+def _summary(found: list[Difference], *, fed: int | None) -> str:
+    counts = Counter(one.what for one in found)
+    said = ", ".join(f"{counts[what]} {_HEADINGS[what]}" for what in What if counts[what])
+    if fed is None:
+        return f"{said}. Nothing was changed; `doorman reconcile --fix` has the worker follow them."
+    things = {(one.what, one.order_id) for one in found}
+    rest = "" if fed >= len(things) else "; the rest goes with it or is under way already"
+    return f"{said}. {fed} handed to the worker, or to people where it came late{rest}."
+
+
+# --- adopt --------------------------------------------------------------------------------------------------------
+
+
+async def run_adopt(settings: Settings, out: Console) -> int:
+    """List the orders from before the cut-over that are still Pending in the panel; read-only. Return 0.
+
+    Raises PanelUnavailable and schema.OldSchema.
+    """
+    async with _opened(settings) as (context, panel):
+        async with context.db.read() as connection:
+            since = await installation.get(connection, installation.ENFORCE_SINCE)
+        if not since:
+            out.print("There is no cut-over yet: enforce was never switched on, and Doorman acts on no order at all.")
+            return 0
+        cut_over = datetime.fromisoformat(since)
+        with _progress(out) as bar:
+            pending = await panel.pending_orders(heard=_hear(bar))
+    old = [one for one in pending if one[0].placed_at is None or one[0].placed_at < cut_over]
+    if not old:
+        out.print(f"No order from before the cut-over ({cut_over:%Y-%m-%d %H:%M} UTC) is Pending.")
+        return 0
+    out.print(_adopt_table(old, cut_over))
+    out.print(_advice(old))
+    return 0
+
+
+def _hear(bar: Progress) -> Callable[[int, int | None], None]:
+    task = bar.add_task("Pending orders", total=None)
+    return lambda read, total: bar.update(task, completed=read, total=total)
+
+
+def _adopt_table(old: list[Waiting], cut_over: datetime) -> Table:
+    title = f"Pending since before the cut-over ({cut_over:%Y-%m-%d %H:%M} UTC)"
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for heading in ("order", "number", "customer", "placed", "amount", "paid", "services"):
+        right = heading in {"order", "number", "customer", "amount"}
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for order, amount, paid in old:
+        placed = "?" if order.placed_at is None else f"{order.placed_at:%Y-%m-%d}"
+        table.add_row(
+            str(order.order_id), _shown(order.order_number), str(order.customer_id or "-"), placed,
+            _shown(str(order.amount or amount or "?")), _shown(paid.lower() or "no invoice"), _running(order),
+        )  # fmt: skip
+    return table
+
+
+def _running(order: PanelOrder) -> str:
+    active = sum(line.status.strip().lower() in {"active", "completed"} for line in order.lines)
+    if not order.lines:
+        return "none"
+    return "running" if active == len(order.lines) else "not running" if not active else "running in part"
+
+
+def _advice(old: list[Waiting]) -> str:
+    counts = Counter(_running(order) for order, _, _ in old)
+    paid = sum(word.lower() == "paid" and _running(order) != "running" for order, _, word in old)
+    lines = [
+        f"Orders listed: {len(old)}. Doorman leaves them alone, now and later: none is accepted, held or billed.",
+        f"- {counts['running']} running: Pending on paper only. Accept them in WHMCS with the module, the e-mail and",
+        "  the registrar switched off, or leave them; they are not set up a second time.",
+        f"- {len(old) - counts['running']} not (wholly) running: look at each in WHMCS and accept or cancel it there.",
+    ]
+    if paid:
+        lines.append(f"  Paid, and not (wholly) running: {paid}. Begin with these, somebody waits.")
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+"""What people are to be told of: written in the transaction of its cause, rung later in groups (`rings`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.money import Money
+from app.db import insert_new
+from app.messaging.inbox import storable
+from app.messaging.outbox import Call
+from app.panels.actions import Action
+from app.tables.alerts import AlertKind, alerts
+from app.tables.orders import decisions
+
+log = structlog.get_logger()
+
+#: How long an alert that was rung is kept.
+KEPT: Final = timedelta(days=90)
+
+_NAME_LENGTH = 160
+_TEXT_LENGTH = 500
+
+
+async def alert(
+    tx: AsyncConnection, kind: AlertKind, *, name: str, text: str, now: datetime, order_id: int | None = None
+) -> bool:
+    """Have people told; False when this occurrence (`name`) was told before.
+
+    `text` is one sentence for staff: ids and amounts, nothing that a customer wrote.
+    """
+    row = {"name": name[:_NAME_LENGTH], "kind": kind, "order_id": order_id, "created_at": now}
+    insert = insert_new(tx, alerts).values(**row, text=storable(text)[:_TEXT_LENGTH]).returning(alerts.c.id)
+    added = (await tx.execute(insert)).first() is not None
+    if added:
+        log.warning("alert", kind=kind.value, order_id=order_id, text=text[:_TEXT_LENGTH])
+    return added
+
+
+async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, Any], *, now: datetime) -> None:
+    """Have people told of what the change of an order means: a new hold, a breach, money to be returned."""
+    order_id = int(before.order_id)
+    if before.hold_since is None and changes.get("hold_since") is not None:
+        since = changes["hold_since"].isoformat()
+        why = await _why(tx, changes.get("decision_id", before.decision_id))
+        text = f"Order {order_id} is held ({changes.get('hold_kind', before.hold_kind)}){why}."
+        await alert(tx, AlertKind.NEW_HOLD, name=f"hold:{order_id}:{since}", text=text, now=now, order_id=order_id)
+    if changes.get("breached") and not before.breached:
+        text = f"Order {order_id} was let through in the panel, not by a person, although we hold it."
+        name = f"breach:{order_id}:{now.isoformat()}"
+        await alert(tx, AlertKind.BREACH, name=name, text=text, now=now, order_id=order_id)
+    due = int(changes.get("refund_due_minor", 0))
+    if due > int(before.refund_due_minor):
+        currency = changes.get("currency", before.currency)
+        text = f"Order {order_id}: {Money(due, currency) if currency else 'money'} is to be returned."
+        name = f"refund:{order_id}:{before.version}:{due}"
+        await alert(tx, AlertKind.REFUND_DUE, name=name, text=text, now=now, order_id=order_id)
+
+
+async def _why(tx: AsyncConnection, decision_id: int | None) -> str:
+    """Only the codes: the sentences may name what somebody wrote."""
+    if decision_id is None:
+        return ""
+    reasons = await tx.scalar(sa.select(decisions.c.reasons).where(decisions.c.id == decision_id))
+    codes = ", ".join(str(reason["code"]) for reason in reasons or ())
+    return f": {codes}" if codes else ""
+
+
+async def tell_dead_call(tx: AsyncConnection, call: Call, *, event_id: int, now: datetime) -> None:
+    """Have people told that we gave up a call. Of a ring that did not get out the queue tells: no ring about rings."""
+    if call.action == Action.NOTIFY_STAFF:
+        return
+    about = f"order {call.order_id}" if call.order_id else f"customer {call.customer_id}"
+    text = f"For {about} the call {call.action} failed for good; retry or abandon panel call {call.id}."
+    name = f"call:{call.id}:{event_id}"
+    await alert(tx, AlertKind.DEAD_CALL, name=name, text=text, now=now, order_id=call.order_id)
+
+
+async def forget_old(tx: AsyncConnection, *, now: datetime) -> int:
+    """Let go of alerts that were rung long ago; return how many."""
+    old = alerts.c.kind.in_(list(AlertKind)) & (alerts.c.created_at < now - KEPT) & alerts.c.rung_at.is_not(None)
+    return int((await tx.execute(alerts.delete().where(old))).rowcount)

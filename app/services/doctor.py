@@ -1,0 +1,120 @@
+"""What our own records say about an installation, for `doorman doctor`: bounded reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import PlacedBy
+from app.core.lifecycle import Flag
+from app.panels.breaker import BreakerState
+from app.services.health import HEARTBEAT_SECONDS
+from app.tables.access import Role, api_keys
+from app.tables.inbox import EventSource, events, workers
+from app.tables.orders import decisions, orders, timeline
+
+#: The event that the doctor itself posts.
+PING: Final = "doctor.ping"
+#: How far back signs of trouble count.
+SIGNS_AGE: Final = timedelta(days=30)
+#: A customer's order that is accepted sooner after it was placed was accepted by a program.
+QUICK: Final = timedelta(seconds=60)
+_MOST_ORDERS: Final = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What came in by webhook, our own tries aside."""
+
+    last_at: datetime | None
+    last_type: str
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """Order ids, newest first, that show somebody else accepting or building."""
+
+    accepted_by_automation: tuple[int, ...]
+    hold_breached: tuple[int, ...]
+    accepted_at_once: tuple[int, ...]  # by nobody of the staff, within `QUICK`
+
+
+async def database_skew(connection: AsyncConnection, *, now: datetime) -> timedelta | None:
+    """Return how far PostgreSQL's clock is ahead of `now`; None on SQLite, which has ours."""
+    if connection.dialect.name == "sqlite":
+        return None
+    there: datetime = (await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
+    return there.astimezone(UTC) - now
+
+
+async def key_roles(connection: AsyncConnection) -> frozenset[Role]:
+    """Return the roles of the keys that are in force."""
+    rows = await connection.execute(sa.select(api_keys.c.role).where(api_keys.c.revoked_at.is_(None)).distinct())
+    return frozenset(Role(row.role) for row in rows)
+
+
+async def workers_without_panel(connection: AsyncConnection, *, now: datetime) -> tuple[str, ...]:
+    """Return the hosts of living workers whose circuit breaker is not closed: they don't reach the panel."""
+    alive = sa.and_(workers.c.stopped_at.is_(None), workers.c.heartbeat_at > now - timedelta(seconds=HEARTBEAT_SECONDS))
+    rows = await connection.execute(sa.select(workers.c.host).where(alive, workers.c.panel != BreakerState.CLOSED))
+    return tuple(row.host for row in rows)
+
+
+async def webhooks(connection: AsyncConnection, *, now: datetime) -> Webhooks:
+    """Return what the panel has sent."""
+    theirs = sa.and_(events.c.source == EventSource.WEBHOOK, events.c.type != PING)
+    latest = sa.select(events.c.received_at, events.c.type).where(theirs).order_by(events.c.id.desc()).limit(1)
+    row = (await connection.execute(latest)).first()
+    if row is None:
+        return Webhooks(last_at=None, last_type="", last_day=0)
+    newest = sa.select(events.c.received_at).where(theirs).order_by(events.c.id.desc()).limit(_MOST_ORDERS)
+    times = (await connection.execute(newest)).scalars()
+    day = sum(at > now - timedelta(days=1) for at in times)
+    return Webhooks(last_at=row.received_at, last_type=row.type, last_day=day)
+
+
+async def signs(connection: AsyncConnection, *, now: datetime) -> Signs:
+    """Look for orders of the last 30 days that something else than Doorman or staff let in."""
+    recent = (
+        sa.select(orders.c.order_id, orders.c.flags)
+        .where(orders.c.placed_at > now - SIGNS_AGE)
+        .order_by(orders.c.order_id.desc())
+        .limit(_MOST_ORDERS)
+    )
+    rows = (await connection.execute(recent)).all()
+    return Signs(
+        accepted_by_automation=tuple(row.order_id for row in rows if Flag.ACCEPTED_BY_AUTOMATION.value in row.flags),
+        hold_breached=tuple(row.order_id for row in rows if Flag.HOLD_BREACHED.value in row.flags),
+        accepted_at_once=await _accepted_at_once(connection, now=now),
+    )
+
+
+async def _accepted_at_once(connection: AsyncConnection, *, now: datetime) -> tuple[int, ...]:
+    """In shadow the timeline tells when the panel showed an order Active, in enforce a decision does."""
+    placed = sa.and_(orders.c.placed_at > now - SIGNS_AGE, orders.c.placed_by == PlacedBy.CUSTOMER)
+    shown = (
+        sa.select(orders.c.order_id, orders.c.placed_at, timeline.c.at, timeline.c.what)
+        .join(timeline, timeline.c.order_id == orders.c.order_id)
+        .where(placed, timeline.c.what == "the panel shows it Active")
+        .order_by(orders.c.order_id.desc())
+        .limit(_MOST_ORDERS)
+    )
+    decided = (
+        sa.select(orders.c.order_id, orders.c.placed_at, decisions.c.at, decisions.c.reasons)
+        .join(decisions, decisions.c.order_id == orders.c.order_id)
+        .where(placed, decisions.c.by.like("panel%"), decisions.c.by.not_like("panel:staff:%"))
+        .order_by(orders.c.order_id.desc())
+        .limit(_MOST_ORDERS)
+    )
+    quick = {row.order_id for row in await connection.execute(shown) if row.at - row.placed_at <= QUICK}
+    quick |= {
+        row.order_id
+        for row in await connection.execute(decided)
+        if row.at - row.placed_at <= QUICK and any(one["code"] == "accepted_in_panel" for one in row.reasons)
+    }
+    return tuple(sorted(quick, reverse=True))

@@ -1,0 +1,247 @@
+"""Damage limits (design §3 rule 7): where a feature suddenly holds, bills, rejects or credits far more than the policy
+allows within an hour or a day, it stops acting and people are told.
+
+The verdict itself stays as it was judged and can be replayed; what is limited is what is done about it, and that stands
+in the decision's reasons. What people decide is never limited. Several workers that decide in the same moment may each
+go one over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.decision import Judgement, Outcome, Reason
+from app.core.lifecycle import OrderState
+from app.core.policy import Policy
+from app.core.policy_acting import HourLimits
+from app.errors import WrongState
+from app.services import fees as fees_service
+from app.services import policies
+from app.services.alerts import alert
+from app.services.orders import POLICY, OrderFile
+from app.tables.alerts import AlertKind
+from app.tables.customers import credits
+from app.tables.orders import decisions, fees
+from app.tables.outbox import panel_calls
+
+#: The reason of a soft hold that was not acted on: the order was left to the panel, and stays so.
+LEFT_TO_PANEL: Final = "limit_held_share"
+#: No more than so many decisions of a window are looked at, the newest.
+LOOKED_AT: Final = 5_000
+
+_HARD = frozenset({"block_list", "risk_reject"})
+_HOLDS = (Outcome.HOLD_FOR_FEE, Outcome.HOLD_FOR_REVIEW)
+#: Only what is not held yet can be left to the panel, and an accept on its way is rather taken back.
+_CAN_BE_LEFT = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT)
+_LEFT = Reason(LEFT_TO_PANEL, "Held would be more orders than the policy's limits allow; left to the panel.")
+
+
+class Limit(StrEnum):
+    """What is limited."""
+
+    HELD_SHARE = "held_share"
+    FEES = "fees"
+    REJECTS = "rejects"
+    CREDITS = "credits"
+
+
+class Window(StrEnum):
+    """Within which time."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+LENGTHS: Final = {Window.HOUR: timedelta(hours=1), Window.DAY: timedelta(days=1)}
+_WORDS: Final = {
+    Limit.HELD_SHARE: "{at_most} % of the orders decided within {window} are held",
+    Limit.FEES: "{at_most} fees were asked for within {window}",
+    Limit.REJECTS: "{at_most} orders were turned away by the policy within {window}",
+    Limit.CREDITS: "{at_most} credits were granted within {window}",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A limit that is reached; `until` is when it lifts at the earliest, None where that depends on what comes."""
+
+    limit: Limit
+    window: Window
+    at_most: int
+    until: datetime | None
+
+    def to_text(self) -> str:
+        """Say it in a sentence for staff."""
+        window = {Window.HOUR: "an hour", Window.DAY: "a day"}[self.window]
+        said = _WORDS[self.limit].format(at_most=self.at_most, window=window)
+        ends = f"; it ends at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
+        return f"{said}: the limit limits.{self.window}.{self.limit} of the policy is reached{ends}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is done about a judgement; `left` says that a hold is recorded only, as in shadow."""
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    left: bool = False
+
+
+async def apply(file: OrderFile, judgement: Judgement, in_force: Any) -> Verdict:
+    """Return what may be done about a judgement now; where a limit stops it, people are told in this transaction.
+
+    `in_force` is the decision until now: an order that was left to the panel once is not held by the policy later,
+    because the panel may have gone on with it, except for what always holds.
+    """
+    plain = Verdict(outcome=judgement.outcome, reasons=judgement.reasons)
+    if not file.acts or judgement.outcome is Outcome.APPROVE:
+        return plain
+    if judgement.outcome is Outcome.REJECT:
+        return await _reject(file, plain)
+    if _HARD & {reason.code for reason in judgement.reasons}:
+        return plain
+    if was_left(in_force) or await _too_many_held(file):
+        return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), left=True)
+    if judgement.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
+        return await _ask_fee(file, plain, judgement)
+    return plain
+
+
+def was_left(decision: Any) -> bool:
+    """Say whether a stored decision is one that was left to the panel."""
+    return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
+
+
+async def _reject(file: OrderFile, plain: Verdict) -> Verdict:
+    found = await _tell_first(file, Limit.REJECTS)
+    if found is None:
+        return plain
+    text = "The policy would reject this order; a person decides because the limit of rejects is reached."
+    return Verdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
+
+
+async def _too_many_held(file: OrderFile) -> bool:
+    return file.state in _CAN_BE_LEFT and await _tell_first(file, Limit.HELD_SHARE) is not None
+
+
+async def _ask_fee(file: OrderFile, plain: Verdict, judgement: Judgement) -> Verdict:
+    """A fee that is open already is no new one."""
+    current, fee = await fees_service.open_fee(file), judgement.fee
+    same = (
+        fee is not None
+        and current is not None
+        and current.wanted_state is None
+        and (current.amount_minor, current.currency) == (fee.amount_minor, fee.currency)
+    )
+    if same or await _tell_first(file, Limit.FEES) is None:
+        return plain
+    text = "The limit of fees is reached: no invoice is made, a person decides."
+    return Verdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
+
+
+async def _tell_first(file: OrderFile, limit: Limit) -> Reached | None:
+    """Return where this limit is reached, and have people told."""
+    policy = file.policy.policy
+    for window in Window:
+        found = await _look(file.tx, policy, limit, window, now=file.now, order_id=file.order_id)
+        if found is not None:
+            await tell(file.tx, found, now=file.now)
+            return found
+    return None
+
+
+async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
+    """Have people told, once for each limit and window."""
+    length = LENGTHS[reached.window]
+    turn = int(now.timestamp() // length.total_seconds())
+    name = f"limit:{reached.limit}:{reached.window}:{turn}"
+    await alert(tx, AlertKind.DAMAGE_LIMIT, name=name, text=reached.to_text(), now=now)
+
+
+async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
+    """Refuse one more credit where their limit is reached. Raises WrongState, which says when it ends."""
+    policy = (await policies.active(tx)).policy
+    for window in Window:
+        found = await _look(tx, policy, Limit.CREDITS, window, now=now)
+        if found is not None:
+            raise WrongState(f"{found.to_text()} Nothing was done.")
+
+
+async def reached(connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[Reached, ...]:
+    """Return every limit that is reached now, by bounded queries."""
+    found = [await _look(connection, policy, limit, window, now=now) for limit in Limit for window in Window]
+    return tuple(one for one in found if one is not None)
+
+
+# --- counting -----------------------------------------------------------------------------------------------------
+
+
+async def _look(
+    connection: AsyncConnection,
+    policy: Policy,
+    limit: Limit,
+    window: Window,
+    *,
+    now: datetime,
+    order_id: int | None = None,
+) -> Reached | None:
+    """Return the limit if it is reached; `order_id` is about to be held and counts as one more."""
+    rules: HourLimits = getattr(policy.limits, window.value)
+    at_most: int = getattr(rules, limit.value)
+    if at_most == 0 or (limit is Limit.REJECTS and not policy.risk.auto_reject):
+        return None
+    since = now - LENGTHS[window]
+    if limit is Limit.HELD_SHARE:
+        over = await _share_is_over(connection, rules, since=since, order_id=order_id)
+        return Reached(limit=limit, window=window, at_most=at_most, until=None) if over else None
+    at: datetime | None = await connection.scalar(_times(limit, since).offset(at_most - 1).limit(1))
+    if at is None:
+        return None
+    return Reached(limit=limit, window=window, at_most=at_most, until=at + LENGTHS[window])
+
+
+def _times(limit: Limit, since: datetime) -> sa.Select[Any]:
+    """Select when each thing happened, the newest first: the n-th tells whether n are reached, and until when."""
+    if limit is Limit.FEES:
+        return sa.select(fees.c.created_at).where(fees.c.created_at > since).order_by(fees.c.created_at.desc())
+    if limit is Limit.REJECTS:
+        decided = _decided(since).subquery()
+        return sa.select(decided.c.at).where(decided.c.outcome == Outcome.REJECT).order_by(decided.c.at.desc())
+    granted = sa.select(credits.c.created_at.label("at")).where(credits.c.created_at > since)
+    given_back = sa.select(panel_calls.c.created_at.label("at")).where(
+        panel_calls.c.action == sa.literal_column("'add_credit'"),  # as the index has it
+        panel_calls.c.created_at > since,
+        panel_calls.c.key.startswith("fee:"),
+    )
+    both = sa.union_all(granted, given_back).subquery()
+    return sa.select(both.c.at).order_by(both.c.at.desc())
+
+
+def _decided(since: datetime) -> sa.Select[Any]:
+    return (
+        sa.select(decisions.c.order_id, decisions.c.outcome, decisions.c.at)
+        .where(decisions.c.at > since, decisions.c.by == POLICY)
+        .order_by(decisions.c.at.desc())
+        .limit(LOOKED_AT)
+    )
+
+
+async def _share_is_over(
+    connection: AsyncConnection, rules: HourLimits, *, since: datetime, order_id: int | None
+) -> bool:
+    """Say whether more is held than may be: of the orders that the policy decided, those that it wanted held."""
+    decided = _decided(since).subquery()
+    held_id = sa.case((decided.c.outcome.in_(_HOLDS), decided.c.order_id))
+    query = sa.select(sa.func.count(decided.c.order_id.distinct()), sa.func.count(held_id.distinct()))
+    if order_id is not None:
+        query = query.where(decided.c.order_id != order_id)
+    total, held = (await connection.execute(query)).one()
+    if order_id is not None:
+        total, held = total + 1, held + 1
+    return bool(total >= rules.held_min_orders and held * 100 > rules.held_share * total)

@@ -1,0 +1,195 @@
+"""Every few minutes: what did we never hear of, where do we and the panel differ, what came late (design §3 rule 4, 9).
+
+What one round may cost in reads: the newest page or two of orders (after an outage all pages above the cursor), up to
+three for each of 200 orders, one of the activity log for each status that moved, and a few for each of 30 calls. They
+are made one after the other, so that real work always finds room in the rate limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from app.panels.base import PanelUnavailable
+from app.services import installation, reconcile_late, reconcile_new, reconcile_orders
+from app.services.alerts import alert
+from app.services.context import Context
+from app.services.reconcile_differences import ComparablePanel, Difference, What, comparable
+from app.services.reconcile_late import Place, Suspect
+from app.tables.alerts import AlertKind
+
+log = structlog.get_logger()
+
+POSITION: Final = "reconcile:position"
+LATE: Final = "reconcile:late"
+ORDERS_A_ROUND: Final = 200
+CALLS_A_ROUND: Final = 30
+#: So many orders of a page gone at once, and more than half of it: a person says whether they were really deleted.
+_MANY_GONE: Final = 10
+#: Calls in a row that can't be looked at before the panel counts as away, not the calls as strange.
+_STRANGE: Final = 2
+
+
+async def round(context: Context) -> None:
+    """Compare once; what differs becomes events, which the worker handles like any other.
+
+    Each part stands for itself: what was read before the panel went away is kept. Raises PanelUnavailable.
+    """
+    panel = comparable(context)
+    away: PanelUnavailable | None = None
+    for part in (_new_orders, _open_orders, _late_effects):
+        try:
+            await part(context, panel)
+        except PanelUnavailable as error:
+            away = away or error
+    if away is not None:
+        raise away
+
+
+async def _new_orders(context: Context, panel: ComparablePanel) -> None:
+    new = await reconcile_new.read_new(context, panel)
+    fed = await reconcile_new.feed_new(context, new)
+    if fed:
+        log.warning("reconcile.unheard_orders", fed=fed, more=not new.complete)
+
+
+# --- open orders --------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Page:
+    """A page of orders or calls: what was found, and the last that was looked at."""
+
+    differences: list[Difference] = field(default_factory=list)
+    events: list[tuple[Any, Any]] = field(default_factory=list)
+    read: int = 0
+    last: Any = None
+    away: PanelUnavailable | None = None
+
+
+async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[Any]) -> Page:
+    """Compare these orders; where the panel goes away, the page ends with the order that it went away at."""
+    page = Page()
+    for ours in rows:
+        page.last = ours.order_id
+        try:
+            compared = await reconcile_orders.compare(panel, ours)
+            if compared.differences:
+                page.events.append((ours, await reconcile_orders.look_again_at(context, panel, compared)))
+                page.differences += compared.differences
+        except PanelUnavailable as error:
+            page.away = error
+            return page
+        page.read += 1
+    return page
+
+
+async def feed_page(context: Context, page: Page, *, position: bool) -> int:
+    """Have what differs read back, in one transaction; return how many. `position` remembers how far we came."""
+    now = context.clock()
+    async with context.db.begin() as tx:
+        by_id = sorted(page.events, key=lambda one: int(one[0].order_id))  # all who do this lock in the same order
+        added = [await reconcile_orders.feed(tx, ours, data, now=now) for ours, data in by_id]
+        if position:
+            await installation.put(tx, POSITION, page.last or 0, now=now)
+    if any(added):
+        context.wake()
+    return sum(added)
+
+
+async def _open_orders(context: Context, panel: ComparablePanel) -> None:
+    """The next ones by id, and from the lowest again: so the one checked longest ago comes first."""
+    now = context.clock()
+    async with context.db.read() as connection:
+        after = int(await installation.get(connection, POSITION) or 0)
+        rows = await reconcile_orders.next_orders(connection, after=after, limit=ORDERS_A_ROUND, now=now)
+        left = ORDERS_A_ROUND - len(rows)
+        if left and after:
+            again = await reconcile_orders.next_orders(connection, after=0, limit=left, now=now)
+            rows = [*rows, *(row for row in again if row.order_id <= after)]
+    if not rows:
+        return
+    page = await compare_page(context, panel, rows)
+    await _spare_many_gone(context, page)
+    fed = await feed_page(context, page, position=True)
+    if fed:
+        log.warning("reconcile.differences", orders=fed, compared=page.read)
+    if page.away is not None:
+        raise page.away
+
+
+async def _spare_many_gone(context: Context, page: Page) -> None:
+    """Closing orders ends their fees: where most seem deleted at once a person says whether they are (rule 7)."""
+    gone = {one.order_id for one in page.differences if one.what is What.DELETED}
+    if len(gone) < _MANY_GONE or len(gone) * 2 <= page.read:
+        return
+    page.events = [one for one in page.events if one[0].order_id not in gone]
+    text = (
+        f"The panel does not list {len(gone)} of {page.read} orders that we hold or await: none is closed by itself. "
+        "If they were deleted, run `doorman reconcile --fix`."
+    )
+    now = context.clock()
+    async with context.db.begin() as tx:
+        await alert(tx, AlertKind.DAMAGE_LIMIT, name=f"gone:{now:%Y-%m-%dT%H}", text=text, now=now)
+
+
+# --- late effects -------------------------------------------------------------------------------------------------
+
+
+def settle_time(context: Context) -> timedelta:
+    """Return how long an attempt without an answer may take effect."""
+    return timedelta(seconds=context.settings.panel_settle_seconds)
+
+
+async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence[Suspect]) -> Page:
+    """Look at these calls.
+
+    A single one that can't be looked at is passed over; with two in a row, or the last one, the page ends before it.
+    """
+    page, failed = Page(), 0
+    for suspect in suspects:
+        try:
+            found = await reconcile_late.look_at(context, panel, suspect.call)
+        except PanelUnavailable as error:
+            page.away, failed = error, failed + 1
+            log.warning("reconcile.call_not_looked_at", call_id=str(suspect.call.id), error=str(error))
+            if failed >= _STRANGE:
+                return page
+            continue
+        page.away, failed = None, 0
+        page.read += 1
+        page.last = suspect.place
+        if found is not None:
+            page.differences.append(found)
+            page.events.append((suspect, found))
+    return page
+
+
+async def tell_page(context: Context, page: Page, *, place: bool) -> int:
+    """Ring for what came late, in one transaction; return how many are new. `place` remembers how far we came."""
+    now = context.clock()
+    async with context.db.begin() as tx:
+        told = [await reconcile_late.tell(tx, suspect.call, found, now=now) for suspect, found in page.events]
+        if place and page.last is not None:
+            await installation.put(tx, LATE, page.last.dump(), now=now)
+    if any(told):
+        context.wake()
+    return sum(told)
+
+
+async def _late_effects(context: Context, panel: ComparablePanel) -> None:
+    async with context.db.read() as connection:
+        after = Place.load(await installation.get(connection, LATE))
+        suspects = await reconcile_late.next_suspects(
+            connection, after=after, limit=CALLS_A_ROUND, now=context.clock(), settle=settle_time(context)
+        )
+    if not suspects:
+        return
+    page = await look_page(context, panel, suspects)
+    await tell_page(context, page, place=True)
+    if page.away is not None:
+        raise page.away

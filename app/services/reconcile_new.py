@@ -1,0 +1,148 @@
+"""Orders that we never heard of: lost webhooks, orders entered in the admin area or by API.
+
+The panel has no date filter, so a cursor remembers the highest order id that was seen. What lies below the order at
+which this installation began to look is the past, and left alone (design §3 rule 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.messaging import inbox
+from app.panels.records import PanelOrder
+from app.services import installation
+from app.services.context import Context
+from app.services.reconcile_differences import ComparablePanel, Difference, What
+from app.tables.inbox import EventSource, events
+from app.tables.orders import orders
+
+CURSOR: Final = installation.ORDERS_SEEN
+#: Orders read at a time, the lowest ids first; the rest is left to the next round.
+AT_ONCE: Final = 1_000
+#: So many ids below the cursor are looked at again: an order can show up after one with a higher id.
+_OVERLAP: Final = 100
+_IDS_IN_A_QUERY: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Orders up to `floor` are the past; orders up to `seen` were looked at."""
+
+    floor: int
+    seen: int
+    stored: bool  # False: the first look of this installation
+
+    @property
+    def above(self) -> int:
+        """From where the panel is asked."""
+        return max(self.floor, self.seen - _OVERLAP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrders:
+    """What one look at the newest orders found; `complete` is false where there are more."""
+
+    cursor: Cursor
+    listed: tuple[PanelOrder, ...]
+    unheard: tuple[PanelOrder, ...]
+    complete: bool
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Return them for people."""
+        return tuple(
+            Difference(
+                what=What.UNHEARD, order_id=order.order_id, ours="nothing",
+                panel=f"{order.status}, placed {_when(order.placed_at)}", remedy="is read and judged like any order",
+            )
+            for order in self.unheard
+        )  # fmt: skip
+
+
+def _when(moment: datetime | None) -> str:
+    return "at a time that can't be read" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+async def read_new(context: Context, panel: ComparablePanel, *, after: Cursor | None = None) -> NewOrders:
+    """Read the orders above the cursor (or `after` another one) and say which we never heard of; writes nothing.
+
+    Raises PanelUnavailable.
+    """
+    cursor = after or await _cursor(context) or await _first(context, panel)
+    listed = await panel.orders_above(cursor.above, limit=AT_ONCE)
+    async with context.db.read() as connection:
+        known = await _known(connection, [order.order_id for order in listed])
+    return NewOrders(
+        cursor=cursor,
+        listed=listed,
+        unheard=tuple(order for order in listed if order.order_id not in known),
+        complete=len(listed) < AT_ONCE,
+    )
+
+
+def moved(new: NewOrders) -> Cursor:
+    """Return the cursor behind what was read."""
+    seen = max((order.order_id for order in new.listed), default=new.cursor.seen)
+    return Cursor(floor=new.cursor.floor, seen=max(seen, new.cursor.seen), stored=True)
+
+
+async def feed_new(context: Context, new: NewOrders) -> int:
+    """Set an event for each order that we never heard of and move the cursor, in one transaction; return how many.
+
+    Each event has a name of its own, so that two who do it at the same time add one.
+    """
+    now = context.clock()
+    async with context.db.begin() as tx:
+        stored = await installation.locked(tx, CURSOR, now=now)
+        known = await _known(tx, [order.order_id for order in new.unheard])
+        added = [await _feed(tx, order, now=now) for order in new.unheard if order.order_id not in known]
+        cursor = moved(new)
+        seen = max(cursor.seen, int(stored["seen"])) if stored else cursor.seen
+        floor = int(stored["floor"]) if stored else cursor.floor
+        if not stored or seen != stored["seen"]:
+            await installation.put(tx, CURSOR, {"floor": floor, "seen": seen}, now=now)
+    if any(added):
+        context.wake()
+    return sum(added)
+
+
+async def _feed(tx: AsyncConnection, order: PanelOrder, *, now: datetime) -> bool:
+    data: dict[str, Any] = {"order_id": order.order_id}
+    if order.customer_id is not None:
+        data["customer_id"] = order.customer_id
+    return await inbox.add_internal(
+        tx, type="order.created", data=data, now=now,
+        name=f"reconcile:order:{order.order_id}", source=EventSource.RECONCILE,
+    )  # fmt: skip
+
+
+async def _cursor(context: Context) -> Cursor | None:
+    async with context.db.read() as connection:
+        stored = await installation.get(connection, CURSOR)
+    return Cursor(floor=int(stored["floor"]), seen=int(stored["seen"]), stored=True) if stored else None
+
+
+async def _first(context: Context, panel: ComparablePanel) -> Cursor:
+    """Begin at the cut-over, or now where nothing has been acted on yet."""
+    async with context.db.read() as connection:
+        since = await installation.get(connection, installation.ENFORCE_SINCE)
+    moment = datetime.fromisoformat(since) if since else context.clock()
+    last = await panel.last_placed_before(moment)
+    return Cursor(floor=last, seen=last, stored=False)
+
+
+async def _known(connection: AsyncConnection, ids: Collection[int]) -> set[int]:
+    """Return those that we have a row of or an event about; that the gate asked about one does not count."""
+    known: set[int] = set()
+    listed = sorted(ids)
+    for start in range(0, len(listed), _IDS_IN_A_QUERY):
+        some = listed[start : start + _IDS_IN_A_QUERY]
+        heard = sa.select(events.c.order_id).where(events.c.order_id.in_(some), events.c.type != "gate.asked")
+        query = sa.union(sa.select(orders.c.order_id).where(orders.c.order_id.in_(some)), heard)
+        known.update((await connection.execute(query)).scalars())
+    return known

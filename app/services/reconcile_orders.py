@@ -1,0 +1,245 @@
+"""Orders that we hold, await or let in a short while ago, each compared with what the panel says of it now.
+
+Up to three reads for an order: the order, its invoice where payment still matters, the invoice of its open fee. What
+differs is followed by the usual road: an event asks for the order to be read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import PaymentState
+from app.core.lifecycle import FeeState, InvoiceTurn, OrderState
+from app.core.money import Money
+from app.core.policy import Policy
+from app.messaging import inbox
+from app.panels.records import PanelInvoice, PanelOrder
+from app.services import policies
+from app.services.context import Context
+from app.services.facts import paid_on, payment_state
+from app.services.fees import OPEN_STATES
+from app.services.invoices import turn_of
+from app.services.reconcile_differences import ComparablePanel, Difference, What
+from app.tables.inbox import EventSource, EventState, events
+from app.tables.orders import fees, orders
+
+#: An order that was let in or ended is looked at for so long after it was read last.
+RECENT: Final = timedelta(hours=24)
+_OPEN: Final = (
+    OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.RELEASING, OrderState.HELD, OrderState.REJECTING,
+)  # fmt: skip
+_ENDED: Final = (OrderState.REJECTED, OrderState.CANCELLED)
+_SETTLED: Final = (OrderState.RELEASED, *_ENDED)
+#: And one that was gone for so long after that: the panel may list it again.
+_GONE: Final = timedelta(hours=1)
+#: Recent ones are looked for among so many of the newest order ids, so that the query does not grow with the years.
+_NEWEST: Final = 20_000
+#: The panel's clock may be so much behind ours.
+_SKEW: Final = timedelta(minutes=5)
+_ITEMS_KEPT: Final = 50
+_ITEMS_NAMED: Final = 3
+_TURNS: Final = {
+    FeeState.UNPAID: InvoiceTurn.UNPAID,
+    FeeState.PARTLY_PAID: InvoiceTurn.PARTLY_PAID,
+    FeeState.PAYMENT_PENDING: InvoiceTurn.PENDING,
+}
+_WORDS: Final = {"active": "accepted", "pending": "pending", "cancelled": "cancelled", "fraud": "fraud"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One order of ours beside the panel's."""
+
+    ours: Any  # its row, with `fee_state`, `fee_invoice_id`, `fee_paid` of its open fee
+    order: PanelOrder | None
+    differences: tuple[Difference, ...]
+
+
+# --- which orders -------------------------------------------------------------------------------------------------
+
+
+def _watched(now: datetime) -> sa.ColumnElement[bool]:
+    newest = sa.select(sa.func.max(orders.c.order_id) - _NEWEST).scalar_subquery()
+    recent = sa.and_(orders.c.state.in_(_SETTLED), orders.c.order_id > newest, orders.c.last_read_at >= now - RECENT)
+    gone = sa.and_(
+        orders.c.state == OrderState.CLOSED, orders.c.order_id > newest, orders.c.last_read_at >= now - _GONE
+    )
+    waits = sa.exists().where(events.c.order_id == orders.c.order_id, events.c.state == EventState.RECEIVED)
+    unread = sa.and_(orders.c.last_read_at.is_(None), waits)  # its first look is still to come
+    with_fee = sa.and_(fees.c.id.is_not(None), orders.c.state != OrderState.CLOSED)
+    watched = sa.or_(orders.c.state.in_(_OPEN), recent, gone, with_fee)
+    return sa.and_(watched, ~unread)
+
+
+def _with_fee() -> sa.Join:
+    return orders.outerjoin(fees, sa.and_(fees.c.order_id == orders.c.order_id, fees.c.state.in_(OPEN_STATES)))
+
+
+async def next_orders(connection: AsyncConnection, *, after: int, limit: int, now: datetime) -> Sequence[Any]:
+    """Return our rows of the next orders to compare, by id."""
+    query = (
+        sa.select(
+            orders,
+            fees.c.state.label("fee_state"),
+            fees.c.invoice_id.label("fee_invoice_id"),
+            fees.c.paid_minor.label("fee_paid"),
+        )
+        .select_from(_with_fee())
+        .where(orders.c.order_id > after, _watched(now))
+        .order_by(orders.c.order_id)
+        .limit(limit)
+    )
+    return (await connection.execute(query)).all()
+
+
+async def count_orders(connection: AsyncConnection, *, now: datetime) -> int:
+    """Return how many orders there are to compare."""
+    query = sa.select(sa.func.count()).select_from(_with_fee()).where(_watched(now))
+    return int(await connection.scalar(query) or 0)
+
+
+# --- comparing ----------------------------------------------------------------------------------------------------
+
+
+async def compare(panel: ComparablePanel, ours: Any) -> Compared:
+    """Read one order and say in what it differs from our row. Raises PanelUnavailable."""
+    order = await panel.order(ours.order_id)
+    if order is None:
+        return Compared(ours=ours, order=None, differences=_gone(ours))
+    found = [*_status(ours, order), *_items(ours, order)]
+    if ours.state != OrderState.RELEASED:
+        invoice = await panel.invoice(order.invoice_id) if order.invoice_id else None
+        found += _payment(ours, payment_state(order, invoice), invoice)
+    if ours.fee_invoice_id is not None:
+        found += _fee(ours, await panel.invoice(ours.fee_invoice_id))
+    return Compared(ours=ours, order=order, differences=tuple(found))
+
+
+def _gone(ours: Any) -> tuple[Difference, ...]:
+    if ours.last_read_at is None or ours.state == OrderState.CLOSED:
+        return ()  # we know that the panel does not list it
+    return (
+        Difference(
+            what=What.DELETED, order_id=ours.order_id, ours=f"{ours.state}, {ours.panel_status}", panel="not listed",
+            remedy="is closed; what was paid on it waits for a person",
+        ),
+    )  # fmt: skip
+
+
+def _status(ours: Any, order: PanelOrder) -> list[Difference]:
+    if ours.panel_status == order.status[:40]:
+        return []
+    known = ours.panel_status or "not listed"
+    let_in = order.status == "Active" and ours.state in {OrderState.HELD, OrderState.REJECTING, *_ENDED}
+    remedy = "a person wins; by automation it is a breach" if let_in else "the order follows"
+    return [
+        Difference(
+            what=What.STATUS, order_id=ours.order_id, ours=f"{ours.state}, {known}", panel=order.status, remedy=remedy
+        )
+    ]  # fmt: skip
+
+
+def _items(ours: Any, order: PanelOrder) -> list[Difference]:
+    """What staff edited: lines and amounts, in the form in which `mirror` keeps them."""
+    if ours.last_read_at is None:
+        return []
+    kept = [(item.get("product"), item.get("amount")) for item in ours.items]
+    shown = [
+        ((line.product or line.domain or line.kind)[:200], line.amount.to_text() if line.amount else None)
+        for line in order.lines[:_ITEMS_KEPT]
+    ]
+    amount = order.amount.amount_minor if order.amount else None
+    total = ours.items[0].get("total") if ours.items else 0
+    if (kept, total, ours.amount_minor, ours.invoice_id) == (shown, len(order.lines), amount, order.invoice_id):
+        return []
+    was = None if ours.amount_minor is None or ours.currency is None else Money(ours.amount_minor, ours.currency)
+    return [
+        Difference(
+            what=What.ITEMS, order_id=ours.order_id, ours=_content(kept, was, ours.invoice_id),
+            panel=_content(shown, order.amount, order.invoice_id),
+            remedy="is judged again, unless a person has decided",
+        )
+    ]  # fmt: skip
+
+
+def _content(lines: Sequence[tuple[str | None, str | None]], amount: Money | None, invoice_id: int | None) -> str:
+    named = ", ".join(f"{product} {price or '?'}" for product, price in lines[:_ITEMS_NAMED])
+    more = f" and {len(lines) - _ITEMS_NAMED} more" if len(lines) > _ITEMS_NAMED else ""
+    return f"{named or 'no lines'}{more}; {amount or 'no amount'}, invoice {invoice_id or 'none'}"
+
+
+def _payment(ours: Any, state: PaymentState, invoice: PanelInvoice | None) -> list[Difference]:
+    paid = _paid(invoice)
+    if (ours.payment_state, ours.paid_minor) == (state, paid):
+        return []
+    return [
+        Difference(
+            what=What.PAYMENT, order_id=ours.order_id, ours=f"{ours.state}, {_spoken(ours.payment_state)}",
+            panel=_spoken(state), remedy="the order goes on as its payment says",
+        )
+    ]  # fmt: skip
+
+
+def _fee(ours: Any, invoice: PanelInvoice | None) -> list[Difference]:
+    turn = turn_of(invoice)
+    if turn is None or (turn is _TURNS.get(FeeState(ours.fee_state)) and ours.fee_paid == _paid(invoice)):
+        return []
+    return [
+        Difference(
+            what=What.FEE, order_id=ours.order_id, ours=f"fee {_spoken(ours.fee_state)}",
+            panel=f"invoice {ours.fee_invoice_id} {_spoken(turn)}", remedy="the fee follows its invoice",
+        )
+    ]  # fmt: skip
+
+
+def _paid(invoice: PanelInvoice | None) -> int:
+    paid = None if invoice is None else paid_on(invoice)
+    return max(0, paid.amount_minor) if paid else 0
+
+
+def _spoken(state: str) -> str:
+    return str(state).replace("_", " ")
+
+
+# --- following ----------------------------------------------------------------------------------------------------
+
+
+async def look_again_at(context: Context, panel: ComparablePanel, compared: Compared) -> dict[str, Any]:
+    """Return the data of the event that has an order read back, naming who changed its status where that can be found.
+
+    Raises PanelUnavailable.
+    """
+    data: dict[str, Any] = {"order_id": int(compared.ours.order_id)}
+    order = compared.order
+    if order is None or not any(one.what is What.STATUS for one in compared.differences):
+        return data
+    word = _WORDS.get(order.status.strip().lower())
+    since = (compared.ours.last_read_at or compared.ours.first_heard_at) - _SKEW
+    admin = await panel.changed_by(order.order_id, order.status, since=since) if word else None
+    if admin is None:
+        return data
+    async with context.db.read() as connection:
+        policy = (await policies.active(connection)).policy
+    return data | {"to": word, "actor": _actor(admin, policy, context.own_admin_id)}
+
+
+def _actor(admin: int, policy: Policy, own_admin_id: int | None) -> dict[str, Any]:
+    if admin == 0:
+        return {"kind": "cron"}
+    automation = {*policy.staff.automation_admin_ids, own_admin_id}
+    return {"kind": "api" if admin in automation else "staff", "admin_id": admin}
+
+
+async def feed(tx: AsyncConnection, ours: Any, data: dict[str, Any], *, now: datetime) -> bool:
+    """Have an order read back; once until it was read, however many ask for it."""
+    read_at = "never" if ours.last_read_at is None else ours.last_read_at.isoformat()
+    return await inbox.add_internal(
+        tx, type="order.read_back", data=data, now=now,
+        name=f"reconcile:look:{ours.order_id}:{read_at}", source=EventSource.RECONCILE,
+    )  # fmt: skip

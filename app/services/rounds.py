@@ -1,0 +1,56 @@
+"""Work that comes round: comparing with the panel, ringing, sweeping. One worker of all does each round."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.db import Database
+from app.panels.base import PanelUnavailable
+from app.services import installation
+from app.services.context import Context
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One kind of work and how often it is due. `run` may raise PanelUnavailable: the next round tries again."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Context], Awaitable[None]]
+
+
+async def take_turn(db: Database, name: str, *, every: timedelta, now: datetime) -> bool:
+    """Say whether this round is ours: due, and nobody else took it. Its time counts from when it was taken."""
+    fact = f"round:{name}"
+    async with db.begin() as tx:
+        last = await installation.locked(tx, fact, now=now)
+        if last and abs(now - datetime.fromisoformat(last)) < every:  # whoever took it may have a clock ahead of ours
+            return False
+        await installation.put(tx, fact, now.isoformat(), now=now)
+    return True
+
+
+async def keep_rounds(context: Context, rounds: tuple[Round, ...]) -> None:
+    """Do each round whenever it is due, until cancelled; one that fails stops no other."""
+    await asyncio.gather(*(_keep(context, one) for one in rounds))
+
+
+async def _keep(context: Context, one: Round) -> None:
+    while True:
+        try:
+            if await take_turn(context.db, one.name, every=one.every, now=context.clock()):
+                await one.run(context)
+        except PanelUnavailable as error:
+            log.warning("round.panel_unavailable", round=one.name, error=str(error), alarm=error.alarm)
+        except Exception:  # the database is away, or a fault of ours: the other rounds go on
+            log.exception("round.failed", round=one.name)
+        await asyncio.sleep(min(_LOOK_SECONDS, one.every.total_seconds()))

@@ -1,0 +1,359 @@
+"""Sweepers: every state that waits for something of ours moves on even if its own clock or event was lost, failed or
+replayed away.
+
+A sweep only sets events anew, under names that make twice once, and by index, so many in a round. Where that did not
+help, the order is held for a person. What waits in the inbox and the outbox is the worker's own (`messaging.workers`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.core.decision import Outcome, Reason
+from app.core.lifecycle import FeeState, OrderState
+from app.messaging import inbox, outbox
+from app.panels.actions import Action
+from app.services import acting, limits, policies, provisioning
+from app.services.alerts import alert
+from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
+from app.services.context import Context
+from app.services.fees import OPEN_STATES
+from app.services.orders import open_file
+from app.services.timers import HOLD_DUE, READ_BACK, SETTLE
+from app.services.waiting import UNDECIDED
+from app.tables.alerts import AlertKind
+from app.tables.customers import CreditState, credits
+from app.tables.inbox import EventState, events
+from app.tables.orders import decisions, fees, orders
+from app.tables.outbox import panel_calls
+
+log = structlog.get_logger()
+
+#: How often a round is due.
+EVERY: Final = timedelta(seconds=60)
+#: How long something may be past its time before it is swept: its own clock comes first.
+GRACE: Final = timedelta(minutes=5)
+#: At most so many of each kind in a round.
+AT_MOST: Final = 100
+
+#: Longer than this no event waits for another attempt without somebody being told.
+_PUT_OFF = timedelta(minutes=30)
+_FAILED_WITHIN = timedelta(hours=1)
+_LOOKED_WITHIN = timedelta(hours=1)
+_CREDITS_WITHIN = timedelta(days=14)  # a call is tried for days
+_LIFECYCLE = tuple(action.value for action in acting.LIFECYCLE)
+_ENDED = "the order waits for a call that is over"
+
+
+async def round(context: Context) -> None:  # a round of sweeping, as `rings.round` is one of ringing
+    """Sweep every waiting state once."""
+    now = context.clock()
+    found = 0
+    for sweep in (_undecided, _on_the_way, _paid, _unbuilt, _holds, _fees, _unheard_fees, _unheard_credits):
+        found += await sweep(context, now)
+    await _tell(context, now)
+    if found:
+        log.warning("sweep", found=found)
+        context.wake()
+
+
+# --- orders -------------------------------------------------------------------------------------------------------
+
+
+async def _undecided(context: Context, now: datetime) -> int:
+    """Orders whose time to be decided is over."""
+    query = (
+        sa.select(orders.c.order_id)
+        .where(
+            UNDECIDED, orders.c.settle_at <= now - GRACE, ~_event_comes(orders.c.order_id, now),
+        )
+        .order_by(orders.c.settle_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    for row in rows:
+        name = f"sweep:undecided:{row.order_id}"
+        async with context.db.begin() as tx:
+            if not await _again(tx, name, type_=SETTLE, data={"order_id": row.order_id}, now=now):
+                reason = Reason("never_decided", "It could not be decided in time: its events fail.")
+                await _hold(context, tx, row.order_id, OrderState.RECEIVED, reason, now=now)
+    return len(rows)
+
+
+async def _on_the_way(context: Context, now: datetime) -> int:
+    """Orders that wait for the end of a call that is over, or that never was."""
+    found = 0
+    for state in (OrderState.RELEASING, OrderState.REJECTING):
+        query = (
+            sa.select(orders.c.order_id, orders.c.decision_id)
+            .outerjoin(decisions, decisions.c.id == orders.c.decision_id)
+            .where(
+                orders.c.state == state, ~_call_lives(orders.c.order_id), ~_event_comes(orders.c.order_id, now),
+                sa.or_(decisions.c.at.is_(None), decisions.c.at <= now - GRACE),
+            )
+            .order_by(orders.c.order_id)
+        )  # fmt: skip
+        rows = await _read(context, query)
+        for row in rows:
+            async with context.db.begin() as tx:
+                await _move_on(context, tx, row, state, now=now)
+        found += len(rows)
+    return found
+
+
+async def _move_on(context: Context, tx: AsyncConnection, row: Any, state: OrderState, *, now: datetime) -> None:
+    """Tell once more how its call ended; where that was told, or there is no call, a person looks."""
+    call = (
+        await tx.execute(
+            sa.select(panel_calls)
+            .where(panel_calls.c.order_id == row.order_id, panel_calls.c.action.in_(_LIFECYCLE))
+            .order_by(panel_calls.c.seq.desc())
+            .limit(1)
+        )
+    ).first()
+    name = f"sweep:{state}:{row.order_id}:{row.decision_id}"
+    if call is None:
+        type_, data = READ_BACK, {"order_id": row.order_id}
+    else:
+        type_, data = inbox.CALL_SETTLED, {"call_id": str(call.id), "order_id": row.order_id}
+    if not await _again(tx, name, type_=type_, data=data, now=now):
+        await _hold(context, tx, row.order_id, state, Reason("stuck", f"It is {state}, and {_ENDED}."), now=now)
+
+
+async def _paid(context: Context, now: datetime) -> int:
+    """Approved orders that are paid and were not released. The others are read back by `reconcile`."""
+    query = (
+        sa.select(orders.c.order_id, orders.c.decision_id)
+        .where(
+            orders.c.state == OrderState.AWAITING_PAYMENT, orders.c.settled, _released_by_us(),
+            ~_event_comes(orders.c.order_id, now),
+        )
+        .order_by(orders.c.order_id)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    for row in rows:
+        name = f"sweep:paid:{row.order_id}:{row.decision_id}"
+        async with context.db.begin() as tx:
+            if not await _again(tx, name, type_=READ_BACK, data={"order_id": row.order_id}, now=now):
+                reason = Reason("stuck", "It is approved and paid, and could not be released.")
+                await _hold(context, tx, row.order_id, OrderState.AWAITING_PAYMENT, reason, now=now)
+    return len(rows)
+
+
+async def _unbuilt(context: Context, now: datetime) -> int:
+    """Orders that were not built are looked at again: staff may have dealt with it, and no hook told."""
+    looked = sa.exists().where(
+        events.c.order_id == orders.c.order_id, events.c.type == provisioning.CHECK,
+        events.c.received_at > now - _LOOKED_WITHIN,
+    )  # fmt: skip
+    query = sa.select(orders.c.order_id).where(provisioning.unbuilt_orders(), ~looked).order_by(orders.c.order_id)
+    rows = await _read(context, query)
+    async with context.db.begin() as tx:
+        for row in rows:
+            name = f"sweep:unbuilt:{row.order_id}:{now:%Y-%m-%dT%H}"
+            await inbox.add_internal(tx, type=provisioning.CHECK, data={"order_id": row.order_id}, now=now, name=name)
+    return len(rows)
+
+
+async def _hold(
+    context: Context, tx: AsyncConnection, order_id: int, state: OrderState, reason: Reason, *, now: datetime
+) -> None:
+    """What a sweep did not move is a person's; in shadow and from before the cut-over it only shows in the metrics."""
+    file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+    if file is None or file.state is not state or not file.acts:
+        return
+    await acting.hold_by_clock(file, reason)
+    await file.save()
+
+
+# --- holds and fees -----------------------------------------------------------------------------------------------
+
+
+async def _holds(context: Context, now: datetime) -> int:
+    """Holds past their time whose clock is gone. They stand in the queue in any case."""
+    if context.settings.mode is Mode.SHADOW:
+        return 0  # nothing runs out; back in enforce it is swept then
+    told_to_the_end = now - (REMINDERS + 1) * REMIND_EVERY
+    query = (
+        sa.select(orders.c.order_id, orders.c.hold_due_at, orders.c.hold_expires_at)
+        .where(
+            orders.c.hold_kind.is_not(None), orders.c.hold_due_at <= now - GRACE,
+            orders.c.state == OrderState.HELD, ~_event_comes(orders.c.order_id, None, HOLD_DUE),
+            sa.or_(orders.c.hold_expires_at <= now - GRACE, sa.and_(
+                orders.c.hold_expires_at.is_(None), orders.c.hold_due_at > told_to_the_end)),
+        )
+        .order_by(orders.c.hold_due_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    found = 0
+    async with context.db.begin() as tx:
+        for row in rows:
+            due_at = row.hold_expires_at or row.hold_due_at
+            number = reminder(due_at, now)
+            name = f"sweep:hold:{row.order_id}:{due_at.isoformat()}:{number}"
+            found += await inbox.add_internal(tx, type=HOLD_DUE, data={"order_id": row.order_id}, now=now, name=name)
+    return found
+
+
+async def _fees(context: Context, now: datetime) -> int:
+    """Open fees past their time of orders that don't wait for them any more: their invoice is read back each day."""
+    query = (
+        sa.select(fees.c.id, fees.c.order_id)
+        .join(orders, orders.c.order_id == fees.c.order_id)
+        .where(
+            fees.c.state.in_(OPEN_STATES), fees.c.expires_at <= now - GRACE, fees.c.created_at <= now,
+            orders.c.hold_expires_at.is_(None), ~_event_comes(fees.c.order_id, now),
+        )
+        .order_by(fees.c.created_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    found = 0
+    async with context.db.begin() as tx:
+        for row in rows:
+            name = f"sweep:fee:{row.id}:{now:%Y-%m-%d}"
+            found += await inbox.add_internal(tx, type=READ_BACK, data={"order_id": row.order_id}, now=now, name=name)
+    return found
+
+
+# --- calls whose end was not heard --------------------------------------------------------------------------------
+
+
+async def _unheard_fees(context: Context, now: datetime) -> int:
+    """Fees that wait for the end of a call that is over: it is told once more, once."""
+    lives = sa.exists().where(
+        panel_calls.c.order_id == fees.c.order_id,
+        panel_calls.c.action.in_((Action.CREATE_INVOICE, Action.CANCEL_INVOICE)),
+        panel_calls.c.state.in_(outbox.LIVE),
+    )
+    under_way = sa.or_(fees.c.state == FeeState.PENDING, fees.c.wanted_state.is_not(None))
+    query = (
+        sa.select(fees.c.id, fees.c.order_id)
+        .where(
+            fees.c.state.in_(OPEN_STATES), fees.c.created_at <= now - GRACE, under_way, ~lives,
+            ~_event_comes(fees.c.order_id, now),
+        )
+        .order_by(fees.c.created_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    found = 0
+    async with context.db.begin() as tx:
+        for row in rows:
+            last = (
+                sa.select(panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id)
+                .where(panel_calls.c.order_id == row.order_id, panel_calls.c.key.startswith(f"fee:{row.id}:"))
+                .order_by(panel_calls.c.seq.desc())
+                .limit(1)
+            )
+            call = (await tx.execute(last)).first()
+            found += call is not None and await _tell_again(tx, call, now=now)
+    return found
+
+
+async def _unheard_credits(context: Context, now: datetime) -> int:
+    """Credits of the last days that wait for the end of a call that is over."""
+    query = (
+        sa.select(panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id)
+        .join(credits, credits.c.panel_call_id == panel_calls.c.id)
+        .where(
+            credits.c.created_at > now - _CREDITS_WITHIN, credits.c.state == CreditState.PENDING,
+            panel_calls.c.settled_at <= now - GRACE,
+        )
+        .order_by(credits.c.created_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    async with context.db.begin() as tx:
+        return sum([await _tell_again(tx, row, now=now) for row in rows])
+
+
+async def _tell_again(tx: AsyncConnection, call: Any, *, now: datetime) -> bool:
+    data = {"call_id": str(call.id), "order_id": call.order_id, "customer_id": call.customer_id}
+    return await inbox.add_internal(tx, type=inbox.CALL_SETTLED, data=data, now=now, name=f"sweep:told:{call.id}")
+
+
+# --- telling people -----------------------------------------------------------------------------------------------
+
+
+async def _tell(context: Context, now: datetime) -> None:
+    """Have people told of events that failed and of limits that are reached."""
+    failed = (
+        sa.select(events.c.id, events.c.type, events.c.order_id, events.c.result, events.c.finished_at)
+        .where(events.c.state == EventState.FAILED, events.c.finished_at > now - _FAILED_WITHIN)
+        .order_by(events.c.id.desc())
+    )
+    rows = await _read(context, failed)
+    await _tell_of_put_off(context, now)
+    async with context.db.read() as connection:
+        policy = (await policies.active(connection)).policy
+        reached = await limits.reached(connection, policy, now=now) if context.settings.mode is Mode.ENFORCE else ()
+    if not rows and not reached:
+        return
+    async with context.db.begin() as tx:
+        for row in rows:
+            about = f" about order {row.order_id}" if row.order_id else ""
+            text = f"Event {row.id} ({row.type}){about} failed: {row.result}. Replay it when the cause is gone."
+            name = f"event:{row.id}:{row.finished_at.isoformat()}"
+            await alert(tx, AlertKind.EVENT_FAILED, name=name, text=text, now=now, order_id=row.order_id)
+        for one in reached:
+            await limits.tell(tx, one, now=now)
+
+
+async def _tell_of_put_off(context: Context, now: datetime) -> None:
+    """Have people told, hourly, of events that fail again and again: the panel bars us, most likely."""
+    waiting = sa.select(sa.func.min(events.c.received_at), sa.func.count()).where(
+        events.c.state == EventState.RECEIVED, events.c.last_error.is_not(None),
+        events.c.last_error != inbox.WAITS_FOR_PANEL, events.c.received_at < now - _PUT_OFF,
+    )  # fmt: skip
+    async with context.db.read() as connection:
+        since, count = (await connection.execute(waiting)).one()
+    if not count:
+        return
+    text = (
+        f"{count} events wait for another attempt, the oldest since {since:%Y-%m-%d %H:%M} UTC: "
+        "see GET /v1/events?state=received, and run `doorman doctor`."
+    )
+    async with context.db.begin() as tx:
+        await alert(tx, AlertKind.EVENT_FAILED, name=f"put-off:{now:%Y-%m-%dT%H}", text=text, now=now)
+
+
+# --- what is on its way -------------------------------------------------------------------------------------------
+
+
+async def _read(context: Context, query: sa.Select[Any]) -> list[Any]:
+    async with context.db.read() as connection:
+        return list((await connection.execute(query.limit(AT_MOST))).all())
+
+
+async def _again(tx: AsyncConnection, name: str, *, type_: str, data: dict[str, Any], now: datetime) -> bool:
+    """Set an event; False where one of this name was handled already and has not helped."""
+    if await inbox.add_internal(tx, type=type_, data=data, now=now, name=name):
+        return True
+    state = await tx.scalar(sa.select(events.c.state).where(events.c.webhook_id == inbox.internal_id(name)))
+    return bool(state == EventState.RECEIVED)
+
+
+def _event_comes(order_id: sa.ColumnElement[Any], now: datetime | None, type_: str | None = None) -> sa.Exists:
+    """Whether an event about an order is due within a little time (or ever, without `now`)."""
+    conditions = [events.c.order_id == order_id, events.c.state == EventState.RECEIVED]
+    if now is not None:
+        conditions.append(events.c.due_at <= now + GRACE)
+    if type_ is not None:
+        conditions.append(events.c.type == type_)
+    return sa.exists().where(*conditions)
+
+
+def _released_by_us() -> sa.ColumnElement[bool]:
+    """Approved is most of all orders: no index is to be tempted by it."""
+    return sa.func.coalesce(orders.c.outcome, "") == Outcome.APPROVE
+
+
+def _call_lives(order_id: sa.ColumnElement[Any]) -> sa.Exists:
+    return sa.exists().where(
+        panel_calls.c.order_id == order_id,
+        panel_calls.c.action.in_(_LIFECYCLE),
+        panel_calls.c.state.in_(outbox.LIVE),
+    )

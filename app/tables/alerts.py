@@ -1,0 +1,43 @@
+"""What people are to be told of: one row for each thing worth ringing for, rung in groups."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.tables.columns import BigId, UtcDateTime, metadata, state
+
+
+class AlertKind(StrEnum):
+    """Why somebody is rung for."""
+
+    NEW_HOLD = "new_hold"
+    REVIEW_DUE = "review_due"
+    BREACH = "breach"
+    DEAD_CALL = "dead_call"
+    REFUND_DUE = "refund_due"
+    DAMAGE_LIMIT = "damage_limit"
+    PROVISIONING_FAILED = "provisioning_failed"
+    EVENT_FAILED = "event_failed"
+
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(160), nullable=False, unique=True),  # the occurrence: hold:17:<since>, call:<uuid> …
+    state("kind", AlertKind, nullable=False),
+    sa.Column("order_id", BigId),
+    sa.Column("text", sa.Text, nullable=False),  # one sentence for staff; nothing that a customer wrote
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("rung_at", UtcDateTime),
+    sa.Column("call_id", sa.Uuid),  # the panel call that rang
+    sa.Index(
+        "ix_alerts_waiting",
+        "created_at",
+        sqlite_where=sa.text("rung_at IS NULL"),
+        postgresql_where=sa.text("rung_at IS NULL"),
+    ),
+    sa.Index("ix_alerts_kind", "kind", "created_at"),
+)

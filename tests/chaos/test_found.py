@@ -1,0 +1,45 @@
+"""What the seeds found: each of these stories went wrong once."""
+
+from __future__ import annotations
+
+from app.db import Database
+from app.panels.sandbox import Behaviours
+from tests.stories.conftest import POLICY
+from tests.stories.house import open_house
+from tests.stories.test_orders import shop
+
+
+async def test_who_cancels_is_not_mistaken_for_who_accepted_just_before(db: Database) -> None:
+    """The hook of our own accept is read back when staff have cancelled meanwhile."""
+    async with open_house(db, policy=POLICY) as house:
+        client, product = shop(house, autosetup="accept")
+        placed = await house.panel.place_order(client, [product], pay=True)
+        await house.settle()
+        assert house.effects("AcceptOrder") == 1
+        await house.panel.staff_cancel(placed.id, admin_id=7)
+        await house.wait(30)
+        order = await house.order(placed.id)
+        assert (order["state"], order["decision"]["by"]) == ("cancelled", "panel:staff:7")
+
+
+async def test_what_the_panel_builds_on_payment_is_not_built_by_our_accept_beside_it(db: Database) -> None:
+    """The gate decides in the middle of the payment: the accept waits until the panel is through."""
+    async with open_house(db, policy=POLICY) as house:
+        client, product = shop(house)
+        house.panel.configure(module_seconds=0.3)
+        placed = await house.panel.place_order(client, [product, product], pay=True)
+        await house.wait(30)
+        order = await house.order(placed.id)
+        assert (order["state"], order["provisioning"]) == ("released", "done")
+        assert house.effects("AcceptOrder") == 1
+        assert [service.creates for service in house.panel.state.services.values()] == [1, 1]
+
+
+async def test_the_accept_goes_out_though_the_panel_never_tells_that_it_is_through(db: Database) -> None:
+    behaviours = Behaviours(hook_repeats_by_type={"order.created": 0, "order.paid": 0, "invoice.paid": 0})
+    async with open_house(db, policy=POLICY, behaviours=behaviours) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], pay=True)
+        await house.wait(600)
+        assert (await house.order(placed.id))["state"] == "released"
+        assert house.effects("AcceptOrder") == 1

@@ -1,0 +1,251 @@
+"""A whole Doorman with its panel in one process, in which workers die and the panel answers badly.
+
+The story house (tests/stories/house.py) with three things replaced: workers are mortal, the way to the panel is a bad
+one, and the clock jumps. Every choice comes from the seed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from app.db import Database
+from app.messaging.sending import SendRules
+from app.messaging.wake import Wake
+from app.messaging.workers import Worker, WorkerLimits
+from app.panels.base import PanelUnavailable
+from app.panels.limiter import RateLimiter
+from app.panels.sandbox import Behaviours
+from app.panels.whmcs import WhmcsPanel
+from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.services import reconcile, rings, sweeps
+from app.services.context import Context
+from app.services.events import handle
+from app.tables.inbox import events
+from tests.chaos.lives import Executioner, Killed, Life, MortalTransport, Reaper, mortal_database
+from tests.chaos.snapshot import Snapshot, look
+from tests.chaos.wire import Wire
+from tests.stories.house import House, open_house, settings_for
+
+POLICY = "[messages]\ndepartment_id = 1\n"
+#: Enough looks at a silent heart for a worker to be declared dead (WorkerLimits.dead_after, twice).
+_LOOKS = 24
+
+
+class Crew:
+    """The workers of a town, one after the other: when one dies, the next is hired and finds what it left."""
+
+    def __init__(self, house: House, wire: Wire, seed: int) -> None:
+        self._house = house
+        self._wire = wire
+        self._events = random.Random(seed).choice((1, 4, 16))
+        self._stack = AsyncExitStack()
+        self._seconds = 0.0
+        self.life = Life()
+        self.reaper: Reaper | Executioner | None = None
+        self.worker: Worker | None = None
+        self.context: Context | None = None
+        self.deaths: list[str] = []
+        self.rests = False
+        """Whether nothing is done beside but what the gate waits for; else work goes on while the town lives."""
+        self.handlers_database: Callable[[Database], Database] = lambda db: db
+        """What the handlers of events write to, made of the worker's own."""
+
+    async def hire(self) -> None:
+        """Start another worker on connections of its own."""
+        house = self._house
+        settings = house.context.settings
+        self.life = Life(self.reaper)
+        db = await self._stack.enter_async_context(
+            mortal_database(house.db.url.render_as_string(hide_password=False), self.life)
+        )
+        wire = httpx.AsyncClient(transport=MortalTransport(self.life, self._wire))
+        assert settings.panel_identifier is not None
+        assert settings.panel_secret is not None
+        client = WhmcsClient(
+            "http://127.0.0.1:9", identifier=settings.panel_identifier, secret=settings.panel_secret,
+            timeout=default_timeout(None), limiter=RateLimiter(settings.panel_rate), http=[wire],
+        )  # fmt: skip
+        panel = WhmcsPanel(client, zone=settings.zone)
+        self._stack.push_async_callback(panel.aclose)
+        wake = Wake()
+        context = self.context = Context(
+            db=self.handlers_database(db), settings=settings, panel=panel, clock=house.clock, wake=wake.ring,
+            own_admin_id=9,
+        )  # fmt: skip
+        self.worker = Worker(
+            db, panel=panel, handler=partial(handle, context), wake=wake, clock=house.clock,
+            monotonic=lambda: self._seconds, alone=db.is_sqlite, limits=WorkerLimits(events=self._events),
+            rules=SendRules(settle=timedelta(seconds=settings.panel_settle_seconds), delays=settings.retry_delays),
+        )  # fmt: skip
+
+    async def run_once(self) -> bool:
+        """Let the worker take what is due; where it dies of it, let the next one see that it is dead."""
+        if self.rests and not await self._gate_waits():
+            return False
+        found = await self._mortal(self._turn())
+        return await self._bury() or found
+
+    async def come_round(self) -> None:
+        """Let the worker's process sweep, ring, and compare with the panel, as it does every few minutes."""
+        for do in (sweeps.round, rings.round, reconcile.round):
+            if self.context is not None:
+                with suppress(PanelUnavailable):
+                    await self._mortal(do(self.context))
+            await self._bury()
+
+    async def _bury(self) -> bool:
+        """Hire a successor for a worker that died, and its successor if need be; say whether one died."""
+        died = False
+        while self.life.over:
+            died = True
+            self.deaths.append(self.life.where)
+            await self.hire()
+            for _ in range(1 if self._house.db.is_sqlite else _LOOKS):
+                self._seconds += 1.0
+                self._house.clock.forward(seconds=1)
+                await self._mortal(self._turn())
+        return died
+
+    async def _mortal(self, work: Awaitable[Any]) -> bool:
+        try:
+            return bool(await work)
+        except Killed:
+            return True
+        except Exception:
+            if self.life.over:  # whatever it was, it came of dying
+                return True
+            raise
+
+    async def _gate_waits(self) -> bool:
+        urgent = sa.select(events.c.id).where(events.c.state == "received", events.c.urgent)
+        async with self._house.db.read() as connection:
+            return (await connection.execute(urgent.limit(1))).first() is not None
+
+    async def _turn(self) -> bool:
+        if self.worker is None:
+            await self.hire()
+        assert self.worker is not None
+        await self._wire.apply_late()
+        return False if self.life.over else await self.worker.run_once()
+
+    async def close(self) -> None:
+        self.life.over = True
+        await self._stack.aclose()
+
+
+@dataclass(slots=True)
+class Town:
+    """What a chaos story works with."""
+
+    house: House
+    crew: Crew
+    wire: Wire
+    rng: random.Random
+    clients: list[int] = field(default_factory=list)
+    products: list[int] = field(default_factory=list)
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Webhook ids that were answered 2xx, by type."""
+    told: list[str] = field(default_factory=list)
+    """What happened, for the report of a failure."""
+
+    def say(self, what: str) -> None:
+        self.told.append(f"{self.house.clock.now:%d %H:%M:%S} {what}")
+
+    async def read(self, path: str) -> dict[str, Any]:
+        """Read something from Doorman's API."""
+        answer = await self.house.api.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        return dict(answer.json())
+
+    async def calm(self) -> None:
+        """Faults off; everything that is under way or due within two days comes to its end."""
+        house = self.house
+        self.wire.storm = 0.0
+        house.panel.faults.clear()
+        self.crew.reaper = self.crew.life.reaper = None
+        self.crew.life.dies_at = 0
+        self.crew.rests = False
+        await self.wire.apply_late(everything=True)
+        house.panel.configure(post_promptly=True)
+        await house.panel.run_cron()
+        await house.wait(2 * 86_400)
+        await house.panel.run_cron()
+        for _ in range(2):
+            await self.come_round()
+            await house.wait(600)
+
+    async def come_round(self) -> None:
+        """What the worker does every few minutes besides events and calls."""
+        async with self.house.turn:
+            await self.crew.come_round()
+
+
+@asynccontextmanager
+async def open_town(
+    db: Database, seed: int, *, behaviours: Behaviours | None = None, **overrides: Any
+) -> AsyncIterator[Town]:
+    """Open a town on an empty database, with three customers and three products."""
+    async with open_house(db, policy=POLICY, behaviours=behaviours, **overrides) as house:
+        settle = timedelta(seconds=settings_for("sqlite://", **overrides).panel_settle_seconds)
+        wire = Wire(house.panel, clock=house.clock, seed=seed, settle=settle)
+        crew = Crew(house, wire, seed)
+        house.worker = crew  # type: ignore[assignment]
+        house.clock.forward(days=3)  # the clock may jump back, but not to before the cut-over
+        town = Town(house, crew, wire, random.Random(seed))
+        for name in ("Rita", "Otto", "Vera"):
+            client = house.panel.add_client(
+                name, "Regular", email=f"{name.lower()}@example.com", created_at="2019-05-01", currency="USD"
+            )
+            town.clients.append(client.id)
+        for autosetup in ("accept", "payment", "order"):
+            product = house.panel.add_product(
+                f"Plan {autosetup}",
+                autosetup=autosetup,
+                pricing={"USD": {"monthly": "10.00"}},
+            )
+            town.products.append(product.id)
+        try:
+            yield town
+        finally:
+            async with house.turn:
+                await crew.close()
+
+
+async def take_snapshot(town: Town) -> Snapshot:
+    """Look at both sides of the wire."""
+    house = town.house
+    accepted = {event.id: event.type for event in house.panel.outbox.log if event.delivered_at is not None}
+    return await look(
+        house.panel, house.db, town.read, at=house.clock.now,
+        accepted={**accepted, **town.accepted}, overlaps=town.wire.overlaps,
+    )  # fmt: skip
+
+
+async def dump(town: Town, order_id: int) -> str:
+    """Tell all that is known about one order, for whoever looks for a cause."""
+    answer = await town.house.api.get(f"/v1/orders/{order_id}")
+    if answer.status_code != 200:
+        return f"order {order_id}: {answer.text}"
+    order = answer.json()
+    lines = [f"{line['at'][8:19]} {line['by']}: {line['what']}" for line in order["timeline"]]
+    calls = [
+        f"{call['action']} {call['state']} x{call['attempts']} {call['last_error']}" for call in order["panel_calls"]
+    ]
+    async with town.house.db.read() as connection:
+        rows = await connection.execute(sa.select(events).where(events.c.order_id == order_id).order_by(events.c.id))
+        told = [
+            f"{row.id} {row.type} {row.source} {row.state} {row.result} at {row.received_at:%d %H:%M:%S} "
+            f"finished {row.finished_at and row.finished_at.strftime('%d %H:%M:%S')} {row.last_error or ''}"
+            for row in rows
+        ]
+    head = f"order {order_id}: {order['state']} {order['panel_status']} {order['flags']} {order['decision']}"
+    return "\n  ".join([head, *lines, *calls, *told])

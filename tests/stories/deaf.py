@@ -1,0 +1,73 @@
+"""A house that no webhook ever reaches: what it knows of the panel, it knows from comparing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.db import Database
+from app.panels.sandbox import Behaviours
+from app.services import reconcile
+from app.tables.inbox import events
+from tests.stories.conftest import POLICY
+from tests.stories.house import House, open_house
+from tests.stories.test_orders import WISH, shop
+
+DEAF = Behaviours(hook_repeats=0, gate_installed=False)
+
+
+@asynccontextmanager
+async def open_deaf(db: Database) -> AsyncIterator[House]:
+    """Open it; the first round is over."""
+    async with open_house(db, policy=POLICY, behaviours=replace(DEAF)) as house:
+        await reconcile.round(house.context)
+        house.clock.forward(seconds=1)
+        yield house
+
+
+async def compare(house: House, *, wait: float = 60) -> None:
+    """A round, and what follows from it."""
+    await reconcile.round(house.context)
+    await house.wait(wait)
+
+
+async def placed(house: House, **how: Any) -> Any:
+    """An order that a round has found and the worker has judged."""
+    client, product = shop(house, autosetup=how.pop("autosetup", "payment"))
+    order = await house.panel.place_order(client, [product], **how)
+    await compare(house, wait=120)
+    return order
+
+
+async def held(house: House, **how: Any) -> int:
+    """One that is held for a fee."""
+    order = await placed(house, notes=WISH, autosetup="accept", **how)
+    assert (await house.order(order.id))["state"] == "held"
+    return int(order.id)
+
+
+async def fed(house: House, *, kind: str = "%") -> int:
+    """How many events comparing has set."""
+    async with house.db.read() as connection:
+        ours = sa.and_(events.c.source == "reconcile", events.c.type.like(kind))
+        query = sa.select(sa.func.count()).select_from(events).where(ours)
+        return int(await connection.scalar(query) or 0)
+
+
+async def abandon(house: House, call: str) -> None:
+    """Give up a call of unknown outcome when its settle time is over, before the worker looks again."""
+    house.clock.forward(seconds=house.context.settings.panel_settle_seconds)
+    answer = await house.api.post(f"/v1/panel-calls/{call}/abandon")
+    assert answer.status_code == 200, answer.text
+
+
+async def credit(house: House, client: int, fault: str, seconds: float = 0) -> str:
+    """Give a credit whose first attempt meets a fault; return the panel call's id."""
+    house.panel.faults.add(fault, action="AddCredit", times=1, seconds=seconds)  # type: ignore[arg-type]
+    answer = await house.api.post(f"/v1/customers/{client}/credits", json={"amount": "5.00", "reason": "sorry"})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["panel_call_id"])

@@ -1,0 +1,99 @@
+"""Upgrading keeps what the first version wrote: policies stay in force, rows keep their meaning."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from app.db import Database
+from app.services import policies, schema
+from app.tables.orders import orders
+from app.tables.outbox import panel_calls
+from app.tables.policies import policies as policies_table
+from tests.conftest import create_postgres_database, drop_postgres_database, missing
+from tests.stories.conftest import POLICY
+from tests.stories.test_limits import SHARE
+
+
+async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(db: Database, tmp_path: Path) -> None:
+    """A new version knows more rules, so the same document has another hash; a roll-back survives that too."""
+    file, now = tmp_path / "policy.toml", datetime.now(UTC)
+    file.write_text(POLICY)
+    async with db.begin() as tx:
+        await policies.prepare(tx, file=file, now=now)
+        await tx.execute(policies_table.update().values(hash="of an older version"))
+        other = await policies.publish(tx, SHARE, by="somebody", now=now)
+        await policies.activate(tx, other.version, by="somebody", now=now)
+        await policies.prepare(tx, file=file, now=now)
+        assert (await policies.active(tx)).version == other.version
+
+
+async def test_data_of_the_first_version_survives_the_migrations(database_kind: str, tmp_path: Path) -> None:
+    """Marks that moved into columns of their own are moved, and nothing else is touched."""
+    if database_kind == "sqlite":
+        url, name = f"sqlite:///{tmp_path / 'old.db'}", ""
+    else:
+        try:
+            url, name = await create_postgres_database()
+        except OSError:
+            missing("PostgreSQL is not reachable; see tests/conftest.py", "DOORMAN_TEST_REQUIRE_POSTGRES")
+            return
+    try:
+        await asyncio.to_thread(command.upgrade, schema.configuration(url), "0001")
+        old = Database.open(url)
+        async with old.begin() as tx:
+            for statement in _old_rows():
+                await tx.execute(sa.text(statement))
+        await old.close()
+        await asyncio.to_thread(schema.migrate, url)
+        migrated = Database.open(url)
+        async with migrated.begin() as tx:
+            calls = (await tx.execute(sa.select(panel_calls).order_by(panel_calls.c.seq))).all()
+            assert [(row.state, row.unwanted, row.result) for row in calls] == [
+                ("unknown", True, None), ("cancelled", True, None), ("done", False, {"invoice_id": 7}),
+                ("pending", False, None),
+            ]  # fmt: skip
+            held, past = (await tx.execute(sa.select(orders).order_by(orders.c.order_id))).all()
+            assert (held.breached, held.flags, past.breached) == (True, ["hold_breached"], False)
+            with pytest.raises(sa.exc.IntegrityError):  # the CHECKs are as before
+                async with tx.begin_nested():
+                    await tx.execute(sa.text("UPDATE orders SET state = 'nonsense'"))
+            with pytest.raises(sa.exc.IntegrityError):  # and so are the partial unique indexes
+                async with tx.begin_nested():
+                    await tx.execute(panel_calls.update().values(key="the same"))
+            await tx.execute(
+                panel_calls.update().where(panel_calls.c.state == "cancelled").values(key="order:1:accept")
+            )
+        await migrated.close()
+    finally:
+        if name:
+            await drop_postgres_database(name)
+
+
+def _old_rows() -> list[str]:
+    """Return rows as the first version wrote them."""
+    at = "2026-11-01 10:00:00.000000+00:00"
+    orders_rows = [
+        f"INSERT INTO orders (order_id, kind, state, provisioning, placed_by, first_heard_at, payment_state, items, "
+        f"flags) VALUES ({number}, 'new', '{state}', 'done', 'customer', '{at}', 'paid', '[]', '[\"hold_breached\"]')"
+        for number, state in ((1, "held"), (2, "released"))
+    ]
+    called = [
+        ("unknown", "order:1:accept", "guarded", """'{"unwanted": true}'"""),
+        ("cancelled", "order:2:accept", "guarded", """'{"unwanted": true}'"""),
+        ("done", "fee:1:create", "findable", """'{"invoice_id": 7}'"""),
+        ("pending", "order:3:accept", "guarded", "NULL"),
+    ]
+    call_rows = [
+        f"INSERT INTO panel_calls (id, seq, key, action, call_class, money, lifecycle, order_id, params, cause, state, "
+        f"due_at, created_at, result) VALUES ('{uuid.UUID(int=n).hex}', {n}, '{key}', 'accept_order', '{kind}', "
+        f"false, true, {n}, '{{}}', 'x', '{state}', '{at}', '{at}', {result})"
+        for n, (state, key, kind, result) in enumerate(called, 1)
+    ]
+    return [*orders_rows, *call_rows]
