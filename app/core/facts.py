@@ -110,10 +110,30 @@ class FraudCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideReport:
+    """What a service outside says about an order; evidence, never a verdict."""
+
+    provider: str  # minfraud, fraudrecord
+    degraded: bool = False  # asked, and no usable answer came in time: says nothing, and is named
+    score: float | None = None  # 0-100 on the provider's own scale, normalised to 0-100
+    reports: int | None = None  # FraudRecord: how many providers reported this person
+    marks: tuple[str, ...] = ()  # stable words: anonymous_ip, hosting_ip, …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedUse:
+    """How much of something the customer expects to use, as read in a text: never the sentence itself."""
+
+    unit: str  # gb_storage, gb_traffic_month, visitors_day, mails_day, …
+    amount: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
     """Other customers who share one identity with this one, as known before this order."""
 
-    kind: str  # ip, phone, address, email
+    kind: str  # ip, phone, address, similar_address, email, payment
     customers: int
     bad_customers: int
 
@@ -174,11 +194,15 @@ class OrderFacts:
     requests: tuple[TermFinding, ...] = ()  # special requests in notes, custom fields, the asking ticket
     acceptable_use: tuple[TermFinding, ...] = ()
     vetting: tuple[TermFinding, ...] = ()  # terms of the policy's vetting list in notes, custom fields, domain names
+    fit: tuple[TermFinding, ...] = ()  # terms of the policy's vetting rules, in the same places
+    expected: tuple[ExpectedUse, ...] = ()  # what the customer expects to use, by the same texts
     ours: bool = False  # "#ours" in the notes: our own initiative or fault
     labour_billed: bool = False  # the order's invoice already has a line for labour
     asking_ticket_id: int | None = None  # verified ticket of this customer that asked for this order
     fraud_check: FraudCheck | None = None
     fraud_check_ran: bool = False
+    outside: tuple[OutsideReport, ...] = ()
+    ip_asn: int | None = None  # autonomous system of the customer's own IP address, where a database file is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,3 +214,6 @@ class Facts:
     agreement: Agreement = Agreement.NONE
     muted: tuple[str, ...] = ()  # risk signals that fire on too many orders to say anything
     missing: tuple[str, ...] = field(default=())
+    # Imported history: names of what is known only as it is today (``customer.country``, ``order.ip_asn``, or a
+    # neighbour's ``neighbours.phone``), while all else is as it was then. Empty for orders that were decided live.
+    today: tuple[str, ...] = ()

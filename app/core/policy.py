@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from app.core import policy_acting, policy_judgement
+from app.core import policy_acting, policy_judgement, policy_modes, policy_texts, policy_vetting
 from app.core.money import BadAmount, Money
 from app.core.policy_judgement import CurrencyRow
 from app.core.policy_types import CurrencyCode, Part
@@ -55,7 +55,7 @@ class Policy(Part):
     cart: policy_judgement.Cart = policy_judgement.Cart()
     payment: policy_judgement.Payment = policy_judgement.Payment()
     acceptable_use: policy_judgement.AcceptableUse = policy_judgement.AcceptableUse()
-    vetting: policy_judgement.Vetting = policy_judgement.Vetting()
+    vetting: policy_vetting.Vetting = policy_vetting.Vetting()
     staff: policy_judgement.Staff = policy_judgement.Staff()
     muting: policy_judgement.Muting = policy_judgement.Muting()
     customers: policy_judgement.CustomerRules = policy_judgement.CustomerRules()
@@ -64,6 +64,8 @@ class Policy(Part):
     hold: policy_acting.Hold = policy_acting.Hold()
     limits: policy_acting.DamageLimits = policy_acting.DamageLimits()
     messages: policy_acting.Messages = policy_acting.Messages()
+    modes: policy_modes.Modes = policy_modes.Modes()
+    texts: policy_texts.Texts = policy_texts.Texts()
 
     @field_validator("currencies", mode="before")
     @classmethod

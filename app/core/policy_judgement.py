@@ -298,15 +298,6 @@ class AcceptableUse(Part):
     )
 
 
-class Vetting(Part):
-    """Orders that a person looks at whatever the scores say (design §4 row 5)."""
-
-    terms: tuple[Line, ...] = Field(
-        default=("tor exit", "open proxy", "open resolver", "proxy reselling"), max_length=2000
-    )
-    product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
-
-
 class Staff(Part):
     """Who in the panel is not a person."""
 

@@ -1,6 +1,6 @@
-"""Tables of the database, one file per group: inbox, outbox, orders, customers, policies, access, alerts."""
+"""Tables of the database, one file per group: inbox, outbox, orders, customers, history, policies, access, alerts."""
 
-from app.tables import access, alerts, customers, inbox, orders, outbox, policies
+from app.tables import access, alerts, customers, history, inbox, orders, outbox, policies
 from app.tables.columns import metadata
 
-__all__ = ["access", "alerts", "customers", "inbox", "metadata", "orders", "outbox", "policies"]
+__all__ = ["access", "alerts", "customers", "history", "inbox", "metadata", "orders", "outbox", "policies"]

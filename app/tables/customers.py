@@ -54,11 +54,23 @@ customers = sa.Table(
 identities = sa.Table(
     "identities",
     metadata,
-    sa.Column("kind", sa.String(16), primary_key=True),  # ip, phone, address, email
+    sa.Column("kind", sa.String(16), primary_key=True),  # ip, phone, address, email, payment
     sa.Column("hash", sa.String(64), primary_key=True),  # of the canonical value
     sa.Column("customer_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Index("ix_identities_customer", "customer_id"),
+)
+
+#: Addresses to compare letter by letter: only those that share country and postcode are looked at. Erasable.
+address_blocks = sa.Table(
+    "address_blocks",
+    metadata,
+    sa.Column("block", sa.String(64), primary_key=True),  # hash of country and postcode
+    sa.Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("street", sa.Text, nullable=False),  # normalised street and city
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Index("ix_address_blocks_customer", "customer_id"),
+    sa.Index("ix_address_blocks_seen", "block", "first_seen_at"),
 )
 
 #: Orders by customer and by IP, for velocity.

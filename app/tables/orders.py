@@ -120,6 +120,7 @@ decisions = sa.Table(
     sa.Column("judgement", Json),  # scores, labour, signals, fee; null for a person's decision
     sa.Column("facts", Json),
     sa.Column("intended_calls", Json, nullable=False),  # in shadow what would have been done
+    sa.Column("candidate", Json),  # what a candidate policy beside the active one would have said
     sa.Column("supersedes", BigId),
     sa.Column("note", sa.Text),  # of the person who decided; never shown to a customer
     sa.Column("at", UtcDateTime, nullable=False),
@@ -210,4 +211,24 @@ ticket_orders = sa.Table(
     sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.String(16), nullable=False),  # asked, proposed, hold (our own message)
     sa.Index("ix_ticket_orders_order", "order_id"),
+)
+
+#: What staff asked a customer before deciding, and what came of it: good questions become fields of the order form.
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("order_id", BigId, nullable=False),
+    sa.Column("customer_id", BigId),
+    sa.Column("rule", sa.String(80)),  # the policy's vetting rule that prepared it; null: a person's own words
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("ticket_id", BigId),  # once the panel has made it
+    sa.Column("asked_by", sa.String(120), nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("reminded_at", UtcDateTime),
+    sa.Column("answered_at", UtcDateTime),
+    sa.Column("outcome", sa.String(24)),  # of the order, once a person decided after the question
+    sa.Index("ix_questions_order", "order_id", "asked_at"),
+    sa.Index("ix_questions_ticket", "ticket_id"),
+    sa.Index("ix_questions_rule", "rule", "asked_at"),
 )

@@ -25,3 +25,13 @@ policy_activations = sa.Table(
     sa.Column("activated_by", sa.String(120), nullable=False),
     sa.Column("activated_at", UtcDateTime, nullable=False),
 )
+
+#: Which version runs in shadow beside the active one; the latest row counts, null is none.
+policy_candidates = sa.Table(
+    "policy_candidates",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("version", sa.Integer, sa.ForeignKey("policies.version")),
+    sa.Column("set_by", sa.String(120), nullable=False),
+    sa.Column("set_at", UtcDateTime, nullable=False),
+)

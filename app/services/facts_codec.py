@@ -1,0 +1,20 @@
+"""Facts as bytes: what a case of the history is stored as (msgspec, because a backtest reads a million of them)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.core.facts import Facts
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Facts)
+
+
+def pack(facts: Facts) -> bytes:
+    """Return facts as they are stored."""
+    return _ENCODER.encode(facts)
+
+
+def unpack(stored: bytes) -> Facts:
+    """Return stored facts as they were judged. Raises msgspec.DecodeError for what `pack` never wrote."""
+    return _DECODER.decode(stored)
