@@ -1,0 +1,80 @@
+"""What an imported order's facts rest on: most is dated and as it was then, some the panel tells only as it is today.
+
+A fact of today judges the past with what became known later (a country changed since, an overdue invoice of last
+week), so a judgement of history leaves it out unless told otherwise (issue 4, point 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from app.core.facts import Facts
+
+#: Fields of the customer that may be of today, as `customer.<name>`, with the value that stands for "not known".
+_CUSTOMER: Final[dict[str, Any]] = {
+    "group_id": None,
+    "country": None,
+    "phone_country": None,
+    "ip_country": None,
+    "email_domain": None,
+    "email_disposable": None,
+    "email_verified": None,
+    "active_services": None,
+    "total_services": None,
+    "overdue_invoices": None,
+    "collections_invoices": None,
+    "paid_invoices": None,
+    "revenue": None,
+    "tickets_total": None,
+    "tickets_recent": None,
+    "chargebacks": 0,
+    "lists": (),
+    "white_glove": False,
+}
+#: Fields of the order, as `order.<name>`.
+_ORDER: Final[dict[str, Any]] = {"fraud_check": None, "fraud_check_ran": False, "outside": (), "ip_asn": None}
+#: Fields of every line, as `items.<name>`.
+_ITEM: Final[dict[str, Any]] = {
+    "listed": None,
+    "cycle_offered": None,
+    "price_override": None,
+    "list_first": None,
+    "list_recurring": None,
+    "module": None,
+    "group_id": None,
+    "product_type": "",
+}
+#: Neighbours, as `neighbours.<kind>`: whom the customer shares something with, by what is known of both today.
+_NEIGHBOURS: Final = ("ip", "phone", "address", "similar_address", "email", "payment")
+
+#: Every name that `Facts.today` may hold.
+NAMES: Final = frozenset(
+    {f"customer.{name}" for name in _CUSTOMER}
+    | {f"order.{name}" for name in _ORDER}
+    | {f"items.{name}" for name in _ITEM}
+    | {f"neighbours.{kind}" for kind in _NEIGHBOURS}
+)
+
+
+def without_today(facts: Facts) -> Facts:
+    """Return the facts as far as they were known then; what is left out is named in `missing`."""
+    if not facts.today:
+        return facts
+    left_out = frozenset(facts.today)
+    customer = facts.customer
+    if customer is not None:
+        neighbours = tuple(one for one in customer.neighbours if f"neighbours.{one.kind}" not in left_out)
+        customer = replace(customer, neighbours=neighbours, **_unknown("customer", _CUSTOMER, left_out))
+    lines = _unknown("items", _ITEM, left_out)
+    order = replace(
+        facts.order,
+        items=tuple(replace(item, **lines) for item in facts.order.items) if lines else facts.order.items,
+        **_unknown("order", _ORDER, left_out),
+    )
+    missing = tuple(sorted({*facts.missing, *left_out}))
+    return replace(facts, order=order, customer=customer, missing=missing, today=())
+
+
+def _unknown(prefix: str, fields: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if f"{prefix}.{name}" in left_out}
