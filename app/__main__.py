@@ -220,6 +220,18 @@ def adopt() -> None:
 
 
 @cli.command()
+def suggest(
+    out: Annotated[Path, typer.Option(help="Where to write the proposed policy.")] = Path("suggested-policy.toml"),
+) -> None:
+    """Propose points for risk signals from your own history; writes a policy file and changes nothing."""
+    from app import reconciling, suggesting
+
+    with plain_errors():
+        proposed = suggesting.run_suggest(_settings(), reconciling.console(), out=out)
+    raise typer.Exit(0 if proposed else 1)
+
+
+@cli.command()
 def demo(
     port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.", min=0, max=65535)] = 8000,
     panel_port: Annotated[int, typer.Option(help="Port of the sandbox panel.", min=0, max=65535)] = 8080,

@@ -1,0 +1,22 @@
+"""How far people and the policy agree."""
+
+from __future__ import annotations
+
+from fastapi import Response
+
+from app.api.serving import ContextDep, read, router
+from app.auth import OPS
+from app.services.agreement import Agreement, agreement
+
+reports = router("/reports/agreement", "reports", OPS)
+
+
+@reports.get(
+    "",
+    response_model=Agreement,
+    summary="Compare what people decided with what the policy said",
+    description="Over the latest orders that a person decided, and signal by signal. `doorman suggest` turns what is "
+    "known of the history into proposed points.",
+)
+async def show(context: ContextDep) -> Response:
+    return await read(context, agreement)

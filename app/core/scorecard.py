@@ -1,0 +1,113 @@
+"""From what a fit says of each risk signal to proposed points: bounded, careful where little is known.
+
+The policy's points are a scorecard already. A logistic fit on the points that fired gives each signal a slope; where
+all points were right, every slope would be the same. A signal whose slope is twice the common one is worth twice its
+points, so points are multiplied by slope / common slope, pulled towards what they are where it fired rarely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.core.policy_judgement import RiskPoints
+
+#: What stands behind each signal's points in [points.risk]; all of them are scaled alike.
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fraud_check": ("fraud_check_fail", "fraud_check_review", "fraud_check_high_score"),
+    "overdue_invoices": ("overdue_invoice", "overdue_invoices_at_most"),
+    **{
+        code: (code,)
+        for code in RiskPoints.model_fields
+        if code
+        not in {
+            "fraud_check_fail", "fraud_check_review", "fraud_check_high_score", "overdue_invoice",
+            "overdue_invoices_at_most", "each_further", "block_listed", "allow_listed",
+        }
+    },
+}  # fmt: skip
+#: Never proposed: the provider's own lists are not statistics, and `each_further` belongs to several signals.
+LEFT: Final = frozenset({"each_further", "block_listed", "allow_listed"})
+
+#: At least so many labelled orders in all, and of each kind: below, chance speaks louder than the signals.
+MIN_CASES: Final = 200
+MIN_OF_EACH: Final = 30
+#: Labelled bad (or good) orders needed for each signal that is fitted (Peduzzi et al. 1996: ten events per variable).
+EVENTS_PER_SIGNAL: Final = 10
+#: A signal that fired less often is not judged.
+MIN_FIRED: Final = 10
+#: No proposal moves points further than this, down or up, in one step.
+SMALLEST_RATIO: Final = 0.5
+LARGEST_RATIO: Final = 1.5
+#: A signal that fired so often moves half of the way from what it is to what the fit says.
+_HALF_WAY: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fired:
+    """How often one signal fired on labelled orders."""
+
+    code: str
+    bad: int
+    good: int
+
+    @property
+    def orders(self) -> int:
+        """On how many in all."""
+        return self.bad + self.good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointChange:
+    """One key of [points.risk]: what it is and what is proposed."""
+
+    code: str
+    key: str
+    before: int
+    after: int
+    bad: int
+    good: int
+
+
+def too_few(bad: int, good: int) -> str | None:
+    """Say why nothing can be proposed from so many labelled orders, or None where it can."""
+    if bad + good >= MIN_CASES and min(bad, good) >= MIN_OF_EACH:
+        return None
+    return (
+        f"Too few orders with a known end: {bad} bad and {good} good. At least {MIN_CASES} are needed, with "
+        f"{MIN_OF_EACH} of each kind; fewer would teach chance."
+    )
+
+
+def fittable(fired: Iterable[Fired], *, bad: int, good: int) -> tuple[str, ...]:
+    """Return the signals worth fitting, those that fired most first: as many as the rarer kind of order can carry."""
+    most = min(bad, good) // EVENTS_PER_SIGNAL
+    known = [one for one in fired if one.code in KEYS and one.orders >= MIN_FIRED]
+    known.sort(key=lambda one: (-one.orders, one.code))
+    return tuple(one.code for one in known[:most])
+
+
+def propose(
+    points: RiskPoints, fired: Mapping[str, Fired], slopes: Mapping[str, float], *, common: float
+) -> tuple[PointChange, ...]:
+    """Return the keys whose points would change.
+
+    `slopes` and `common` are log-odds per point, of each signal and of all points together. A common slope that is not
+    above zero says that the risk score does not tell bad from good orders at all: then nothing is proposed.
+    """
+    if common <= 0:
+        return ()
+    changes = []
+    for code, slope in sorted(slopes.items()):
+        seen = fired[code]
+        ratio = min(LARGEST_RATIO, max(SMALLEST_RATIO, slope / common))
+        ratio = 1 + (ratio - 1) * seen.orders / (seen.orders + _HALF_WAY)
+        for key in KEYS[code]:
+            before: int = getattr(points, key)
+            after = min(100, max(1, round(before * ratio))) if before else 0
+            if after != before:
+                changes.append(
+                    PointChange(code=code, key=key, before=before, after=after, bad=seen.bad, good=seen.good)
+                )
+    return tuple(changes)

@@ -1,0 +1,160 @@
+"""What the provider's own history teaches about the points of risk signals (issue 4, point 7).
+
+Labels are what became of orders, once they are old enough, and what people decided in reviews. Facts of today are left
+out: they would teach what became known later. Only patterns of fired signals are kept in memory, never the orders.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.core.decision import Outcome
+from app.core.history import is_mature
+from app.core.policy import Policy
+from app.core.provenance import without_today
+from app.core.quick import QuickJudge
+from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
+from app.db import Database
+from app.errors import Invalid
+from app.services.facts_codec import unpack
+from app.tables.history import Label, cases
+
+_PAGE: Final = 2_000
+_BAD: Final = frozenset({Label.FRAUD.value, Label.DISPUTED.value})
+
+#: Which signals fired with how many points, and whether the order was bad.
+Pattern = tuple[tuple[tuple[str, int], ...], bool]
+
+
+class LearningMissing(Invalid):
+    """The library that fits is an extra, and is not installed."""
+
+
+@dataclass(slots=True)
+class Labelled:
+    """How often each pattern of signals was met on orders whose end is known."""
+
+    patterns: Counter[Pattern] = field(default_factory=Counter)
+    by_outcome: int = 0
+    by_review: int = 0
+
+    def count(self, *, bad: bool) -> int:
+        """Return how many orders were bad, or good."""
+        return sum(times for (_, is_bad), times in self.patterns.items() if is_bad is bad)
+
+    def fired(self) -> dict[str, Fired]:
+        """Return how often each signal fired on bad and on good orders."""
+        found: dict[tuple[str, bool], int] = Counter()
+        for (points, bad), times in self.patterns.items():
+            for code, _ in points:
+                found[code, bad] += times
+        codes = sorted({code for code, _ in found})
+        return {code: Fired(code=code, bad=found[code, True], good=found[code, False]) for code in codes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What would change, or why nothing is proposed."""
+
+    bad: int
+    good: int
+    by_outcome: int
+    by_review: int
+    fitted: tuple[str, ...]
+    changes: tuple[PointChange, ...]
+    why_not: str | None
+
+
+def label_of(label: str, reviewed: str | None, *, mature: bool) -> bool | None:
+    """Return whether an order was bad; None where that is not known.
+
+    What happened beats what a person thought; an unpaid cancellation and a refund say nothing about risk.
+    """
+    if mature and label in _BAD:
+        return True
+    if mature and label == Label.GOOD.value:
+        return False
+    return {Outcome.REJECT.value: True, Outcome.APPROVE.value: False}.get(reviewed or "")
+
+
+async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Labelled:
+    """Judge every order of the history whose end is known, and count what fired."""
+    found, judge = Labelled(), QuickJudge(policy)
+    async for rows in _pages(db):
+        for row in rows:
+            mature = is_mature(row.placed_at, now)
+            bad = label_of(row.label, row.reviewed, mature=mature)
+            if bad is None:
+                continue
+            verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+            points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
+            found.patterns[points, bad] += 1
+            told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
+            found.by_outcome += told
+            found.by_review += not told
+    return found
+
+
+async def _pages(db: Database) -> AsyncIterator[list[Any]]:
+    """Read the cases, oldest ids first, each page in a transaction of its own."""
+    columns = (cases.c.order_id, cases.c.placed_at, cases.c.judged_at, cases.c.facts, cases.c.label, cases.c.reviewed)
+    last = 0
+    while True:
+        query = sa.select(*columns).where(cases.c.order_id > last).order_by(cases.c.order_id).limit(_PAGE)
+        async with db.read() as connection:
+            rows = list(await connection.execute(query))
+        if not rows:
+            return
+        last = rows[-1].order_id
+        yield rows
+
+
+def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
+    """Propose points. Raises LearningMissing where the library that fits is not installed."""
+    bad, good, fired = labelled.count(bad=True), labelled.count(bad=False), labelled.fired()
+    why_not = too_few(bad, good)
+    fitted: tuple[str, ...] = ()
+    changes: tuple[PointChange, ...] = ()
+    if why_not is None:
+        fitted = fittable(fired.values(), bad=bad, good=good)
+        if not fitted:
+            why_not = "No risk signal fired often enough on these orders to be judged."
+        else:
+            common, slopes = _fit(labelled.patterns, fitted)
+            changes = propose(policy.points.risk, fired, slopes, common=common)
+            if common <= 0:
+                why_not = "The risk score does not tell the bad orders of this history from the good ones."
+            elif not changes:
+                why_not = "The points fit this history as they are."
+    return Suggestion(
+        bad=bad, good=good, by_outcome=labelled.by_outcome, by_review=labelled.by_review,
+        fitted=fitted, changes=changes, why_not=why_not,
+    )  # fmt: skip
+
+
+def _fit(patterns: Counter[Pattern], codes: tuple[str, ...]) -> tuple[float, dict[str, float]]:
+    """Return the slope of all these points together, and of each signal's own, in log-odds per point."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise LearningMissing("`doorman suggest` needs scikit-learn: pip install 'doorman[learning]'") from None
+    ordered = sorted(patterns.items())
+    rows = [_row(points, codes) for (points, _), _ in ordered]
+    truth = [bad for (_, bad), _ in ordered]
+    weights = [times for _, times in ordered]
+    # scaled so that the regularisation means the same for each signal: ten points are one unit
+    each = LogisticRegression(max_iter=1_000).fit(rows, truth, sample_weight=weights)
+    together = LogisticRegression(max_iter=1_000).fit([[sum(row)] for row in rows], truth, sample_weight=weights)
+    slopes = {code: float(slope) / 10 for code, slope in zip(codes, each.coef_[0], strict=True)}
+    return float(together.coef_[0][0]) / 10, slopes
+
+
+def _row(points: Iterable[tuple[str, int]], codes: tuple[str, ...]) -> list[float]:
+    given = dict(points)
+    return [given.get(code, 0) / 10 for code in codes]

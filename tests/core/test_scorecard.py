@@ -1,0 +1,101 @@
+"""From slopes to points: bounded, careful, and silent where too little is known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.policy_judgement import RiskPoints
+from app.core.scorecard import (
+    EVENTS_PER_SIGNAL,
+    KEYS,
+    LARGEST_RATIO,
+    LEFT,
+    MIN_FIRED,
+    SMALLEST_RATIO,
+    Fired,
+    fittable,
+    propose,
+    too_few,
+)
+
+POINTS = RiskPoints()
+
+
+def fired(code: str = "shared_ip", *, bad: int = 300, good: int = 300) -> dict[str, Fired]:
+    return {code: Fired(code=code, bad=bad, good=good)}
+
+
+def proposed(slope: float, *, common: float = 0.1, bad: int = 300, good: int = 300) -> dict[str, int]:
+    changes = propose(POINTS, fired(bad=bad, good=good), {"shared_ip": slope}, common=common)
+    return {change.key: change.after for change in changes}
+
+
+def test_every_key_of_the_points_is_proposed_or_left_on_purpose() -> None:
+    keys = {key for group in KEYS.values() for key in group}
+    assert keys | LEFT == set(RiskPoints.model_fields)
+    assert not keys & LEFT
+
+
+@pytest.mark.parametrize(
+    ("slope", "after"),
+    [
+        pytest.param(0.1, None, id="as steep as all: stays"),
+        pytest.param(0.12, 24, id="a fifth steeper: a fifth more, nearly"),
+        pytest.param(0.08, 16, id="less steep: less"),
+        pytest.param(9.0, 30, id="never more than half as much again"),
+        pytest.param(-3.0, 10, id="never less than half, even where it speaks for an order"),
+    ],
+)
+def test_points_follow_the_slope(slope: float, after: int | None) -> None:
+    assert proposed(slope) == ({} if after is None else {"shared_ip": after})
+
+
+def test_what_fired_rarely_moves_little() -> None:
+    assert proposed(9.0, bad=5, good=5) == {"shared_ip": 22}  # 20 -> 22, where the fit alone says 30
+
+
+def test_a_score_that_tells_nothing_apart_proposes_nothing() -> None:
+    assert proposed(9.0, common=0.0) == proposed(9.0, common=-0.1) == {}
+
+
+def test_a_signal_without_points_stays_without() -> None:
+    points = RiskPoints(shared_ip=0)
+    assert propose(points, fired(), {"shared_ip": 9.0}, common=0.1) == ()
+
+
+def test_all_keys_of_a_signal_move_alike() -> None:
+    changes = propose(POINTS, fired("fraud_check"), {"fraud_check": 0.05}, common=0.1)
+    assert {change.key: (change.before, change.after) for change in changes} == {
+        "fraud_check_fail": (70, 37), "fraud_check_review": (40, 21), "fraud_check_high_score": (40, 21),
+    }  # fmt: skip
+
+
+@given(slope=st.floats(-1e6, 1e6), common=st.floats(1e-6, 1e3), bad=st.integers(0, 10**6), good=st.integers(0, 10**6))
+def test_points_stay_within_their_bounds(slope: float, common: float, bad: int, good: int) -> None:
+    for change in propose(POINTS, fired(bad=bad, good=good), {"shared_ip": slope}, common=common):
+        assert 1 <= change.after <= 100
+        assert change.before * SMALLEST_RATIO - 1 <= change.after <= change.before * LARGEST_RATIO + 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "enough"), [(30, 170, True), (29, 1000, False), (1000, 29, False), (90, 90, False)]
+)
+def test_too_few_labels_are_said(bad: int, good: int, enough: bool) -> None:
+    why = too_few(bad, good)
+    assert (why is None) is enough
+    if why:
+        assert f"{bad} bad and {good} good" in why
+
+
+def test_only_as_many_signals_as_the_labels_carry() -> None:
+    seen = [Fired(code=code, bad=20, good=80 - place) for place, code in enumerate(sorted(KEYS))]
+    found = fittable(seen, bad=5 * EVENTS_PER_SIGNAL, good=1_000)
+    assert found == tuple(sorted(KEYS))[:5]
+
+
+def test_rare_and_unknown_signals_are_not_fitted() -> None:
+    rare = Fired(code="shared_ip", bad=MIN_FIRED - 1, good=0)
+    unknown = Fired(code="block_listed", bad=500, good=500)
+    assert fittable([rare, unknown], bad=10_000, good=10_000) == ()

@@ -1,0 +1,178 @@
+"""`doorman suggest` from end to end: cases in the database, a fit, a policy file."""
+
+from __future__ import annotations
+
+import random
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from app.__main__ import cli
+from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
+from app.core.policy import Policy, parse_policy
+from app.core.scorecard import PointChange
+from app.db import Database
+from app.services import learning, policies
+from app.services.facts_codec import pack, unpack
+from app.services.learning import label_of, read_labelled, suggest
+from app.suggesting import learn, tell, with_points
+from app.tables.history import CaseSource, Label, cases
+from tests.stories.house import settings_for
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=400)
+
+
+def facts_of(order_id: int, *, shared_ip: bool, disposable: bool, verdict: FraudVerdict | None) -> Facts:
+    check = None if verdict is None else FraudCheck(module="maxmind", verdict=verdict, score=None)
+    return Facts(
+        order=OrderFacts(
+            order_id=order_id, placed_at=LONG_AGO, placed_by=PlacedBy.CUSTOMER, currency="EUR", amount=1500,
+            items=(Item(kind="product", relid=order_id, cycle="monthly", first_amount=1500, recurring_amount=1500),),
+            fraud_check=check, fraud_check_ran=check is not None,
+        ),
+        customer=CustomerFacts(
+            customer_id=order_id, country="DE", phone_country="DE", ip_country="DE", email_disposable=disposable,
+            neighbours=(Neighbours(kind="ip", customers=3, bad_customers=1),) if shared_ip else (),
+        ),
+    )  # fmt: skip
+
+
+async def fill(db: Database, *, orders: int, seed: int = 7) -> None:
+    """A shop in which a shared IP address means nothing, a throw-away address a lot."""
+    chance = random.Random(seed)
+    rows = []
+    for order_id in range(1, orders + 1):
+        bad = chance.random() < 0.3
+        shared, disposable = chance.random() < 0.4, chance.random() < (0.7 if bad else 0.04)
+        verdict = FraudVerdict.REVIEW if chance.random() < (0.5 if bad else 0.15) else None
+        facts = facts_of(order_id, shared_ip=shared, disposable=disposable, verdict=verdict)
+        rows.append(
+            {
+                "order_id": order_id, "customer_id": order_id, "source": CaseSource.IMPORTED.value,
+                "placed_at": LONG_AGO, "judged_at": LONG_AGO, "facts": pack(facts), "terms_digest": "0" * 16,
+                "label": (Label.FRAUD if bad else Label.GOOD).value, "labelled_at": NOW,
+            }
+        )  # fmt: skip
+    async with db.begin() as tx:
+        await tx.execute(cases.insert(), rows)
+        document = "# our own policy\n[cart]\nurl = 'https://shop.example/cart'  # kept\n"
+        published = await policies.publish(tx, document, by="test", now=NOW)
+        await policies.activate(tx, published.version, by="test", now=NOW)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=StringIO(), width=120, highlight=False)
+
+
+def said(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("label", "reviewed", "mature", "bad"),
+    [
+        ("fraud", None, True, True),
+        ("disputed", "approve", True, True),  # what happened beats what a person thought
+        ("good", "reject", True, False),
+        ("fraud", None, False, None),  # too young: it may still change
+        ("good", "reject", False, True),  # a review counts at once
+        ("open", "approve", True, False),
+        ("refunded", None, True, None),
+        ("cancelled_unpaid", None, True, None),
+        ("good", "hold_for_review", False, None),
+    ],
+)
+def test_labels(label: str, reviewed: str | None, mature: bool, bad: bool | None) -> None:
+    assert label_of(label, reviewed, mature=mature) is bad
+
+
+async def test_points_move_towards_what_the_history_shows(db: Database) -> None:
+    await fill(db, orders=1_500)
+    found = await read_labelled(db, Policy(), now=NOW)
+    assert found.count(bad=True) + found.count(bad=False) == found.by_outcome == 1_500
+    after = {change.key: change.after - change.before for change in suggest(found, Policy()).changes}
+    assert after["shared_ip"] < 0
+    assert after["email_disposable"] > 0
+
+
+async def test_too_few_orders_are_said_and_nothing_is_written(db: Database, console: Console, tmp_path: Path) -> None:
+    await fill(db, orders=60)
+    out = tmp_path / "new.toml"
+    settings = settings_for(db.url.render_as_string(hide_password=False))
+    assert tell(await learn(settings), console, out=out) is False
+    assert "Too few orders with a known end" in said(console)
+    assert not out.exists()
+
+
+async def test_the_file_is_the_active_policy_with_other_points(db: Database, console: Console, tmp_path: Path) -> None:
+    await fill(db, orders=1_500)
+    out = tmp_path / "new.toml"
+    settings = settings_for(db.url.render_as_string(hide_password=False))
+    assert tell(await learn(settings), console, out=out) is True
+    text = out.read_text()
+    assert "# our own policy" in text
+    assert "# kept" in text
+    proposed = parse_policy(text)
+    assert proposed.points.risk.email_disposable > Policy().points.risk.email_disposable
+    assert proposed.cart.url == "https://shop.example/cart"
+    assert "email_disposable" in said(console)
+    async with db.read() as connection:
+        assert (await policies.active(connection)).version == 1  # nothing has changed by itself
+
+
+async def test_twice_the_same(db: Database) -> None:
+    await fill(db, orders=900)
+    found = [suggest(await read_labelled(db, Policy(), now=NOW), Policy()) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+async def test_without_the_library_it_says_what_to_install(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(db, orders=900)
+    found = await read_labelled(db, Policy(), now=NOW)
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(learning.LearningMissing, match="scikit-learn"):
+        suggest(found, Policy())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "[points.risk]\nshared_ip = 33 # ours\n",
+        "points.risk.shared_ip = 33\n",
+        "[points]\nrisk = { shared_ip = 33 }\n",
+        "[points.risk]\nshared_ip = 33\n[cart]\nurl = ''\n[points.self_service]\nmanual_payment = 3\n",
+    ],
+)
+def test_points_are_written_into_any_form_of_document(document: str) -> None:
+    change = PointChange(code="shared_ip", key="shared_ip", before=33, after=12, bad=1, good=1)
+    written = parse_policy(with_points(document, (change,)))
+    assert written.points.risk.shared_ip == 12
+    assert written.points.self_service == parse_policy(document).points.self_service
+
+
+async def test_facts_of_today_teach_nothing(db: Database) -> None:
+    await fill(db, orders=300)
+    async with db.begin() as tx:
+        for row in await tx.execute(cases.select()):
+            facts = replace(unpack(row.facts), today=("customer.email_disposable", "neighbours.ip"))
+            await tx.execute(cases.update().where(cases.c.order_id == row.order_id).values(facts=pack(facts)))
+    found = await read_labelled(db, Policy(), now=NOW)
+    assert set(found.fired()) == {"fraud_check"}
+
+
+def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suggested-policy.toml").write_text("")
+    result = CliRunner().invoke(cli, ["suggest"])
+    assert result.exit_code == 2
+    assert "exists already" in result.output
