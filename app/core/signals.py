@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.core.facts import Facts
-from app.core.policy import Policy
+from app.core.rulebook import Rulebook
 
 #: What evidence is made of.
 EvidenceValue = str | int | float | bool | None
@@ -37,9 +36,41 @@ class Signal:
     minutes: int = 0
 
 
+class Words(NamedTuple):
+    """What a finding says to people: a sentence and its evidence."""
+
+    detail: str
+    evidence: tuple[tuple[str, EvidenceValue], ...]
+
+
+def said(detail: str, **evidence: EvidenceValue) -> Words:
+    """Put a sentence and its evidence together."""
+    return Words(detail, tuple(evidence.items()))
+
+
+class Finding(NamedTuple):
+    """A signal before anybody wants to read it: a backtest counts a million of these and writes no sentence."""
+
+    code: str
+    score: ScoreKind
+    points: int
+    words: Callable[[], Words]
+    minutes: int = 0
+
+    def written(self) -> Signal:
+        """Return it with its sentence and evidence."""
+        detail, evidence = self.words()
+        return Signal(
+            code=self.code,
+            score=self.score,
+            points=self.points,
+            detail=detail,
+            evidence=evidence,
+            minutes=self.minutes,
+        )
+
+
 #: The signal whose minutes are the handling of an order that staff entered.
 HANDLING: Final = "entered_by_staff"
-#: A pure function from facts to at most one signal; missing data never makes one.
-SignalRule = Callable[[Facts, Policy], Signal | None]
-#: The same for what depends on the moment of judging.
-TimedSignalRule = Callable[[Facts, Policy, datetime], Signal | None]
+#: A pure function from facts to at most one finding; missing data never makes one.
+SignalRule = Callable[[Facts, Rulebook], Finding | None]
