@@ -18,12 +18,13 @@ from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_judgement import GapPayer
 from app.core.rulebook import Rulebook, rulebook
-from app.core.scoring import Scores, find, settle
+from app.core.scoring import NOTHING_FOUND, Scores, find
 from app.core.signals import HANDLING, Finding, Signal
+from app.core.signals_outside import degraded
 from app.core.signals_self_service import handling_unknown, is_catalogue_gap
 
 #: Part of every decision: the same facts, policy and engine version give the same decision. Raise it with the rules.
-ENGINE_VERSION: Final = "1"
+ENGINE_VERSION: Final = "2"
 #: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
 #: known: their groups, amounts and the wishes in their custom fields are missing.
 ESSENTIAL: Final = ("customer", "items", "currency")
@@ -128,7 +129,7 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
 def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Outcome, tuple[Ground, ...]]:
     """Judge one order without a word: what was found, the outcome, and the reasons yet to be written."""
     renewal = facts.order.kind is _RENEWAL
-    found, self_service, risk = settle([]) if renewal else find(facts, rules, now=now)
+    found, self_service, risk = ([], *NOTHING_FOUND) if renewal else find(facts, rules, now=now)
     minutes = handling = 0
     for code, _, _, _, staff_minutes in found:
         if staff_minutes:
@@ -143,9 +144,10 @@ def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Out
 
 def missing_of(case: Case) -> tuple[str, ...]:
     """Return the names of all that is not known about an order."""
-    if not (case.facts.missing or case.unknown or case.work.missing):
+    facts = case.facts
+    if not (facts.missing or case.unknown or case.work.missing or facts.order.outside):
         return ()
-    return tuple(sorted({*case.facts.missing, *case.unknown, *case.work.missing}))
+    return tuple(sorted({*facts.missing, *case.unknown, *case.work.missing, *degraded(facts)}))
 
 
 def _first_that_fits(case: Case) -> _Verdict:

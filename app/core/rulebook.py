@@ -64,6 +64,9 @@ class Rulebook:
         self.manual_methods: Final = _words(policy.payment.manual_methods)
         self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
         self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
+        self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
+        self.caps: Final[dict[str, int]] = policy.families.model_dump()
+        self.lowest_cap: Final = min(self.caps.values())
         self.accept_rules: Final = tuple((Groups(rule.groups), rule) for rule in policy.accept.rules)
 
 

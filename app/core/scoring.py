@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core import signals_risk, signals_self_service
+from app.core import signals_outside, signals_risk, signals_self_service
 from app.core.facts import Facts
 from app.core.rulebook import Rulebook
-from app.core.signals import Finding, ScoreKind, SignalRule, Words, said
+from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, SignalRule, Words, risk_finding, said
 
 #: Where each score starts.
 START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}
+#: Both scores where nothing was found.
+NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
 _RISK: Final = ScoreKind.RISK
 #: Every rule in its order, without those that could not fire: by whether the order asks for anything (1), stands on a
-#: list (2), shares something with somebody bad (4).
-_ALL: Final[tuple[SignalRule, ...]] = (*signals_self_service.SIGNALS, *signals_risk.SIGNALS)
+#: list (2), shares something with somebody bad (4), was shown to a service outside (8).
+_ALL: Final[tuple[SignalRule, ...]] = (
+    *signals_self_service.SIGNALS,
+    *signals_outside.SIGNALS,
+    *signals_risk.SIGNALS,
+)
 _RULES: Final = tuple(
     tuple(
         rule
@@ -26,7 +32,9 @@ _RULES: Final = tuple(
         if (asks or rule not in signals_self_service.REQUESTS)
         and (listed or rule not in signals_risk.LISTED)
         and (shares or rule not in signals_risk.SHARED)
+        and (reported or rule not in signals_outside.REPORTED)
     )
+    for reported in (False, True)
     for shares in (False, True)
     for listed in (False, True)
     for asks in (False, True)
@@ -53,13 +61,13 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
     if facts.muted and found:
         muted = frozenset(facts.muted) - signals_risk.UNMUTABLE
         found = [_mute(finding) if _is_muted(finding, muted) else finding for finding in found]
-    return settle(found)
+    return settle(found, rules)
 
 
 def _rules_for(facts: Facts) -> tuple[SignalRule, ...]:
     """Return the rules that could fire at all: most orders ask for nothing and share nothing with anybody bad."""
     customer = facts.customer
-    key = 1 if facts.order.requests else 0
+    key = (1 if facts.order.requests else 0) + (8 if facts.order.outside else 0)
     if customer is not None:
         if customer.lists:
             key += 2
@@ -69,30 +77,56 @@ def _rules_for(facts: Facts) -> tuple[SignalRule, ...]:
     return _RULES[key]
 
 
-def settle(found: list[Finding]) -> tuple[list[Finding], int, int]:
-    """Add the scores up, and a `limit` for each scale that ends before its points do: start + points = score."""
-    service, risk = START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK]
+def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, int]:
+    """Add the scores up, so that start + points = score exactly.
+
+    A `family_limit` takes back what a family has above its cap; a `limit` what lies beyond the end of a scale.
+    """
+    service, risk = NOTHING_FOUND
+    above = 0  # what adds to the risk, without what the allow list takes away
     for _, kind, points, _, _ in found:
         if kind is _RISK:
             risk += points
+            above += points if points > 0 else 0
         else:
             service += points
+    limits = _family_limits(found, rules) if above > rules.lowest_cap else []
+    risk += sum([finding.points for finding in limits])
     ends = min(_HIGHEST, max(_LOWEST, service)), min(_HIGHEST, max(_LOWEST, risk))
-    if ends == (service, risk):
-        return found, service, risk
-    limits = [
-        _limit(kind, kept, reached)
-        for kind, kept, reached in zip(ScoreKind, ends, (service, risk), strict=True)
-        if kept != reached
+    if ends != (service, risk):
+        reached = zip(ScoreKind, ends, (service, risk), strict=True)
+        limits += [_limit(kind, kept, sum_) for kind, kept, sum_ in reached if kept != sum_]
+    return ([*found, *limits] if limits else found), *ends
+
+
+def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
+    reached: dict[str, int] = {}
+    for code, kind, points, _, _ in found:
+        if kind is _RISK and points > 0:
+            family = FAMILIES[code].value
+            reached[family] = reached.get(family, 0) + points
+    caps = rules.caps
+    return [
+        _family_limit(family, caps[family], points)
+        for family, points in reached.items()
+        if family in caps and points > caps[family]
     ]
-    return [*found, *limits], *ends
+
+
+def _family_limit(family: str, cap: int, reached: int) -> Finding:
+    def words() -> Words:
+        plain = family.replace("_", " ")
+        detail = f"Signals of the family {plain} count {cap} points together at most; here they came to {reached}."
+        return said(detail, family=family, cap=cap, reached=reached)
+
+    return risk_finding(FAMILY_LIMIT, cap - reached, words)
 
 
 def _limit(kind: ScoreKind, kept: int, reached: int) -> Finding:
     def words() -> Words:
         return said(f"The {kind.value.replace('_', '-')} score ends at {kept}; the points before come to {reached}.")
 
-    return Finding("limit", kind, kept - reached, words)
+    return Finding(LIMIT, kind, kept - reached, words)
 
 
 def _is_muted(finding: Finding, muted: frozenset[str]) -> bool:

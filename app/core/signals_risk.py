@@ -6,14 +6,13 @@ entered is not the customer's and moves nothing. Each rule says at once what it 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final
 
-from app.core.facts import Facts, FraudVerdict, ListKind, PaymentState, PlacedBy
+from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
 from app.core.money import Money
 from app.core.rulebook import Rulebook
-from app.core.signals import Finding, ScoreKind, SignalRule, Words, said
+from app.core.signals import Finding, SignalRule, Words, risk_finding, said
 
 #: The provider's own lists are never muted: they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
@@ -23,37 +22,9 @@ _CUSTOMER: Final = PlacedBy.CUSTOMER
 _DISPUTED: Final = PaymentState.DISPUTED
 
 
-def _risk(code: str, points: int, words: Callable[[], Words]) -> Finding:
-    return Finding(code, ScoreKind.RISK, points, words)
-
-
 def ip_is_the_customers(facts: Facts) -> bool:
     """Return whether the order's IP address may be taken for the customer's (issue 2, point 3)."""
     return facts.order.placed_by is _CUSTOMER
-
-
-def fraud_check(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The panel's own fraud check, when it ran: its verdict or, if worse, its score."""
-    check = facts.order.fraud_check
-    if check is None:
-        return None
-    score = check.score if check.score is not None and math.isfinite(check.score) else None
-    points = 0
-    if check.verdict is FraudVerdict.FAIL:
-        points = rules.risk.fraud_check_fail
-    elif check.verdict is FraudVerdict.REVIEW:
-        points = rules.risk.fraud_check_review
-    if score is not None and score >= rules.thresholds.fraud_score_from:
-        points = max(points, rules.risk.fraud_check_high_score)
-    if points == 0:
-        return None
-
-    def words() -> Words:
-        scored = "" if score is None else f" with a score of {score:.0f} of 100"
-        detail = f"The panel's fraud check ({check.module}) said {check.verdict.value}{scored}."
-        return said(detail, module=check.module, verdict=check.verdict.value, score=score)
-
-    return _risk("fraud_check", points, words)
 
 
 def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -62,7 +33,7 @@ def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
         return None
     domain = facts.customer.email_domain
     detail = "The e-mail address belongs to a throw-away service."
-    return _risk("email_disposable", rules.risk.email_disposable, lambda: said(detail, email_domain=domain))
+    return risk_finding("email_disposable", rules.risk.email_disposable, lambda: said(detail, email_domain=domain))
 
 
 def email_unverified(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -70,7 +41,7 @@ def email_unverified(facts: Facts, rules: Rulebook) -> Finding | None:
     if facts.customer is None or facts.customer.email_verified is not False or not rules.thresholds.verifies_email:
         return None
     points = rules.risk.email_unverified
-    return _risk("email_unverified", points, lambda: said("The e-mail address was never confirmed."))
+    return risk_finding("email_unverified", points, lambda: said("The e-mail address was never confirmed."))
 
 
 def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -91,7 +62,7 @@ def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
         listed = ", ".join(f"{source} {known}" for source, known in named.items())
         return said(f"The countries disagree: {listed}.", **named)
 
-    return _risk("countries_disagree", further * rules.risk.countries_disagree, words)
+    return risk_finding("countries_disagree", further * rules.risk.countries_disagree, words)
 
 
 def _shared(kind: str, what: str) -> SignalRule:
@@ -99,27 +70,37 @@ def _shared(kind: str, what: str) -> SignalRule:
     code = f"shared_{kind}"
 
     def rule(facts: Facts, rules: Rulebook) -> Finding | None:
-        if kind == "ip" and not ip_is_the_customers(facts):
+        bad = _bad_neighbours(facts, kind)
+        if not bad or (kind == "ip" and not ip_is_the_customers(facts)):
             return None
-        return _bad_neighbours(code, facts, rules, kind, what)
+        return _neighbours_found(code, f"The {what} is shared with", bad, rules)
 
     return rule
 
 
-def _bad_neighbours(code: str, facts: Facts, rules: Rulebook, kind: str, what: str) -> Finding | None:
-    neighbours = facts.customer.neighbours if facts.customer else ()
-    bad = max((entry.bad_customers for entry in neighbours if entry.kind == kind), default=0)
-    if bad < 1:
+def similar_address(facts: Facts, rules: Rulebook) -> Finding | None:
+    """The address is nearly that of bad customers; it adds nothing where an address is shared to the letter."""
+    bad = _bad_neighbours(facts, "similar_address")
+    if not bad or _bad_neighbours(facts, "address"):
         return None
+    return _neighbours_found("similar_address", "The address is nearly that of", bad, rules)
+
+
+def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
+    neighbours = facts.customer.neighbours if facts.customer else ()
+    return [entry for entry in neighbours if entry.kind == kind and entry.bad_customers > 0]
+
+
+def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding:
+    bad = max(entry.bad_customers for entry in found)
     first: int = getattr(rules.risk, code)
 
     def words() -> Words:
         whom = "a customer" if bad == 1 else f"{bad} customers"
-        detail = f"The {what} is shared with {whom} known for fraud, abuse or chargebacks."
-        customers = max(entry.customers for entry in neighbours if entry.kind == kind)
-        return said(detail, bad_customers=bad, customers=customers)
+        detail = f"{start} {whom} known for fraud, abuse or chargebacks."
+        return said(detail, bad_customers=bad, customers=max(entry.customers for entry in found))
 
-    return _risk(code, min(100, first + (bad - 1) * rules.risk.each_further), words)
+    return risk_finding(code, min(100, first + (bad - 1) * rules.risk.each_further), words)
 
 
 def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, int], whose: str) -> Finding | None:
@@ -132,7 +113,7 @@ def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, 
         detail = f"{whose} placed {hour[0]} orders within an hour and {day[0]} within a day."
         return said(detail, last_hour=hour[0], last_day=day[0])
 
-    return _risk(code, min(100, factor * points), words)
+    return risk_finding(code, min(100, factor * points), words)
 
 
 def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -185,7 +166,7 @@ def new_account_large_order(facts: Facts, rules: Rulebook) -> Finding | None:
         detail = f"The account was {days} days old and ordered for {total}; {large} or more is large for a new account."
         return said(detail, days=days, amount=total.to_text())
 
-    return _risk("new_account_large_order", rules.risk.new_account_large_order, words)
+    return risk_finding("new_account_large_order", rules.risk.new_account_large_order, words)
 
 
 def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -194,7 +175,9 @@ def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:
     if count < 1:
         return None
     points = min(100, rules.risk.earlier_fraud_orders + (count - 1) * rules.risk.each_further)
-    return _risk("earlier_fraud_orders", points, lambda: said(f"Earlier orders marked as fraud: {count}.", count=count))
+    return risk_finding(
+        "earlier_fraud_orders", points, lambda: said(f"Earlier orders marked as fraud: {count}.", count=count)
+    )
 
 
 def chargebacks(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -203,7 +186,7 @@ def chargebacks(facts: Facts, rules: Rulebook) -> Finding | None:
     if count < 1:
         return None
     points = min(100, count * rules.risk.chargebacks)
-    return _risk("chargebacks", points, lambda: said(f"Earlier payments charged back: {count}.", count=count))
+    return risk_finding("chargebacks", points, lambda: said(f"Earlier payments charged back: {count}.", count=count))
 
 
 def collections_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -212,7 +195,9 @@ def collections_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
     if count is None or count < 1:
         return None
     points = rules.risk.collections_invoices
-    return _risk("collections_invoices", points, lambda: said(f"Invoices handed to collections: {count}.", count=count))
+    return risk_finding(
+        "collections_invoices", points, lambda: said(f"Invoices handed to collections: {count}.", count=count)
+    )
 
 
 def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -221,7 +206,7 @@ def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
     if count is None or count < 1:
         return None
     points = min(rules.risk.overdue_invoices_at_most, count * rules.risk.overdue_invoice)
-    return _risk("overdue_invoices", points, lambda: said(f"Invoices overdue: {count}.", count=count))
+    return risk_finding("overdue_invoices", points, lambda: said(f"Invoices overdue: {count}.", count=count))
 
 
 def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -229,7 +214,7 @@ def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
     if facts.order.payment is not _DISPUTED:
         return None
     detail = "The payment of this order is disputed."
-    return _risk("payment_disputed", rules.risk.payment_disputed, lambda: said(detail))
+    return risk_finding("payment_disputed", rules.risk.payment_disputed, lambda: said(detail))
 
 
 def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -245,7 +230,7 @@ def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
         detail = f"Terms of the acceptable-use list stand in the order's texts or domain names: {shown}."
         return said(detail, terms=shown, where=", ".join(sorted({hit.where for hit in hits})[:10]))
 
-    return _risk("acceptable_use", rules.risk.acceptable_use, words)
+    return risk_finding("acceptable_use", rules.risk.acceptable_use, words)
 
 
 def _listed(kind: ListKind, code: str, points_of: Callable[[Rulebook], int]) -> SignalRule:
@@ -258,7 +243,7 @@ def _listed(kind: ListKind, code: str, points_of: Callable[[Rulebook], int]) -> 
             shown = ", ".join(entries[:10])
             return said(f"On the provider's own {kind.value} list: {shown}.", entries=shown)
 
-        return _risk(code, points_of(rules), words)
+        return risk_finding(code, points_of(rules), words)
 
     return rule
 
@@ -268,7 +253,9 @@ SHARED: Final = (
     _shared("ip", "IP address"),
     _shared("phone", "phone number"),
     _shared("address", "address"),
+    similar_address,
     _shared("email", "e-mail address"),
+    _shared("payment", "payment method"),
 )
 #: The rules that need an entry on a list.
 LISTED: Final = (
@@ -276,7 +263,6 @@ LISTED: Final = (
     _listed(ListKind.ALLOW, "allow_listed", lambda rules: -rules.risk.allow_listed),
 )
 SIGNALS: Final[tuple[SignalRule, ...]] = (
-    fraud_check,
     email_disposable,
     email_unverified,
     countries_disagree,

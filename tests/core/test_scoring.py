@@ -12,17 +12,19 @@ from app.core.scoring import settle
 from app.core.signals import Finding, ScoreKind, said
 from app.core.signals_risk import SIGNALS
 
+RULES = rulebook(Policy())
+
 
 def a_finding(kind: ScoreKind, points: int) -> Finding:
-    return Finding("x", kind, points, lambda: said("x"))
+    return Finding("block_listed", kind, points, lambda: said("x"))
 
 
 def test_nothing_found_is_full_self_service_and_no_risk() -> None:
-    assert settle([]) == ([], 100, 0)
+    assert settle([], RULES) == ([], 100, 0)
 
 
 def test_points_beyond_the_scale_become_a_limit_signal() -> None:
-    found, self_service, risk = settle([a_finding(ScoreKind.RISK, 130), a_finding(ScoreKind.SELF_SERVICE, -120)])
+    found, self_service, risk = settle([a_finding(ScoreKind.RISK, 130), a_finding(ScoreKind.SELF_SERVICE, -120)], RULES)
 
     assert [(finding.code, finding.score, finding.points) for finding in found[2:]] == [
         ("limit", ScoreKind.SELF_SERVICE, 20),
@@ -32,7 +34,7 @@ def test_points_beyond_the_scale_become_a_limit_signal() -> None:
 
 
 def test_a_score_below_the_scale_is_lifted_to_its_end() -> None:
-    found, _, risk = settle([a_finding(ScoreKind.RISK, -5)])
+    found, _, risk = settle([a_finding(ScoreKind.RISK, -5)], RULES)
 
     assert (risk, found[-1].code, found[-1].points) == (0, "limit", 5)
 

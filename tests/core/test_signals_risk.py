@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from judging import NOW, a_customer, a_request, an_order, some_facts
 
+from app.core import signals_outside
 from app.core import signals_risk as signals
 from app.core.facts import Facts, FraudCheck, FraudVerdict, Neighbours, PaymentState, PlacedBy
 from app.core.policy import Policy
@@ -17,7 +18,7 @@ POLICY = Policy()
 
 
 def fired(seen: Facts) -> dict[str, Signal]:
-    found = [rule(seen, rulebook(POLICY)) for rule in signals.SIGNALS]
+    found = [rule(seen, rulebook(POLICY)) for rule in (*signals_outside.SIGNALS, *signals.SIGNALS)]
     return {finding.code: finding.written() for finding in found if finding is not None}
 
 
