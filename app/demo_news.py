@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from app.core.signals import LIMITS
+
 Order = Mapping[str, Any]
 
 
@@ -182,7 +184,7 @@ def _reasons(order: Order) -> str:
 
 def _signals(order: Order, score: str) -> str:
     """Return the heaviest findings of one score, in the words of the API."""
-    found = [one for one in order.get("signals", ()) if one["score"] == score and one["code"] != "limit"]
+    found = [one for one in order.get("signals", ()) if one["score"] == score and one["code"] not in LIMITS]
     bad = [one for one in found if (one["points"] < 0) == (score == "self_service") and one["points"]]
     bad.sort(key=lambda one: -abs(one["points"]))
     return "; ".join(_sentence(one["detail"]) for one in bad[:2])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.core.facts import Facts, Item
 from app.core.policy import Policy
 from app.core.policy_acting import Accept, AcceptMode, AcceptRule
-from app.core.policy_matching import Groups
+from app.core.rulebook import rulebook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class AcceptPlan:
 def plan_accept(facts: Facts, policy: Policy) -> AcceptPlan:
     """Combine the rules of the order's lines; the more careful one wins, as one accept covers the whole order."""
     lines = {(item.group_id, item.group, item.kind, item.product_type, item.module): item for item in facts.order.items}
-    matchers = [(Groups(rule.groups), rule) for rule in policy.accept.rules]
+    matchers = rulebook(policy).accept_rules
     rules: list[Accept | AcceptRule] = []
     by_hand = False
     for item in lines.values():

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.core.facts import Facts
-from app.core.labour_value import order_value
+from app.core.labour_value import Value, order_value
 from app.core.money import Money
 from app.core.policy import Policy
-from app.core.signals import HANDLING, Signal
+from app.core.rulebook import HUNDREDTHS, Rates, Rulebook, rulebook
 
 _HOUR: Final = 60
+_HUNDRED: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +46,85 @@ class Labour:
         return "not known when earned back" if self.missing or self.cost is None else "never earned back"
 
 
-def estimate_labour(facts: Facts, policy: Policy, signals: Iterable[Signal]) -> Labour:
-    """Estimate the work that the signals stand for and weigh it against what the order brings."""
-    found = tuple(signals)
-    minutes = sum(signal.minutes for signal in found)
-    handling = sum(signal.minutes for signal in found if signal.code == HANDLING)
+class Work(NamedTuple):
+    """The same as whole numbers, in minor units of `currency`: what the rules go by, and all that a backtest counts.
+
+    `currency` is None where the policy has no row for it; then nothing is known but the minutes. The exact cost is
+    `hours / 60`, the exact margin a month `value.margin / whole`.
+    """
+
+    minutes: int
+    handling_minutes: int
+    currency: str | None
+    cost: int | None = None
+    margin_month: int | None = None
+    tolerated: bool | None = None
+    estimate: int | None = None
+    above_mandate: bool = False
+    missing: tuple[str, ...] = ()
+    hours: int = 0
+    value: Value | None = None
+    whole: int = 1
+
+    def written(self) -> Labour:
+        """Return it as money."""
+        value = self.value
+        return Labour(
+            minutes=self.minutes,
+            handling_minutes=self.handling_minutes,
+            custom_minutes=self.minutes - self.handling_minutes,
+            cost=self._money(self.cost),
+            recurring_monthly=self._money(_half_up(value.recurring, value.months) if value else None),
+            margin_month=self._money(self.margin_month),
+            payback_months=self._payback() if value and value.complete else None,
+            tolerated=self.tolerated,
+            estimate=self._money(self.estimate),
+            above_mandate=self.above_mandate,
+            missing=self.missing,
+        )
+
+    def _money(self, amount: int | None) -> Money | None:
+        return None if amount is None or self.currency is None else Money(amount, self.currency)
+
+    def _payback(self) -> Decimal | None:
+        """Return the months to the hundredth, rounded half up; None where the margin never earns it back."""
+        margin = self.value.margin if self.value else 0
+        if self.hours == 0:
+            return Decimal("0.00")
+        if margin <= 0:
+            return None
+        return Decimal(_half_up(self.hours * self.whole * HUNDREDTHS, margin * _HOUR)).scaleb(-2)
+
+
+def weigh(facts: Facts, rules: Rulebook, *, minutes: int, handling: int) -> Work:
+    """Weigh minutes of work, `handling` of them for entering the order, against what the order brings."""
     currency = facts.order.currency
-    if currency is None or currency not in policy.currencies:
-        return _without_money(minutes, handling)
-    rate = Money.from_text(policy.currencies[currency].staff_cost_per_hour, currency).amount_minor
-    cost, value = Fraction(rate * minutes, _HOUR), order_value(facts, policy)
-    allowed = value.margin * Fraction(policy.labour.tolerated_months)
-    tolerated = True if minutes == 0 or cost <= allowed else (False if value.complete else None)
-    full = uncapped_fee(minutes - handling, currency, policy) if minutes > handling else None
-    mandate = Money.from_text(policy.currencies[currency].mandate_above, currency)
-    return Labour(
+    row = rules.rates.get(currency) if currency else None
+    if row is None:
+        return Work(minutes, handling, None)
+    value = order_value(facts, rules)
+    whole = value.months * rules.horizon * _HUNDRED
+    margin, missing = _half_up(value.margin, whole), () if value.complete else ("items.amounts",)
+    if minutes == 0:
+        return Work(0, 0, currency, 0, margin, True, None, False, missing, 0, value, whole)
+    hours = row.staff_cost * minutes
+    tolerated: bool | None = True
+    if hours * whole * HUNDREDTHS > value.margin * rules.tolerated_hundredths * _HOUR:
+        tolerated = False if value.complete else None
+    full = _uncapped(minutes - handling, row, rules) if minutes > handling else None
+    return Work(
         minutes=minutes,
         handling_minutes=handling,
-        custom_minutes=minutes - handling,
-        cost=_money(cost, currency),
-        recurring_monthly=_money(value.recurring, currency),
-        margin_month=_money(value.margin, currency),
-        payback_months=_payback(cost, value.margin) if value.complete else None,
+        currency=currency,
+        cost=_half_up(hours, _HOUR),
+        margin_month=margin,
         tolerated=tolerated,
-        estimate=_estimate(handling, full, currency, policy),
-        above_mandate=full is not None and full.amount_minor > mandate.amount_minor,
-        missing=() if value.complete else ("items.amounts",),
+        estimate=_estimate(handling, full, row),
+        above_mandate=full is not None and full > row.mandate_above,
+        missing=missing,
+        hours=hours,
+        value=value,
+        whole=whole,
     )
 
 
@@ -81,10 +133,8 @@ def uncapped_fee(minutes: int, currency: str, policy: Policy) -> Money:
 
     Raises KeyError where the policy has no row for the currency.
     """
-    step = policy.fee.increment_minutes
-    billed = max(policy.fee.minimum_minutes, -(-max(0, minutes) // step) * step)
-    rate = Money.from_text(policy.currencies[currency].custom_rate_per_hour, currency)
-    return _money(Fraction(rate.amount_minor * billed, _HOUR), currency)
+    rules = rulebook(policy)
+    return Money(_uncapped(minutes, rules.rates[currency], rules), currency)
 
 
 def custom_fee(minutes: int, currency: str, policy: Policy) -> Money:
@@ -94,43 +144,22 @@ def custom_fee(minutes: int, currency: str, policy: Policy) -> Money:
 
 def max_fee(currency: str, policy: Policy) -> Money:
     """Return the most that one fee may be. Raises KeyError where the policy has no row for the currency."""
-    return Money.from_text(policy.currencies[currency].max_fee, currency)
+    return Money(rulebook(policy).rates[currency].max_fee, currency)
 
 
-def _estimate(handling: int, full: Money | None, currency: str, policy: Policy) -> Money | None:
+def _uncapped(minutes: int, row: Rates, rules: Rulebook) -> int:
+    fee = rules.policy.fee
+    step = fee.increment_minutes
+    billed = max(fee.minimum_minutes, -(-max(0, minutes) // step) * step)
+    return _half_up(row.custom_rate * billed, _HOUR)
+
+
+def _estimate(handling: int, full: int | None, row: Rates) -> int | None:
     """Only handling: the flat amount. Custom work: its own minutes; entering the order is then included."""
     if full is not None:
-        return min(full, max_fee(currency, policy))
-    return Money.from_text(policy.currencies[currency].handling_fee, currency) if handling else None
+        return min(full, row.max_fee)
+    return row.handling_fee if handling else None
 
 
-def _without_money(minutes: int, handling: int) -> Labour:
-    return Labour(
-        minutes=minutes,
-        handling_minutes=handling,
-        custom_minutes=minutes - handling,
-        cost=None,
-        recurring_monthly=None,
-        margin_month=None,
-        payback_months=None,
-        tolerated=None,
-        estimate=None,
-        above_mandate=False,
-    )
-
-
-def _payback(cost: Fraction, margin: Fraction) -> Decimal | None:
-    """Return the months to the hundredth, rounded half up; None where the margin never earns it back."""
-    if cost == 0:
-        return Decimal("0.00")
-    if margin <= 0:
-        return None
-    return Decimal(_half_up(cost / margin * 100)).scaleb(-2)
-
-
-def _money(amount: Fraction, currency: str) -> Money:
-    return Money(_half_up(amount), currency)
-
-
-def _half_up(value: Fraction) -> int:
-    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+def _half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)

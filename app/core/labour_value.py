@@ -1,19 +1,18 @@
 """What an order brings per month: the other side of the labour economics (design §4, "Value of an order").
 
-Exact arithmetic on fractions of minor units; rounding happens only where an amount is shown.
+Exact arithmetic on whole numbers over one common denominator; rounding happens only where an amount is shown.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final
+from functools import lru_cache
+from math import lcm
+from typing import Final, NamedTuple
 
 from app.core.facts import Facts, Item, OrderFacts, PaymentState
-from app.core.money import Money
 from app.core.policy import Policy
-from app.core.policy_matching import Groups
+from app.core.rulebook import Rulebook, rulebook
 
 _CYCLES: Final = {
     "monthly": 1,
@@ -32,75 +31,100 @@ _YEARS: Final = re.compile(r"([1-9][0-9]?)years?", re.ASCII)
 _WITHOUT_VALUE: Final = frozenset({"renewal"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Value:
-    """What the order brings per month in minor units; `complete` is False where a line's amounts are not known."""
+class Value(NamedTuple):
+    """What the order brings per month in minor units; `complete` is False where a line's amounts are not known.
 
-    recurring: Fraction
-    margin: Fraction
+    Both are exact: `recurring / months` and `margin / (months x horizon months x 100)`.
+    """
+
+    recurring: int
+    margin: int
+    months: int
     complete: bool
+
+
+#: An amount for every so many months, and what the first payment is beyond it.
+_Line = tuple[int, int, int]
+_NOTHING: Final[_Line] = (0, 1, 0)
+
+
+class _Cycle(NamedTuple):
+    """What a cycle's name says: how many months it spans (0: paid once), whether it is free, whether it is empty."""
+
+    months: int | None
+    free: bool
+    empty: bool
+
+
+@lru_cache(maxsize=2000)
+def _read_cycle(text: str) -> _Cycle:
+    free = text.replace(" ", "").lower() in _FREE
+    cycle = re.sub(r"[\s_()-]", "", text.lower())
+    years = _YEARS.fullmatch(cycle)
+    months = _CYCLES.get(cycle, 0 if cycle == "onetime" else None)
+    return _Cycle(12 * int(years[1]) if years else months, free, not cycle)
 
 
 def cycle_months(item: Item) -> int | None:
     """Return how many months one billing cycle of the line spans; 0 for a one-time amount, None if unknown."""
-    cycle = re.sub(r"[\s_()-]", "", item.cycle.lower())
-    if cycle in _CYCLES:
-        return _CYCLES[cycle]
-    if cycle == "onetime":
-        return 0
-    years = _YEARS.fullmatch(cycle)
-    if years:
-        return 12 * int(years[1])
-    return 12 if item.kind == "domain" and not cycle else None
+    months, _, empty = _read_cycle(item.cycle)
+    return 12 if empty and item.kind == "domain" else months
 
 
-def order_value(facts: Facts, policy: Policy) -> Value:
+def order_value(facts: Facts, rules: Rulebook) -> Value:
     """Add up the lines: (recurring per month + (first payment - recurring) over the horizon) times the margin.
 
     Rules of their own (design §4): free lines bring nothing; one-time lines have no recurring part; postpaid groups
     pay nothing up front, so only the recurring amount counts (else the catalogue's, else `postpaid_month`); an addon
     or domain whose recurring amount the panel does not tell recurs at its first amount.
     """
-    postpaid = Groups(policy.labour.postpaid_groups)
-    margins = [(Groups(rule.groups), rule.percent) for rule in policy.labour.group_margins]
-    recurring = margin = Fraction(0)
+    horizon, usual, postpaid = rules.horizon, rules.policy.labour.margin_percent, rules.postpaid
+    recurring, margin, common = 0, 0, 1
     complete = True
     for item in facts.order.items:
-        if item in postpaid:
-            line: tuple[Fraction, Fraction] | None = (_postpaid_month(item, facts.order, policy), Fraction(0))
+        if postpaid and item in postpaid:
+            line: _Line | None = _postpaid(item, facts.order, rules)
         else:
             line = _line(item)
         if line is None:
             complete = False
             continue
-        percent = next((percent for groups, percent in margins if item in groups), policy.labour.margin_percent)
-        recurring += line[0]
-        margin += (line[0] + line[1] / policy.labour.horizon_months) * percent / 100
-    return Value(recurring=recurring, margin=margin, complete=complete)
+        amount, months, extra = line
+        percent = usual
+        if rules.margins:
+            percent = next((percent for groups, percent in rules.margins if item in groups), usual)
+        if common % months:
+            wider = lcm(common, months)
+            recurring, margin, common = recurring * (wider // common), margin * (wider // common), wider
+        amount *= common // months
+        recurring += amount
+        margin += (amount * horizon + extra * common) * percent
+    return Value(recurring, margin, common, complete)
 
 
-def _line(item: Item) -> tuple[Fraction, Fraction] | None:
-    """Return (recurring per month, first payment beyond the recurring amount), None where that is not known."""
-    if item.kind in _WITHOUT_VALUE or item.cycle.replace(" ", "").lower() in _FREE:
-        return Fraction(0), Fraction(0)
-    months = cycle_months(item)
-    if months == 0 and item.first_amount is not None:
-        return Fraction(0), Fraction(item.first_amount)
-    recurring = item.recurring_amount
+def _line(item: Item) -> _Line | None:
+    """Return what the line brings, None where that is not known."""
+    months, free, _ = _read_cycle(item.cycle)
+    if free or item.kind in _WITHOUT_VALUE:
+        return _NOTHING
+    first, recurring = item.first_amount, item.recurring_amount
+    if months == 0 and first is not None:
+        return 0, 1, first
     if recurring is None and item.kind != "product":
-        recurring = item.first_amount
-    if not months or recurring is None or item.first_amount is None:
+        recurring = first
+    months = months or cycle_months(item)
+    if not months or recurring is None or first is None:
         return None
-    return Fraction(recurring, months), Fraction(item.first_amount - recurring)
+    return recurring, months, first - recurring
 
 
-def _postpaid_month(item: Item, order: OrderFacts, policy: Policy) -> Fraction:
+def _postpaid(item: Item, order: OrderFacts, rules: Rulebook) -> _Line:
     months = cycle_months(item)
     amount = item.recurring_amount or item.list_recurring
     if months and amount:
-        return Fraction(amount, months)
-    row = policy.currencies.get(order.currency or "")
-    return Fraction(Money.from_text(row.postpaid_month, order.currency or "").amount_minor) if row else Fraction(0)
+        return amount, months, 0
+    row = rules.rates.get(order.currency or "")
+    return (row.postpaid_month, 1, 0) if row else _NOTHING
 
 
 def payment_settled(order: OrderFacts, policy: Policy) -> bool:
@@ -112,5 +136,5 @@ def payment_settled(order: OrderFacts, policy: Policy) -> bool:
         return True
     if order.amount is not None and order.amount <= 0:
         return True
-    postpaid = Groups(policy.labour.postpaid_groups)
+    postpaid = rulebook(policy).postpaid
     return bool(order.items) and all(item in postpaid for item in order.items)

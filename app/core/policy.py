@@ -47,6 +47,7 @@ class Policy(Part):
         default_factory=dict
     )
     points: policy_judgement.PointTables = policy_judgement.PointTables()
+    families: policy_judgement.FamilyCaps = policy_judgement.FamilyCaps()
     thresholds: policy_judgement.SignalThresholds = policy_judgement.SignalThresholds()
     exempt: policy_judgement.Exemptions = policy_judgement.Exemptions()
     allow: policy_acting.NetList = policy_acting.NetList()

@@ -156,13 +156,20 @@ class RiskPoints(Part):
     fraud_check_fail: Points = 70
     fraud_check_review: Points = 40
     fraud_check_high_score: Points = 40
+    minfraud: Points = 40
+    fraudrecord: Points = 30
+    fraudrecord_high_score: Points = 45
+    anonymous_ip: Points = 20
+    hosting_network: Points = 10
     email_disposable: Points = 25
     email_unverified: Points = 5
     countries_disagree: Points = 8
     shared_ip: Points = 20
     shared_phone: Points = 30
     shared_address: Points = 25
+    similar_address: Points = 15
     shared_email: Points = 40
+    shared_payment: Points = 40
     each_further: Points = 10
     customer_velocity: Points = 25
     ip_velocity: Points = 25
@@ -191,10 +198,25 @@ class PointTables(Part):
         return self
 
 
+class FamilyCaps(Part):
+    """The most that each family of risk signals adds together; the provider's own lists have no cap."""
+
+    identity: Points = 80
+    countries_and_mail: Points = 50
+    velocity: Points = 75
+    history: Points = 100
+    payment: Points = 100
+    outside: Points = 85
+    content: Points = 100
+
+
 class SignalThresholds(Part):
     """From where on a signal fires."""
 
     fraud_score_from: Annotated[int, Field(ge=1, le=100)] = 75
+    minfraud_score_from: Annotated[int, Field(ge=1, le=100)] = 50
+    fraudrecord_score_from: Annotated[int, Field(ge=1, le=100)] = 50
+    hosting_asns: tuple[Annotated[int, Field(ge=1, lt=2**32)], ...] = Field(default=(), max_length=5000)
     customer_orders_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 5
     customer_orders_per_day: Annotated[int, Field(ge=1, le=10_000)] = 15
     ip_orders_per_hour: Annotated[int, Field(ge=1, le=10_000)] = 5

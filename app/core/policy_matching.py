@@ -19,13 +19,11 @@ class Groups:
         self._ids = frozenset(ref for ref in entries if isinstance(ref, int))
         self._names = frozenset(ref.casefold() for ref in entries if isinstance(ref, str))
 
+    def __bool__(self) -> bool:
+        return bool(self._ids or self._names)
+
     def __contains__(self, item: Item) -> bool:
         return item.group_id in self._ids or (bool(self._names) and item.group.casefold() in self._names)
-
-
-def has_word(words: Iterable[str], word: str) -> bool:
-    """Return whether a code or name is among the policy's, whatever the case; an empty one never is."""
-    return bool(word) and word.casefold() in {known.casefold() for known in words}
 
 
 def match_lists(

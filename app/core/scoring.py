@@ -1,21 +1,44 @@
-"""From facts to signals to the two scores; additive, so that every point has its sentence (design §4)."""
+"""From facts to findings to the two scores; additive, so that every point has its sentence (design §4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core import signals_risk, signals_self_service
+from app.core import signals_outside, signals_risk, signals_self_service
 from app.core.facts import Facts
-from app.core.policy import Policy
-from app.core.signals import ScoreKind, Signal
+from app.core.rulebook import Rulebook
+from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, SignalRule, Words, risk_finding, said
 
 #: Where each score starts.
 START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}
+#: Both scores where nothing was found.
+NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
+_RISK: Final = ScoreKind.RISK
+#: Every rule in its order, without those that could not fire: by whether the order asks for anything (1), stands on a
+#: list (2), shares something with somebody bad (4), was shown to a service outside (8).
+_ALL: Final[tuple[SignalRule, ...]] = (
+    *signals_self_service.SIGNALS,
+    *signals_outside.SIGNALS,
+    *signals_risk.SIGNALS,
+)
+_RULES: Final = tuple(
+    tuple(
+        rule
+        for rule in _ALL
+        if (asks or rule not in signals_self_service.REQUESTS)
+        and (listed or rule not in signals_risk.LISTED)
+        and (shares or rule not in signals_risk.SHARED)
+        and (reported or rule not in signals_outside.REPORTED)
+    )
+    for reported in (False, True)
+    for shares in (False, True)
+    for listed in (False, True)
+    for asks in (False, True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,46 +49,96 @@ class Scores:
     risk: int
 
 
-def find_signals(facts: Facts, policy: Policy, *, now: datetime) -> tuple[Signal, ...]:
-    """Return every signal that fires, in a fixed order, muted ones with no points, and the `limit` signals last."""
-    rules = (*signals_self_service.SIGNALS, *signals_risk.SIGNALS)
-    fired = [rule(facts, policy) for rule in rules]
-    fired += [rule(facts, policy, now) for rule in signals_self_service.TIMED_SIGNALS]
-    muted = frozenset(facts.muted) - signals_risk.UNMUTABLE
-    found = [_mute(signal) if _is_muted(signal, muted) else signal for signal in fired if signal is not None]
-    return with_limits(found)
+def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding], int, int]:
+    """Return every signal that fires, and the scores: self-service and risk, 0-100 each.
+
+    Signals come in a fixed order, muted ones with no points, and the `limit` signals last.
+    """
+    found = [finding for rule in _rules_for(facts) if (finding := rule(facts, rules)) is not None]
+    late = signals_self_service.unpaid_after_grace(facts, rules, now)
+    if late is not None:
+        found.append(late)
+    if facts.muted and found:
+        muted = frozenset(facts.muted) - signals_risk.UNMUTABLE
+        found = [_mute(finding) if _is_muted(finding, muted) else finding for finding in found]
+    return settle(found, rules)
 
 
-def with_limits(signals: Iterable[Signal]) -> tuple[Signal, ...]:
-    """Add a `limit` signal for each scale that ends before its points do, so that start + points = score."""
-    found = tuple(signals)
-    limits = []
-    for kind in ScoreKind:
-        reached = _sum(found, kind)
-        kept = min(_HIGHEST, max(_LOWEST, reached))
-        if kept != reached:
-            detail = f"The {kind.value.replace('_', '-')} score ends at {kept}; the points before come to {reached}."
-            limits.append(Signal(code="limit", score=kind, points=kept - reached, detail=detail))
-    return (*found, *limits)
+def _rules_for(facts: Facts) -> tuple[SignalRule, ...]:
+    """Return the rules that could fire at all: most orders ask for nothing and share nothing with anybody bad."""
+    customer = facts.customer
+    key = (1 if facts.order.requests else 0) + (8 if facts.order.outside else 0)
+    if customer is not None:
+        if customer.lists:
+            key += 2
+        for neighbour in customer.neighbours:
+            if neighbour.bad_customers:
+                return _RULES[key | 4]
+    return _RULES[key]
 
 
-def score(signals: Iterable[Signal]) -> Scores:
-    """Return both scores: start + points, within 0-100 whether or not the signals hold their `limit`."""
-    found = tuple(signals)
-    ends = {kind: min(_HIGHEST, max(_LOWEST, _sum(found, kind))) for kind in ScoreKind}
-    return Scores(self_service=ends[ScoreKind.SELF_SERVICE], risk=ends[ScoreKind.RISK])
+def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, int]:
+    """Add the scores up, so that start + points = score exactly.
+
+    A `family_limit` takes back what a family has above its cap; a `limit` what lies beyond the end of a scale.
+    """
+    service, risk = NOTHING_FOUND
+    above = 0  # what adds to the risk, without what the allow list takes away
+    for _, kind, points, _, _ in found:
+        if kind is _RISK:
+            risk += points
+            above += points if points > 0 else 0
+        else:
+            service += points
+    limits = _family_limits(found, rules) if above > rules.lowest_cap else []
+    risk += sum([finding.points for finding in limits])
+    ends = min(_HIGHEST, max(_LOWEST, service)), min(_HIGHEST, max(_LOWEST, risk))
+    if ends != (service, risk):
+        reached = zip(ScoreKind, ends, (service, risk), strict=True)
+        limits += [_limit(kind, kept, sum_) for kind, kept, sum_ in reached if kept != sum_]
+    return ([*found, *limits] if limits else found), *ends
 
 
-def _sum(signals: tuple[Signal, ...], kind: ScoreKind) -> int:
-    return START[kind] + sum(signal.points for signal in signals if signal.score is kind)
+def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
+    reached: dict[str, int] = {}
+    for code, kind, points, _, _ in found:
+        if kind is _RISK and points > 0:
+            family = FAMILIES[code].value
+            reached[family] = reached.get(family, 0) + points
+    caps = rules.caps
+    return [
+        _family_limit(family, caps[family], points)
+        for family, points in reached.items()
+        if family in caps and points > caps[family]
+    ]
 
 
-def _is_muted(signal: Signal, muted: frozenset[str]) -> bool:
-    return signal.score is ScoreKind.RISK and signal.code in muted
+def _family_limit(family: str, cap: int, reached: int) -> Finding:
+    def words() -> Words:
+        plain = family.replace("_", " ")
+        detail = f"Signals of the family {plain} count {cap} points together at most; here they came to {reached}."
+        return said(detail, family=family, cap=cap, reached=reached)
+
+    return risk_finding(FAMILY_LIMIT, cap - reached, words)
 
 
-def _mute(signal: Signal) -> Signal:
+def _limit(kind: ScoreKind, kept: int, reached: int) -> Finding:
+    def words() -> Words:
+        return said(f"The {kind.value.replace('_', '-')} score ends at {kept}; the points before come to {reached}.")
+
+    return Finding(LIMIT, kind, kept - reached, words)
+
+
+def _is_muted(finding: Finding, muted: frozenset[str]) -> bool:
+    return finding.score is ScoreKind.RISK and finding.code in muted
+
+
+def _mute(finding: Finding) -> Finding:
     """A signal that fires on too many orders says nothing there: it is reported and counts nothing (design §4)."""
-    detail = f"{signal.detail} It fires on too many orders here to say anything, so it counts nothing."
-    evidence = (*signal.evidence, ("muted", True), ("points_without_muting", signal.points))
-    return replace(signal, points=0, detail=detail, evidence=evidence)
+
+    def words() -> Words:
+        detail, evidence = finding.words()
+        detail = f"{detail} It fires on too many orders here to say anything, so it counts nothing."
+        return Words(detail, (*evidence, ("muted", True), ("points_without_muting", finding.points)))
+
+    return finding._replace(points=0, words=words)

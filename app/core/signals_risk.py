@@ -1,244 +1,272 @@
 """The signals that move the risk score (design §4). They only add, but for the provider's own allow list.
 
 None looks at age, sex, religion or where a name comes from. The IP address of an order that staff or the API
-entered is not the customer's and moves nothing.
+entered is not the customer's and moves nothing. Each rule says at once what it is worth, and its words when asked.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Final
 
-from app.core.facts import Facts, FraudVerdict, ListKind, Neighbours, PaymentState, PlacedBy
+from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.signals import EvidenceValue, ScoreKind, Signal, SignalRule
+from app.core.rulebook import Rulebook
+from app.core.signals import Finding, SignalRule, Words, risk_finding, said
 
 #: The provider's own lists are never muted: they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
 _VELOCITY_FACTOR_AT_MOST: Final = 3
-
-
-def _risk(code: str, points: int, detail: str, **evidence: EvidenceValue) -> Signal:
-    return Signal(code=code, score=ScoreKind.RISK, points=points, detail=detail, evidence=tuple(evidence.items()))
+# Reading a member off its enum takes longer than most of these rules (Python 3.11).
+_CUSTOMER: Final = PlacedBy.CUSTOMER
+_DISPUTED: Final = PaymentState.DISPUTED
 
 
 def ip_is_the_customers(facts: Facts) -> bool:
     """Return whether the order's IP address may be taken for the customer's (issue 2, point 3)."""
-    return facts.order.placed_by is PlacedBy.CUSTOMER
+    return facts.order.placed_by is _CUSTOMER
 
 
-def fraud_check(facts: Facts, policy: Policy) -> Signal | None:
-    """The panel's own fraud check, when it ran: its verdict or, if worse, its score."""
-    check = facts.order.fraud_check
-    if check is None:
-        return None
-    score = check.score if check.score is not None and math.isfinite(check.score) else None
-    points = 0
-    if check.verdict is FraudVerdict.FAIL:
-        points = policy.points.risk.fraud_check_fail
-    elif check.verdict is FraudVerdict.REVIEW:
-        points = policy.points.risk.fraud_check_review
-    if score is not None and score >= policy.thresholds.fraud_score_from:
-        points = max(points, policy.points.risk.fraud_check_high_score)
-    if points == 0:
-        return None
-    detail = f"The panel's fraud check ({check.module}) said {check.verdict.value}"
-    scored = "" if score is None else f" with a score of {score:.0f} of 100"
-    return _risk(
-        "fraud_check", points, f"{detail}{scored}.", module=check.module, verdict=check.verdict.value, score=score
-    )
-
-
-def email_disposable(facts: Facts, policy: Policy) -> Signal | None:
+def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
     """The e-mail address belongs to a throw-away service."""
     if facts.customer is None or facts.customer.email_disposable is not True:
         return None
     domain = facts.customer.email_domain
     detail = "The e-mail address belongs to a throw-away service."
-    return _risk("email_disposable", policy.points.risk.email_disposable, detail, email_domain=domain)
+    return risk_finding("email_disposable", rules.risk.email_disposable, lambda: said(detail, email_domain=domain))
 
 
-def email_unverified(facts: Facts, policy: Policy) -> Signal | None:
+def email_unverified(facts: Facts, rules: Rulebook) -> Finding | None:
     """The e-mail address was never confirmed, where the provider has addresses confirmed at all."""
-    if not policy.thresholds.verifies_email or facts.customer is None or facts.customer.email_verified is not False:
+    if facts.customer is None or facts.customer.email_verified is not False or not rules.thresholds.verifies_email:
         return None
-    return _risk("email_unverified", policy.points.risk.email_unverified, "The e-mail address was never confirmed.")
+    points = rules.risk.email_unverified
+    return risk_finding("email_unverified", points, lambda: said("The e-mail address was never confirmed."))
 
 
-def countries_disagree(facts: Facts, policy: Policy) -> Signal | None:
+def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
     """Address, phone and IP name different countries: small points for each country beyond the first."""
-    if facts.customer is None:
+    customer = facts.customer
+    if customer is None:
         return None
-    known = {"address": facts.customer.country, "phone": facts.customer.phone_country}
-    if ip_is_the_customers(facts):
-        known["ip"] = facts.customer.ip_country
-    named = {source: country.upper() for source, country in known.items() if country}
+    country, phone = customer.country, customer.phone_country
+    ip = customer.ip_country if facts.order.placed_by is _CUSTOMER else None
+    if (phone is None or phone == country) and (ip is None or ip == country):
+        return None
+    named = {source: known.upper() for source, known in (("address", country), ("phone", phone), ("ip", ip)) if known}
     further = len(set(named.values())) - 1
     if further < 1:
         return None
-    listed = ", ".join(f"{source} {country}" for source, country in named.items())
-    points = further * policy.points.risk.countries_disagree
-    return _risk("countries_disagree", points, f"The countries disagree: {listed}.", **named)
+
+    def words() -> Words:
+        listed = ", ".join(f"{source} {known}" for source, known in named.items())
+        return said(f"The countries disagree: {listed}.", **named)
+
+    return risk_finding("countries_disagree", further * rules.risk.countries_disagree, words)
 
 
-def _shared(kind: str) -> SignalRule:
+def _shared(kind: str, what: str) -> SignalRule:
     """Make the rule for one shared identity: it counts bad neighbours, never neighbours (design §4)."""
-    code, words = f"shared_{kind}", {"ip": "IP address", "phone": "phone number", "email": "e-mail address"}
+    code = f"shared_{kind}"
 
-    def rule(facts: Facts, policy: Policy) -> Signal | None:
-        if facts.customer is None or (kind == "ip" and not ip_is_the_customers(facts)):
+    def rule(facts: Facts, rules: Rulebook) -> Finding | None:
+        bad = _bad_neighbours(facts, kind)
+        if not bad or (kind == "ip" and not ip_is_the_customers(facts)):
             return None
-        fitting: list[Neighbours] = [entry for entry in facts.customer.neighbours if entry.kind == kind]
-        bad = max((entry.bad_customers for entry in fitting), default=0)
-        if bad < 1:
-            return None
-        first: int = getattr(policy.points.risk, code)
-        points = min(100, first + (bad - 1) * policy.points.risk.each_further)
-        whom = "a customer" if bad == 1 else f"{bad} customers"
-        detail = f"The {words.get(kind, kind)} is shared with {whom} known for fraud, abuse or chargebacks."
-        customers = max(entry.customers for entry in fitting)
-        return _risk(code, points, detail, bad_customers=bad, customers=customers)
+        return _neighbours_found(code, f"The {what} is shared with", bad, rules)
 
     return rule
 
 
-def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, int], whose: str) -> Signal | None:
+def similar_address(facts: Facts, rules: Rulebook) -> Finding | None:
+    """The address is nearly that of bad customers; it adds nothing where an address is shared to the letter."""
+    bad = _bad_neighbours(facts, "similar_address")
+    if not bad or _bad_neighbours(facts, "address"):
+        return None
+    return _neighbours_found("similar_address", "The address is nearly that of", bad, rules)
+
+
+def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
+    neighbours = facts.customer.neighbours if facts.customer else ()
+    return [entry for entry in neighbours if entry.kind == kind and entry.bad_customers > 0]
+
+
+def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding:
+    bad = max(entry.bad_customers for entry in found)
+    first: int = getattr(rules.risk, code)
+
+    def words() -> Words:
+        whom = "a customer" if bad == 1 else f"{bad} customers"
+        detail = f"{start} {whom} known for fraud, abuse or chargebacks."
+        return said(detail, bad_customers=bad, customers=max(entry.customers for entry in found))
+
+    return risk_finding(code, min(100, first + (bad - 1) * rules.risk.each_further), words)
+
+
+def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, int], whose: str) -> Finding | None:
     """Weigh orders in an hour and in a day, each (count, tolerated): points per full limit exceeded, at most thrice."""
     factor = min(_VELOCITY_FACTOR_AT_MOST, max((count - 1) // tolerated for count, tolerated in (hour, day)))
     if factor < 1:
         return None
-    detail = f"{whose} placed {hour[0]} orders within an hour and {day[0]} within a day."
-    return _risk(code, min(100, factor * points), detail, last_hour=hour[0], last_day=day[0])
+
+    def words() -> Words:
+        detail = f"{whose} placed {hour[0]} orders within an hour and {day[0]} within a day."
+        return said(detail, last_hour=hour[0], last_day=day[0])
+
+    return risk_finding(code, min(100, factor * points), words)
 
 
-def customer_velocity(facts: Facts, policy: Policy) -> Signal | None:
+def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """The customer places orders faster than people do."""
-    if facts.customer is None:
+    customer, limits = facts.customer, rules.thresholds
+    if customer is None or (customer.orders_last_hour <= 1 and customer.orders_last_day <= 1):
         return None
-    limits = policy.thresholds
     return _velocity(
         "customer_velocity",
-        points=policy.points.risk.customer_velocity,
-        hour=(facts.customer.orders_last_hour, limits.customer_orders_per_hour),
-        day=(facts.customer.orders_last_day, limits.customer_orders_per_day),
+        points=rules.risk.customer_velocity,
+        hour=(customer.orders_last_hour, limits.customer_orders_per_hour),
+        day=(customer.orders_last_day, limits.customer_orders_per_day),
         whose="This customer",
     )
 
 
-def ip_velocity(facts: Facts, policy: Policy) -> Signal | None:
+def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """One IP address places orders faster than people do."""
-    if facts.customer is None or not ip_is_the_customers(facts):
+    customer, limits = facts.customer, rules.thresholds
+    if customer is None or (customer.ip_orders_last_hour <= 1 and customer.ip_orders_last_day <= 1):
         return None
-    limits = policy.thresholds
+    if not ip_is_the_customers(facts):
+        return None
     return _velocity(
         "ip_velocity",
-        points=policy.points.risk.ip_velocity,
-        hour=(facts.customer.ip_orders_last_hour, limits.ip_orders_per_hour),
-        day=(facts.customer.ip_orders_last_day, limits.ip_orders_per_day),
+        points=rules.risk.ip_velocity,
+        hour=(customer.ip_orders_last_hour, limits.ip_orders_per_hour),
+        day=(customer.ip_orders_last_day, limits.ip_orders_per_day),
         whose="This IP address",
     )
 
 
-def new_account_large_order(facts: Facts, policy: Policy) -> Signal | None:
+def new_account_large_order(facts: Facts, rules: Rulebook) -> Finding | None:
     """A new account, nothing paid yet, and a first order that is large for its currency."""
     customer, order = facts.customer, facts.order
-    if customer is None or customer.signed_up_at is None or order.amount is None or order.currency is None:
+    if customer is None or customer.paid_invoices is None or customer.signed_up_at is None:
         return None
-    row = policy.currencies.get(order.currency)
-    own = 1 if order.payment is PaymentState.PAID else 0
-    if row is None or customer.paid_invoices is None or customer.paid_invoices > own:
+    if customer.paid_invoices > (1 if order.payment is PaymentState.PAID else 0):
+        return None
+    row = rules.rates.get(order.currency) if order.currency else None
+    if row is None or order.amount is None or order.amount < row.large_order:
         return None
     age = order.placed_at - customer.signed_up_at
-    large = Money.from_text(row.large_order, order.currency)
-    if age > timedelta(days=policy.thresholds.new_account_days) or order.amount < large.amount_minor:
+    if age > rules.new_account:
         return None
-    total, days = Money(order.amount, order.currency), max(0, age.days)
-    detail = f"The account was {days} days old and ordered for {total}; {large} or more is large for a new account."
-    return _risk(
-        "new_account_large_order", policy.points.risk.new_account_large_order, detail, days=days, amount=total.to_text()
-    )
+    total, large = Money(order.amount, order.currency or ""), Money(row.large_order, order.currency or "")
+
+    def words() -> Words:
+        days = max(0, age.days)
+        detail = f"The account was {days} days old and ordered for {total}; {large} or more is large for a new account."
+        return said(detail, days=days, amount=total.to_text())
+
+    return risk_finding("new_account_large_order", rules.risk.new_account_large_order, words)
 
 
-def earlier_fraud_orders(facts: Facts, policy: Policy) -> Signal | None:
+def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:
     """Earlier orders of this customer were fraud."""
     count = facts.customer.earlier_fraud_orders if facts.customer else 0
     if count < 1:
         return None
-    points = min(100, policy.points.risk.earlier_fraud_orders + (count - 1) * policy.points.risk.each_further)
-    return _risk("earlier_fraud_orders", points, f"Earlier orders marked as fraud: {count}.", count=count)
+    points = min(100, rules.risk.earlier_fraud_orders + (count - 1) * rules.risk.each_further)
+    return risk_finding(
+        "earlier_fraud_orders", points, lambda: said(f"Earlier orders marked as fraud: {count}.", count=count)
+    )
 
 
-def chargebacks(facts: Facts, policy: Policy) -> Signal | None:
+def chargebacks(facts: Facts, rules: Rulebook) -> Finding | None:
     """Payments of this customer were charged back."""
     count = facts.customer.chargebacks if facts.customer else 0
     if count < 1:
         return None
-    points = min(100, count * policy.points.risk.chargebacks)
-    return _risk("chargebacks", points, f"Earlier payments charged back: {count}.", count=count)
+    points = min(100, count * rules.risk.chargebacks)
+    return risk_finding("chargebacks", points, lambda: said(f"Earlier payments charged back: {count}.", count=count))
 
 
-def collections_invoices(facts: Facts, policy: Policy) -> Signal | None:
+def collections_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
     """Invoices of this customer went to collections."""
     count = facts.customer.collections_invoices if facts.customer else None
     if count is None or count < 1:
         return None
-    detail = f"Invoices handed to collections: {count}."
-    return _risk("collections_invoices", policy.points.risk.collections_invoices, detail, count=count)
+    points = rules.risk.collections_invoices
+    return risk_finding(
+        "collections_invoices", points, lambda: said(f"Invoices handed to collections: {count}.", count=count)
+    )
 
 
-def overdue_invoices(facts: Facts, policy: Policy) -> Signal | None:
+def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
     """Invoices of this customer are overdue; our own fees are not among them (design §4)."""
     count = facts.customer.overdue_invoices if facts.customer else None
     if count is None or count < 1:
         return None
-    points = min(policy.points.risk.overdue_invoices_at_most, count * policy.points.risk.overdue_invoice)
-    return _risk("overdue_invoices", points, f"Invoices overdue: {count}.", count=count)
+    points = min(rules.risk.overdue_invoices_at_most, count * rules.risk.overdue_invoice)
+    return risk_finding("overdue_invoices", points, lambda: said(f"Invoices overdue: {count}.", count=count))
 
 
-def payment_disputed(facts: Facts, policy: Policy) -> Signal | None:
+def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
     """The payment of this very order is disputed."""
-    if facts.order.payment is not PaymentState.DISPUTED:
+    if facts.order.payment is not _DISPUTED:
         return None
     detail = "The payment of this order is disputed."
-    return _risk("payment_disputed", policy.points.risk.payment_disputed, detail)
+    return risk_finding("payment_disputed", rules.risk.payment_disputed, lambda: said(detail))
 
 
-def acceptable_use(facts: Facts, policy: Policy) -> Signal | None:
+def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
     """What the customer says will be hosted, or a domain name, holds terms of the acceptable-use list."""
-    hits = [(hit.where, hit.term) for hit in facts.order.acceptable_use]
-    hits += [(hit.where, hit.term) for item in facts.order.items for hit in item.domain_terms]
+    hits = [*facts.order.acceptable_use]
+    for item in facts.order.items:
+        hits += item.domain_terms
     if not hits:
         return None
-    terms = sorted({term for _, term in hits})
-    shown = ", ".join(terms[:10])
-    detail = f"Terms of the acceptable-use list stand in the order's texts or domain names: {shown}."
-    places = ", ".join(sorted({where for where, _ in hits})[:10])
-    return _risk("acceptable_use", policy.points.risk.acceptable_use, detail, terms=shown, where=places)
+
+    def words() -> Words:
+        shown = ", ".join(sorted({hit.term for hit in hits})[:10])
+        detail = f"Terms of the acceptable-use list stand in the order's texts or domain names: {shown}."
+        return said(detail, terms=shown, where=", ".join(sorted({hit.where for hit in hits})[:10]))
+
+    return risk_finding("acceptable_use", rules.risk.acceptable_use, words)
 
 
-def _listed(kind: ListKind, code: str, points_of: Callable[[Policy], int]) -> SignalRule:
-    def rule(facts: Facts, policy: Policy) -> Signal | None:
+def _listed(kind: ListKind, code: str, points_of: Callable[[Rulebook], int]) -> SignalRule:
+    def rule(facts: Facts, rules: Rulebook) -> Finding | None:
         entries = [entry for found, entry in facts.customer.lists if found is kind] if facts.customer else []
         if not entries:
             return None
-        shown = ", ".join(entries[:10])
-        return _risk(code, points_of(policy), f"On the provider's own {kind.value} list: {shown}.", entries=shown)
+
+        def words() -> Words:
+            shown = ", ".join(entries[:10])
+            return said(f"On the provider's own {kind.value} list: {shown}.", entries=shown)
+
+        return risk_finding(code, points_of(rules), words)
 
     return rule
 
 
+#: The rules that need a bad neighbour.
+SHARED: Final = (
+    _shared("ip", "IP address"),
+    _shared("phone", "phone number"),
+    _shared("address", "address"),
+    similar_address,
+    _shared("email", "e-mail address"),
+    _shared("payment", "payment method"),
+)
+#: The rules that need an entry on a list.
+LISTED: Final = (
+    _listed(ListKind.BLOCK, "block_listed", lambda rules: rules.risk.block_listed),
+    _listed(ListKind.ALLOW, "allow_listed", lambda rules: -rules.risk.allow_listed),
+)
 SIGNALS: Final[tuple[SignalRule, ...]] = (
-    fraud_check,
     email_disposable,
     email_unverified,
     countries_disagree,
-    _shared("ip"),
-    _shared("phone"),
-    _shared("address"),
-    _shared("email"),
+    *SHARED,
     customer_velocity,
     ip_velocity,
     new_account_large_order,
@@ -248,6 +276,5 @@ SIGNALS: Final[tuple[SignalRule, ...]] = (
     overdue_invoices,
     payment_disputed,
     acceptable_use,
-    _listed(ListKind.BLOCK, "block_listed", lambda policy: policy.points.risk.block_listed),
-    _listed(ListKind.ALLOW, "allow_listed", lambda policy: -policy.points.risk.allow_listed),
+    *LISTED,
 )

@@ -6,15 +6,14 @@ of paying move the score and never cost anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 
 from app.core.facts import Facts, Item, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
-from app.core.policy import Policy
-from app.core.policy_matching import has_word
-from app.core.signals import HANDLING, EvidenceValue, ScoreKind, Signal, SignalRule, TimedSignalRule
+from app.core.rulebook import Rulebook
+from app.core.signals import HANDLING, Finding, ScoreKind, SignalRule, Words, said
 from app.core.terms import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
@@ -43,173 +42,190 @@ def work_words(kind: TermKind) -> str:
     return _WORDS[kind]
 
 
-def in_cart(item: Item, policy: Policy) -> bool | None:
+def in_cart(item: Item, rules: Rulebook) -> bool | None:
     """Return whether the cart could have sold this line; None when the catalogue was not read (design §4).
 
     Lines that are no products (domains, addons, upgrades) are in the cart unless the facts say otherwise.
     """
-    if item.product_id is not None and item.product_id in policy.cart.not_in_cart:
-        return False
-    if item.listed is False or item.cycle_offered is False or item.price_override is True:
+    if _is_outside(item, rules) or item.price_override is True:
         return False
     if item.kind == "product" and (item.listed is None or item.cycle_offered is None):
         return None
     return True
 
 
-def cart_sells(items: Iterable[Item], policy: Policy) -> bool | None:
+def cart_sells(items: Iterable[Item], rules: Rulebook) -> bool | None:
     """Return whether the cart could have sold the whole order; None when that is not known of some line."""
-    answers = {in_cart(item, policy) for item in items}
+    answers = {in_cart(item, rules) for item in items}
     if False in answers:
         return False
     return None if None in answers or not answers else True
 
 
-def handling_unknown(facts: Facts, policy: Policy) -> bool:
+def handling_unknown(facts: Facts, rules: Rulebook) -> bool:
     """Return whether staff entered the order and nobody can say whether the cart sells it."""
-    return facts.order.placed_by in _STAFF and cart_sells(facts.order.items, policy) is None
+    return facts.order.placed_by in _STAFF and cart_sells(facts.order.items, rules) is None
 
 
-def _signal(code: str, points: int, detail: str, *, minutes: int = 0, **evidence: EvidenceValue) -> Signal:
-    found = tuple(evidence.items())
-    return Signal(
-        code=code, score=ScoreKind.SELF_SERVICE, points=points, detail=detail, evidence=found, minutes=minutes
-    )
+def _finding(code: str, points: int, words: Callable[[], Words], *, minutes: int = 0) -> Finding:
+    return Finding(code, ScoreKind.SELF_SERVICE, points, words, minutes)
 
 
-def entered_by_staff(facts: Facts, policy: Policy) -> Signal | None:
+def entered_by_staff(facts: Facts, rules: Rulebook) -> Finding | None:
     """Staff entered the order: costs handling, and nothing where the cart could not have sold it (design §4)."""
     if facts.order.placed_by not in _STAFF:
         return None
-    sells = cart_sells(facts.order.items, policy)
-    who = facts.order.placed_by.value
-    if sells is None:
-        detail = "Our staff entered the order; whether the cart sells it is not known, so that counts nothing."
-        return _signal(HANDLING, 0, detail, placed_by=who, cart_sells=None)
-    if not sells:
-        detail = "Our staff entered the order, which the cart could not have sold: that counts nothing."
-        return _signal(HANDLING, 0, detail, placed_by=who, cart_sells=False)
-    minutes = policy.labour.minutes.handling
-    detail = f"Our staff entered an order that the cart sells: {minutes} minutes of handling."
-    points = -policy.points.self_service.entered_by_staff
-    return _signal(HANDLING, points, detail, minutes=minutes, placed_by=who, cart_sells=True)
+    sells = cart_sells(facts.order.items, rules)
+    minutes, points = (rules.policy.labour.minutes.handling, -rules.effort.entered_by_staff) if sells else (0, 0)
+
+    def words() -> Words:
+        if sells is None:
+            detail = "Our staff entered the order; whether the cart sells it is not known, so that counts nothing."
+        elif sells:
+            detail = f"Our staff entered an order that the cart sells: {minutes} minutes of handling."
+        else:
+            detail = "Our staff entered the order, which the cart could not have sold: that counts nothing."
+        return said(detail, placed_by=facts.order.placed_by.value, cart_sells=sells)
+
+    return _finding(HANDLING, points, words, minutes=minutes)
 
 
-def asked_by_ticket(facts: Facts, policy: Policy) -> Signal | None:
+def asked_by_ticket(facts: Facts, rules: Rulebook) -> Finding | None:
     """A ticket of this customer asked for the order."""
     ticket = facts.order.asking_ticket_id
     if ticket is None:
         return None
-    points = -policy.points.self_service.asked_by_ticket
-    return _signal("asked_by_ticket", points, f"Ticket {ticket} asked for this order.", ticket_id=ticket)
+    points = -rules.effort.asked_by_ticket
+    return _finding("asked_by_ticket", points, lambda: said(f"Ticket {ticket} asked for this order.", ticket_id=ticket))
 
 
 def _request(kind: TermKind) -> SignalRule:
     """Make the rule for one kind of request: its minutes count once per order, however often it is named."""
     code = request_code(kind)
 
-    def rule(facts: Facts, policy: Policy) -> Signal | None:
+    def rule(facts: Facts, rules: Rulebook) -> Finding | None:
+        if not facts.order.requests:
+            return None
         found = [finding for finding in facts.order.requests if finding.kind is kind]
         if not found:
             return None
-        terms = ", ".join(sorted({finding.term for finding in found})[:10])
-        places = ", ".join(sorted({finding.where for finding in found})[:10])
-        minutes = policy.labour.minutes.of(kind)
-        points: int = getattr(policy.points.self_service, code)
-        detail = f"The order asks for {_WORDS[kind]} ({terms}): about {minutes} minutes of work."
-        return _signal(code, -points, detail, minutes=minutes, terms=terms, where=places)
+        minutes = rules.minutes[kind]
+        points: int = getattr(rules.effort, code)
+
+        def words() -> Words:
+            terms = ", ".join(sorted({finding.term for finding in found})[:10])
+            places = ", ".join(sorted({finding.where for finding in found})[:10])
+            detail = f"The order asks for {_WORDS[kind]} ({terms}): about {minutes} minutes of work."
+            return said(detail, terms=terms, where=places)
+
+        return _finding(code, -points, words, minutes=minutes)
 
     return rule
 
 
-def outside_catalogue(facts: Facts, policy: Policy) -> Signal | None:
+def outside_catalogue(facts: Facts, rules: Rulebook) -> Finding | None:
     """A line that the catalogue does not list, or not with this billing cycle."""
-    lines = [item for item in facts.order.items if _is_outside(item, policy)]
+    lines = [item for item in facts.order.items if _is_outside(item, rules)]
     if not lines:
         return None
-    shown = ", ".join(sorted({item.product or f"{item.kind} {item.relid}" for item in lines})[:10])
-    points = -policy.points.self_service.outside_catalogue
-    return _signal("outside_catalogue", points, f"Not sold in the cart: {shown}.", lines=len(lines), products=shown)
+
+    def words() -> Words:
+        shown = ", ".join(sorted({item.product or f"{item.kind} {item.relid}" for item in lines})[:10])
+        return said(f"Not sold in the cart: {shown}.", lines=len(lines), products=shown)
+
+    return _finding("outside_catalogue", -rules.effort.outside_catalogue, words)
 
 
-def _is_outside(item: Item, policy: Policy) -> bool:
-    not_sold = item.product_id is not None and item.product_id in policy.cart.not_in_cart
-    return not_sold or item.listed is False or item.cycle_offered is False
+def _is_outside(item: Item, rules: Rulebook) -> bool:
+    return item.listed is False or item.cycle_offered is False or item.product_id in rules.not_in_cart
 
 
-def is_catalogue_gap(facts: Facts, policy: Policy) -> bool:
+def is_catalogue_gap(facts: Facts, rules: Rulebook) -> bool:
     """Return whether what was wanted can't be ordered in the cart: a line, or a request (design §4 row 10)."""
-    kinds = frozenset(policy.labour.catalogue_gap_kinds)
-    lines = any(_is_outside(item, policy) for item in facts.order.items)
-    return lines or any(finding.kind in kinds for finding in facts.order.requests)
+    for item in facts.order.items:
+        if _is_outside(item, rules):
+            return True
+    return any(finding.kind in rules.gap_kinds for finding in facts.order.requests) if facts.order.requests else False
 
 
-def price_override(facts: Facts, policy: Policy) -> Signal | None:
+def price_override(facts: Facts, rules: Rulebook) -> Finding | None:
     """A line has another price than the catalogue's."""
-    lines = sum(1 for item in facts.order.items if item.price_override is True)
+    lines = 0
+    for item in facts.order.items:
+        lines += item.price_override is True
     if not lines:
         return None
-    points = -policy.points.self_service.price_override
-    return _signal("price_override", points, f"Lines with a price of their own: {lines}.", lines=lines)
+    points = -rules.effort.price_override
+    return _finding("price_override", points, lambda: said(f"Lines with a price of their own: {lines}.", lines=lines))
 
 
-def manual_payment(facts: Facts, policy: Policy) -> Signal | None:
+def manual_payment(facts: Facts, rules: Rulebook) -> Finding | None:
     """The payment method needs a person to book the payment."""
     method = facts.order.payment_method
-    if not has_word(policy.payment.manual_methods, method):
+    if method.casefold() not in rules.manual_methods:
         return None
-    points = -policy.points.self_service.manual_payment
-    return _signal("manual_payment", points, f"Payments by {method} are booked by hand.", payment_method=method)
+    return _finding(
+        "manual_payment",
+        -rules.effort.manual_payment,
+        lambda: said(f"Payments by {method} are booked by hand.", payment_method=method),
+    )
 
 
-def unpaid_after_grace(facts: Facts, policy: Policy, now: datetime) -> Signal | None:
+def unpaid_after_grace(facts: Facts, rules: Rulebook, now: datetime) -> Finding | None:
     """The order is not paid within the grace time (days from its date)."""
-    days = policy.thresholds.payment_grace_days
-    late = now - facts.order.placed_at > timedelta(days=days)
-    if facts.order.payment not in _UNPAID or not late or payment_settled(facts.order, policy):
+    if facts.order.payment not in _UNPAID or now - facts.order.placed_at <= rules.payment_grace:
         return None
-    points = -policy.points.self_service.unpaid_after_grace
-    return _signal("unpaid_after_grace", points, f"Not paid within {days} days.", grace_days=days)
+    if payment_settled(facts.order, rules.policy):
+        return None
+    days = rules.thresholds.payment_grace_days
+    points = -rules.effort.unpaid_after_grace
+    return _finding("unpaid_after_grace", points, lambda: said(f"Not paid within {days} days.", grace_days=days))
 
 
-def earlier_manual_orders(facts: Facts, policy: Policy) -> Signal | None:
+def earlier_manual_orders(facts: Facts, rules: Rulebook) -> Finding | None:
     """Earlier orders of this customer were entered by staff too."""
     count = facts.customer.earlier_manual_orders if facts.customer else 0
     if count < 1:
         return None
-    numbers = policy.points.self_service
-    points = -min(numbers.earlier_manual_orders_at_most, count * numbers.earlier_manual_order)
-    return _signal("earlier_manual_orders", points, f"Earlier orders entered by our staff: {count}.", count=count)
+    points = -min(rules.effort.earlier_manual_orders_at_most, count * rules.effort.earlier_manual_order)
+    return _finding(
+        "earlier_manual_orders", points, lambda: said(f"Earlier orders entered by our staff: {count}.", count=count)
+    )
 
 
-def tickets_per_service(facts: Facts, policy: Policy) -> Signal | None:
+def tickets_per_service(facts: Facts, rules: Rulebook) -> Finding | None:
     """Many tickets for the number of services, in the last 14 days; tickets that our hold caused are not counted."""
     customer = facts.customer
-    if customer is None or customer.tickets_recent is None or customer.active_services is None:
+    if customer is None or not customer.tickets_recent or customer.active_services is None:
         return None
-    services = max(1, customer.active_services)
-    if customer.tickets_recent < policy.thresholds.tickets_per_service * services:
+    tickets, services = customer.tickets_recent, customer.active_services
+    if tickets < rules.thresholds.tickets_per_service * max(1, services):
         return None
-    detail = f"{customer.tickets_recent} tickets in 14 days with {customer.active_services} active services."
-    points = -policy.points.self_service.tickets_per_service
-    evidence = {"tickets": customer.tickets_recent, "services": customer.active_services}
-    return _signal("tickets_per_service", points, detail, **evidence)
+
+    def words() -> Words:
+        detail = f"{tickets} tickets in 14 days with {services} active services."
+        return said(detail, tickets=tickets, services=services)
+
+    return _finding("tickets_per_service", -rules.effort.tickets_per_service, words)
 
 
-def repeat_effortless(facts: Facts, policy: Policy) -> Signal | None:
+def repeat_effortless(facts: Facts, rules: Rulebook) -> Finding | None:
     """Earlier orders of this customer needed nobody: the good side of the score."""
     count = facts.customer.earlier_effortless_orders if facts.customer else 0
     if count < 1:
         return None
-    numbers = policy.points.self_service
-    points = min(numbers.repeat_effortless_at_most, count * numbers.repeat_effortless)
-    return _signal("repeat_effortless", points, f"Earlier orders that needed nobody: {count}.", count=count)
+    points = min(rules.effort.repeat_effortless_at_most, count * rules.effort.repeat_effortless)
+    return _finding(
+        "repeat_effortless", points, lambda: said(f"Earlier orders that needed nobody: {count}.", count=count)
+    )
 
 
+#: The rules that need a request.
+REQUESTS: Final[tuple[SignalRule, ...]] = tuple(_request(kind) for kind in REQUEST_KINDS)
 SIGNALS: Final[tuple[SignalRule, ...]] = (
     entered_by_staff,
     asked_by_ticket,
-    *(_request(kind) for kind in REQUEST_KINDS),
+    *REQUESTS,
     outside_catalogue,
     price_override,
     manual_payment,
@@ -217,4 +233,3 @@ SIGNALS: Final[tuple[SignalRule, ...]] = (
     tickets_per_service,
     repeat_effortless,
 )
-TIMED_SIGNALS: Final[tuple[TimedSignalRule, ...]] = (unpaid_after_grace,)

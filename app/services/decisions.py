@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from app.config import Mode
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.facts import Facts
+from app.core.signals import LIMITS
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
 from app.tables.customers import signal_firings
@@ -136,7 +137,7 @@ def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
 async def _count_firings(file: OrderFile, judgement: Judgement) -> None:
     """Keep which risk signals fired on this order, so that those that fire on too many can be muted."""
     await file.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == file.order_id))
-    codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - {"limit"})
+    codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - LIMITS)
     placed_at = file.get("placed_at") or file.now
     if codes:
         await file.tx.execute(

@@ -11,21 +11,18 @@ from hypothesis import strategies as st
 from judging import an_item, an_order, some_facts
 
 from app.core.facts import Item, PaymentState
-from app.core.labour import Labour, custom_fee, estimate_labour, max_fee, uncapped_fee
+from app.core.labour import Labour, custom_fee, max_fee, uncapped_fee, weigh
 from app.core.labour_value import cycle_months, payment_settled
 from app.core.money import Money
 from app.core.policy import Policy, parse_policy
-from app.core.signals import HANDLING, ScoreKind, Signal
+from app.core.rulebook import rulebook
 
 POLICY = Policy()
 
 
-def work(minutes: int, code: str = "request_install") -> Signal:
-    return Signal(code=code, score=ScoreKind.SELF_SERVICE, points=-1, detail="x", minutes=minutes)
-
-
-def labour(*items: Item, minutes: int = 20, code: str = HANDLING, policy: Policy = POLICY) -> Labour:
-    return estimate_labour(some_facts(order=an_order(items=items)), policy, [work(minutes, code)])
+def labour(*items: Item, handling: int = 20, custom: int = 0, policy: Policy = POLICY) -> Labour:
+    facts = some_facts(order=an_order(items=items))
+    return weigh(facts, rulebook(policy), minutes=handling + custom, handling=handling).written()
 
 
 def test_the_case_that_it_is_all_about() -> None:
@@ -93,7 +90,7 @@ def test_without_margin_work_is_never_earned_back() -> None:
 
 
 def test_without_work_there_is_nothing_to_earn_back() -> None:
-    found = labour(an_item(recurring_amount=-5), minutes=0)
+    found = labour(an_item(recurring_amount=-5), handling=0)
 
     assert (found.payback_months, found.tolerated, found.estimate) == (Decimal("0.00"), True, None)
 
@@ -113,8 +110,7 @@ def test_custom_work_is_rounded_up_and_capped(minutes: int, fee: int) -> None:
 
 
 def test_only_handling_is_flat_and_custom_work_includes_it() -> None:
-    facts = some_facts()
-    both = estimate_labour(facts, POLICY, [work(20, HANDLING), work(60)])
+    both = labour(an_item(), custom=60)
 
     assert both.estimate == Money(5000, "USD")
     assert (both.minutes, both.handling_minutes, both.custom_minutes) == (80, 20, 60)
@@ -122,11 +118,12 @@ def test_only_handling_is_flat_and_custom_work_includes_it() -> None:
 
 def test_a_quote_is_not_capped() -> None:
     assert uncapped_fee(660, "USD", POLICY) == Money(55_000, "USD")
-    assert labour(an_item(), minutes=660, code="request_install").above_mandate
+    assert labour(an_item(), handling=0, custom=660).above_mandate
 
 
 def test_an_unknown_currency_has_minutes_and_no_money() -> None:
-    found = estimate_labour(some_facts(order=an_order(currency="CHF")), POLICY, [work(60)])
+    facts = some_facts(order=an_order(currency="CHF"))
+    found = weigh(facts, rulebook(POLICY), minutes=60, handling=0).written()
 
     assert (found.minutes, found.cost, found.estimate, found.tolerated) == (60, None, None, None)
     with pytest.raises(KeyError):

@@ -7,7 +7,8 @@ from judging import an_item
 
 from app.core.facts import ListKind
 from app.core.policy import parse_policy
-from app.core.policy_matching import Groups, has_word, match_lists
+from app.core.policy_matching import Groups, match_lists
+from app.core.rulebook import rulebook
 
 POLICY = parse_policy("""
 [allow]
@@ -51,6 +52,14 @@ def test_groups_by_id_or_name() -> None:
     assert an_item(group_id=None, group="") not in Groups([])
 
 
-def test_words_whatever_the_case() -> None:
-    assert has_word(["PayPal"], "paypal")
-    assert not has_word(["PayPal"], "")
+def test_gateways_and_codes_whatever_the_case() -> None:
+    rules = rulebook(parse_policy("exempt.gateways = ['PayPal']\nown_initiative.promo_codes = ['Sorry']"))
+
+    assert (rules.exempt_gateways, rules.own_promo_codes) == ({"paypal"}, {"sorry"})
+
+
+def test_a_policy_is_worked_out_once() -> None:
+    policy = parse_policy("")
+
+    assert rulebook(policy) is rulebook(policy)
+    assert rulebook(policy) is not rulebook(parse_policy(""))

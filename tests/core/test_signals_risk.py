@@ -7,17 +7,19 @@ from datetime import timedelta
 import pytest
 from judging import NOW, a_customer, a_request, an_order, some_facts
 
+from app.core import signals_outside
 from app.core import signals_risk as signals
 from app.core.facts import Facts, FraudCheck, FraudVerdict, Neighbours, PaymentState, PlacedBy
 from app.core.policy import Policy
+from app.core.rulebook import rulebook
 from app.core.signals import Signal
 
 POLICY = Policy()
 
 
 def fired(seen: Facts) -> dict[str, Signal]:
-    found = [rule(seen, POLICY) for rule in signals.SIGNALS]
-    return {signal.code: signal for signal in found if signal is not None}
+    found = [rule(seen, rulebook(POLICY)) for rule in (*signals_outside.SIGNALS, *signals.SIGNALS)]
+    return {finding.code: finding.written() for finding in found if finding is not None}
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 from app.core import signals_self_service as signals
 from app.core.facts import Item, PaymentState, PlacedBy
 from app.core.policy import Policy, parse_policy
+from app.core.rulebook import rulebook
 from app.core.terms import TermKind
 
 POLICY = Policy()
+RULES = rulebook(POLICY)
 
 
 @pytest.mark.parametrize(
@@ -32,33 +34,33 @@ POLICY = Policy()
     ],
 )
 def test_what_the_cart_could_have_sold(item: Item, expected: bool | None) -> None:
-    assert signals.in_cart(item, parse_policy("cart.not_in_cart = [77]")) is expected
+    assert signals.in_cart(item, rulebook(parse_policy("cart.not_in_cart = [77]"))) is expected
 
 
 def test_one_line_outside_the_cart_is_enough_even_beside_an_unknown_one() -> None:
-    assert signals.cart_sells([an_item(), an_item(listed=None), an_item(listed=False)], POLICY) is False
-    assert signals.cart_sells([an_item(), an_item(listed=None)], POLICY) is None
-    assert signals.cart_sells([], POLICY) is None
+    assert signals.cart_sells([an_item(), an_item(listed=None), an_item(listed=False)], RULES) is False
+    assert signals.cart_sells([an_item(), an_item(listed=None)], RULES) is None
+    assert signals.cart_sells([], RULES) is None
 
 
 @pytest.mark.parametrize("channel", [PlacedBy.CUSTOMER, PlacedBy.API, PlacedBy.UNKNOWN])
 def test_orders_that_staff_did_not_enter_cost_no_handling(channel: PlacedBy) -> None:
-    assert signals.entered_by_staff(some_facts(order=an_order(placed_by=channel)), POLICY) is None
+    assert signals.entered_by_staff(some_facts(order=an_order(placed_by=channel)), RULES) is None
 
 
 def test_handling_names_its_minutes() -> None:
-    signal = signals.entered_by_staff(some_facts(order=an_order(placed_by=PlacedBy.STAFF)), POLICY)
+    finding = signals.entered_by_staff(some_facts(order=an_order(placed_by=PlacedBy.STAFF)), RULES)
 
-    assert signal is not None
-    assert (signal.minutes, signal.points) == (20, -20)
-    assert "20 minutes" in signal.detail
+    assert finding is not None
+    assert (finding.minutes, finding.points) == (20, -20)
+    assert "20 minutes" in finding.written().detail
 
 
 @pytest.mark.parametrize("kind", signals.REQUEST_KINDS)
 def test_each_kind_of_request_has_points_minutes_and_words(kind: TermKind) -> None:
     seen = some_facts(order=an_order(requests=(a_request(kind, "x"), a_request(kind, "y", "ticket"))))
 
-    (signal,) = [found for rule in signals.SIGNALS if (found := rule(seen, POLICY)) is not None]
+    (signal,) = [found.written() for rule in signals.SIGNALS if (found := rule(seen, RULES)) is not None]
 
     assert signal.code == signals.request_code(kind)
     assert signal.points < 0
@@ -70,22 +72,22 @@ def test_each_kind_of_request_has_points_minutes_and_words(kind: TermKind) -> No
 def test_terms_of_a_list_ask_for_no_work() -> None:
     seen = some_facts(order=an_order(requests=(a_request(TermKind.LISTED, "carding"),)))
 
-    assert all(rule(seen, POLICY) is None for rule in signals.SIGNALS)
+    assert all(rule(seen, RULES) is None for rule in signals.SIGNALS)
     assert POLICY.labour.minutes.of(TermKind.LISTED) == 0
 
 
 def test_grace_ends_to_the_second() -> None:
     order = an_order(payment=PaymentState.UNPAID, placed_at=NOW - timedelta(days=5))
 
-    assert signals.unpaid_after_grace(some_facts(order=order), POLICY, NOW) is None
-    assert signals.unpaid_after_grace(some_facts(order=order), POLICY, NOW + timedelta(seconds=1)) is not None
+    assert signals.unpaid_after_grace(some_facts(order=order), RULES, NOW) is None
+    assert signals.unpaid_after_grace(some_facts(order=order), RULES, NOW + timedelta(seconds=1)) is not None
 
 
 def test_zero_and_postpaid_orders_are_never_late() -> None:
     late = an_order(payment=PaymentState.UNPAID, placed_at=NOW - timedelta(days=50))
-    postpaid = parse_policy("labour.postpaid_groups = ['Web hosting']")
+    postpaid = rulebook(parse_policy("labour.postpaid_groups = ['Web hosting']"))
 
-    assert signals.unpaid_after_grace(some_facts(order=replace(late, amount=0)), POLICY, NOW) is None
+    assert signals.unpaid_after_grace(some_facts(order=replace(late, amount=0)), RULES, NOW) is None
     assert signals.unpaid_after_grace(some_facts(order=late), postpaid, NOW) is None
 
 
@@ -96,4 +98,4 @@ def test_zero_and_postpaid_orders_are_never_late() -> None:
 def test_tickets_are_weighed_by_services(tickets: int | None, services: int | None, fires: bool) -> None:
     seen = some_facts(customer=a_customer(tickets_recent=tickets, active_services=services))
 
-    assert (signals.tickets_per_service(seen, POLICY) is not None) is fires
+    assert (signals.tickets_per_service(seen, RULES) is not None) is fires

@@ -1,0 +1,104 @@
+"""One policy made ready to judge by: all that follows from it alone is worked out once, not once per order."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from app.core.money import Money
+from app.core.policy import Policy
+from app.core.policy_judgement import CurrencyRow
+from app.core.policy_matching import Groups
+from app.core.terms import TermKind
+
+#: How many policies are kept ready: the active one, a candidate, and those of a backtest.
+_KEPT: Final = 16
+#: Months of margin are given to the hundredth.
+HUNDREDTHS: Final = 100
+
+
+class Rates(NamedTuple):
+    """One currency's amounts in its minor unit; the first and third per hour."""
+
+    staff_cost: int
+    handling_fee: int
+    custom_rate: int
+    max_fee: int
+    mandate_above: int
+    large_order: int
+    postpaid_month: int
+
+
+class Rulebook:
+    """A policy's words as sets, its amounts as integers, its tables by key. Made by `rulebook`."""
+
+    def __init__(self, policy: Policy) -> None:
+        labour, exempt, own = policy.labour, policy.exempt, policy.own_initiative
+        self.policy: Final = policy
+        self.risk: Final = policy.points.risk
+        self.effort: Final = policy.points.self_service
+        self.thresholds: Final = policy.thresholds
+        self.review_from: Final = policy.risk.review_from
+        self.reject_from: Final = policy.risk.reject_from
+        self.rates: Final = {code: _rates(row, code) for code, row in policy.currencies.items()}
+
+        self.minutes: Final = {kind: labour.minutes.of(kind) for kind in TermKind}
+        self.gap_kinds: Final = frozenset(labour.catalogue_gap_kinds)
+        self.fee_kinds: Final = frozenset(labour.fee_kinds)
+        self.margins: Final = tuple((Groups(rule.groups), rule.percent) for rule in labour.group_margins)
+        self.postpaid: Final = Groups(labour.postpaid_groups)
+        self.horizon: Final = labour.horizon_months
+        self.tolerated_hundredths: Final = int(labour.tolerated_months * HUNDREDTHS)
+
+        self.exempt_products: Final = Groups(exempt.product_groups)
+        self.exempt_gateways: Final = _words(exempt.gateways)
+        self.exempt_clients: Final = frozenset(exempt.client_groups)
+        self.our_accounts: Final = frozenset(exempt.staff_customer_ids)
+        self.own_promo_codes: Final = _words(own.promo_codes)
+        self.own_gateways: Final = _words(own.gateways)
+        self.own_clients: Final = frozenset(own.client_groups)
+
+        self.vetted_products: Final = Groups(policy.vetting.product_groups)
+        self.not_in_cart: Final = frozenset(policy.cart.not_in_cart)
+        self.manual_methods: Final = _words(policy.payment.manual_methods)
+        self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
+        self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
+        self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
+        self.caps: Final[dict[str, int]] = policy.families.model_dump()
+        self.lowest_cap: Final = min(self.caps.values())
+        self.accept_rules: Final = tuple((Groups(rule.groups), rule) for rule in policy.accept.rules)
+
+
+def _rates(row: CurrencyRow, code: str) -> Rates:
+    def minor(text: str) -> int:
+        return Money.from_text(text, code).amount_minor
+
+    return Rates(
+        staff_cost=minor(row.staff_cost_per_hour),
+        handling_fee=minor(row.handling_fee),
+        custom_rate=minor(row.custom_rate_per_hour),
+        max_fee=minor(row.max_fee),
+        mandate_above=minor(row.mandate_above),
+        large_order=minor(row.large_order),
+        postpaid_month=minor(row.postpaid_month),
+    )
+
+
+def _words(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word.casefold() for word in words)
+
+
+# By the object, as a policy never changes and comparing two costs more than a judgement. Each rulebook holds its
+# policy, so no other object can come to have its address while it is kept.
+_ready: OrderedDict[int, Rulebook] = OrderedDict()
+
+
+def rulebook(policy: Policy) -> Rulebook:
+    """Return the policy's rulebook, made at its first use."""
+    found = _ready.get(id(policy))
+    if found is None:
+        found = _ready[id(policy)] = Rulebook(policy)
+        while len(_ready) > _KEPT:
+            _ready.popitem(last=False)
+    return found

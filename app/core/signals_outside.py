@@ -1,0 +1,109 @@
+"""The risk signals that rest on what others say: the panel's fraud module, services outside, a database of networks.
+
+Evidence, never a verdict. A service that gave no usable answer in time says nothing, and is named as missing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from app.core.facts import Facts, FraudVerdict, OutsideReport
+from app.core.rulebook import Rulebook
+from app.core.signals import Finding, SignalRule, Words, risk_finding, said
+from app.core.signals_risk import ip_is_the_customers
+
+MINFRAUD: Final = "minfraud"
+FRAUDRECORD: Final = "fraudrecord"
+#: What a report's `marks` may say of the customer's IP address.
+ANONYMOUS_IP: Final = "anonymous_ip"
+
+
+def degraded(facts: Facts) -> tuple[str, ...]:
+    """Return the names of the services that were asked and gave no usable answer: `outside.<provider>`."""
+    return tuple(f"outside.{report.provider}" for report in facts.order.outside if report.degraded)
+
+
+def fraud_check(facts: Facts, rules: Rulebook) -> Finding | None:
+    """The panel's own fraud check, when it ran: its verdict or, if worse, its score."""
+    check = facts.order.fraud_check
+    if check is None:
+        return None
+    score = check.score if check.score is not None and math.isfinite(check.score) else None
+    points = 0
+    if check.verdict is FraudVerdict.FAIL:
+        points = rules.risk.fraud_check_fail
+    elif check.verdict is FraudVerdict.REVIEW:
+        points = rules.risk.fraud_check_review
+    if score is not None and score >= rules.thresholds.fraud_score_from:
+        points = max(points, rules.risk.fraud_check_high_score)
+    if points == 0:
+        return None
+
+    def words() -> Words:
+        scored = "" if score is None else f" with a score of {score:.0f} of 100"
+        detail = f"The panel's fraud check ({check.module}) said {check.verdict.value}{scored}."
+        return said(detail, module=check.module, verdict=check.verdict.value, score=score)
+
+    return risk_finding("fraud_check", points, words)
+
+
+def minfraud(facts: Facts, rules: Rulebook) -> Finding | None:
+    """MaxMind minFraud gives the order a high risk score."""
+    score = _highest(_reports(facts, MINFRAUD))
+    if score is None or score < rules.thresholds.minfraud_score_from:
+        return None
+    detail = "MaxMind minFraud gives this order a risk score of"
+    points = rules.risk.minfraud
+    return risk_finding("minfraud", points, lambda: said(f"{detail} {score:.0f} of 100.", score=score))
+
+
+def fraudrecord(facts: Facts, rules: Rulebook) -> Finding | None:
+    """Other providers reported this person to FraudRecord, or its score is high."""
+    found = _reports(facts, FRAUDRECORD)
+    reports, score = max((report.reports or 0 for report in found), default=0), _highest(found)
+    high = score is not None and score >= rules.thresholds.fraudrecord_score_from
+    if reports < 1 and not high:
+        return None
+
+    def words() -> Words:
+        scored = "" if score is None else f", with a score of {score:.0f} of 100"
+        return said(f"Reports by other providers to FraudRecord: {reports}{scored}.", reports=reports, score=score)
+
+    points = rules.risk.fraudrecord_high_score if high else rules.risk.fraudrecord
+    return risk_finding("fraudrecord", points, words)
+
+
+def anonymous_ip(facts: Facts, rules: Rulebook) -> Finding | None:
+    """The customer's own IP address belongs to an anonymising service, as a service outside marks it."""
+    marking = [
+        report.provider for report in facts.order.outside if not report.degraded and ANONYMOUS_IP in report.marks
+    ]
+    if not marking or not ip_is_the_customers(facts):
+        return None
+    by = ", ".join(sorted(marking))
+    detail = "The order came through an anonymising service, such as a proxy or a VPN."
+    return risk_finding("anonymous_ip", rules.risk.anonymous_ip, lambda: said(detail, marked_by=by))
+
+
+def hosting_network(facts: Facts, rules: Rulebook) -> Finding | None:
+    """The customer's own IP address is in a network of servers, not of people (thresholds.hosting_asns)."""
+    asn = facts.order.ip_asn
+    if asn is None or asn not in rules.hosting_asns or not ip_is_the_customers(facts):
+        return None
+    detail = f"The order came from a network of servers (AS{asn})."
+    return risk_finding("hosting_network", rules.risk.hosting_network, lambda: said(detail, asn=asn))
+
+
+def _reports(facts: Facts, provider: str) -> list[OutsideReport]:
+    return [report for report in facts.order.outside if report.provider == provider and not report.degraded]
+
+
+def _highest(reports: list[OutsideReport]) -> float | None:
+    scores = [report.score for report in reports if report.score is not None and math.isfinite(report.score)]
+    return max(scores, default=None)
+
+
+#: The rules that need a report of a service outside.
+REPORTED: Final[tuple[SignalRule, ...]] = (minfraud, fraudrecord, anonymous_ip)
+SIGNALS: Final[tuple[SignalRule, ...]] = (fraud_check, *REPORTED, hosting_network)

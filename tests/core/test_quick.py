@@ -1,0 +1,49 @@
+"""The verdict that a backtest counts is the decision that an order gets, in every field."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from judging import NOW
+from test_decision_properties import facts, policies, quick
+
+from app.core.decision import Outcome, decide
+from app.core.facts import Facts, OrderKind
+from app.core.policy import Policy
+from app.core.quick import QuickJudge
+from app.core.rulebook import rulebook
+from app.core.signals import LIMITS
+from app.core.signals_outside import SIGNALS as OUTSIDE
+from app.core.signals_risk import SIGNALS as RISK
+from app.core.signals_self_service import SIGNALS as SELF_SERVICE
+
+
+@quick
+@given(facts(), policies)
+def test_the_verdict_is_the_decision_without_words(seen: Facts, policy: Policy) -> None:
+    decision = decide(seen, policy, now=NOW)
+    verdict = QuickJudge(policy).verdict(seen, now=NOW)
+
+    labour = decision.labour
+    assert verdict.outcome is decision.outcome
+    assert verdict.reasons == tuple(reason.code for reason in decision.reasons)
+    assert (verdict.self_service, verdict.risk) == (decision.scores.self_service, decision.scores.risk)
+    assert verdict.points == tuple((signal.code, signal.points) for signal in decision.signals)
+    assert verdict.minutes == labour.minutes
+    assert verdict.cost == (labour.cost.amount_minor if labour.cost else None)
+    assert verdict.margin_month == (labour.margin_month.amount_minor if labour.margin_month else None)
+    assert verdict.fee == (decision.fee.amount_minor if decision.fee else None)
+    assert (verdict.fee is not None) is (decision.outcome is Outcome.HOLD_FOR_FEE)
+    assert verdict.catalogue_gap is decision.catalogue_gap
+    assert verdict.missing == decision.missing
+
+
+@quick
+@given(facts(), policies)
+def test_no_rule_that_would_fire_is_passed_over(seen: Facts, policy: Policy) -> None:
+    """Rules that need a rare fact are asked only where it is there."""
+    judged = {code for code, _ in QuickJudge(policy).verdict(seen, now=NOW).points}
+
+    fired = {found.code for rule in (*SELF_SERVICE, *OUTSIDE, *RISK) if (found := rule(seen, rulebook(policy)))}
+
+    silent = seen.order.kind is OrderKind.RENEWAL
+    assert (judged - LIMITS - {"unpaid_after_grace"}) == (set() if silent else fired)
