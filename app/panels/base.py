@@ -106,18 +106,18 @@ class Place:
     falling: bool | None  # whether ids fall from row to row; None while one row tells nothing
 
 
-_Row = TypeVar("_Row", covariant=True)
+_Row_co = TypeVar("_Row_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch(Generic[_Row]):
+class Stretch(Generic[_Row_co]):
     """The next rows of a list.
 
     `place` is where to go on after them; None where the list is in no order that could be gone on with. `unreadable`
     rows named nothing that they could be kept by.
     """
 
-    rows: tuple[_Row, ...]
+    rows: tuple[_Row_co, ...]
     place: Place | None
     total: int | None
     unreadable: int = 0

@@ -7,10 +7,10 @@ Lists alone, but for what no list has: a customer's address, phone, country, ver
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from datetime import tzinfo
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -26,7 +26,7 @@ from app.panels.records import (
 )
 from app.panels.whmcs import amounts, lookups, mapping_billing, mapping_customers, mapping_orders, mapping_tickets, wire
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.paging import read_or_none, rows_of
+from app.panels.whmcs.paging import Listing, read_or_none, rows_of
 from app.panels.whmcs.walking import Page, Step, walk
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,9 @@ class WhmcsHistory:
             return mapping_customers.head(row)
 
         filters = {"orderby": "id", "sorting": "ASC"}
-        async for stretch in self._list("GetClients", "clients", "client", filters, None, head):
+        async for stretch in self._list(
+            Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head
+        ):
             yield stretch
 
     async def orders(
@@ -84,7 +86,9 @@ class WhmcsHistory:
             currency = await self._row_currency(row, "userid")
             return mapping_orders.order(row, currency=currency, zone=zone)
 
-        async for stretch in self._list("GetOrders", "orders", "order", {"status": status}, after, order):
+        async for stretch in self._list(
+            Listing(action="GetOrders", outer="orders", inner="order", filters={"status": status}), after, order
+        ):
             yield stretch
 
     async def services(
@@ -96,7 +100,9 @@ class WhmcsHistory:
             return mapping_customers.service(row, currency=await self._row_currency(row, "clientid"))
 
         filters = {"clientid": customer_id}
-        async for stretch in self._list("GetClientsProducts", "products", "product", filters, after, service):
+        async for stretch in self._list(
+            Listing(action="GetClientsProducts", outer="products", inner="product", filters=filters), after, service
+        ):
             yield stretch
 
     async def invoices(
@@ -108,7 +114,9 @@ class WhmcsHistory:
             return mapping_billing.invoice(row, currency=await self._row_currency(row, "userid"), zone=zone)
 
         filters = {"userid": customer_id, "status": status, "orderby": "id", "order": "desc"}
-        async for stretch in self._list("GetInvoices", "invoices", "invoice", filters, after, invoice):
+        async for stretch in self._list(
+            Listing(action="GetInvoices", outer="invoices", inner="invoice", filters=filters), after, invoice
+        ):
             yield stretch
 
     async def tickets(
@@ -120,24 +128,23 @@ class WhmcsHistory:
             return mapping_tickets.ticket(row, zone=zone)
 
         filters = {"clientid": customer_id, "ignore_dept_assignments": True}
-        async for stretch in self._list("GetTickets", "tickets", "ticket", filters, after, ticket, by_id=False):
+        async for stretch in self._list(
+            Listing(action="GetTickets", outer="tickets", inner="ticket", filters=filters), after, ticket, by_id=False
+        ):
             yield stretch
 
     async def _list(
         self,
-        action: str,
-        outer: str,
-        inner: str,
-        filters: Mapping[str, Any],
+        listing: Listing,
         after: Place | None,
         record: _Map[_Record],
         *,
         by_id: bool = True,
     ) -> AsyncGenerator[Stretch[_Record]]:
         async def fetch(offset: int, size: int) -> Page:
-            params = {**filters, "limitstart": offset, "limitnum": size}
-            answer = await self._again(lambda: read_or_none(self._client, action, params))
-            rows = [] if answer is None else rows_of(answer, outer, inner, strict=False)
+            params = {**listing.filters, "limitstart": offset, "limitnum": size}
+            answer = await self._again(lambda: read_or_none(self._client, listing.action, params))
+            rows = [] if answer is None else rows_of(answer, listing.outer, listing.inner, strict=False)
             told = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
             total = 0 if answer is None else wire.integer(answer.get("totalresults"))
             return Page(rows=told, came=len(rows), total=total)
