@@ -8,15 +8,17 @@ from app.panels.brakes import Brakes, make_brakes
 from app.panels.whmcs.client import CONNECTIONS_PER_CLIENT, WhmcsClient, default_timeout, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 
-__all__ = ["WhmcsPanel", "open_brakes", "open_panel"]
+__all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
 
 #: Several small pools are quicker than one large one (httpx).
 POOLS = 4
+#: So many calls are under way at most.
+CONNECTIONS = POOLS * CONNECTIONS_PER_CLIENT
 
 
 def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
     """Make the brakes of this process; the rate is shared by all that use the same PostgreSQL database."""
-    return make_brakes(settings.panel_rate, slots=POOLS * CONNECTIONS_PER_CLIENT, db=db)
+    return make_brakes(settings.panel_rate, slots=CONNECTIONS, db=db)
 
 
 def open_panel(settings: Settings, brakes: Brakes | None = None) -> WhmcsPanel:

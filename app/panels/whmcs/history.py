@@ -65,33 +65,27 @@ class WhmcsHistory:
 
     # --- lists ----------------------------------------------------------------------------------------------------
 
-    async def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]:
+    def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]:
         """API/getclients, by id where the version can (8.2)."""
 
         async def head(row: wire.Row, _zone: tzinfo | None) -> PanelCustomerHead | None:
             return mapping_customers.head(row)
 
         filters = {"orderby": "id", "sorting": "ASC"}
-        async for stretch in self._list(
-            Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head
-        ):
-            yield stretch
+        return self._list(Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head)
 
-    async def orders(
-        self, *, after: Place | None = None, status: str | None = None
-    ) -> AsyncGenerator[Stretch[PanelOrder]]:
+    def orders(self, *, after: Place | None = None, status: str | None = None) -> AsyncGenerator[Stretch[PanelOrder]]:
         """API/getorders: newest first on all panels seen, which is not documented."""
 
         async def order(row: wire.Row, zone: tzinfo | None) -> PanelOrder | None:
             currency = await self._row_currency(row, "userid")
             return mapping_orders.order(row, currency=currency, zone=zone)
 
-        async for stretch in self._list(
+        return self._list(
             Listing(action="GetOrders", outer="orders", inner="order", filters={"status": status}), after, order
-        ):
-            yield stretch
+        )
 
-    async def services(
+    def services(
         self, *, after: Place | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelService]]:
         """API/getclientsproducts; the passwords in it go no further than here."""
@@ -100,12 +94,11 @@ class WhmcsHistory:
             return mapping_customers.service(row, currency=await self._row_currency(row, "clientid"))
 
         filters = {"clientid": customer_id}
-        async for stretch in self._list(
+        return self._list(
             Listing(action="GetClientsProducts", outer="products", inner="product", filters=filters), after, service
-        ):
-            yield stretch
+        )
 
-    async def invoices(
+    def invoices(
         self, *, after: Place | None = None, customer_id: int | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
         """API/getinvoices, newest first."""
@@ -114,12 +107,11 @@ class WhmcsHistory:
             return mapping_billing.invoice(row, currency=await self._row_currency(row, "userid"), zone=zone)
 
         filters = {"userid": customer_id, "status": status, "orderby": "id", "order": "desc"}
-        async for stretch in self._list(
+        return self._list(
             Listing(action="GetInvoices", outer="invoices", inner="invoice", filters=filters), after, invoice
-        ):
-            yield stretch
+        )
 
-    async def tickets(
+    def tickets(
         self, *, after: Place | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelTicket]]:
         """API/gettickets of all departments; the list moves with each reply, so it is read by count."""
@@ -128,10 +120,9 @@ class WhmcsHistory:
             return mapping_tickets.ticket(row, zone=zone)
 
         filters = {"clientid": customer_id, "ignore_dept_assignments": True}
-        async for stretch in self._list(
+        return self._list(
             Listing(action="GetTickets", outer="tickets", inner="ticket", filters=filters), after, ticket, by_id=False
-        ):
-            yield stretch
+        )
 
     async def _list(
         self,
