@@ -5,8 +5,8 @@ FIRST_NAMES = (
     "Olga", "Paul", "Quinn", "Rosa", "Sven", "Tara", "Umar", "Vera", "Wim", "Xenia", "Yara", "Zoe",
 )  # fmt: skip
 LAST_NAMES = (
-    "Adler", "Brandt", "Cole", "Dale", "Ellis", "Fischer", "Grant", "Hart", "Ivers", "Jansen", "Keller", "Lamb", "Meyer",
-    "Novak", "Olsen", "Park", "Quist", "Reyes", "Silva", "Turner", "Unger", "Visser", "Wolf", "Young", "Zimmer",
+    "Adler", "Brandt", "Cole", "Dale", "Ellis", "Fischer", "Grant", "Hart", "Ivers", "Jansen", "Keller", "Lamb",
+    "Meyer", "Novak", "Olsen", "Park", "Quist", "Reyes", "Silva", "Turner", "Unger", "Visser", "Wolf", "Young", "Zimmer",
 )  # fmt: skip
 #: City, state, country, dialling code, first half of its IP addresses.
 CITIES = (
