@@ -82,7 +82,7 @@ async def run_import(
         if rate is None
         else make_brakes(rate or UNLIMITED, slots=CONNECTIONS, db=None)
     )  # fmt: skip
-    panel = open_panel(settings, brakes)
+    panel = open_panel(settings, brakes, bulk=True)
     began = time.monotonic()
     try:
         await schema.require_current(db)

@@ -6,7 +6,7 @@ FIRST_NAMES = (
 )  # fmt: skip
 LAST_NAMES = (
     "Adler", "Brandt", "Cole", "Dale", "Ellis", "Fischer", "Grant", "Hart", "Ivers", "Jansen", "Keller", "Lamb",
-    "Meyer", "Novak", "Olsen", "Park", "Quist", "Reyes", "Silva", "Turner", "Unger", "Visser", "Wolf", "Young", "Zimmer",
+    "Meyer", "Novak", "Olsen", "Park", "Quist", "Reyes", "Silva", "Turner", "Unger", "Visser", "Wolf", "Young",
 )  # fmt: skip
 #: City, state, country, dialling code, first half of its IP addresses.
 CITIES = (
