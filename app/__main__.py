@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -206,6 +207,26 @@ def reconcile(
 
     with plain_errors():
         status = asyncio.run(reconciling.run_reconcile(_settings(), reconciling.console(), fix=fix))
+    raise typer.Exit(status)
+
+
+@cli.command("import")
+def import_(
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Leave out orders placed before; the first import's bound stays."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Panel calls a second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0),
+    ] = None,
+) -> None:
+    """Read the panel's history; can be stopped and goes on where it was. Changes nothing in the panel."""
+    from app import importing
+
+    with plain_errors():
+        since_day = None if since is None else since.date()
+        status = importing.import_to_the_end(_settings(), importing.console(), since=since_day, rate=rate)
     raise typer.Exit(status)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from app.panels.actions import PanelAction
 from app.panels.records import (
+    PanelCredit,
     PanelCustomer,
+    PanelCustomerHead,
     PanelIdentity,
     PanelInvoice,
     PanelOrder,
@@ -92,6 +94,79 @@ class PanelReader(Protocol):
 
     async def module_queue(self) -> tuple[PanelQueueEntry, ...]:
         """Return the module actions that failed and wait for staff."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How far the reading of a list has come: every row up to `edge` was handed out. JSON can hold its fields."""
+
+    offset: int
+    edge: int  # the id of the last row
+    falling: bool | None  # whether ids fall from row to row; None while one row tells nothing
+
+
+_Row_co = TypeVar("_Row_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch(Generic[_Row_co]):
+    """The next rows of a list.
+
+    `place` is where to go on after them; None where the list is in no order that could be gone on with. `unreadable`
+    rows named nothing that they could be kept by.
+    """
+
+    rows: tuple[_Row_co, ...]
+    place: Place | None
+    total: int | None
+    unreadable: int = 0
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether all rows that come after these are older."""
+        return self.place is not None and self.place.falling is True
+
+
+class HistoryReader(Protocol):
+    """Reads whole lists, several pages at a time; raises PanelUnavailable as `PanelReader` does.
+
+    Every row that is there from the first call to the last is handed out at least once, however rows move meanwhile.
+    """
+
+    def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]: ...
+
+    def orders(self, *, after: Place | None = None, status: str | None = None) -> AsyncGenerator[Stretch[PanelOrder]]:
+        """Hand out orders, with the amounts of those whose currency is known (`know_currency`) or written."""
+        ...
+
+    def services(
+        self, *, after: Place | None = None, customer_id: int | None = None
+    ) -> AsyncGenerator[Stretch[PanelService]]: ...
+
+    def invoices(
+        self, *, after: Place | None = None, customer_id: int | None = None, status: str | None = None
+    ) -> AsyncGenerator[Stretch[PanelInvoice]]:
+        """Hand out invoices without lines, payments and balance."""
+        ...
+
+    def tickets(
+        self, *, after: Place | None = None, customer_id: int | None = None
+    ) -> AsyncGenerator[Stretch[PanelTicket]]:
+        """Hand out tickets without messages."""
+        ...
+
+    async def order(self, order_id: int) -> PanelOrder | None: ...
+    async def ticket(self, ticket_id: int) -> PanelTicket | None: ...
+
+    async def customer(self, customer_id: int) -> PanelCustomer | None:
+        """Return a customer without the panel's statistics, which are of today."""
+        ...
+
+    async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]: ...
+
+    def know_currency(self, customer_id: int, currency: str | None) -> None:
+        """Tell what was read before, so that it is not asked for again."""
         ...
 
 

@@ -24,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--timezone", default="Europe/Berlin", help="the panel server's zone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", action=argparse.BooleanOptionalAction, default=True, help="seed the catalogue")
+    parser.add_argument("--history", type=int, default=0, metavar="N", help="so many orders of the last years")
     parser.add_argument("--stories", action=argparse.BooleanOptionalAction, default=False, help="play endless orders")
     parser.add_argument("--pace", type=float, default=2.0, help="seconds between two things happening")
     return parser.parse_args()
@@ -50,6 +51,8 @@ async def _run(options: argparse.Namespace) -> None:
     )
     panel.configure(timezone=options.timezone)
     cast = populate(panel) if options.people or options.stories else None
+    if options.history > 0:
+        panel.add_history(orders=options.history, seed=options.seed)
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)

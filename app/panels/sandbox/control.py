@@ -20,6 +20,7 @@ from app.panels.sandbox.desk_orders import OrderDesk
 from app.panels.sandbox.desk_tickets import TicketDesk
 from app.panels.sandbox.faults import Faults
 from app.panels.sandbox.models import CRON
+from app.panels.sandbox.past import Chronicle, Past
 from app.panels.sandbox.state import State, WriteCall
 
 IDENTIFIER = "sandbox-identifier"
@@ -129,6 +130,10 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
 
     def pending_events(self) -> list[Event]:
         return list(self.outbox.pending.values())
+
+    def add_history(self, *, orders: int, seed: int = 1, years: float = 4.0) -> Past:
+        """Make up the past of a whole provider, `years` long, without hooks (see `past`)."""
+        return Chronicle(self.ctx, seed).write(orders, years)
 
     async def run_cron(self) -> dict[str, Any]:
         """What cron does every five minutes: stored cards, the module queue if so set, the addon's outbox."""

@@ -22,6 +22,7 @@ METHODS = (
     "accept_quote",
     "add_client",
     "add_credit",
+    "add_history",
     "add_invoice",
     "add_past_order",
     "add_product",

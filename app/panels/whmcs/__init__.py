@@ -5,24 +5,27 @@ from __future__ import annotations
 from app.config import Settings
 from app.db import Database
 from app.panels.brakes import Brakes, make_brakes
+from app.panels.whmcs.bulk import BulkTransport
 from app.panels.whmcs.client import CONNECTIONS_PER_CLIENT, WhmcsClient, default_timeout, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 
-__all__ = ["WhmcsPanel", "open_brakes", "open_panel"]
+__all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
 
 #: Several small pools are quicker than one large one (httpx).
 POOLS = 4
+#: So many calls are under way at most.
+CONNECTIONS = POOLS * CONNECTIONS_PER_CLIENT
 
 
 def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
     """Make the brakes of this process; the rate is shared by all that use the same PostgreSQL database."""
-    return make_brakes(settings.panel_rate, slots=POOLS * CONNECTIONS_PER_CLIENT, db=db)
+    return make_brakes(settings.panel_rate, slots=CONNECTIONS, db=db)
 
 
-def open_panel(settings: Settings, brakes: Brakes | None = None) -> WhmcsPanel:
+def open_panel(settings: Settings, brakes: Brakes | None = None, *, bulk: bool = False) -> WhmcsPanel:
     """Make the panel that the settings name; nothing is called yet. Without `brakes` it has some of its own.
 
-    Raises ValueError when `panel_configured` is false.
+    `bulk` is for many reads and no write. Raises ValueError when `panel_configured` is false.
     """
     if not (settings.panel_url and settings.panel_identifier and settings.panel_secret):
         raise ValueError("the panel is not configured: DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
@@ -35,6 +38,6 @@ def open_panel(settings: Settings, brakes: Brakes | None = None) -> WhmcsPanel:
         timeout=default_timeout(settings.panel_timeout),
         limiter=brakes.limiter,
         breaker=brakes.breaker,
-        http=[http_client() for _ in range(POOLS)],
+        http=[http_client(BulkTransport())] if bulk else [http_client() for _ in range(POOLS)],
     )
     return WhmcsPanel(client, zone=settings.zone)

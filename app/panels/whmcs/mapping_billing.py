@@ -1,16 +1,16 @@
-"""GetInvoice → `PanelInvoice` (panel.md §2.7)."""
+"""GetInvoice, GetInvoices → `PanelInvoice`; GetCredits → `PanelCredit` (panel.md §2.7)."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
-from app.panels.records import PanelInvoice, PanelInvoiceItem, PanelTransaction
+from app.panels.records import PanelCredit, PanelInvoice, PanelInvoiceItem, PanelTransaction
 from app.panels.whmcs import amounts, wire
 
 
 def invoice(answer: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelInvoice | None:
     """Return the invoice; None without an id. Raises AnswerError where lines or payments could be hidden."""
-    invoice_id = wire.identifier(answer.get("invoiceid"))
+    invoice_id = wire.identifier(answer.get("invoiceid", answer.get("id")))
     if invoice_id is None:
         return None
     return PanelInvoice(
@@ -29,6 +29,23 @@ def invoice(answer: wire.Row, *, currency: str | None, zone: tzinfo | None) -> P
         notes=wire.text(answer.get("notes")),
         items=tuple(_item(row, currency) for row in wire.as_list(answer.get("items"), "item", strict=True)),
         transactions=tuple(_transaction(row, currency) for row in payments(answer)),
+        refunded_at=wire.moment(answer.get("date_refunded"), zone),
+        cancelled_at=wire.moment(answer.get("date_cancelled"), zone),
+    )
+
+
+def credit(row: wire.Row, *, customer_id: int, currency: str | None) -> PanelCredit | None:
+    """Return the credit of a row; None without an id."""
+    credit_id = wire.identifier(row.get("id"))
+    if credit_id is None:
+        return None
+    return PanelCredit(
+        credit_id=credit_id,
+        customer_id=customer_id,
+        on=wire.day(row.get("date")),
+        description=wire.text(row.get("description")),
+        amount=amounts.amount(row.get("amount"), currency),
+        invoice_id=wire.identifier(row.get("relid")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.money import Money
-from app.panels.records import PanelCustomer, PanelService
+from app.panels.records import PanelCustomer, PanelCustomerHead, PanelService
 from app.panels.whmcs import amounts, wire
 
 _COUNTERS: Final = ("num", "productsnum")
@@ -76,6 +76,23 @@ def _revenue(stats: wire.Row, currency: str | None) -> Money | None:
     """Return what stayed (``income``: gross revenue less fees and refunds), else the gross revenue."""
     income = amounts.amount(stats.get("income"), currency)
     return income if income is not None else amounts.amount(stats.get("grossRevenue"), currency)
+
+
+def head(row: wire.Row) -> PanelCustomerHead | None:
+    """Return the customer of a row of GetClients; None without an id."""
+    customer_id = wire.identifier(row.get("id"))
+    if customer_id is None:
+        return None
+    return PanelCustomerHead(
+        customer_id=customer_id,
+        first_name=wire.text(row.get("firstname")).strip(),
+        last_name=wire.text(row.get("lastname")).strip(),
+        company=wire.text(row.get("companyname")).strip(),
+        email=wire.text(row.get("email")).strip(),
+        group_id=wire.identifier(row.get("groupid")),
+        status=wire.text(row.get("status")).strip(),
+        signed_up_on=wire.day(row.get("datecreated")),
+    )
 
 
 def service(row: wire.Row, *, currency: str | None) -> PanelService | None:

@@ -39,6 +39,7 @@ from app.panels.whmcs import (
 )
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.clock import PanelClock
+from app.panels.whmcs.history import WhmcsHistory
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
 
 log = structlog.get_logger(__name__)
@@ -203,6 +204,10 @@ class WhmcsPanel:
     async def copies(self, action: PanelAction) -> int:
         """Count what carries the reference of a findable action."""
         return await listings.copies(self._client, action)
+
+    def history(self) -> WhmcsHistory:
+        """Return what reads whole lists, for the import."""
+        return WhmcsHistory(self._client, zone=self._zone, currency=self._currency)
 
     async def _listed(self, rows: list[wire.Row]) -> tuple[PanelOrder, ...]:
         """Read rows without asking for each customer's currency: amounts only where the row itself names one."""

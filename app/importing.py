@@ -1,0 +1,185 @@
+"""`doorman import`: the panel's history, with a bar for each list, for people to watch, stop and go on with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Final, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+from uvicorn import Config
+
+from app import log
+from app.config import Settings
+from app.db import Database
+from app.panels.base import PanelUnavailable
+from app.panels.brakes import make_brakes
+from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
+from app.services import history_rows, schema
+from app.services.context import Context
+from app.services.history_import import Imported, import_history
+from app.services.history_rows import Resource
+
+GO_ON: Final = "doorman import"
+NEXT: Final = "doorman backtest --policy FILE"
+#: Calls a second that no panel answers: no limit but the connections.
+UNLIMITED: Final = 1_000_000.0
+_LINE_SECONDS: Final = 5.0
+_BAR_SECONDS: Final = 0.1
+_INTERRUPTED: Final = 130
+
+
+class Built(Protocol):
+    """What building the cases came to, in words."""
+
+    def in_words(self) -> str: ...
+
+
+#: Makes cases of the stored rows; told how many are done, and of how many.
+Build = Callable[[Context, Callable[[int, int], None]], Awaitable[Built]]
+
+
+def console() -> Console:
+    """Return a console for progress; the log is kept off it."""
+    log.configure(level=logging.CRITICAL)
+    return Console(highlight=False, soft_wrap=True)
+
+
+def import_to_the_end(
+    settings: Settings, out: Console, *, since: date | None, rate: float | None, build: Build | None = None
+) -> int:
+    """Run the import, on the quickest event loop; Ctrl-C ends it with a line that says how to go on. See `run_import`.
+
+    Returns the exit status: 0, or 130 where it was stopped.
+    """
+    with asyncio.Runner(loop_factory=Config(app="", loop="auto").get_loop_factory()) as runner:
+        try:
+            return runner.run(run_import(settings, out, since=since, rate=rate, build=build))
+        except KeyboardInterrupt:
+            out.print(f"Stopped. What was read is kept; go on with: {GO_ON}")
+            return _INTERRUPTED
+
+
+async def run_import(
+    settings: Settings, out: Console, *, since: date | None, rate: float | None, build: Build | None = None
+) -> int:
+    """Read the history, build the cases, and say what there is. Return the exit status, 0.
+
+    `rate` is in calls a second, 0 for as fast as the panel answers; None takes `DOORMAN_PANEL_RATE`, shared with the
+    worker where the database is PostgreSQL. Raises PanelUnavailable and schema.OldSchema.
+    """
+    if not settings.panel_configured:
+        raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
+    db = Database.open(settings.database_url)
+    brakes = (
+        open_brakes(settings, db)
+        if rate is None
+        else make_brakes(rate or UNLIMITED, slots=CONNECTIONS, db=None)
+    )  # fmt: skip
+    panel = open_panel(settings, brakes, bulk=True)
+    began = time.monotonic()
+    try:
+        await schema.require_current(db)
+        context = Context(db=db, settings=settings, panel=panel)
+        bound = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
+        with _shown(out) as shown:
+            done = await import_history(context, panel.history(), since=bound, heard=shown.heard)
+            built = None if build is None else await build(context, shown.building)
+        async with db.read() as connection:
+            kept = await history_rows.counts(connection)
+    except PanelUnavailable as error:
+        raise PanelUnavailable(_stopped(error), alarm=error.alarm) from error
+    finally:
+        await panel.aclose()
+        await db.close()
+    out.print(summary(done, kept, seconds=time.monotonic() - began, built=built))
+    return 0
+
+
+def _stopped(error: PanelUnavailable) -> str:
+    doctor = "; `doorman doctor` says what to do" if error.alarm else ""
+    return f"the panel can't be asked: {error}{doctor}. What was read is kept; go on with `{GO_ON}`."
+
+
+# --- what people see ----------------------------------------------------------------------------------------------
+
+
+class Shown:
+    """Each step as a bar where there is a terminal, else as a plain line every few seconds and at its end."""
+
+    def __init__(self, out: Console, bar: Progress) -> None:
+        self._out = out
+        self._bar = bar
+        self._task: TaskID | None = None
+        self._step = ""
+        self._at: tuple[int, int | None] = (0, None)
+        self._began = self._told = 0.0
+
+    def heard(self, step: str, done: int, total: int | None) -> None:
+        """Take how far a step is."""
+        now = time.monotonic()
+        if step != self._step:
+            self.end()
+            self._step, self._began, self._told = step, now, now
+            self._task = self._bar.add_task(step, total=total, rate="")
+        self._at = (done, total)
+        if now - self._told >= (_BAR_SECONDS if self._out.is_terminal else _LINE_SECONDS):
+            self._told = now
+            self._tell()
+
+    def building(self, done: int, total: int) -> None:
+        """Take how far the building of cases is."""
+        self.heard("cases", done, total)
+
+    def end(self) -> None:
+        """Finish the step under way."""
+        if not self._step:
+            return
+        done, _ = self._at
+        self._at = (done, done)
+        self._tell()
+        self._step = ""
+
+    def _tell(self) -> None:
+        done, total = self._at
+        rate = f"{done / max(time.monotonic() - self._began, 0.001):,.0f}/s"
+        if self._out.is_terminal and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total, rate=rate)
+            return
+        of = "" if total is None or total == done else f" of {total:,}"
+        self._out.print(f"{self._step}: {done:,}{of} ({rate})")
+
+
+@contextmanager
+def _shown(out: Console) -> Iterator[Shown]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, disable=not out.is_terminal) as bar:
+        shown = Shown(out, bar)
+        yield shown
+        shown.end()
+
+
+def summary(done: Imported, kept: dict[Resource, int], *, seconds: float, built: Built | None) -> Text:
+    """Say in words what was read, what is kept, and what to type next."""
+    read = ", ".join(f"{done.read[resource]:,} {resource}" for resource in Resource)
+    held = ", ".join(f"{kept[resource]:,} {resource}" for resource in Resource)
+    began = "The history was read" if done.first else "The history was brought up to date"
+    lines = [f"{began} in {seconds:,.0f} s: {read}.", f"Kept in all: {held}."]
+    if done.unreadable:
+        lines.append(f"{done.unreadable:,} rows had no id, or nothing else that could be read, and were left out.")
+    if built is not None:
+        lines.append(built.in_words())
+    lines.append(f"Next: {NEXT}")
+    return Text("\n".join(lines))

@@ -1,0 +1,207 @@
+"""The panel's whole past, list by list, for `doorman import` (panel.md §2.3).
+
+Lists alone, but for what no list has: a customer's address, phone, country, verification and currency
+(GetClientsDetails), his credit (GetCredits), a ticket's messages (GetTicket).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import tzinfo
+from typing import Final, TypeVar
+
+import structlog
+
+from app.panels.base import PanelUnavailable, Place, Stretch
+from app.panels.records import (
+    PanelCredit,
+    PanelCustomer,
+    PanelCustomerHead,
+    PanelInvoice,
+    PanelOrder,
+    PanelService,
+    PanelTicket,
+)
+from app.panels.whmcs import amounts, lookups, mapping_billing, mapping_customers, mapping_orders, mapping_tickets, wire
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.paging import Listing, read_or_none, rows_of
+from app.panels.whmcs.walking import Page, Step, walk
+
+log = structlog.get_logger(__name__)
+
+#: Seconds to wait before a read is tried again; after the last the import stops and can be gone on with.
+RETRY_PAUSES: Final = (1.0, 5.0, 15.0)
+#: Pages of one list under way at once.
+AHEAD: Final = 8
+
+_T = TypeVar("_T")
+_Record = TypeVar("_Record")
+_Map = Callable[[wire.Row, tzinfo | None], Awaitable[_Record | None]]
+
+
+class WhmcsHistory:
+    """`HistoryReader` of one WHMCS. A read that fails is tried again some seconds later, unless people have to act."""
+
+    def __init__(
+        self,
+        client: WhmcsClient,
+        *,
+        zone: Callable[[], Awaitable[tzinfo | None]],
+        currency: Callable[[int], Awaitable[str | None]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`currency` asks the panel for a client's own."""
+        self._client = client
+        self._zone = zone
+        self._currency = currency
+        self._currencies: dict[int, str | None] = {}
+        self._sleep = sleep
+
+    def know_currency(self, customer_id: int, currency: str | None) -> None:
+        """See `HistoryReader`."""
+        self._currencies[customer_id] = currency
+
+    # --- lists ----------------------------------------------------------------------------------------------------
+
+    def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]:
+        """API/getclients, by id where the version can (8.2)."""
+
+        async def head(row: wire.Row, _zone: tzinfo | None) -> PanelCustomerHead | None:
+            return mapping_customers.head(row)
+
+        filters = {"orderby": "id", "sorting": "ASC"}
+        return self._list(Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head)
+
+    def orders(self, *, after: Place | None = None, status: str | None = None) -> AsyncGenerator[Stretch[PanelOrder]]:
+        """API/getorders: newest first on all panels seen, which is not documented."""
+
+        async def order(row: wire.Row, zone: tzinfo | None) -> PanelOrder | None:
+            currency = await self._row_currency(row, "userid")
+            return mapping_orders.order(row, currency=currency, zone=zone)
+
+        return self._list(
+            Listing(action="GetOrders", outer="orders", inner="order", filters={"status": status}), after, order
+        )
+
+    def services(
+        self, *, after: Place | None = None, customer_id: int | None = None
+    ) -> AsyncGenerator[Stretch[PanelService]]:
+        """API/getclientsproducts; the passwords in it go no further than here."""
+
+        async def service(row: wire.Row, _zone: tzinfo | None) -> PanelService | None:
+            return mapping_customers.service(row, currency=await self._row_currency(row, "clientid"))
+
+        filters = {"clientid": customer_id}
+        return self._list(
+            Listing(action="GetClientsProducts", outer="products", inner="product", filters=filters), after, service
+        )
+
+    def invoices(
+        self, *, after: Place | None = None, customer_id: int | None = None, status: str | None = None
+    ) -> AsyncGenerator[Stretch[PanelInvoice]]:
+        """API/getinvoices, newest first."""
+
+        async def invoice(row: wire.Row, zone: tzinfo | None) -> PanelInvoice | None:
+            return mapping_billing.invoice(row, currency=await self._row_currency(row, "userid"), zone=zone)
+
+        filters = {"userid": customer_id, "status": status, "orderby": "id", "order": "desc"}
+        return self._list(
+            Listing(action="GetInvoices", outer="invoices", inner="invoice", filters=filters), after, invoice
+        )
+
+    def tickets(
+        self, *, after: Place | None = None, customer_id: int | None = None
+    ) -> AsyncGenerator[Stretch[PanelTicket]]:
+        """API/gettickets of all departments; the list moves with each reply, so it is read by count."""
+
+        async def ticket(row: wire.Row, zone: tzinfo | None) -> PanelTicket | None:
+            return mapping_tickets.ticket(row, zone=zone)
+
+        filters = {"clientid": customer_id, "ignore_dept_assignments": True}
+        return self._list(
+            Listing(action="GetTickets", outer="tickets", inner="ticket", filters=filters), after, ticket, by_id=False
+        )
+
+    async def _list(
+        self,
+        listing: Listing,
+        after: Place | None,
+        record: _Map[_Record],
+        *,
+        by_id: bool = True,
+    ) -> AsyncGenerator[Stretch[_Record]]:
+        async def fetch(offset: int, size: int) -> Page:
+            params = {**listing.filters, "limitstart": offset, "limitnum": size}
+            answer = await self._again(lambda: read_or_none(self._client, listing.action, params))
+            rows = [] if answer is None else rows_of(answer, listing.outer, listing.inner, strict=False)
+            told = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
+            total = 0 if answer is None else wire.integer(answer.get("totalresults"))
+            return Page(rows=told, came=len(rows), total=total)
+
+        async with aclosing(walk(fetch, after, ahead=AHEAD, by_id=by_id)) as steps:
+            async for step in steps:
+                yield await self._stretch(step, record)
+
+    async def _stretch(self, step: Step, record: _Map[_Record]) -> Stretch[_Record]:
+        zone = await self._again(self._zone)
+        found = [await record(row, zone) for row in step.rows]
+        records = tuple(one for one in found if one is not None)
+        lost = step.unreadable + len(found) - len(records)
+        return Stretch(rows=records, place=step.place, total=step.total, unreadable=lost)
+
+    async def _row_currency(self, row: wire.Row, owner_key: str) -> str | None:
+        written = amounts.written_currency(row)
+        owner = wire.identifier(row.get(owner_key))
+        return written if written is not None or owner is None else await self._currency_of(owner)
+
+    async def _currency_of(self, customer_id: int) -> str | None:
+        if customer_id not in self._currencies:
+            self._currencies[customer_id] = await self._again(lambda: self._currency(customer_id))
+        return self._currencies[customer_id]
+
+    # --- one by one -----------------------------------------------------------------------------------------------
+
+    async def order(self, order_id: int) -> PanelOrder | None:
+        """API/getorders by id."""
+        row = await self._again(lambda: lookups.order_row(self._client, order_id))
+        if row is None:
+            return None
+        currency = await self._row_currency(row, "userid")
+        return mapping_orders.order(row, currency=currency, zone=await self._again(self._zone))
+
+    async def ticket(self, ticket_id: int) -> PanelTicket | None:
+        """API/getticket."""
+        answer = await self._again(lambda: lookups.ticket_answer(self._client, ticket_id))
+        return None if answer is None else mapping_tickets.ticket(answer, zone=await self._again(self._zone))
+
+    async def customer(self, customer_id: int) -> PanelCustomer | None:
+        """API/getclientsdetails."""
+        params = {"clientid": customer_id, "stats": False}
+        answer = await self._again(lambda: read_or_none(self._client, "GetClientsDetails", params))
+        if answer is None or mapping_customers.client_id(answer) != customer_id:
+            return None
+        found = mapping_customers.customer(answer)
+        self.know_currency(customer_id, None if found is None else found.currency)
+        return found
+
+    async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]:
+        """API/getcredits; it has no pages."""
+        answer = await self._again(lambda: read_or_none(self._client, "GetCredits", {"clientid": customer_id}))
+        rows = [] if answer is None else rows_of(answer, "credits", "credit", strict=False)
+        currency = await self._currency_of(customer_id) if rows else None
+        found = (mapping_billing.credit(row, customer_id=customer_id, currency=currency) for row in rows)
+        return tuple(one for one in found if one is not None)
+
+    async def _again(self, read: Callable[[], Awaitable[_T]]) -> _T:
+        """Read; after a failure that may pass, wait and read again."""
+        for pause in RETRY_PAUSES:
+            try:
+                return await read()
+            except PanelUnavailable as error:
+                if error.alarm:
+                    raise
+                log.info("panel.again", seconds=pause, error=str(error))
+                await self._sleep(max(pause, error.retry_after or 0.0))
+        return await read()

@@ -1,0 +1,50 @@
+"""Which tickets of the past may have asked for an order that staff entered: only of these the messages are read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.db import Database
+from app.panels.records import PanelTicket
+from app.services import history_rows
+from app.services.gather import TICKET_DAYS
+from app.services.history_rows import Resource
+
+#: As for live orders (`app.services.gather`): tickets opened so long before an order, the newest few of them.
+WITHIN: Final = timedelta(days=TICKET_DAYS)
+NEWEST: Final = 5
+
+
+async def asking_candidates(db: Database) -> list[int]:
+    """Return the ids of those whose messages were not read yet, lowest first."""
+    entered: dict[int, list[datetime]] = defaultdict(list)
+    async for order in history_rows.stored(db, Resource.ORDERS):
+        if order.admin_requestor_id > 0 and order.customer_id is not None and order.placed_at is not None:
+            entered[order.customer_id].append(order.placed_at)
+    customers = sorted(entered)
+    found: set[int] = set()
+    for start in range(0, len(customers), history_rows.BATCH):
+        some = customers[start : start + history_rows.BATCH]
+        async with db.read() as connection:
+            tickets = await history_rows.of_customers(connection, Resource.TICKETS, some)
+        for customer_id in some:
+            for placed_at in entered[customer_id]:
+                found.update(ticket.ticket_id for ticket in newest_before(placed_at, tickets[customer_id]))
+    return sorted(found)
+
+
+def newest_before(placed_at: datetime, tickets: Iterable[PanelTicket]) -> list[PanelTicket]:
+    """Return the tickets that may have asked for an order placed then and have no messages yet, the newest few."""
+    fitting = [
+        (ticket.opened_at, ticket.ticket_id, ticket)
+        for ticket in tickets
+        if ticket.verified
+        and not ticket.opened_by_staff
+        and ticket.opened_at is not None
+        and placed_at - WITHIN <= ticket.opened_at <= placed_at
+    ]
+    newest = sorted(fitting, key=lambda one: one[:2], reverse=True)[:NEWEST]
+    return [ticket for _, _, ticket in newest if not ticket.replies]
