@@ -124,5 +124,10 @@ def sqlite_connection(path: str) -> sqlite3.Connection:
 
 def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
     """An INSERT that leaves out rows which a unique index forbids, in the words of the database in use."""
+    return insert_into(tx, table).on_conflict_do_nothing()
+
+
+def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
+    """An INSERT that knows `on_conflict_do_update`, in the words of the database in use."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
+    return dialect.insert(table)

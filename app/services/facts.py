@@ -54,8 +54,13 @@ class OwnKnowledge:
     own_admin_id: int | None = None
 
 
-def build_facts(gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Facts:
-    """Return the snapshot that is judged and stored. `gathered.order` must be there."""
+def build_facts(
+    gathered: Gathered, own: OwnKnowledge, policy: Policy, *, offered: frozenset[str] | None = None
+) -> Facts:
+    """Return the snapshot that is judged and stored. `gathered.order` must be there.
+
+    `offered` is `offered_by(gathered.catalogue)`, from who builds many facts with one catalogue.
+    """
     order = gathered.order
     if order is None:
         raise ValueError("no facts about an order that the panel does not list")
@@ -65,7 +70,7 @@ def build_facts(gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Facts:
         missing.add("customer")
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
     return Facts(
-        order=_order(gathered, order, own, policy, placed_by),
+        order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered),
         customer=customer or None,
         agreement=own.agreement,
         muted=own.muted,
@@ -140,11 +145,24 @@ def order_kind(order: PanelOrder) -> OrderKind:
     return OrderKind.MIXED if kinds else OrderKind.NEW
 
 
-def _order(gathered: Gathered, order: PanelOrder, own: OwnKnowledge, policy: Policy, placed_by: PlacedBy) -> OrderFacts:
+def offered_by(catalogue: tuple[PanelProduct, ...]) -> frozenset[str]:
+    """Return the names of everything that can be chosen with a product."""
+    return frozenset(option for product in catalogue for option in product.options)
+
+
+def _order(
+    gathered: Gathered,
+    order: PanelOrder,
+    own: OwnKnowledge,
+    policy: Policy,
+    *,
+    placed_by: PlacedBy,
+    offered: frozenset[str] | None,
+) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
     texts = texts_of(gathered)
     check = read_fraud_check(order.fraud_module, order.fraud_output)
-    catalogue = frozenset(option for product in gathered.catalogue for option in product.options)
+    catalogue = offered_by(gathered.catalogue) if offered is None else offered
     on = order.placed_at.date() if order.placed_at else gathered.read_at.date()
     return OrderFacts(
         order_id=order.order_id,

@@ -207,7 +207,15 @@ def _recent(heads: tuple[PanelTicket, ...], now: datetime) -> tuple[PanelTicket,
 async def _find_asking(
     panel: PanelReader, order: PanelOrder, recent: tuple[PanelTicket, ...], *, urgent: bool
 ) -> PanelTicket | None:
-    """Find the ticket that asked for an order that staff entered: verified, opened before it, the newest first."""
+    before = could_ask(order, recent)
+    whole = await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in before))
+    return next((ticket for ticket in whole if ticket is not None and asks_for_order(ticket)), None)
+
+
+def could_ask(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
+    """Return the tickets that may have asked for an order that staff entered: verified, opened before it, the newest
+    first.
+    """
     before = [
         head
         for head in recent
@@ -217,8 +225,7 @@ async def _find_asking(
         and (order.placed_at is None or head.opened_at <= order.placed_at)
     ]
     before.sort(key=lambda head: head.opened_at.timestamp() if head.opened_at else 0.0, reverse=True)
-    whole = await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in before[:_TICKETS_READ]))
-    return next((ticket for ticket in whole if ticket is not None and asks_for_order(ticket)), None)
+    return before[:_TICKETS_READ]
 
 
 def opening_message(ticket: PanelTicket) -> str:

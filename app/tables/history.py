@@ -63,7 +63,7 @@ cases = sa.Table(
     sa.Column("facts", sa.LargeBinary, nullable=False),  # app.services.facts_codec
     sa.Column("terms_digest", sa.String(16), nullable=False),  # of the policy's terms and lists behind the findings
     state("label", Label, nullable=False),
-    sa.Column("labelled_at", UtcDateTime),  # when the label was read last
+    sa.Column("labelled_at", UtcDateTime),  # when this label was read first
     sa.Column("staff_minutes", sa.Integer),  # actual, where known
     sa.Column("reviewed", sa.String(24)),  # what a person decided about it, where one did: an outcome
     sa.Index("ix_cases_placed", "placed_at", "order_id"),

@@ -1,0 +1,317 @@
+"""Facts of past orders as of their own time, made by the same code as live ones (issue 4, point 1).
+
+What the panel gives with a date is as it was then. What it gives only as it is today is named in `Facts.today`
+(`app.core.provenance`); what nobody can know is named in `Facts.missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.core.facts import Facts, PlacedBy
+from app.core.money import Money
+from app.core.policy import Policy
+from app.core.scoring import find_signals
+from app.core.signals import ScoreKind
+from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
+from app.services.cases_labels import is_paid, label_of
+from app.services.cases_shared import OF_TODAY, Shared, micros
+from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at
+from app.services.facts import OwnKnowledge, build_facts, offered_by, who_placed
+from app.services.gather import Gathered, asks_for_order, could_ask
+from app.services.identities import identities_of
+from app.tables.history import Label
+
+_CUSTOMER_TODAY: Final = (
+    "customer.collections_invoices",
+    "customer.chargebacks",
+    "customer.lists",
+    "customer.white_glove",
+    *(f"neighbours.{kind}" for kind in OF_TODAY),
+)
+#: Named only where the panel tells them at all.
+_CUSTOMER_IF_KNOWN: Final = (
+    "group_id",
+    "country",
+    "phone_country",
+    "email_domain",
+    "email_disposable",
+    "email_verified",
+)
+_ITEMS_TODAY: Final = (
+    "items.cycle_offered",
+    "items.group_id",
+    "items.list_first",
+    "items.list_recurring",
+    "items.listed",
+    "items.module",
+    "items.price_override",
+    "items.product_type",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aggregates:
+    """Stands for the row of `customers` as it would have been then."""
+
+    orders: int
+    manual_orders: int
+    effortless_orders: int
+    fraud_orders: int
+    chargebacks: int
+    white_glove: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What is of our own making and never counts against a customer, and what staff decided about customers."""
+
+    invoices: frozenset[int] = frozenset()
+    tickets: frozenset[int] = frozenset()
+    white_glove: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastCase:
+    """An order of the past with its facts, what became of it, and what it adds to its customer's history."""
+
+    order: PanelOrder
+    placed_at: datetime
+    judged_at: datetime
+    facts: Facts
+    label: Label
+    fired: tuple[str, ...]  # risk signals by the active policy
+    manual: bool
+    effortless: bool
+    known: dict[str, str]  # hashed identities by kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Then:
+    """One order among everything that is known of its customer."""
+
+    rows: Rows
+    ours: Ours
+    account: Account
+    earlier: Earlier
+    order: PanelOrder
+    invoice: PanelInvoice | None
+    services: tuple[PanelService, ...]
+    placed_at: datetime
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseMaker:
+    """Makes the cases of one customer after the other. `absent` names resources that were never imported."""
+
+    policy: Policy
+    shared: Shared
+    catalogue: tuple[PanelProduct, ...]
+    offered: frozenset[str]
+    settle: timedelta
+    own_admin_id: int | None
+    absent: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        policy: Policy,
+        shared: Shared,
+        catalogue: tuple[PanelProduct, ...],
+        *,
+        settle_seconds: float,
+        own_admin_id: int | None,
+        absent: frozenset[str],
+    ) -> CaseMaker:
+        """Make ready for many customers."""
+        return cls(
+            policy=policy,
+            shared=shared,
+            catalogue=catalogue,
+            offered=offered_by(catalogue),
+            settle=timedelta(seconds=settle_seconds),
+            own_admin_id=own_admin_id,
+            absent=absent,
+        )
+
+    def cases(self, rows: Rows, ours: Ours) -> Iterator[PastCase]:
+        """Yield the cases of one customer in time order; orders without a date can't be judged as of their time."""
+        account = Account.of(rows, our_invoices=ours.invoices)
+        earlier = Earlier()
+        dated = [(order.placed_at.astimezone(UTC), order.order_id, order) for order in rows.orders if order.placed_at]
+        for placed_at, _, order in sorted(dated, key=lambda entry: entry[:2]):
+            invoice = rows.invoices.get(order.invoice_id or 0)
+            then = _Then(
+                rows=rows,
+                ours=ours,
+                account=account,
+                earlier=earlier,
+                order=order,
+                invoice=invoice,
+                services=_services_of(order, rows),
+                placed_at=placed_at,
+                judged_at=self.judged_at(placed_at, invoice),
+            )
+            case = self._case(then)
+            yield case
+            earlier.add(
+                placed_at,
+                manual=case.manual,
+                free_from=_released_at(order, invoice, placed_at),
+                fraud_at=fraud_known_at(order, placed_at),
+            )
+            earlier.chargebacks += (order.invoice_id or 0) in account.collections
+
+    def judged_at(self, placed_at: datetime, invoice: PanelInvoice | None) -> datetime:
+        """Return when we would have had our final say: once it was paid, or when its time to settle was over.
+
+        An order that is not paid while its hold lasts is judged as unpaid.
+        """
+        paid_at = invoice.paid_at.astimezone(UTC) if invoice is not None and invoice.paid_at else None
+        if paid_at is not None and paid_at <= placed_at + timedelta(days=self.policy.hold.expires_days):
+            return max(placed_at, paid_at)
+        return placed_at + self.settle
+
+    def _case(self, then: _Then) -> PastCase:
+        order, judged_at = then.order, then.judged_at
+        gathered = self._gathered(then)
+        placed_by = who_placed(order, self._nobody(), self.policy)
+        theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+        known = identities_of(gathered.customer, order.ip if theirs else None) if gathered.customer else {}
+        facts = build_facts(gathered, self._own(then, known), self.policy, offered=self.offered)
+        facts = replace(facts, today=_today(facts, then.account, micros(judged_at)))
+        fired = {one.code for one in find_signals(facts, self.policy, now=judged_at) if one.score is ScoreKind.RISK}
+        by_staff = placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
+        manual = by_staff or any(self.policy.labour.minutes.of(found.kind) for found in facts.order.requests)
+        label = label_of(order, then.invoice, then.services)
+        return PastCase(
+            order=order,
+            placed_at=then.placed_at,
+            judged_at=judged_at,
+            facts=facts,
+            label=label,
+            fired=tuple(sorted(fired - {"limit"})),
+            manual=manual,
+            effortless=label is Label.GOOD and not manual,
+            known=known,
+        )
+
+    def _nobody(self) -> OwnKnowledge:
+        return OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=self.own_admin_id)
+
+    def _own(self, then: _Then, known: dict[str, str]) -> OwnKnowledge:
+        """What our own tables would have known, had we been there."""
+        if then.rows.customer is None:
+            return self._nobody()
+        customer_id, earlier, moment = then.rows.customer_id, then.earlier, micros(then.judged_at)
+        aggregates = _Aggregates(
+            orders=len(earlier.placed),
+            manual_orders=earlier.manual,
+            effortless_orders=earlier.effortless.at(moment),
+            fraud_orders=earlier.frauds(moment),
+            chargebacks=earlier.chargebacks,
+            white_glove=then.ours.white_glove,
+        )
+        return replace(
+            self._nobody(),
+            aggregates=aggregates,
+            neighbours=self.shared.neighbours(customer_id, known, before=then.placed_at),
+            customer_velocity=earlier.velocity(micros(then.placed_at)),
+            ip_velocity=self.shared.ip_velocity(then.order.order_id) if "ip" in known else (0, 0),
+            our_tickets=then.ours.tickets,
+        )
+
+    def _gathered(self, then: _Then) -> Gathered:
+        """Put together what a live judgement would have read at that moment."""
+        order, listed = then.order, then.rows.customer
+        tickets = then.account.recent_tickets(micros(then.judged_at))
+        asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
+        lines = tuple(replace(line, status="Pending") for line in order.lines)
+        return Gathered(
+            order_id=order.order_id,
+            order_version=None,
+            read_at=then.judged_at,
+            order=replace(order, status="Pending", lines=lines),
+            customer=self._customer_then(listed.customer, then) if listed else None,
+            signed_up_on=listed.signed_up_on if listed else None,
+            services=tuple(replace(service, status="Pending") for service in then.services),
+            invoice=_invoice_then(then.invoice, then.judged_at),
+            catalogue=self.catalogue,
+            tickets=tickets,
+            asking_ticket=asking,
+            missing=tuple(sorted(self._missing(then, tickets, asking))),
+        )
+
+    def _customer_then(self, customer: PanelCustomer, then: _Then) -> PanelCustomer:
+        """The customer with the panel's counters as they stood then, worked out from dated rows."""
+        account, order, moment, stats = then.account, then.order, micros(then.judged_at), {}
+        if "services" not in self.absent:
+            stats["productsnumtotal"] = account.total_services.at(moment) + account.undated_services
+            stats["productsnumactive"] = account.active_at(moment, order.order_id)
+        if "invoices" not in self.absent:
+            stats["numpaidinvoices"] = account.paid.at(moment)
+            stats["numoverdueinvoices"] = account.overdue.at(moment)
+            stats["numcollectionsinvoices"] = len(account.collections) - (order.invoice_id in account.collections)
+        if "tickets" not in self.absent:
+            stats["numtickets"] = account.tickets_at(moment)
+        priced = "invoices" not in self.absent and customer.currency is not None
+        revenue = Money(account.revenue_at(moment), customer.currency or "") if priced else None
+        return replace(customer, status="", stats=stats, revenue=revenue)
+
+    def _missing(self, then: _Then, tickets: tuple[PanelTicket, ...], asking: PanelTicket | None) -> set[str]:
+        """Name what nobody can know of that time."""
+        order, invoice = then.order, then.invoice
+        missing = set(self.absent & {"services", "tickets", "invoices"})
+        if not self.catalogue:
+            missing.add("catalogue")
+        if then.rows.customer is not None and then.rows.customer.signed_up_on is None:
+            missing.add("signed_up_on")
+        if order.invoice_id and invoice is None:
+            missing.add("invoice")
+        elif invoice is not None and not invoice.items:
+            missing.add("invoice_lines")  # lists of invoices don't have them: was labour billed already?
+        if order.admin_requestor_id > 0 and asking is None:
+            unread = any(not ticket.replies for ticket in could_ask(order, tickets))
+            missing |= {"asking_ticket"} if unread else set()
+        return missing
+
+
+def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: datetime) -> datetime | None:
+    """Return from when on an order may count as one that needed nobody: paid, or free and active."""
+    if invoice is not None and invoice.paid_at is not None:
+        return max(placed_at, invoice.paid_at.astimezone(UTC))
+    free = not order.invoice_id or is_paid(invoice)
+    return placed_at if free and order.status.strip().lower() == "active" else None
+
+
+def _services_of(order: PanelOrder, rows: Rows) -> tuple[PanelService, ...]:
+    wanted = dict.fromkeys(line.relid for line in order.lines if line.kind == "product" and line.relid)
+    return tuple(rows.services[relid] for relid in wanted if relid in rows.services)
+
+
+def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket | None:
+    return next((ticket for ticket in could_ask(order, recent) if asks_for_order(ticket)), None)
+
+
+def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInvoice | None:
+    """The order's invoice as it stood then: paid or not, whatever became of it later."""
+    if invoice is None:
+        return None
+    paid = invoice.paid_at <= judged_at if invoice.paid_at is not None else is_paid(invoice)
+    return replace(invoice, status="Paid" if paid else "Unpaid", credit=None, transactions=())
+
+
+def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:
+    """Name what these facts know only as of today."""
+    names: list[str] = []
+    if facts.customer is not None:
+        names += _CUSTOMER_TODAY
+        names += [f"customer.{name}" for name in _CUSTOMER_IF_KNOWN if getattr(facts.customer, name) is not None]
+        names += account.undated(moment)
+    if any(item.listed is not None or item.product_type for item in facts.order.items):
+        names += _ITEMS_TODAY
+    return tuple(sorted(names))

@@ -1,0 +1,188 @@
+"""What live judgements know of the past after an import: identities, sightings, and each customer's history.
+
+Safe to repeat, and nothing is counted twice: an order counts by its own row where live decisions have counted it, else
+by what was imported. An order that is still Pending is left for them to count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.policy import Policy
+from app.db import insert_into, insert_new
+from app.services.cases_facts import PastCase
+from app.services.cases_rows import in_chunks
+from app.services.cases_shared import Shared
+from app.services.cases_timeline import Rows, midnight
+from app.services.identities import identities_of
+from app.tables.customers import customers, identities, order_sightings, signal_firings
+from app.tables.history import CaseSource, cases
+from app.tables.orders import orders
+
+#: Velocity looks back a day; muting looks back as the policy says.
+_SIGHTING_DAYS: Final = 2
+_COUNTS: Final = ("orders", "manual_orders", "effortless_orders", "fraud_orders")
+
+
+@dataclass(slots=True)
+class Known:
+    """One customer of a page: the rows of the panel and the cases made from them."""
+
+    rows: Rows
+    cases: list[PastCase] = field(default_factory=list)
+
+
+async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, policy: Policy, *, now: datetime) -> None:
+    """Bring our own tables up to date with a page of customers."""
+    known = [one for one in page if one.rows.customer_id]
+    if not known:
+        return
+    await _identities(tx, known, shared)
+    await _customers(tx, known, now=now)
+    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)))
+
+
+async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
+    """An identity counts from the earliest moment that we hear of."""
+    seen: dict[tuple[str, str, int], datetime] = {}
+    for one in page:
+        customer_id, listed = one.rows.customer_id, one.rows.customer
+        signed_up_at = midnight(listed.signed_up_on) if listed and listed.signed_up_on else None
+        first = shared.first_seen(customer_id, signed_up_at)
+        if listed is not None and first is not None:
+            since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=first)
+            for kind, value in identities_of(listed.customer, None).items():
+                seen[kind, value, customer_id] = since
+        for case in one.cases:
+            if "ip" in case.known:
+                seen.setdefault(("ip", case.known["ip"], customer_id), case.placed_at)
+    if not seen:
+        return
+    rows = [
+        {"kind": kind, "hash": value, "customer_id": customer_id, "first_seen_at": at}
+        for (kind, value, customer_id), at in sorted(seen.items())
+    ]
+    new = insert_into(tx, identities)
+    earlier = new.on_conflict_do_update(
+        index_elements=list(identities.primary_key),
+        set_={"first_seen_at": new.excluded.first_seen_at},
+        where=identities.c.first_seen_at > new.excluded.first_seen_at,
+    )
+    await tx.execute(earlier, rows)
+
+
+async def _customers(tx: AsyncConnection, page: list[Known], *, now: datetime) -> None:
+    """Set each customer's counts; the rows are locked before our own orders are counted, as live decisions do."""
+    heard = [{"customer_id": one.rows.customer_id, "first_heard_at": _first_heard(one, now)} for one in page]
+    await tx.execute(insert_new(tx, customers), heard)
+    ids = [one.rows.customer_id for one in page]
+    query = sa.select(customers).order_by(customers.c.customer_id).with_for_update()
+    stored = {row.customer_id: row async for row in in_chunks(tx, query, customers.c.customer_id, ids)}
+    counted = await _counted_live(tx, ids)
+    changes = []
+    for one in page:
+        row = stored[one.rows.customer_id]
+        if row.merged_into is not None:
+            continue
+        wanted = _wanted(one, row, counted[one.rows.customer_id])
+        if any(getattr(row, name) != value for name, value in wanted.items()):
+            changes.append({"of": row.customer_id, **wanted})
+    if changes:
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in changes[0] if name != "of"}
+        update = customers.update().where(customers.c.customer_id == sa.bindparam("of"))
+        await tx.execute(update.values(**values, version=customers.c.version + 1), changes)
+
+
+def _first_heard(one: Known, now: datetime) -> datetime:
+    listed = one.rows.customer
+    signed_up = [midnight(listed.signed_up_on)] if listed and listed.signed_up_on else []
+    return min([*signed_up, *(case.placed_at for case in one.cases)], default=now)
+
+
+async def _counted_live(tx: AsyncConnection, customer_ids: list[int]) -> dict[int, dict[int, Any]]:
+    query = sa.select(
+        orders.c.order_id,
+        orders.c.customer_id,
+        orders.c.panel_status,
+        orders.c.counted,
+        orders.c.counted_manual,
+        orders.c.effortless,
+        orders.c.fraud,
+    )
+    found: dict[int, dict[int, Any]] = defaultdict(dict)
+    async for row in in_chunks(tx, query, orders.c.customer_id, customer_ids):
+        found[row.customer_id][row.order_id] = row
+    return found
+
+
+def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
+    """Return the values that the customer's row should have."""
+    counts = dict.fromkeys(_COUNTS, 0)
+    for order in live.values():
+        counts["orders"] += order.counted
+        counts["manual_orders"] += order.counted_manual
+        counts["effortless_orders"] += order.effortless
+        counts["fraud_orders"] += order.fraud
+    disputed = 0
+    for case in one.cases:
+        own, status = live.get(case.order.order_id), case.order.status.strip().lower()
+        invoice = one.rows.invoices.get(case.order.invoice_id or 0)
+        disputed += invoice is not None and invoice.status.strip().lower() == "collections"
+        if (own is None or not own.counted) and status != "pending":
+            counts["orders"] += 1
+            counts["manual_orders"] += case.manual
+            counts["effortless_orders"] += case.effortless
+        seen_as_fraud = own is None or (not own.fraud and own.panel_status.strip().lower() == "fraud")
+        counts["fraud_orders"] += status == "fraud" and seen_as_fraud
+    chargebacks = max(row.chargebacks, disputed)
+    listed = one.rows.customer
+    unread = listed is not None and row.last_read_at is None
+    return counts | {
+        "chargebacks": chargebacks,
+        "bad": counts["fraud_orders"] > 0 or chargebacks > 0,
+        "status": listed.customer.status[:24] if listed and unread else row.status,
+        "currency": listed.customer.currency if listed and unread else row.currency,
+        "signed_up_at": midnight(listed.signed_up_on)
+        if listed and listed.signed_up_on and row.signed_up_at is None
+        else row.signed_up_at,
+    }
+
+
+async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:
+    """Orders of late, for velocity, and what fired on them, for muting; live ones have theirs already."""
+    recent = [case for one in page for case in one.cases if case.placed_at > since and case.order.customer_id]
+    if not recent:
+        return
+    ids = [case.order.order_id for case in recent]
+    query = sa.select(cases.c.order_id).where(cases.c.source == CaseSource.LIVE.value)
+    live = {row.order_id async for row in in_chunks(tx, query, cases.c.order_id, ids)}
+    imported = [case for case in recent if case.order.order_id not in live]
+    if not imported:
+        return
+    rows = [
+        {
+            "order_id": case.order.order_id,
+            "customer_id": case.order.customer_id,
+            "ip_hash": case.known.get("ip"),
+            "placed_at": case.placed_at,
+        }
+        for case in imported
+    ]
+    await tx.execute(insert_new(tx, order_sightings), rows)
+    stale = signal_firings.delete().where(
+        signal_firings.c.placed_at == sa.bindparam("at"), signal_firings.c.order_id == sa.bindparam("of")
+    )
+    await tx.execute(stale, [{"at": case.placed_at, "of": case.order.order_id} for case in imported])
+    fired = [
+        {"code": code, "order_id": case.order.order_id, "placed_at": case.placed_at}
+        for case in imported
+        for code in case.fired
+    ]
+    if fired:
+        await tx.execute(signal_firings.insert(), fired)

@@ -1,0 +1,180 @@
+"""Reading what was imported, in pages: never more at once than one page, or the rows of one customer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import PlacedBy
+from app.core.policy import Policy
+from app.db import Database
+from app.services.cases_shared import Shared
+from app.services.cases_timeline import Rows, fraud_known_at, midnight
+from app.services.facts import OwnKnowledge, who_placed
+from app.services.history_rows import Resource, load
+from app.services.identities import canonical_ip, hashed, identities_of
+from app.tables.customers import customers
+from app.tables.history import imports, panel_rows
+
+_PAGE: Final = 10_000
+_IDS_AT_ONCE: Final = 5_000  # databases take some ten thousand parameters in a query
+_USED: Final = ("customers", "invoices", "orders", "services", "tickets")
+#: How the stored form of an invoice says that it is in collections: looked for by the database, so that a million
+#: invoices need not be read to find a few.
+_COLLECTIONS: Final = b'"status":"Collections"'
+
+
+async def absent_resources(db: Database) -> frozenset[str]:
+    """Return the resources of which nothing was ever imported; an import that found none of them counts."""
+    async with db.read() as connection:
+        finished = await connection.execute(sa.select(imports.c.resource).where(imports.c.finished_at.is_not(None)))
+        known = set(finished.scalars())
+        for resource in set(Resource) - known:
+            some = sa.select(panel_rows.c.row_id).where(panel_rows.c.resource == resource).limit(1)
+            if (await connection.execute(some)).first() is not None:
+                known.add(resource)
+    return frozenset(Resource) - known
+
+
+async def count_orders(db: Database) -> int:
+    """Return how many orders were imported."""
+    query = sa.select(sa.func.count()).select_from(panel_rows).where(panel_rows.c.resource == "orders")
+    async with db.read() as connection:
+        return int((await connection.execute(query)).scalar_one())
+
+
+async def records(db: Database, resource: str) -> AsyncIterator[Any]:
+    """Yield every record of a resource, by its id."""
+    after = -1
+    while True:
+        query = (
+            sa.select(panel_rows.c.row_id, panel_rows.c.data)
+            .where(panel_rows.c.resource == resource, panel_rows.c.row_id > after)
+            .order_by(panel_rows.c.row_id)
+            .limit(_PAGE)
+        )
+        async with db.read() as connection:
+            found = (await connection.execute(query)).all()
+        for _, data in found:
+            yield load(Resource(resource), data)
+        if len(found) < _PAGE:
+            return
+        after = found[-1].row_id
+
+
+async def read_shared(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
+    """Read who shares an identity with whom, and who is known to be bad."""
+    shared = Shared()
+    nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
+    async for order in records(db, "orders"):
+        if order.placed_at is None or order.customer_id is None:
+            continue
+        theirs = who_placed(order, nobody, policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+        ip = canonical_ip(order.ip) if theirs else None
+        shared.order(order.customer_id, order.order_id, order.placed_at, hashed("ip", ip) if ip else None)
+        known_at = fraud_known_at(order, order.placed_at)
+        if known_at is not None:
+            shared.fraud(order.customer_id, known_at)
+    async for listed in records(db, "customers"):
+        signed_up_at = midnight(listed.signed_up_on) if listed.signed_up_on else None
+        for value in identities_of(listed.customer, None).values():
+            shared.identity(listed.customer.customer_id, value, signed_up_at)
+    shared.bad |= await _bad_today(db)
+    shared.close()
+    return shared
+
+
+async def _bad_today(db: Database) -> set[int]:
+    """Return customers with an invoice in collections, and those whom live decisions know to be bad."""
+    data = panel_rows.c.data
+    pattern = sa.literal(_COLLECTIONS, sa.LargeBinary)
+    place = sa.func.instr(data, pattern) if db.is_sqlite else sa.func.position(pattern.op("IN")(data))
+    disputed = sa.select(panel_rows.c.customer_id).where(
+        panel_rows.c.resource == "invoices", panel_rows.c.customer_id.is_not(None), place > 0
+    )
+    async with db.read() as connection:
+        found = set((await connection.execute(disputed.distinct())).scalars())
+        live = sa.select(customers.c.customer_id).where(customers.c.bad)
+        return found | set((await connection.execute(live)).scalars())
+
+
+async def customer_pages(db: Database) -> AsyncIterator[list[Rows]]:
+    """Yield all customers with all of their rows, some thousand rows at a time; last the orders of nobody."""
+    after = -1
+    while True:
+        async with db.read() as connection:
+            found = (await connection.execute(_after(after).limit(_PAGE))).all()
+            if not found:
+                break
+            last = found[-1].customer_id
+            if len(found) == _PAGE:  # of the last one there may be more
+                whole = [row for row in found if row.customer_id != last]
+                found = whole or (await connection.execute(_of(last))).all()
+        yield _grouped(found)
+        after = found[-1].customer_id
+    async for rows in _nobodys(db):
+        yield rows
+
+
+async def in_chunks(
+    connection: AsyncConnection, query: sa.Select[Any], column: sa.ColumnElement[Any], ids: list[int]
+) -> AsyncIterator[Any]:
+    """Yield the rows of a query whose column is one of many ids."""
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        for row in await connection.execute(query.where(column.in_(ids[start : start + _IDS_AT_ONCE]))):
+            yield row
+
+
+def _after(customer_id: int) -> sa.Select[Any]:
+    rows = panel_rows.c
+    return (
+        sa.select(rows.customer_id, rows.resource, rows.data)
+        .where(rows.customer_id > customer_id, rows.resource.in_(_USED))
+        .order_by(rows.customer_id, rows.resource)
+    )
+
+
+def _of(customer_id: int) -> sa.Select[Any]:
+    rows = panel_rows.c
+    return sa.select(rows.customer_id, rows.resource, rows.data).where(
+        rows.customer_id == customer_id, rows.resource.in_(_USED)
+    )
+
+
+async def _nobodys(db: Database) -> AsyncIterator[list[Rows]]:
+    after = -1
+    while True:
+        query = (
+            sa.select(panel_rows.c.row_id, panel_rows.c.data)
+            .where(panel_rows.c.resource == "orders", panel_rows.c.customer_id.is_(None), panel_rows.c.row_id > after)
+            .order_by(panel_rows.c.row_id)
+            .limit(_PAGE)
+        )
+        async with db.read() as connection:
+            found = (await connection.execute(query)).all()
+        if not found:
+            return
+        yield [Rows(customer_id=0, orders=[load(Resource.ORDERS, row.data)]) for row in found]
+        after = found[-1].row_id
+
+
+def _grouped(found: Iterable[Any]) -> list[Rows]:
+    grouped: dict[int, Rows] = {}
+    for row in found:
+        rows = grouped.setdefault(row.customer_id, Rows(customer_id=row.customer_id))
+        record = load(Resource(row.resource), row.data)
+        match row.resource:
+            case "customers":
+                rows.customer = record
+            case "orders":
+                rows.orders.append(record)
+            case "services":
+                rows.services[record.service_id] = record
+            case "invoices":
+                rows.invoices[record.invoice_id] = record
+            case _:
+                rows.tickets.append(record)
+    return list(grouped.values())

@@ -1,0 +1,214 @@
+"""One customer's past: what stood on the account at any moment, from rows that carry their dates.
+
+What happens over time is kept as sorted moments (microseconds since 1970), so that each question is a binary search
+however long the history is.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from app.core.facts import FraudVerdict
+from app.core.history import MATURE_DAYS
+from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.services.cases_labels import is_paid
+from app.services.cases_shared import micros
+from app.services.fraud import read_fraud_check
+from app.services.gather import TICKET_DAYS
+from app.services.history_rows import HistoryCustomer
+
+_NEVER: Final = 2**62
+_DAY: Final = 86_400_000_000
+_ALIVE: Final = frozenset({"active", "suspended", "completed"})
+_ENDED: Final = frozenset({"terminated", "cancelled", "fraud"})
+#: Names of `Facts.today` for what the panel tells without a date.
+ACTIVE_SERVICES: Final = "customer.active_services"
+TOTAL_SERVICES: Final = "customer.total_services"
+OVERDUE: Final = "customer.overdue_invoices"
+
+
+@dataclass(slots=True)
+class Rows:
+    """Everything imported of one customer."""
+
+    customer_id: int
+    customer: HistoryCustomer | None = None
+    orders: list[PanelOrder] = field(default_factory=list)
+    services: dict[int, PanelService] = field(default_factory=dict)
+    invoices: dict[int, PanelInvoice] = field(default_factory=dict)
+    tickets: list[PanelTicket] = field(default_factory=list)
+
+
+def midnight(day: date) -> datetime:
+    """Return the start of a day in UTC."""
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
+    """Return from when on an order was certainly known as fraud; None where it is none.
+
+    The panel tells that an order is Fraud but not since when. Where its own fraud check failed, the checkout set it at
+    once; else people found out later, and after as many days as any label takes to mature it is taken as known.
+    """
+    if order.status.strip().lower() != "fraud":
+        return None
+    check = read_fraud_check(order.fraud_module, order.fraud_output)
+    if check is not None and check.verdict is FraudVerdict.FAIL:
+        return placed_at
+    return placed_at + timedelta(days=MATURE_DAYS)
+
+
+@dataclass(slots=True)
+class _Span:
+    """How many things of a kind were the case at a moment, each from one moment until before another."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def add(self, start: int, end: int = _NEVER) -> None:
+        if start < end:
+            insort(self.starts, start)
+            if end < _NEVER:
+                insort(self.ends, end)
+
+    def at(self, moment: int) -> int:
+        return bisect_right(self.starts, moment) - bisect_right(self.ends, moment)
+
+
+def _moment(entry: tuple[int, int, PanelTicket]) -> int:
+    return entry[0]
+
+
+@dataclass(slots=True)
+class Account:
+    """The customer's invoices, services and tickets over time."""
+
+    paid: _Span = field(default_factory=_Span)
+    overdue: _Span = field(default_factory=_Span)
+    overdue_undated: _Span = field(default_factory=_Span)  # cancelled unpaid at a moment that nobody tells
+    revenue: list[tuple[int, int]] = field(default_factory=list)  # paid at, sum so far in minor units
+    collections: dict[int, int] = field(default_factory=dict)  # invoice: 1
+    total_services: _Span = field(default_factory=_Span)
+    active_services: _Span = field(default_factory=_Span)
+    of_order: dict[int, _Span] = field(default_factory=dict)  # each order's own active services
+    ended_services: _Span = field(default_factory=_Span)
+    undated_services: int = 0
+    by_opening: list[tuple[int, int, PanelTicket]] = field(default_factory=list)  # in time order
+
+    @classmethod
+    def of(cls, rows: Rows, *, our_invoices: frozenset[int]) -> Account:
+        """Read the rows of one customer."""
+        account = cls()
+        for invoice in rows.invoices.values():
+            account._invoice(invoice, ours=invoice.invoice_id in our_invoices)
+        placed = {order.order_id: order.placed_at for order in rows.orders}
+        for service in rows.services.values():
+            account._service(service, placed.get(service.order_id or 0))
+        for ticket in rows.tickets:
+            if ticket.opened_at is not None:
+                account.by_opening.append((micros(ticket.opened_at), ticket.ticket_id, ticket))
+        account.by_opening.sort(key=lambda entry: entry[:2])
+        account._sum_revenue(rows)
+        return account
+
+    def _invoice(self, invoice: PanelInvoice, *, ours: bool) -> None:
+        status = invoice.status.strip().lower()
+        if status == "collections":
+            self.collections[invoice.invoice_id] = 1
+        if invoice.paid_at is not None:
+            self.paid.add(micros(invoice.paid_at))
+        elif is_paid(invoice) and invoice.created_on is not None:  # nothing was due on it: paid when it was made
+            self.paid.add(micros(midnight(invoice.created_on)))
+        if invoice.due_on is None or ours or status == "draft" or (is_paid(invoice) and invoice.paid_at is None):
+            return
+        made = invoice.created_on or invoice.due_on
+        since = micros(midnight(max(invoice.due_on + timedelta(days=1), made)))
+        until = micros(invoice.paid_at) if invoice.paid_at is not None else _NEVER
+        (self.overdue_undated if until == _NEVER and status == "cancelled" else self.overdue).add(since, until)
+
+    def _service(self, service: PanelService, placed_at: datetime | None) -> None:
+        known = [midnight(service.registered_on)] if service.registered_on else []
+        known += [placed_at] if placed_at else []
+        if not known:
+            self.undated_services += 1
+            return
+        since = max(known)
+        status, moment = service.status.strip().lower(), micros(since)
+        self.total_services.add(moment)
+        if status in _ALIVE:
+            self.active_services.add(moment)
+            self.of_order.setdefault(service.order_id or 0, _Span()).add(moment)
+        elif status in _ENDED:
+            self.ended_services.add(moment)
+
+    def _sum_revenue(self, rows: Rows) -> None:
+        currency = rows.customer.customer.currency if rows.customer else None
+        paid = sorted(
+            (micros(invoice.paid_at), invoice.total.amount_minor)
+            for invoice in rows.invoices.values()
+            if invoice.paid_at is not None and invoice.total is not None and invoice.total.currency == currency
+        )
+        total = 0
+        for moment, amount in paid:
+            total += amount
+            self.revenue.append((moment, total))
+
+    def active_at(self, moment: int, order_id: int) -> int:
+        """Return how many services ran then; those of the order itself were still to be built."""
+        own = self.of_order.get(order_id)
+        return self.active_services.at(moment) - (own.at(moment) if own else 0)
+
+    def revenue_at(self, moment: int) -> int:
+        """Return what was paid until then, in minor units of the customer's currency."""
+        place = bisect_right(self.revenue, (moment, _NEVER))
+        return self.revenue[place - 1][1] if place else 0
+
+    def tickets_at(self, moment: int) -> int:
+        """Return how many tickets there were by then."""
+        return bisect_right(self.by_opening, moment, key=_moment)
+
+    def recent_tickets(self, moment: int) -> tuple[PanelTicket, ...]:
+        """Return the tickets of the days before that live judgements look at."""
+        first = bisect_left(self.by_opening, moment - TICKET_DAYS * _DAY, key=_moment)
+        return tuple(ticket for _, _, ticket in self.by_opening[first : self.tickets_at(moment)])
+
+    def undated(self, moment: int) -> list[str]:
+        """Name what can't be told of that moment, because the panel doesn't say when it ended or began."""
+        names = [OVERDUE] if self.overdue_undated.at(moment) else []
+        if self.undated_services:
+            names.append(TOTAL_SERVICES)
+        if self.undated_services or self.ended_services.at(moment):
+            names.append(ACTIVE_SERVICES)
+        return names
+
+
+@dataclass(slots=True)
+class Earlier:
+    """The customer's orders before the one that is looked at; `add` each after it was looked at, in time order."""
+
+    placed: list[int] = field(default_factory=list)
+    manual: int = 0
+    chargebacks: int = 0  # earlier orders whose invoice is in collections today
+    fraud: list[int] = field(default_factory=list)  # when each was known
+    effortless: _Span = field(default_factory=_Span)
+
+    def add(self, placed_at: datetime, *, manual: bool, free_from: datetime | None, fraud_at: datetime | None) -> None:
+        """Take in an order. `free_from`: from when on it counts as one that needed nobody, None if never."""
+        self.placed.append(micros(placed_at))
+        self.manual += manual
+        if fraud_at is not None:
+            insort(self.fraud, micros(fraud_at))
+        if free_from is not None and not manual:
+            self.effortless.add(micros(free_from), _NEVER if fraud_at is None else micros(fraud_at))
+
+    def velocity(self, moment: int) -> tuple[int, int]:
+        """Return how many orders came in the hour and the day before that moment."""
+        count = len(self.placed)
+        return count - bisect_right(self.placed, moment - _DAY // 24), count - bisect_right(self.placed, moment - _DAY)
+
+    def frauds(self, moment: int) -> int:
+        """Return how many of them were known as fraud by then."""
+        return bisect_right(self.fraud, moment)
