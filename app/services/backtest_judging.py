@@ -18,11 +18,24 @@ from app.core.quick import QuickJudge
 from app.db import Database
 from app.services import facts_codec
 from app.services.backtest_counting import Tally, count
-from app.services.backtest_parts import COLUMNS, COLUMNS_TODAY, PartWriter, encode, microseconds
+from app.services.backtest_parts import COLUMNS, COLUMNS_TODAY, PartWriter, encode
 from app.tables.history import cases
 
 #: How many orders are read, judged and stored at a time.
 PART: Final = 1_000
+
+#: What is read of a case. States are taken as they lie there: looking each up among its enum's values takes time.
+_COLUMNS: Final = (
+    cases.c.order_id,
+    cases.c.placed_at,
+    cases.c.judged_at,
+    cases.c.facts,
+    cases.c.terms_digest,
+    sa.type_coerce(cases.c.source, sa.String).label("source"),
+    sa.type_coerce(cases.c.label, sa.String).label("label"),
+    cases.c.staff_minutes,
+    cases.c.reviewed,
+)
 
 #: Where a part begins: the time and the number of its first order.
 Place = tuple[datetime, int]
@@ -130,23 +143,13 @@ class Bench:
                     if today
                     else decided
                 )
-            part.add(
-                order_id=row.order_id,
-                placed_at=microseconds(row.placed_at),
-                source=row.source,
-                label=row.label,
-                reviewed=row.reviewed,
-                currency=plain.order.currency,
-                staff_minutes=row.staff_minutes,
-                today=today,
-                decided=tuple(decided),
-            )
+            part.add(row, currency=plain.order.currency, today=today, decided=tuple(decided))
         return part
 
     async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
         """Return some orders' time of judgement and facts as the two policies see them, without facts of today."""
         async with self._db.read() as connection:
-            rows = (await connection.execute(sa.select(cases).where(cases.c.order_id.in_(order_ids)))).all()
+            rows = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
             facts = [_unpacked(row) for row in rows]
             given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
         return {
@@ -174,7 +177,7 @@ async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], 
 
 def _between(first: Place, end: Place | None) -> sa.Select[Any]:
     key = sa.tuple_(cases.c.placed_at, cases.c.order_id)
-    query = sa.select(cases).where(key >= _literal(first)).order_by(cases.c.placed_at, cases.c.order_id)
+    query = sa.select(*_COLUMNS).where(key >= _literal(first)).order_by(cases.c.placed_at, cases.c.order_id)
     return query if end is None else query.where(key < _literal(end))
 
 

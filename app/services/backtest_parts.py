@@ -87,9 +87,21 @@ class PartWriter:
             self.part.kinds.append(Kind(verdict.outcome.value, *key[1:]))
         return Decided(place, verdict.cost, verdict.margin_month, verdict.fee)
 
-    def add(self, *, today: tuple[str, ...], **case: Any) -> None:
-        """Add an order; the fields are those of `DecidedCase`, `today` the names of the facts left out."""
-        self.part.cases.append(DecidedCase(today=self._place_of(today), **case))
+    def add(self, row: Any, *, currency: str | None, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
+        """Add an order with its row of the history; `today` are the names of the facts left out."""
+        self.part.cases.append(
+            DecidedCase(
+                row.order_id,
+                microseconds(row.placed_at),
+                row.source,
+                row.label,
+                row.reviewed,
+                currency,
+                row.staff_minutes,
+                self._place_of(today),
+                decided,
+            )
+        )
 
     def _place_of(self, names: tuple[str, ...]) -> int:
         place = self._today.get(names)

@@ -138,7 +138,7 @@ def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]
     notes = [
         "An order that was turned away has no outcome: whether it would have been a good one, nobody knows.",
         _FEES,
-        f"Staff minutes are estimates of the policy; they were logged for {cases.minutes_known} of {cases.total} orders.",
+        f"Staff minutes are the policy's estimate; {cases.minutes_known} of {cases.total} orders have logged ones.",
     ]
     if imported:
         notes.append(
