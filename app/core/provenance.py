@@ -70,9 +70,7 @@ def without_today(facts: Facts) -> Facts:
         items = tuple([replace(item, **plan.items) for item in order.items]) if plan.items else order.items
         order = replace(order, items=items, **plan.order)
     missing = tuple(sorted({*facts.missing, *facts.today}))
-    return Facts(
-        order=order, customer=customer, agreement=facts.agreement, muted=facts.muted, missing=missing, today=()
-    )
+    return replace(facts, order=order, customer=customer, missing=missing, today=())
 
 
 @dataclass(frozen=True, slots=True)

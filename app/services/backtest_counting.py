@@ -20,6 +20,8 @@ REMEMBERED: Final = 20
 #: Outcomes that keep a good customer waiting or away.
 HELD: Final = frozenset({Outcome.HOLD_FOR_REVIEW.value, Outcome.REJECT.value})
 
+_APPROVE, _FEE = Outcome.APPROVE.value, Outcome.HOLD_FOR_FEE.value
+
 #: Names of numbers: a word, then what it is counted by.
 Key = tuple[str | int | bool, ...]
 _PAIRS: Final = ((ACTIVE, GIVEN), (ACTIVE_TODAY, GIVEN_TODAY))
@@ -140,6 +142,10 @@ class _Counting:
                 counts["held_good", name, currency, "unknown"] += group.margin_unknown[column]
         for old, new in self._pairs:
             self._change(self._part.columns[new], kinds[old], kinds[new], group.orders)
+            if kinds[old].minutes and {kinds[old].outcome, kinds[new].outcome} == {_APPROVE, _FEE}:
+                at: Key = ("work_moved", self._part.columns[new], currency, kinds[new].outcome)
+                counts[(*at, "minutes")] += group.orders * kinds[old].minutes
+                counts[(*at, "cost")] += group.cost[old]
 
     def _column(self, name: str, kind: Kind, orders: int, *, mature: bool, label: str, reviewed: str | None) -> None:
         counts = self._counts
@@ -161,7 +167,7 @@ class _Counting:
             counts[(*at, "minutes")] += group.orders * kind.minutes
             counts[(*at, "cost")] += group.cost[column]
             counts[(*at, "unknown")] += group.cost_unknown[column]
-        if kind.outcome == Outcome.HOLD_FOR_FEE.value:
+        if kind.outcome == _FEE:
             counts["fee", name, currency, "orders"] += group.orders
             counts["fee", name, currency, "sum"] += group.fee[column]
 

@@ -254,8 +254,11 @@ def compare(counts: Counts, *, given: tuple[str, Policy], active: tuple[str, Pol
         changes=tuple(change for change in changes if change.orders),
         reasons=_reason_changes(counts, column),
         signals=_signal_changes(counts, column),
-        minutes_saved=now.work.unpaid_minutes - tried.work.unpaid_minutes,
-        labour_saved=_saved(counts, column, active[0]),
+        minutes_saved=_moved(counts, column, None, "minutes"),
+        labour_saved=tuple(
+            Saved(currency=one, cost=_text(_moved(counts, column, one, "cost"), one))
+            for one in sorted(counts.by("work_moved", 1, column))
+        ),
     )
 
 
@@ -285,16 +288,7 @@ def _signal_changes(counts: Counts, column: str) -> tuple[SignalChange, ...]:
     return tuple(sorted(found, key=lambda one: (-one.differs, -one.orders, one.signal))[:_TOP])
 
 
-def _saved(counts: Counts, given: str, active: str) -> tuple[Saved, ...]:
-    unpaid = {
-        column: {
-            currency: counts.total("work", column, currency, _APPROVE, "cost")
-            for currency in counts.by("work", 1, column)
-        }
-        for column in (given, active)
-    }
-    currencies = sorted({*unpaid[given], *unpaid[active]})
-    return tuple(
-        Saved(currency=one, cost=_text(unpaid[active].get(one, 0) - unpaid[given].get(one, 0), one))
-        for one in currencies
-    )
+def _moved(counts: Counts, column: str, currency: str | None, what: str) -> int:
+    """Return the work that comes to be charged for, less the work that comes to be done for nothing."""
+    charged = counts.total("work_moved", column, currency, _FEE, what)
+    return charged - counts.total("work_moved", column, currency, _APPROVE, what)

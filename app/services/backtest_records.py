@@ -210,7 +210,7 @@ class SignalChange(Record):
 
 
 class Saved(Record):
-    """Labour that the tried policy no longer gives away, compared with the active one; negative: it gives more."""
+    """Labour saved in one currency; negative: more is given away."""
 
     currency: str
     cost: str
@@ -225,8 +225,12 @@ class Comparison(Record):
     changes: tuple[ChangeCount, ...] = Field(description="Every pair of outcomes, the unchanged ones too.")
     reasons: tuple[ReasonChange, ...]
     signals: tuple[SignalChange, ...]
-    minutes_saved: int = Field(description="Unpaid minutes of the active policy less those of the tried one.")
-    labour_saved: tuple[Saved, ...]
+    minutes_saved: int = Field(
+        description="Work of orders that the active policy approves and the tried one holds for a fee, less that of "
+        "orders that go the other way; both by the active policy's estimate. A fee pays for the work, or it is not "
+        "asked for any more. Orders that go to or come from a person's review are not in it: a person decides those."
+    )
+    labour_saved: tuple[Saved, ...] = Field(description="The cost of the same work.")
 
 
 class ExampleSignal(Record):

@@ -16,13 +16,31 @@ from app.tables.history import CaseSource, Label, cases
 from tests.core.judging import a_customer, a_request, an_item, an_order
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-ACTIVE = '[risk]\nreview_from = 60\n[currencies.JPY]\nstaff_cost_per_hour = "4000"\nhandling_fee = "700"\n' + (
-    'custom_rate_per_hour = "5000"\nmax_fee = "40000"\nmandate_above = "50000"\nlarge_order = "30000"\n'
-    'postpaid_month = "2000"\n'
-)
-GIVEN = '[risk]\nreview_from = 50\nreject_from = 70\nauto_reject = true\n[labour]\ntolerated_months = "4.00"\n' + (
-    '[points.risk]\nshared_phone = 45\nchargebacks = 35\n[labour.minutes]\nos_old = 30\n'
-)
+ACTIVE = """
+[risk]
+review_from = 60
+[currencies.JPY]
+staff_cost_per_hour = "4000"
+handling_fee = "700"
+custom_rate_per_hour = "5000"
+max_fee = "40000"
+mandate_above = "50000"
+large_order = "30000"
+postpaid_month = "2000"
+"""
+GIVEN = """
+[risk]
+review_from = 50
+reject_from = 70
+auto_reject = true
+[labour]
+tolerated_months = "4.00"
+[points.risk]
+shared_phone = 45
+chargebacks = 35
+[labour.minutes]
+os_old = 30
+"""
 _TODAY = ("customer.phone_country", "customer.overdue_invoices", "items.listed", "neighbours.phone")
 _CURRENCIES = ("USD", "USD", "USD", "EUR", "JPY", "CHF", None)
 
