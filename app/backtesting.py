@@ -27,6 +27,7 @@ from app.services.context import utc_now
 
 _BY: Final = "command line"
 _WIDTH: Final = 80
+_NICE: Final = 10  # beside the service, which comes first
 
 
 def run_backtest(
@@ -91,6 +92,7 @@ async def run_begun(settings: Settings, backtest_id: str) -> None:
     """
     log.configure(settings.log_format)
     Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(_NICE)
     db = Database.open(settings.database_url)
     try:
         await backtest.run(db, uuid.UUID(backtest_id))

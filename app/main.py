@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import docs, problems
+from app.api.backtests import backtests
 from app.api.customers import customers
 from app.api.health import health
 from app.api.metrics import Metrics
@@ -25,6 +26,7 @@ from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
 from app.messaging.intake import Intake
+from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
 from app.services.health import Probe
 from app.services.idempotency import Repeats
@@ -32,7 +34,7 @@ from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
 
-_ROUTERS = (queue, orders, fees, customers, tickets, policies, calls, events, ops, health)
+_ROUTERS = (queue, orders, fees, customers, tickets, policies, backtests, calls, events, ops, health)
 
 
 def create_app(
@@ -67,6 +69,7 @@ def create_app(
     app.state.repeats = Repeats(context.db)
     app.state.probe = Probe(context)
     app.state.metrics = Metrics()
+    app.state.backtests = BacktestProcesses(context.db)
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
@@ -109,6 +112,7 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
     finally:
         if freeze:
             gc.unfreeze()
+        await app.state.backtests.aclose()
         if intake is not None:
             await intake.aclose()
         if close:

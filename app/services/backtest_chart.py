@@ -20,6 +20,8 @@ _OUTCOMES: Final = {
     Outcome.REJECT.value: ("reject", "#d55e00"),
 }
 _GOOD, _BAD = "#009e73", "#d55e00"
+#: What is written on a bar is white, but for one colour on which that can't be read.
+_ON: Final = {"#e69f00": "#222222"}
 _NARROWEST: Final = 34  # a bar that a share can be written into
 
 
@@ -77,7 +79,16 @@ def _outcomes(top: int, name: str, figures: Figures) -> list[str]:
             f"<title>{escape(label)}</title></rect>"
         )
         if width >= _NARROWEST:
-            drawn.append(_text(left + width / 2, top + 20, f"{one.share:.0%}", anchor="middle", colour="#ffffff"))
+            drawn.append(
+                _text(
+                    left + width / 2,
+                    top + 20,
+                    f"{one.share:.0%}",
+                    anchor="middle",
+                    bold=True,
+                    colour=_ON.get(colour, "#ffffff"),
+                )
+            )
         left += width
     return drawn
 
@@ -109,7 +120,7 @@ def _scores(report: BacktestReport) -> list[str]:
         drawn += _range(left, step, bottom, high, scores, good=good, bad=bad)
     drawn.append(_text(_LEFT + _BAR / 2, bottom + 42, "risk score", anchor="middle"))
     drawn += [
-        _threshold(threshold.risk_from, f"{threshold.name} {threshold.risk_from}", top, bottom)
+        _threshold(threshold.risk_from, f"{threshold.name.replace('_', ' ')} {threshold.risk_from}", top, bottom)
         for threshold in risk.thresholds
     ]
     return drawn
