@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -38,10 +38,12 @@ def plain_errors() -> Iterator[None]:
     from app.errors import Problem
     from app.messaging.lock import WorkerRunning
     from app.panels.base import PanelUnavailable
+    from app.services.backtest_judging import BacktestFailed
     from app.services.schema import OldSchema
     from app.serving import CannotServe
 
-    plain = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable, OSError)
+    told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
+    plain = (*told, BacktestFailed, OSError)
     try:
         yield
     except plain as error:
@@ -250,6 +252,35 @@ def suggest(
     with plain_errors():
         proposed = suggesting.run_suggest(_settings(), reconciling.console(), out=out)
     raise typer.Exit(0 if proposed else 1)
+
+
+@cli.command()
+def backtest(
+    policy_file: Annotated[Path, typer.Option("--policy", exists=True, dir_okay=False, help="The policy to try.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result into this SVG file.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since.")] = None,
+    with_today: Annotated[
+        bool, typer.Option("--with-today", help="Show also the figures with facts known only as they are today.")
+    ] = False,
+) -> None:
+    """Decide the imported history anew with a policy, and say what would have been different; changes nothing."""
+    from app.backtesting import run_backtest
+    from app.services.policies import read_file
+
+    start = None if since is None else since.replace(tzinfo=UTC)
+    with plain_errors():
+        document = read_file(policy_file)
+        run_backtest(_settings(), document, since=start, with_today=with_today, as_json=as_json, chart=chart)
+
+
+@cli.command(hidden=True)
+def backtest_process(backtest_id: str) -> None:
+    """Carry out a backtest that the API has begun."""
+    from app.backtesting import run_begun
+
+    with plain_errors():
+        asyncio.run(run_begun(_settings(), backtest_id))
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import docs, problems
 from app.api.agreement import reports as agreement_reports
+from app.api.backtests import backtests
 from app.api.customers import customers
 from app.api.health import health
 from app.api.metrics import Metrics
@@ -26,6 +27,7 @@ from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
 from app.messaging.intake import Intake
+from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
 from app.services.health import Probe
 from app.services.idempotency import Repeats
@@ -33,7 +35,9 @@ from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
 
-_ROUTERS = (queue, orders, fees, customers, tickets, policies, calls, events, ops, agreement_reports, health)
+_ROUTERS = (
+    queue, orders, fees, customers, tickets, policies, backtests, agreement_reports, calls, events, ops, health,
+)  # fmt: skip
 
 
 def create_app(
@@ -68,6 +72,7 @@ def create_app(
     app.state.repeats = Repeats(context.db)
     app.state.probe = Probe(context)
     app.state.metrics = Metrics()
+    app.state.backtests = BacktestProcesses(context.db)
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
@@ -110,6 +115,7 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
     finally:
         if freeze:
             gc.unfreeze()
+        await app.state.backtests.aclose()
         if intake is not None:
             await intake.aclose()
         if close:

@@ -48,6 +48,10 @@ TAGS: Final = [
         "description": "The provider's rules and numbers; versioned, immutable once published. For the role `admin`.",
     },
     {
+        "name": "backtests",
+        "description": "What a policy would have done with the orders of the past, before it does anything.",
+    },
+    {
         "name": "panel calls",
         "description": "Calls that change something in the panel; kept until their outcome is known.",
     },

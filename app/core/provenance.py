@@ -6,7 +6,8 @@ week), so a judgement of history leaves it out unless told otherwise (issue 4, p
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from app.core.facts import Facts
@@ -61,19 +62,36 @@ def without_today(facts: Facts) -> Facts:
     """Return the facts as far as they were known then; what is left out is named in `missing`."""
     if not facts.today:
         return facts
-    left_out = frozenset(facts.today)
-    customer = facts.customer
-    if customer is not None:
-        neighbours = tuple(one for one in customer.neighbours if f"neighbours.{one.kind}" not in left_out)
-        customer = replace(customer, neighbours=neighbours, **_unknown("customer", _CUSTOMER, left_out))
-    lines = _unknown("items", _ITEM, left_out)
-    order = replace(
-        facts.order,
-        items=tuple(replace(item, **lines) for item in facts.order.items) if lines else facts.order.items,
-        **_unknown("order", _ORDER, left_out),
-    )
-    missing = tuple(sorted({*facts.missing, *left_out}))
+    plan, order, customer = _plan(facts.today), facts.order, facts.customer
+    if customer is not None and (plan.customer or (plan.neighbours and customer.neighbours)):
+        kept = tuple([one for one in customer.neighbours if one.kind not in plan.neighbours])
+        customer = replace(customer, neighbours=kept, **plan.customer)
+    if plan.order or plan.items:
+        items = tuple([replace(item, **plan.items) for item in order.items]) if plan.items else order.items
+        order = replace(order, items=items, **plan.order)
+    missing = tuple(sorted({*facts.missing, *facts.today}))
     return replace(facts, order=order, customer=customer, missing=missing, today=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to leave out where these names are of today; few sets of names occur, and each many times."""
+
+    customer: dict[str, Any]
+    order: dict[str, Any]
+    items: dict[str, Any]
+    neighbours: frozenset[str]
+
+
+@lru_cache(maxsize=1024)
+def _plan(today: tuple[str, ...]) -> _Plan:
+    left_out = frozenset(today)
+    return _Plan(
+        customer=_unknown("customer", _CUSTOMER, left_out),
+        order=_unknown("order", _ORDER, left_out),
+        items=_unknown("items", _ITEM, left_out),
+        neighbours=frozenset(kind for kind in _NEIGHBOURS if f"neighbours.{kind}" in left_out),
+    )
 
 
 def _unknown(prefix: str, fields: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

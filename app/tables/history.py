@@ -78,7 +78,9 @@ backtests = sa.Table(
     sa.Column("active_version", sa.Integer, nullable=False),
     sa.Column("engine_version", sa.String(24), nullable=False),
     sa.Column("options", Json, nullable=False),
-    sa.Column("report", Json),  # null while it runs
+    sa.Column("report", Json),  # null while it runs, and when it failed
+    sa.Column("error", sa.Text),  # why it failed
+    sa.Column("alive_at", UtcDateTime, nullable=False),  # when the process that runs it last said so
     sa.Column("by", sa.String(120), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),

@@ -34,6 +34,8 @@ def upgrade() -> None:
         sa.Column("engine_version", sa.String(length=24), nullable=False),
         sa.Column("options", Json, nullable=False),
         sa.Column("report", Json, nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("alive_at", UtcDateTime(), nullable=False),
         sa.Column("by", sa.String(length=120), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),

@@ -22,6 +22,7 @@ from app.services import access
 from app.services.decisions import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.customers import customers
+from app.tables.history import backtests
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, fees, order_texts, orders, ticket_texts, tickets, timeline
 from app.tables.outbox import panel_calls
@@ -175,6 +176,22 @@ async def add_customer(db: Database, customer_id: int = CUSTOMER, **values: Any)
     await insert(db, customers, **row | values)
 
 
+async def add_backtest(db: Database, **values: Any) -> uuid.UUID:
+    """Add a backtest that runs."""
+    row = {
+        "id": uuid.uuid4(),
+        "policy_hash": "0" * 64,
+        "active_version": 1,
+        "engine_version": "1",
+        "options": {"document": "", "version": None, "since": None, "with_today": False},
+        "by": "admin-key",
+        "created_at": NOW,
+        "alive_at": NOW,
+    }
+    await insert(db, backtests, **row | values)
+    return uuid.UUID(str((row | values)["id"]))
+
+
 async def add_event(db: Database, **values: Any) -> int:
     """Add an event that failed."""
     row = {
@@ -243,7 +260,12 @@ async def add_world(db: Database) -> dict[str, Any]:
     await add_lines(db, 3, "hold_for_review: risk_review")
     await add_ticket(db)
     await add_worker(db)
-    return {"call_id": await add_call(db), "fee_id": await add_fee(db), "event_id": await add_event(db)}
+    return {
+        "call_id": await add_call(db),
+        "fee_id": await add_fee(db),
+        "event_id": await add_event(db),
+        "backtest_id": await add_backtest(db),
+    }
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.api.conftest import Api, Start
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/openapi.json", "/webhooks"}
 SCORES = {("GET", "/v1/customers/{customer_id}/score"), ("POST", "/v1/customers/scores")}
 PANEL = {("GET", "/v1/orders/{order_id}"), ("GET", "/v1/orders/{order_id}/gate"), ("GET", "/v1/queue")}
-ADMIN = {("POST", "/v1/policies"), ("POST", "/v1/policies/{version}/activate")}
+ADMIN = {("POST", "/v1/policies"), ("POST", "/v1/policies/{version}/activate"), ("POST", "/v1/backtests")}
 BODIES: dict[str, Any] = {
     "/v1/customers/scores": {"customer_ids": [CUSTOMER]},
     "/v1/customers/{customer_id}": {"white_glove": True},
@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "/v1/tickets/classify": {"subject": "Order", "message": "please"},
     "/v1/tickets/{ticket_id}": {"minutes": 5},
     "/v1/policies": {"document": ""},
+    "/v1/backtests": {"document": ""},
 }
 FIXED = {"order_id": ORDER, "customer_id": CUSTOMER, "ticket_id": TICKET, "version": 1}
 
@@ -54,7 +55,7 @@ def test_every_route_is_behind_a_key_or_listed(api: Api) -> None:
 
 async def test_without_a_key_everything_is_401(api: Api) -> None:
     for method, template in operations(api):
-        path = template.format(**FIXED, call_id="0" * 32, event_id=1)
+        path = template.format(**FIXED, call_id="0" * 32, event_id=1, backtest_id="0" * 32)
         for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}):
             response = api.checked(await api.client.request(method, path, headers=headers, json=BODIES.get(template)))
             check_problem(response, 401, "unauthenticated")
@@ -84,7 +85,7 @@ async def test_roles_open_what_the_contract_says_and_nothing_else(api: Api, role
     made = await add_world(api.db)
     for operation in operations(api):
         method, template = operation
-        path = template.format(**FIXED, call_id=made["call_id"], event_id=made["event_id"])
+        path = template.format(**FIXED, **made)
         response = await api.ask(method, path, role, json=BODIES.get(template))
         if allowed(role, operation):
             assert response.status_code in {200, 201, 202, 409}, f"{operation}: {response.text}"

@@ -91,7 +91,7 @@ def _operations(document: dict[str, Any], *methods: str) -> list[tuple[str, str]
 def test_no_request_is_our_fault(api: Api, runner: asyncio.Runner, data: st.DataObject) -> None:
     method, template = data.draw(st.sampled_from(_operations(api.document, "get", "post", "patch")))
     path = template
-    for name in ("order_id", "customer_id", "ticket_id", "version", "call_id", "event_id"):
+    for name in ("order_id", "customer_id", "ticket_id", "version", "call_id", "event_id", "backtest_id"):
         path = path.replace(f"{{{name}}}", quote(data.draw(_IDS), safe=""))
     more: dict[str, Any] = {"params": data.draw(_QUERIES)}
     headers = {"content-type": data.draw(st.sampled_from(["application/json", "application/json; a=b", "text/plain"]))}

@@ -43,6 +43,10 @@ GET /v1/policies
 GET /v1/policies/{version}
 POST /v1/policies
 POST /v1/policies/{version}/activate
+GET /v1/backtests
+GET /v1/backtests/{backtest_id}
+GET /v1/backtests/{backtest_id}.svg
+POST /v1/backtests
 GET /v1/panel-calls
 POST /v1/panel-calls/{call_id}/retry
 POST /v1/panel-calls/{call_id}/abandon
@@ -115,7 +119,8 @@ def test_every_operation_says_what_it_does_and_what_it_refuses(document: dict[st
             assert "Idempotency-Key" in [one["name"] for one in operation["parameters"]], where
         for status, response in operation["responses"].items():
             media = set(response.get("content", {}))
-            assert media == ({"application/problem+json"} if int(status) >= 400 else {"application/json"}), where
+            drawn = {"image/svg+xml"} if template.endswith(".svg") else {"application/json"}
+            assert media == ({"application/problem+json"} if int(status) >= 400 else drawn), where
 
 
 def test_examples_keep_to_their_schemas(document: dict[str, Any]) -> None:

@@ -1,0 +1,126 @@
+"""Backtests: what a policy would have done with the orders of the past."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Self
+
+from fastapi import Body as BodyParam
+from fastapi import Depends, Path, Request, Response
+from pydantic import Field, StrictBool, StrictInt, model_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.api import problems
+from app.api.fields import Body, Text
+from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
+from app.auth import ADMIN, OPS
+from app.core.policy import PolicyError
+from app.errors import NotFound, WrongState
+from app.services import backtest
+from app.services.backtest import Wanted
+from app.services.backtest_processes import BacktestProcesses
+from app.services.listing import Page
+from app.services.views_backtests import (
+    BacktestDocument,
+    BacktestView,
+    draw_backtest,
+    get_backtest,
+    get_view,
+    list_backtests,
+)
+
+backtests = router("/backtests", "backtests")
+_ADMIN, _OPS = [Depends(ADMIN)], [Depends(OPS)]
+_SVG = "image/svg+xml"
+BacktestId = Annotated[uuid.UUID, Path(description="The backtest's id.")]
+
+
+class BacktestRequest(Body):
+    """Which policy to try, a document or a published version, and on which orders."""
+
+    document: Annotated[Text | None, Field(max_length=1_000_000, description="TOML; the rest has the default.")] = None
+    version: Annotated[StrictInt | None, Field(ge=1, le=2**31 - 1, description="A published policy.")] = None
+    since: Annotated[date | None, Field(description="Only orders placed since; all of them where left out.")] = None
+    with_today: Annotated[
+        StrictBool, Field(description="Also the figures with facts that are known only as they are today.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _one_policy(self) -> Self:
+        if (self.document is None) == (self.version is None):
+            raise ValueError("give either document or version")
+        return self
+
+
+@backtests.get("", response_model=Page[BacktestView], dependencies=_OPS, summary="List backtests, newest first")
+async def list_all(context: ContextDep, window: WindowDep) -> Response:
+    return await read(context, lambda connection: list_backtests(connection, window, now=context.clock()))
+
+
+@backtests.get(
+    "/{backtest_id}.svg",
+    response_class=Response,
+    dependencies=_OPS,
+    responses={
+        200: {"content": {_SVG: {"schema": {"type": "string"}}}, "description": "The chart."},
+        **problems.declare(NotFound, WrongState),
+    },
+    summary="Draw a finished backtest",
+)
+async def draw(context: ContextDep, backtest_id: BacktestId) -> Response:
+    async with context.db.read() as connection:
+        return Response(await draw_backtest(connection, backtest_id, now=context.clock()), media_type=_SVG)
+
+
+@backtests.get(
+    "/{backtest_id}",
+    response_model=BacktestDocument,
+    dependencies=_OPS,
+    responses=problems.declare(NotFound),
+    summary="Show one backtest with its report",
+    description="`running` until `report` is there; a few seconds for thousands of orders.",
+)
+async def show(context: ContextDep, backtest_id: BacktestId) -> Response:
+    return await read(context, lambda connection: get_backtest(connection, backtest_id, now=context.clock()))
+
+
+@backtests.post(
+    "",
+    status_code=202,
+    response_model=BacktestView,
+    dependencies=_ADMIN,
+    responses=problems.declare(*problems.CHANGING),
+    summary="Try a policy on the orders of the past",
+    description="Answers at once; look for the report at `GET /v1/backtests/{id}`. Changes nothing: neither the policy "
+    "in force nor any order. One at a time (409 while another runs); the newest 20 are kept.",
+)
+async def start(
+    request: Request,
+    change: ChangeDep,
+    body: Annotated[
+        BacktestRequest,
+        BodyParam(
+            openapi_examples={
+                "document": {"value": {"document": "[risk]\nreview_from = 50\n"}},
+                "version": {"value": {"version": 2, "since": "2026-01-01", "with_today": True}},
+            }
+        ),
+    ],
+) -> Response:
+    begun: list[uuid.UUID] = []
+    since = None if body.since is None else datetime.combine(body.since, time(), UTC)
+    wanted = Wanted(document=body.document, version=body.version, since=since, with_today=body.with_today)
+
+    async def effect(tx: AsyncConnection) -> BacktestView:
+        try:
+            begun.append(await backtest.begin(tx, wanted, by=change.by, now=change.now))
+        except PolicyError as error:
+            raise backtest.invalid_policy(error) from None
+        return await get_view(tx, begun[-1], now=change.now)
+
+    answer = await change.run(effect, status=202)
+    if begun:
+        processes: BacktestProcesses = request.app.state.backtests
+        await processes.start(begun[-1])
+    return answer

@@ -1,0 +1,106 @@
+"""`doorman backtest`: the history decided anew by a policy, for people to read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import uuid
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app import backtesting_tables, log
+from app.config import Settings
+from app.core.policy import parse_policy
+from app.db import Database
+from app.services import backtest, backtest_chart, schema
+from app.services.backtest import Wanted
+from app.services.backtest_records import BacktestReport
+from app.services.context import utc_now
+
+_BY: Final = "command line"
+_WIDTH: Final = 80
+_NICE: Final = 10  # beside the service, which comes first
+
+
+def run_backtest(
+    settings: Settings,
+    document: str,
+    *,
+    since: datetime | None,
+    with_today: bool,
+    as_json: bool,
+    chart: Path | None,
+) -> None:
+    """Try a policy on the history and print the report.
+
+    Raises PolicyError, WrongState where there is no history, RequestRunning, BacktestFailed, schema.OldSchema, OSError.
+    """
+    log.configure(level=logging.CRITICAL)
+    parse_policy(document)  # said before the database is looked for
+    if chart is not None:
+        chart.touch()  # a place that can't be written to is told before the work
+    report = asyncio.run(_tried(settings, Wanted(document=document, since=since, with_today=with_today)))
+    if chart is not None:
+        chart.write_text(backtest_chart.draw(report), encoding="utf-8")
+    if as_json:
+        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
+        return
+    out = Console(highlight=False)
+    if not out.is_terminal or out.width < _WIDTH:
+        out = Console(highlight=False, width=_WIDTH)
+    backtesting_tables.show(report, out)
+    if chart is not None:
+        out.print(f"\nThe chart is in {chart}", soft_wrap=True)
+
+
+async def _tried(settings: Settings, wanted: Wanted) -> BacktestReport:
+    db = Database.open(settings.database_url)
+    try:
+        await schema.require_current(db)
+        async with db.begin() as tx:
+            started = await backtest.begin(tx, wanted, by=_BY, now=utc_now())
+        return await _with_bar(db, started)
+    finally:
+        await db.close()
+
+
+async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
+    """Carry it out, with a bar on the terminal's error output."""
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=errors, transient=True)
+    shown: AbstractContextManager[object] = bar if errors.is_terminal else nullcontext()
+    with shown:
+        task = bar.add_task("orders judged", total=None)
+        return await backtest.run(
+            db, started, progress=lambda done, of: bar.update(task, completed=done, total=max(done, of))
+        )
+
+
+async def run_begun(settings: Settings, backtest_id: str) -> None:
+    """Carry out a backtest that the API has begun; ends with the process that started this one.
+
+    Raises BacktestFailed, which is recorded with the backtest.
+    """
+    log.configure(settings.log_format)
+    Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(_NICE)
+    db = Database.open(settings.database_url)
+    try:
+        await backtest.run(db, uuid.UUID(backtest_id))
+    finally:
+        await db.close()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of our input, which who started us holds open as long as it lives."""
+    sys.stdin.buffer.read()
+    os._exit(1)

@@ -1,0 +1,203 @@
+"""The report of a backtest as tables for people: 80 columns, plain text where the output is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from app.services.backtest_records import (
+    BacktestReport,
+    Comparison,
+    CurrencyMoney,
+    Example,
+    Interval,
+    PolicyName,
+    Proportion,
+)
+
+#: What outcomes are called.
+WORDS: Final = {
+    "approve": "approve",
+    "hold_for_fee": "hold for a fee",
+    "hold_for_review": "hold for review",
+    "reject": "reject",
+}
+_REASONS: Final = 4
+_SHOWN_FACTS: Final = 8
+_NONE: Final = "-"
+
+
+def show(report: BacktestReport, out: Console) -> None:
+    """Print the report."""
+    cases = report.cases
+    out.print(f"Backtest of {cases.total} orders, {cases.period.first:%Y-%m-%d} to {cases.period.last:%Y-%m-%d}")
+    out.print(f"  tried   {_named(report.given)}")
+    out.print(f"  active  {_named(report.active)}")
+    labels = ", ".join(f"{one.orders} {one.name.replace('_', ' ')}" for one in cases.by_label if one.orders)
+    sources = ", ".join(f"{one.orders} {one.name}" for one in cases.by_source if one.orders)
+    out.print(f"  orders  {sources}; {cases.too_young} too young to count in figures about labels")
+    out.print(f"  labels  {labels}")
+    _comparison(report.figures, out)
+    _untested(report, out)
+    if report.with_today is not None:
+        out.rule("The same with the facts that are known only as of today", characters="-")
+        _comparison(report.with_today, out)
+    _examples(report.examples, out)
+    _replay(report, out)
+    out.print("\nWhat this can't know", style="bold")
+    for note in report.notes:
+        out.print(Padding("- " + escape(note), (0, 0, 0, 2)))
+
+
+def _named(policy: PolicyName) -> str:
+    version = "not published" if policy.version is None else f"version {policy.version}"
+    return f"{version} ({policy.hash[:12]}), review from risk {policy.review_from}, reject from {policy.reject_from}"
+
+
+def _table(title: str, *columns: str, out: Console, rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
+    filled = False
+    for row in rows:
+        table.add_row(*[escape(cell) for cell in row])
+        filled = True
+    if filled:
+        out.print(table)
+
+
+def _comparison(figures: Comparison, out: Console) -> None:
+    active, given = figures.active, figures.given
+    rows = [
+        (WORDS[old.name], str(old.orders), f"{old.share:.1%}", str(new.orders), f"{new.share:.1%}")
+        for old, new in zip(active.outcomes, given.outcomes, strict=True)
+    ]
+    _table("What would become of them", "outcome", "active", "", "tried", "", out=out, rows=rows)
+    _changes(figures, out)
+    _money(figures, out)
+    _risk(figures, out)
+    people = [
+        (name, str(one.reviewed), _share(one.same), str(one.other), str(one.left_to_people))
+        for name, one in (("active", active.people), ("tried", given.people))
+        if one.reviewed
+    ]
+    columns = ("policy", "decided by people", "decided the same", "otherwise", "left to them")
+    _table("Against what people decided", *columns, out=out, rows=people)
+
+
+def _changes(figures: Comparison, out: Console) -> None:
+    changed = figures.changed
+    if not changed.orders:
+        out.print("\nNo order would change.")
+        return
+    moved = [one for one in figures.changes if one.before != one.after]
+    rows = [(f"{WORDS[one.before]} -> {WORDS[one.after]}", str(one.orders)) for one in moved]
+    _table(f"{changed.orders} orders would change ({changed.share:.1%})", "change", "orders", out=out, rows=rows)
+    reasons = [(one.reason, str(one.appears), str(one.disappears)) for one in figures.reasons]
+    _table("Reasons behind the changes", "reason", "appears", "disappears", out=out, rows=reasons)
+    signals = [(one.signal, str(one.orders), str(one.differs), f"{one.points:+d}") for one in figures.signals]
+    _table("Signals on orders that change", "signal", "orders", "points differ", "by", out=out, rows=signals)
+
+
+def _money(figures: Comparison, out: Console) -> None:
+    active, given = figures.active.work, figures.given.work
+    rows = [
+        ("asked for", str(active.minutes), str(given.minutes)),
+        ("done for nothing (approved)", str(active.unpaid_minutes), str(given.unpaid_minutes)),
+        ("charged for (held for a fee)", str(active.charged_minutes), str(given.charged_minutes)),
+        ("waiting for a person, or rejected", str(active.waiting_minutes), str(given.waiting_minutes)),
+    ]
+    if figures.changed.orders:
+        rows.append(("saved: comes to be charged for, net", "", f"{figures.minutes_saved:+d}"))
+    _table("Staff minutes, as estimated", "minutes", "active", "tried", out=out, rows=rows)
+    old = {one.currency: one for one in figures.active.money}
+    new = {one.currency: one for one in figures.given.money}
+    saved = {one.currency: one.cost for one in figures.labour_saved}
+    for currency in sorted({*old, *new}):
+        lines = _lines(old.get(currency), new.get(currency))
+        if currency in saved:
+            lines.append(("labour saved: comes to be charged for, net", "", saved[currency]))
+        _table(f"Money in {currency or 'an unknown currency'}", "", "active", "tried", out=out, rows=lines)
+
+
+def _lines(active: CurrencyMoney | None, given: CurrencyMoney | None) -> list[tuple[str, str, str]]:
+    both = (active, given)
+
+    def line(words: str, *names: str) -> tuple[str, str, str]:
+        cells = [_NONE if one is None else " / ".join(str(getattr(one, name)) for name in names) for one in both]
+        return words, cells[0], cells[1]
+
+    lines = [
+        line("fees asked for (orders / sum)", "fees_asked", "fees_sum"),
+        line("labour cost of all work", "work_cost"),
+        line("  of that borne by the provider", "work_unpaid_cost"),
+        line("  of that charged for", "work_charged_cost"),
+        line("good orders held or rejected", "good_held"),
+        line("  their margin of a month", "good_held_margin_month"),
+    ]
+    if any(one is not None and (one.work_cost_unknown or one.good_held_margin_unknown) for one in both):
+        lines.append(line("not in these sums (cost / margin)", "work_cost_unknown", "good_held_margin_unknown"))
+    return lines
+
+
+def _risk(figures: Comparison, out: Console) -> None:
+    rows, why = [], []
+    for name, risk in (("active", figures.active.risk), ("tried", figures.given.risk)):
+        area = risk.auc
+        if area.value is None:
+            why.append(f"  {name}: no area under the curve. {area.why_not}")
+        else:
+            rows.append((f"{name}: area under the curve", f"{area.value:.3f}", _interval(area.interval), ""))
+        for one in risk.thresholds:
+            where = f"{name}: from {one.risk_from} ({one.name.removesuffix('_from')})"
+            for words, found in (("right when it warns", one.precision), ("of the bad found", one.recall)):
+                if found.share is not None:
+                    orders = f"{found.orders} of {found.of}"
+                    rows.append((f"{where}, {words}", f"{found.share:.1%}", _interval(found.interval), orders))
+    title = "Risk against what became of the orders (fraud and disputed are bad)"
+    _table(title, "", "", "95 %", "orders", out=out, rows=rows)
+    for sentence in why:
+        out.print(escape(sentence))
+
+
+def _share(found: Proportion) -> str:
+    return _NONE if found.share is None else f"{found.orders} ({found.share:.1%})"
+
+
+def _interval(found: Interval | None) -> str:
+    return "" if found is None else f"{found.low:.3f}-{found.high:.3f}"
+
+
+def _untested(report: BacktestReport, out: Console) -> None:
+    shown = report.untested[:_SHOWN_FACTS]
+    rows = [(one.fact, str(one.orders), f"{one.share:.1%}", ", ".join(one.signals) or _NONE) for one in shown]
+    more = len(report.untested) - len(shown)
+    title = "Facts known only as of today, left out" + (f" (the first {len(shown)}; {more} more)" if more else "")
+    _table(title, "fact", "orders", "", "not tested, or only in part", out=out, rows=rows)
+
+
+def _examples(examples: Iterable[Example], out: Console) -> None:
+    found = tuple(examples)
+    if not found:
+        return
+    out.print("\nOrders that would change", style="bold")
+    for one in found:
+        change = f"{WORDS[one.before.outcome]} -> {WORDS[one.after.outcome]}"
+        risk = f"risk {one.before.risk} -> {one.after.risk}"
+        out.print(f"  order {one.order_id} of {one.placed_at:%Y-%m-%d}: {change}, {risk}")
+        for reason in one.after.reasons[:_REASONS]:
+            out.print(Padding(escape(reason), (0, 0, 0, 6)))
+
+
+def _replay(report: BacktestReport, out: Console) -> None:
+    replay = report.replay
+    if replay.differences:
+        text = f"{replay.differences} of {replay.decisions} live decisions came out otherwise when judged again."
+        out.print(f"\n{text} That must not be: please report it.", style="bold red")
+    elif replay.decisions:
+        out.print(f"\n{replay.decisions} live decisions were judged again: all came out the same.")

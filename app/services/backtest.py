@@ -1,0 +1,241 @@
+"""A backtest: the history decided anew by a policy and by the one in force, stored with every decision behind it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.decision import ENGINE_VERSION
+from app.core.policy import PolicyError, canonical, parse_policy, policy_hash
+from app.db import Database
+from app.errors import Invalid, NotFound, RequestRunning, WrongState
+from app.services import backtest_examples, installation
+from app.services.backtest_counting import Tally
+from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, places
+from app.services.backtest_pool import judge_parts
+from app.services.backtest_records import BacktestReport
+from app.services.backtest_report import Named, build_report
+from app.services.context import utc_now
+from app.services.policies import active
+from app.tables.history import backtest_decisions, backtests, cases
+from app.tables.policies import policies
+
+log = structlog.get_logger()
+
+#: How many backtests are kept with their decisions; older ones go.
+KEPT: Final = 20
+#: One whose process has said nothing for so long is over, whatever became of it.
+DEAD_AFTER: Final = timedelta(seconds=30)
+
+_BEAT_SECONDS: Final = 2.0
+_LONGEST_ERROR: Final = 500
+_TURN: Final = "backtest:turn"  # a row that those who want to begin take turns at
+
+#: Told how many orders are judged, of how many.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to try: a document, or a published version, on the orders placed since then (all of them)."""
+
+    document: str | None = None
+    version: int | None = None
+    since: datetime | None = None
+    with_today: bool = False
+
+
+async def begin(tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime) -> uuid.UUID:
+    """Store that a backtest is wanted, and return its id; one at a time.
+
+    Raises PolicyError, NotFound for an unknown version, WrongState where there is no history, RequestRunning.
+    """
+    document = wanted.document if wanted.version is None else await _published(tx, wanted.version)
+    policy = parse_policy(document or "")
+    await installation.locked(tx, _TURN, now=now)
+    if await _running(tx, now=now) is not None:
+        raise RequestRunning("another backtest is running; look for it in GET /v1/backtests")
+    await require_cases(tx, since=wanted.since)
+    made = uuid.uuid4()
+    await tx.execute(
+        backtests.insert().values(
+            id=made,
+            policy_hash=policy_hash(policy),
+            active_version=(await active(tx)).version,
+            engine_version=ENGINE_VERSION,
+            options={
+                "document": document or "",
+                "version": wanted.version,
+                "since": wanted.since.isoformat() if wanted.since else None,
+                "with_today": wanted.with_today,
+            },
+            by=by,
+            created_at=now,
+            alive_at=now,
+        )
+    )
+    return made
+
+
+async def _published(tx: AsyncConnection, version: int) -> str:
+    document: str | None = await tx.scalar(sa.select(policies.c.document).where(policies.c.version == version))
+    if document is None:
+        raise NotFound(f"there is no policy version {version}")
+    return document
+
+
+async def _running(tx: AsyncConnection, *, now: datetime) -> uuid.UUID | None:
+    living = sa.and_(backtests.c.finished_at.is_(None), backtests.c.alive_at > now - DEAD_AFTER)
+    found: uuid.UUID | None = await tx.scalar(sa.select(backtests.c.id).where(living).limit(1))
+    return found
+
+
+async def require_cases(connection: AsyncConnection, *, since: datetime | None) -> None:
+    """Raise WrongState where there is nothing to judge."""
+    query = sa.select(cases.c.order_id).limit(1)
+    if await connection.scalar(query) is None:
+        raise WrongState("there is no history to judge yet: run `doorman import` first")
+    if since is not None and await connection.scalar(query.where(cases.c.placed_at >= since)) is None:
+        raise WrongState(f"no order of the history was placed since {since:%Y-%m-%d}")
+
+
+def invalid_policy(error: PolicyError) -> Invalid:
+    """Return the problem for a document that is no policy."""
+    errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
+    return Invalid("The document is no valid policy.", errors)
+
+
+async def run(
+    db: Database,
+    backtest_id: uuid.UUID,
+    *,
+    terms: Terms | None = None,
+    processes: int | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> BacktestReport:
+    """Carry out a backtest that was begun, and store its report.
+
+    Whatever stops it, nothing of it is kept but why. Raises BacktestFailed.
+    """
+    try:
+        report = await _run(db, backtest_id, terms=terms, processes=processes, progress=progress)
+    except BacktestFailed as error:
+        await fail(db, backtest_id, str(error))
+        raise
+    except BaseException as error:
+        await fail(db, backtest_id, f"it was interrupted ({type(error).__name__})")
+        raise
+    log.info("backtest.finished", backtest_id=str(backtest_id), orders=report.cases.total)
+    return report
+
+
+async def fail(db: Database, backtest_id: uuid.UUID, why: str) -> None:
+    """Record why a backtest came to nothing, unless it is finished already."""
+    log.warning("backtest.failed", backtest_id=str(backtest_id), why=why)
+    async with db.begin() as tx:
+        mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
+        ended = await tx.execute(
+            backtests.update().where(mine).values(finished_at=utc_now(), error=why[:_LONGEST_ERROR])
+        )
+        if ended.rowcount:
+            await tx.execute(backtest_decisions.delete().where(backtest_decisions.c.backtest_id == backtest_id))
+
+
+async def _run(
+    db: Database, backtest_id: uuid.UUID, *, terms: Terms | None, processes: int | None, progress: Progress
+) -> BacktestReport:
+    row, given, in_force = await _begun(db, backtest_id)
+    since = datetime.fromisoformat(row.options["since"]) if row.options["since"] else None
+    job = Job(
+        url=db.url.render_as_string(hide_password=False),
+        given=canonical(given.policy),
+        active=canonical(in_force.policy),
+        as_of=row.created_at,
+        with_today=row.options["with_today"],
+        terms=terms,
+    )
+    starts, orders = await places(db, since=since)
+    tally = await _judge(db, backtest_id, job, starts, orders=orders, processes=processes, progress=progress)
+    if not tally.counts:
+        raise BacktestFailed("there is no history to judge any more")
+    report = build_report(
+        tally,
+        given=given,
+        active=in_force,
+        as_of=row.created_at,
+        since=since,
+        with_today=job.with_today,
+        examples=await backtest_examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
+        replay=await backtest_examples.replay(db),
+    )
+    await _finish(db, backtest_id, report)
+    return report
+
+
+async def _begun(db: Database, backtest_id: uuid.UUID) -> tuple[Any, Named, Named]:
+    """Return the row of a backtest, the policy to try, and the one in force when it began."""
+    async with db.read() as connection:
+        row = (await connection.execute(sa.select(backtests).where(backtests.c.id == backtest_id))).one()
+        same = sa.select(policies.c.version).where(policies.c.hash == row.policy_hash)
+        version = row.options["version"] or await connection.scalar(same)
+        in_force = parse_policy(await _published(connection, row.active_version))
+    given = Named(policy=parse_policy(row.options["document"]), version=version)
+    return row, given, Named(policy=in_force, version=row.active_version)
+
+
+async def _judge(
+    db: Database,
+    backtest_id: uuid.UUID,
+    job: Job,
+    starts: list[Any],
+    *,
+    orders: int,
+    processes: int | None,
+    progress: Progress,
+) -> Tally:
+    tally, done, beat = Tally(), 0, time.monotonic()
+    waiting: list[dict[str, Any]] = []
+    parts = judge_parts(job, db, starts, orders=orders, processes=processes)
+    try:
+        async for part in parts:
+            tally.add(part.tally)
+            waiting.append({"backtest_id": backtest_id, "part": part.number, "decisions": part.decisions})
+            done += part.orders
+            progress(done, orders)
+            if time.monotonic() - beat >= _BEAT_SECONDS:
+                await _store(db, backtest_id, waiting)
+                waiting, beat = [], time.monotonic()
+    finally:
+        await parts.aclose()
+    await _store(db, backtest_id, waiting)
+    return tally
+
+
+async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any]]) -> None:
+    """Store some parts and say that we live. Raises BacktestFailed where somebody has given us up."""
+    async with db.begin() as tx:
+        mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
+        if (await tx.execute(backtests.update().where(mine).values(alive_at=utc_now()))).rowcount == 0:
+            raise BacktestFailed("it was ended by somebody else")
+        if parts:
+            await tx.execute(backtest_decisions.insert(), parts)
+
+
+async def _finish(db: Database, backtest_id: uuid.UUID, report: BacktestReport) -> None:
+    """Store the report, and let go of all but the newest backtests."""
+    newest = sa.select(backtests.c.id).order_by(backtests.c.created_at.desc(), backtests.c.id.desc()).limit(KEPT)
+    async with db.begin() as tx:
+        mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
+        values = {"report": report.model_dump(mode="json"), "finished_at": utc_now()}
+        if (await tx.execute(backtests.update().where(mine).values(values))).rowcount == 0:
+            raise BacktestFailed("it was ended by somebody else")
+        kept = set((await tx.execute(newest)).scalars())
+        await tx.execute(backtests.delete().where(backtests.c.id.not_in(kept)))

@@ -1,0 +1,165 @@
+"""The chart of a backtest, as an SVG written by hand: no library, no script, nothing fetched, every text escaped."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.sax.saxutils import escape
+
+from app.core.decision import Outcome
+from app.services.backtest_records import BacktestReport, Figures, ScoreRange
+
+_WIDTH: Final = 760
+_HEIGHT: Final = 520
+_LEFT: Final = 170
+_BAR: Final = 540
+#: Colours that are told apart with any eyes (Okabe and Ito), each with the words beside it.
+_OUTCOMES: Final = {
+    Outcome.APPROVE.value: ("approve", "#009e73"),
+    Outcome.HOLD_FOR_FEE.value: ("hold for a fee", "#e69f00"),
+    Outcome.HOLD_FOR_REVIEW.value: ("hold for review", "#0072b2"),
+    Outcome.REJECT.value: ("reject", "#d55e00"),
+}
+_GOOD, _BAD = "#009e73", "#d55e00"
+#: What is written on a bar is white, but for one colour on which that can't be read.
+_ON: Final = {"#e69f00": "#222222"}
+_NARROWEST: Final = 34  # a bar that a share can be written into
+
+
+def draw(report: BacktestReport) -> str:
+    """Return the chart: outcomes of both policies, and the risk scores of good and bad orders under the tried one."""
+    cases, figures = report.cases, report.figures
+    period = f"{cases.period.first:%Y-%m-%d} to {cases.period.last:%Y-%m-%d}"
+    frame = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
+        f'height="{_HEIGHT}" role="img" aria-labelledby="title desc" font-family="sans-serif" font-size="13">'
+    )
+    parts = [
+        frame,
+        f'<title id="title">{escape(f"Backtest of {cases.total} orders, {period}")}</title>',
+        f'<desc id="desc">{escape(_described(report))}</desc>',
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+        _text(20, 30, f"What would become of {cases.total} orders, {period}", size=17, bold=True),
+        *_outcomes(66, "active policy" + _version(report.active.version), figures.active),
+        *_outcomes(112, "tried policy" + _version(report.given.version), figures.given),
+        *_legend(172, list(_OUTCOMES.values())),
+        *_scores(report),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _version(version: int | None) -> str:
+    return "" if version is None else f" (v{version})"
+
+
+def _described(report: BacktestReport) -> str:
+    sentences = []
+    for name, figures in (("The active policy", report.figures.active), ("The tried policy", report.figures.given)):
+        shares = ", ".join(f"{_OUTCOMES[one.name][0]} {one.orders}" for one in figures.outcomes)
+        sentences.append(f"{name}: {shares}.")
+    changed = report.figures.changed
+    sentences.append(f"{changed.orders} of {changed.of} orders would change.")
+    area = report.figures.given.risk.auc
+    if area.value is not None and area.interval is not None:
+        low, high = area.interval.low, area.interval.high
+        sentences.append(f"Area under the curve of the risk score: {area.value:.2f} ({low:.2f} to {high:.2f}).")
+    return " ".join(sentences)
+
+
+def _outcomes(top: int, name: str, figures: Figures) -> list[str]:
+    drawn, left = [_text(20, top + 20, name)], float(_LEFT)
+    for one in figures.outcomes:
+        words, colour = _OUTCOMES[one.name]
+        width = one.share * _BAR
+        if not one.orders:
+            continue
+        label = f"{words}: {one.orders} ({one.share:.1%})"
+        drawn.append(
+            f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="30" fill="{colour}" stroke="#ffffff">'
+            f"<title>{escape(label)}</title></rect>"
+        )
+        if width >= _NARROWEST:
+            drawn.append(
+                _text(
+                    left + width / 2,
+                    top + 20,
+                    f"{one.share:.0%}",
+                    anchor="middle",
+                    bold=True,
+                    colour=_ON.get(colour, "#ffffff"),
+                )
+            )
+        left += width
+    return drawn
+
+
+def _legend(top: int, entries: list[tuple[str, str]]) -> list[str]:
+    drawn, left = [], _LEFT
+    for words, colour in entries:
+        drawn.append(f'<rect x="{left}" y="{top - 11}" width="12" height="12" fill="{colour}"/>')
+        drawn.append(_text(left + 18, top, words))
+        left += 138
+    return drawn
+
+
+def _scores(report: BacktestReport) -> list[str]:
+    """Draw, for each range of scores, which share of the good and which of the bad orders lie there."""
+    risk, cases, top, high = report.figures.given.risk, report.cases, 262, 180
+    good, bad = cases.labelled_good, cases.labelled_bad
+    drawn = [_text(20, 222, "Risk score of good and bad orders (tried policy)", size=15, bold=True)]
+    if not good and not bad:
+        return [*drawn, _text(20, 250, "No order is old enough to be called good or bad.")]
+    drawn += _legend(246, [(f"good ({good})", _GOOD), (f"bad ({bad})", _BAD)])
+    bottom, step = top + high, _BAR / len(risk.scores)
+    for share in (0.0, 0.5, 1.0):
+        y = bottom - share * high
+        drawn.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _BAR}" y2="{y:.1f}" stroke="#cccccc"/>')
+        drawn.append(_text(_LEFT - 8, y + 4, f"{share:.0%}", anchor="end"))
+    for place, scores in enumerate(risk.scores):
+        left = _LEFT + place * step
+        drawn += _range(left, step, bottom, high, scores, good=good, bad=bad)
+    drawn.append(_text(_LEFT + _BAR / 2, bottom + 42, "risk score", anchor="middle"))
+    drawn += [
+        _threshold(threshold.risk_from, f"{threshold.name.replace('_', ' ')} {threshold.risk_from}", top, bottom)
+        for threshold in risk.thresholds
+    ]
+    return drawn
+
+
+def _range(left: float, step: float, bottom: int, high: int, scores: ScoreRange, *, good: int, bad: int) -> list[str]:
+    drawn, width = [], step * 0.38
+    bars = (("good", scores.good, good, _GOOD, 0.1), ("bad", scores.bad, bad, _BAD, 0.5))
+    for words, orders, of, colour, offset in bars:
+        tall = high * orders / of if of else 0.0
+        if tall:
+            label = f"risk {scores.low}-{scores.high}: {orders} of {of} {words} orders"
+            drawn.append(
+                f'<rect x="{left + step * offset:.1f}" y="{bottom - tall:.1f}" width="{width:.1f}" '
+                f'height="{tall:.1f}" fill="{colour}"><title>{escape(label)}</title></rect>'
+            )
+    drawn.append(_text(left + step / 2, bottom + 18, f"{scores.low}-{scores.high}", anchor="middle", size=11))
+    return drawn
+
+
+def _threshold(risk: int, words: str, top: int, bottom: int) -> str:
+    """Draw a threshold where its score lies; the last range is one score wider, which no eye sees."""
+    x = _LEFT + min(1.0, risk / 100) * _BAR
+    line = f'<line x1="{x:.1f}" y1="{top - 4}" x2="{x:.1f}" y2="{bottom}" stroke="#333333" stroke-dasharray="4 3"/>'
+    return line + _text(x - 4, top + 8, words, anchor="end", size=11)
+
+
+def _text(
+    x: float,
+    y: float,
+    words: str,
+    *,
+    anchor: str = "start",
+    size: int = 13,
+    bold: bool = False,
+    colour: str = "#222222",
+) -> str:
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{weight}>'
+        f"{escape(words)}</text>"
+    )

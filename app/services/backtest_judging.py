@@ -1,0 +1,192 @@
+"""One process's share of a backtest: reads cases, judges each by both policies, and counts. It writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import Facts
+from app.core.policy import Policy, from_canonical
+from app.core.provenance import without_today
+from app.core.quick import QuickJudge
+from app.db import Database
+from app.services import facts_codec
+from app.services.backtest_counting import Tally, count
+from app.services.backtest_parts import COLUMNS, COLUMNS_TODAY, PartWriter, encode
+from app.tables.history import cases
+
+#: How many orders are read, judged and stored at a time.
+PART: Final = 1_000
+
+#: What is read of a case. States are taken as they lie there: looking each up among its enum's values takes time.
+_COLUMNS: Final = (
+    cases.c.order_id,
+    cases.c.placed_at,
+    cases.c.judged_at,
+    cases.c.facts,
+    cases.c.terms_digest,
+    sa.type_coerce(cases.c.source, sa.String).label("source"),
+    sa.type_coerce(cases.c.label, sa.String).label("label"),
+    cases.c.staff_minutes,
+    cases.c.reviewed,
+)
+
+#: Where a part begins: the time and the number of its first order.
+Place = tuple[datetime, int]
+
+
+class BacktestFailed(Exception):
+    """The backtest can't be carried out; the text says why. Nothing of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to find a policy's own terms in texts, for cases whose findings rest on other terms.
+
+    Both are functions of a module, so that another process finds them by name. `digest` says which terms a policy
+    has, as `cases.terms_digest` does; `again` returns, in order, the facts of these orders with the policy's own
+    findings, as far as their texts still exist.
+    """
+
+    digest: Callable[[Policy], str]
+    again: Callable[[AsyncConnection, Policy, Sequence[tuple[int, Facts]]], Awaitable[list[Facts]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is judged by what: everything that a process needs to know. Policies are in their canonical form."""
+
+    url: str
+    given: str
+    active: str
+    as_of: datetime
+    with_today: bool = False
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One part, ready to be stored and added up."""
+
+    number: int
+    orders: int
+    decisions: bytes
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    policy: Policy
+    judge: QuickJudge
+    digest: str | None  # None: findings are taken as they are
+
+
+class Bench:
+    """Judges the parts of one job on a database of its own."""
+
+    def __init__(self, job: Job, db: Database) -> None:
+        self._job = job
+        self._db = db
+        self._tried = tuple(self._try(text) for text in (job.given, job.active))
+        self._columns = COLUMNS_TODAY if job.with_today else COLUMNS
+
+    def _try(self, canonical: str) -> _Tried:
+        policy = from_canonical(canonical)
+        terms = self._job.terms
+        return _Tried(policy, QuickJudge(policy), None if terms is None else terms.digest(policy))
+
+    async def judge(self, number: int, first: Place, end: Place | None) -> Judged:
+        """Judge the cases from `first` up to, and without, `end`. Raises BacktestFailed."""
+        async with self._db.read() as connection:
+            rows: Sequence[Any] = (await connection.execute(_between(first, end))).all()
+            facts = [_unpacked(row) for row in rows]
+            seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
+        part = self._judged(rows, facts, seen)
+        return Judged(
+            number=number, orders=len(rows), decisions=encode(part.part), tally=count(part.part, as_of=self._job.as_of)
+        )
+
+    async def _as_seen(
+        self, connection: AsyncConnection, tried: _Tried, rows: Sequence[Any], facts: list[Facts]
+    ) -> list[Facts]:
+        """Return the facts with this policy's own findings."""
+        terms = self._job.terms
+        if terms is None:
+            return facts
+        other = [place for place, row in enumerate(rows) if row.terms_digest != tried.digest]
+        if not other:
+            return facts
+        found = await terms.again(connection, tried.policy, [(rows[place].order_id, facts[place]) for place in other])
+        seen = list(facts)
+        for place, again in zip(other, found, strict=True):
+            seen[place] = again
+        return seen
+
+    def _judged(self, rows: Sequence[Any], facts: list[Facts], seen: list[list[Facts]]) -> PartWriter:
+        part, (given, active) = PartWriter(self._columns), [tried.judge.verdict for tried in self._tried]
+        for row, plain, for_given, for_active in zip(rows, facts, *seen, strict=True):
+            now, today = row.judged_at, plain.today
+            then = without_today(for_given)
+            decided = [
+                part.decided(given(then, now=now)),
+                part.decided(active(then if for_active is for_given else without_today(for_active), now=now)),
+            ]
+            if self._job.with_today:
+                decided += (
+                    [part.decided(given(for_given, now=now)), part.decided(active(for_active, now=now))]
+                    if today
+                    else decided
+                )
+            part.add(row, currency=plain.order.currency, today=today, decided=tuple(decided))
+        return part
+
+    async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
+        """Return some orders' time of judgement and facts as the two policies see them, without facts of today."""
+        async with self._db.read() as connection:
+            rows = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
+            facts = [_unpacked(row) for row in rows]
+            given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
+        return {
+            row.order_id: (row.judged_at, without_today(one), without_today(other))
+            for row, one, other in zip(rows, given, active, strict=True)
+        }
+
+
+async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], int]:
+    """Return where each part begins, in the order of time, and how many orders there are in all."""
+    numbered = sa.select(
+        cases.c.placed_at,
+        cases.c.order_id,
+        (sa.func.row_number().over(order_by=(cases.c.placed_at, cases.c.order_id)) - 1).label("place"),
+    )
+    total = sa.select(sa.func.count()).select_from(cases)
+    if since is not None:
+        numbered, total = numbered.where(cases.c.placed_at >= since), total.where(cases.c.placed_at >= since)
+    inner = numbered.subquery()
+    query = sa.select(inner.c.placed_at, inner.c.order_id).where(inner.c.place % PART == 0).order_by(inner.c.place)
+    async with db.read() as connection:
+        found = (await connection.execute(query)).all()
+        return [(row.placed_at, row.order_id) for row in found], int(await connection.scalar(total) or 0)
+
+
+def _between(first: Place, end: Place | None) -> sa.Select[Any]:
+    key = sa.tuple_(cases.c.placed_at, cases.c.order_id)
+    query = sa.select(*_COLUMNS).where(key >= _literal(first)).order_by(cases.c.placed_at, cases.c.order_id)
+    return query if end is None else query.where(key < _literal(end))
+
+
+def _literal(place: Place) -> Any:
+    return sa.tuple_(sa.literal(place[0], cases.c.placed_at.type), sa.literal(place[1], cases.c.order_id.type))
+
+
+def _unpacked(row: Any) -> Facts:
+    try:
+        return facts_codec.unpack(row.facts)
+    except msgspec.DecodeError as error:
+        raise BacktestFailed(f"the stored facts of order {row.order_id} can't be read: {error}") from error

@@ -1,0 +1,131 @@
+"""The decisions behind a backtest as they are stored: about a thousand orders in each part, what repeats stored once.
+
+A part holds everything that the report is computed from, so that each of its numbers can be recomputed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from app.core.quick import Verdict
+
+GIVEN: Final = "given"  # the policy that is tried
+ACTIVE: Final = "active"  # the policy in force
+GIVEN_TODAY: Final = "given_today"  # the same two with the facts that are known only as of today
+ACTIVE_TODAY: Final = "active_today"
+COLUMNS: Final = (GIVEN, ACTIVE)
+COLUMNS_TODAY: Final = (GIVEN, ACTIVE, GIVEN_TODAY, ACTIVE_TODAY)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Kind(msgspec.Struct, array_like=True, frozen=True):
+    """What a verdict says beside its money; many orders share one."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+    self_service: int
+    risk: int
+    points: tuple[tuple[str, int], ...]
+    minutes: int
+    catalogue_gap: bool
+
+
+class Decided(msgspec.Struct, array_like=True, frozen=True):
+    """One policy's verdict: the place of its kind in the part, and its money in minor units."""
+
+    kind: int
+    cost: int | None
+    margin_month: int | None
+    fee: int | None
+
+
+class DecidedCase(msgspec.Struct, array_like=True, frozen=True):
+    """One order with what became of it, and a verdict for each column of the part."""
+
+    order_id: int
+    placed_at: int  # microseconds since 1970, UTC
+    source: str
+    label: str
+    reviewed: str | None
+    currency: str | None
+    staff_minutes: int | None
+    today: int  # place in the part's `today`: which facts were left out
+    decided: tuple[Decided, ...]
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """Some hundred orders in the order of their time."""
+
+    columns: tuple[str, ...]
+    kinds: list[Kind]
+    today: list[tuple[str, ...]]
+    cases: list[DecidedCase]
+
+
+class PartWriter:
+    """Collects the decisions of one part."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.part = Part(columns=columns, kinds=[], today=[], cases=[])
+        self._kinds: dict[tuple[object, ...], int] = {}
+        self._today: dict[tuple[str, ...], int] = {}
+
+    def decided(self, verdict: Verdict) -> Decided:
+        """Return a verdict as it is stored."""
+        key = (
+            verdict.outcome, verdict.reasons, verdict.self_service, verdict.risk, verdict.points, verdict.minutes,
+            verdict.catalogue_gap,
+        )  # fmt: skip
+        place = self._kinds.get(key)
+        if place is None:
+            place = self._kinds[key] = len(self.part.kinds)
+            self.part.kinds.append(Kind(verdict.outcome.value, *key[1:]))
+        return Decided(place, verdict.cost, verdict.margin_month, verdict.fee)
+
+    def add(self, row: Any, *, currency: str | None, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
+        """Add an order with its row of the history; `today` are the names of the facts left out."""
+        self.part.cases.append(
+            DecidedCase(
+                row.order_id,
+                microseconds(row.placed_at),
+                row.source,
+                row.label,
+                row.reviewed,
+                currency,
+                row.staff_minutes,
+                self._place_of(today),
+                decided,
+            )
+        )
+
+    def _place_of(self, names: tuple[str, ...]) -> int:
+        place = self._today.get(names)
+        if place is None:
+            place = self._today[names] = len(self.part.today)
+            self.part.today.append(names)
+        return place
+
+
+def encode(part: Part) -> bytes:
+    """Return a part as it is stored."""
+    return msgspec.msgpack.encode(part)
+
+
+def decode(stored: bytes) -> Part:
+    """Return a stored part."""
+    return msgspec.msgpack.decode(stored, type=Part)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as parts hold it; exact, which a float is not."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(placed_at: int) -> datetime:
+    """Return the time that a part holds."""
+    return _EPOCH + placed_at * _MICROSECOND

@@ -1,0 +1,97 @@
+"""Judging on all cores: processes with connections of their own, that end with the one that started them."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from app.db import Database
+from app.services.backtest_judging import PART, BacktestFailed, Bench, Job, Judged, Place
+
+#: Below so many orders starting processes takes longer than judging.
+_ALONE_BELOW: Final = 10 * PART
+#: How many parts each process has waiting: enough that it never waits for us, few enough that memory stays flat.
+_AHEAD: Final = 3
+
+
+def cores() -> int:
+    """Return how many processes can judge at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+async def judge_parts(
+    job: Job, db: Database, places: Sequence[Place], *, orders: int, processes: int | None = None
+) -> AsyncGenerator[Judged]:
+    """Yield every part as it is done, in any order. Raises BacktestFailed, also where a process dies."""
+    wanted = min(len(places), processes or (1 if orders < _ALONE_BELOW else cores()))
+    tasks = list(zip(range(len(places)), places, [*places[1:], None], strict=True))
+    if wanted <= 1:
+        bench = Bench(job, db)
+        for number, first, end in tasks:
+            yield await bench.judge(number, first, end)
+            await asyncio.sleep(0)
+        return
+    context = multiprocessing.get_context("spawn")  # a forked process would share our connections
+    pool = ProcessPoolExecutor(wanted, mp_context=context, initializer=_start, initargs=(job,))
+    try:
+        async for judged in _through(pool, tasks, at_once=wanted * _AHEAD):
+            yield judged
+    except BrokenExecutor as error:
+        raise BacktestFailed("a process that judged orders ended before it was done; nothing is kept") from error
+    finally:
+        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+
+async def _through(
+    pool: ProcessPoolExecutor, tasks: list[tuple[int, Place, Place | None]], *, at_once: int
+) -> AsyncGenerator[Judged]:
+    loop, left = asyncio.get_running_loop(), iter(tasks)
+    running: set[asyncio.Future[Judged]] = set()
+    try:
+        while True:
+            for task in left:
+                running.add(loop.run_in_executor(pool, _judge, *task))
+                if len(running) >= at_once:
+                    break
+            if not running:
+                return
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                yield one.result()
+    finally:
+        for one in running:
+            one.cancel()
+
+
+# --- in the other process -----------------------------------------------------------------------------------------
+
+
+class _Here:
+    runner: asyncio.Runner
+    bench: Bench
+
+
+def _start(job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; who started us says when to end
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Here.runner = asyncio.Runner()
+    _Here.bench = Bench(job, Database.open(job.url, pool_size=1))
+
+
+def _judge(number: int, first: Place, end: Place | None) -> Judged:
+    return _Here.runner.run(_Here.bench.judge(number, first, end))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        with suppress(OSError):
+            parent.join()
+        os._exit(1)

@@ -1,0 +1,286 @@
+"""The report of a backtest: a stable document. Money is text with the currency's own decimals, shares are 0-1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """A part of the report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Share = Annotated[float, Field(ge=0, le=1, description="0-1, to four places.")]
+Orders = Annotated[int, Field(ge=0, description="How many orders.")]
+
+
+class Interval(Record):
+    """Where the true value lies with 95 % confidence."""
+
+    low: Share
+    high: Share
+
+
+class Proportion(Record):
+    """A share of orders, with how sure it is (Wilson)."""
+
+    orders: Orders
+    of: Orders
+    share: Share | None = Field(description="null where there is nothing to count.")
+    interval: Interval | None
+
+
+class Counted(Record):
+    """How many orders have one thing in common."""
+
+    name: str
+    orders: Orders
+    share: Share
+
+
+class ReasonCount(Record):
+    """How many orders got an outcome for a reason."""
+
+    outcome: str
+    reason: str
+    orders: Orders
+
+
+class PolicyName(Record):
+    """Which policy, and where its thresholds are."""
+
+    hash: str
+    version: int | None = Field(description="null while it is not published.")
+    review_from: int
+    reject_from: int
+
+
+class Period(Record):
+    """From the first order to the last."""
+
+    first: datetime
+    last: datetime
+
+
+class Cases(Record):
+    """What was judged."""
+
+    total: Orders
+    period: Period
+    by_source: tuple[Counted, ...]
+    by_label: tuple[Counted, ...]
+    mature: Orders = Field(description="Old enough that what became of them counts.")
+    too_young: Orders = Field(description="Younger than 60 days: left out of everything that looks at labels.")
+    labelled_good: Orders = Field(description="Old enough, paid and active or ended orderly.")
+    labelled_bad: Orders = Field(description="Old enough, fraud or disputed.")
+    minutes_known: Orders = Field(description="Orders whose staff minutes were logged.")
+    minutes_logged: int = Field(description="Those minutes together.")
+
+
+class UntestedFact(Record):
+    """A fact that is known only as it is today, so that the past can't be judged by it."""
+
+    fact: str
+    orders: Orders
+    share: Share
+    signals: tuple[str, ...] = Field(description="What could not be tested, or only in part.")
+
+
+class CurrencyMoney(Record):
+    """The money of one currency; currencies are never added up. `currency` is empty where the order's is unknown."""
+
+    currency: str
+    fees_asked: Orders = Field(description="Orders held for a fee.")
+    fees_sum: str = Field(description="What those fees come to, if all were paid.")
+    work_cost: str = Field(description="Estimated labour cost of all work that orders asked for.")
+    work_unpaid_cost: str = Field(description="Of that: of approved orders. The provider bears it.")
+    work_charged_cost: str = Field(description="Of that: of orders held for a fee, which pays for it or drops it.")
+    work_cost_unknown: Orders = Field(description="Orders with work whose cost the policy can't say.")
+    good_held: Orders = Field(description="Old enough good orders that a person would hold or that would be rejected.")
+    good_held_margin_month: str = Field(description="A month's margin of those.")
+    good_held_margin_unknown: Orders
+
+
+class Work(Record):
+    """Staff minutes by the policy's own estimate."""
+
+    orders: Orders = Field(description="Orders that ask for work.")
+    minutes: int
+    unpaid_minutes: int = Field(description="Of approved orders: nobody pays for them.")
+    charged_minutes: int = Field(description="Of orders held for a fee.")
+    waiting_minutes: int = Field(description="Of orders held for a person, or rejected.")
+
+
+class Threshold(Record):
+    """How well one threshold of the risk score tells bad orders from good ones; old enough orders only."""
+
+    name: str
+    risk_from: int
+    precision: Proportion = Field(description="Of the orders from here on: how many are bad.")
+    recall: Proportion = Field(description="Of the bad orders: how many are from here on.")
+    good_caught: Proportion = Field(description="Of the good orders: how many are from here on.")
+    refunded: Proportion = Field(description="Of the refunded orders, which count as neither.")
+    cancelled_unpaid: Proportion = Field(description="Of those cancelled unpaid, which count as neither.")
+
+
+class Area(Record):
+    """How often a bad order scores above a good one (AUC): 0.5 is chance, 1 is perfect."""
+
+    value: Share | None
+    interval: Interval | None
+    why_not: str | None = Field(description="Why there is none.")
+
+
+class ScoreRange(Record):
+    """How many old enough orders score so much risk."""
+
+    low: int
+    high: int
+    good: Orders
+    bad: Orders
+
+
+class Risk(Record):
+    """The risk score against what became of the orders."""
+
+    auc: Area
+    thresholds: tuple[Threshold, ...]
+    scores: tuple[ScoreRange, ...]
+
+
+class Ending(Record):
+    """What the policy would have done with old enough orders of one label."""
+
+    label: str
+    approve: Orders
+    hold_for_fee: Orders
+    hold_for_review: Orders
+    reject: Orders
+
+
+class Agreement(Record):
+    """Against what people decided, where they did."""
+
+    reviewed: Orders
+    same: Proportion
+    other: Orders = Field(description="The policy decides otherwise by itself.")
+    left_to_people: Orders = Field(description="The policy holds them for a person too.")
+
+
+class Figures(Record):
+    """What one policy would have done."""
+
+    outcomes: tuple[Counted, ...]
+    reasons: tuple[ReasonCount, ...]
+    catalogue_gaps: Orders
+    endings: tuple[Ending, ...]
+    work: Work
+    money: tuple[CurrencyMoney, ...]
+    risk: Risk
+    people: Agreement
+
+
+class ChangeCount(Record):
+    """How many orders go from one outcome to another."""
+
+    before: str = Field(description="By the active policy.")
+    after: str = Field(description="By the policy that is tried.")
+    orders: Orders
+
+
+class ReasonChange(Record):
+    """A reason that comes or goes where the outcome changes."""
+
+    reason: str
+    appears: Orders
+    disappears: Orders
+
+
+class SignalChange(Record):
+    """A signal on orders whose outcome changes."""
+
+    signal: str
+    orders: Orders = Field(description="Changed orders that have it under either policy.")
+    differs: Orders = Field(description="Of those: its points are not the same.")
+    points: int = Field(description="The differences together.")
+
+
+class Saved(Record):
+    """Labour saved in one currency; negative: more is given away."""
+
+    currency: str
+    cost: str
+
+
+class Comparison(Record):
+    """Both policies, and where they differ."""
+
+    given: Figures
+    active: Figures
+    changed: Proportion
+    changes: tuple[ChangeCount, ...] = Field(description="Every pair of outcomes, the unchanged ones too.")
+    reasons: tuple[ReasonChange, ...]
+    signals: tuple[SignalChange, ...]
+    minutes_saved: int = Field(
+        description="Work of orders that the active policy approves and the tried one holds for a fee, less that of "
+        "orders that go the other way; both by the active policy's estimate. A fee pays for the work, or it is not "
+        "asked for any more. Orders that go to or come from a person's review are not in it: a person decides those."
+    )
+    labour_saved: tuple[Saved, ...] = Field(description="The cost of the same work.")
+
+
+class ExampleSignal(Record):
+    """One signal of an example."""
+
+    code: str
+    points: int
+    detail: str
+
+
+class ExampleVerdict(Record):
+    """One policy's verdict on an example."""
+
+    outcome: str
+    self_service: int
+    risk: int
+    reasons: tuple[str, ...]
+    signals: tuple[ExampleSignal, ...]
+
+
+class Example(Record):
+    """One order that the two policies decide differently."""
+
+    order_id: int
+    placed_at: datetime
+    before: ExampleVerdict
+    after: ExampleVerdict
+
+
+class Replay(Record):
+    """Live decisions judged again by their own facts, policy and engine: not one may differ."""
+
+    decisions: int
+    differences: int
+    other_engine: int = Field(description="Of an older engine or a policy no longer understood: not replayed.")
+
+
+class BacktestReport(Record):
+    """What a policy would have done with the history, and how sure that is."""
+
+    engine_version: str
+    as_of: datetime
+    since: datetime | None
+    given: PolicyName
+    active: PolicyName
+    cases: Cases
+    untested: tuple[UntestedFact, ...]
+    lacking: Orders = Field(description="Orders for which at least one fact was left out.")
+    figures: Comparison = Field(description="Without facts that are known only as of today.")
+    with_today: Comparison | None = Field(description="The same with them, where it was asked for.")
+    examples: tuple[Example, ...]
+    replay: Replay
+    notes: tuple[str, ...] = Field(description="What this can't know.")

@@ -1,0 +1,159 @@
+"""The report of a backtest, from its counts: the same counts give the same report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from app.core.decision import ENGINE_VERSION
+from app.core.policy import Policy, policy_hash
+from app.core.provenance import NAMES
+from app.services.backtest_counting import MATURE_AFTER, Tally
+from app.services.backtest_figures import BAD, GOOD, Counts, compare, counted, share
+from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
+from app.services.backtest_records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
+from app.tables.history import CaseSource, Label
+
+_COUNTRIES: Final = ("countries_disagree",)
+_CATALOGUE: Final = ("entered_by_staff", "outside_catalogue", "catalogue_gap")
+#: What rests on each fact that may be known only as of today: signals, and reasons for an outcome.
+RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(sorted(NAMES), ()),
+    "customer.group_id": ("exempt_client_group", "own_initiative_group"),
+    "customer.country": _COUNTRIES,
+    "customer.phone_country": _COUNTRIES,
+    "customer.ip_country": _COUNTRIES,
+    "customer.email_disposable": ("email_disposable",),
+    "customer.email_verified": ("email_unverified",),
+    "customer.active_services": ("tickets_per_service",),
+    "customer.overdue_invoices": ("overdue_invoices",),
+    "customer.collections_invoices": ("collections_invoices",),
+    "customer.tickets_recent": ("tickets_per_service",),
+    "customer.chargebacks": ("chargebacks",),
+    "customer.lists": ("allow_listed", "block_listed", "exempt_allow_list"),
+    "customer.white_glove": ("mandate",),
+    "order.fraud_check": ("fraud_check",),
+    "order.fraud_check_ran": ("fraud_check",),
+    "order.outside": ("outside signals",),
+    "order.ip_asn": ("outside signals",),
+    "items.listed": _CATALOGUE,
+    "items.cycle_offered": _CATALOGUE,
+    "items.price_override": ("price_override", "entered_by_staff"),
+    "items.group_id": ("exempt_product_group", "vetting_product_group"),
+    "neighbours.ip": ("shared_ip",),
+    "neighbours.phone": ("shared_phone",),
+    "neighbours.address": ("shared_address",),
+    "neighbours.similar_address": ("shared_address",),
+    "neighbours.email": ("shared_email",),
+    "neighbours.payment": ("shared_payment",),
+}
+_FEES: Final = (
+    "A fee changes what people do: some would pay, some would order in the cart, some would leave. "
+    "The sums say what would have been asked, not what would have come in."
+)
+#: Fewer bad orders than this and every figure of the risk score is mostly chance.
+_FEW_BAD: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A policy and its version, where it is published."""
+
+    policy: Policy
+    version: int | None
+
+    def record(self) -> PolicyName:
+        """Return it as the report shows it."""
+        risk = self.policy.risk
+        return PolicyName(
+            hash=policy_hash(self.policy),
+            version=self.version,
+            review_from=risk.review_from,
+            reject_from=risk.reject_from,
+        )
+
+
+def build_report(
+    tally: Tally,
+    *,
+    given: Named,
+    active: Named,
+    as_of: datetime,
+    since: datetime | None,
+    with_today: bool,
+    examples: tuple[Example, ...],
+    replay: Replay,
+) -> BacktestReport:
+    """Return the report; the tally holds at least one order."""
+    counts = Counts(tally.counts)
+    cases = _cases(counts, tally)
+    today = (GIVEN_TODAY, given.policy), (ACTIVE_TODAY, active.policy)
+    return BacktestReport(
+        engine_version=ENGINE_VERSION,
+        as_of=as_of,
+        since=since,
+        given=given.record(),
+        active=active.record(),
+        cases=cases,
+        untested=_untested(counts, cases.total),
+        lacking=counts.total("lacking"),
+        figures=compare(counts, given=(GIVEN, given.policy), active=(ACTIVE, active.policy)),
+        with_today=compare(counts, given=today[0], active=today[1]) if with_today else None,
+        examples=examples,
+        replay=replay,
+        notes=_notes(counts, cases, with_today=with_today),
+    )
+
+
+def _cases(counts: Counts, tally: Tally) -> Cases:
+    total, mature = counts.total("case"), counts.total("case", None, None, True)
+    return Cases(
+        total=total,
+        period=Period(first=moment_of(tally.first or 0), last=moment_of(tally.last or 0)),
+        by_source=counted(counts.by("case", 0), total, order=[source.value for source in CaseSource]),
+        by_label=counted(counts.by("case", 1), total, order=[label.value for label in Label]),
+        mature=mature,
+        too_young=total - mature,
+        labelled_good=counts.total("case", None, GOOD, True),
+        labelled_bad=sum(counts.total("case", None, label, True) for label in BAD),
+        minutes_known=counts.total("logged", "orders"),
+        minutes_logged=counts.total("logged", "minutes"),
+    )
+
+
+def _untested(counts: Counts, total: int) -> tuple[UntestedFact, ...]:
+    found = counts.by("today", 0)
+    return tuple(
+        UntestedFact(fact=name, orders=found[name], share=share(found[name], total), signals=RESTS_ON.get(name, ()))
+        for name in sorted(found, key=lambda name: (-found[name], name))
+    )
+
+
+def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]:
+    """Say what the figures can't know; only what is true of these orders."""
+    days = MATURE_AFTER.days
+    imported = counts.total("case", CaseSource.IMPORTED.value)
+    notes = [
+        "An order that was turned away has no outcome: whether it would have been a good one, nobody knows.",
+        _FEES,
+        f"Staff minutes are the policy's estimate; {cases.minutes_known} of {cases.total} orders have logged ones.",
+    ]
+    if imported:
+        notes.append(
+            f"{imported} orders are imported: their facts are put together from what the panel still shows. "
+            "What was edited or deleted since is not seen."
+        )
+    if counts.total("lacking"):
+        which = "Figures with and without them are shown." if with_today else "They are left out of these figures."
+        notes.append(f"Some facts are known only as they are today, which judges the past by what came later. {which}")
+    if cases.too_young:
+        notes.append(f"{cases.too_young} orders are younger than {days} days and count in no figure about labels.")
+    if cases.labelled_bad < _FEW_BAD:
+        notes.append(
+            f"Only {cases.labelled_bad} old enough orders are known to be bad (fraud or disputed): precision, recall "
+            "and the area are mostly chance. Look at their intervals."
+        )
+    notes.append("Labels come from the panel's own states: fraud that nobody marked counts as good.")
+    return tuple(notes)

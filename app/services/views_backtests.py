@@ -1,0 +1,107 @@
+"""What the API shows of backtests."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import NotFound, WrongState
+from app.services import backtest_chart
+from app.services.backtest import DEAD_AFTER
+from app.services.backtest_records import BacktestReport
+from app.services.listing import Order, Page, Window, read_page
+from app.services.views import cut_or_none
+from app.tables.history import backtests
+
+_INTERRUPTED = "the process that carried it out ended before it was done"
+_LONGEST = 500
+
+
+class BacktestState(StrEnum):
+    """How far a backtest is."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestView:
+    """One backtest, without its report."""
+
+    id: uuid.UUID
+    state: BacktestState
+    error: Annotated[str | None, Field(description="Why it failed.")]
+    policy_hash: Annotated[str, Field(description="Of the policy that is tried.")]
+    active_version: Annotated[int, Field(description="The policy in force that it is compared with.")]
+    engine_version: str
+    by: str
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestDocument(BacktestView):
+    """One backtest with its report."""
+
+    report: Annotated[BacktestReport | None, Field(description="null until it is finished, and when it failed.")]
+
+
+_COLUMNS = (
+    backtests.c.id,
+    backtests.c.error,
+    backtests.c.policy_hash,
+    backtests.c.active_version,
+    backtests.c.engine_version,
+    backtests.c.by,
+    backtests.c.created_at,
+    backtests.c.finished_at,
+)
+
+
+def _fields(row: Any, *, now: datetime) -> dict[str, Any]:
+    """Return what is shown of a row; one that nobody works at any more has failed, though nobody could say so."""
+    state, error = BacktestState.RUNNING, cut_or_none(row.error, _LONGEST)
+    if row.finished_at is not None:
+        state = BacktestState.FAILED if error else BacktestState.FINISHED
+    elif row.alive_at <= now - DEAD_AFTER:
+        state, error = BacktestState.FAILED, _INTERRUPTED
+    return {column.key: getattr(row, column.key) for column in _COLUMNS} | {"state": state, "error": error}
+
+
+async def list_backtests(connection: AsyncConnection, window: Window, *, now: datetime) -> Page[BacktestView]:
+    """Return the backtests, newest first."""
+    order = Order(columns=(backtests.c.created_at, backtests.c.id), kinds=(datetime, uuid.UUID))
+    rows, cursor = await read_page(connection, sa.select(*_COLUMNS, backtests.c.alive_at), order, window)
+    return Page(items=tuple(BacktestView(**_fields(row, now=now)) for row in rows), next_cursor=cursor)
+
+
+async def get_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> BacktestDocument:
+    """Return one backtest. Raises NotFound."""
+    query = sa.select(*_COLUMNS, backtests.c.alive_at, backtests.c.report).where(backtests.c.id == backtest_id)
+    row = (await connection.execute(query)).first()
+    if row is None:
+        raise NotFound("there is no such backtest, or it is no longer kept")
+    report = None if row.report is None else BacktestReport.model_validate(row.report)
+    return BacktestDocument(**_fields(row, now=now), report=report)
+
+
+async def get_view(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> BacktestView:
+    """Return one that was just begun."""
+    query = sa.select(*_COLUMNS, backtests.c.alive_at).where(backtests.c.id == backtest_id)
+    return BacktestView(**_fields((await connection.execute(query)).one(), now=now))
+
+
+async def draw_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> str:
+    """Return the chart of a finished backtest. Raises NotFound, WrongState."""
+    found = await get_backtest(connection, backtest_id, now=now)
+    if found.report is None:
+        raise WrongState(f"the backtest is {found.state}: there is nothing to draw")
+    return backtest_chart.draw(found.report)
