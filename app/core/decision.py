@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from app.core import vetting
 from app.core.decision_accept import AcceptPlan, plan_accept
 from app.core.facts import Agreement, Facts, ListKind, OrderKind, PaymentState
 from app.core.labour import Labour, estimate_labour
@@ -54,6 +55,7 @@ class Reason:
 class Judgement:
     """One verdict with everything it rests on.
 
+    `question` is what staff may ask the customer where a person looks for the order's fit; `question_rule` names whose.
     `fee` is set for `hold_for_fee` only, above zero and never above the cap; `labour.estimate` is there for every
     order that asks for work. `missing` names the facts that could not be learned, whether or not they mattered.
     """
@@ -69,6 +71,8 @@ class Judgement:
     courtesy_used: bool
     engine_version: str
     missing: tuple[str, ...]
+    question: str | None = None
+    question_rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,8 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
         catalogue_gap=not renewal and is_catalogue_gap(facts, policy),
     )
     outcome, reasons = _first_that_fits(case)
+    asks = any(reason.code in vetting.REASONS for reason in reasons)
+    prepared = vetting.prepare(facts.order, policy) if asks else None
     return Judgement(
         outcome=outcome,
         reasons=(*reasons, *_notes(case)),
@@ -112,6 +118,8 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
         courtesy_used=any(reason.code == "courtesy" for reason in reasons),
         engine_version=ENGINE_VERSION,
         missing=tuple(sorted({*facts.missing, *_essential_missing(facts), *case.labour.missing})),
+        question=prepared.question if prepared else None,
+        question_rule=prepared.rule if prepared else None,
     )
 
 
@@ -199,6 +207,9 @@ def _risky(case: _Case) -> _Verdict | None:
     groups = Groups(case.policy.vetting.product_groups)
     if any(item in groups for item in order.items):
         reasons.append(Reason("vetting_product_group", "A person looks at every order of this product group."))
+    fit = vetting.fit_reason(order, case.policy)
+    if fit is not None:
+        reasons.append(Reason(vetting.FIT, fit))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
 
