@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from app.config import Mode
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.facts import Facts
+from app.services import questions
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
 from app.tables.customers import signal_firings
@@ -95,6 +96,7 @@ async def record_judgement(
 
 async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None) -> int:
     """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
+    await questions.close(file, outcome, reason)
     return await _insert(
         file,
         outcome=outcome,

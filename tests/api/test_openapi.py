@@ -25,6 +25,7 @@ POST /v1/orders/{order_id}/charge-fee
 POST /v1/orders/{order_id}/waive-fee
 POST /v1/orders/{order_id}/drop-request
 POST /v1/orders/{order_id}/cancel
+POST /v1/orders/{order_id}/ask
 POST /v1/orders/{order_id}/hold
 POST /v1/orders/{order_id}/refund-done
 GET /v1/queue
