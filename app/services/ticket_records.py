@@ -75,7 +75,8 @@ async def store(tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now
         await _insert(tx, ticket, values, now=now)
     else:
         await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket.ticket_id).values(values))
-        if row.corrected_by is None and row.minutes != values.get("minutes", row.minutes) and row.customer_id:
+        read_anew = row.corrected_by is None and row.minutes != values.get("minutes", row.minutes)
+        if read_anew and row.customer_id and not row.ours:
             await customers.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
     text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:_TEXT_CAP]}
     if ticket.replies:

@@ -149,7 +149,7 @@ def _full(parts: OrderParts, settings: Settings, lengths: Lengths) -> OrderView:
             for one in parts.timeline
         ),
         timeline_total=parts.timeline_total,
-        prepared_question=cut_or_none((parts.judgement or {}).get("question"), _QUESTION),
+        prepared_question=cut_or_none((parts.judgement or {}).get("question"), min(_QUESTION, lengths.request)),
     )
 
 

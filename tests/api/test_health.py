@@ -123,8 +123,8 @@ async def test_the_oldest_of_each_kind_shows(api: Api) -> None:
     await add_all_waiting(api.db)
     expected = {
         "event": 10, "call_pending": 20, "call_sending": 30, "call_unknown": 40, "fee_due": 50, "fee_hold": 60,
-        "review": 70, "answer": 80, "question": 85, "awaiting_payment": 90, "releasing": 20, "rejecting": 110, "undecided": 120,
-        "event_put_off": 130, "call_put_off": 140,
+        "review": 70, "answer": 80, "question": 85, "awaiting_payment": 90, "releasing": 20, "rejecting": 110,
+        "undecided": 120, "event_put_off": 130, "call_put_off": 140,
     }  # fmt: skip
     assert set(expected) == {kind.value for kind in Waiting}
     assert (await ready(api))[1]["oldest_waiting_seconds"] == expected

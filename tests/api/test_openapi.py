@@ -49,6 +49,7 @@ POST /v1/panel-calls/{call_id}/retry
 POST /v1/panel-calls/{call_id}/abandon
 GET /v1/events
 POST /v1/events/{event_id}/replay
+GET /v1/reports/questions
 POST /v1/ops/pause
 POST /v1/ops/resume
 POST /webhooks
