@@ -20,6 +20,7 @@ from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Observer
 from app.api.orders import orders
 from app.api.policies import policies
+from app.api.questions import questions
 from app.api.tickets import tickets
 from app.api.webhooks import WebhookFront
 from app.api.work import calls, events, fees, ops, queue
@@ -36,7 +37,8 @@ from app.services.startup import prepare, tidy
 log = structlog.get_logger()
 
 _ROUTERS = (
-    queue, orders, fees, customers, tickets, policies, backtests, agreement_reports, calls, events, ops, health,
+    queue, orders, fees, customers, tickets, policies, backtests, agreement_reports, questions, calls, events, ops,
+    health,
 )  # fmt: skip
 
 

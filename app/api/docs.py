@@ -56,6 +56,7 @@ TAGS: Final = [
         "description": "Calls that change something in the panel; kept until their outcome is known.",
     },
     {"name": "events", "description": "Webhooks that came in: stored first, handled after."},
+    {"name": "reports", "description": "What came of it all: figures to steer by."},
     {"name": "ops", "description": "The brake: pause and resume what goes out."},
     {"name": "webhooks", "description": "Where the panel tells us what happened, signed."},
     {"name": "health", "description": "For probes and Prometheus; no key needed."},

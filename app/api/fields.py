@@ -18,6 +18,7 @@ Absent = SkipJsonSchema[None]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 LONGEST_NOTE: Final = 1_000
+LONGEST_QUESTION: Final = 4_000
 _LONGEST_MINUTES: Final = 60 * 24 * 14
 
 

@@ -11,7 +11,18 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
-from app.api.fields import Absent, Amount, Body, CustomerFilter, Flag, Minutes, Note, OrderId
+from app.api.fields import (
+    LONGEST_QUESTION,
+    Absent,
+    Amount,
+    Body,
+    CustomerFilter,
+    Flag,
+    Minutes,
+    Note,
+    OrderId,
+    Text,
+)
 from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import OPS, PANEL
 from app.core.decision import Outcome
@@ -132,6 +143,20 @@ class ChargeFee(Noted):
     amount: Amount | None = None
 
 
+class Ask(Noted):
+    """Ask the customer, and wait for the answer."""
+
+    question: Annotated[
+        Text | None,
+        Field(
+            pattern=r"\S",
+            max_length=LONGEST_QUESTION,
+            description="Plain text for the customer; left out, the decision's prepared question.",
+            examples=["Which of your sites sends newsletters, and to whom?"],
+        ),
+    ] = None
+
+
 class CancelReason(StrEnum):
     """Why an order is cancelled."""
 
@@ -171,6 +196,15 @@ FeeBody = Annotated[
             "the estimate": {"value": {}},
             "by minutes": {"value": {"minutes": 90, "note": "They want 1.2 TB moved by hand."}},
             "by amount": {"value": {"amount": "75.00"}},
+        }
+    ),
+]
+AskBody = Annotated[
+    Ask | None,
+    BodyParam(
+        openapi_examples={
+            "the prepared question": {"value": {}},
+            "your own": {"value": {"question": "Which of your sites sends newsletters, and to whom?"}},
         }
     ),
 ]
@@ -252,6 +286,21 @@ async def drop_request(change: ChangeDep, order_id: OrderId, body: NotedBody = N
 async def cancel(change: ChangeDep, order_id: OrderId, body: CancelBody = None) -> Response:
     asked = body or Cancel()
     return await _act(change, order_id, Trigger.CANCEL, ActionRequest(reason=asked.reason.value, note=asked.note))
+
+
+@orders.post(
+    "/{order_id}/ask",
+    response_model=OrderView,
+    dependencies=_OPS,
+    responses=_ACTING,
+    summary="Ask the customer, and hold it until the answer",
+    description="By a ticket in the messages department; a further question goes into the same ticket. The answer "
+    "brings the order to the top of the queue. Silence is reminded of once, and then it is proposed to cancel the "
+    "order. An open fee is taken back. 422 where no question is given and none is prepared.",
+)
+async def ask(change: ChangeDep, order_id: OrderId, body: AskBody = None) -> Response:
+    asked = body or Ask()
+    return await _act(change, order_id, Trigger.ASK, ActionRequest(question=asked.question, note=asked.note))
 
 
 @orders.post(

@@ -36,7 +36,7 @@ CallId = Annotated[uuid.UUID, Path(description="The panel call's id.")]
     response_model=Page[QueueRow],
     summary="List what waits for a person, most urgent first",
     description="Breaches of a hold, then answers of customers, then dead panel calls and reviews by their clock, then "
-    "refunds, and last the fee holds, which wait for the customer. One row for each order.",
+    "refunds, and last the fee holds and the questions, which wait for the customer. One row for each order.",
 )
 async def list_waiting(context: ContextDep, window: WindowDep) -> Response:
     return await read(context, lambda connection: list_queue(connection, context.settings, window))

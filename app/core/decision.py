@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from app.core import vetting
 from app.core.decision_accept import AcceptPlan, plan_accept
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
 from app.core.labour import Labour, Work, weigh
@@ -58,6 +59,7 @@ class Reason:
 class Judgement:
     """One verdict with everything it rests on.
 
+    `question` is what staff may ask the customer where a person looks for the order's fit; `question_rule` names whose.
     `fee` is set for `hold_for_fee` only, above zero and never above the cap; `labour.estimate` is there for every
     order that asks for work. `missing` names the facts that could not be learned, whether or not they mattered.
     """
@@ -73,6 +75,8 @@ class Judgement:
     courtesy_used: bool
     engine_version: str
     missing: tuple[str, ...]
+    question: str | None = None
+    question_rule: str | None = None
 
 
 class Ground(NamedTuple):
@@ -111,6 +115,8 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
     rules = rulebook(policy)
     case, outcome, grounds = weigh_up(facts, rules, now=now)
     labour = case.work.written()
+    asks = any(ground.code in vetting.REASONS for ground in grounds)
+    prepared = vetting.prepare(facts.order, policy) if asks else None
     return Judgement(
         outcome=outcome,
         reasons=tuple(ground.written() for ground in grounds),
@@ -123,6 +129,8 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
         courtesy_used=any(ground.code == "courtesy" for ground in grounds),
         engine_version=ENGINE_VERSION,
         missing=missing_of(case),
+        question=prepared.question if prepared else None,
+        question_rule=prepared.rule if prepared else None,
     )
 
 
@@ -232,6 +240,9 @@ def _risky(case: Case) -> _Verdict | None:
     groups = case.rules.vetted_products
     if groups and any(item in groups for item in order.items):
         reasons.append(Ground("vetting_product_group", "A person looks at every order of this product group."))
+    fit = vetting.fit_reason(order, case.rules.policy)
+    if fit is not None:
+        reasons.append(Ground(vetting.FIT, fit))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
 

@@ -95,6 +95,7 @@ class Trigger(StrEnum):
     WAIVE_FEE = "waive-fee"
     DROP_REQUEST = "drop-request"
     CANCEL = "cancel"
+    ASK = "ask"
     HOLD = "hold"
     REFUND_DONE = "refund-done"
     # what happened
@@ -117,6 +118,7 @@ STAFF_ACTIONS = (
     Trigger.CHARGE_FEE,
     Trigger.WAIVE_FEE,
     Trigger.DROP_REQUEST,
+    Trigger.ASK,
     Trigger.HOLD,
     Trigger.CANCEL,
     Trigger.REJECT,
@@ -159,12 +161,14 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
     # an accept that is not on the wire yet can be taken back; `services.acting` asks the outbox first
     table[_S.RELEASING, _T.DECIDED_HOLD] = _TO.HELD
     table[_S.RELEASING, _T.DECIDED_REJECT] = _TO.REJECTING
+    table[_S.RELEASING, _T.ASK] = _TO.HELD
     table[_S.RELEASING, _T.HOLD] = _TO.HELD
     table[_S.RELEASING, _T.REJECT] = _TO.REJECTING
     table[_S.RELEASING, _T.CANCEL] = _TO.REJECTING
     table[_S.HELD, _T.WAIVE_FEE] = _TO.RELEASE
     table[_S.HELD, _T.DROP_REQUEST] = _TO.RELEASE
     for state in (_S.RECEIVED, _S.AWAITING_PAYMENT, _S.HELD):
+        table[state, _T.ASK] = _TO.HELD  # a held order waits for the customer's answer
         table[state, _T.HOLD] = _TO.HELD  # a held order becomes a review
     for state in OrderState:
         table[state, _T.REFUND_DONE] = _TO.SAME

@@ -57,6 +57,7 @@ class Policy(Part):
     payment: policy_judgement.Payment = policy_judgement.Payment()
     acceptable_use: policy_judgement.AcceptableUse = policy_judgement.AcceptableUse()
     vetting: policy_vetting.Vetting = policy_vetting.Vetting()
+    ask: policy_vetting.Ask = policy_vetting.Ask()
     staff: policy_judgement.Staff = policy_judgement.Staff()
     muting: policy_judgement.Muting = policy_judgement.Muting()
     customers: policy_judgement.CustomerRules = policy_judgement.CustomerRules()

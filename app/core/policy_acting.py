@@ -160,6 +160,34 @@ class Messages(Part):
             "If you think this is a mistake, answer this message and a person will look at it again."
         ),
     )
+    declined: Message = Message(
+        send=True,
+        subject="Your order {order_number} is not for us",
+        body=(
+            "Thank you for your order {order_number} and for your interest. We looked at it carefully and decided "
+            "not to take it: what we offer is not made for what you plan, and we would rather say so now. What you "
+            "may have paid for it is returned. If you think we misunderstood, answer this message and a person will "
+            "look at it again."
+        ),
+    )
+    question: Message = Message(
+        send=True,
+        subject="A question about your order {order_number}",
+        body=(
+            "Thank you for your order {order_number}. Before we set it up we would like to ask:\n\n"
+            "{question}\n\n"
+            "Please just answer this message; we go on as soon as we have read it."
+        ),
+    )
+    question_reminder: Message = Message(
+        send=True,
+        subject="Your order {order_number} waits for your answer",
+        body=(
+            "Your order {order_number} still waits for your answer to our question:\n\n"
+            "{question}\n\n"
+            "A short word is enough. If you no longer need the order, tell us that and we cancel it for you."
+        ),
+    )
     cancelled: Message = Message(
         send=False,
         subject="Your order {order_number} is cancelled",

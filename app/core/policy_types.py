@@ -18,6 +18,7 @@ PLACEHOLDERS = frozenset(
         "invoice_url",
         "cart_url",
         "expires_on",
+        "question",
     }
 )
 
@@ -38,7 +39,8 @@ def _amount(text: str) -> str:
     return text
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
+    """Refuse what no panel stores. Raises ValueError."""
     if any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise ValueError("control characters and lone surrogates are not allowed")
     return text
@@ -64,10 +66,10 @@ Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}(\.[0-9]{1,3})?$"
 #: ISO 4217.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 #: A short text of one line, such as a code, a name or a term.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_readable)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(readable)]
 #: A text for a customer with placeholders in braces.
 Template = Annotated[
-    str, StringConstraints(min_length=1, max_length=4000), AfterValidator(_readable), AfterValidator(_template)
+    str, StringConstraints(min_length=1, max_length=4000), AfterValidator(readable), AfterValidator(_template)
 ]
 #: Points of a signal; the sign is the signal's own.
 Points = Annotated[int, Field(ge=0, le=100)]

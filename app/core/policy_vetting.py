@@ -1,16 +1,222 @@
-"""The part of the policy that says what a person looks at in any case, and what to ask the customer."""
+"""The part of the policy that says what a person looks at, what to ask the customer, and how long to wait for it."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from enum import StrEnum
+from typing import Annotated, Self
 
-from app.core.policy_types import GroupRef, Line, Part
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from app.core.policy_types import GroupRef, Line, Part, readable
+from app.core.terms_quantities import UseUnit
+
+
+class ProductType(StrEnum):
+    """The panel's own types of products."""
+
+    SHARED = "hostingaccount"
+    RESELLER = "reselleraccount"
+    SERVER = "server"
+    OTHER = "other"
+
+
+#: The name of a rule, as it stands in reasons and reports.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
+#: A question to the customer; plain text, braces mean nothing.
+Question = Annotated[
+    str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True), AfterValidator(readable)
+]
+Weight = Annotated[int, Field(ge=0, le=1000)]
+Groups = Annotated[tuple[GroupRef, ...], Field(max_length=500)]
+ProductTypes = Annotated[tuple[ProductType, ...], Field(max_length=4)]
+
+
+class FitRule(Part):
+    """Something to be hosted that may not fit, wherever the customer mentions one of the terms.
+
+    With `groups` or `product_types` it is only for orders that hold such a product; with both, either is enough.
+    """
+
+    name: Slug
+    terms: tuple[Line, ...] = Field(min_length=1, max_length=500)
+    weight: Weight
+    question: Question
+    groups: Groups = ()
+    product_types: ProductTypes = ()
+
+
+class PlanRoom(Part):
+    """What a plan of these groups or product types stands: more than `at_most` of `unit` adds the weight."""
+
+    unit: UseUnit
+    at_most: Annotated[int, Field(ge=0, le=10**12)]
+    weight: Weight
+    question: Question
+    groups: Groups = ()
+    product_types: ProductTypes = ()
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if not self.groups and not self.product_types:
+            raise ValueError("say which plans it is about: groups, product_types, or both")
+        return self
+
+
+_SHARED = (ProductType.SHARED, ProductType.RESELLER)
+_RULES = (
+    FitRule(
+        name="streaming",
+        terms=(
+            "iptv", "restream", "restreaming", "stream relay", "rtmp relay", "live streaming", "video streaming",
+            "radio streaming", "shoutcast", "icecast",
+        ),
+        weight=30,
+        question=(
+            "You mention streaming. Which content do you stream, do you hold the rights to it, and how many "
+            "viewers or listeners do you expect at the same time?"
+        ),
+    ),
+    FitRule(
+        name="adult",
+        terms=(
+            "adult content", "adult site", "adult website", "adult videos", "porn", "erotic", "erotik", "camgirls",
+            "webcam models",
+        ),
+        weight=30,
+        question=(
+            "You mention content for adults. In which country is the operator, and how do you check the age of "
+            "visitors and of the people shown?"
+        ),
+    ),
+    FitRule(
+        name="game-server",
+        terms=(
+            "game server", "gameserver", "minecraft server", "fivem", "rust server", "ark server", "teamspeak",
+            "palworld",
+        ),
+        weight=60,
+        question=(
+            "You mention a game server. It needs a server of its own, which this plan is not. May we show you "
+            "one that fits?"
+        ),
+        product_types=_SHARED,
+    ),
+    FitRule(
+        name="vpn-proxy",
+        terms=(
+            "vpn server", "vpn service", "vpn provider", "openvpn", "wireguard", "proxy server", "proxy service",
+            "socks proxy", "residential proxies", "shadowsocks", "v2ray",
+        ),
+        weight=30,
+        question=(
+            "You mention a VPN or proxy. Is it for yourself or for customers of yours, and how can we reach you "
+            "about reports of abuse?"
+        ),
+    ),
+    FitRule(
+        name="crypto-mining",
+        terms=(
+            "crypto mining", "cryptomining", "crypto miner", "bitcoin mining", "monero mining", "xmrig",
+            "mining pool", "chia plotting",
+        ),
+        weight=60,
+        question=(
+            "You mention mining. It keeps the processor or the disks busy day and night, which our shared "
+            "machines are not made for. What do you plan to run, and on which hardware?"
+        ),
+    ),
+    FitRule(
+        name="newsletter",
+        terms=(
+            "newsletter", "newsletters", "mailing list", "mail campaigns", "email campaigns", "e-mail campaigns",
+            "email marketing", "e-mail marketing", "cold email", "cold emails", "smtp relay",
+        ),
+        weight=30,
+        question=(
+            "You mention newsletters. How many mails do you send a month, how did the recipients agree to get "
+            "them, and how can they leave the list?"
+        ),
+    ),
+)  # fmt: skip
+_RESOURCES = (
+    PlanRoom(
+        unit=UseUnit.GB_STORAGE,
+        at_most=250,
+        weight=60,
+        question=(
+            "You expect to keep more files than this plan is made for. How much space do you need in the first months?"
+        ),
+        product_types=(ProductType.SHARED,),
+    ),
+    PlanRoom(
+        unit=UseUnit.GB_TRAFFIC_MONTH,
+        at_most=2_000,
+        weight=60,
+        question=(
+            "You expect more traffic than this plan is made for. What is it that is downloaded so much, and from where?"
+        ),
+        product_types=(ProductType.SHARED,),
+    ),
+    PlanRoom(
+        unit=UseUnit.VISITORS_DAY,
+        at_most=20_000,
+        weight=60,
+        question=(
+            "You expect more visitors than this plan is made for. Does the site run elsewhere today, and on "
+            "which machine?"
+        ),
+        product_types=(ProductType.SHARED,),
+    ),
+    PlanRoom(
+        unit=UseUnit.MAILS_DAY,
+        at_most=2_000,
+        weight=60,
+        question=(
+            "You expect to send more mail than this plan is made for. To whom do you write, and how did they "
+            "agree to it?"
+        ),
+        product_types=_SHARED,
+    ),
+)
 
 
 class Vetting(Part):
-    """Orders that a person looks at whatever the scores say (design §4 row 5)."""
+    """Orders that a person looks at whatever the scores say (design §4 row 5).
+
+    Any hit of `terms` or `product_groups` is enough. The weights of the `rules` that fit and of the `resources` that
+    are exceeded are added up, each once; from `review_from` on a person looks.
+    """
 
     terms: tuple[Line, ...] = Field(
         default=("tor exit", "open proxy", "open resolver", "proxy reselling"), max_length=2000
     )
     product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
+    question: Question = (
+        "May we ask what you plan to use this for? We would like to be sure that it fits our terms and the plan "
+        "that you chose."
+    )
+    review_from: Annotated[int, Field(ge=1, le=10_000)] = 60
+    rules: tuple[FitRule, ...] = Field(default=_RULES, max_length=200)
+    resources: tuple[PlanRoom, ...] = Field(default=_RESOURCES, max_length=200)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [rule.name for rule in self.rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two rules have the name {', '.join(twice[:5])}")
+        return self
+
+
+class Ask(Part):
+    """How long a question to the customer waits for its answer, in days from the asking; nothing is ever cancelled."""
+
+    remind_days: Annotated[int, Field(ge=1, le=90)] = 3
+    propose_cancel_days: Annotated[int, Field(ge=1, le=365)] = 10
+    signed: Line = "Customer service"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.remind_days >= self.propose_cancel_days:
+            raise ValueError("remind_days must be less than propose_cancel_days")
+        return self

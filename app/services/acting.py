@@ -15,7 +15,7 @@ from app.core.money import Money
 from app.core.policy_acting import AcceptMode
 from app.messaging import outbox
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import customers, decisions, fees, messages
+from app.services import customers, decisions, fees, messages, questions
 from app.services.orders import CLOCK, OrderFile
 from app.services.timers import set_hold_clock
 from app.tables.inbox import EventSource, events
@@ -218,8 +218,19 @@ async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
     return True
 
 
-async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = False) -> bool:
-    """Reject or cancel it in the panel, and settle what was paid."""
+async def hold_for_answer(file: OrderFile, wish: Wish, asking: questions.Asking) -> bool:
+    """Keep it Pending, ask the customer and wait for the answer; an open fee is taken back."""
+    if file.move(wish.trigger) is None:
+        return False
+    await questions.ask(file, asking, cause=wish.cause, zone=wish.zone)
+    current = await fees.open_fee(file)
+    if current is not None:
+        await fees.take_back(file, current, cause=wish.cause)
+    return True
+
+
+async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = False, politely: bool = False) -> bool:
+    """Reject or cancel it in the panel, and settle what was paid; `politely`: it only does not fit."""
     if file.move(wish.trigger) is None:
         return False
     if fraud:
@@ -230,8 +241,9 @@ async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = Fal
         await enqueue_lifecycle(file, ending_action(file), cause=wish.cause)
     await settle_money(file, cause=wish.cause)
     rules = file.policy.policy.messages
+    turned_away = rules.declined if politely else rules.rejected
     await messages.tell_customer(
-        file, rules.cancelled if cancelled else rules.rejected, key=f"order:{file.order_id}:tell:end",
+        file, rules.cancelled if cancelled else turned_away, key=f"order:{file.order_id}:tell:end",
         cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url,
     )  # fmt: skip
     return True

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core import vetting
 from app.core.decision import Judgement, Outcome, Reason
 from app.core.explanation import work_summary
 from app.core.facts import Agreement, PaymentState
@@ -17,6 +18,7 @@ from app.core.lifecycle import (
     TRANSITIONS,
     FeeState,
     Flag,
+    HoldKind,
     OrderState,
     Provisioning,
     Trigger,
@@ -24,7 +26,7 @@ from app.core.lifecycle import (
 )
 from app.core.money import BadAmount, Money
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
-from app.services import acting, customers, decisions, fees, messages
+from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.decisions import load_facts
@@ -33,6 +35,7 @@ from app.services.timers import look_again
 from app.services.zones import panel_zone
 from app.tables.orders import decisions as decisions_table
 
+_SHOWN = 200  # characters of a question in the reason
 _LONGEST_MINUTES = 60 * 24 * 14
 _CANCEL_REASONS = {
     "customer_withdrew": "The customer withdrew the order.",
@@ -50,6 +53,7 @@ class ActionRequest:
     fraud: bool = False
     reason: str | None = None
     note: str | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,7 @@ _WOULD = {
     Trigger.WAIVE_FEE: "the fee would be waived and the order go on",
     Trigger.DROP_REQUEST: "the order would go on as sold in the cart, without a fee",
     Trigger.CANCEL: "the order would be cancelled in the panel",
+    Trigger.ASK: "the customer would be asked by ticket, and the order held until the answer",
     Trigger.HOLD: "the order would be held for review",
     Trigger.REFUND_DONE: "the refund would be marked as done",
 }
@@ -163,7 +168,13 @@ async def _reject(work: _Work) -> None:
     fraud = work.request.fraud
     reason = Reason("fraud", "Rejected as fraud.") if fraud else Reason("rejected_by_person", f"Rejected by {work.by}.")
     wish = await _decide(work, Outcome.REJECT, reason)
-    await acting.end(work.file, wish, fraud=fraud)
+    await acting.end(work.file, wish, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
+
+
+def _only_unfit(judged: Judgement | None) -> bool:
+    """Whether a person looked for nothing but whether it fits: then it is declined politely."""
+    codes = {reason.code for reason in judged.reasons} if judged is not None else set()
+    return bool(codes & vetting.REASONS) and codes <= vetting.REASONS | {"amount_zero"}
 
 
 async def _cancel(work: _Work) -> None:
@@ -184,6 +195,21 @@ async def _hold(work: _Work) -> None:
     await look_again(work.file, seconds=15)
 
 
+async def _ask(work: _Work) -> None:
+    file, given = work.file, (work.request.question or "").strip()
+    prepared = work.judged.question if work.judged is not None else None
+    text = given or prepared
+    if not text:
+        message = "the decision has prepared no question: write one"
+        raise Invalid("no question", [{"path": "question", "message": message}])
+    await questions.check(file, text)
+    await _withdraw(work)
+    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("asked", f"{work.by} asked: {text[:_SHOWN]}"))
+    rule = work.judged.question_rule if work.judged is not None and text == prepared else None
+    await acting.hold_for_answer(file, wish, questions.Asking(text=text, rule=rule, by=work.by))
+    await look_again(file, seconds=15)
+
+
 def _runs(file: OrderFile) -> bool:
     """Whether something of it is built: a hold comes too late for that, and nothing breaches it."""
     return file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
@@ -193,6 +219,8 @@ async def _charge_fee(work: _Work) -> None:
     file = work.file
     amount, minutes = _fee_amount(work)
     await _withdraw(work)
+    if file.get("hold_kind") == HoldKind.ANSWER:
+        file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or waits for it no longer
     code = "fee_while_running" if _runs(file) else "fee_by_person"
     wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asks for a fee of {amount}."))
     asked = await _work_words(work)
@@ -283,6 +311,7 @@ _ACTIONS: dict[Trigger, Callable[[_Work], Awaitable[None]]] = {
     Trigger.APPROVE: _approve,
     Trigger.REJECT: _reject,
     Trigger.CANCEL: _cancel,
+    Trigger.ASK: _ask,
     Trigger.HOLD: _hold,
     Trigger.CHARGE_FEE: _charge_fee,
     Trigger.WAIVE_FEE: _waive_fee,

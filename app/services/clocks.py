@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.decision import Reason
-from app.core.lifecycle import OrderState
+from app.core.lifecycle import HoldKind, OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.services import acting, messages
+from app.services import acting, messages, questions
 from app.services.alerts import alert
 from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
-from app.services.timers import set_reminder
+from app.services.timers import QUESTION_DUE, review_name, set_reminder
 from app.services.zones import panel_zone
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
@@ -48,6 +48,9 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
         return "not-held"
     if not file.acts:
         return "shadow"
+    if file.get("hold_kind") == HoldKind.ANSWER and await questions.waiting(file.tx, file.order_id) is not None:
+        await inbox.add_internal(file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now)
+        return "question-due"
     if file.get("hold_expires_at") is None:
         await _remind(file, due_at)
         return "review-overdue"
@@ -66,7 +69,7 @@ async def _remind(file: OrderFile, due_at: datetime) -> None:
     """Have people told that a review is overdue, each reminder once, and set the clock of the next."""
     number = reminder(due_at, file.now)
     at_once = number == 1 and due_at <= file.get("hold_since")  # that it is held was told in the same moment
-    name = f"review:{file.order_id}:{due_at.isoformat()}:{number}"
+    name = review_name(file.order_id, due_at, number)
     text = f"The review of order {file.order_id} is overdue since {due_at:%Y-%m-%d %H:%M} UTC."
     if not at_once and await alert(
         file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id

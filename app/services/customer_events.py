@@ -18,7 +18,7 @@ from app.tables.customers import credits, order_sightings
 from app.tables.customers import customers as customers_table
 from app.tables.customers import identities as identities_table
 from app.tables.inbox import EventState
-from app.tables.orders import fees, order_texts, orders, ticket_texts, tickets
+from app.tables.orders import fees, order_texts, orders, questions, ticket_texts, tickets
 
 _COUNTS = ("orders", "manual_orders", "effortless_orders", "fraud_orders", "chargebacks", "tickets", "labour_minutes")
 
@@ -78,7 +78,7 @@ async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
     both: dict[int, Any] = {row.customer_id: row for row in rows}
     if both[source].merged_into is not None:
         return "merged-already"
-    for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings):
+    for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings, questions):
         await tx.execute(table.update().where(table.c.customer_id == source).values(customer_id=target))
     await _move_identities(tx, source, target)
     counts = {name: int(getattr(both[source], name)) for name in _COUNTS}

@@ -11,6 +11,7 @@ from app.config import Mode
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.facts import Facts
 from app.core.signals import LIMITS
+from app.services import questions
 from app.services.cases_live import record_case, record_review
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
@@ -99,6 +100,7 @@ async def record_judgement(
 async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None) -> int:
     """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
     await record_review(file, outcome.value, by=by)
+    await questions.close(file, outcome, reason)
     return await _insert(
         file,
         outcome=outcome,

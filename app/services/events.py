@@ -17,6 +17,7 @@ from app.services.customer_events import customer_changed, customer_closed, cust
 from app.services.examine import examine, mark_unknown
 from app.services.invoice_events import invoice_event
 from app.services.orders import open_file
+from app.services.question_clocks import question_due
 from app.services.settled import settled
 from app.services.ticket_records import handle_ticket
 from app.tables.inbox import EventState
@@ -118,6 +119,7 @@ _ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
     "order.settle": examine,  # our own clocks, from here on
     "order.read_back": examine,
     "order.hold_due": hold_due,
+    "order.question_due": question_due,
     provisioning.CHECK: provisioning.check,
     "gate.asked": _gate_asked,
 }

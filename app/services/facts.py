@@ -8,6 +8,7 @@ from typing import Any
 
 from disposable_email_domains import blocklist
 
+from app.core import vetting
 from app.core.facts import (
     Agreement,
     CustomerFacts,
@@ -181,6 +182,8 @@ def _order(
         requests=_requests(texts, catalogue, on),
         acceptable_use=_terms_in(texts, policy.acceptable_use.terms),
         vetting=_terms_in((*texts, *_domains(order)), policy.vetting.terms),
+        fit=_terms_in((*texts, *_domains(order)), vetting.rule_terms(policy)),
+        expected=vetting.expected_uses(texts),
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 import uuid
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
 from app.messaging import outbox
-from app.panels.actions import AddClientNote, OpenTicket, SendEmail
+from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.fees import fee_expiry, order_number
 from app.services.orders import OrderFile
 
+_SUBJECT_QUESTION = 100
 _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")
 
 
@@ -53,6 +54,46 @@ async def tell_customer(
         action = SendEmail(customer_id=file.customer_id, subject=subject, message=text)
     await outbox.enqueue(
         file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
+    )
+
+
+async def write_in_ticket(
+    file: OrderFile,
+    message: Message,
+    *,
+    key: str,
+    cause: str,
+    zone: tzinfo,
+    question: str,
+    ticket_id: int | None,
+    reference: str,
+) -> None:
+    """Ask a customer by a ticket of its own, or write on in `ticket_id`.
+
+    The policy has a department and the order a customer; the caller has seen to that.
+    """
+    rules, customer_id = file.policy.policy, file.customer_id
+    if customer_id is None or rules.messages.department_id is None:
+        raise ValueError("a question needs a customer and a department")
+    expires_at: datetime = file.get("hold_expires_at") or file.now
+    values = {
+        "order_number": order_number(file),
+        "question": question,
+        "expires_on": expires_at.astimezone(zone).date().isoformat(),
+        "cart_url": rules.cart.url,
+    }
+    body = render(message.body, values)
+    action: OpenTicket | ReplyTicket
+    if ticket_id is None:
+        one_line = values | {"question": " ".join(question.split())[:_SUBJECT_QUESTION]}
+        action = OpenTicket(
+            customer_id=customer_id, reference=reference, department_id=rules.messages.department_id,
+            subject=render(message.subject, one_line), message=body,
+        )  # fmt: skip
+    else:
+        action = ReplyTicket(ticket_id=ticket_id, reference=reference, message=body, signed=rules.ask.signed)
+    await outbox.enqueue(
+        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=customer_id
     )
 
 

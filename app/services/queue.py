@@ -1,5 +1,5 @@
 """What waits for a person, most urgent first: breaches, customers' answers, dead calls and reviews by their clock,
-refunds that are due, and last the fee holds, which wait for the customer.
+refunds that are due, and last the fee holds and the questions, which wait for the customer.
 
 One row for each order (and for each dead call that is about no order), with the most urgent reason why.
 """
@@ -18,9 +18,11 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState
+from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState, Trigger
+from app.services import questions
 from app.services.listing import Order, Page, Window, read_page
 from app.services.provisioning import unbuilt_orders
+from app.services.questions import NO_ANSWER
 from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
 from app.services.views_orders_read import actions_of
 from app.tables.columns import UtcDateTime
@@ -55,7 +57,7 @@ class QueueRow:
 
 
 #: Reviews and dead calls share a rank: their clock decides between them.
-_RANKS = {Why.BREACH: 0, Why.ANSWER: 1, Why.DEAD_CALL: 2, Why.REVIEW: 2, Why.REFUND_DUE: 3, Why.FEE: 4}
+_DEAD_CALL_RANK = 2
 _UNBUILT_TEXT = "Accepted, but not everything is built: the timeline says what. Build it in the panel."
 _BREACH_TEXTS = {
     Flag.HOLD_BREACHED: "Services went active although we hold the order.",
@@ -109,18 +111,20 @@ def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     ).subquery()
     first_heard = sa.func.coalesce(orders.c.hold_since, orders.c.first_heard_at, type_=UtcDateTime())
     decided = sa.func.coalesce(decisions.c.at, orders.c.first_heard_at, type_=UtcDateTime())
-    cases: Sequence[tuple[sa.ColumnElement[bool] | None, Why, sa.ColumnElement[Any]]] = (
-        (breached, Why.BREACH, first_heard),
-        (orders.c.hold_kind == HoldKind.ANSWER, Why.ANSWER, orders.c.hold_since),
-        (dead.c.since.is_not(None), Why.DEAD_CALL, dead.c.since),
-        (unbuilt, Why.DEAD_CALL, decided),  # the panel took our accept and did not do what it asks for
-        (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, orders.c.hold_since),
-        (orders.c.refund_due_minor > 0, Why.REFUND_DUE, decided),
-        (None, Why.FEE, orders.c.hold_since),
+    asked = orders.c.hold_kind == HoldKind.ANSWER
+    cases: Sequence[tuple[sa.ColumnElement[bool] | None, Why, int, sa.ColumnElement[Any]]] = (
+        (breached, Why.BREACH, 0, first_heard),
+        (sa.and_(asked, ~questions.order_waits()), Why.ANSWER, 1, orders.c.hold_since),
+        (dead.c.since.is_not(None), Why.DEAD_CALL, _DEAD_CALL_RANK, dead.c.since),
+        (unbuilt, Why.DEAD_CALL, _DEAD_CALL_RANK, decided),  # the panel took our accept and did not do what it asks for
+        (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, _DEAD_CALL_RANK, orders.c.hold_since),
+        (orders.c.refund_due_minor > 0, Why.REFUND_DUE, 3, decided),
+        (asked, Why.ANSWER, 4, orders.c.hold_since),  # the customer has not answered yet
+        (None, Why.FEE, 4, orders.c.hold_since),
     )
-    why = _case([(condition, sa.literal(one.value)) for condition, one, _ in cases])
-    rank = _case([(condition, sa.literal(_RANKS[one])) for condition, one, _ in cases])
-    since = _case([(condition, moment) for condition, _, moment in cases])
+    why = _case([(condition, sa.literal(one.value)) for condition, one, _, _ in cases])
+    rank = _case([(condition, sa.literal(place)) for condition, _, place, _ in cases])
+    since = _case([(condition, moment) for condition, _, _, moment in cases])
     held = orders.c.hold_kind.is_not(None)
     due_at = sa.case((held, orders.c.hold_due_at), else_=sa.null())
     return (
@@ -146,7 +150,7 @@ def _orderless_calls() -> sa.Select[*tuple[Any, ...]]:
         sa.literal(_NO_ID).label("order_id"),
         sa.cast(panel_calls.c.id, sa.String(36)).label("call_id"),
         sa.literal(Why.DEAD_CALL.value).label("why"),
-        sa.literal(_RANKS[Why.DEAD_CALL]).label("rank"),
+        sa.literal(_DEAD_CALL_RANK).label("rank"),
         _moment(sa.func.coalesce(settled, panel_calls.c.created_at), "at"),
         _moment(settled, "since"),
         _moment(sa.null(), "due_at"),
@@ -188,6 +192,10 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
         order_row = order_rows[row.order_id]
         actions = actions_of(order_row, fee_states.get(row.order_id)) if settings.mode is Mode.ENFORCE else ()
         decided_so = decision_reasons.get(row.order_id)
+        if row.why == Why.REVIEW and any(reason["code"] == NO_ANSWER for reason in decided_so or ()):
+            actions = tuple(
+                sorted(actions, key=lambda action: action != Trigger.CANCEL)
+            )  # what is proposed comes first
         rows.append(_order_row(row, order_row, settings, dead=dead, decided=decided_so, actions=actions))
     return rows
 

@@ -15,7 +15,7 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
 from app.panels.actions import Action
-from app.services import acting, alerts, customers, decisions, fees, messages, provisioning
+from app.services import acting, alerts, customers, decisions, fees, messages, provisioning, questions
 from app.services.context import Context
 from app.services.judging import UNDER_WAY
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
@@ -243,7 +243,14 @@ async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None
     ticket_id = int((call.result or {}).get("ticket_id") or 0)
     if call.state is CallState.DONE and ticket_id:
         await mark_ours(file.tx, ticket_id, order_id=file.order_id, customer_id=file.customer_id, now=file.now)
+    if await questions.settled(file, call):
+        return
+    if call.state is CallState.DONE and ticket_id:
         file.say("told the customer by ticket", by=POLICY)
+
+
+async def _reply_sent(_context: Context, file: OrderFile, call: Call) -> None:
+    await questions.settled(file, call)
 
 
 async def _mail_sent(_context: Context, file: OrderFile, call: Call) -> None:
@@ -260,5 +267,6 @@ _HANDLERS: dict[Action, Callable[[Context, OrderFile, Call], Awaitable[None]]] =
     Action.CANCEL_INVOICE: _invoice_cancelled,
     Action.ADD_CREDIT: _credit_back_settled,
     Action.OPEN_TICKET: _ticket_opened,
+    Action.REPLY_TICKET: _reply_sent,
     Action.SEND_EMAIL: _mail_sent,
 }

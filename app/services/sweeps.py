@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.decision import Outcome, Reason
-from app.core.lifecycle import FeeState, OrderState
+from app.core.lifecycle import FeeState, HoldKind, OrderState
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, limits, policies, provisioning
@@ -25,12 +25,13 @@ from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
 from app.services.context import Context
 from app.services.fees import OPEN_STATES
 from app.services.orders import open_file
-from app.services.timers import HOLD_DUE, READ_BACK, SETTLE
+from app.services.questions import ask_key, is_open
+from app.services.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.services.waiting import UNDECIDED
 from app.tables.alerts import AlertKind
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, events
-from app.tables.orders import decisions, fees, orders
+from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ async def round(context: Context) -> None:  # a round of sweeping, as `rings.rou
     """Sweep every waiting state once."""
     now = context.clock()
     found = 0
-    for sweep in (_undecided, _on_the_way, _paid, _unbuilt, _holds, _fees, _unheard_fees, _unheard_credits):
+    for sweep in (_undecided, _on_the_way, _paid, _unbuilt, _holds, _fees, _questions, _unheard_fees, _unheard_credits):
         found += await sweep(context, now)
     await _tell(context, now)
     if found:
@@ -217,6 +218,41 @@ async def _fees(context: Context, now: datetime) -> int:
         for row in rows:
             name = f"sweep:fee:{row.id}:{now:%Y-%m-%d}"
             found += await inbox.add_internal(tx, type=READ_BACK, data={"order_id": row.order_id}, now=now, name=name)
+    return found
+
+
+async def _questions(context: Context, now: datetime) -> int:
+    """Questions that were not reminded of in time, and those whose call is over and was not heard of."""
+    if context.settings.mode is Mode.SHADOW:
+        return 0
+    async with context.db.read() as connection:
+        rules = (await policies.active(connection)).policy
+    late = now - timedelta(days=rules.ask.remind_days) - GRACE
+    unsent = sa.and_(questions.c.ticket_id.is_(None), questions.c.asked_at <= now - GRACE)
+    unreminded = sa.and_(
+        questions.c.ticket_id.is_not(None), questions.c.reminded_at.is_(None), questions.c.asked_at <= late,
+        sa.literal(rules.messages.question_reminder.send),
+    )  # fmt: skip
+    query = (
+        sa.select(questions.c.id, questions.c.order_id, questions.c.ticket_id)
+        .join(orders, orders.c.order_id == questions.c.order_id)
+        .where(
+            orders.c.hold_kind.is_not(None), orders.c.hold_kind == HoldKind.ANSWER, is_open(),
+            sa.or_(unsent, unreminded), ~_event_comes(orders.c.order_id, now, QUESTION_DUE),
+        )
+        .order_by(questions.c.asked_at)
+    )  # fmt: skip
+    rows = await _read(context, query)
+    found = 0
+    async with context.db.begin() as tx:
+        for row in rows:
+            if row.ticket_id is not None:
+                name, data = f"sweep:question:{row.id}", {"order_id": row.order_id}
+                found += await inbox.add_internal(tx, type=QUESTION_DUE, data=data, now=now, name=name)
+                continue
+            over = sa.and_(panel_calls.c.key == ask_key(row.id), panel_calls.c.settled_at <= now - GRACE)
+            call = (await tx.execute(sa.select(panel_calls).where(over).limit(1))).first()
+            found += call is not None and await _tell_again(tx, call, now=now)
     return found
 
 

@@ -19,7 +19,7 @@ from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.services import customers, policies
+from app.services import customers, policies, questions
 from app.services.context import Context
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, hashed
@@ -56,6 +56,8 @@ async def handle_ticket(context: Context, event: Event) -> None:
         if ticket is not None:
             policy = (await policies.active(tx)).policy
             await store(tx, ticket, policy, now=now)
+            for order_id in await questions.adopt(tx, ticket):
+                await mark_ours(tx, ticket_id, order_id=order_id, customer_id=ticket.customer_id, now=now)
             await _reply_on_hold(context, tx, event, ticket_id, now)
             result = "stored"
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
@@ -73,7 +75,8 @@ async def store(tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now
         await _insert(tx, ticket, values, now=now)
     else:
         await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket.ticket_id).values(values))
-        if row.corrected_by is None and row.minutes != values.get("minutes", row.minutes) and row.customer_id:
+        read_anew = row.corrected_by is None and row.minutes != values.get("minutes", row.minutes)
+        if read_anew and row.customer_id and not row.ours:
             await customers.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
     text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:_TEXT_CAP]}
     if ticket.replies:
@@ -150,7 +153,11 @@ async def _reply_on_hold(context: Context, tx: AsyncConnection, event: Event, ti
     )
     for order_id in (await tx.execute(held)).scalars().all():
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
-        if file is not None and file.state is OrderState.HELD:
+        if file is None:
+            continue
+        if await questions.take_answer(file, ticket_id):
+            await file.save()
+        elif file.state is OrderState.HELD:
             file.change(hold_kind="answer", hold_due_at=now)
             file.say("the customer answered", by="customer")
             await file.save()

@@ -11,6 +11,7 @@ from app.services.orders import OrderFile
 HOLD_DUE: Final = "order.hold_due"
 READ_BACK: Final = "order.read_back"
 SETTLE: Final = "order.settle"
+QUESTION_DUE: Final = "order.question_due"
 
 
 async def set_hold_clock(file: OrderFile) -> None:
@@ -37,6 +38,11 @@ async def set_reminder(file: OrderFile, number: int, *, at: datetime) -> None:
         due_at=max(at, file.now),
         name=f"hold:{file.order_id}:{file.get('hold_due_at').isoformat()}:reminder:{number}",
     )
+
+
+def review_name(order_id: int, due_at: datetime, number: int) -> str:
+    """Name one telling that a review is due, so that it is told once."""
+    return f"review:{order_id}:{due_at.isoformat()}:{number}"
 
 
 async def look_again(file: OrderFile, *, seconds: float) -> None:

@@ -194,6 +194,9 @@ class OrderView:
     timeline: Annotated[tuple[TimelineView, ...], Field(description="The latest 50 lines, oldest first.")]
     timeline_total: int
     actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
+    prepared_question: Annotated[
+        str | None, Field(description="What the decision would ask the customer; `ask` sends it, or your own words.")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from app.tables.outbox import CallState, panel_calls
 
 _SIGNALS = 40
 _EVIDENCE = 12
+_QUESTION = 4_000
 #: Everything of a decision but the facts, which may be large and are for replays.
 _DECISION = (
     decisions.c.id, decisions.c.order_id, decisions.c.outcome, decisions.c.reasons, decisions.c.by, decisions.c.mode,
@@ -148,6 +149,7 @@ def _full(parts: OrderParts, settings: Settings, lengths: Lengths) -> OrderView:
             for one in parts.timeline
         ),
         timeline_total=parts.timeline_total,
+        prepared_question=cut_or_none((parts.judgement or {}).get("question"), min(_QUESTION, lengths.request)),
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.lifecycle import HoldKind, OrderState
+from app.services import questions
 from app.services.acting import LIFECYCLE
 from app.services.fees import OPEN_STATES
 from app.tables.columns import UtcDateTime
@@ -31,6 +32,7 @@ class Waiting(StrEnum):
     FEE_HOLD = "fee_hold"  # for the customer, since it is held
     REVIEW = "review"  # for a person, since it is held
     ANSWER = "answer"  # for a person, since it is held
+    QUESTION = "question"  # for the customer, since it is held
     AWAITING_PAYMENT = "awaiting_payment"  # since the order was first heard of
     RELEASING = "releasing"  # since the call was wanted
     REJECTING = "rejecting"
@@ -66,6 +68,7 @@ async def oldest(connection: AsyncConnection, *, now: datetime) -> dict[Waiting,
         .order_by(orders.c.order_id)
         .limit(1),
         Waiting.UNDECIDED: sa.select(sa.func.min(orders.c.settle_at)).where(UNDECIDED, orders.c.settle_at <= now),
+        Waiting.QUESTION: _asked(),
         **{kind: _held(hold) for kind, hold in _HOLDS.items()},
         **{kind: _on_the_way(state) for kind, state in _ON_THE_WAY.items()},
     }
@@ -75,6 +78,13 @@ async def oldest(connection: AsyncConnection, *, now: datetime) -> dict[Waiting,
 def _held(kind: HoldKind) -> sa.Select[Any]:
     """Held orders are an index of their own (those with a kind of hold)."""
     held = sa.and_(orders.c.hold_kind.is_not(None), orders.c.hold_kind == kind)
+    if kind is HoldKind.ANSWER:
+        held = sa.and_(held, ~questions.order_waits())
+    return sa.select(sa.func.min(orders.c.hold_since)).where(held)
+
+
+def _asked() -> sa.Select[Any]:
+    held = sa.and_(orders.c.hold_kind.is_not(None), orders.c.hold_kind == HoldKind.ANSWER, questions.order_waits())
     return sa.select(sa.func.min(orders.c.hold_since)).where(held)
 
 

@@ -24,7 +24,7 @@ from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.history import backtests
 from app.tables.inbox import events, workers
-from app.tables.orders import decisions, fees, order_texts, orders, ticket_texts, tickets, timeline
+from app.tables.orders import decisions, fees, order_texts, orders, questions, ticket_texts, tickets, timeline
 from app.tables.outbox import panel_calls
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -136,6 +136,22 @@ async def add_fee(db: Database, order_id: int = ORDER, **values: Any) -> uuid.UU
         "expires_at": NOW + timedelta(days=7),
     }
     await insert(db, fees, **row | values)
+    return uuid.UUID(str((row | values)["id"]))
+
+
+async def add_question(db: Database, order_id: int = ORDER, **values: Any) -> uuid.UUID:
+    """Add a question that waits for its answer."""
+    row = {
+        "id": uuid.uuid4(),
+        "order_id": order_id,
+        "customer_id": CUSTOMER,
+        "rule": "newsletter",
+        "question": "To whom do you write?",
+        "ticket_id": TICKET,
+        "asked_by": "ops-key",
+        "asked_at": NOW,
+    }
+    await insert(db, questions, **row | values)
     return uuid.UUID(str((row | values)["id"]))
 
 

@@ -54,7 +54,9 @@ async def test_charge_fee_asks_for_minutes_amount_or_the_estimate(held: Api, bod
     assert answer["fee"]["amount"] == amount
     assert answer["fee"]["state"] == "pending"
     assert answer["hold"]["kind"] == "fee"
-    assert answer["actions"] == ["approve", "charge-fee", "waive-fee", "drop-request", "hold", "cancel", "reject"]
+    assert answer["actions"] == [
+        "approve", "charge-fee", "waive-fee", "drop-request", "ask", "hold", "cancel", "reject",
+    ]  # fmt: skip
 
 
 BAD_FEES: list[Any] = [

@@ -21,7 +21,7 @@ from app.services import health
 from app.services.schema import OldSchema
 from app.services.waiting import Waiting
 from app.tables.inbox import workers
-from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_worker
+from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_question, add_worker
 from tests.api.conftest import Api
 
 
@@ -123,8 +123,8 @@ async def test_the_oldest_of_each_kind_shows(api: Api) -> None:
     await add_all_waiting(api.db)
     expected = {
         "event": 10, "call_pending": 20, "call_sending": 30, "call_unknown": 40, "fee_due": 50, "fee_hold": 60,
-        "review": 70, "answer": 80, "awaiting_payment": 90, "releasing": 20, "rejecting": 110, "undecided": 120,
-        "event_put_off": 130, "call_put_off": 140,
+        "review": 70, "answer": 80, "question": 85, "awaiting_payment": 90, "releasing": 20, "rejecting": 110,
+        "undecided": 120, "event_put_off": 130, "call_put_off": 140,
     }  # fmt: skip
     assert set(expected) == {kind.value for kind in Waiting}
     assert (await ready(api))[1]["oldest_waiting_seconds"] == expected
@@ -150,8 +150,9 @@ async def add_all_waiting(db: Database) -> None:
     await add_call(db, key="c", seq=3, order_id=92, **on_the_wire | {"state": "unknown", "sent_at": ago(40)})
     await add_order(db, 1, hold_kind="fee", hold_since=ago(60))
     await add_fee(db, 1, expires_at=ago(50))
-    for order_id, kind, since in ((2, "review", 70), (3, "review", 5), (4, "answer", 80)):
+    for order_id, kind, since in ((2, "review", 70), (3, "review", 5), (4, "answer", 80), (12, "answer", 85)):
         await add_order(db, order_id, hold_kind=kind, hold_since=ago(since))
+    await add_question(db, 12)
     await add_order(db, 5, state="awaiting_payment", first_heard_at=ago(90), **free)
     await add_order(db, 6, state="awaiting_payment", first_heard_at=ago(3), **free)
     await add_order(db, 7, state="releasing", first_heard_at=ago(1000), **free)

@@ -25,6 +25,7 @@ POST /v1/orders/{order_id}/charge-fee
 POST /v1/orders/{order_id}/waive-fee
 POST /v1/orders/{order_id}/drop-request
 POST /v1/orders/{order_id}/cancel
+POST /v1/orders/{order_id}/ask
 POST /v1/orders/{order_id}/hold
 POST /v1/orders/{order_id}/refund-done
 GET /v1/queue
@@ -52,6 +53,7 @@ POST /v1/panel-calls/{call_id}/retry
 POST /v1/panel-calls/{call_id}/abandon
 GET /v1/events
 POST /v1/events/{event_id}/replay
+GET /v1/reports/questions
 POST /v1/ops/pause
 POST /v1/ops/resume
 POST /webhooks

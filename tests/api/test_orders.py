@@ -34,11 +34,11 @@ FIELDS = [
     "order_id", "order_number", "panel_url", "customer_id", "kind", "state", "panel_status", "provisioning",
     "placed_by", "placed_at", "amount", "currency", "recurring_monthly", "items", "items_total", "request_text",
     "ticket_ids", "payment", "refund_due", "scores", "labour", "signals", "decision", "flags", "hold", "fee",
-    "panel_calls", "panel_calls_total", "timeline", "timeline_total", "actions",
+    "panel_calls", "panel_calls_total", "timeline", "timeline_total", "actions", "prepared_question",
 ]  # fmt: skip
 NOT_IN_LISTS = {
     "items", "items_total", "request_text", "ticket_ids", "signals", "panel_calls", "panel_calls_total", "timeline",
-    "timeline_total",
+    "timeline_total", "prepared_question",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ async def test_an_order_has_the_fields_of_the_contract_in_their_order(api: Api) 
     assert body["fee"]["total"] == "59.50"
     assert body["panel_calls"][0]["last_error"] == "PanelRejected: Order ID not found"
     assert [line["what"] for line in body["timeline"]] == ["hold_for_review: risk_review"] * 3
-    assert body["actions"] == ["approve", "charge-fee", "waive-fee", "drop-request", "hold", "cancel", "reject"]
+    assert body["actions"] == ["approve", "charge-fee", "waive-fee", "drop-request", "ask", "hold", "cancel", "reject"]
 
 
 async def test_an_order_of_which_hardly_anything_is_known(api: Api) -> None:

@@ -1,0 +1,131 @@
+"""Does what will be hosted fit: the policy's rules and plans against what the customer wrote, and what to ask them.
+
+It is neither a risk signal nor a bad mark: a person looks, with the question prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from app.core.facts import ExpectedUse, Item, OrderFacts
+from app.core.policy import Policy
+from app.core.policy_matching import Groups
+from app.core.policy_vetting import FitRule, PlanRoom
+from app.core.terms_quantities import UseUnit, find_expected
+
+#: The reason of an order whose weights reach `vetting.review_from`.
+FIT: Final = "vetting_fit"
+#: The reasons of row 5 that ask for a person without any suspicion.
+REASONS: Final = frozenset({"vetting_terms", "vetting_product_group", FIT})
+#: The rule of the general question, for the terms and product groups that have none of their own.
+GENERAL: Final = "general"
+#: The names of the rules about resources begin with this: `resource:gb_storage`.
+RESOURCE: Final = "resource:"
+
+_MOST_QUESTIONS = 3
+_UNIT_WORDS = {
+    UseUnit.GB_STORAGE: "GB of files",
+    UseUnit.GB_TRAFFIC_MONTH: "GB of traffic a month",
+    UseUnit.VISITORS_DAY: "visitors a day",
+    UseUnit.MAILS_DAY: "mails a day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One rule that fits, or one plan that is too small. `text` is for staff."""
+
+    rule: str
+    weight: int
+    question: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The question to send, and the rule that it comes from."""
+
+    rule: str
+    question: str
+
+
+def rule_terms(policy: Policy) -> tuple[str, ...]:
+    """Return the terms of all rules, each once: what `OrderFacts.fit` is found by."""
+    return _rule_terms(policy.vetting.rules)
+
+
+@lru_cache(maxsize=64)
+def _rule_terms(rules: tuple[FitRule, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(term for rule in rules for term in rule.terms))
+
+
+def expected_uses(texts: Iterable[tuple[str, str]]) -> tuple[ExpectedUse, ...]:
+    """Return what the customer expects to use by (where, text), the largest amount of each unit."""
+    most: dict[str, ExpectedUse] = {}
+    for where, text in texts:
+        for use in find_expected(text, where=where):
+            if use.unit not in most or use.amount > most[use.unit].amount:
+                most[use.unit] = use
+    return tuple(most[unit] for unit in UseUnit if unit in most)
+
+
+def misfits(order: OrderFacts, policy: Policy) -> tuple[Misfit, ...]:
+    """Return what does not fit, the heaviest first; equal weights in the order of the policy."""
+    if not order.fit and not order.expected:
+        return ()
+    mentioned = {finding.term for finding in order.fit}
+    found = [
+        Misfit(rule.name, rule.weight, rule.question, rule.name)
+        for rule in policy.vetting.rules
+        if not mentioned.isdisjoint(rule.terms) and _concerns(rule, order.items)
+    ]
+    for use in order.expected:
+        room = _tightest(use, order.items, policy)
+        if room is not None:
+            text = f"{use.amount:,} {_UNIT_WORDS[room.unit]} where the plan stands {room.at_most:,}"
+            found.append(Misfit(f"{RESOURCE}{use.unit}", room.weight, room.question, text))
+    return tuple(sorted(found, key=lambda one: -one.weight))
+
+
+def fit_reason(order: OrderFacts, policy: Policy) -> str | None:
+    """Return the sentence of the reason `vetting_fit`, or None while the weights don't reach `review_from`."""
+    found = misfits(order, policy)
+    weight, needed = sum(one.weight for one in found), policy.vetting.review_from
+    if not found or weight < needed:
+        return None
+    named = ", ".join(one.text for one in found[:10])
+    return f"It may not fit: {named} (weight {weight}, a person looks from {needed})."
+
+
+def prepare(order: OrderFacts, policy: Policy) -> Prepared:
+    """Return the question for an order that a person looks at for its fit: of the heaviest rule, or of several alike.
+
+    Where the weights are no reason by themselves, it is the general question.
+    """
+    found = misfits(order, policy)
+    if sum(one.weight for one in found) < policy.vetting.review_from:
+        return Prepared(GENERAL, policy.vetting.question)
+    heaviest = [one for one in found if one.weight == found[0].weight][:_MOST_QUESTIONS]
+    return Prepared(heaviest[0].rule, "\n\n".join(dict.fromkeys(one.question for one in heaviest)))
+
+
+def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:
+    """Whether one of the lines is what a rule is for; a rule that names no products is for all."""
+    if not rule.groups and not rule.product_types:
+        return True
+    groups = Groups(rule.groups)
+    types = {str(one.value) for one in rule.product_types}
+    return any(item in groups or item.product_type.lower() in types for item in items)
+
+
+def _tightest(use: ExpectedUse, items: tuple[Item, ...], policy: Policy) -> PlanRoom | None:
+    """Return the heaviest row that this use exceeds; of equal ones the first."""
+    exceeded = [
+        room
+        for room in policy.vetting.resources
+        if room.unit.value == use.unit and use.amount > room.at_most and _concerns(room, items)
+    ]
+    return max(exceeded, key=lambda room: room.weight, default=None)

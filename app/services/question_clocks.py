@@ -1,0 +1,80 @@
+"""A question that nobody answers: the customer is reminded once, then a person is asked whether to cancel."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.core.decision import Reason
+from app.core.lifecycle import HoldKind, OrderState
+from app.messaging import inbox
+from app.messaging.inbox import Event
+from app.panels.base import PanelUnavailable
+from app.panels.records import PanelTicket
+from app.services import acting, questions
+from app.services.context import Context
+from app.services.orders import CLOCK, OrderFile, open_file
+from app.services.zones import panel_zone
+from app.tables.inbox import EventState
+
+#: The reason of an order whose question never reached its customer.
+NOT_SENT: Final = "question_not_sent"
+
+
+async def question_due(context: Context, event: Event, order_id: int) -> None:
+    """Read the ticket once more, in case no hook told of an answer; then remind, or propose to cancel.
+
+    Raises PanelUnavailable.
+    """
+    ticket = await _ticket(context, order_id)
+    now = context.clock()
+    async with context.db.begin() as tx:
+        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        result = "no-such-order"
+        if file is not None:
+            result = await _look(context, file, ticket)
+            await file.save()
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
+    context.wake()
+
+
+async def _ticket(context: Context, order_id: int) -> PanelTicket | None:
+    async with context.db.read() as connection:
+        question = await questions.waiting(connection, order_id)
+    if question is None or question.ticket_id is None:
+        return None
+    if context.panel is None:
+        raise PanelUnavailable("no panel is configured")
+    return await context.panel.ticket(int(question.ticket_id))
+
+
+async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -> str:
+    question = await questions.waiting(file.tx, file.order_id)
+    if question is None or file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.ANSWER:
+        return "not-waiting"
+    if not file.acts:
+        return "shadow"
+    if ticket is not None and questions.answered_in(ticket, question):
+        await questions.take_answer(file, ticket.ticket_id)
+        return "answered"
+    expires_at = file.get("hold_expires_at")
+    if expires_at is not None and file.now >= expires_at:
+        return await _propose(file, question)
+    rules = file.policy.policy.ask
+    if question.reminded_at is not None or file.now < questions.due_at(question, rules.remind_days):
+        return "not-yet"
+    if question.ticket_id is None:
+        return "not-sent"
+    zone = await panel_zone(file.tx, context.settings)
+    return "reminded" if await questions.remind(file, question, zone=zone) else "no-reminders"
+
+
+async def _propose(file: OrderFile, question: Any) -> str:
+    """It stays held, and a person looks: nothing is cancelled by itself."""
+    days = (file.now - question.asked_at).days
+    if question.ticket_id is None:
+        await acting.hold_by_clock(file, Reason(NOT_SENT, f"The question could not be sent for {days} days."))
+        return "not-sent"
+    text = f"No answer for {days} days; proposed: cancel."
+    await acting.hold_by_clock(file, Reason(questions.NO_ANSWER, text))
+    file.say(text, by=CLOCK)
+    return "no-answer"

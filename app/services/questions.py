@@ -1,0 +1,255 @@
+"""Questions to customers: asked by ticket, answered by the customer's reply, kept with what came of the order."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.decision import Outcome, Reason
+from app.core.lifecycle import HoldKind, OrderState
+from app.errors import LooksDuplicate, WrongState
+from app.messaging import inbox, outbox
+from app.messaging.outbox import Call
+from app.panels.records import PanelTicket
+from app.services import messages
+from app.services.alerts import alert
+from app.services.orders import POLICY, OrderFile
+from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
+from app.tables.alerts import AlertKind
+from app.tables.orders import orders, questions
+from app.tables.outbox import CallState
+
+#: How we find the question in the panel: its reference ends with its own id.
+TICKET_MARK: Final = "doorman:ticket:"
+REPLY_MARK: Final = "doorman:reply:"
+
+#: The reason of an order whose customer does not answer: its cancellation is proposed.
+NO_ANSWER: Final = "no_answer"
+
+_REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
+
+
+class QuestionOutcome(StrEnum):
+    """What came of the order after the question."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    FEE = "fee"  # the customer was asked for a fee instead
+    WITHDRAWN = "withdrawn"  # it never reached the customer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What is asked, by whom; `rule` is the policy's rule that prepared it, None for a person's own words."""
+
+    text: str
+    rule: str | None
+    by: str
+
+
+def is_open() -> sa.ColumnElement[bool]:
+    """A question that nobody answered, of an order that nobody decided since."""
+    return sa.and_(questions.c.answered_at.is_(None), questions.c.outcome.is_(None))
+
+
+def order_waits() -> sa.Exists:
+    """Whether an order of the query has such a question: then it waits for the customer, not for a person."""
+    return sa.exists().where(questions.c.order_id == orders.c.order_id, is_open())
+
+
+async def waiting(connection: AsyncConnection, order_id: int) -> Any:
+    """Return the newest open question of an order, or None: it is the one that is reminded of."""
+    query = sa.select(questions).where(questions.c.order_id == order_id, is_open())
+    return (await connection.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
+
+
+# --- asking -------------------------------------------------------------------------------------------------------
+
+
+async def check(file: OrderFile, text: str) -> None:
+    """Say whether this can be asked now. Raises WrongState, LooksDuplicate."""
+    rules = file.policy.policy.messages
+    if file.customer_id is None:
+        raise WrongState("the order has no customer yet whom we could ask")
+    if rules.department_id is None:
+        raise WrongState("a question needs a ticket: set messages.department_id in the policy")
+    if not rules.question.send:
+        raise WrongState("the policy's messages.question is switched off")
+    latest = await _latest(file)
+    if latest is None or latest.outcome is not None:
+        return
+    if latest.answered_at is None and latest.question == text:
+        raise LooksDuplicate("this question was asked already and waits for its answer")
+    if latest.ticket_id is None:
+        raise WrongState("the question before is on its way to the panel; see the order's panel calls")
+
+
+async def ask(file: OrderFile, asking: Asking, *, cause: str, zone: tzinfo) -> None:
+    """Keep the question, want its ticket (a reply where one is open already), and hold the order for the answer."""
+    rules = file.policy.policy
+    latest = await _latest(file)
+    again = latest.ticket_id if latest is not None and latest.outcome != QuestionOutcome.WITHDRAWN else None
+    question_id = uuid.uuid4()
+    await file.tx.execute(
+        questions.insert().values(
+            id=question_id, order_id=file.order_id, customer_id=file.customer_id, rule=asking.rule,
+            question=asking.text, asked_by=asking.by, asked_at=file.now,
+        )
+    )  # fmt: skip
+    expires_at = file.now + timedelta(days=rules.ask.propose_cancel_days)
+    file.hold(HoldKind.ANSWER, due_at=expires_at, expires_at=expires_at)
+    await messages.write_in_ticket(
+        file, rules.messages.question, key=ask_key(question_id), cause=cause, zone=zone, question=asking.text,
+        ticket_id=again, reference=f"{REPLY_MARK if again else TICKET_MARK}{question_id}",
+    )  # fmt: skip
+    file.say(f"asks the customer: {asking.text}", by=asking.by)
+    await set_hold_clock(file)
+    await inbox.add_internal(
+        file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now,
+        due_at=file.now + timedelta(days=rules.ask.remind_days), name=f"question:{question_id}:remind",
+    )  # fmt: skip
+
+
+async def remind(file: OrderFile, question: Any, *, zone: tzinfo) -> bool:
+    """Remind the customer in the question's ticket, once; False where the policy does not want that."""
+    message = file.policy.policy.messages.question_reminder
+    if not message.send:
+        return False
+    await messages.write_in_ticket(
+        file, message, key=f"question:{question.id}:remind", cause="clock:question", zone=zone,
+        question=question.question, ticket_id=question.ticket_id, reference=f"{REPLY_MARK}{uuid.uuid4()}",
+    )  # fmt: skip
+    await file.tx.execute(questions.update().where(questions.c.id == question.id).values(reminded_at=file.now))
+    return True
+
+
+async def _latest(file: OrderFile) -> Any:
+    query = sa.select(questions).where(questions.c.order_id == file.order_id)
+    return (await file.tx.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
+
+
+def ask_key(question_id: uuid.UUID) -> str:
+    """Name the thing wanted: this question in front of the customer."""
+    return f"question:{question_id}:ask"
+
+
+# --- what comes of it ---------------------------------------------------------------------------------------------
+
+
+async def settled(file: OrderFile, call: Call) -> bool:
+    """Follow up the call that asks or reminds; False for a call that is about no question."""
+    parts = call.key.split(":")
+    if len(parts) != 3 or parts[0] != "question":
+        return False
+    if parts[2] == "remind":
+        if call.state is CallState.DONE:
+            file.say("reminded the customer of the question", by=POLICY)
+        return True
+    question_id = uuid.UUID(parts[1])
+    ticket_id = int((call.result or {}).get("ticket_id") or 0)
+    if call.state is CallState.DONE and ticket_id:
+        await file.tx.execute(questions.update().where(questions.c.id == question_id).values(ticket_id=ticket_id))
+        file.say(f"asked the customer in ticket {ticket_id}", by=POLICY)
+    elif call.state is CallState.CANCELLED:
+        await _withdraw(file, [question_id])
+        if file.get("hold_kind") == HoldKind.ANSWER and await _never_asked(file):
+            file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
+            file.say("the question was not sent: a person looks", by=POLICY)
+            await set_hold_clock(file)
+    return True
+
+
+async def _never_asked(file: OrderFile) -> bool:
+    """Whether no question before this one waits for its answer or has it."""
+    latest = await _latest(file)
+    return await waiting(file.tx, file.order_id) is None and (latest is None or latest.answered_at is None)
+
+
+async def _withdraw(file: OrderFile, ids: list[uuid.UUID]) -> None:
+    await file.tx.execute(
+        questions.update()
+        .where(questions.c.id.in_(ids), questions.c.ticket_id.is_(None))
+        .values(outcome=QuestionOutcome.WITHDRAWN.value)
+    )
+
+
+async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
+    """Know a question's ticket by our reference, before its call settled; return the orders for which that is news."""
+    named = {uuid.UUID(found) for reply in ticket.replies for found in _REFERENCE.findall(reply.message)}
+    if not named:
+        return []
+    made = questions.update().where(questions.c.id.in_(named), questions.c.ticket_id.is_(None))
+    news = await tx.scalars(made.values(ticket_id=ticket.ticket_id).returning(questions.c.order_id))
+    return sorted(set(news.all()))
+
+
+async def take_answer(file: OrderFile, ticket_id: int) -> bool:
+    """The customer wrote in a question's ticket: what is open there is answered, and a held order is due now."""
+    open_here = sa.and_(questions.c.order_id == file.order_id, questions.c.ticket_id == ticket_id, is_open())
+    answered = (
+        await file.tx.scalars(
+            questions.update().where(open_here).values(answered_at=file.now).returning(questions.c.id)
+        )
+    ).all()
+    if not answered:
+        return False
+    await outbox.cancel(file.tx, now=file.now, keys=[f"question:{one}:remind" for one in answered])
+    if file.state is OrderState.HELD:
+        file.hold(HoldKind.ANSWER, due_at=file.now, expires_at=None)
+        text = f"The customer answered our question about order {file.order_id}."
+        name = review_name(file.order_id, file.now, 1)
+        await alert(file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id)
+        await set_reminder(file, 2, at=file.now + timedelta(days=1))
+    file.say("the customer answered", by="customer")
+    return True
+
+
+def answered_in(ticket: PanelTicket, question: Any) -> bool:
+    """Whether the customer wrote in the ticket after the question, whatever the hooks told."""
+    asked = False
+    for reply in ticket.replies:
+        if f"{question.id}" in reply.message:
+            asked = True
+        elif asked and not reply.by_staff and REPLY_MARK not in reply.message:
+            return True
+    return False
+
+
+async def close(file: OrderFile, outcome: Outcome, reason: Reason) -> None:
+    """The order is decided: its open questions have their outcome, and what was not sent of them never is."""
+    if outcome is Outcome.HOLD_FOR_REVIEW:
+        return
+    found = (
+        await file.tx.execute(
+            sa.select(questions.c.id).where(questions.c.order_id == file.order_id, questions.c.outcome.is_(None))
+        )
+    ).scalars()
+    ids = list(found)
+    if not ids:
+        return
+    keys = [*(ask_key(one) for one in ids), *(f"question:{one}:remind" for one in ids)]
+    off = {call.key for call in (await outbox.cancel(file.tx, now=file.now, keys=keys)).cancelled}
+    closed = questions.update().where(questions.c.id.in_(ids))
+    await file.tx.execute(closed.values(outcome=_outcome_of(outcome, reason).value))
+    await _withdraw(file, [one for one in ids if ask_key(one) in off])
+
+
+def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:
+    if outcome is Outcome.REJECT:
+        return QuestionOutcome.CANCELLED if reason.code in _CANCELLED else QuestionOutcome.REJECTED
+    return QuestionOutcome.FEE if outcome is Outcome.HOLD_FOR_FEE else QuestionOutcome.APPROVED
+
+
+def due_at(question: Any, remind_days: int) -> datetime:
+    """Return when the customer is reminded of a question."""
+    asked_at: datetime = question.asked_at
+    return asked_at + timedelta(days=remind_days)
