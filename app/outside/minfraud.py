@@ -132,6 +132,6 @@ def _object(body: bytes) -> dict[str, Any]:
 def _log_warnings(warnings: object) -> None:
     """What MaxMind did not like about the request; the codes only, the texts repeat what was sent."""
     rows = warnings if isinstance(warnings, list) else []
-    codes = {row.get("code") for row in rows if isinstance(row, dict)}
-    if named := sorted(code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)):
-        log.info("outside.warnings", provider=NAME, codes=named)
+    codes = [row.get("code") for row in rows if isinstance(row, dict)]
+    if named := {code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)}:
+        log.info("outside.warnings", provider=NAME, codes=sorted(named))
