@@ -6,18 +6,19 @@ import os
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.retry import parse_delays
 from app.db import async_url
 
 PREFIX = "DOORMAN_"
+MOST_GEOIP_FILES = 2  # one for countries, one for networks
 
 
 class Mode(StrEnum):
@@ -77,6 +78,42 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] | None = Field(
         None, description="`console` or `json`; default: console on a terminal, else json."
     )
+
+    geoip_file: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Country or city database in the MMDB format (GeoLite2 …), read locally; "
+        "a second one with networks (ASN) after a comma.",
+    )
+    minfraud_account: int | None = Field(
+        None, ge=1, description="MaxMind account id: each new order is scored by minFraud, which MaxMind bills."
+    )
+    minfraud_key: SecretStr | None = Field(None, description="Licence key of that account.")
+    fraudrecord_key: SecretStr | None = Field(
+        None, description="FraudRecord API key: asks what other hosts report about a customer (hashed)."
+    )
+
+    @field_validator("geoip_file", mode="before")
+    @classmethod
+    def _geoip_files(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        paths = tuple(part.strip() for part in value.split(",") if part.strip())
+        if len(paths) > MOST_GEOIP_FILES:
+            raise ValueError("two files at most, separated by a comma")
+        return paths
+
+    @field_validator("minfraud_key", "fraudrecord_key")
+    @classmethod
+    def _outside_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
+            raise ValueError("has characters that no key has")
+        return value
+
+    @model_validator(mode="after")
+    def _minfraud_is_whole(self) -> Self:
+        if (self.minfraud_account is None) != (self.minfraud_key is None):
+            raise ValueError("DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together")
+        return self
 
     @field_validator("retry_delays", mode="before")
     @classmethod
@@ -158,8 +195,11 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [
-            f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_input=False)
-        ]
-        raise SettingsError("; ".join(lines)) from None
+        raise SettingsError("; ".join(map(_in_words, error.errors(include_input=False)))) from None
+
+
+def _in_words(error: Any) -> str:
+    """Name the setting; an error about several together names them itself."""
+    text = str(error["msg"]).removeprefix("Value error, ")
+    name = "_".join(map(str, error["loc"])).upper()
+    return f"{PREFIX}{name}: {text}" if name else text

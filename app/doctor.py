@@ -17,6 +17,7 @@ from app.doctor_catalogue import check_policy, check_products
 from app.doctor_door import check_door
 from app.doctor_findings import Finding, Level, unchecked
 from app.doctor_house import Records, check_records, check_settings
+from app.doctor_outside import check_outside
 from app.doctor_panel import check_access_key, check_clock, check_version, knock, version_of
 from app.doctor_role import Tried, check_role, try_actions
 from app.panels.whmcs.probe import Probe, Told, Unreached
@@ -49,6 +50,7 @@ async def examine(settings: Settings) -> list[Section]:
         *panel,
         Section(title="webhooks and gate", findings=await check_door(settings)),
         Section(title="the addon, by what it sent", findings=_addon(records)),
+        Section(title="signals from outside", findings=check_outside(settings, records.outside)),
     ]
 
 
@@ -145,7 +147,10 @@ def summary(sections: Sequence[Section]) -> str:
 
 def secrets_of(settings: Settings) -> set[str]:
     """Return everything that must not be shown, in all spellings in which others may repeat it."""
-    held = [settings.panel_identifier, settings.panel_secret, settings.panel_access_key, settings.admin_key]
+    held = [
+        settings.panel_identifier, settings.panel_secret, settings.panel_access_key, settings.admin_key,
+        settings.minfraud_key, settings.fraudrecord_key,
+    ]  # fmt: skip
     values = {value.get_secret_value() for value in held if value is not None} | set(settings.webhook_secrets)
     values |= {str(make_url(settings.database_url).password or ""), urlsplit(settings.public_url or "").password or ""}
     return {spelling for value in values for spelling in (value, quote(value, safe=""), quote_plus(value))} - {""}

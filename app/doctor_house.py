@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from app.doctor_findings import Finding, fault, ok, unchecked, warning
 from app.errors import NotFound
 from app.services import doctor, installation, policies, schema
 from app.services.context import Context, utc_now
-from app.services.doctor import Signs, Webhooks
+from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.services.health import Probe
 from app.tables.access import Role
 
@@ -34,6 +35,7 @@ class Records:
     findings: list[Finding]
     policy: Policy | None = None
     addon: tuple[Finding, ...] = ()
+    outside: Mapping[str, OutsideDay] = field(default_factory=dict)
 
 
 def check_settings(settings: Settings) -> list[Finding]:
@@ -139,6 +141,7 @@ async def _records(settings: Settings, db: Database) -> Records:
         cut_off = await doctor.workers_without_panel(connection, now=now)
         sent = await doctor.webhooks(connection, now=now)
         signs = await doctor.signs(connection, now=now)
+        outside = await doctor.outside_day(connection, now=now)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
     found += [about_policy, *await _standing(settings, db)]
@@ -146,7 +149,8 @@ async def _records(settings: Settings, db: Database) -> Records:
         text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
         cure = "Ask the doctor on that machine. It tries again by itself, once a minute at least."
         found.append(fault("breaker", text, cure))
-    return Records(findings=found, policy=policy, addon=(check_webhooks(sent, settings.mode), *check_signs(signs)))
+    addon = (check_webhooks(sent, settings.mode), *check_signs(signs))
+    return Records(findings=found, policy=policy, addon=addon, outside=outside)
 
 
 async def _database_clock(connection: AsyncConnection) -> list[Finding]:

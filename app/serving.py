@@ -24,6 +24,7 @@ from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.main import create_app
 from app.messaging.wake import Ringer
+from app.outside.asking import open_geo
 from app.services import schema
 from app.services.context import utc_now
 from app.services.startup import prepare
@@ -87,12 +88,16 @@ class _Child:
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker: bool) -> None:
-    """Serve until SIGTERM or SIGINT. Raises CannotServe, SecretError, PolicyError or schema.OldSchema."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises CannotServe, SettingsError, SecretError, PolicyError or schema.OldSchema.
+    """
     logging_setup.configure(settings.log_format)
     sqlite = settings.database_url.startswith("sqlite")
     if sqlite and workers != 1:
         raise CannotServe("a SQLite file is served by one API process; use PostgreSQL for several (--workers)")
     parse_secrets(settings.webhook_secrets)
+    open_geo(settings)
     if asyncio.run(check_database(settings)):
         schema.migrate(settings.database_url)
     asyncio.run(_prepare(settings))  # what is wrong is said here, once, and not by children that die of it

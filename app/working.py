@@ -18,6 +18,7 @@ from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
+from app.outside.asking import Outside, open_outside
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
@@ -48,26 +49,37 @@ def send_rules(settings: Settings) -> SendRules:
 async def work(settings: Settings, *, pipe: int | None = None) -> None:
     """Work until SIGTERM or SIGINT comes, or the other end of the wake-up pipe is gone.
 
-    Raises schema.OldSchema, and WorkerRunning on a SQLite file that has a worker.
+    Raises SettingsError for a GeoIP file that can't be used, schema.OldSchema, and WorkerRunning on a SQLite file that
+    has a worker.
     """
     logging_setup.configure(settings.log_format)
+    outside = open_outside(settings)
     db = Database.open(settings.database_url)
     brakes = open_brakes(settings, db)
     panel = open_panel(settings, brakes) if settings.panel_configured else None
     try:
         await prepare(db, settings, now=utc_now())
         with only_worker(db) as alone:
-            await _loop(db, settings, panel, brakes, Wake(pipe), alone=alone)
+            await _loop(db, settings, panel, brakes, Wake(pipe), outside=outside, alone=alone)
     finally:
         if panel is not None:
             await panel.aclose()
+        if outside is not None:
+            await outside.aclose()
         await db.close()
 
 
 async def _loop(
-    db: Database, settings: Settings, panel: Panel | None, brakes: Brakes, wake: Wake, *, alone: bool
+    db: Database,
+    settings: Settings,
+    panel: Panel | None,
+    brakes: Brakes,
+    wake: Wake,
+    *,
+    outside: Outside | None,
+    alone: bool,
 ) -> None:
-    context = Context(db=db, settings=settings, panel=panel, wake=wake.ring)
+    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.ring)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
         wake=wake, alone=alone, brakes=brakes,

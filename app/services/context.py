@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from app.config import Settings
 from app.db import Database
+from app.outside.asking import Outside
 from app.panels.base import PanelReader
 from app.panels.records import PanelProduct
 from app.services.muting import MutedCache
@@ -47,4 +48,5 @@ class Context:
     wake: Callable[[], None] = lambda: None  # tells the worker that something is due
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
+    outside: Outside | None = None  # services and files outside; None: nothing is configured
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

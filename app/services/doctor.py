@@ -15,7 +15,7 @@ from app.panels.breaker import BreakerState
 from app.services.health import HEARTBEAT_SECONDS
 from app.tables.access import Role, api_keys
 from app.tables.inbox import EventSource, events, workers
-from app.tables.orders import decisions, orders, timeline
+from app.tables.orders import decisions, orders, outside_answers, timeline
 
 #: The event that the doctor itself posts.
 PING: Final = "doctor.ping"
@@ -33,6 +33,15 @@ class Webhooks:
     last_at: datetime | None
     last_type: str
     last_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideDay:
+    """What a service outside answered in the last 24 hours."""
+
+    asked: int
+    degraded: int
+    reason: str  # of the latest that stayed without an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,19 @@ async def webhooks(connection: AsyncConnection, *, now: datetime) -> Webhooks:
     times = (await connection.execute(newest)).scalars()
     day = sum(at > now - timedelta(days=1) for at in times)
     return Webhooks(last_at=row.received_at, last_type=row.type, last_day=day)
+
+
+async def outside_day(connection: AsyncConnection, *, now: datetime) -> dict[str, OutsideDay]:
+    """Return what services outside answered, by provider; those that were asked nothing are left out."""
+    answers = outside_answers.c
+    recent = sa.select(outside_answers).where(answers.asked_at > now - timedelta(days=1))
+    rows = (await connection.execute(recent.order_by(answers.asked_at.desc()).limit(_MOST_ORDERS))).all()
+    days = {}
+    for name in sorted({row.provider for row in rows}):
+        theirs = [row for row in rows if row.provider == name]
+        reasons = [row.reason or "" for row in theirs if row.degraded]
+        days[name] = OutsideDay(asked=len(theirs), degraded=len(reasons), reason=next(iter(reasons), ""))
+    return days
 
 
 async def signs(connection: AsyncConnection, *, now: datetime) -> Signs:

@@ -52,7 +52,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
     """
     now = context.clock()
-    gathered = await gather_order(context, order_id, now=now, urgent=event.urgent)
+    gathered = await gather_order(context, order_id, now=now, urgent=event.urgent, placed_by=_told_placed_by(event))
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
     except Postpone as wish:
@@ -179,18 +179,24 @@ async def _go_on_after_shadow(file: OrderFile) -> None:
     file.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
 
 
-def _take_placed_by(file: OrderFile, event: Event) -> None:
+def _told_placed_by(event: Event) -> PlacedBy | None:
     """The event's word on who placed it; where it says nothing, who acted (design §6: `placed_by` wins)."""
     if event.type != "order.created":
-        return
+        return None
     word = event.data.get("placed_by")
+    if isinstance(word, str) and word in set(PlacedBy):
+        return PlacedBy(word)
     actor = Actor.from_event(event.data)
-    if not (isinstance(word, str) and word in set(PlacedBy)):
-        word = {"customer": "customer", "staff": "staff", "api": "api"}.get(actor.kind)
-        if actor.masquerade and word is not None:
-            word = PlacedBy.STAFF_AS_CUSTOMER.value
-    if word is not None:
-        file.change(placed_by=word)
+    acted = {"customer": PlacedBy.CUSTOMER, "staff": PlacedBy.STAFF, "api": PlacedBy.API}.get(actor.kind)
+    return PlacedBy.STAFF_AS_CUSTOMER if actor.masquerade and acted is not None else acted
+
+
+def _take_placed_by(file: OrderFile, event: Event) -> None:
+    word = _told_placed_by(event)
+    if word is None:
+        return
+    file.change(placed_by=word.value)
+    actor = Actor.from_event(event.data)
     if actor.admin_id is not None and word in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}:
         file.change(staff_id=actor.admin_id)
 

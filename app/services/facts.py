@@ -69,6 +69,7 @@ def build_facts(
     missing = set(gathered.missing)
     if order.customer_id is None or gathered.customer is None:
         missing.add("customer")
+    missing |= {f"outside.{report.provider}" for report in gathered.outside if report.degraded}
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
     return Facts(
         order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered),
@@ -189,7 +190,14 @@ def _order(
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
         fraud_check=check,
         fraud_check_ran=check is not None,
+        outside=gathered.outside,
+        ip_asn=gathered.ip_place.asn if _theirs(placed_by) else None,
     )
+
+
+def _theirs(placed_by: PlacedBy) -> bool:
+    """Whether the order's IP is the customer's own."""
+    return placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
 
 
 def texts_of(gathered: Gathered) -> tuple[tuple[str, str], ...]:
@@ -295,7 +303,7 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
     domain = email_domain(customer.email)
     phone = canonical_phone(customer.phone, customer.phone_cc, customer.country)
     stats = customer.stats
-    theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    theirs = _theirs(placed_by)
     overdue = stats.get("numoverdueinvoices")
     recent = sum(1 for t in gathered.tickets if not t.opened_by_staff and t.ticket_id not in own.our_tickets)
     return CustomerFacts(
@@ -305,6 +313,7 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
         signed_up_at=_at_midnight(gathered),
         country=customer.country,
         phone_country=phone_country(phone, customer.country),
+        ip_country=gathered.ip_place.country if theirs else None,
         email_domain=domain,
         email_disposable=None if domain is None else _disposable(domain),
         email_verified=customer.email_verified,

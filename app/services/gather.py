@@ -7,6 +7,7 @@ list is None; a panel that can't be asked raises PanelUnavailable.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,9 +15,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.core.facts import OutsideReport, PlacedBy
 from app.core.tickets import OrderIntent, classify
+from app.outside.geoip import NOWHERE, Place
 from app.panels.base import PanelDown, PanelReader, PanelUnavailable
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
+from app.services import outside
 from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
 
@@ -51,6 +55,8 @@ class Gathered:
     tickets: tuple[PanelTicket, ...] = ()
     asking_ticket: PanelTicket | None = None
     fees: tuple[FeeSeen, ...] = ()
+    outside: tuple[OutsideReport, ...] = ()
+    ip_place: Place = NOWHERE  # of the order's IP, whoever's it is
     missing: tuple[str, ...] = ()
 
 
@@ -59,15 +65,18 @@ class _Own:
     version: int | None
     fees: tuple[Any, ...]
     asking_ticket_id: int | None
+    placed_by: PlacedBy = PlacedBy.UNKNOWN
 
 
-async def gather_order(context: Context, order_id: int, *, now: datetime, urgent: bool = False) -> Gathered:
-    """Read one order and what belongs to it.
+async def gather_order(
+    context: Context, order_id: int, *, now: datetime, urgent: bool = False, placed_by: PlacedBy | None = None
+) -> Gathered:
+    """Read one order and what belongs to it; `placed_by` is what the event says about that, where it says something.
 
     Raises PanelUnavailable when the panel can't be asked for the order itself; of the rest, what fails is named in
     `missing`.
     """
-    panel = context.panel
+    panel, began = context.panel, time.monotonic()
     if panel is None:
         raise PanelUnavailable("no panel is configured")
     own, order = await asyncio.gather(_own_rows(context, order_id), panel.order(order_id, urgent=urgent))
@@ -77,6 +86,10 @@ async def gather_order(context: Context, order_id: int, *, now: datetime, urgent
         return Gathered(order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees))
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, missing=missing)
     (customer, signed_up_on), services, invoice, catalogue, (tickets, asking) = await asyncio.gather(*customer_reads)
+    own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
+    reports = await outside.reports(
+        context, order, customer, own_ip=own_ip, seconds=outside.seconds_left(began, urgent=urgent), now=now
+    )
     return Gathered(
         order_id=order_id,
         order_version=own.version,
@@ -90,8 +103,17 @@ async def gather_order(context: Context, order_id: int, *, now: datetime, urgent
         tickets=tickets,
         asking_ticket=asking,
         fees=tuple(seen_fees),
+        outside=reports,
+        ip_place=await context.outside.geo.find(order.ip) if context.outside and context.outside.geo else NOWHERE,
         missing=tuple(sorted(missing)),
     )
+
+
+def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
+    """Say whether staff or a program entered it, so that the IP is theirs; `told` is the event's word."""
+    if told is PlacedBy.UNKNOWN:
+        return order.admin_requestor_id > 0
+    return told is not PlacedBy.CUSTOMER
 
 
 def _customer_reads(
@@ -124,9 +146,11 @@ def _customer_reads(
 
 async def _own_rows(context: Context, order_id: int) -> _Own:
     async with context.db.read() as connection:
-        version = (
-            await connection.execute(sa.select(orders.c.version).where(orders.c.order_id == order_id))
-        ).scalar_one_or_none()
+        known = (
+            await connection.execute(
+                sa.select(orders.c.version, orders.c.placed_by).where(orders.c.order_id == order_id)
+            )
+        ).first()
         rows = (
             await connection.execute(
                 sa.select(fees.c.id, fees.c.state, fees.c.invoice_id)
@@ -142,7 +166,9 @@ async def _own_rows(context: Context, order_id: int) -> _Own:
                 .limit(1)
             )
         ).scalar_one_or_none()
-    return _Own(version, tuple(rows), asking)
+    if known is None:
+        return _Own(None, tuple(rows), asking)
+    return _Own(known.version, tuple(rows), asking, PlacedBy(known.placed_by))
 
 
 async def _fee(panel: PanelReader, row: Any) -> FeeSeen:

@@ -68,15 +68,21 @@ def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None
     return f"{kept}|{(country or '').upper()}" if len(kept) >= 12 else None
 
 
-def canonical_ip(ip: str | None) -> str | None:
-    """Return a public address in its canonical form; private ones identify nobody. IPv6 counts by its /64."""
+def public_ip(ip: str | None) -> str | None:
+    """Return a public address in its canonical form; private ones are nobody's."""
     try:
         address = ip_address((ip or "").strip())
     except ValueError:
         return None
-    if not address.is_global:
-        return None
-    return str(address) if address.version == 4 else str(ip_address(int(address) >> 64 << 64))
+    return str(address) if address.is_global else None
+
+
+def canonical_ip(ip: str | None) -> str | None:
+    """Return what a public address is known by: itself, or for IPv6 its /64."""
+    public = public_ip(ip)
+    if public is None or ":" not in public:
+        return public
+    return str(ip_address(int(ip_address(public)) >> 64 << 64))
 
 
 def hashed(kind: str, value: str) -> str:

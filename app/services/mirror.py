@@ -145,7 +145,7 @@ def inputs_digest(facts: Facts) -> str:
     """
     order = facts.order
     check = order.fraud_check
-    seen = [
+    seen: list[Any] = [
         order.payment.value,
         order.placed_by.value,
         None if check is None else [check.module, check.verdict.value, check.score],
@@ -156,6 +156,8 @@ def inputs_digest(facts: Facts) -> str:
         facts.customer is None,
         order.currency,
     ]
+    if order.outside:  # an answer may come at a later look than the first
+        seen.append([[each.provider, each.degraded, each.score, each.reports] for each in order.outside])
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 

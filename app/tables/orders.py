@@ -128,6 +128,20 @@ decisions = sa.Table(
     sa.Index("ix_decisions_at", "at"),
 )
 
+#: What services outside said about an order. They bill each question, so an answer is kept and never asked for again.
+outside_answers = sa.Table(
+    "outside_answers",
+    metadata,
+    sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("provider", sa.String(24), primary_key=True),
+    sa.Column("asked_at", UtcDateTime, nullable=False),  # last
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("degraded", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.String(80)),  # why there is no usable answer
+    sa.Column("answer", Json),  # score, reports, marks; null while degraded
+    sa.Index("ix_outside_answers_asked", "asked_at"),
+)
+
 fees = sa.Table(
     "fees",
     metadata,

@@ -92,6 +92,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("resource", name=op.f("pk_imports")),
     )
     op.create_table(
+        "outside_answers",
+        sa.Column("order_id", BigId, autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=24), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("degraded", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(length=80), nullable=True),
+        sa.Column("answer", Json, nullable=True),
+        sa.PrimaryKeyConstraint("order_id", "provider", name=op.f("pk_outside_answers")),
+    )
+    with op.batch_alter_table("outside_answers", schema=None) as batch_op:
+        batch_op.create_index("ix_outside_answers_asked", ["asked_at"], unique=False)
+
+    op.create_table(
         "panel_rows",
         sa.Column("resource", sa.String(length=24), nullable=False),
         sa.Column("row_id", BigId, autoincrement=False, nullable=False),
@@ -166,6 +180,10 @@ def downgrade() -> None:
 
     op.drop_table("panel_rows")
     op.drop_table("imports")
+    with op.batch_alter_table("outside_answers", schema=None) as batch_op:
+        batch_op.drop_index("ix_outside_answers_asked")
+
+    op.drop_table("outside_answers")
     with op.batch_alter_table("cases", schema=None) as batch_op:
         batch_op.drop_index("ix_cases_placed")
         batch_op.drop_index("ix_cases_customer")

@@ -1,0 +1,54 @@
+"""Signals from outside: GeoIP files, and what the services answered lately. None is asked: that costs money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from app.config import Settings
+from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.outside import fraudrecord, minfraud
+from app.outside.geoip import About, GeoFileError, GeoFiles
+from app.services.context import utc_now
+from app.services.doctor import OutsideDay
+
+_OLD: Final = timedelta(days=90)
+
+
+def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[Finding]:
+    """Look at what is configured; all of it is optional."""
+    found = _geoip(settings)
+    if settings.minfraud_key is not None:
+        found.append(_service("minfraud", "MaxMind minFraud", days.get(minfraud.NAME)))
+    if settings.fraudrecord_key is not None:
+        found.append(_service("fraudrecord", "FraudRecord", days.get(fraudrecord.NAME)))
+    return found or [ok("outside", "none is configured, and none is needed")]
+
+
+def _geoip(settings: Settings) -> list[Finding]:
+    if not settings.geoip_file:
+        return []
+    try:
+        files = GeoFiles.open(settings.geoip_file)
+    except GeoFileError as error:
+        cure = "Correct DOORMAN_GEOIP_FILE, or download the file again (geoipupdate for GeoLite2)."
+        return [fault("geoip", "a GeoIP file can't be used: the service won't start", cure, said=str(error))]
+    return [_file(each) for each in files.about()]
+
+
+def _file(told: About) -> Finding:
+    text = f"{told.path.name} is a {told.kind} database, built on {told.built_at.date()}"
+    if utc_now() - told.built_at > _OLD:
+        return warning("geoip", text, "Addresses move: get a newer file. It is read again when it is replaced.")
+    return ok("geoip", text)
+
+
+def _service(code: str, name: str, day: OutsideDay | None) -> Finding:
+    if day is None:
+        return unchecked(code, f"whether {name} answers: it is configured, and was not asked in the last 24 hours")
+    text = f"{name}: {day.asked} orders asked about in the last 24 hours, {day.degraded} without an answer"
+    if day.degraded:
+        cure = "Look at the key, the account's funds and the way out of this machine; orders are decided all the same."
+        return warning(code, text, cure, said=day.reason)
+    return ok(code, text)

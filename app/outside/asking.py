@@ -1,0 +1,105 @@
+"""All that is configured, asked together within one time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from app.config import Settings, SettingsError
+from app.core.facts import OutsideReport
+from app.outside.base import NoAnswer, Question, Source
+from app.outside.fraudrecord import FraudRecord
+from app.outside.geoip import GeoFileError, GeoFiles
+from app.outside.minfraud import MinFraud
+
+log = structlog.get_logger(__name__)
+
+TOO_LATE: Final = "no answer in time"
+_CLOSING_SECONDS: Final = 0.1  # for connections of those that were late
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking one service; `reason` says why the report is degraded."""
+
+    report: OutsideReport
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The sources of one process; `aclose` them when done."""
+
+    sources: Mapping[str, Source]
+    geo: GeoFiles | None = None
+
+    async def ask(self, names: Collection[str], question: Question, *, seconds: float) -> tuple[Asked, ...]:
+        """Ask these services at once, and wait for so long in all; never raises for what they do."""
+        tasks = {name: asyncio.create_task(_ask(self.sources[name], question)) for name in names}
+        if not tasks:
+            return ()
+        try:
+            await asyncio.wait(tasks.values(), timeout=max(0.0, seconds))
+        finally:
+            for task in tasks.values():
+                task.cancel()
+        await asyncio.wait(tasks.values(), timeout=_CLOSING_SECONDS)
+        asked = tuple(_outcome(name, tasks[name]) for name in sorted(tasks))
+        for one in asked:
+            if one.reason is not None:
+                log.warning("outside.degraded", provider=one.report.provider, reason=one.reason)
+        return asked
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for source in self.sources.values():
+            await source.aclose()
+
+
+async def _ask(source: Source, question: Question) -> Asked:
+    try:
+        return Asked(await source.ask(question))
+    except NoAnswer as error:
+        return no_answer(source.name, error.reason)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not stop an order; a traceback would show secrets
+        return no_answer(source.name, f"fault: {type(error).__name__}")
+
+
+def _outcome(name: str, task: asyncio.Task[Asked]) -> Asked:
+    finished = task.done() and not task.cancelled()
+    return task.result() if finished else no_answer(name, TOO_LATE)
+
+
+def no_answer(name: str, reason: str) -> Asked:
+    """Return the mark of a service that gave no usable answer."""
+    return Asked(OutsideReport(provider=name, degraded=True), reason)
+
+
+def open_outside(settings: Settings) -> Outside | None:
+    """Open what the settings name; None where they name nothing.
+
+    Raises SettingsError for a GeoIP file that can't be used.
+    """
+    sources: list[Source] = []
+    if settings.minfraud_account is not None and settings.minfraud_key is not None:
+        sources.append(MinFraud(settings.minfraud_account, settings.minfraud_key))
+    if settings.fraudrecord_key is not None:
+        sources.append(FraudRecord(settings.fraudrecord_key))
+    geo = open_geo(settings)
+    if not sources and geo is None:
+        return None
+    return Outside({source.name: source for source in sources}, geo)
+
+
+def open_geo(settings: Settings) -> GeoFiles | None:
+    """Read the GeoIP files. Raises SettingsError for one that can't be used."""
+    if not settings.geoip_file:
+        return None
+    try:
+        return GeoFiles.open(settings.geoip_file)
+    except GeoFileError as error:
+        raise SettingsError(f"DOORMAN_GEOIP_FILE: {error}") from None

@@ -1,0 +1,51 @@
+"""What is asked of a service outside, and what comes back; every failure is one exception, never a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from app.core.facts import OutsideReport
+from app.core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What may be told about one order. Personal data: never logged; each source sends the least that it can."""
+
+    order_id: int  # our reference
+    customer_id: int
+    placed_at: datetime
+    email: str = ""
+    mailbox: str | None = None  # the address without tags and meaningless dots
+    name: str = ""
+    phone: str = ""  # as the panel has it
+    ip: str | None = None  # only where it is the customer's own
+    city: str = ""
+    postcode: str = ""
+    country: str | None = None  # ISO 3166-1 alpha-2
+    amount: Money | None = None
+
+
+class NoAnswer(Exception):
+    """No usable answer came. `reason` is a short stable text without personal data or secrets, for log and doctor."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Source(Protocol):
+    """A service outside that is asked about one order."""
+
+    @property
+    def name(self) -> str:
+        """Its word in facts, policies and logs."""
+        ...
+
+    async def ask(self, question: Question) -> OutsideReport:
+        """Ask once. Raises NoAnswer; the caller keeps the time."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,151 @@
+"""Country and network of an IP address, from local files in the MMDB format (GeoLite2, GeoIP2, DB-IP …).
+
+A file is read whole into memory (a mapped file that is overwritten in place would kill the process) and again when it
+is replaced. What can't be read later is logged, and the last good one is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final
+
+import maxminddb
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS: Final = 10.0  # between looks whether a file was replaced
+
+
+class GeoFileError(Exception):
+    """The file can't be used; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the files say about an address; None where they say nothing."""
+
+    country: str | None = None  # ISO 3166-1 alpha-2
+    asn: int | None = None
+
+
+NOWHERE: Final = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file says about itself."""
+
+    path: Path
+    kind: str  # GeoLite2-Country, GeoLite2-ASN …
+    built_at: datetime
+
+
+@dataclass(slots=True)
+class _File:
+    path: Path
+    reader: maxminddb.Reader
+    stamp: tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class GeoFiles:
+    """One or more files; what one does not know the next may."""
+
+    _files: list[_File]
+    _clock: Callable[[], float] = time.monotonic
+    _looked_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._looked_at = self._clock()
+
+    @classmethod
+    def open(cls, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic) -> GeoFiles:
+        """Read all files. Raises GeoFileError for the first that can't be used."""
+        return cls([_read(path) for path in paths], clock)
+
+    def about(self) -> tuple[About, ...]:
+        """Return what each file says about itself."""
+        return tuple(about(each.path, each.reader) for each in self._files)
+
+    async def find(self, ip: str | None) -> Place:
+        """Return where an address is; nothing for a private one, and for what is no address. Never raises."""
+        try:
+            address = ip_address((ip or "").strip())
+        except ValueError:
+            return NOWHERE
+        if not address.is_global:
+            return NOWHERE
+        if self._clock() - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = self._clock()
+            await asyncio.to_thread(self._refresh)
+        return self._look_up(str(address))
+
+    def _look_up(self, ip: str) -> Place:
+        country: str | None = None
+        asn: int | None = None
+        for each in self._files:
+            row = _row(each, ip)
+            country = country or _country(row)
+            asn = asn or _asn(row)
+        return Place(country, asn)
+
+    def _refresh(self) -> None:
+        for index, old in enumerate(self._files):
+            try:
+                if _stamp(old.path) == old.stamp:
+                    continue
+                self._files[index] = _read(old.path)
+                log.info("geoip.reloaded", file=str(old.path))
+            except (GeoFileError, OSError) as error:
+                log.warning("geoip.kept_old", file=str(old.path), error=str(error))
+
+
+def about(path: Path, reader: maxminddb.Reader) -> About:
+    """Return what the file says about itself."""
+    told = reader.metadata()
+    return About(path, str(told.database_type), datetime.fromtimestamp(told.build_epoch, UTC))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    seen = path.stat()
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
+
+
+def _read(path: Path) -> _File:
+    try:
+        stamp = _stamp(path)
+        reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
+        about(path, reader)
+        reader.get("8.8.8.8")  # a file that was cut short shows it here
+    except OSError as error:
+        raise GeoFileError(f"{path} can't be read: {error.strerror or type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001 - the reader raises whatever a broken file leads it to
+        raise GeoFileError(f"{path} is no usable MMDB file: {type(error).__name__}") from None
+    return _File(path, reader, stamp)
+
+
+def _row(file: _File, ip: str) -> dict[str, Any]:
+    try:
+        row = file.reader.get(ip)
+    except Exception as error:  # noqa: BLE001 - a damaged part of a file must not stop an order
+        log.warning("geoip.unreadable", file=str(file.path), error=type(error).__name__)
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _country(row: dict[str, Any]) -> str | None:
+    country = row.get("country")
+    code = country.get("iso_code") if isinstance(country, dict) else None
+    return code.upper() if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha() else None
+
+
+def _asn(row: dict[str, Any]) -> int | None:
+    number = row.get("autonomous_system_number")
+    return number if isinstance(number, int) and 0 < number < 2**32 else None

@@ -1,0 +1,164 @@
+"""All sources together: within one time limit, whatever they do. And what the settings open."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import Settings, SettingsError, load_settings
+from app.core.facts import OutsideReport
+from app.outside.asking import TOO_LATE, Asked, Outside, open_outside
+from app.outside.base import NoAnswer, Question
+from tests.outside.samples import countries, networks, question
+
+
+class Speaks:
+    """Answers at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def ask(self, question: Question) -> OutsideReport:
+        return OutsideReport(provider=self.name, score=12.0)
+
+    async def aclose(self) -> None:
+        return
+
+
+class Hangs(Speaks):
+    """Never answers; `ended` says that it was told to stop."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.ended = asyncio.Event()
+
+    async def ask(self, question: Question) -> OutsideReport:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        raise AssertionError
+
+
+class Fails(Speaks):
+    """Raises what it is given."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(name)
+        self.error = error
+
+    async def ask(self, question: Question) -> OutsideReport:
+        raise self.error
+
+
+def outside(*sources: Speaks) -> Outside:
+    return Outside({source.name: source for source in sources})
+
+
+def late(name: str, reason: str = TOO_LATE) -> Asked:
+    return Asked(OutsideReport(provider=name, degraded=True), reason)
+
+
+async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> None:
+    hangs = Hangs("fraudrecord")
+    began = time.monotonic()
+    asked = await outside(Speaks("minfraud"), hangs).ask(["minfraud", "fraudrecord"], question(), seconds=0.05)
+    assert time.monotonic() - began < 1.0
+    assert asked == (late("fraudrecord"), Asked(OutsideReport(provider="minfraud", score=12.0)))
+    await asyncio.wait_for(hangs.ended.wait(), 1)
+
+
+async def test_both_are_asked_at_once() -> None:
+    """Each waits until the other was asked, so that one after the other would never end."""
+    both = asyncio.Barrier(2)
+
+    class Meets(Speaks):
+        async def ask(self, question: Question) -> OutsideReport:
+            await both.wait()
+            return OutsideReport(provider=self.name, score=1.0)
+
+    asked = await outside(Meets("a"), Meets("b")).ask(["a", "b"], question(), seconds=10)
+    assert [one.reason for one in asked] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(NoAnswer("HTTP 402: INSUFFICIENT_FUNDS"), "HTTP 402: INSUFFICIENT_FUNDS"), (KeyError("rita"), "fault: KeyError")],
+)
+async def test_failures_are_a_mark_and_a_line_in_the_log_without_personal_data(
+    error: Exception, reason: str, logs: list[Any]
+) -> None:
+    asked = await outside(Fails("minfraud", error)).ask(["minfraud"], question(), seconds=1)
+    assert asked == (late("minfraud", reason),)
+    assert [(entry["event"], entry["provider"], entry["reason"]) for entry in logs] == [
+        ("outside.degraded", "minfraud", reason)
+    ]
+    assert "rita" not in str(logs)
+
+
+async def test_asking_nobody_takes_no_time() -> None:
+    assert await outside(Speaks("minfraud")).ask([], question(), seconds=1) == ()
+
+
+async def test_a_look_that_is_stopped_stops_the_asking() -> None:
+    hangs = Hangs("minfraud")
+    look = asyncio.create_task(outside(hangs).ask(["minfraud"], question(), seconds=60))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    look.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await look
+    await asyncio.wait_for(hangs.ended.wait(), 1)
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(_env_file=None, **values)
+
+
+def test_all_of_it_is_off_by_default() -> None:
+    assert open_outside(settings()) is None
+
+
+async def test_settings_open_what_they_name(tmp_path: Path) -> None:
+    files = f"{countries(tmp_path / 'c.mmdb')}, {networks(tmp_path / 'n.mmdb')}"
+    given = {"minfraud_account": 7, "minfraud_key": "abc", "fraudrecord_key": "def", "geoip_file": files}
+    opened = open_outside(settings(**given))
+    assert opened is not None
+    assert set(opened.sources) == {"minfraud", "fraudrecord"}
+    assert opened.geo is not None
+    assert [told.kind for told in opened.geo.about()] == ["GeoLite2-Country", "GeoLite2-ASN"]
+    await opened.aclose()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"MINFRAUD_ACCOUNT": "7"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together"),
+        ({"MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together"),
+        ({"MINFRAUD_ACCOUNT": "0", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
+        ({"MINFRAUD_ACCOUNT": "seven", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
+        ({"FRAUDRECORD_KEY": "schlüssel"}, "DOORMAN_FRAUDRECORD_KEY: has characters that no key has"),
+        ({"GEOIP_FILE": "a,b,c"}, "DOORMAN_GEOIP_FILE: two files at most"),
+    ],
+)
+def test_half_a_setting_is_refused_without_showing_a_secret(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], words: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"DOORMAN_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert words in str(caught.value)
+    assert not any(value in str(caught.value) for name, value in variables.items() if name.endswith("KEY"))
+
+
+def test_a_file_that_is_not_there_stops_the_start_with_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"DOORMAN_GEOIP_FILE: .*none\.mmdb can't be read"):
+        open_outside(settings(geoip_file=str(tmp_path / "none.mmdb")))

@@ -1,0 +1,1 @@
+"""Tests of the shell that need no whole house."""
