@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -38,21 +39,28 @@ def _amount(text: str) -> str:
     return text
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
+    """Refuse what no panel stores. Raises ValueError."""
     if any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise ValueError("control characters and lone surrogates are not allowed")
     return text
 
 
-def _template(text: str) -> str:
-    try:
-        fields = [part for part in string.Formatter().parse(text) if part[1] is not None]
-    except ValueError as error:
-        raise ValueError(f"braces do not match: {error}") from error
-    for _, name, spec, conversion in fields:
-        if name not in PLACEHOLDERS or spec or conversion:
-            raise ValueError(f"unknown placeholder {{{name}}}; known are {', '.join(sorted(PLACEHOLDERS))}")
-    return text
+def naming(*names: str) -> Callable[[str], str]:
+    """Return a check that a template has no other placeholders than these, each as a bare name in braces."""
+    known = ", ".join(sorted(names)) or "none; write {{ and }} for braces"
+
+    def check(text: str) -> str:
+        try:
+            fields = [part for part in string.Formatter().parse(text) if part[1] is not None]
+        except ValueError as error:
+            raise ValueError(f"braces do not match: {error}") from error
+        for _, name, spec, conversion in fields:
+            if name not in names or spec or conversion:
+                raise ValueError(f"unknown placeholder {{{name}}}; known are {known}")
+        return text
+
+    return check
 
 
 def _hundredths(value: Decimal) -> Decimal:
@@ -64,10 +72,20 @@ Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}(\.[0-9]{1,3})?$"
 #: ISO 4217.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 #: A short text of one line, such as a code, a name or a term.
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_readable)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(readable)]
 #: A text for a customer with placeholders in braces.
 Template = Annotated[
-    str, StringConstraints(min_length=1, max_length=4000), AfterValidator(_readable), AfterValidator(_template)
+    str,
+    StringConstraints(min_length=1, max_length=4000),
+    AfterValidator(readable),
+    AfterValidator(naming(*PLACEHOLDERS)),
+]
+#: The same for the body of a message, which may also hold the whole explanation of the decision.
+MessageBody = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4000),
+    AfterValidator(readable),
+    AfterValidator(naming(*PLACEHOLDERS, "explanation")),
 ]
 #: Points of a signal; the sign is the signal's own.
 Points = Annotated[int, Field(ge=0, le=100)]
