@@ -38,6 +38,6 @@ Currency = Annotated[
     description="For the cart, the terms of service and the signature of e-mails, so that prices are known before "
     "anyone orders. The wording is the policy's own (`[texts.prices]`).",
 )
-async def show(context: ContextDep, version: VersionOrActive, currency: Currency = None) -> Response:
+async def show_texts(context: ContextDep, version: VersionOrActive, currency: Currency = None) -> Response:
     number = None if version == "active" else int(version)
     return await read(context, lambda connection: policy_texts_view(connection, number, currency))
