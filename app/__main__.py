@@ -152,6 +152,23 @@ def policy_publish(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fa
     typer.echo(f"version {published.version} is active ({'new' if published.new else 'known'}; hash {published.hash})")
 
 
+@policy.command("texts")
+def policy_texts(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A document; else the active policy.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Only in this currency, such as EUR.")] = None,
+) -> None:
+    """Write what a policy charges in words, ready to copy into cart, terms of service and e-mails."""
+    from app import texts_command
+
+    with plain_errors():
+        source = texts_command.from_file(file) if file else asyncio.run(texts_command.in_force(_settings()))
+        found = list(texts_command.written(source.policy, currency))
+    typer.echo(f"From {source.words}; the words stand in its [texts.prices].", err=True)
+    typer.echo("\n".join(found))
+
+
 @keys.command("create")
 def keys_create(
     name: Annotated[str, typer.Argument(help="Whose key it is: stands in the timeline of what it does.")],

@@ -21,6 +21,7 @@ from app.api.middleware import BodyLimit, Observer
 from app.api.orders import orders
 from app.api.policies import policies
 from app.api.questions import questions
+from app.api.texts import texts
 from app.api.tickets import tickets
 from app.api.webhooks import WebhookFront
 from app.api.work import calls, events, fees, ops, queue
@@ -37,7 +38,7 @@ from app.services.startup import prepare, tidy
 log = structlog.get_logger()
 
 _ROUTERS = (
-    queue, orders, fees, customers, tickets, policies, backtests, agreement_reports, questions, calls, events, ops,
+    queue, orders, fees, customers, tickets, policies, texts, backtests, agreement_reports, questions, calls, events, ops,
     health,
 )  # fmt: skip
 

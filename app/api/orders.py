@@ -33,6 +33,7 @@ from app.services.actions import ActionRequest
 from app.services.gate import GateAnswer
 from app.services.listing import Page
 from app.services.views_explanation import ExplanationView, explanation_view
+from app.services.views_explanation_staff import StaffExplanationView, staff_explanation_view
 from app.services.views_lists import list_orders
 from app.services.views_orders import OrderSummary, OrderView
 from app.services.views_orders_read import order_view
@@ -76,16 +77,30 @@ async def show(context: ContextDep, order_id: OrderId) -> Response:
     return await read(context, lambda connection: order_view(connection, context.settings, order_id))
 
 
+class Reader(StrEnum):
+    """For whom a decision is explained."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
 @orders.get(
     "/{order_id}/explanation",
-    response_model=ExplanationView,
+    response_model=ExplanationView | StaffExplanationView,
     dependencies=_OPS,
     responses=problems.declare(NotFound),
-    summary="Explain the decision to its customer",
-    description="Plain words with the ways out and how to avoid a hold next time. Nothing in it helps fraud.",
+    summary="Explain the decision, to its customer or to staff",
+    description="For the customer: plain words with the price, the ways out and how to avoid a hold next time; nothing "
+    "in it helps fraud. `for=staff`: each point of both scores, and work and money line by line.",
 )
-async def explain(context: ContextDep, order_id: OrderId) -> Response:
-    return await read(context, lambda connection: explanation_view(connection, order_id))
+async def explain(
+    context: ContextDep,
+    order_id: OrderId,
+    reader: Annotated[Reader, Query(alias="for", description="Who reads it.")] = Reader.CUSTOMER,
+) -> Response:
+    if reader is Reader.STAFF:
+        return await read(context, lambda connection: staff_explanation_view(connection, order_id))
+    return await read(context, lambda connection: explanation_view(connection, context.settings, order_id))
 
 
 class GateReason(StrEnum):

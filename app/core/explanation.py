@@ -1,19 +1,25 @@
-"""A verdict in words: for the customer without anything that helps fraud, and for staff with everything (design §4)."""
+"""A verdict in words for its customer, all of them the policy's, without anything that helps fraud (design §4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, assert_never
 
+from app.core.cart_links import cart_link
 from app.core.decision import Judgement, Outcome
-from app.core.facts import Facts
+from app.core.facts import Facts, PlacedBy
+from app.core.inert import is_plain_term
 from app.core.labour_value import payment_settled
 from app.core.money import Money
 from app.core.policy import Policy
-from app.core.policy_acting import AcceptMode
+from app.core.policy_acting import AcceptMode, render
 from app.core.signals import HANDLING
-from app.core.signals_self_service import REQUEST_KINDS, work_words
+from app.core.signals_self_service import REQUEST_KINDS
 from app.core.terms import TermKind
+
+_STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
+_TERMS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +35,65 @@ class Explanation:
     """What the customer is told. Plain text; whoever sends it escapes it. `fee` is net of tax."""
 
     outcome_text: str
-    paragraphs: tuple[str, ...]
-    fee: Money | None
-    ways_out: tuple[WayOut, ...]
-    avoid_next_time: str | None
-    contest: str | None
+    paragraphs: tuple[str, ...] = ()
+    fee: Money | None = None
+    ways_out: tuple[WayOut, ...] = ()
+    avoid_next_time: str | None = None
+    contest: str | None = None
 
 
-_CONTEST = "If you think that this is a mistake, write to us and a person will look at it."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The fee that is really asked for, net of tax.
+
+    `work` is what for, in words for the customer; empty where it is only for entering the order. `minutes` are None
+    where a person named an amount.
+    """
+
+    fee: Money
+    work: str = ""
+    minutes: int | None = None
+    expires_on: date | None = None
+    invoice_url: str | None = None
 
 
-def for_customer(judgement: Judgement, facts: Facts, policy: Policy) -> Explanation:
-    """Explain a verdict to the customer, with the way to avoid it next time; never a risk signal or a staff note."""
-    match judgement.outcome:
-        case Outcome.APPROVE:
-            return _approved(judgement, facts, policy)
-        case Outcome.HOLD_FOR_FEE:
-            return _held_for_fee(judgement, facts, policy)
-        case Outcome.HOLD_FOR_REVIEW:
-            return _held_for_review(judgement, facts, policy)
-        case Outcome.REJECT:
-            return _rejected()
-        case _:
-            assert_never(judgement.outcome)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What an explanation may rest on. A person may have decided about an order that the policy never judged."""
+
+    policy: Policy
+    judgement: Judgement | None
+    facts: Facts | None
+    asked: Asked | None
+
+
+def for_customer(judgement: Judgement, facts: Facts, policy: Policy, asked: Asked | None = None) -> Explanation:
+    """Explain a verdict to the customer, with the way to avoid it next time; never a risk signal or a staff note.
+
+    `asked` is the fee that is really asked for, where that is not the judgement's.
+    """
+    case = _Case(policy=policy, judgement=judgement, facts=facts, asked=asked or _judged_fee(judgement, facts, policy))
+    return _explained(judgement.outcome, case)
+
+
+def for_customer_unjudged(outcome: Outcome, policy: Policy, asked: Asked | None = None) -> Explanation:
+    """Explain what a person decided about an order that the policy never judged."""
+    return _explained(outcome, _Case(policy=policy, judgement=None, facts=None, asked=asked))
+
+
+def as_message(explanation: Explanation) -> str:
+    """Return an explanation as the plain text of a message; several ways out are numbered."""
+    ways = [way.text for way in explanation.ways_out]
+    if len(ways) > 1:
+        ways = [f"{number}. {text}" for number, text in enumerate(ways, 1)]
+    parts = (
+        explanation.outcome_text,
+        *explanation.paragraphs,
+        "\n".join(ways),
+        explanation.avoid_next_time,
+        explanation.contest,
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def work_summary(facts: Facts, policy: Policy) -> str:
@@ -60,107 +102,117 @@ def work_summary(facts: Facts, policy: Policy) -> str:
     for finding in facts.order.requests:
         if policy.labour.minutes.of(finding.kind):
             found.setdefault(finding.kind, set()).add(finding.term)
-    asked = [f"{work_words(kind)} ({', '.join(sorted(found[kind])[:5])})" for kind in REQUEST_KINDS if kind in found]
-    return "; ".join(asked) or "entering the order for you"
+    words = policy.texts.work
+    asked = [_with_terms(words.of(kind), found[kind]) for kind in REQUEST_KINDS if kind in found]
+    return "; ".join(asked) or (words.entering if facts.order.placed_by in _STAFF else words.other)
 
 
-def for_staff(judgement: Judgement) -> tuple[str, ...]:
-    """Return the verdict line by line: reasons, scores with every signal's points, labour, what is missing."""
-    labour = judgement.labour
-    lines = [f"{judgement.outcome.value}: {judgement.reasons[0].text}"]
-    lines += [f"also: {reason.text}" for reason in judgement.reasons[1:]]
-    lines.append(f"self-service {judgement.scores.self_service}, risk {judgement.scores.risk}")
-    lines += [f"{signal.score.value} {signal.points:+d} {signal.code}: {signal.detail}" for signal in judgement.signals]
-    lines.append(f"work: {labour.minutes} minutes" + (f", cost {labour.cost}" if labour.cost else ""))
-    if labour.margin_month is not None:
-        lines.append(f"margin a month: {labour.margin_month}; {labour.payback_words}")
-    if judgement.catalogue_gap:
-        lines.append("catalogue gap: what was wanted can't be ordered in the cart")
-    if judgement.missing:
-        lines.append(f"not known: {', '.join(judgement.missing)}")
-    return tuple(lines)
+def _with_terms(words: str, terms: set[str]) -> str:
+    shown = ", ".join(sorted(term for term in terms if is_plain_term(term))[:_TERMS_SHOWN])
+    return f"{words} ({shown})" if shown else words
 
 
-def _approved(judgement: Judgement, facts: Facts, policy: Policy) -> Explanation:
-    settled = payment_settled(facts.order, policy)
+def _judged_fee(judgement: Judgement, facts: Facts, policy: Policy) -> Asked | None:
+    if judgement.fee is None:
+        return None
+    minutes = judgement.labour.custom_minutes
+    return Asked(fee=judgement.fee, work=work_summary(facts, policy) if minutes else "", minutes=minutes or None)
+
+
+def _explained(outcome: Outcome, case: _Case) -> Explanation:
+    match outcome:
+        case Outcome.APPROVE:
+            return _approved(case)
+        case Outcome.HOLD_FOR_FEE:
+            return _held_for_fee(case)
+        case Outcome.HOLD_FOR_REVIEW:
+            return _held_for_review(case)
+        case Outcome.REJECT:
+            return _rejected(case.policy)
+        case _:
+            assert_never(outcome)
+
+
+def _say(template: str, **values: str) -> str:
+    return render(template, values)
+
+
+def _rejected(policy: Policy) -> Explanation:
+    texts = policy.texts.rejected
+    return Explanation(outcome_text=_say(texts.outcome), paragraphs=(_say(texts.money),), contest=_say(texts.contest))
+
+
+def _approved(case: _Case) -> Explanation:
+    texts, judgement, facts = case.policy.texts.approved, case.judgement, case.facts
+    said = Explanation(outcome_text=_say(texts.outcome))
+    if judgement is None or facts is None:
+        return said
     paragraphs = []
-    if not settled:
-        paragraphs.append("It goes on as soon as its invoice is paid.")
+    if not payment_settled(facts.order, case.policy):
+        paragraphs.append(_say(texts.when_paid))
     elif judgement.accept.mode is AcceptMode.RELEASE_ONLY:
-        paragraphs.append("Our staff set it up for you.")
+        paragraphs.append(_say(texts.by_hand))
     if judgement.labour.minutes:
-        paragraphs.append("There is no extra charge for the work of our staff.")
+        paragraphs.append(_say(texts.free))
     entered = any(signal.code == HANDLING and signal.minutes for signal in judgement.signals)
+    helped = entered or judgement.courtesy_used
+    return replace(said, paragraphs=tuple(paragraphs), avoid_next_time=_use_the_cart(case) if helped else None)
+
+
+def _held_for_fee(case: _Case) -> Explanation:
+    texts, asked = case.policy.texts.fee, case.asked
+    said = Explanation(
+        outcome_text=_say(texts.outcome),
+        avoid_next_time=_use_the_cart(case),
+        contest=_say(case.policy.texts.contest),
+    )
+    if asked is None:
+        return said
+    values = {
+        "price": _say(texts.plus_tax, fee=str(asked.fee)) if case.policy.fee.taxed else str(asked.fee),
+        "work": asked.work,
+        "minutes": str(asked.minutes),
+        "days": str(case.policy.hold.expires_days),
+        "expires_on": asked.expires_on.isoformat() if asked.expires_on else "",
+        "invoice_url": asked.invoice_url or "",
+    }
+    reason = texts.handling
+    if asked.work:
+        reason = f"{texts.custom} {texts.minutes}" if asked.minutes else texts.custom
+    templates = (reason, texts.price, texts.until if asked.expires_on else texts.within)
+    ways = {
+        "pay": texts.pay_at if asked.invoice_url else texts.pay,
+        "drop_request": texts.drop_request,
+        "cancel": texts.cancel,
+    }
+    return replace(
+        said,
+        paragraphs=tuple(render(template, values) for template in templates),
+        fee=asked.fee,
+        ways_out=tuple(WayOut(code, render(template, values)) for code, template in ways.items()),
+    )
+
+
+def _held_for_review(case: _Case) -> Explanation:
+    policy, facts, texts = case.policy, case.facts, case.policy.texts
+    paragraphs, link = [_say(texts.review.person)], cart_link(facts, policy)
+    avoid = _say(texts.next_time.review_at, cart_link=link) if link else _say(texts.next_time.review)
+    if facts is not None and case.judgement is not None:
+        if any(reason.code == "mandate" for reason in case.judgement.reasons):
+            paragraphs.append(_say(texts.review.offer, work=work_summary(facts, policy)))
+            avoid = _use_the_cart(case)
+        settled = payment_settled(facts.order, policy)
+        hours = policy.hold.review_due_hours_paid if settled else policy.hold.review_due_hours_unpaid
+        paragraphs.append(_say(texts.review.hours, hours=str(hours)))
     return Explanation(
-        outcome_text="Your order is accepted.",
+        outcome_text=_say(texts.review.outcome),
         paragraphs=tuple(paragraphs),
-        fee=None,
-        ways_out=(),
-        avoid_next_time=_use_the_cart(policy) if entered or judgement.courtesy_used else None,
-        contest=None,
+        ways_out=(WayOut("cancel", _say(texts.review.cancel)),),
+        avoid_next_time=avoid,
+        contest=_say(texts.contest),
     )
 
 
-def _held_for_fee(judgement: Judgement, facts: Facts, policy: Policy) -> Explanation:
-    fee = judgement.fee
-    price = f"{fee}{' plus tax where tax applies' if policy.fee.taxed else ''}" if fee else "a fee"
-    if judgement.labour.custom_minutes:
-        asked = f"Your order asks for work that its price does not cover: {work_summary(facts, policy)}."
-        asked += f" We expect it to take our staff about {judgement.labour.custom_minutes} minutes."
-    else:
-        asked = "Our staff entered this order for you, although our cart sells it at once and without help."
-    days = policy.hold.expires_days
-    return Explanation(
-        outcome_text="Your order waits for your word.",
-        paragraphs=(
-            asked,
-            f"For this we would charge {price}, once. Nothing is charged unless you pay it.",
-            f"Please choose within {days} days; after that a person looks at the order again.",
-        ),
-        fee=fee,
-        ways_out=(
-            WayOut("pay", f"Pay {price}, and we do the work and go on with your order."),
-            WayOut("drop_request", "Take the order as it is sold in our cart, without this charge and at once."),
-            WayOut("cancel", "Cancel the order."),
-        ),
-        avoid_next_time=_use_the_cart(policy),
-        contest=_CONTEST,
-    )
-
-
-def _held_for_review(judgement: Judgement, facts: Facts, policy: Policy) -> Explanation:
-    paragraphs = ["A person looks at your order before it is set up. If we have a question, we ask you."]
-    avoid = "Orders placed in our cart with complete and current contact details are usually set up without waiting."
-    link = f" {policy.cart.url}" if policy.cart.url else ""
-    if any(reason.code == "mandate" for reason in judgement.reasons):
-        paragraphs.append(f"You asked for {work_summary(facts, policy)}; we make you an offer before any work begins.")
-        avoid = _use_the_cart(policy)
-        link = ""
-    hours = policy.hold.review_due_hours_paid
-    if not payment_settled(facts.order, policy):
-        hours = policy.hold.review_due_hours_unpaid
-    paragraphs.append(f"We mean to be done within {hours} hours. Nothing is charged for this.")
-    return Explanation(
-        outcome_text="We are looking at your order.",
-        paragraphs=tuple(paragraphs),
-        fee=None,
-        ways_out=(WayOut("cancel", "Cancel the order at any time: just tell us."),),
-        avoid_next_time=avoid + link,
-        contest=_CONTEST,
-    )
-
-
-def _rejected() -> Explanation:
-    return Explanation(
-        outcome_text="We cannot take your order.",
-        paragraphs=("What you may have paid for it is returned.",),
-        fee=None,
-        ways_out=(),
-        avoid_next_time=None,
-        contest="If you think that this is a mistake, write to us and a person will look at it again.",
-    )
-
-
-def _use_the_cart(policy: Policy) -> str:
-    link = f": {policy.cart.url}" if policy.cart.url else ""
-    return f"What our cart sells is free of this and starts at once{link}"
+def _use_the_cart(case: _Case) -> str:
+    texts, link = case.policy.texts.next_time, cart_link(case.facts, case.policy)
+    return _say(texts.cart_at, cart_link=link) if link else _say(texts.cart)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.core.policy_types import GroupRef, Line, PanelId, Part, Template
+from app.core.policy_types import GroupRef, Line, MessageBody, PanelId, Part, Template
 
 
 class AcceptMode(StrEnum):
@@ -106,7 +106,7 @@ class Message(Part):
 
     send: bool
     subject: Template
-    body: Template
+    body: MessageBody
 
 
 class Messages(Part):
@@ -118,23 +118,16 @@ class Messages(Part):
         send=True,
         subject="Your order {order_number} needs your word",
         body=(
-            "Thank you for your order {order_number}.\n\n"
-            "It asks for work by our staff that its price does not cover: {work}. "
-            "We would charge {fee} for it, once.\n\n"
-            "Please choose, within the time until {expires_on}:\n"
-            "1. Pay the invoice, and we do the work and set up your order: {invoice_url}\n"
-            "2. Take it as it is sold in our cart, free of this charge and at once: just answer this message.\n"
-            "3. Cancel the order: just answer this message.\n\n"
-            "Nothing is charged unless you pay it. Next time the quickest way is our cart: {cart_url}\n"
-            "If you think this is a mistake, answer this message and a person will look at it."
+            "Thank you for your order {order_number}.\n\n{explanation}\n\n"
+            "To choose, pay the invoice or just answer this message."
         ),
     )
     review_hold: Message = Message(
         send=False,
         subject="We are looking at your order {order_number}",
         body=(
-            "Thank you for your order {order_number}. A person looks at it before it is set up. "
-            "You need not do anything; if we have a question, we ask. If anything is urgent, answer this message."
+            "Thank you for your order {order_number}.\n\n{explanation}\n\n"
+            "You need not do anything. If anything is urgent, answer this message."
         ),
     )
     fee_paid: Message = Message(

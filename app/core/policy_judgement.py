@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from app.core.facts import OrderKind
-from app.core.policy_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points
+from app.core.policy_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points, naming
 from app.core.terms import TermKind
 from app.core.tickets import Topic
 
@@ -244,10 +244,22 @@ class OwnInitiative(Part):
     client_groups: tuple[PanelId, ...] = Field(default=(), max_length=500)
 
 
+def _names_the_product(text: str) -> str:
+    template = naming("product_id")(text)
+    if text and template.format(product_id=1) == template.format(product_id=2):
+        raise ValueError("name the product: {product_id}")
+    return text
+
+
 class Cart(Part):
-    """What the cart is and what it does not sell."""
+    """What the cart is, where it sells one product, and what it does not sell."""
 
     url: Annotated[str, Field(pattern=r"^(https?://[!-~]{1,500})?$")] = ""
+    product_url: Annotated[
+        str,
+        Field(pattern=r"^(https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%{}-]{1,500})?$"),
+        AfterValidator(_names_the_product),
+    ] = ""
     not_in_cart: tuple[PanelId, ...] = Field(default=(), max_length=5000)
 
 

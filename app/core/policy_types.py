@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -46,15 +47,21 @@ def readable(text: str) -> str:
     return text
 
 
-def _template(text: str) -> str:
-    try:
-        fields = [part for part in string.Formatter().parse(text) if part[1] is not None]
-    except ValueError as error:
-        raise ValueError(f"braces do not match: {error}") from error
-    for _, name, spec, conversion in fields:
-        if name not in PLACEHOLDERS or spec or conversion:
-            raise ValueError(f"unknown placeholder {{{name}}}; known are {', '.join(sorted(PLACEHOLDERS))}")
-    return text
+def naming(*names: str) -> Callable[[str], str]:
+    """Return a check that a template has no other placeholders than these, each as a bare name in braces."""
+    known = ", ".join(sorted(names)) or "none; write {{ and }} for braces"
+
+    def check(text: str) -> str:
+        try:
+            fields = [part for part in string.Formatter().parse(text) if part[1] is not None]
+        except ValueError as error:
+            raise ValueError(f"braces do not match: {error}") from error
+        for _, name, spec, conversion in fields:
+            if name not in names or spec or conversion:
+                raise ValueError(f"unknown placeholder {{{name}}}; known are {known}")
+        return text
+
+    return check
 
 
 def _hundredths(value: Decimal) -> Decimal:
@@ -69,7 +76,17 @@ CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(readable)]
 #: A text for a customer with placeholders in braces.
 Template = Annotated[
-    str, StringConstraints(min_length=1, max_length=4000), AfterValidator(readable), AfterValidator(_template)
+    str,
+    StringConstraints(min_length=1, max_length=4000),
+    AfterValidator(readable),
+    AfterValidator(naming(*PLACEHOLDERS)),
+]
+#: The same for the body of a message, which may also hold the whole explanation of the decision.
+MessageBody = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4000),
+    AfterValidator(readable),
+    AfterValidator(naming(*PLACEHOLDERS, "explanation")),
 ]
 #: Points of a signal; the sign is the signal's own.
 Points = Annotated[int, Field(ge=0, le=100)]

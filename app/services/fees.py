@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.facts import PaymentState
+from app.core.inert import inert
 from app.core.lifecycle import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.core.money import Money
 from app.core.policy_acting import render
@@ -107,7 +108,7 @@ def invoice_action(
 
 def order_number(file: OrderFile) -> str:
     """Return the number that the customer knows the order by."""
-    return str(file.get("order_number") or file.order_id)
+    return inert(str(file.get("order_number") or ""), 40) or str(file.order_id)
 
 
 async def take_back(file: OrderFile, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:

@@ -6,10 +6,13 @@ import html
 import uuid
 from datetime import datetime, tzinfo
 
+from app.core.decision import Outcome
+from app.core.explanation import as_message
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
 from app.messaging import outbox
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
+from app.services.explanations import explain
 from app.services.fees import fee_expiry, order_number
 from app.services.orders import OrderFile
 
@@ -40,6 +43,10 @@ async def tell_customer(
         "invoice_url": f"{panel_url}/viewinvoice.php?id={invoice_id}" if panel_url and invoice_id else "",
         "cart_url": file.policy.policy.cart.url,
     }
+    if "{explanation}" in message.body:
+        outcome = Outcome.HOLD_FOR_FEE if fee else Outcome(file.get("outcome"))
+        said = await explain(file.tx, file.order_id, outcome, zone=zone, panel_url=panel_url)
+        values["explanation"] = as_message(said)
     subject, body = render(message.subject, values), render(message.body, values)
     rules = file.policy.policy.messages
     action: OpenTicket | SendEmail

@@ -42,6 +42,7 @@ PATCH /v1/tickets/{ticket_id}
 POST /v1/tickets/classify
 GET /v1/policies
 GET /v1/policies/{version}
+GET /v1/policies/{version}/texts
 POST /v1/policies
 POST /v1/policies/{version}/activate
 GET /v1/backtests

@@ -6,7 +6,8 @@ import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.decision import Outcome, decide
-from app.core.explanation import Explanation, for_customer, for_staff, work_summary
+from app.core.explanation import Explanation, for_customer, work_summary
+from app.core.explanation_staff import for_staff
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, PaymentState, PlacedBy
 from app.core.policy import Policy, parse_policy
 from app.core.terms import TermKind
@@ -98,23 +99,26 @@ def test_work_in_one_phrase() -> None:
     assert work_summary(some_facts(order=an_order(requests=both)), POLICY) == (
         "an operating system that is no longer supported (ubuntu 8.04); extra software packages (ffmpeg, redis)"
     )
-    assert work_summary(some_facts(), POLICY) == "entering the order for you"
+    entered = some_facts(order=an_order(placed_by=PlacedBy.STAFF))
+    assert work_summary(entered, POLICY) == "entering the order for you"
+    assert work_summary(some_facts(), POLICY) == "work by our staff"
 
 
 def test_staff_read_everything() -> None:
     judgement = decide(BLOCKED, POLICY, now=NOW)
     assert judgement.outcome is Outcome.HOLD_FOR_REVIEW
 
-    lines = "\n".join(for_staff(judgement))
+    lines = "\n".join(for_staff(judgement, BLOCKED, POLICY))
 
-    for told in ("hold_for_review", "emails[0]", "fraud_check", "carding", "risk 100", "limit", "margin a month"):
+    for told in ("hold_for_review", "emails[0]", "fraud_check", "carding", "risk 100", "limit", "margin: "):
         assert told in lines
 
 
 def test_staff_read_what_is_not_known_and_what_the_catalogue_lacks() -> None:
     order = an_order(requests=(a_request(),), items=(an_item(recurring_amount=None),))
 
-    lines = "\n".join(for_staff(decide(some_facts(order=order), POLICY, now=NOW)))
+    facts = some_facts(order=order)
+    lines = "\n".join(for_staff(decide(facts, POLICY, now=NOW), facts, POLICY))
 
     assert "not known: items.amounts" in lines
     assert "catalogue gap" in lines

@@ -1,0 +1,43 @@
+"""A policy's prices in words, for the cart, the terms of service and e-mails: known before anyone orders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Response
+
+from app.api import problems
+from app.api.fields import Absent
+from app.api.serving import ContextDep, read, router
+from app.auth import OPS
+from app.errors import NotFound
+from app.services.views_texts import PolicyTextsView, policy_texts_view
+
+texts = router("/policies", "policies")
+
+#: Nine digits, so that any version fits the column.
+VersionOrActive = Annotated[
+    str,
+    Path(
+        pattern=r"^(active|[1-9][0-9]{0,8})$",
+        description="The policy's version, or `active`.",
+        json_schema_extra={"example": "active"},
+    ),
+]
+Currency = Annotated[
+    str | Absent, Query(pattern=r"^[A-Z]{3}$", description="Only in this currency (ISO 4217).", examples=["EUR"])
+]
+
+
+@texts.get(
+    "/{version}/texts",
+    response_model=PolicyTextsView,
+    dependencies=[Depends(OPS)],
+    responses=problems.declare(NotFound),
+    summary="Write its prices in words, ready to copy",
+    description="For the cart, the terms of service and the signature of e-mails, so that prices are known before "
+    "anyone orders. The wording is the policy's own (`[texts.prices]`).",
+)
+async def show_texts(context: ContextDep, version: VersionOrActive, currency: Currency = None) -> Response:
+    number = None if version == "active" else int(version)
+    return await read(context, lambda connection: policy_texts_view(connection, number, currency))

@@ -1,0 +1,39 @@
+"""Links into the cart: for the products of an order where the policy says how, else to the cart itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from app.core.facts import Facts
+from app.core.inert import inert
+from app.core.policy import Policy
+from app.core.policy_acting import render
+from app.core.signals_self_service import in_cart
+
+#: More products than this are not listed; the cart itself is linked instead.
+MOST: Final = 5
+_LONGEST_NAME: Final = 60
+
+
+def cart_link(facts: Facts | None, policy: Policy) -> str:
+    """Return where the customer can order this without us, or "" where the policy knows no address.
+
+    One product's own address; several, each with its name on a line of its own. Only ids from the facts go in.
+    """
+    products = dict(_sold(facts, policy)) if facts is not None and policy.cart.product_url else {}
+    if not 0 < len(products) <= MOST:
+        return policy.cart.url
+    urls = {number: render(policy.cart.product_url, {"product_id": str(number)}) for number in products}
+    if len(urls) == 1:
+        return next(iter(urls.values()))
+    line = policy.texts.next_time.product
+    lines = [render(line, {"product": name, "product_url": urls[number]}) for number, name in products.items()]
+    return "\n" + "\n".join(lines)
+
+
+def _sold(facts: Facts, policy: Policy) -> Iterator[tuple[int, str]]:
+    """Yield the products that the cart sells, as far as is known, with harmless names."""
+    for item in facts.order.items:
+        if item.kind == "product" and item.product_id is not None and in_cart(item, policy) is not False:
+            yield item.product_id, inert(item.product, _LONGEST_NAME) or str(item.product_id)

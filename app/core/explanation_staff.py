@@ -1,0 +1,116 @@
+"""A verdict for staff, each point of it: reasons, signals with sums that add up, work and money line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.core.decision import Judgement
+from app.core.facts import Facts
+from app.core.labour import max_fee, uncapped_fee
+from app.core.money import Money
+from app.core.policy import Policy
+from app.core.scoring import START
+from app.core.signals import ScoreKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSum:
+    """How a score came about: `start` + `points` = `value`."""
+
+    score: ScoreKind
+    start: int
+    points: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkLine:
+    """One line of the reckoning of work and money; minutes of single pieces of work add up to the line `total`."""
+
+    code: str
+    text: str
+    minutes: int | None = None
+    amount: Money | None = None
+
+
+def score_sums(judgement: Judgement) -> tuple[ScoreSum, ...]:
+    """Return both scores with what they are the sum of; a `limit` signal stands where a scale ended before."""
+    values = {ScoreKind.SELF_SERVICE: judgement.scores.self_service, ScoreKind.RISK: judgement.scores.risk}
+    points = {kind: sum(signal.points for signal in judgement.signals if signal.score is kind) for kind in ScoreKind}
+    return tuple(ScoreSum(score=kind, start=START[kind], points=points[kind], value=values[kind]) for kind in ScoreKind)
+
+
+def work_lines(judgement: Judgement, policy: Policy) -> tuple[WorkLine, ...]:
+    """Return the work, what it costs us, what the order brings, and how the fee came about, as far as is known."""
+    if not judgement.labour.minutes:
+        return tuple(_worth(judgement, policy))
+    return (*_work(judgement, policy), *_worth(judgement, policy), *_price(judgement, policy))
+
+
+def _work(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
+    labour = judgement.labour
+    for signal in judgement.signals:
+        if signal.minutes:
+            yield WorkLine(code=signal.code, text=signal.detail, minutes=signal.minutes)
+    yield WorkLine(code="total", text="All work of this order.", minutes=labour.minutes)
+    if labour.cost is not None:
+        rate = Money.from_text(policy.currencies[labour.cost.currency].staff_cost_per_hour, labour.cost.currency)
+        yield WorkLine(code="cost", text=f"It costs us {rate} an hour.", minutes=labour.minutes, amount=labour.cost)
+
+
+def _worth(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
+    labour, months = judgement.labour, policy.labour.tolerated_months
+    if labour.recurring_monthly is not None:
+        yield WorkLine(code="brings", text="The order brings this a month.", amount=labour.recurring_monthly)
+    if labour.margin_month is not None:
+        partly = " Lines whose amounts are not known are left out." if labour.missing else ""
+        text = f"Of that, with what is paid at first spread over {policy.labour.horizon_months} months, we keep."
+        yield WorkLine(code="margin", text=text + partly, amount=labour.margin_month)
+    words = {
+        True: "so it is tolerated",
+        False: "so it is not tolerated",
+        None: "whether that is tolerated is not known",
+    }
+    text = f"The work is {labour.payback_words}; {months} months are the most, {words[labour.tolerated]}."
+    yield WorkLine(code="payback", text=text)
+
+
+def _price(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
+    labour, rules = judgement.labour, policy.fee
+    if labour.estimate is None:
+        return
+    currency = labour.estimate.currency
+    if not labour.custom_minutes:
+        yield WorkLine(code="fee_estimate", text="The flat amount for entering an order.", amount=labour.estimate)
+        return
+    full, most = uncapped_fee(labour.custom_minutes, currency, policy), max_fee(currency, policy)
+    rate = Money.from_text(policy.currencies[currency].custom_rate_per_hour, currency)
+    text = f"Custom work at {rate} an hour, in steps of {rules.increment_minutes} minutes and at least "
+    text += f"{rules.minimum_minutes}; entering the order is included."
+    yield WorkLine(code="fee_uncapped", text=text, minutes=labour.custom_minutes, amount=full)
+    if full != labour.estimate:
+        yield WorkLine(code="fee_estimate", text=f"No fee is above {most}.", amount=labour.estimate)
+
+
+def for_staff(judgement: Judgement, facts: Facts, policy: Policy) -> tuple[str, ...]:
+    """Return the verdict line by line, as text to read."""
+    first, *others = judgement.reasons
+    lines = [f"{judgement.outcome.value}: {first.text}", *(f"also: {reason.text}" for reason in others)]
+    for total in score_sums(judgement):
+        signals = [signal for signal in judgement.signals if signal.score is total.score]
+        name = total.score.value.replace("_", "-")
+        lines.append(f"{name} {total.value}: starts at {total.start}, points {total.points:+d}")
+        lines += [f"  {signal.points:+d} {signal.code}: {signal.detail}" for signal in signals]
+    for line in work_lines(judgement, policy):
+        figures = [f"{line.minutes} minutes" if line.minutes is not None else "", str(line.amount or "")]
+        lines.append(f"{line.code.replace('_', ' ')}: {', '.join(filter(None, figures)) or '-'}. {line.text}")
+    if judgement.fee is not None:
+        lines.append(f"fee: {judgement.fee}")
+    if judgement.catalogue_gap:
+        lines.append("catalogue gap: what was wanted can't be ordered in the cart")
+    if judgement.missing:
+        lines.append(f"not known, so it counted neither way: {', '.join(judgement.missing)}")
+    if facts.today:
+        lines.append(f"known only as it is today, so left out of an imported order: {', '.join(facts.today)}")
+    return tuple(lines)

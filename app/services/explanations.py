@@ -1,0 +1,77 @@
+"""The decision in force in words for its customer, whoever made it: what the API shows and what messages carry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.decision import Judgement, Outcome
+from app.core.explanation import Asked, Explanation, for_customer, for_customer_unjudged
+from app.core.money import Money
+from app.core.policy import Policy, parse_policy
+from app.services import policies as policy_service
+from app.services.decisions import load_facts, load_judgement
+from app.services.orders import POLICY
+from app.tables.orders import decisions, fees
+from app.tables.policies import policies
+
+
+async def explain(
+    connection: AsyncConnection, order_id: int, outcome: Outcome | None, *, zone: tzinfo, panel_url: str | None
+) -> Explanation:
+    """Explain this outcome of an order by what the policy saw last and the fee that is really asked for."""
+    if outcome is None:
+        policy = (await policy_service.active(connection)).policy
+        return Explanation(outcome_text=policy.texts.not_decided)
+    judged = await last_judged(connection, order_id)
+    judgement = None if judged is None else load_judgement(judged.judgement)
+    asked = None
+    if outcome is Outcome.HOLD_FOR_FEE:
+        asked = await _asked(connection, order_id, judgement, zone=zone, panel_url=panel_url)
+    if judged is None or judgement is None:
+        return for_customer_unjudged(outcome, (await policy_service.active(connection)).policy, asked)
+    as_decided = replace(judgement, outcome=outcome, fee=judgement.fee if outcome is Outcome.HOLD_FOR_FEE else None)
+    policy = await policy_of(connection, judged.policy_version)
+    return for_customer(as_decided, load_facts(judged.facts), policy, asked)
+
+
+async def last_judged(connection: AsyncConnection, order_id: int) -> Any:
+    """Return the newest decision of the policy with everything that it saw, or None."""
+    query = sa.select(decisions).where(
+        decisions.c.order_id == order_id, decisions.c.by == POLICY, decisions.c.facts.is_not(sa.null())
+    )
+    row = (await connection.execute(query.order_by(decisions.c.id.desc()).limit(1))).first()
+    return row if row is not None and row.facts and row.judgement else None
+
+
+async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
+    """Return the policy that a decision was made under; the active one where that is not known."""
+    active = await policy_service.active(connection)
+    if version is None or version == active.version:
+        return active.policy
+    document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
+    return active.policy if document is None else parse_policy(document)
+
+
+async def _asked(
+    connection: AsyncConnection, order_id: int, judgement: Judgement | None, *, zone: tzinfo, panel_url: str | None
+) -> Asked | None:
+    """Return the newest fee of an order. Entering it is not named beside custom work: the fee is for that alone."""
+    query = sa.select(fees).where(fees.c.order_id == order_id).order_by(fees.c.created_at.desc()).limit(1)
+    fee = (await connection.execute(query)).first()
+    if fee is None:
+        return None
+    minutes = fee.minutes
+    if judgement is not None and minutes == judgement.labour.minutes:
+        minutes = judgement.labour.custom_minutes
+    return Asked(
+        fee=Money(int(fee.amount_minor), fee.currency),
+        work=fee.work,
+        minutes=minutes or None,
+        expires_on=fee.expires_at.astimezone(zone).date(),
+        invoice_url=f"{panel_url}/viewinvoice.php?id={fee.invoice_id}" if panel_url and fee.invoice_id else None,
+    )

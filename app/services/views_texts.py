@@ -1,0 +1,88 @@
+"""The short texts of a policy about its prices, for the cart, the terms of service and e-mails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.policy import Policy, parse_policy
+from app.core.price_texts import as_html, price_texts
+from app.errors import Invalid, NotFound
+from app.services import policies as policy_service
+from app.tables.policies import policies
+
+#: So many currencies are shown where none is asked for, so that an answer stays small.
+SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextView:
+    """One text, ready to copy."""
+
+    plain: Annotated[str, Field(examples=["What you order here is set up without an extra charge."])]
+    html: Annotated[
+        str,
+        Field(
+            description="The same, escaped, with paragraphs and links.",
+            examples=["<p>What you order here is set up without an extra charge.</p>"],
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyTextsView:
+    """The texts in one currency."""
+
+    currency: Annotated[str, Field(examples=["EUR"])]
+    cart: Annotated[TextView, Field(description="A notice at the checkout.")]
+    terms: Annotated[TextView, Field(description="A few paragraphs for the terms of service.")]
+    signature: Annotated[TextView, Field(description="Two lines below e-mails.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTextsView:
+    """What a policy charges, in words."""
+
+    version: int
+    currencies: Annotated[
+        tuple[str, ...], Field(description="All that the policy has amounts in.", examples=[["EUR", "GBP", "USD"]])
+    ]
+    texts: Annotated[
+        tuple[CurrencyTextsView, ...], Field(description=f"In the currency asked for, else in the first {SHOWN}.")
+    ]
+
+
+async def policy_texts_view(connection: AsyncConnection, version: int | None, currency: str | None) -> PolicyTextsView:
+    """Write the texts of a version, or of the active policy. Raises NotFound, and Invalid for an unknown currency."""
+    number, policy = await _policy(connection, version)
+    known = tuple(policy.currencies)
+    if currency is not None and currency not in known:
+        message = f"the policy has no amounts in it; it has {', '.join(known[:20])}"
+        raise Invalid("unknown currency", [{"path": "query.currency", "message": message}])
+    wanted = known[:SHOWN] if currency is None else (currency,)
+    return PolicyTextsView(version=number, currencies=known, texts=tuple(_in_currency(policy, one) for one in wanted))
+
+
+async def _policy(connection: AsyncConnection, version: int | None) -> tuple[int, Policy]:
+    if version is None:
+        active = await policy_service.active(connection)
+        return active.version, active.policy
+    document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
+    if document is None:
+        raise NotFound(f"there is no policy version {version}")
+    return version, parse_policy(document)
+
+
+def _in_currency(policy: Policy, currency: str) -> CurrencyTextsView:
+    texts = price_texts(policy, currency)
+    return CurrencyTextsView(
+        currency=currency, cart=_text(texts.cart), terms=_text(texts.terms), signature=_text(texts.signature)
+    )
+
+
+def _text(plain: str) -> TextView:
+    return TextView(plain=plain, html=as_html(plain))

@@ -1,0 +1,66 @@
+"""``doorman policy texts``: a policy's prices in words, ready to copy into cart, terms and e-mails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings
+from app.core.policy import Policy, parse_policy
+from app.core.price_texts import price_texts
+from app.db import Database, async_url
+from app.errors import Invalid
+from app.services import policies, schema
+from app.services.policies import read_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A policy and where it came from, in words."""
+
+    policy: Policy
+    words: str
+
+
+def from_file(file: Path) -> Source:
+    """Return the policy of a file. Raises OSError, PolicyError."""
+    return Source(policy=parse_policy(read_file(file)), words=f"the policy in {file.name}")
+
+
+async def in_force(settings: Settings) -> Source:
+    """Return the active policy, or the defaults while there is no database. Raises schema.OldSchema, NotFound."""
+    url = async_url(settings.database_url)
+    defaults = Source(policy=Policy(), words="the default policy, as there is no database yet")
+    if url.get_backend_name() == "sqlite" and not _exists(url.database):
+        return defaults
+    db = Database.open(settings.database_url)
+    try:
+        if await schema.is_empty(db):
+            return defaults
+        await schema.require_current(db)
+        async with db.read() as connection:
+            active = await policies.active(connection)
+        return Source(policy=active.policy, words=f"the active policy, version {active.version}")
+    finally:
+        await db.close()
+
+
+def _exists(database: str | None) -> bool:
+    """Whether there is such a file; to open it would make one."""
+    return bool(database) and Path(str(database)).is_file()
+
+
+def written(policy: Policy, currency: str | None) -> Iterator[str]:
+    """Yield the texts with their headings, in one currency or all. Raises Invalid where the policy has no such row."""
+    if currency is not None and currency not in policy.currencies:
+        raise Invalid(f"the policy has no amounts in {currency!r}; it has {', '.join(policy.currencies)}")
+    for one in policy.currencies if currency is None else (currency,):
+        texts = price_texts(policy, one)
+        named = {
+            "for the cart": texts.cart,
+            "for the terms of service": texts.terms,
+            "for the signature of e-mails": texts.signature,
+        }
+        for place, text in named.items():
+            yield f"--- {one}, {place} ---\n{text}\n"
