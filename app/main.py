@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import docs, problems
+from app.api.candidates import candidates
 from app.api.customers import customers
 from app.api.health import health
 from app.api.metrics import Metrics
@@ -32,7 +33,7 @@ from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
 
-_ROUTERS = (queue, orders, fees, customers, tickets, policies, calls, events, ops, health)
+_ROUTERS = (queue, orders, fees, customers, tickets, policies, candidates, calls, events, ops, health)
 
 
 def create_app(

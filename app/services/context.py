@@ -47,4 +47,5 @@ class Context:
     wake: Callable[[], None] = lambda: None  # tells the worker that something is due
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
+    gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

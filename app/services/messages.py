@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
+from app.core.policy_modes import ActionMode
 from app.messaging import outbox
 from app.panels.actions import AddClientNote, OpenTicket, SendEmail
 from app.services.fees import fee_expiry, order_number
@@ -29,7 +30,7 @@ async def tell_customer(
     invoice_id: int | None = None,
 ) -> None:
     """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
-    if not message.send or file.customer_id is None:
+    if not message.send or file.customer_id is None or not _may_tell(file):
         return
     values = {
         "order_number": order_number(file),
@@ -54,6 +55,17 @@ async def tell_customer(
     await outbox.enqueue(
         file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
     )
+
+
+def _may_tell(file: OrderFile) -> bool:
+    """In the mode `suggest` customers are told only about what a person decided."""
+    match file.policy.policy.modes.messages:
+        case ActionMode.ENFORCE:
+            return True
+        case ActionMode.SUGGEST:
+            return bool(file.get("touched_by_person"))
+        case ActionMode.SHADOW:
+            return False
 
 
 async def note_for_staff(file: OrderFile, text: str, *, about: str, cause: str) -> None:
