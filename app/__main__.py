@@ -130,26 +130,91 @@ def whmcs_addon(
 
 @policy.command("check")
 def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Say whether a policy document is valid."""
-    from app.core.policy import parse_policy, policy_hash, warnings
-    from app.services.policies import read_file
+    """Say whether a policy document is valid, what is odd about it, and how many of the last orders it would hold."""
+    from app import policy_desk
 
     with plain_errors():
-        parsed = parse_policy(read_file(file))
-    for warning in warnings(parsed):
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
-    typer.echo(f"valid; hash {policy_hash(parsed)}")
+        parsed = policy_desk.check(file)
+        share = asyncio.run(policy_desk.share(_settings(), parsed))
+    if share is not None:
+        typer.echo(share.text)
+    typer.echo(policy_desk.hash_of(parsed))
 
 
 @policy.command("publish")
-def policy_publish(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+def policy_publish(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant, however many orders it would hold.")] = False,
+) -> None:
     """Publish a policy document and make it the active policy."""
-    from app.administration import publish_policy
+    from app import policy_desk
     from app.services.policies import read_file
+    from app.services.policy_share import HeldShare
+
+    def confirm(share: HeldShare) -> bool:
+        if yes:
+            return True
+        typer.echo(f"That is more than {share.at_most} % (limits.confirm_hold_percent).")
+        if sys.stdin.isatty():
+            return typer.confirm("Make it the active policy?")
+        typer.echo("If it is meant, say so with --yes.", err=True)
+        return False
 
     with plain_errors():
-        published = asyncio.run(publish_policy(_settings(), read_file(file)))
-    typer.echo(f"version {published.version} is active ({'new' if published.new else 'known'}; hash {published.hash})")
+        asyncio.run(policy_desk.publish(_settings(), read_file(file), confirm=confirm))
+
+
+@policy.command("list")
+def policy_list() -> None:
+    """List the published policies, newest first."""
+    from app import policy_desk
+
+    with plain_errors():
+        asyncio.run(policy_desk.show_all(_settings()))
+
+
+@policy.command("show")
+def policy_show(version: Annotated[int, typer.Argument(min=1, max=2**31 - 1)]) -> None:
+    """Print the document of a published policy."""
+    from app import policy_desk
+
+    with plain_errors():
+        typer.echo(asyncio.run(policy_desk.show(_settings(), version)))
+
+
+@policy.command("diff")
+def policy_diff(
+    one: Annotated[str, typer.Argument(help="A version or a file.")],
+    other: Annotated[str | None, typer.Argument(help="What to compare it with; else the active policy.")] = None,
+) -> None:
+    """Say in words what is different in one policy from another."""
+    from app import policy_desk
+
+    with plain_errors():
+        asyncio.run(policy_desk.compare(_settings(), one, other))
+
+
+@policy.command("rollback")
+def policy_rollback() -> None:
+    """Make the policy active that was active before; the same again undoes it."""
+    from app import policy_desk
+
+    with plain_errors():
+        version = asyncio.run(policy_desk.roll_back(_settings()))
+    typer.echo(f"version {version} is active again")
+
+
+@policy.command("candidate")
+def policy_candidate(version: Annotated[str, typer.Argument(help="A version, or `none`.")]) -> None:
+    """Let a policy run in shadow beside the active one; GET /v1/reports/candidate shows where they differ."""
+    from app import policy_desk
+
+    if version != "none" and not (version.isdecimal() and len(version) < 10 and int(version) > 0):
+        raise typer.BadParameter("a version such as 3, or none")
+    number = None if version == "none" else int(version)
+    with plain_errors():
+        asyncio.run(policy_desk.choose_candidate(_settings(), number))
+    typer.echo("no candidate runs" if number is None else f"version {number} runs in shadow beside the active policy")
 
 
 @policy.command("texts")

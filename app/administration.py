@@ -1,4 +1,4 @@
-"""What the command line does in the database: keys and policies, each in its own transaction."""
+"""What the command line does in the database, each in its own transaction: the keys here, policies in `policy_desk`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Settings
 from app.db import Database
 from app.errors import Invalid
-from app.services import access, policies, schema
+from app.services import access, schema
 from app.services.access import KeyRow
 from app.services.context import utc_now
-from app.services.policies import Published
 from app.tables.access import Role
 
-_BY = "command line"
+#: Who stands in the records.
+BY = "command line"
 _LONGEST_NAME = 80
 
 
 @asynccontextmanager
-async def _transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
+async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """One unit of work on the settings' database. Raises schema.OldSchema."""
     db = Database.open(settings.database_url)
     try:
         await schema.require_current(db)
@@ -31,29 +32,21 @@ async def _transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
         await db.close()
 
 
-async def publish_policy(settings: Settings, document: str) -> Published:
-    """Publish and activate a policy. Raises PolicyError, schema.OldSchema."""
-    async with _transaction(settings) as tx:
-        published = await policies.publish(tx, document, by=_BY, now=utc_now())
-        await policies.activate(tx, published.version, by=_BY, now=utc_now())
-    return published
-
-
 async def create_key(settings: Settings, name: str, role: Role) -> str:
     """Make a key and return it. Raises Invalid, WrongState, schema.OldSchema."""
     if not (name.isprintable() and 0 < len(name.strip()) <= _LONGEST_NAME) or name == access.BOOTSTRAP_NAME:
         raise Invalid(f"a key's name is 1 to {_LONGEST_NAME} printable characters, and not {access.BOOTSTRAP_NAME!r}")
-    async with _transaction(settings) as tx:
+    async with transaction(settings) as tx:
         return await access.create_key(tx, name.strip(), role, now=utc_now())
 
 
 async def list_keys(settings: Settings) -> list[KeyRow]:
     """Return all keys. Raises schema.OldSchema."""
-    async with _transaction(settings) as tx:
+    async with transaction(settings) as tx:
         return await access.list_keys(tx)
 
 
 async def revoke_key(settings: Settings, name: str) -> None:
     """Revoke a key. Raises NotFound, schema.OldSchema."""
-    async with _transaction(settings) as tx:
+    async with transaction(settings) as tx:
         await access.revoke_key(tx, name, now=utc_now())

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.policy import Policy, PolicyError, parse_policy, warnings
+from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy_check import find_warnings
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor_findings import Finding, fault, ok, unchecked, warning
@@ -90,7 +91,8 @@ def _policy_file(settings: Settings) -> list[Finding]:
         cure = f"`doorman policy check {settings.policy_file}` lists what is wrong."
         return [fault("policy-file", "the policy file is not valid", cure, said=str(error)[:300])]
     found = [
-        warning("policy-file", f"the policy file: {each}", "Change it and publish it.") for each in warnings(policy)
+        warning("policy-file", f"the policy file: {each}", "Change it and publish it.")
+        for each in find_warnings(policy)
     ]
     return found or [ok("policy-file", "the policy file is valid")]
 
@@ -142,6 +144,7 @@ async def _records(settings: Settings, db: Database) -> Records:
         sent = await doctor.webhooks(connection, now=now)
         signs = await doctor.signs(connection, now=now)
         outside = await doctor.outside_day(connection, now=now)
+        asked = await installation.get(connection, installation.GATE_ASKED)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
     found += [about_policy, *await _standing(settings, db)]
@@ -149,8 +152,12 @@ async def _records(settings: Settings, db: Database) -> Records:
         text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
         cure = "Ask the doctor on that machine. It tries again by itself, once a minute at least."
         found.append(fault("breaker", text, cure))
-    addon = (check_webhooks(sent, settings.mode), *check_signs(signs))
+    addon = _addon(sent, signs, asked, settings.mode)
     return Records(findings=found, policy=policy, addon=addon, outside=outside)
+
+
+def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[Finding, ...]:
+    return (check_webhooks(sent, mode), check_gate_calls(asked, mode), *check_signs(signs))
 
 
 async def _database_clock(connection: AsyncConnection) -> list[Finding]:
@@ -222,6 +229,19 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> Finding:
         cure = "Where orders came in since: is the addon active? Its page shows what it could not deliver, and why."
         return warning("addon", text, cure)
     return ok("addon", text)
+
+
+def check_gate_calls(asked: Any, mode: Mode) -> Finding:
+    """Judge whether the addon's gate has asked about one of our orders; `asked` holds when, first and last."""
+    if asked:
+        return ok("gate-asked", f"the addon's gate has asked; the last time noted is {str(asked['last'])[:16]} UTC")
+    cure = (
+        "Switch the gate on in the addon's settings; it asks when an order is set up. Without it a hold keeps only "
+        "what is set up when you accept a pending order."
+    )
+    if mode is Mode.SHADOW:
+        return unchecked("gate-asked", "whether the addon's gate asks: no order was set up yet", cure)
+    return warning("gate-asked", "no gate has ever asked: a hold stops nothing that the panel sets up by itself", cure)
 
 
 def _ago(age: timedelta) -> str:

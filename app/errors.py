@@ -61,6 +61,12 @@ class ShadowMode(Problem):
     slug, title, status = "shadow-mode", "Shadow mode: nothing is changed in the panel", 409
 
 
+class ConfirmationNeeded(Problem):
+    """It would change so much that somebody has to say that it is meant."""
+
+    slug, title, status = "confirmation-needed", "Confirm that this is meant", 409
+
+
 class LooksDuplicate(Problem):
     """The same was just asked for."""
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api import docs, problems
 from app.api.agreement import reports as agreement_reports
 from app.api.backtests import backtests
+from app.api.candidates import candidates
 from app.api.customers import customers
 from app.api.health import health
 from app.api.metrics import Metrics
@@ -38,8 +39,8 @@ from app.services.startup import prepare, tidy
 log = structlog.get_logger()
 
 _ROUTERS = (
-    queue, orders, fees, customers, tickets, policies, texts, backtests, agreement_reports, questions, calls, events, ops,
-    health,
+    queue, orders, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
+    calls, events, ops, health,
 )  # fmt: skip
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Body as BodyParam
-from fastapi import Depends, Response
+from fastapi import Depends, Query, Response
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
-from app.api.fields import Body, PolicyVersion
+from app.api.fields import Absent, Body, Flag, PolicyVersion
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
-from app.errors import NotFound
+from app.errors import ConfirmationNeeded, NotFound, TooLarge, WrongState
 from app.services import publishing
 from app.services.idempotency import Answer
 from app.services.listing import Page
+from app.services.publishing import CheckedPolicy, PolicyDiff
 from app.services.views_lists import get_policy, list_policies
 from app.services.views_records import PolicyDocument, PolicyView, PublishedPolicy
 
@@ -29,6 +30,15 @@ class PolicyText(Body):
     """A policy document."""
 
     document: Annotated[str, Field(max_length=1_000_000, description="TOML; what it leaves out has the default.")]
+
+
+class Activation(Body):
+    """What comes with an activation."""
+
+    confirm: Annotated[Flag, Field(description="It is meant, however many orders it would hold.")] = False
+
+
+DocumentBody = Annotated[PolicyText, BodyParam(openapi_examples={"small": {"value": {"document": _EXAMPLE}}})]
 
 
 @policies.get(
@@ -49,6 +59,37 @@ async def show(context: ContextDep, version: PolicyVersion) -> Response:
     return await read(context, lambda connection: get_policy(connection, version))
 
 
+@policies.get(
+    "/{version}/diff",
+    response_model=PolicyDiff,
+    dependencies=_OPS,
+    responses=problems.declare(NotFound, WrongState),
+    summary="Say in words what is different in a policy",
+    description="One sentence for each change, by section. Compared with the active policy where nothing else is said.",
+)
+async def diff(
+    context: ContextDep,
+    version: PolicyVersion,
+    other: Annotated[
+        int | Absent, Query(alias="with", ge=1, le=2**31 - 1, description="The version to compare it with.")
+    ] = None,
+) -> Response:
+    return await read(context, lambda connection: publishing.compare(connection, version, other))
+
+
+@policies.post(
+    "/check",
+    response_model=CheckedPolicy,
+    dependencies=_OPS,
+    responses=problems.declare(TooLarge),
+    summary="Check a policy without publishing it",
+    description="What is wrong is 422 with every place; what is odd is a warning. Says how many of the last orders it "
+    "would hold. Stores nothing.",
+)
+async def check(context: ContextDep, body: DocumentBody) -> Response:
+    return await read(context, lambda connection: publishing.check(connection, body.document))
+
+
 @policies.post(
     "",
     status_code=201,
@@ -61,10 +102,7 @@ async def show(context: ContextDep, version: PolicyVersion) -> Response:
     summary="Publish a policy",
     description="It is checked whole, gets the next version and is not active yet. Every place that is wrong is named.",
 )
-async def publish(
-    change: ChangeDep,
-    body: Annotated[PolicyText, BodyParam(openapi_examples={"small": {"value": {"document": _EXAMPLE}}})],
-) -> Response:
+async def publish(change: ChangeDep, body: DocumentBody) -> Response:
     async def effect(tx: AsyncConnection) -> Answer:
         return await publishing.publish(tx, body.document, by=change.by, now=change.now)
 
@@ -75,9 +113,30 @@ async def publish(
     "/{version}/activate",
     response_model=PublishedPolicy,
     dependencies=_ADMIN,
-    responses=problems.declare(*problems.CHANGING),
+    responses=problems.declare(*problems.CHANGING, ConfirmationNeeded),
     summary="Make a policy the active one",
-    description="It counts for decisions from now on; earlier ones keep theirs.",
+    description="It counts for decisions from now on; earlier ones keep theirs. One that would hold more than "
+    "`limits.confirm_hold_percent` of the last orders is 409 until `confirm` says that this is meant.",
 )
-async def activate(change: ChangeDep, version: PolicyVersion) -> Response:
-    return await change.run(lambda tx: publishing.activate(tx, version, by=change.by, now=change.now))
+async def activate(
+    change: ChangeDep,
+    version: PolicyVersion,
+    body: Annotated[Activation | None, BodyParam(openapi_examples={"plain": {"value": {}}})] = None,
+    confirm: Annotated[bool, Query(description="The same as `confirm` in the body.")] = False,
+) -> Response:
+    confirmed = confirm or (body is not None and body.confirm)
+    return await change.run(
+        lambda tx: publishing.activate(tx, version, by=change.by, now=change.now, confirmed=confirmed)
+    )
+
+
+@policies.post(
+    "/rollback",
+    response_model=PublishedPolicy,
+    dependencies=_ADMIN,
+    responses=problems.declare(*problems.CHANGING),
+    summary="Go back to the policy that was active before",
+    description="Says which. It never asks for confirmation; the same again undoes it. 409 if there is none.",
+)
+async def roll_back(change: ChangeDep) -> Response:
+    return await change.run(lambda tx: publishing.roll_back(tx, by=change.by, now=change.now))

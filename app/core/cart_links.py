@@ -9,6 +9,7 @@ from app.core.facts import Facts
 from app.core.inert import inert
 from app.core.policy import Policy
 from app.core.policy_acting import render
+from app.core.rulebook import rulebook
 from app.core.signals_self_service import in_cart
 
 #: More products than this are not listed; the cart itself is linked instead.
@@ -35,5 +36,5 @@ def cart_link(facts: Facts | None, policy: Policy) -> str:
 def _sold(facts: Facts, policy: Policy) -> Iterator[tuple[int, str]]:
     """Yield the products that the cart sells, as far as is known, with harmless names."""
     for item in facts.order.items:
-        if item.kind == "product" and item.product_id is not None and in_cart(item, policy) is not False:
+        if item.kind == "product" and item.product_id is not None and in_cart(item, rulebook(policy)) is not False:
             yield item.product_id, inert(item.product, _LONGEST_NAME) or str(item.product_id)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from app.core import policy_acting, policy_judgement, policy_modes, policy_texts, policy_vetting
+from app.core import policy_acting, policy_judgement, policy_keys, policy_modes, policy_texts, policy_vetting
 from app.core.money import BadAmount, Money
 from app.core.policy_judgement import CurrencyRow
 from app.core.policy_types import CurrencyCode, Part
@@ -165,13 +165,19 @@ def warnings(policy: Policy) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _message(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return policy_keys.unknown(Policy, error["loc"])
+    return str(error["msg"])
+
+
 def _no_times(value: object) -> str:
     raise TypeError(f"a policy has no dates or times: {value}")
 
 
 def _readable(error: ValidationError) -> list[tuple[str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [(".".join(str(part) for part in entry["loc"])[:200], str(entry["msg"])[:300]) for entry in found]
+    shown = [(".".join(str(part) for part in entry["loc"])[:200], _message(entry)[:300]) for entry in found]
     if len(shown) > _MAX_ERRORS:
         return [*shown[:_MAX_ERRORS], ("", f"and {len(shown) - _MAX_ERRORS} more")]
     return shown

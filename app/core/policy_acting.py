@@ -88,8 +88,12 @@ class DayLimits(HourLimits):
 
 
 class DamageLimits(Part):
-    """Where a feature stops acting and rings; both windows roll, so a limit lifts by itself."""
+    """Where a feature stops acting and rings; both windows roll, so a limit lifts by itself.
 
+    A policy that would hold more than `confirm_hold_percent` of the last orders is activated only when confirmed.
+    """
+
+    confirm_hold_percent: Annotated[int, Field(ge=0, le=100)] = 30
     hour: HourLimits = HourLimits()
     day: DayLimits = DayLimits()
 

@@ -199,7 +199,7 @@ async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: i
 
 async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
     """Keep it Pending for a person, with a clock; an open fee is taken back."""
-    news = file.get("hold_kind") != HoldKind.REVIEW
+    news = file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.REVIEW
     if file.move(wish.trigger) is None:
         return False
     rules = file.policy.policy

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.lifecycle import OrderState
 from app.core.money import Money
 from app.db import insert_new
 from app.messaging.inbox import storable
 from app.messaging.outbox import Call
 from app.panels.actions import Action
+from app.services import installation
 from app.tables.alerts import AlertKind, alerts
 from app.tables.orders import decisions
 
@@ -45,10 +47,13 @@ async def alert(
 async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, Any], *, now: datetime) -> None:
     """Have people told of what the change of an order means: a new hold, a breach, money to be returned."""
     order_id = int(before.order_id)
-    if before.hold_since is None and changes.get("hold_since") is not None:
+    held = changes.get("state", before.state) == OrderState.HELD  # what is only proposed stands in the queue
+    if held and before.hold_since is None and changes.get("hold_since") is not None:
         since = changes["hold_since"].isoformat()
         why = await _why(tx, changes.get("decision_id", before.decision_id))
-        text = f"Order {order_id} is held ({changes.get('hold_kind', before.hold_kind)}){why}."
+        kind = changes.get("hold_kind", before.hold_kind)
+        ungated = "" if await installation.get(tx, installation.GATE_ASKED) else f" {installation.NO_GATE}"
+        text = f"Order {order_id} is held ({kind}){why}.{ungated}"
         await alert(tx, AlertKind.NEW_HOLD, name=f"hold:{order_id}:{since}", text=text, now=now, order_id=order_id)
     if changes.get("breached") and not before.breached:
         text = f"Order {order_id} was let through in the panel, not by a person, although we hold it."

@@ -14,8 +14,9 @@ from typing import Final
 from app.core.facts import Facts, PlacedBy
 from app.core.money import Money
 from app.core.policy import Policy
-from app.core.scoring import find_signals
-from app.core.signals import ScoreKind
+from app.core.rulebook import rulebook
+from app.core.scoring import find
+from app.core.signals import LIMITS, ScoreKind
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.cases_labels import is_paid, label_of
 from app.services.cases_shared import OF_TODAY, Shared, micros
@@ -184,7 +185,8 @@ class CaseMaker:
         known = identities_of(gathered.customer, order.ip if theirs else None) if gathered.customer else {}
         facts = build_facts(gathered, self._own(then, known), self.policy, offered=self.offered)
         facts = replace(facts, today=_today(facts, then.account, micros(judged_at)))
-        fired = {one.code for one in find_signals(facts, self.policy, now=judged_at) if one.score is ScoreKind.RISK}
+        found, _, _ = find(facts, rulebook(self.policy), now=judged_at)
+        fired = {one.code for one in found if one.score is ScoreKind.RISK}
         by_staff = placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
         manual = by_staff or any(self.policy.labour.minutes.of(found.kind) for found in facts.order.requests)
         label = label_of(order, then.invoice, then.services)
@@ -194,7 +196,7 @@ class CaseMaker:
             judged_at=judged_at,
             facts=facts,
             label=label,
-            fired=tuple(sorted(fired - {"limit"})),
+            fired=tuple(sorted(fired - LIMITS)),
             manual=manual,
             effortless=label is Label.GOOD and not manual,
             known=known,

@@ -44,7 +44,8 @@ async def hold_due(context: Context, event: Event, order_id: int) -> None:
 
 async def _hold_due(context: Context, file: OrderFile) -> str:
     due_at = file.get("hold_expires_at") or file.get("hold_due_at")
-    if file.state is not OrderState.HELD or due_at is None or due_at > file.now:
+    waits = file.state in {OrderState.HELD, OrderState.RECEIVED}  # received: a person's word is asked for
+    if not waits or due_at is None or due_at > file.now:
         return "not-held"
     if not file.acts:
         return "shadow"

@@ -49,4 +49,5 @@ class Context:
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
     outside: Outside | None = None  # services and files outside; None: nothing is configured
+    gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.money import BadAmount, Money
+from app.core.policy_modes import ActionMode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
 from app.panels.actions import AddCredit
-from app.services import limits
+from app.services import limits, policies
 from app.services.context import Context
 from app.tables.customers import CreditState, credits, customers
 
@@ -49,6 +50,11 @@ async def grant(
     reason = _reason(reason)
     if context.settings.mode is Mode.SHADOW:
         raise ShadowMode(f"in enforce mode, {money} would be credited to customer {customer_id}; nothing was done")
+    mode = (await policies.active(tx)).policy.modes.credits
+    if mode is not ActionMode.ENFORCE:
+        raise ShadowMode(
+            f"the policy has credits in {mode} (modes.credits): {money} would be credited; nothing was done"
+        )
     if not force and await _same(tx, customer_id, money, reason, now):
         raise LooksDuplicate(f"{money} for the same reason was granted within a day; say force if it is meant twice")
     await limits.check_credits(tx, now=now)

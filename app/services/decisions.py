@@ -75,8 +75,9 @@ def differs(row: Any, judgement: Judgement, verdict: Verdict, policy_version: in
 
 
 async def record_judgement(
-    file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict, *, intended: list[dict[str, Any]]
-) -> int:
+    file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict, *,
+    intended: list[dict[str, Any]], candidate: dict[str, Any] | None = None,
+) -> int:  # fmt: skip
     """Store what the policy decided with everything that it saw.
 
     Outcome and reasons are what is done about it; the judgement stays as it was judged, so that it can be replayed.
@@ -90,6 +91,7 @@ async def record_judgement(
         judgement=dump_judgement(judgement),
         facts=dump_facts(facts),
         intended_calls=intended,
+        candidate=candidate,
         engine_version=judgement.engine_version,
     )
     await _count_firings(file, judgement)

@@ -33,6 +33,16 @@ async def open_fee(file: OrderFile) -> Any:
     return (await file.tx.execute(query)).first()
 
 
+async def is_asked(file: OrderFile, amount: Money) -> bool:
+    """Say whether the open fee of an order is of this amount, and not on its way out."""
+    current = await open_fee(file)
+    return (
+        current is not None
+        and current.wanted_state is None
+        and (current.amount_minor, current.currency) == (amount.amount_minor, amount.currency)
+    )
+
+
 async def latest_fee(file: OrderFile) -> Any:
     """Return the newest fee of an order, or None."""
     query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at.desc()).limit(1)
@@ -45,8 +55,7 @@ async def ask(
     """Want this fee: an open one of the same amount stays, one of another amount is taken back first."""
     current = await open_fee(file)
     if current is not None:
-        same = (current.amount_minor, current.currency) == (amount.amount_minor, amount.currency)
-        if same and current.wanted_state is None:
+        if await is_asked(file, amount):
             # it stays as it was asked for, and so does the time until which the customer may choose
             file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Mode
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
+from app.core.policy_modes import ActionMode
 from app.messaging import inbox
-from app.services import installation, limits
+from app.services import gate_calls, installation, limits, modes, policies
 from app.services.context import Context
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
@@ -41,11 +42,17 @@ class GateAnswer:
 
 async def ask(context: Context, order_id: int) -> GateAnswer:
     """Answer for one order within `WAIT_SECONDS`; an undecided one is decided now by the worker."""
+    answer = await _answer(context, order_id)
+    await gate_calls.remember(context, order_id)
+    return answer
+
+
+async def _answer(context: Context, order_id: int) -> GateAnswer:
     if context.settings.mode is Mode.SHADOW:
         return GateAnswer(provision=True, reason="shadow")
     deadline = time.monotonic() + WAIT_SECONDS
     async with context.db.read() as connection:
-        answer = await _known(connection, context, order_id)
+        answer = await _known(connection, context, order_id) or await _holds_nothing(connection)
     if answer is not None:
         return answer
     asked = await _ask_worker(context, order_id)
@@ -71,12 +78,18 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
         return None
     if row.state == OrderState.CLOSED and row.outcome == Outcome.APPROVE:
         return None  # it was gone from the panel: what is asked about may be another order by now
-    if limits.was_left(row):
-        return GateAnswer(provision=True, reason="shadow")  # held would be too many: it stays as the panel has it
+    if limits.was_left(row) or modes.was_left(row):
+        return GateAnswer(provision=True, reason="shadow")  # it stays as the panel has it
     if row.mode == Mode.SHADOW:
         return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on (rule 10)
     provision, reason = _BY_OUTCOME[Outcome(row.outcome)]
     return GateAnswer(provision=provision, reason=reason)
+
+
+async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
+    """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
+    holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+    return None if holds else GateAnswer(provision=True, reason="shadow")
 
 
 async def _row(connection: AsyncConnection, order_id: int) -> Any:

@@ -18,7 +18,7 @@ from app.core.lifecycle import OrderState
 from app.errors import NotFound
 from app.messaging import inbox, outbox
 from app.panels.breaker import BreakerState
-from app.services import installation, limits, policies, provisioning, queue, schema, waiting
+from app.services import gate_calls, installation, limits, policies, provisioning, queue, schema, waiting
 from app.services.context import Context
 from app.services.limits import Limit, Window
 from app.services.waiting import Waiting
@@ -79,6 +79,9 @@ class Readiness:
     damage_limits: Annotated[
         tuple[str, ...], Field(description="Damage limits that are reached.", examples=[["limits.hour.fees"]])
     ]
+    notices: Annotated[
+        tuple[str, ...], Field(description="What people should know and see to; no reason not to be ready.")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class Standing:
     orders: dict[OrderState, int] = field(default_factory=dict)
     oldest: dict[Waiting, float] = field(default_factory=dict)
     limits: dict[tuple[Limit, Window], bool] = field(default_factory=dict)
+    ungated: bool = False  # it holds orders, and no gate has ever asked
     queue: int = 0
     unbuilt: int = 0
 
@@ -152,6 +156,7 @@ class Probe:
             failed_events=seen.events.get(EventState.FAILED, 0),
             unbuilt_orders=seen.unbuilt,
             damage_limits=tuple(f"limits.{window}.{limit}" for (limit, window), is_so in seen.limits.items() if is_so),
+            notices=(installation.NO_GATE,) if seen.ungated else (),
         )
 
 
@@ -207,6 +212,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
         orders={one: await _count(connection, orders, one) for one in OrderState},
         oldest={kind: _age(since[kind], now) for kind in Waiting if kind in since},
         limits=await _limits(connection, mode, now),
+        ungated=await gate_calls.is_missing(connection, mode),
         queue=await queue.count_queue(connection, at_most=COUNTED),
         unbuilt=await provisioning.count_failed(connection, at_most=COUNTED),
     )

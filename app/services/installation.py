@@ -14,6 +14,10 @@ from app.tables.inbox import installation
 
 ENFORCE_SINCE = "enforce_since"
 PAUSED = "paused"
+#: When the addon's gate asked about an order of ours: `first` and `last`.
+GATE_ASKED = "gate:asked"
+#: What people are told while that never happened.
+NO_GATE = "No gate has ever asked: a hold stops nothing that the panel sets up by itself. Install the addon."
 #: Which orders `reconcile` has seen: `floor`, up to which they are the past, and `seen`.
 ORDERS_SEEN = "reconcile:orders"
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.core.courses import Course
 from app.core.decision import Judgement, Outcome, decide
 from app.core.explanation import work_summary
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
 from app.core.lifecycle import OrderState, Trigger
 from app.messaging.inbox import Postpone
-from app.services import acting, customers, decisions, identities, limits
+from app.services import acting, candidates, customers, decisions, gate_calls, identities, modes
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, build_facts
@@ -101,17 +102,17 @@ async def judge(
     file.change(decided_inputs=digest)
     await customers.count_judged(file, judgement)
     current = await decisions.latest(file)
-    verdict = await limits.apply(file, judgement, current)
+    verdict = await modes.apply(file, judgement, current)
     if not decisions.differs(current, judgement, verdict, file.policy.version):
         return None
-    if not file.acts or verdict.left:
-        intended = acting.intended_calls(file, judgement)
-        await decisions.record_judgement(file, facts, judgement, verdict, intended=intended)
-        if verdict.left:
-            file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)
-        return judgement
-    await decisions.record_judgement(file, facts, judgement, verdict, intended=[])
-    await _carry_out(context, file, facts, judgement, verdict)
+    as_judged = file.acts and verdict.course is Course.ACT
+    intended = [] if as_judged else acting.intended_calls(file, judgement)
+    beside = await candidates.verdict(file, gathered, own)
+    await decisions.record_judgement(file, facts, judgement, verdict, intended=intended, candidate=beside)
+    if verdict.left:
+        await modes.leave(file, verdict)
+    elif file.acts:
+        await _carry_out(context, file, facts, judgement, verdict)
     return judgement
 
 
@@ -167,6 +168,7 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
         case Outcome.REJECT:
             await acting.end(file, replace(wish, trigger=Trigger.DECIDED_REJECT), fraud=False)
     if file.state is OrderState.HELD:
+        await gate_calls.mind(file)
         await look_again(file, seconds=15)
 
 

@@ -16,8 +16,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.courses import Course
 from app.core.decision import Judgement, Outcome, Reason
 from app.core.lifecycle import OrderState
+from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_acting import HourLimits
 from app.errors import WrongState
@@ -86,31 +88,41 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is done about a judgement; `left` says that a hold is recorded only, as in shadow."""
+    """What is done about a judgement, by the policy's modes and by these limits."""
 
     outcome: Outcome
     reasons: tuple[Reason, ...]
-    left: bool = False
+    course: Course = Course.ACT
+
+    @property
+    def left(self) -> bool:
+        """Whether it is recorded only, as in shadow."""
+        return self.course in {Course.LEAVE, Course.PROPOSE}
 
 
-async def apply(file: OrderFile, judgement: Judgement, in_force: Any) -> Verdict:
+async def apply(file: OrderFile, judgement: Judgement, plain: Verdict, in_force: Any) -> Verdict:
     """Return what may be done about a judgement now; where a limit stops it, people are told in this transaction.
 
-    `in_force` is the decision until now: an order that was left to the panel once is not held by the policy later,
-    because the panel may have gone on with it, except for what always holds.
+    `plain` is what would be done without limits. `in_force` is the decision until now: an order that was left to the
+    panel once is not held by the policy later, because the panel may have gone on with it, except for what always
+    holds.
     """
-    plain = Verdict(outcome=judgement.outcome, reasons=judgement.reasons)
-    if not file.acts or judgement.outcome is Outcome.APPROVE:
+    if not file.acts or plain.outcome is Outcome.APPROVE:
         return plain
-    if judgement.outcome is Outcome.REJECT:
+    if plain.outcome is Outcome.REJECT:
         return await _reject(file, plain)
     if _HARD & {reason.code for reason in judgement.reasons}:
         return plain
     if was_left(in_force) or await _too_many_held(file):
-        return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), left=True)
-    if judgement.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
-        return await _ask_fee(file, plain, judgement)
+        return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
+    if plain.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
+        return await _ask_fee(file, plain, judgement.fee)
     return plain
+
+
+def is_limited(verdict: Verdict) -> bool:
+    """Say whether a verdict is left to the panel because too many orders would be held."""
+    return any(reason.code == LEFT_TO_PANEL for reason in verdict.reasons)
 
 
 def was_left(decision: Any) -> bool:
@@ -130,16 +142,9 @@ async def _too_many_held(file: OrderFile) -> bool:
     return file.state in _CAN_BE_LEFT and await _tell_first(file, Limit.HELD_SHARE) is not None
 
 
-async def _ask_fee(file: OrderFile, plain: Verdict, judgement: Judgement) -> Verdict:
+async def _ask_fee(file: OrderFile, plain: Verdict, fee: Money) -> Verdict:
     """A fee that is open already is no new one."""
-    current, fee = await fees_service.open_fee(file), judgement.fee
-    same = (
-        fee is not None
-        and current is not None
-        and current.wanted_state is None
-        and (current.amount_minor, current.currency) == (fee.amount_minor, fee.currency)
-    )
-    if same or await _tell_first(file, Limit.FEES) is None:
+    if await fees_service.is_asked(file, fee) or await _tell_first(file, Limit.FEES) is None:
         return plain
     text = "The limit of fees is reached: no invoice is made, a person decides."
     return Verdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))

@@ -10,6 +10,7 @@ from app.core.decision import Outcome
 from app.core.explanation import as_message
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
+from app.core.policy_modes import ActionMode
 from app.messaging import outbox
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.explanations import explain
@@ -33,7 +34,7 @@ async def tell_customer(
     invoice_id: int | None = None,
 ) -> None:
     """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
-    if not message.send or file.customer_id is None:
+    if not message.send or file.customer_id is None or not _may_tell(file):
         return
     values = {
         "order_number": order_number(file),
@@ -102,6 +103,17 @@ async def write_in_ticket(
     await outbox.enqueue(
         file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=customer_id
     )
+
+
+def _may_tell(file: OrderFile) -> bool:
+    """In the mode `suggest` customers are told only about what a person decided."""
+    match file.policy.policy.modes.messages:
+        case ActionMode.ENFORCE:
+            return True
+        case ActionMode.SUGGEST:
+            return bool(file.get("touched_by_person"))
+        case ActionMode.SHADOW:
+            return False
 
 
 async def note_for_staff(file: OrderFile, text: str, *, about: str, cause: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
-from app.errors import NotFound
+from app.errors import NotFound, WrongState
 from app.tables.policies import policies, policy_activations
 
 
@@ -56,11 +57,47 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
     return Published(version=version, hash=digest, new=True)
 
 
-async def activate(tx: AsyncConnection, version: int, *, by: str, now: datetime) -> None:
-    """Make a published version the active one. Raises NotFound."""
-    if (await tx.execute(sa.select(policies.c.version).where(policies.c.version == version))).first() is None:
+async def get(connection: AsyncConnection, version: int) -> Policy:
+    """Return a published policy. Raises NotFound, and WrongState for one that this program refuses by now."""
+    columns = (policies.c.hash, policies.c.document)
+    row = (await connection.execute(sa.select(*columns).where(policies.c.version == version))).first()
+    if row is None:
         raise NotFound(f"there is no policy version {version}")
+    try:
+        return _parse(row)
+    except PolicyError as error:
+        raise WrongState(f"policy version {version} is not valid any more: {str(error)[:300]}") from None
+
+
+def _parse(row: Any) -> Policy:
+    if row.hash not in _parsed:
+        _parsed[row.hash] = parse_policy(row.document)
+    return _parsed[row.hash]
+
+
+async def activate(tx: AsyncConnection, version: int, *, by: str, now: datetime) -> None:
+    """Make a published version the active one. Raises NotFound, WrongState."""
+    await get(tx, version)
     await tx.execute(policy_activations.insert().values(version=version, activated_by=by, activated_at=now))
+
+
+async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
+    """Activate the version that was active before the one in force, and return it; doing it twice undoes it.
+
+    Raises WrongState where no other version was ever active.
+    """
+    now_active = (await active(tx)).version
+    before = (
+        sa.select(policy_activations.c.version)
+        .where(policy_activations.c.version != now_active)
+        .order_by(policy_activations.c.id.desc())
+        .limit(1)
+    )
+    version: int | None = await tx.scalar(before)
+    if version is None:
+        raise WrongState(f"no other policy than version {now_active} was ever active")
+    await activate(tx, version, by=by, now=now)
+    return version
 
 
 async def active(connection: AsyncConnection) -> ActivePolicy:
@@ -73,9 +110,7 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
     ).first()
     if row is None:
         raise NotFound("no policy is active")
-    if row.hash not in _parsed:
-        _parsed[row.hash] = parse_policy(row.document)
-    return ActivePolicy(version=row.version, policy=_parsed[row.hash])
+    return ActivePolicy(version=row.version, policy=_parse(row))
 
 
 def read_file(file: Path) -> str:

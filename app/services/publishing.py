@@ -1,31 +1,76 @@
-"""Publishing and activating a policy over the API."""
+"""Checking, publishing, activating, comparing and rolling back policies over the API and the command line."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 import structlog
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import PolicyError, parse_policy, warnings
-from app.errors import Invalid
+from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy_check import find_warnings
+from app.core.policy_diff import Change, differences
+from app.errors import ConfirmationNeeded, Invalid
 from app.services import policies
 from app.services.idempotency import Answer
+from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import active_version, get_policy
 from app.services.views_records import PublishedPolicy
 
 log = structlog.get_logger()
 
 
-async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Answer:
-    """Publish a document: 201 for new rules, 200 for those that were published before. Raises Invalid."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPolicy:
+    """What is found about a document that is not published."""
+
+    hash: Annotated[str, Field(description="SHA-256 of its full form: the same rules have the same hash.")]
+    warnings: Annotated[tuple[str, ...], Field(description="What is allowed but rarely meant.")]
+    share: HeldShare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """One difference between two policies."""
+
+    section: Annotated[str, Field(examples=["Points"])]
+    path: Annotated[str, Field(examples=["points.risk.shared_phone"])]
+    sentence: Annotated[str, Field(examples=["A shared phone number now adds 20 risk points instead of 30."])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDiff:
+    """What is different in a policy, compared with another one."""
+
+    version: int
+    compared_with: int
+    changes: tuple[ChangeView, ...]
+
+
+def parsed(document: str) -> Policy:
+    """Read a document. Raises Invalid, which names every place that is wrong."""
     try:
-        found = warnings(parse_policy(document))
-        published = await policies.publish(tx, document, by=by, now=now)
+        return parse_policy(document)
     except PolicyError as error:
         errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
         raise Invalid("The document is no valid policy.", errors) from None
+
+
+async def check(connection: AsyncConnection, document: str) -> CheckedPolicy:
+    """Say what is odd about a document and how many orders it would hold. Raises Invalid."""
+    policy = parsed(document)
+    share = await held_share(connection, policy)
+    return CheckedPolicy(hash=policy_hash(policy), warnings=find_warnings(policy), share=share)
+
+
+async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Answer:
+    """Publish a document: 201 for new rules, 200 for those that were published before. Raises Invalid."""
+    found = find_warnings(parsed(document))
+    published = await policies.publish(tx, document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
         version=published.version,
@@ -36,9 +81,48 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
 
 
-async def activate(tx: AsyncConnection, version: int, *, by: str, now: datetime) -> PublishedPolicy:
-    """Make a version the active one. Raises NotFound."""
+async def activate(
+    tx: AsyncConnection, version: int, *, by: str, now: datetime, confirmed: bool = False
+) -> PublishedPolicy:
+    """Make a version the active one.
+
+    Raises NotFound, WrongState, and ConfirmationNeeded where it would hold many of the last orders and nobody has
+    said that this is meant.
+    """
+    share = await held_share(tx, await policies.get(tx, version))
+    if share.asks and not confirmed:
+        raise ConfirmationNeeded(
+            f"{share.text} That is more than {share.at_most} % (limits.confirm_hold_percent); "
+            "activate it with confirm=true if it is meant.",
+            cases=share.cases,
+            held=share.held,
+            percent=share.percent,
+        )
     await policies.activate(tx, version, by=by, now=now)
-    log.info("policy.activated", version=version, by=by)
+    log.info("policy.activated", version=version, by=by, confirmed=confirmed)
+    return await _view(tx, version)
+
+
+async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> PublishedPolicy:
+    """Go back to the version that was active before; never asks. Raises WrongState."""
+    version = await policies.roll_back(tx, by=by, now=now)
+    log.info("policy.rolled_back", version=version, by=by)
+    return await _view(tx, version)
+
+
+async def _view(tx: AsyncConnection, version: int) -> PublishedPolicy:
     row = await get_policy(tx, version)
     return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=row.warnings)
+
+
+async def compare(connection: AsyncConnection, version: int, other: int | None) -> PolicyDiff:
+    """Say in words what is different in a version from another one, by default the active. Raises NotFound."""
+    if other is None:
+        other = (await policies.active(connection)).version
+    before, after = await policies.get(connection, other), await policies.get(connection, version)
+    found = tuple(_change(one) for one in differences(before, after))
+    return PolicyDiff(version=version, compared_with=other, changes=found)
+
+
+def _change(found: Change) -> ChangeView:
+    return ChangeView(section=found.section, path=found.path, sentence=found.sentence)

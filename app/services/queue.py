@@ -21,6 +21,7 @@ from app.config import Mode, Settings
 from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState, Trigger
 from app.services import questions
 from app.services.listing import Order, Page, Window, read_page
+from app.services.modes import proposal
 from app.services.provisioning import unbuilt_orders
 from app.services.questions import NO_ANSWER
 from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
@@ -53,6 +54,10 @@ class QueueRow:
     reasons: tuple[ReasonView, ...]
     since: datetime | None
     due_at: datetime | None
+    proposal: Annotated[
+        str | None,
+        Field(description="The action that the policy proposes (modes: suggest); it is done when a person does it."),
+    ]
     actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
 
 
@@ -240,6 +245,7 @@ def _call_row(row: Any, dead: list[Any]) -> QueueRow:
             reasons=tuple(_call_reason(call, lengths) for call in dead[:5]),
             since=row.since,
             due_at=None,
+            proposal=None,
             actions=(),
         )
 
@@ -266,6 +272,7 @@ def _order_row(
             reasons=(*said, *reasons(decided, lengths)),
             since=row.since,
             due_at=row.due_at,
+            proposal=proposal(order, decided) if actions else None,
             actions=actions,
         )
 

@@ -184,7 +184,8 @@ async def _holds(context: Context, now: datetime) -> int:
         sa.select(orders.c.order_id, orders.c.hold_due_at, orders.c.hold_expires_at)
         .where(
             orders.c.hold_kind.is_not(None), orders.c.hold_due_at <= now - GRACE,
-            orders.c.state == OrderState.HELD, ~_event_comes(orders.c.order_id, None, HOLD_DUE),
+            orders.c.state.in_([OrderState.HELD, OrderState.RECEIVED]),
+            ~_event_comes(orders.c.order_id, None, HOLD_DUE),
             sa.or_(orders.c.hold_expires_at <= now - GRACE, sa.and_(
                 orders.c.hold_expires_at.is_(None), orders.c.hold_due_at > told_to_the_end)),
         )

@@ -14,6 +14,7 @@ from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning, possible_actions
 from app.core.signals import ScoreKind
 from app.errors import NotFound
+from app.services.modes import proposal
 from app.services.orders import POLICY
 from app.services.views import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.services.views_orders import (
@@ -185,8 +186,9 @@ def _tail(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, 
         "labour": _labour(labour) if labour else None,
         "decision": _decision(parts.decision, lengths) if parts.decision is not None else None,
         "flags": tuple(Flag(one) for one in row.flags if one in set(Flag)),
-        "hold": _hold(row) if acts else None,
+        "hold": _hold(row) if acts and row.state == OrderState.HELD else None,
         "fee": _fee(parts.fee) if acts and parts.fee is not None else None,
+        "proposal": proposal(row, parts.decision.reasons) if acts and parts.decision is not None else None,
         "actions": _actions(parts) if acts else (),
     }
 

@@ -88,7 +88,9 @@ class Past:
         )
         self.rows["customers", customer_id] = (customer_id, None, record)
 
-    def order(self, order_id: int, customer_id: int | None, day: float, *, field_text: str = "", **changes: Any) -> None:
+    def order(
+        self, order_id: int, customer_id: int | None, day: float, *, field_text: str = "", **changes: Any
+    ) -> None:
         """An active order of one plan, service and invoice with the order's id; not paid unless `paid` says so."""
         paid = changes.pop("paid", None)
         service_status = changes.pop("service_status", "Active")
@@ -182,7 +184,14 @@ class Past:
         self.rows["services", service_id] = (customer_id, order_id, record)
 
     def ticket(
-        self, ticket_id: int, customer_id: int, day: float, text: str = "", *, subject: str = "Hello", staff: bool = False
+        self,
+        ticket_id: int,
+        customer_id: int,
+        day: float,
+        text: str = "",
+        *,
+        subject: str = "Hello",
+        staff: bool = False,
     ) -> None:
         opening = PanelReply(reply_id=0, by_staff=staff, at=at(day), message=text)
         record = PanelTicket(

@@ -1,0 +1,54 @@
+"""A candidate policy in shadow beside the active one, and the report where they differ."""
+
+from __future__ import annotations
+
+from fastapi import Depends, Response
+
+from app.api import problems
+from app.api.fields import PolicyVersion
+from app.api.serving import ChangeDep, ContextDep, read, router
+from app.auth import ADMIN, OPS
+from app.errors import NotFound
+from app.services import candidates as service
+from app.services.candidate_report import CandidateReport, candidate_report
+from app.services.candidates import Candidate
+
+candidates = router("", "policies")
+
+
+@candidates.post(
+    "/policies/{version}/candidate",
+    response_model=Candidate,
+    dependencies=[Depends(ADMIN)],
+    responses=problems.declare(*problems.CHANGING),
+    summary="Let a policy run in shadow beside the active one",
+    description="From now on it decides each order that is decided, and its verdict is kept beside the other. It never "
+    "acts. Another candidate takes the place of the one before.",
+)
+async def choose(change: ChangeDep, version: PolicyVersion) -> Response:
+    return await change.run(lambda tx: service.choose(tx, version, by=change.by, now=change.now))
+
+
+@candidates.delete(
+    "/policies/candidate",
+    response_model=Candidate,
+    dependencies=[Depends(ADMIN)],
+    responses=problems.declare(*problems.CHANGING),
+    summary="Let no candidate run any more",
+    description="What it said so far stays in the decisions.",
+)
+async def drop(change: ChangeDep) -> Response:
+    return await change.run(lambda tx: service.choose(tx, None, by=change.by, now=change.now))
+
+
+@candidates.get(
+    "/reports/candidate",
+    response_model=CandidateReport,
+    dependencies=[Depends(OPS)],
+    responses=problems.declare(NotFound),
+    summary="Where the candidate policy differs from the active one",
+    description="Of each order the latest decision that holds both verdicts. An order whose decision stays as it is "
+    "writes no new one, whatever the candidate would make of it.",
+)
+async def report(context: ContextDep) -> Response:
+    return await read(context, candidate_report)

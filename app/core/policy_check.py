@@ -1,0 +1,173 @@
+"""What a valid policy contradicts itself in: allowed, so that old documents stay valid, and rarely meant."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from app.core.money import Money
+from app.core.policy import Policy, warnings
+from app.core.policy_acting import AcceptMode, HourLimits, NetList
+from app.core.policy_modes import STRENGTH, ActionMode
+
+_NAMED = 5
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def find_warnings(policy: Policy) -> tuple[str, ...]:
+    """Return all that is allowed but rarely meant, the contradictions last. Each names its keys."""
+    rules = (_exempt, _lists, _staff, _orders_of_groups, _terms, _thresholds, _money, _limits, _modes)
+    return (*warnings(policy), *(text for rule in rules for text in rule(policy)))
+
+
+def _some(entries: Iterable[object]) -> str:
+    found = sorted({str(entry) for entry in entries})
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + more
+
+
+def _both(one: Iterable[int | str], other: Iterable[int | str]) -> list[str]:
+    """Return what stands in both, whatever the case of its letters."""
+    left = {str(entry).casefold() for entry in one}
+    return [str(entry) for entry in other if str(entry).casefold() in left]
+
+
+def _exempt(policy: Policy) -> Iterator[str]:
+    exempt, own = policy.exempt, policy.own_initiative
+    if both := _both(exempt.product_groups, policy.vetting.product_groups):
+        yield (
+            f"exempt.product_groups and vetting.product_groups both name {_some(both)}: an order of nothing else is "
+            "waved through and never looked at"
+        )
+    if both := _both(exempt.gateways, policy.payment.manual_methods):
+        yield (
+            f"exempt.gateways and payment.manual_methods both name {_some(both)}: payments that a person must book "
+            "are waved through whatever the order asks for"
+        )
+    for name in ("gateways", "client_groups"):
+        if both := _both(getattr(exempt, name), getattr(own, name)):
+            yield f"exempt.{name} and own_initiative.{name} both name {_some(both)}: the exemption comes first"
+    if both := _both(exempt.product_groups, policy.labour.postpaid_groups):
+        yield (
+            f"exempt.product_groups and labour.postpaid_groups both name {_some(both)}: billed after use and waved "
+            "through, nobody looks before it runs"
+        )
+
+
+def _lists(policy: Policy) -> Iterator[str]:
+    allow, block = policy.allow, policy.block
+    for name in ("customer_ids", "emails", "email_domains"):
+        if both := _both(getattr(allow, name), getattr(block, name)):
+            yield f"allow.{name} and block.{name} both name {_some(both)}: allow wins"
+    if both := list(_overlaps(allow, block)):
+        yield f"block.networks overlaps with allow.networks: {_some(both)}; allow wins"
+    domains = {domain.casefold().lstrip("@.") for domain in allow.email_domains}
+    under = [entry for entry in block.emails if not domains.isdisjoint(_parents(entry.rpartition("@")[2].casefold()))]
+    under += [
+        entry for entry in block.email_domains
+        if not domains.isdisjoint(_parents(entry.casefold().lstrip("@."))[1:])
+    ]  # fmt: skip
+    if under:
+        yield f"allow.email_domains covers what [block] names: {_some(under)}; allow wins"
+
+
+def _parents(domain: str) -> list[str]:
+    labels = domain.split(".")[:20]
+    return [".".join(labels[start:]) for start in range(len(labels))]
+
+
+def _overlaps(allow: NetList, block: NetList) -> Iterator[str]:
+    """Yield the blocked networks that hold, or lie in, an allowed one; by look-up, since lists may be long."""
+    allowed, blocked = _networks(allow), _networks(block)
+    above_allowed = {parent for network in allowed for parent in _and_above(network)}
+    for network in blocked:
+        if network in above_allowed or any(parent in allowed for parent in _and_above(network)):
+            yield str(network)
+
+
+def _networks(entries: NetList) -> set[_Network]:
+    return {ipaddress.ip_network(text, strict=False) for text in entries.networks}
+
+
+def _and_above(network: _Network) -> Iterator[_Network]:
+    for length in range(network.prefixlen + 1):
+        yield network.supernet(new_prefix=length)
+
+
+def _staff(policy: Policy) -> Iterator[str]:
+    if both := _both(policy.exempt.staff_customer_ids, policy.block.customer_ids):
+        yield f"block.customer_ids names accounts of your own staff (exempt.staff_customer_ids): {_some(both)}"
+
+
+def _orders_of_groups(policy: Policy) -> Iterator[str]:
+    lists = {
+        "accept.rules": [set(rule.groups) for rule in policy.accept.rules],
+        "labour.group_margins": [set(margin.groups) for margin in policy.labour.group_margins],
+    }
+    for name, groups in lists.items():
+        twice = [group for group, times in Counter(one for some in groups for one in some).items() if times > 1]
+        if twice:
+            yield f"{name} names {_some(twice)} more than once: only the first counts"
+    if policy.labour.postpaid_groups:
+        nothing = [
+            code
+            for code, row in policy.currencies.items()
+            if not Money.from_text(row.postpaid_month, code).amount_minor
+        ]
+        if nothing:
+            yield (
+                f"labour.postpaid_groups is set and postpaid_month is zero in {_some(nothing)}: such orders bring "
+                "nothing there, so any work for them is charged"
+            )
+
+
+def _terms(policy: Policy) -> Iterator[str]:
+    if both := _both(policy.acceptable_use.terms, policy.vetting.terms):
+        yield f"acceptable_use.terms and vetting.terms both name {_some(both)}: risk points and a look by a person"
+
+
+def _thresholds(policy: Policy) -> Iterator[str]:
+    points, thresholds, hold = policy.points, policy.thresholds, policy.hold
+    for each, most in (
+        ("self_service.earlier_manual_order", "self_service.earlier_manual_orders_at_most"),
+        ("self_service.repeat_effortless", "self_service.repeat_effortless_at_most"),
+        ("risk.overdue_invoice", "risk.overdue_invoices_at_most"),
+    ):
+        table, _, key = each.partition(".")
+        found = getattr(points, table)
+        if getattr(found, key) > getattr(found, most.partition(".")[2]):
+            yield f"points.{each} is above points.{most}, so it never counts in full"
+    for who in ("customer", "ip"):
+        hour, day = getattr(thresholds, f"{who}_orders_per_hour"), getattr(thresholds, f"{who}_orders_per_day")
+        if hour > day:
+            yield f"thresholds.{who}_orders_per_hour is above {who}_orders_per_day, so it says nothing"
+    if hold.review_due_hours_paid > hold.review_due_hours_unpaid:
+        yield "hold.review_due_hours_paid is above review_due_hours_unpaid: who paid waits longer than who did not"
+    if policy.accept.mode is AcceptMode.RELEASE_ONLY and policy.accept.hand_built is AcceptMode.AUTO:
+        yield "accept.hand_built is auto while accept.mode is release_only: only what nothing builds is accepted"
+
+
+def _money(policy: Policy) -> Iterator[str]:
+    for code, row in policy.currencies.items():
+        rate, cost = Money.from_text(row.custom_rate_per_hour, code), Money.from_text(row.staff_cost_per_hour, code)
+        if 0 < rate.amount_minor < cost.amount_minor:
+            yield f"currencies.{code}: custom_rate_per_hour is below staff_cost_per_hour: each fee loses money"
+
+
+def _limits(policy: Policy) -> Iterator[str]:
+    hour, day = policy.limits.hour, policy.limits.day
+    for name in HourLimits.model_fields:
+        within_hour, within_day = getattr(hour, name), getattr(day, name)
+        if name in {"fees", "rejects", "credits"} and 0 < within_day < within_hour:
+            yield f"limits.hour.{name} is above limits.day.{name}, so it is never reached"
+
+
+def _modes(policy: Policy) -> Iterator[str]:
+    modes = policy.modes
+    if modes.fees is ActionMode.ENFORCE and modes.messages is not ActionMode.ENFORCE:
+        yield f"modes.fees is enforce and modes.messages is {modes.messages}: customers get an invoice and no word why"
+    if STRENGTH[modes.accept] < STRENGTH[ActionMode.ENFORCE] and modes.hold is ActionMode.ENFORCE:
+        yield f"modes.hold is enforce and modes.accept is {modes.accept}: what was held is let go only by a person"
+    if policy.risk.auto_reject and modes.reject is not ActionMode.ENFORCE:
+        yield f"risk.auto_reject is on and modes.reject is {modes.reject}: nothing is turned away without a person"

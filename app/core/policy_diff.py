@@ -1,0 +1,171 @@
+"""What is different between two policies, in words: one sentence for each change, grouped by section."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.core.policy import Policy
+from app.core.policy_words import SECTIONS, UNITS, WORDS, topic_words
+
+_ENTRIES: Final = 5
+_TEXT: Final = 60
+_AROUND: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed value, list or row; `path` is its place in the document, with dots."""
+
+    section: str
+    path: str
+    sentence: str
+
+
+def differences(before: Policy, after: Policy) -> tuple[Change, ...]:
+    """Return every change from one policy to the other, in the order of the document's sections; none if equal."""
+    found = list(_walk((), before.model_dump(mode="json"), after.model_dump(mode="json")))
+    order = list(SECTIONS)
+    found.sort(key=lambda one: order.index(one[0][0]) if one[0][0] in order else len(order))
+    return tuple(
+        Change(
+            section=SECTIONS.get(path[0], path[0].replace("_", " ").capitalize()),
+            path=".".join(path),
+            sentence=_sentence(path, old, new),
+        )
+        for path, old, new in found
+    )
+
+
+_Found = tuple[tuple[str, ...], Any, Any]
+
+
+def _walk(path: tuple[str, ...], before: Any, after: Any) -> Iterator[_Found]:
+    if before == after:
+        return
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        yield path, before, after
+        return
+    for name in [*before, *(name for name in after if name not in before)]:
+        yield from _walk((*path, str(name)), before.get(name), after.get(name))
+
+
+def _sentence(path: tuple[str, ...], before: Any, after: Any) -> str:
+    if isinstance(before, dict) or isinstance(after, dict):
+        return _row(path, before, after)
+    if isinstance(before, list) and isinstance(after, list):
+        return _list(path, before, after)
+    words = _OTHERWISE.get(".".join(path)) or (_BY_PREFIX.get(path[:-1]) if isinstance(after, int) else None)
+    if words is not None:
+        return words.format(what=_words(path), before=_value(path, before), after=_value(path, after))
+    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > _TEXT:
+        return f"{_words(path)} reads differently: {_excerpts(before, after)}."
+    if isinstance(before, bool) and isinstance(after, bool):
+        return f"{_words(path)} is now {'on' if after else 'off'}; it was {'on' if before else 'off'}."
+    return f"{_words(path)} is now {_value(path, after)} instead of {_value(path, before)}."
+
+
+#: How a number of these tables is said.
+_BY_PREFIX: Final[Mapping[tuple[str, ...], str]] = {
+    ("points", "risk"): "{what} now adds {after} risk points instead of {before}.",
+    ("points", "self_service"): "{what} now takes {after} points from the self-service score instead of {before}.",
+    ("labour", "minutes"): "{what} now counts as {after} minutes of work instead of {before}.",
+    ("labour", "topic_minutes"): "A ticket about {what} now counts as {after} minutes instead of {before}.",
+}
+#: What these do is the other way round, or a bound.
+_OTHERWISE: Final = {
+    "points.risk.allow_listed": "{what} now takes {after} risk points away instead of {before}.",
+    "points.self_service.repeat_effortless": "{what} now gives {after} points back instead of {before}.",
+}
+
+
+def _words(path: tuple[str, ...]) -> str:
+    """Name a value: by its own words, else by its key, with the row that it stands in."""
+    key = ".".join(path)
+    if path[:2] == ("labour", "topic_minutes"):
+        return topic_words(path[-1])
+    if path[0] == "currencies" and len(path) == 3:
+        return f"{WORDS.get(f'currencies.*.{path[2]}', _plain(path[2]))} in {path[1]}"
+    if path[0] == "limits" and len(path) == 3:
+        return (
+            f"{WORDS.get(f'limits.*.{path[2]}', _plain(path[2]))} within {'an' if path[1] == 'hour' else 'a'} {path[1]}"
+        )
+    if path[0] == "messages" and len(path) == 3:
+        part = {"send": "Sending", "subject": "The subject of", "body": "The text of"}.get(path[2], _plain(path[2]))
+        return f'{part} the message "{path[1].replace("_", " ")}"'
+    return WORDS.get(key, f"{_plain(path[-1])} ({key})")
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _value(path: tuple[str, ...], value: Any) -> str:
+    """Write a value with its unit."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    number = isinstance(value, int | float) or (isinstance(value, str) and path[0] in {"labour", "currencies"})
+    if not number:
+        return f'"{_cut(value)}"' if isinstance(value, str) else _cut(_entry(value))
+    if path[0] == "currencies":
+        return f"{value} {path[1]}"
+    if path[:-1] in _BY_PREFIX:
+        return str(value)
+    unit = next((unit for ending, unit in UNITS.items() if path[-1].endswith(ending)), "")
+    return f"{value} {unit}".rstrip()
+
+
+def _list(path: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]) -> str:
+    old, new = [_entry(one) for one in before], [_entry(one) for one in after]
+    added, gone = [one for one in new if one not in set(old)], [one for one in old if one not in set(new)]
+    name = _words(path)
+    said = []
+    if added:
+        said.append(f"{_some(added)} {'was' if len(added) == 1 else 'were'} added")
+    if gone:
+        said.append(f"{_some(gone)} {'was' if len(gone) == 1 else 'were'} removed")
+    return f"{name}: {'; '.join(said) if said else 'the same entries in another order, or another number of times'}."
+
+
+def _row(path: tuple[str, ...], before: Any, after: Any) -> str:
+    """A table that is there on one side only, such as the amounts of a currency."""
+    name = f"The amounts in {path[1]}" if path[0] == "currencies" and len(path) == 2 else _words(path)
+    if before is None:
+        return f"{name} are new: {_cut(_entry(after), 300)}."
+    if after is None:
+        return f"{name} are gone."
+    return f"{name} changed from {_cut(_entry(before))} to {_cut(_entry(after))}."
+
+
+def _entry(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_entry(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return " and ".join(_entry(one) for one in value) or "nothing"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _some(entries: Sequence[str]) -> str:
+    shown = ", ".join(f'"{_cut(one)}"' for one in entries[:_ENTRIES])
+    return f"{shown} and {len(entries) - _ENTRIES} more" if len(entries) > _ENTRIES else shown
+
+
+def _cut(text: str, length: int = _TEXT) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+
+
+def _excerpts(before: str, after: str) -> str:
+    """Show two long texts from a little before where they part."""
+    shared = 0
+    for one, other in zip(before, after, strict=False):
+        if one != other:
+            break
+        shared += 1
+    start = max(0, shared - _AROUND)
+    lead = "…" if start else ""
+    return f'"{lead}{_cut(after[start:])}" instead of "{lead}{_cut(before[start:])}"'

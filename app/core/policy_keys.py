@@ -1,0 +1,58 @@
+"""Which keys the policy document knows: for a key that it does not, the one that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+
+_LISTED: Final = 12
+_LONGEST: Final = 60
+
+
+def unknown(document: type[BaseModel], location: Sequence[int | str]) -> str:
+    """Say what is wrong with a key that nobody knows, and which one is nearest: beside it, else anywhere."""
+    key = str(location[-1])[:_LONGEST]
+    table = _table_at(document, location[:-1])
+    beside = sorted(table.model_fields) if table is not None else []
+    near = difflib.get_close_matches(key, beside, n=1)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    everywhere = dict(_keys(document, ""))
+    if key in everywhere:
+        return f"unknown key here; it belongs under [{everywhere[key]}]" if everywhere[key] else "unknown key here"
+    far = difflib.get_close_matches(key, everywhere, n=1, cutoff=0.75)
+    if far:
+        return f"unknown key; did you mean {f'{everywhere[far[0]]}.{far[0]}'.lstrip('.')}?"
+    shown = ", ".join(beside[:_LISTED]) + (" ..." if len(beside) > _LISTED else "")
+    return f"unknown key; known here are {shown}" if shown else "unknown key"
+
+
+def _table_at(table: type[BaseModel] | None, location: Sequence[int | str]) -> type[BaseModel] | None:
+    """Follow a place of the document down to its table; list positions and names of rows are passed over."""
+    for part in location:
+        if table is None:
+            return None
+        field = table.model_fields.get(str(part))
+        if field is not None:
+            table = _table_of(field.annotation)
+    return table
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """Find the table in a type: itself, or what a list, a dict or an optional value holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in get_args(annotation) if (found := _table_of(one)) is not None), None)
+
+
+def _keys(table: type[BaseModel], above: str) -> Iterator[tuple[str, str]]:
+    """Yield (key, the table it stands in) of the whole document; deeper ones first, so that shallow ones win."""
+    for name, field in table.model_fields.items():
+        inner = _table_of(field.annotation)
+        if inner is not None:
+            yield from _keys(inner, f"{above}.{name}".lstrip("."))
+    for name in table.model_fields:
+        yield name, above

@@ -1,0 +1,150 @@
+"""`doorman policy …`: check, publish, compare and choose policies from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import groupby
+from pathlib import Path
+
+import sqlalchemy as sa
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.administration import BY, transaction
+from app.config import Settings
+from app.core.policy import Policy, parse_policy, policy_hash
+from app.core.policy_check import find_warnings
+from app.core.policy_diff import differences
+from app.db import Database
+from app.services import candidates, policies, schema
+from app.services.context import utc_now
+from app.services.listing import Window
+from app.services.policy_share import HeldShare, held_share
+from app.services.views_lists import get_policy, list_policies
+
+_LISTED = 100
+
+
+@asynccontextmanager
+async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    db = Database.open(settings.database_url)
+    try:
+        await schema.require_current(db)
+        async with db.read() as connection:
+            yield connection
+    finally:
+        await db.close()
+
+
+def check(file: Path) -> Policy:
+    """Print what is odd about a document. Raises PolicyError, OSError."""
+    parsed = parse_policy(policies.read_file(file))
+    for warning in find_warnings(parsed):
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
+    return parsed
+
+
+async def share(settings: Settings, policy: Policy) -> HeldShare | None:
+    """Say how many of the last orders a policy would hold; None without a database that can tell."""
+    db = Database.open(settings.database_url)
+    try:
+        if db.is_sqlite and not _is_there(db):
+            return None  # opening would make the file, and a check changes nothing
+        if not await schema.is_current(db):
+            return None
+        async with db.read() as connection:
+            return await held_share(connection, policy)
+    except (sa.exc.SQLAlchemyError, OSError, ImportError):
+        return None
+    finally:
+        await db.close()
+
+
+def _is_there(db: Database) -> bool:
+    return bool(db.url.database) and Path(db.url.database or "").is_file()
+
+
+async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldShare], bool]) -> None:
+    """Publish a document and make it active, where it is meant; prints what was done.
+
+    Raises PolicyError, schema.OldSchema, and typer.Exit with status 1 where it is not confirmed.
+    """
+    async with transaction(settings) as tx:
+        made = await policies.publish(tx, document, by=BY, now=utc_now())
+        found = await held_share(tx, await policies.get(tx, made.version))
+    typer.echo(found.text)
+    if found.asks and not confirm(found):
+        typer.secho(f"version {made.version} is published and not active", fg=typer.colors.YELLOW)
+        raise typer.Exit(1)
+    async with transaction(settings) as tx:
+        await policies.activate(tx, made.version, by=BY, now=utc_now())
+    typer.echo(f"version {made.version} is active ({'new' if made.new else 'known'}; hash {made.hash})")
+
+
+async def roll_back(settings: Settings) -> int:
+    """Go back to the version that was active before, and return it. Raises WrongState, schema.OldSchema."""
+    async with transaction(settings) as tx:
+        return await policies.roll_back(tx, by=BY, now=utc_now())
+
+
+async def show_all(settings: Settings) -> None:
+    """Print the published policies, newest first. Raises schema.OldSchema."""
+    async with _reading(settings) as connection:
+        found = (await list_policies(connection, Window(limit=_LISTED, cursor=None))).items
+        beside = (await candidates.current(connection)).version
+    for row in found:
+        word = "active" if row.active else "candidate" if row.version == beside else ""
+        typer.echo(
+            f"{row.version:>5}  {row.published_at:%Y-%m-%d %H:%M}  {word:<10} {row.hash[:12]}  {row.published_by}"
+        )
+    if not found:
+        typer.echo("no policy yet: `doorman serve` publishes the default one at its first start")
+
+
+async def show(settings: Settings, version: int) -> str:
+    """Return the document of a version. Raises NotFound, schema.OldSchema."""
+    async with _reading(settings) as connection:
+        return (await get_policy(connection, version)).document
+
+
+async def compare(settings: Settings, one: str, other: str | None) -> None:
+    """Print in words what is different in `one` from `other` (else the active), each a version or a file.
+
+    Raises NotFound, WrongState, PolicyError, OSError, schema.OldSchema.
+    """
+    if other is not None and not (one.isdecimal() or other.isdecimal()):
+        after, before = _of_file(one), _of_file(other)
+    else:
+        async with _reading(settings) as connection:
+            after, before = await _read(connection, one), await _read(connection, other)
+    found = differences(before, after)
+    if not found:
+        typer.echo("no difference")
+    for section, changes in groupby(found, key=lambda change: change.section):
+        typer.secho(section, bold=True)
+        for change in changes:
+            typer.echo(f"  {change.sentence}")
+
+
+async def _read(connection: AsyncConnection, which: str | None) -> Policy:
+    if which is None:
+        return (await policies.active(connection)).policy
+    if which.isdecimal():
+        return await policies.get(connection, int(which[:9]))
+    return _of_file(which)
+
+
+def _of_file(name: str) -> Policy:
+    return parse_policy(policies.read_file(Path(name)))
+
+
+async def choose_candidate(settings: Settings, version: int | None) -> None:
+    """Let a version run in shadow beside the active one, or none. Raises NotFound, WrongState, schema.OldSchema."""
+    async with transaction(settings) as tx:
+        await candidates.choose(tx, version, by=BY, now=utc_now())
+
+
+def hash_of(policy: Policy) -> str:
+    """Return the line that ends a check."""
+    return f"valid; hash {policy_hash(policy)}"

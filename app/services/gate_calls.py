@@ -1,0 +1,52 @@
+"""Whether the panel's gate has ever asked us: a hold that no gate keeps may stop nothing (design §3 rule 8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.config import Mode
+from app.core.policy_modes import ActionMode
+from app.errors import NotFound
+from app.services import installation, policies
+from app.services.context import Context
+from app.services.orders import POLICY, OrderFile
+from app.tables.orders import orders
+
+#: The time of the last call is written at most so often by each process.
+APART: Final = timedelta(hours=1)
+
+
+async def remember(context: Context, order_id: int) -> None:
+    """Record that the gate asked and was answered; only for an order that we know, so that no test call counts."""
+    now = context.clock()
+    if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
+        return
+    async with context.db.read() as connection:
+        known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id == order_id))
+    if known is None:
+        return
+    async with context.db.begin() as tx:
+        before = await installation.get(tx, installation.GATE_ASKED) or {}
+        at = now.isoformat()
+        await installation.put(tx, installation.GATE_ASKED, {"first": before.get("first", at), "last": at}, now=now)
+    context.gate_noted_at = now
+
+
+async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
+    """Say whether orders are held here and no gate has ever asked."""
+    if mode is Mode.SHADOW or await installation.get(connection, installation.GATE_ASKED) is not None:
+        return False
+    try:
+        return (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+    except NotFound:  # nothing was prepared yet
+        return False
+
+
+async def mind(file: OrderFile) -> None:
+    """Say in the timeline of a held order that nothing keeps the panel from setting it up."""
+    if await installation.get(file.tx, installation.GATE_ASKED) is None:
+        file.say(installation.NO_GATE, by=POLICY)

@@ -1,0 +1,104 @@
+"""What the policy's modes make of a judgement: acted on, held for a person, proposed in the queue, or left alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from app.config import Mode
+from app.core.courses import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
+from app.core.decision import Judgement, Outcome, Reason
+from app.core.lifecycle import HoldKind, OrderState
+from app.services import fees, limits
+from app.services.limits import Verdict
+from app.services.orders import POLICY, OrderFile
+from app.services.timers import set_hold_clock
+
+_WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
+_NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
+
+
+async def apply(file: OrderFile, judgement: Judgement, in_force: Any) -> Verdict:
+    """Return what is done about a judgement, by the modes and then by the damage limits.
+
+    `in_force` is the decision until now: what was left or proposed stays so (design §3 rule 10).
+    """
+    plain = Verdict(outcome=judgement.outcome, reasons=judgement.reasons)
+    if not file.acts:
+        return plain
+    found = await _plan(file, judgement, in_force)
+    match found.course:
+        case Course.ACT:
+            return await limits.apply(file, judgement, plain, in_force)
+        case Course.REVIEW:
+            return await limits.apply(file, judgement, _review(plain, judgement, found), in_force)
+        case Course.PROPOSE:
+            return _review(plain, judgement, found, outcome=_proposed(judgement.outcome))
+        case Course.LEAVE:
+            reason = Reason(found.code, TEXTS[found.code])
+            return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, reason), course=found.course)
+
+
+async def _plan(file: OrderFile, judgement: Judgement, in_force: Any) -> Plan:
+    if file.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
+        return Plan(Course.ACT)  # decided before, and on its way
+    if judgement.fee is not None and await fees.is_asked(file, judgement.fee):
+        return Plan(Course.ACT)  # the customer was told of it
+    modes = file.policy.policy.modes
+    now = plan(judgement.outcome, modes, held=file.state is OrderState.HELD)
+    return no_stronger(now, _earlier(in_force), judgement.outcome)
+
+
+def _earlier(decision: Any) -> Plan | None:
+    if decision is None:
+        return None
+    codes = [reason["code"] for reason in decision.reasons or ()]
+    return earlier_plan(codes, in_shadow=decision.mode == Mode.SHADOW)
+
+
+def _proposed(outcome: Outcome) -> Outcome:
+    """A reject that is only proposed is a review, as it is where `auto_reject` is off."""
+    return Outcome.HOLD_FOR_REVIEW if outcome is Outcome.REJECT else outcome
+
+
+def _review(
+    plain: Verdict, judgement: Judgement, found: Plan, *, outcome: Outcome = Outcome.HOLD_FOR_REVIEW
+) -> Verdict:
+    text = TEXTS[found.code]
+    if judgement.fee is not None and found.code == "fees_suggest":
+        text = f"A fee of {judgement.fee} is suggested (modes.fees): `charge-fee` asks for it."
+    would = (_WOULD_REJECT,) if judgement.outcome is Outcome.REJECT else ()
+    return Verdict(outcome=outcome, reasons=(*would, Reason(found.code, text), *plain.reasons), course=found.course)
+
+
+def was_left(decision: Any) -> bool:
+    """Say whether a stored decision is one that the modes keep from being carried out: the gate passes as in shadow."""
+    found = _earlier(decision)
+    return found is not None and found.course in {Course.LEAVE, Course.PROPOSE}
+
+
+def proposal(order: Any, reasons: Any) -> str | None:
+    """Return the action of staff that is proposed for an order, by its row and the reasons in force."""
+    if order.hold_kind is None:
+        return None
+    return next((PROPOSED[one["code"]] for one in reasons or () if one["code"] in PROPOSED), None)
+
+
+async def leave(file: OrderFile, verdict: Verdict) -> None:
+    """Leave an order to the panel; what is proposed waits in the queue for a person meanwhile."""
+    if limits.is_limited(verdict):
+        file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)
+        return
+    if file.state in _NOT_ON_THE_WAY:
+        file.change(state=OrderState.RECEIVED.value)
+    if verdict.course is Course.PROPOSE:
+        if file.state is OrderState.RECEIVED:
+            rules = file.policy.policy.hold
+            hours = rules.review_due_hours_paid if file.paid else rules.review_due_hours_unpaid
+            due_at = file.get("hold_due_at") or file.now + timedelta(hours=hours)
+            file.hold(HoldKind.REVIEW, due_at=due_at, expires_at=None)
+            await set_hold_clock(file)
+        file.say("waits for a person's word; until then the panel goes on by itself", by=POLICY)
+        return
+    file.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
+    file.say("left to the panel, because the policy's modes say shadow", by=POLICY)

@@ -1,0 +1,66 @@
+"""How many of the last orders a policy would hold: what is asked before it acts (issue 4, point 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import sqlalchemy as sa
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.courses import Course, plan
+from app.core.decision import Outcome
+from app.core.policy import Policy
+from app.core.provenance import without_today
+from app.core.quick import QuickJudge
+from app.services.facts_codec import unpack
+from app.tables.history import cases
+
+#: So many orders are looked at, the last ones placed.
+LAST: Final = 1_000
+#: Fewer say nothing.
+FEWEST: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldShare:
+    """What a policy would do with the last orders."""
+
+    cases: Annotated[int, Field(description="Orders looked at, the last 1,000 at most.")]
+    held: Annotated[int, Field(description="Of them, how many it would hold or turn away.")]
+    percent: Annotated[float | None, Field(description="Null: fewer than 50 orders are known, so nobody can tell.")]
+    at_most: Annotated[int, Field(description="Above this it is activated only when confirmed.", examples=[30])]
+    text: Annotated[str, Field(examples=["Of the last 1000 orders it would hold 212 (21.2 %)."])]
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody has to confirm that this is meant."""
+        return self.cases >= FEWEST and self.held * 100 > self.at_most * self.cases
+
+
+async def held_share(connection: AsyncConnection, policy: Policy) -> HeldShare:
+    """Judge the last orders of the history by a policy, as far as their facts were known then."""
+    query = sa.select(cases.c.facts, cases.c.judged_at).order_by(cases.c.placed_at.desc(), cases.c.order_id.desc())
+    rows = (await connection.execute(query.limit(LAST))).all()
+    found = [(row.facts, row.judged_at) for row in rows]
+    held = await asyncio.to_thread(_count_held, found, policy) if len(found) >= FEWEST else 0
+    at_most = policy.limits.confirm_hold_percent
+    if len(found) < FEWEST:
+        text = f"How many orders it would hold can't be told: {len(found)} are known, and {FEWEST} are needed."
+        return HeldShare(cases=len(found), held=0, percent=None, at_most=at_most, text=text)
+    percent = round(held * 100 / len(found), 1)
+    text = f"Of the last {len(found)} orders it would hold {held} ({percent} %)."
+    return HeldShare(cases=len(found), held=held, percent=percent, at_most=at_most, text=text)
+
+
+def _count_held(found: Sequence[tuple[Any, datetime]], policy: Policy) -> int:
+    judge, modes = QuickJudge(policy), policy.modes
+    held = 0
+    for facts, judged_at in found:
+        outcome = judge.verdict(without_today(unpack(facts)), now=judged_at).outcome
+        held += outcome is not Outcome.APPROVE and plan(outcome, modes).course in {Course.REVIEW, Course.ACT}
+    return held
