@@ -29,7 +29,7 @@ from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish
 from app.services.context import Context
-from app.services.decisions import load_facts
+from app.services.decision_codec import load_facts
 from app.services.orders import OrderFile, open_file
 from app.services.timers import look_again
 from app.services.zones import panel_zone

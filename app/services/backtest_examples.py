@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, decide
 from app.core.policy import Policy, PolicyError, parse_policy
 from app.db import Database
-from app.services import decisions as stored
+from app.services import decision_codec as stored
 from app.services.backtest_judging import Bench
 from app.services.backtest_parts import moment_of
 from app.services.backtest_records import Example, ExampleSignal, ExampleVerdict, Replay

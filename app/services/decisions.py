@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from app.config import Mode
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
@@ -13,33 +12,11 @@ from app.core.facts import Facts
 from app.core.signals import LIMITS
 from app.services import questions
 from app.services.cases_live import record_case, record_review
+from app.services.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
-
-_FACTS = TypeAdapter(Facts)
-_JUDGEMENT = TypeAdapter(Judgement)
-
-
-def dump_facts(facts: Facts) -> Any:
-    """Return facts as JSON values."""
-    return _FACTS.dump_python(facts, mode="json")
-
-
-def load_facts(stored: Any) -> Facts:
-    """Return stored facts as they were judged."""
-    return _FACTS.validate_python(stored)
-
-
-def dump_judgement(judgement: Judgement) -> Any:
-    """Return a judgement as JSON values."""
-    return _JUDGEMENT.dump_python(judgement, mode="json")
-
-
-def load_judgement(stored: Any) -> Judgement:
-    """Return a stored judgement."""
-    return _JUDGEMENT.validate_python(stored)
 
 
 async def latest(file: OrderFile) -> Any:

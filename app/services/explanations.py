@@ -14,7 +14,7 @@ from app.core.explanation import Asked, Explanation, for_customer, for_customer_
 from app.core.money import Money
 from app.core.policy import Policy, parse_policy
 from app.services import policies as policy_service
-from app.services.decisions import load_facts, load_judgement
+from app.services.decision_codec import load_facts, load_judgement
 from app.services.orders import POLICY
 from app.tables.orders import decisions, fees
 from app.tables.policies import policies

@@ -17,7 +17,7 @@ from app.core.facts import Facts
 from app.core.policy import Policy
 from app.core.signals import ScoreKind, Signal
 from app.errors import NotFound
-from app.services.decisions import load_facts, load_judgement
+from app.services.decision_codec import load_facts, load_judgement
 from app.services.explanations import last_judged, policy_of
 from app.services.views import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders

@@ -19,7 +19,7 @@ from app.core.policy import Policy
 from app.core.terms_kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import access
-from app.services.decisions import dump_facts, dump_judgement
+from app.services.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.history import backtests

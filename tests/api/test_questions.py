@@ -13,7 +13,7 @@ from app.core.policy import parse_policy
 from app.core.terms_kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import policies, questions_report
-from app.services.decisions import dump_facts, dump_judgement
+from app.services.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.orders import questions
 from app.tables.outbox import panel_calls

@@ -12,7 +12,7 @@ from app.core.decision import decide
 from app.core.policy import Policy
 from app.db import Database
 from app.panels.sandbox import Behaviours
-from app.services import decisions, limits, policies, sweeps
+from app.services import decision_codec, limits, policies, sweeps
 from app.services.limits import Limit, Window
 from app.tables.alerts import AlertKind, alerts
 from app.tables.customers import credits
@@ -61,8 +61,8 @@ async def replays(house: House) -> int:
         policy = (await policies.active(connection)).policy
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     for row in rows:
-        again = decide(decisions.load_facts(row.facts), policy, now=row.at)
-        assert decisions.dump_judgement(again) == row.judgement
+        again = decide(decision_codec.load_facts(row.facts), policy, now=row.at)
+        assert decision_codec.dump_judgement(again) == row.judgement
     return len(rows)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from app.core.decision import decide
-from app.services import decisions, policies
+from app.services import decision_codec, policies
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
 
@@ -258,6 +258,6 @@ async def test_every_stored_decision_can_be_replayed_to_the_bit(house: House) ->
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     assert len(rows) >= 4
     for row in rows:
-        again = decide(decisions.load_facts(row.facts), policy, now=row.at)
-        assert decisions.dump_judgement(again) == row.judgement
-        assert again == decisions.load_judgement(row.judgement)
+        again = decide(decision_codec.load_facts(row.facts), policy, now=row.at)
+        assert decision_codec.dump_judgement(again) == row.judgement
+        assert again == decision_codec.load_judgement(row.judgement)
