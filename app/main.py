@@ -18,6 +18,7 @@ from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Observer
 from app.api.orders import orders
 from app.api.policies import policies
+from app.api.signals import signals
 from app.api.tickets import tickets
 from app.api.webhooks import WebhookFront
 from app.api.work import calls, events, fees, ops, queue
@@ -32,7 +33,7 @@ from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
 
-_ROUTERS = (queue, orders, fees, customers, tickets, policies, calls, events, ops, health)
+_ROUTERS = (queue, orders, fees, customers, tickets, policies, signals, calls, events, ops, health)
 
 
 def create_app(

@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
 from app.errors import NotFound
 from app.tables.policies import policies, policy_activations
 
@@ -74,7 +74,7 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
     if row is None:
         raise NotFound("no policy is active")
     if row.hash not in _parsed:
-        _parsed[row.hash] = parse_policy(row.document)
+        _parsed[row.hash] = parse_published(row.document)
     return ActivePolicy(version=row.version, policy=_parsed[row.hash])
 
 

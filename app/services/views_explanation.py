@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.decision import Judgement, Outcome
 from app.core.explanation import Explanation, for_customer
 from app.core.money import Money
-from app.core.policy import Policy, parse_policy
+from app.core.policy import Policy, parse_published
 from app.errors import NotFound
 from app.services import policies as policy_service
 from app.services.decisions import load_facts, load_judgement
@@ -98,7 +98,7 @@ async def _as_decided(connection: AsyncConnection, row: Any, judgement: Judgemen
 
 async def _policy(connection: AsyncConnection, version: int | None) -> Policy:
     document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
-    return parse_policy(document) if document is not None else (await policy_service.active(connection)).policy
+    return parse_published(document) if document is not None else (await policy_service.active(connection)).policy
 
 
 def _plain(text: str) -> Explanation:

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.core.customers import Segment
 from app.core.decision import Outcome
 from app.core.lifecycle import FeeState, OrderState
-from app.core.policy import Policy, parse_policy, warnings
+from app.core.policy import Policy, parse_published, warnings
 from app.errors import NotFound
 from app.services import customers as customer_service
 from app.services import policies as policy_service
@@ -225,7 +225,9 @@ async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocumen
     if row is None:
         raise NotFound(f"there is no policy version {version}")
     active = await active_version(connection)
-    return PolicyDocument(**row._mapping, active=row.version == active, warnings=warnings(parse_policy(row.document)))
+    return PolicyDocument(
+        **row._mapping, active=row.version == active, warnings=warnings(parse_published(row.document))
+    )
 
 
 async def active_version(connection: AsyncConnection) -> int | None:
