@@ -22,6 +22,7 @@ from app.api.middleware import BodyLimit, Observer
 from app.api.orders import orders
 from app.api.policies import policies
 from app.api.questions import questions
+from app.api.signals import signals
 from app.api.texts import texts
 from app.api.tickets import tickets
 from app.api.webhooks import WebhookFront
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 
 _ROUTERS = (
     queue, orders, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
-    calls, events, ops, health,
+    signals, calls, events, ops, health,
 )  # fmt: skip
 
 

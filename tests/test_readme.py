@@ -26,6 +26,7 @@ from app.core.lifecycle import (
     Target,
     Trigger,
 )
+from app.core.signal_catalogue import markdown_table
 from app.services.health import Readiness, Standing
 
 ROOT = Path(__file__).parent.parent
@@ -79,6 +80,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "transitions": transitions_table,
     "invoices": invoices_table,
+    "signals": markdown_table,
 }
 
 

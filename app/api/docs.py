@@ -47,6 +47,7 @@ TAGS: Final = [
         "name": "policies",
         "description": "The provider's rules and numbers; versioned, immutable once published. For the role `admin`.",
     },
+    {"name": "signals", "description": "What each finding about an order means, and the points that it is worth."},
     {
         "name": "backtests",
         "description": "What a policy would have done with the orders of the past, before it does anything.",

@@ -10,7 +10,15 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from app.core import policy_acting, policy_judgement, policy_keys, policy_modes, policy_texts, policy_vetting
+from app.core import (
+    policy_acting,
+    policy_fairness,
+    policy_judgement,
+    policy_keys,
+    policy_modes,
+    policy_texts,
+    policy_vetting,
+)
 from app.core.money import BadAmount, Money
 from app.core.policy_judgement import CurrencyRow
 from app.core.policy_types import CurrencyCode, Part
@@ -100,8 +108,13 @@ class Policy(Part):
             self._check_row(code, row)
         risk = self.points.risk
         soft = risk.email_disposable + risk.email_unverified + 2 * risk.countries_disagree
+        soft += risk.hosting_network if self.thresholds.hosting_asns else 0
         if soft >= self.risk.review_from:
-            raise ValueError("e-mail provider and countries alone must not reach risk.review_from")
+            raise ValueError(
+                f"e-mail provider, countries and network alone come to {soft} points and would hold an order:"
+                f" email_disposable, email_unverified, twice countries_disagree and hosting_network (where hosting_asns"
+                f" is set) must stay below risk.review_from ({self.risk.review_from}) together"
+            )
         return self
 
     def _check_row(self, code: str, row: CurrencyRow) -> None:
@@ -116,9 +129,21 @@ class Policy(Part):
 
 
 def parse_policy(document: str) -> Policy:
-    """Read a TOML document; an empty one is the default policy.
+    """Read a TOML document that somebody wants to use; an empty one is the default policy.
 
-    Raises PolicyError with every place that is wrong (at most fifty).
+    Raises PolicyError with every place that is wrong (at most fifty), or unfair.
+    """
+    policy = parse_published(document)
+    unfair = policy_fairness.unfair(policy.block)
+    if unfair:
+        raise PolicyError(unfair[:_MAX_ERRORS])
+    return policy
+
+
+def parse_published(document: str) -> Policy:
+    """Read a document that was published before: it stays in force though it would be refused as unfair today.
+
+    Raises PolicyError with every place that is wrong.
     """
     if len(document) > MAX_DOCUMENT:
         raise PolicyError([("", f"longer than {MAX_DOCUMENT} characters")])

@@ -88,7 +88,8 @@ def similar_address(facts: Facts, rules: Rulebook) -> Finding | None:
 
 def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
     neighbours = facts.customer.neighbours if facts.customer else ()
-    return [entry for entry in neighbours if entry.kind == kind and entry.bad_customers > 0]
+    found = [entry for entry in neighbours if entry.kind == kind]
+    return found if any(entry.bad_customers > 0 for entry in found) else []
 
 
 def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION
-from app.core.policy import PolicyError, canonical, parse_policy, policy_hash
+from app.core.policy import PolicyError, canonical, parse_policy, parse_published, policy_hash
 from app.db import Database
 from app.errors import Invalid, NotFound, RequestRunning, WrongState
 from app.services import backtest_examples, installation
@@ -186,7 +186,7 @@ async def _begun(db: Database, backtest_id: uuid.UUID) -> tuple[Any, Named, Name
         row = (await connection.execute(sa.select(backtests).where(backtests.c.id == backtest_id))).one()
         same = sa.select(policies.c.version).where(policies.c.hash == row.policy_hash)
         version = row.options["version"] or await connection.scalar(same)
-        in_force = parse_policy(await _published(connection, row.active_version))
+        in_force = parse_published(await _published(connection, row.active_version))
     given = Named(policy=parse_policy(row.options["document"]), version=version)
     return row, given, Named(policy=in_force, version=row.active_version)
 

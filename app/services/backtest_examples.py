@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, decide
-from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy import Policy, PolicyError, parse_published
 from app.db import Database
 from app.services import decision_codec as stored
 from app.services.backtest_judging import Bench
@@ -100,6 +100,6 @@ async def _policy(connection: AsyncConnection, version: int) -> Policy | None:
     """Return a published policy; None where this program no longer understands its document."""
     document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
     try:
-        return None if document is None else parse_policy(document)
+        return None if document is None else parse_published(document)
     except PolicyError:
         return None

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.decision import Judgement, Outcome
 from app.core.explanation import Asked, Explanation, for_customer, for_customer_unjudged
 from app.core.money import Money
-from app.core.policy import Policy, parse_policy
+from app.core.policy import Policy, parse_published
 from app.services import policies as policy_service
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.orders import POLICY
@@ -54,7 +54,7 @@ async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
     if version is None or version == active.version:
         return active.policy
     document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
-    return active.policy if document is None else parse_policy(document)
+    return active.policy if document is None else parse_published(document)
 
 
 async def _asked(

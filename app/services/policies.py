@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
 from app.errors import NotFound, WrongState
 from app.tables.policies import policies, policy_activations
 
@@ -71,7 +71,7 @@ async def get(connection: AsyncConnection, version: int) -> Policy:
 
 def _parse(row: Any) -> Policy:
     if row.hash not in _parsed:
-        _parsed[row.hash] = parse_policy(row.document)
+        _parsed[row.hash] = parse_published(row.document)
     return _parsed[row.hash]
 
 

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.core.customers import Segment
 from app.core.decision import Outcome
 from app.core.lifecycle import FeeState, OrderState
-from app.core.policy import Policy, parse_policy
+from app.core.policy import Policy, parse_published
 from app.core.policy_check import find_warnings
 from app.errors import NotFound
 from app.services import customers as customer_service
@@ -227,7 +227,7 @@ async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocumen
         raise NotFound(f"there is no policy version {version}")
     active = await active_version(connection)
     return PolicyDocument(
-        **row._mapping, active=row.version == active, warnings=find_warnings(parse_policy(row.document))
+        **row._mapping, active=row.version == active, warnings=find_warnings(parse_published(row.document))
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, parse_policy
+from app.core.policy import Policy, parse_published
 from app.core.price_texts import as_html, price_texts
 from app.errors import Invalid, NotFound
 from app.services import policies as policy_service
@@ -74,7 +74,7 @@ async def _policy(connection: AsyncConnection, version: int | None) -> tuple[int
     document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
     if document is None:
         raise NotFound(f"there is no policy version {version}")
-    return version, parse_policy(document)
+    return version, parse_published(document)
 
 
 def _in_currency(policy: Policy, currency: str) -> CurrencyTextsView:

@@ -1,0 +1,21 @@
+"""Signals: what each finding about an order means, and what it is worth."""
+
+from __future__ import annotations
+
+from fastapi import Response
+
+from app.api.serving import ContextDep, read, router
+from app.auth import OPS
+from app.services.views_signals import SignalList, list_signals
+
+signals = router("/signals", "signals", OPS)
+
+
+@signals.get(
+    "",
+    response_model=SignalList,
+    summary="List every signal with its meaning and points",
+    description="The whole catalogue at once: what a decision's `signals` may hold, under the active policy.",
+)
+async def list_all(context: ContextDep) -> Response:
+    return await read(context, list_signals)

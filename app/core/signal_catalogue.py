@@ -1,0 +1,256 @@
+"""What each signal means, what it shows, what it is worth, and which facts it cannot do without (issue 4, point 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app.core.policy import Policy
+from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Family, ScoreKind
+from app.core.signals_risk import UNMUTABLE
+from app.core.signals_self_service import REQUEST_KINDS, request_code, work_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalEntry:
+    """One code. `keys` are its numbers under `points.<score>` of the policy; a limit has none.
+
+    `needs` are facts without which it is silent or knows only part; names that a history may hold only as of today
+    are those of `provenance.NAMES`.
+    """
+
+    code: str
+    score: ScoreKind | None  # None: may stand under either
+    meaning: str
+    evidence: str
+    keys: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    @property
+    def family(self) -> Family | None:
+        """The family whose cap it counts under; None for signals of self-service and limits."""
+        return FAMILIES.get(self.code)
+
+    @property
+    def can_be_muted(self) -> bool:
+        """Whether it may come to count nothing where it fires on too many orders."""
+        return self.family is not None and self.code not in UNMUTABLE
+
+    def points(self, policy: Policy) -> dict[str, int]:
+        """Return what it is worth under a policy, by key, with the sign that it has in a score."""
+        if self.score is None:
+            return {}
+        table = policy.points.risk if self.score is ScoreKind.RISK else policy.points.self_service
+        sign = 1 if (self.score is ScoreKind.RISK) != (self.code in _AGAINST_THE_GRAIN) else -1
+        return {key: sign * getattr(table, key) for key in self.keys}
+
+
+#: Signals that move their score the other way: they speak for the customer.
+_AGAINST_THE_GRAIN: Final = frozenset({"repeat_effortless", "allow_listed"})
+
+
+def _service(code: str, meaning: str, evidence: str, *needs: str, keys: tuple[str, ...] = ()) -> SignalEntry:
+    return SignalEntry(
+        code=code,
+        score=ScoreKind.SELF_SERVICE,
+        meaning=meaning,
+        evidence=evidence,
+        keys=keys or (code,),
+        needs=needs,
+    )
+
+
+def _risk(code: str, meaning: str, evidence: str, *needs: str, keys: tuple[str, ...] = ()) -> SignalEntry:
+    return SignalEntry(
+        code=code, score=ScoreKind.RISK, meaning=meaning, evidence=evidence, keys=keys or (code,), needs=needs
+    )
+
+
+def _shared(kind: str, what: str) -> SignalEntry:
+    return _risk(
+        f"shared_{kind}",
+        f"The {what} is shared with customers known for fraud, abuse or chargebacks; good neighbours count nothing.",
+        "how many bad customers, how many in all",
+        f"neighbours.{kind}",
+        keys=(f"shared_{kind}", "each_further"),
+    )
+
+
+def _of_reports(code: str, meaning: str, evidence: str, keys: tuple[str, ...] = ()) -> SignalEntry:
+    return _risk(code, meaning, evidence, "order.outside", keys=keys)
+
+
+_LINES: Final = ("items.listed", "items.cycle_offered")
+_HOW_MANY: Final = "how many"
+
+CATALOGUE: Final = (
+    _service(
+        "entered_by_staff",
+        "Our staff entered an order that the cart sells; nothing where the cart could not have sold it.",
+        "who entered it, whether the cart sells it",
+        *_LINES,
+        "items.price_override",
+    ),
+    _service(
+        "asked_by_ticket", "A ticket of this customer asked for the order.", "the ticket", "order.asking_ticket_id"
+    ),
+    *(
+        _service(
+            request_code(kind),
+            f"The order asks for {work_words(kind)}.",
+            "the lexicon's terms and where they stand, never the text",
+            "order.requests",
+        )
+        for kind in REQUEST_KINDS
+    ),
+    _service(
+        "outside_catalogue", "A line is not sold in the cart, or not by this cycle.", "how many lines, which", *_LINES
+    ),
+    _service("price_override", "A line has a price of its own.", "how many lines", "items.price_override"),
+    _service("manual_payment", "A person must book the payment.", "the payment method", "order.payment_method"),
+    _service(
+        "earlier_manual_orders",
+        "Earlier orders of this customer were entered by our staff too.",
+        _HOW_MANY,
+        "customer.earlier_manual_orders",
+        keys=("earlier_manual_order", "earlier_manual_orders_at_most"),
+    ),
+    _service(
+        "tickets_per_service",
+        "Many tickets in 14 days for the number of services; those that our hold caused are not counted.",
+        "tickets and active services",
+        "customer.tickets_recent",
+        "customer.active_services",
+    ),
+    _service(
+        "repeat_effortless",
+        "Earlier orders of this customer needed nobody.",
+        _HOW_MANY,
+        "customer.earlier_effortless_orders",
+        keys=("repeat_effortless", "repeat_effortless_at_most"),
+    ),
+    _service("unpaid_after_grace", "The order is not paid within the days of grace.", "the days", "order.payment"),
+    _risk(
+        "fraud_check",
+        "The panel's own fraud check failed the order, was not sure, or gave a high score.",
+        "the module, its verdict and score",
+        "order.fraud_check",
+        keys=("fraud_check_fail", "fraud_check_review", "fraud_check_high_score"),
+    ),
+    _of_reports("minfraud", "MaxMind minFraud gives the order a high risk score.", "its score"),
+    _of_reports(
+        "fraudrecord",
+        "Other providers reported this person to FraudRecord, or its score is high.",
+        "how many reports, the score",
+        ("fraudrecord", "fraudrecord_high_score"),
+    ),
+    _of_reports("anonymous_ip", "The customer's own IP address is a proxy's or VPN's.", "who marks it so"),
+    _risk("hosting_network", "The order came from a network of servers.", "the network's number", "order.ip_asn"),
+    _risk(
+        "email_disposable",
+        "The e-mail address belongs to a throw-away service.",
+        "its domain",
+        "customer.email_disposable",
+    ),
+    _risk("email_unverified", "The e-mail address was never confirmed.", "nothing", "customer.email_verified"),
+    _risk(
+        "countries_disagree",
+        "Address, phone and IP name different countries; for each further country.",
+        "the countries by source",
+        "customer.country",
+        "customer.phone_country",
+        "customer.ip_country",
+    ),
+    _shared("ip", "customer's own IP address"),
+    _shared("phone", "phone number"),
+    _shared("address", "address"),
+    _risk(
+        "similar_address",
+        "The address is nearly that of bad customers; nothing more where one is shared to the letter.",
+        "how many bad customers, how many in all",
+        "neighbours.similar_address",
+        keys=("similar_address", "each_further"),
+    ),
+    _shared("email", "e-mail address, however it is spelt,"),
+    _shared("payment", "payment method"),
+    _risk(
+        "customer_velocity",
+        "The customer places orders faster than people do; for each full limit beyond the first, at most three.",
+        "orders in an hour and in a day",
+        "customer.orders_last_hour",
+    ),
+    _risk(
+        "ip_velocity",
+        "One IP address places orders faster than people do, counted likewise.",
+        "orders in an hour and in a day",
+        "customer.ip_orders_last_hour",
+    ),
+    _risk(
+        "new_account_large_order",
+        "A new account that paid nothing yet places a large order.",
+        "the account's age in days, the amount",
+        "customer.paid_invoices",
+        "customer.signed_up_at",
+    ),
+    _risk(
+        "earlier_fraud_orders",
+        "Earlier orders of this customer were fraud.",
+        _HOW_MANY,
+        "customer.earlier_fraud_orders",
+        keys=("earlier_fraud_orders", "each_further"),
+    ),
+    _risk("chargebacks", "Payments were charged back; for each.", _HOW_MANY, "customer.chargebacks"),
+    _risk("collections_invoices", "Invoices went to collections.", _HOW_MANY, "customer.collections_invoices"),
+    _risk(
+        "overdue_invoices",
+        "Invoices are overdue, our own fees left out; for each, up to a limit.",
+        _HOW_MANY,
+        "customer.overdue_invoices",
+        keys=("overdue_invoice", "overdue_invoices_at_most"),
+    ),
+    _risk("payment_disputed", "The payment of this very order is disputed.", "nothing", "order.payment"),
+    _risk(
+        "acceptable_use",
+        "Terms of the acceptable-use list stand in the order's texts or domain names.",
+        "the terms and where they stand, never the text",
+        "order.acceptable_use",
+    ),
+    _risk("block_listed", "The provider's own block list.", "the entries, by place", "customer.lists"),
+    _risk("allow_listed", "The provider's own allow list.", "the entries, by place", "customer.lists"),
+    SignalEntry(
+        code=FAMILY_LIMIT,
+        score=ScoreKind.RISK,
+        meaning="Takes back what the signals of one family have above its cap ([families] of the policy).",
+        evidence="the family, its cap, what it came to",
+        keys=(),
+        needs=(),
+    ),
+    SignalEntry(
+        code=LIMIT,
+        score=None,
+        meaning="Takes back, or gives, what lies beyond the end of a score's scale of 0 to 100.",
+        evidence="nothing",
+        keys=(),
+        needs=(),
+    ),
+)
+
+
+def not_testable(absent: Iterable[str]) -> tuple[str, ...]:
+    """Return the codes that a judgement without these facts could not, or not wholly, see."""
+    names = frozenset(absent)
+    return tuple(entry.code for entry in CATALOGUE if names.intersection(entry.needs))
+
+
+def markdown_table() -> str:
+    """Return the catalogue as a table for the README, with the points of the default policy."""
+    default = Policy()
+    lines = ["| code | score, family | what it means | evidence | default points |", "|---|---|---|---|---|"]
+    for entry in CATALOGUE:
+        kind = entry.score.value.replace("_", "-") if entry.score else "either"
+        where = f"{kind}, {entry.family.value}" if entry.family else kind
+        points = entry.points(default)
+        worth = ", ".join(f"{key} {value:+d}" if len(points) > 1 else f"{value:+d}" for key, value in points.items())
+        lines.append(f"| `{entry.code}` | {where} | {entry.meaning} | {entry.evidence} | {worth or 'what is beyond'} |")
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""The catalogue of signals as the API answers it, with what each is worth under the active policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.policy import Policy
+from app.core.signal_catalogue import CATALOGUE, SignalEntry
+from app.core.signals import Family, ScoreKind
+from app.services import policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalMeaning:
+    """One signal: what it means, and the points that it moves its score by."""
+
+    code: str
+    score: Annotated[ScoreKind | None, Field(description="The score that it moves; null: either.")]
+    family: Annotated[Family | None, Field(description="Risk signals of one family share a cap.")]
+    family_cap: Annotated[int | None, Field(description="That cap under the active policy; null: none.")]
+    meaning: str
+    evidence: Annotated[str, Field(description="What its evidence holds.")]
+    points: Annotated[dict[str, int], Field(description="By the policy's own names, under the active policy.")]
+    default_points: Annotated[dict[str, int], Field(description="The same under the default policy.")]
+    can_be_muted: Annotated[bool, Field(description="Counts nothing where it fires on too many orders.")]
+    needs: Annotated[tuple[str, ...], Field(description="Facts without which it is silent or knows only part.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalList:
+    """Every signal that a decision may hold, in the order of a decision."""
+
+    policy_version: int
+    signals: tuple[SignalMeaning, ...]
+
+
+async def list_signals(connection: AsyncConnection) -> SignalList:
+    """Return the whole catalogue. Raises NotFound when no policy is active."""
+    active, default = await policies.active(connection), Policy()
+    caps: dict[str, int] = active.policy.families.model_dump()
+    return SignalList(
+        policy_version=active.version,
+        signals=tuple(_meaning(entry, active.policy, default, caps) for entry in CATALOGUE),
+    )
+
+
+def _meaning(entry: SignalEntry, policy: Policy, default: Policy, caps: dict[str, int]) -> SignalMeaning:
+    return SignalMeaning(
+        code=entry.code,
+        score=entry.score,
+        family=entry.family,
+        family_cap=caps.get(entry.family.value) if entry.family else None,
+        meaning=entry.meaning,
+        evidence=entry.evidence,
+        points=entry.points(policy),
+        default_points=entry.points(default),
+        can_be_muted=entry.can_be_muted,
+        needs=entry.needs,
+    )
