@@ -27,7 +27,7 @@ UNFIT = "I plan a newsletter for my clients, and an OpenVPN for the office."
 
 async def held(house: House, *, notes: str = UNFIT, pay: bool = True) -> tuple[int, int]:
     """An order that a person looks at for its fit: its id and its customer's."""
-    client, product = shop(house)
+    client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=notes, pay=pay)
     await house.wait(100)
     return int(placed.id), client
@@ -113,7 +113,7 @@ async def test_asked_answered_and_approved(house: House) -> None:
 
 async def test_the_answer_comes_before_everything_that_only_waits(house: House) -> None:
     order_id, ticket = await asked(house)
-    client, product = shop(house)
+    client, product = shop(house, autosetup="accept")
     other = await house.panel.place_order(client, [product], notes=UNFIT, pay=True)
     await house.wait(100)
     assert [row["order_id"] for row in await queue(house)] == [other.id, order_id]
@@ -264,7 +264,7 @@ async def test_without_reminders_it_is_only_proposed_in_the_end(db: Database) ->
 
 
 async def test_paid_meanwhile_it_still_waits_for_the_answer(house: House) -> None:
-    client, product = shop(house)
+    client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=UNFIT)
     await house.wait(100)
     assert (await house.act(placed.id, "ask")).status_code == 200
@@ -386,7 +386,7 @@ async def test_without_a_department_there_is_no_ticket_to_ask_in(db: Database) -
 
 async def test_in_shadow_nobody_is_asked(db: Database) -> None:
     async with open_house(db, policy=POLICY, mode="shadow") as house:
-        client, product = shop(house)
+        client, product = shop(house, autosetup="accept")
         placed = await house.panel.place_order(client, [product], notes=UNFIT)
         await house.wait(100)
         answer = await house.act(placed.id, "ask")
