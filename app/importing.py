@@ -98,7 +98,7 @@ async def run_import(
     finally:
         await panel.aclose()
         await db.close()
-    out.print(summary(done, kept, seconds=time.monotonic() - began, built=built))
+    out.print(summary(done, kept, seconds=time.monotonic() - began, built=built, zone_learned=settings.zone is None))
     return 0
 
 
@@ -171,7 +171,9 @@ def _shown(out: Console) -> Iterator[Shown]:
         shown.end()
 
 
-def summary(done: Imported, kept: dict[Resource, int], *, seconds: float, built: Built | None) -> Text:
+def summary(
+    done: Imported, kept: dict[Resource, int], *, seconds: float, built: Built | None, zone_learned: bool
+) -> Text:
     """Say in words what was read, what is kept, and what to type next."""
     read = ", ".join(f"{done.read[resource]:,} {resource}" for resource in Resource)
     held = ", ".join(f"{kept[resource]:,} {resource}" for resource in Resource)
@@ -181,5 +183,10 @@ def summary(done: Imported, kept: dict[Resource, int], *, seconds: float, built:
         lines.append(f"{done.unreadable:,} rows had no id, or nothing else that could be read, and were left out.")
     if built is not None:
         lines.append(built.in_words())
+    if zone_learned:
+        lines.append(
+            "Times were read by the panel's clock of today, so those beyond a summer-time change are an hour off:"
+        )
+        lines.append("set DOORMAN_PANEL_TIMEZONE, such as Europe/Berlin, before the first import.")
     lines.append(f"Next: {NEXT}")
     return Text("\n".join(lines))

@@ -122,11 +122,15 @@ async def _by_id(fetch: Fetch, place: Place, *, ahead: int) -> AsyncGenerator[St
     """Raises ShuffledError where the list is not in the order of its ids, and AnswerError where it has no end."""
     asked = _Ahead(fetch, ahead)
     back, gaps = 1, 0
+    first: tuple[int, list[tuple[int, wire.Row]]] | None = None
     try:
         while True:
             if not asked:
                 asked.ask(max(place.offset - back, 0))
             offset, page = await asked.next()
+            first = first or (offset, page.rows)
+            if page.came > 1 and offset > first[0] and page.rows[:1] == first[1][:1]:
+                raise ShuffledError  # the same page again: only counting tells whether there is more
             joined = _joined(place, offset, page)
             if joined is None:
                 await asked.drop()

@@ -139,6 +139,8 @@ def boolean(value: object) -> bool | None:
 def clean(value: str) -> str:
     """Drop NULs and replace lone surrogates, which no database column takes."""
     value = value.replace("\0", "")
+    if value.isascii():
+        return value
     return _SURROGATES.sub("\ufffd", value) if _SURROGATES.search(value) else value
 
 

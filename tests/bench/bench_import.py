@@ -1,0 +1,106 @@
+# ruff: noqa: T201
+"""How fast a panel's history is imported, against a floor: ``make bench``.
+
+The panel is the sandbox with a made-up past, in a process of its own on a local socket. Ours is the whole of `doorman
+import --rate 0` into an empty SQLite file, without building cases. The floor is the very same calls, as the panel saw
+them, made anew over bare sockets by as many at once, and nothing done with the answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import uvloop
+from pydantic import SecretStr
+
+from app.config import Settings
+from app.importing import console, run_import
+from app.panels.sandbox.control import IDENTIFIER, SECRET
+from app.panels.whmcs.history import AHEAD
+from app.services.history_writing import TOGETHER
+from app.services.schema import migrate
+
+WANTED = 0.50  # of the floor's calls a second, at least
+HERE = Path(__file__).parent
+_HEAD = (
+    b"POST /includes/api.php HTTP/1.1\r\nhost: panel\r\n"
+    b"content-type: application/x-www-form-urlencoded\r\ncontent-length: %d\r\n\r\n%b"
+)
+
+
+async def replay(port: int, bodies: list[str]) -> float:
+    """Make the calls, list after list as the import does, and return the seconds it took."""
+    began = time.perf_counter()
+    for action, group in groupby(bodies, key=lambda body: parse_qs(body)["action"][0]):
+        calls = iter([body.encode("ascii") for body in group])
+        together = (
+            AHEAD
+            if action in {"GetClients", "GetOrders", "GetClientsProducts", "GetInvoices", "GetTickets"}
+            else TOGETHER
+        )
+        await asyncio.gather(*(_caller(port, calls) for _ in range(together)))
+    return time.perf_counter() - began
+
+
+async def _caller(port: int, calls: Iterator[bytes]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    for body in calls:
+        writer.write(_HEAD % (len(body), body))
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+    writer.close()
+
+
+def measure(orders: int, folder: Path) -> tuple[float, float, int]:
+    """Return the seconds of the import, of the floor, and how many calls both made."""
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "panel_server.py"), str(orders)], stdout=subprocess.PIPE
+    ) as panel:
+        try:
+            assert panel.stdout is not None
+            port = int(panel.stdout.readline())
+            settings = Settings(
+                database_url=f"sqlite:///{folder / 'import.db'}", panel_url=f"http://127.0.0.1:{port}",
+                panel_identifier=SecretStr(IDENTIFIER), panel_secret=SecretStr(SECRET), _env_file=None,
+            )  # fmt: skip
+            migrate(settings.database_url)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                began = time.perf_counter()
+                runner.run(run_import(settings, console(), since=None, rate=0))
+                ours = time.perf_counter() - began
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/recorded") as answer:
+                    bodies = json.load(answer)
+                floor = runner.run(replay(port, bodies))
+        finally:
+            panel.terminate()
+    return ours, floor, len(bodies)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, default=10_000)
+    parser.add_argument("--check", action="store_true", help="exit with 1 when the target is missed")
+    options = parser.parse_args()
+    # not in /tmp, which may be memory: a commit must reach a disk
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder:
+        ours, floor, calls = measure(options.orders, Path(folder))
+    print(f"\nfloor  {floor:8.1f} s  {calls / floor:8.0f} calls/s  {options.orders / floor:8.0f} orders/s")
+    print(f"ours   {ours:8.1f} s  {calls / ours:8.0f} calls/s  {options.orders / ours:8.0f} orders/s")
+    print(f"\nthe import runs at {floor / ours:.2f} of the panel's own speed (wanted: at least {WANTED:.2f})")
+    return 1 if options.check and floor / ours < WANTED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

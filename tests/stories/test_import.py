@@ -1,0 +1,365 @@
+"""`doorman import` against the sandbox: everything once, again nothing, on after a stop, forward with what is new."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+from rich.console import Console
+
+from app.config import Settings
+from app.db import Database
+from app.importing import run_import
+from app.panels.base import PanelUnavailable
+from app.panels.limiter import RateLimiter
+from app.panels.sandbox import Behaviours, SandboxPanel
+from app.panels.sandbox.control import IDENTIFIER, SECRET
+from app.panels.sandbox.server import create_app, serving
+from app.panels.whmcs import walking
+from app.panels.whmcs.client import WhmcsClient, default_timeout, http_client
+from app.panels.whmcs.panel import WhmcsPanel
+from app.services import history_rows, history_writing
+from app.services.context import Context
+from app.services.history_import import Imported, import_history
+from app.services.history_rows import Resource
+from app.tables.history import imports, panel_rows
+
+ROOT = Path(__file__).parents[2]
+ORDERS = 260
+NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
+
+
+class Stopped(Exception):
+    """The import is killed here."""
+
+
+@dataclass
+class Wire(httpx.AsyncBaseTransport):
+    """The sandbox behind the adapter: counts the calls, and may die at one of them."""
+
+    sandbox: SandboxPanel
+    dies_at: int = 0
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.inner = httpx.ASGITransport(create_app(self.sandbox))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls.append(dict(httpx.QueryParams(request.content.decode()))["action"])
+        if len(self.calls) == self.dies_at:
+            raise Stopped
+        return await self.inner.handle_async_request(request)
+
+
+@dataclass
+class Town:
+    """A panel with a past, and a database to import it into."""
+
+    db: Database
+    sandbox: SandboxPanel
+    clock: list[datetime]
+    wire: Wire
+
+    async def imported(self, *, since: datetime | None = None, dies_at: int = 0) -> Imported:
+        self.wire = Wire(self.sandbox, dies_at)
+        client = WhmcsClient(
+            "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
+            timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), http=[http_client(self.wire)],
+        )  # fmt: skip
+        panel = WhmcsPanel(client, zone=ZoneInfo("Europe/Berlin"), now=lambda: self.clock[0])
+        context = Context(db=self.db, settings=settings_for(self.db), panel=panel, clock=lambda: self.clock[0])
+        try:
+            return await import_history(context, panel.history(), since=since, heard=lambda *_: None)
+        finally:
+            await panel.aclose()
+
+    async def kept(self) -> dict[tuple[str, int], bytes]:
+        async with self.db.read() as connection:
+            rows = await connection.execute(sa.select(panel_rows.c.resource, panel_rows.c.row_id, panel_rows.c.data))
+        return {(row.resource, row.row_id): bytes(row.data) for row in rows}
+
+    async def records(self, resource: Resource) -> list[Any]:
+        return [record async for record in history_rows.stored(self.db, resource)]
+
+    async def forget(self) -> None:
+        async with self.db.begin() as tx:
+            await tx.execute(sa.delete(panel_rows))
+            await tx.execute(sa.delete(imports))
+
+
+def settings_for(db: Database, **more: Any) -> Settings:
+    return Settings(
+        _env_file=None, database_url=db.url.render_as_string(hide_password=False),
+        panel_identifier=SecretStr(IDENTIFIER), panel_secret=SecretStr(SECRET), **{"panel_url": "http://127.0.0.1:9", **more},
+    )  # fmt: skip
+
+
+def make_town(db: Database, *, orders: int = ORDERS, **behaviours: Any) -> Town:
+    clock = [NOW]
+    sandbox = SandboxPanel(behaviours=Behaviours(**behaviours), now=lambda: clock[0])
+    sandbox.add_history(orders=orders, years=1.5)
+    return Town(db, sandbox, clock, Wire(sandbox))
+
+
+@pytest.fixture
+async def town(db: Database) -> AsyncIterator[Town]:
+    made = make_town(db)
+    yield made
+    await made.sandbox.close()
+
+
+async def test_everything_the_panel_has_is_kept_and_no_secret(town: Town) -> None:
+    done = await town.imported()
+    state, kept = town.sandbox.state, await town.kept()
+    wanted: dict[Resource, set[int]] = {
+        Resource.CUSTOMERS: set(state.clients),
+        Resource.ORDERS: set(state.orders),
+        Resource.SERVICES: set(state.services),
+        Resource.INVOICES: set(state.invoices),
+        Resource.TICKETS: set(state.tickets),
+        Resource.CREDITS: {credit.id for rows in state.credits_of.values() for credit in rows},
+    }
+    for resource, ids in wanted.items():
+        assert {row_id for name, row_id in kept if name == resource.value} == ids
+    assert done.read[Resource.ORDERS] == ORDERS
+    everything = b"".join(kept.values())
+    assert not any(service.password.encode() in everything for service in state.services.values())
+
+
+async def test_records_come_back_as_the_panel_has_them(town: Town) -> None:
+    await town.imported()
+    state = town.sandbox.state
+    for record in await town.records(Resource.CUSTOMERS):
+        client = state.clients[record.customer.customer_id]
+        assert record.signed_up_on == client.created_at.astimezone(town.sandbox.ctx.zone).date()
+        assert (record.customer.currency, record.customer.country) == (client.currency, client.country)
+        assert record.customer.stats == {}
+    pounds = 0
+    for order in await town.records(Resource.ORDERS):
+        past = state.orders[order.order_id]
+        assert order.placed_at == past.placed_at.replace(microsecond=0)
+        assert (order.status, order.amount.amount_minor) == (past.status, int(past.amount * 100))
+        assert order.amount.currency == past.currency
+        pounds += past.currency == "GBP"  # of which the panel writes the sign only
+    assert pounds
+    for service in await town.records(Resource.SERVICES):
+        assert dict(service.custom_fields) == state.services[service.service_id].custom_fields
+    refunded = [row for row in await town.records(Resource.INVOICES) if row.status == "Refunded"]
+    assert refunded
+    assert all(row.refunded_at is not None for row in refunded)
+
+
+async def test_messages_are_read_of_tickets_that_may_have_asked_for_an_order_and_of_no_other(town: Town) -> None:
+    await town.imported()
+    read = {ticket.ticket_id for ticket in await town.records(Resource.TICKETS) if ticket.replies}
+    orders = town.sandbox.state.orders.values()
+    entered = [(order.client_id, order.placed_at) for order in orders if order.admin_requestor_id]
+    may_have = {
+        ticket.id
+        for ticket in town.sandbox.state.tickets.values()
+        if any(
+            ticket.client_id == client and timedelta() <= placed - ticket.opened_at <= timedelta(days=14)
+            for client, placed in entered
+        )
+    }
+    assert read == may_have
+    assert read
+    assert town.wire.calls.count("GetTicket") == len(read)
+
+
+async def test_a_call_for_one_customer_only_where_no_list_has_the_fact(town: Town) -> None:
+    await town.imported()
+    credited = {client for client, rows in town.sandbox.state.credits_of.items() if rows}
+    assert town.wire.calls.count("GetClientsDetails") == len(town.sandbox.state.clients)
+    assert town.wire.calls.count("GetCredits") == len(credited)
+    assert len(town.wire.calls) - len(credited) - len(town.sandbox.state.clients) < 80
+
+
+async def test_twice_is_once(town: Town) -> None:
+    await town.imported()
+    before = await town.kept()
+    again = await town.imported()
+    assert await town.kept() == before
+    assert town.wire.calls.count("GetClientsDetails") == 0
+    assert not again.first
+
+
+async def test_killed_at_any_call_it_goes_on_to_the_same_end(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "PAGE", 4)
+    town = make_town(db, orders=14)
+    await town.imported()
+    whole, calls = await town.kept(), len(town.wire.calls)
+    assert calls > 30
+    for dies_at in range(1, calls + 1):
+        await town.forget()
+        with pytest.raises(Stopped):
+            await town.imported(dies_at=dies_at)
+        await town.imported()
+        assert await town.kept() == whole
+
+
+async def test_a_page_and_its_place_are_one_transaction(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept before the stop is not read again."""
+    monkeypatch.setattr(walking, "PAGE", 10)
+    monkeypatch.setattr(history_writing, "BATCH", 1)
+    await town.imported()
+    last = len(town.wire.calls) - 1 - town.wire.calls[::-1].index("GetOrders")
+    await town.forget()
+    with pytest.raises(Stopped):
+        await town.imported(dies_at=last)
+    known = len(await town.records(Resource.ORDERS))
+    assert known > ORDERS / 2
+    await town.imported()
+    assert town.wire.calls.count("GetOrders") <= (ORDERS - known) / 9 + 10
+    assert town.wire.calls.count("GetClientsDetails") == 0
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_later_import_brings_what_is_new_or_changed(db: Database, newest_first: bool) -> None:
+    town = make_town(db, orders_newest_first=newest_first)
+    state = town.sandbox.state
+    pending = [order for order in state.orders.values() if order.status == "Active"][:2]
+    for order in pending:
+        order.status = "Pending"
+    await town.imported()
+    town.clock[0] += timedelta(days=200)  # nothing is young any more, some are still open
+    await town.sandbox.staff_cancel(pending[0].id)
+    await town.sandbox.staff_cancel(pending[1].id)
+    await town.sandbox.staff_delete(pending[1].id)
+    charged_back = next(row for row in state.invoices.values() if row.status == "Paid")
+    charged_back.status = "Collections"
+    client = next(client for client in state.clients.values() if client.id != pending[0].client_id)
+    client.email = "moved@example.net"
+    product = next(iter(state.products))
+    new = await town.sandbox.place_order(client.id, [product])
+    ticket = await town.sandbox.open_ticket(client.id, "Hello", "Where is it?")
+    await town.imported()
+    orders = {order.order_id: order for order in await town.records(Resource.ORDERS)}
+    assert new.id in orders
+    assert orders[pending[0].id].status == "Cancelled"
+    assert orders[pending[1].id].status == "Deleted"
+    invoices = {invoice.invoice_id: invoice for invoice in await town.records(Resource.INVOICES)}
+    assert invoices[charged_back.id].status == "Collections"
+    assert new.invoice_id in invoices
+    assert set(new.service_ids) <= {service.service_id for service in await town.records(Resource.SERVICES)}
+    assert ticket.id in {one.ticket_id for one in await town.records(Resource.TICKETS)}
+    emails = {one.customer.customer_id: one.customer.email for one in await town.records(Resource.CUSTOMERS)}
+    assert emails[client.id] == "moved@example.net"
+    assert town.wire.calls.count("GetClientsDetails") == 1
+    await town.sandbox.close()
+
+
+async def test_since_leaves_out_what_was_placed_before_and_stays_the_bound(town: Town) -> None:
+    since = NOW - timedelta(days=90)
+    await town.imported(since=since)
+    state = town.sandbox.state
+    young = {order.id: order for order in state.orders.values() if order.placed_at.replace(microsecond=0) >= since}
+    assert 0 < len(young) < ORDERS
+    assert {order.order_id for order in await town.records(Resource.ORDERS)} == set(young)
+    theirs = {order.client_id for order in young.values()}
+    assert {one.customer.customer_id for one in await town.records(Resource.CUSTOMERS)} == theirs
+    older = {row.id for row in state.invoices.values() if row.client_id in theirs}
+    assert {row.invoice_id for row in await town.records(Resource.INVOICES)} == older
+    before = await town.kept()
+    await town.imported()
+    assert await town.kept() == before
+    await town.imported(since=since - timedelta(days=200))
+    assert len(await town.records(Resource.ORDERS)) > len(young)
+
+
+async def test_orders_placed_while_it_runs_hide_none(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "PAGE", 10)
+    before = set(town.sandbox.state.orders)
+    client, product = next(iter(town.sandbox.state.clients)), next(iter(town.sandbox.state.products))
+
+    async def customers_order() -> None:
+        while True:
+            await town.sandbox.place_order(client, [product])
+            await asyncio.sleep(0)
+
+    ordering = asyncio.create_task(customers_order())
+    wire = Wire(town.sandbox)
+    whmcs = WhmcsClient(
+        "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
+        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), http=[http_client(wire)],
+    )  # fmt: skip
+    panel = WhmcsPanel(whmcs)
+    found: set[int] = set()
+    async with aclosing(panel.history().orders()) as stretches:
+        async for stretch in stretches:
+            found |= {order.order_id for order in stretch.rows}
+            if len(wire.calls) > 20:
+                ordering.cancel()
+    await asyncio.gather(ordering, return_exceptions=True)
+    await panel.aclose()
+    assert before <= found
+
+
+async def test_an_action_that_our_role_lacks_is_named_in_the_panels_words(town: Town) -> None:
+    town.sandbox.configure(role_lacks={"GetTickets"})
+    with pytest.raises(PanelUnavailable, match='"gettickets" is not allowed'):
+        await town.imported()
+    town.sandbox.configure(role_lacks=set())
+    await town.imported()
+    assert len(await town.records(Resource.TICKETS)) == len(town.sandbox.state.tickets)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_summary_says_what_was_read_and_what_to_type_next(town: Town) -> None:
+    out = Console(file=io.StringIO(), width=200, highlight=False)
+    async with serving(town.sandbox, cron=False) as url:
+        assert await run_import(settings_for(town.db, panel_url=url), out, since=None, rate=0) == 0
+    said = out.file.getvalue()  # type: ignore[attr-defined]
+    assert f"{ORDERS:,} orders" in said
+    assert "Next: doorman backtest --policy FILE" in said
+
+
+async def test_the_rate_is_kept(db: Database) -> None:
+    town = make_town(db, orders=40)
+    out = Console(file=io.StringIO(), width=200, highlight=False)
+    async with serving(town.sandbox, cron=False) as url:
+        began = time.monotonic()
+        await run_import(settings_for(db, panel_url=url), out, since=date(2026, 1, 1), rate=40)
+        seconds = time.monotonic() - began
+    assert town.sandbox.counts.total() / seconds <= 41
+
+
+async def test_ctrl_c_ends_clean_and_says_how_to_go_on(db: Database) -> None:
+    town = make_town(db)
+    async with serving(town.sandbox, cron=False) as url:
+        environment = {
+            **os.environ, "PYTHONPATH": str(ROOT), "DOORMAN_DATABASE_URL": db.url.render_as_string(hide_password=False),
+            "DOORMAN_PANEL_URL": url, "DOORMAN_PANEL_IDENTIFIER": IDENTIFIER, "DOORMAN_PANEL_SECRET": SECRET,
+        }  # fmt: skip
+        importing = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app", "import", "--rate", "30", env=environment,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        async with asyncio.timeout(60):
+            while not await town.kept():
+                await asyncio.sleep(0.05)
+        importing.send_signal(signal.SIGINT)
+        said, wrong = await importing.communicate()
+    assert importing.returncode == 130, wrong
+    assert "go on with: doorman import" in said.decode()
+    assert b"Traceback" not in wrong
+    known = len(await town.records(Resource.CUSTOMERS))
+    await town.imported()
+    assert town.wire.calls.count("GetClientsDetails") == len(town.sandbox.state.clients) - known
