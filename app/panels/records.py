@@ -108,6 +108,8 @@ class PanelInvoice:
     notes: str
     items: tuple[PanelInvoiceItem, ...]
     transactions: tuple[PanelTransaction, ...]
+    refunded_at: datetime | None = None  # lists alone say so, as they have neither lines nor payments
+    cancelled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,3 +195,29 @@ class PanelQueueEntry:
     action: str
     error: str
     attempted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelCustomerHead:
+    """A customer as the panel's list has him: only here is the day he signed up."""
+
+    customer_id: int
+    first_name: str
+    last_name: str
+    company: str
+    email: str
+    group_id: int | None
+    status: str
+    signed_up_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelCredit:
+    """A movement of a customer's credit; negative where it was taken away or used."""
+
+    credit_id: int
+    customer_id: int
+    on: date | None
+    description: str
+    amount: Money | None
+    invoice_id: int | None

@@ -14,7 +14,7 @@ from app.db import Database
 from app.services.cases_shared import Shared
 from app.services.cases_timeline import Rows, fraud_known_at, midnight
 from app.services.facts import OwnKnowledge, who_placed
-from app.services.history_rows import RESOURCES, load
+from app.services.history_rows import Resource, load
 from app.services.identities import canonical_ip, hashed, identities_of
 from app.tables.customers import customers
 from app.tables.history import imports, panel_rows
@@ -32,11 +32,11 @@ async def absent_resources(db: Database) -> frozenset[str]:
     async with db.read() as connection:
         finished = await connection.execute(sa.select(imports.c.resource).where(imports.c.finished_at.is_not(None)))
         known = set(finished.scalars())
-        for resource in set(RESOURCES) - known:
+        for resource in {one.value for one in Resource} - known:
             some = sa.select(panel_rows.c.row_id).where(panel_rows.c.resource == resource).limit(1)
             if (await connection.execute(some)).first() is not None:
                 known.add(resource)
-    return frozenset(RESOURCES) - known
+    return frozenset(one.value for one in Resource) - known
 
 
 async def count_orders(db: Database) -> int:
@@ -59,7 +59,7 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
         async with db.read() as connection:
             found = (await connection.execute(query)).all()
         for _, data in found:
-            yield load(resource, data)
+            yield load(Resource(resource), data)
         if len(found) < _PAGE:
             return
         after = found[-1].row_id
@@ -157,7 +157,7 @@ async def _nobodys(db: Database) -> AsyncIterator[list[Rows]]:
             found = (await connection.execute(query)).all()
         if not found:
             return
-        yield [Rows(customer_id=0, orders=[load("orders", row.data)]) for row in found]
+        yield [Rows(customer_id=0, orders=[load(Resource.ORDERS, row.data)]) for row in found]
         after = found[-1].row_id
 
 
@@ -165,7 +165,7 @@ def _grouped(found: Iterable[Any]) -> list[Rows]:
     grouped: dict[int, Rows] = {}
     for row in found:
         rows = grouped.setdefault(row.customer_id, Rows(customer_id=row.customer_id))
-        record = load(row.resource, row.data)
+        record = load(Resource(row.resource), row.data)
         match row.resource:
             case "customers":
                 rows.customer = record

@@ -1,57 +1,187 @@
-"""Rows of the provider's history: which record each resource holds, and its stored form."""
+"""What the import keeps of the panel: its records as they were read, and how far each list has come."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.money import Money
-from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.db import Database
+from app.panels.records import PanelCredit, PanelCustomer, PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.tables.history import imports, panel_rows
+
+#: Rows in one transaction: quick to write, and short enough that the intake on SQLite need not wait.
+BATCH: Final = 1_000
+_PARAMETERS: Final = 5_000  # ids in one query
+
+
+class Resource(StrEnum):
+    """The kinds of rows; the values stand in the database."""
+
+    CUSTOMERS = "customers"
+    ORDERS = "orders"
+    SERVICES = "services"
+    INVOICES = "invoices"
+    CREDITS = "credits"
+    TICKETS = "tickets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryCustomer:
-    """A customer with the day of signing up, which only the list of customers tells."""
+    """A customer without the panel's statistics, and the day he signed up, which only the panel's list has."""
 
     customer: PanelCustomer
     signed_up_on: date | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PanelCredit:
-    """A row of a customer's credit log; the amount is negative where credit was used."""
+Record = HistoryCustomer | PanelOrder | PanelService | PanelInvoice | PanelCredit | PanelTicket
 
-    credit_id: int
-    customer_id: int
-    date: date | None
-    description: str
-    amount: Money | None
-    invoice_id: int | None
-
-
-#: The record of each resource.
-RESOURCES: Final[dict[str, type[Any]]] = {
-    "customers": HistoryCustomer,
-    "orders": PanelOrder,
-    "services": PanelService,
-    "invoices": PanelInvoice,
-    "credits": PanelCredit,
-    "tickets": PanelTicket,
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODERS: Final[Mapping[Resource, msgspec.json.Decoder[Any]]] = {
+    Resource.CUSTOMERS: msgspec.json.Decoder(HistoryCustomer),
+    Resource.ORDERS: msgspec.json.Decoder(PanelOrder),
+    Resource.SERVICES: msgspec.json.Decoder(PanelService),
+    Resource.INVOICES: msgspec.json.Decoder(PanelInvoice),
+    Resource.CREDITS: msgspec.json.Decoder(PanelCredit),
+    Resource.TICKETS: msgspec.json.Decoder(PanelTicket),
 }
-_ENCODER = msgspec.json.Encoder()
-_DECODERS = {resource: msgspec.json.Decoder(record) for resource, record in RESOURCES.items()}
 
 
-def dump(record: Any) -> bytes:
-    """Return a record as it is stored."""
-    return _ENCODER.encode(record)
+def dump(record: Record) -> dict[str, Any]:
+    """Return the row of a record."""
+    resource, row_id, customer_id, order_id = _keys(record)
+    return {
+        "resource": resource.value,
+        "row_id": row_id,
+        "customer_id": customer_id,
+        "order_id": order_id,
+        "data": _ENCODER.encode(record),
+    }
 
 
-def load(resource: str, data: bytes) -> Any:
-    """Return a stored record. Raises KeyError for an unknown resource, msgspec.DecodeError for what `dump` never
-    wrote.
-    """
+def load(resource: Resource, data: bytes) -> Any:
+    """Return the record of a row: the type that belongs to the resource."""
     return _DECODERS[resource].decode(data)
+
+
+def _keys(record: Record) -> tuple[Resource, int, int | None, int | None]:
+    match record:
+        case HistoryCustomer():
+            return Resource.CUSTOMERS, record.customer.customer_id, record.customer.customer_id, None
+        case PanelOrder():
+            return Resource.ORDERS, record.order_id, record.customer_id, record.order_id
+        case PanelService():
+            return Resource.SERVICES, record.service_id, record.customer_id, record.order_id
+        case PanelInvoice():
+            return Resource.INVOICES, record.invoice_id, record.customer_id, None
+        case PanelCredit():
+            return Resource.CREDITS, record.credit_id, record.customer_id, None
+        case PanelTicket():
+            return Resource.TICKETS, record.ticket_id, record.customer_id, None
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+async def put(tx: AsyncConnection, records: Iterable[Record]) -> None:
+    """Write records over those with the same ids; a row that is the same already is not touched."""
+    rows = [dump(record) for record in records]
+    if not rows:
+        return
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    insert = dialect.insert(panel_rows)
+    new = insert.excluded
+    await tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=[panel_rows.c.resource, panel_rows.c.row_id],
+            set_={"customer_id": new.customer_id, "order_id": new.order_id, "data": new.data},
+            where=panel_rows.c.data != new.data,
+        ),
+        rows,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the import of one resource is. `cursor` is the import's own; `finished_at` of the last whole pass."""
+
+    cursor: dict[str, Any]
+    rows: int
+    finished_at: datetime | None
+
+
+async def progress(connection: AsyncConnection, resource: Resource) -> Progress:
+    """Return how far a resource is; nothing where it was never begun."""
+    found = (await connection.execute(sa.select(imports).where(imports.c.resource == resource.value))).first()
+    if found is None:
+        return Progress(cursor={}, rows=0, finished_at=None)
+    return Progress(cursor=dict(found.cursor), rows=found.rows, finished_at=found.finished_at)
+
+
+async def set_progress(tx: AsyncConnection, resource: Resource, state: Progress, *, now: datetime) -> None:
+    """Write how far a resource is, in the transaction of its rows."""
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    values = {
+        "cursor": state.cursor, "rows": state.rows, "finished_at": state.finished_at, "changed_at": now
+    }  # fmt: skip
+    insert = dialect.insert(imports).values(resource=resource.value, **values)
+    await tx.execute(insert.on_conflict_do_update(index_elements=[imports.c.resource], set_=values))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+async def stored(db: Database, resource: Resource) -> AsyncIterator[Any]:
+    """Yield all records of a resource by rising id, a thousand or so in each read."""
+    last = 0
+    while True:
+        query = (
+            sa.select(panel_rows.c.row_id, panel_rows.c.data)
+            .where(panel_rows.c.resource == resource.value, panel_rows.c.row_id > last)
+            .order_by(panel_rows.c.row_id)
+            .limit(BATCH)
+        )
+        async with db.read() as connection:
+            rows = (await connection.execute(query)).all()
+        for row in rows:
+            yield load(resource, row.data)
+        if not rows:
+            return
+        last = rows[-1].row_id
+
+
+async def of_customers(
+    connection: AsyncConnection, resource: Resource, customer_ids: Sequence[int]
+) -> dict[int, list[Any]]:
+    """Return the records of some customers, by customer, each customer's by rising id."""
+    found: dict[int, list[Any]] = {customer_id: [] for customer_id in customer_ids}
+    for start in range(0, len(customer_ids), _PARAMETERS):
+        some = customer_ids[start : start + _PARAMETERS]
+        query = (
+            sa.select(panel_rows.c.customer_id, panel_rows.c.data)
+            .where(panel_rows.c.resource == resource.value, panel_rows.c.customer_id.in_(some))
+            .order_by(panel_rows.c.row_id)
+        )
+        for row in await connection.execute(query):
+            found[row.customer_id].append(load(resource, row.data))
+    return found
+
+
+async def counts(connection: AsyncConnection) -> dict[Resource, int]:
+    """Return how many rows of each resource are stored."""
+    query = sa.select(panel_rows.c.resource, sa.func.count()).group_by(panel_rows.c.resource)
+    found = {row[0]: row[1] for row in await connection.execute(query)}
+    return {resource: found.get(resource.value, 0) for resource in Resource}
+
+
+async def highest(connection: AsyncConnection, resource: Resource) -> int:
+    """Return the highest id of a resource; 0 if there is none."""
+    query = sa.select(sa.func.max(panel_rows.c.row_id)).where(panel_rows.c.resource == resource.value)
+    return (await connection.execute(query)).scalar_one() or 0
