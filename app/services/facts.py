@@ -211,7 +211,7 @@ def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on:
 
 def findings_in(
     texts: tuple[tuple[str, str], ...], domains: tuple[tuple[str, str], ...], policy: Policy
-) -> dict[str, tuple[TermFinding, ...]]:
+) -> dict[str, Any]:
     """Return the fields of the order that hold what the policy's own terms find; `texts` and `domains` as
     (where, text).
     """
