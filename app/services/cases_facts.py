@@ -20,10 +20,10 @@ from app.core.signals import LIMITS, ScoreKind
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.cases_labels import is_paid, label_of
 from app.services.cases_shared import OF_TODAY, Shared, micros
-from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at
+from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at, services_of
 from app.services.facts import OwnKnowledge, build_facts, offered_by, who_placed
 from app.services.gather import Gathered, asks_for_order, could_ask
-from app.services.identities import identities_of
+from app.services.identities import canonical_ip, hashed, identities_of
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (
@@ -98,6 +98,7 @@ class _Then:
     ours: Ours
     account: Account
     earlier: Earlier
+    identities: dict[str, str]  # of today, hashed, by kind
     order: PanelOrder
     invoice: PanelInvoice | None
     services: tuple[PanelService, ...]
@@ -143,6 +144,7 @@ class CaseMaker:
         """Yield the cases of one customer in time order; orders without a date can't be judged as of their time."""
         account = Account.of(rows, our_invoices=ours.invoices)
         earlier = Earlier()
+        known = identities_of(rows.customer.customer, None) if rows.customer else {}
         dated = [(order.placed_at.astimezone(UTC), order.order_id, order) for order in rows.orders if order.placed_at]
         for placed_at, _, order in sorted(dated, key=lambda entry: entry[:2]):
             invoice = rows.invoices.get(order.invoice_id or 0)
@@ -151,9 +153,10 @@ class CaseMaker:
                 ours=ours,
                 account=account,
                 earlier=earlier,
+                identities=known,
                 order=order,
                 invoice=invoice,
-                services=_services_of(order, rows),
+                services=services_of(order, rows.services),
                 placed_at=placed_at,
                 judged_at=self.judged_at(placed_at, invoice),
             )
@@ -182,11 +185,10 @@ class CaseMaker:
         gathered = self._gathered(then)
         placed_by = who_placed(order, self._nobody(), self.policy)
         theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
-        known = identities_of(gathered.customer, order.ip if theirs else None) if gathered.customer else {}
+        ip = canonical_ip(order.ip) if theirs and gathered.customer else None
+        known = then.identities | {"ip": hashed("ip", ip)} if ip else then.identities
         facts = build_facts(gathered, self._own(then, known), self.policy, offered=self.offered)
         facts = replace(facts, today=_today(facts, then.account, micros(judged_at)))
-        found, _, _ = find(facts, rulebook(self.policy), now=judged_at)
-        fired = {one.code for one in found if one.score is ScoreKind.RISK}
         by_staff = placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
         manual = by_staff or any(self.policy.labour.minutes.of(found.kind) for found in facts.order.requests)
         label = label_of(order, then.invoice, then.services)
@@ -196,11 +198,16 @@ class CaseMaker:
             judged_at=judged_at,
             facts=facts,
             label=label,
-            fired=tuple(sorted(fired - LIMITS)),
+            fired=self._fired(facts, judged_at),
             manual=manual,
             effortless=label is Label.GOOD and not manual,
             known=known,
         )
+
+    def _fired(self, facts: Facts, now: datetime) -> tuple[str, ...]:
+        """Return the risk signals that fire, without those that only keep the sum exact."""
+        found, _, _ = find(facts, rulebook(self.policy), now=now)
+        return tuple(sorted({one.code for one in found if one.score is ScoreKind.RISK} - LIMITS))
 
     def _nobody(self) -> OwnKnowledge:
         return OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=self.own_admin_id)
@@ -218,8 +225,9 @@ class CaseMaker:
             chargebacks=earlier.chargebacks,
             white_glove=then.ours.white_glove,
         )
-        return replace(
-            self._nobody(),
+        return OwnKnowledge(
+            placed_by=PlacedBy.UNKNOWN,
+            own_admin_id=self.own_admin_id,
             aggregates=aggregates,
             neighbours=self.shared.neighbours(customer_id, known, before=then.placed_at),
             customer_velocity=earlier.velocity(micros(then.placed_at)),
@@ -290,11 +298,6 @@ def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: dat
     return placed_at if free and order.status.strip().lower() == "active" else None
 
 
-def _services_of(order: PanelOrder, rows: Rows) -> tuple[PanelService, ...]:
-    wanted = dict.fromkeys(line.relid for line in order.lines if line.kind == "product" and line.relid)
-    return tuple(rows.services[relid] for relid in wanted if relid in rows.services)
-
-
 def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket | None:
     return next((ticket for ticket in could_ask(order, recent) if asks_for_order(ticket)), None)
 
@@ -313,7 +316,7 @@ def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:
     if facts.customer is not None:
         names += _CUSTOMER_TODAY
         names += [f"customer.{name}" for name in _CUSTOMER_IF_KNOWN if getattr(facts.customer, name) is not None]
-        names += account.undated(moment)
+        names += account.undated(moment, facts.order.order_id)
     if any(item.listed is not None or item.product_type for item in facts.order.items):
         names += _ITEMS_TODAY
     return tuple(sorted(names))

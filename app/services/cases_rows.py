@@ -32,11 +32,11 @@ async def absent_resources(db: Database) -> frozenset[str]:
     async with db.read() as connection:
         finished = await connection.execute(sa.select(imports.c.resource).where(imports.c.finished_at.is_not(None)))
         known = set(finished.scalars())
-        for resource in set(Resource) - known:
+        for resource in {one.value for one in Resource} - known:
             some = sa.select(panel_rows.c.row_id).where(panel_rows.c.resource == resource).limit(1)
             if (await connection.execute(some)).first() is not None:
                 known.add(resource)
-    return frozenset(Resource) - known
+    return frozenset(one.value for one in Resource) - known
 
 
 async def count_orders(db: Database) -> int:

@@ -47,6 +47,12 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=UTC)
 
 
+def services_of(order: PanelOrder, services: dict[int, PanelService]) -> tuple[PanelService, ...]:
+    """Return the services that an order's lines are for."""
+    wanted = dict.fromkeys(line.relid for line in order.lines if line.kind == "product" and line.relid)
+    return tuple(services[relid] for relid in wanted if relid in services)
+
+
 def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
     """Return from when on an order was certainly known as fraud; None where it is none.
 
@@ -78,6 +84,9 @@ class _Span:
         return bisect_right(self.starts, moment) - bisect_right(self.ends, moment)
 
 
+_NONE: Final = _Span()
+
+
 def _moment(entry: tuple[int, int, PanelTicket]) -> int:
     return entry[0]
 
@@ -93,8 +102,9 @@ class Account:
     collections: dict[int, int] = field(default_factory=dict)  # invoice: 1
     total_services: _Span = field(default_factory=_Span)
     active_services: _Span = field(default_factory=_Span)
-    of_order: dict[int, _Span] = field(default_factory=dict)  # each order's own active services
-    ended_services: _Span = field(default_factory=_Span)
+    ended_services: _Span = field(default_factory=_Span)  # today; nobody tells since when
+    own_active: dict[int, _Span] = field(default_factory=dict)  # by order
+    own_ended: dict[int, _Span] = field(default_factory=dict)
     undated_services: int = 0
     by_opening: list[tuple[int, int, PanelTicket]] = field(default_factory=list)  # in time order
 
@@ -140,9 +150,10 @@ class Account:
         self.total_services.add(moment)
         if status in _ALIVE:
             self.active_services.add(moment)
-            self.of_order.setdefault(service.order_id or 0, _Span()).add(moment)
+            self.own_active.setdefault(service.order_id or 0, _Span()).add(moment)
         elif status in _ENDED:
             self.ended_services.add(moment)
+            self.own_ended.setdefault(service.order_id or 0, _Span()).add(moment)
 
     def _sum_revenue(self, rows: Rows) -> None:
         currency = rows.customer.customer.currency if rows.customer else None
@@ -158,8 +169,7 @@ class Account:
 
     def active_at(self, moment: int, order_id: int) -> int:
         """Return how many services ran then; those of the order itself were still to be built."""
-        own = self.of_order.get(order_id)
-        return self.active_services.at(moment) - (own.at(moment) if own else 0)
+        return self.active_services.at(moment) - self.own_active.get(order_id, _NONE).at(moment)
 
     def revenue_at(self, moment: int) -> int:
         """Return what was paid until then, in minor units of the customer's currency."""
@@ -175,12 +185,13 @@ class Account:
         first = bisect_left(self.by_opening, moment - TICKET_DAYS * _DAY, key=_moment)
         return tuple(ticket for _, _, ticket in self.by_opening[first : self.tickets_at(moment)])
 
-    def undated(self, moment: int) -> list[str]:
+    def undated(self, moment: int, order_id: int) -> list[str]:
         """Name what can't be told of that moment, because the panel doesn't say when it ended or began."""
         names = [OVERDUE] if self.overdue_undated.at(moment) else []
         if self.undated_services:
             names.append(TOTAL_SERVICES)
-        if self.undated_services or self.ended_services.at(moment):
+        ended = self.ended_services.at(moment) - self.own_ended.get(order_id, _NONE).at(moment)
+        if self.undated_services or ended:
             names.append(ACTIVE_SERVICES)
         return names
 

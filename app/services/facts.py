@@ -181,9 +181,7 @@ def _order(
         promo_code=order.promo_code,
         items=items,
         requests=_requests(texts, catalogue, on),
-        acceptable_use=_terms_in(texts, policy.acceptable_use.terms),
-        vetting=_terms_in((*texts, *_domains(order)), policy.vetting.terms),
-        fit=_terms_in((*texts, *_domains(order)), vetting.rule_terms(policy)),
+        **findings_in(texts, domains_of(order), policy),
         expected=vetting.expected_uses(texts),
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
@@ -221,11 +219,25 @@ def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on:
     return tuple(findings.values())
 
 
+def findings_in(
+    texts: tuple[tuple[str, str], ...], domains: tuple[tuple[str, str], ...], policy: Policy
+) -> dict[str, Any]:
+    """Return the fields of the order that hold what the policy's own terms find; `texts` and `domains` as
+    (where, text).
+    """
+    return {
+        "acceptable_use": _terms_in(texts, policy.acceptable_use.terms),
+        "vetting": _terms_in((*texts, *domains), policy.vetting.terms),
+        "fit": _terms_in((*texts, *domains), vetting.rule_terms(policy)),
+    }
+
+
 def _terms_in(texts: tuple[tuple[str, str], ...], terms: tuple[str, ...]) -> tuple[TermFinding, ...]:
     return tuple(finding for where, text in texts for finding in find_terms(text, terms, where=where))
 
 
-def _domains(order: PanelOrder) -> tuple[tuple[str, str], ...]:
+def domains_of(order: PanelOrder) -> tuple[tuple[str, str], ...]:
+    """Return the domain names that the order's lines bear, as (where, text)."""
     return tuple(("domain", line.domain) for line in order.lines[:_FIELDS_CAP] if line.domain)
 
 
@@ -270,7 +282,7 @@ def _item(line: PanelLine, gathered: Gathered, order: PanelOrder, policy: Policy
         cycle_offered=(price is not None or free) if product is not None else None,
         price_override=_overridden(service, product, price, order),
         service_status=(service.status if service else line.status),
-        domain_terms=_domain_terms(line, service, policy),
+        domain_terms=domain_terms(line_domain(line, service), policy),
     )
 
 
@@ -291,8 +303,13 @@ def _overridden(
     )
 
 
-def _domain_terms(line: PanelLine, service: PanelService | None, policy: Policy) -> tuple[TermFinding, ...]:
-    domain = line.domain or (service.domain if service else "")
+def line_domain(line: PanelLine, service: PanelService | None) -> str:
+    """Return the domain name of a line, or else of the service that it is for."""
+    return line.domain or (service.domain if service else "")
+
+
+def domain_terms(domain: str, policy: Policy) -> tuple[TermFinding, ...]:
+    """Return the acceptable-use terms in a domain name."""
     return find_terms(domain, policy.acceptable_use.terms, where="domain") if domain else ()
 
 

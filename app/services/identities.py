@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 
 import phonenumbers
@@ -18,6 +19,7 @@ from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
 _DOTLESS = {"gmail.com", "googlemail.com"}
+_KEPT = 1024  # of the latest: one customer's many orders ask the same again and again
 
 
 def email_domain(email: str) -> str | None:
@@ -37,6 +39,7 @@ def canonical_email(email: str) -> str | None:
     return f"{local}@{domain}" if local else None
 
 
+@lru_cache(maxsize=_KEPT)
 def canonical_phone(phone: str, calling_code: str, country: str | None) -> str | None:
     """Return the number in E.164, or None for what is no possible number."""
     text = phone.strip()
@@ -51,6 +54,7 @@ def canonical_phone(phone: str, calling_code: str, country: str | None) -> str |
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+@lru_cache(maxsize=_KEPT)
 def phone_country(e164: str | None, expected: str | None) -> str | None:
     """Return the country of a number; of several that share a calling code, the expected one if it is among them."""
     if e164 is None:
@@ -61,6 +65,7 @@ def phone_country(e164: str | None, expected: str | None) -> str | None:
     return expected if expected in regions else regions[0]
 
 
+@lru_cache(maxsize=_KEPT)
 def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None:
     """Return letters and digits of the address, without case, accents and punctuation; too little is None."""
     plain = unicodedata.normalize("NFKD", " ".join(lines)).casefold()
@@ -77,6 +82,7 @@ def public_ip(ip: str | None) -> str | None:
     return str(address) if address.is_global else None
 
 
+@lru_cache(maxsize=_KEPT)
 def canonical_ip(ip: str | None) -> str | None:
     """Return what a public address is known by: itself, or for IPv6 its /64."""
     public = public_ip(ip)

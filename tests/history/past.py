@@ -26,7 +26,7 @@ from app.services import policies
 from app.services.cases import Built, build_cases
 from app.services.context import Context
 from app.services.facts_codec import unpack
-from app.services.history_rows import HistoryCustomer, dump
+from app.services.history_rows import HistoryCustomer, put
 from app.tables.history import cases, imports, panel_rows
 
 START = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)
@@ -60,7 +60,7 @@ def usd(minor: int) -> Money:
 class Past:
     """Rows by resource and id. Days count from START; customers sign up on day 0."""
 
-    rows: dict[tuple[str, int], tuple[int | None, int | None, Any]] = field(default_factory=dict)
+    rows: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def customer(self, customer_id: int, *, signed_up: float | None = 0, **changes: Any) -> None:
         values: dict[str, Any] = {
@@ -86,7 +86,7 @@ class Past:
             customer=PanelCustomer(**values | changes),
             signed_up_on=None if signed_up is None else at(signed_up).date(),
         )
-        self.rows["customers", customer_id] = (customer_id, None, record)
+        self.rows["customers", customer_id] = record
 
     def order(
         self, order_id: int, customer_id: int | None, day: float, *, field_text: str = "", **changes: Any
@@ -126,7 +126,7 @@ class Past:
             "lines": (line,),
         }
         order = PanelOrder(**values | changes)
-        self.rows["orders", order_id] = (customer_id, order_id, order)
+        self.rows["orders", order_id] = order
         if order.invoice_id is not None:
             self.invoice(order.invoice_id, customer_id, day, due=day, paid=paid, status=billed)
         if customer_id is not None:
@@ -153,7 +153,7 @@ class Past:
             items=(),
             transactions=(),
         )
-        self.rows["invoices", invoice_id] = (customer_id, None, record)
+        self.rows["invoices", invoice_id] = record
 
     def service(
         self,
@@ -181,7 +181,7 @@ class Past:
             custom_fields=custom_fields,
             options=(),
         )
-        self.rows["services", service_id] = (customer_id, order_id, record)
+        self.rows["services", service_id] = record
 
     def ticket(
         self,
@@ -207,7 +207,7 @@ class Past:
             status="Closed",
             replies=(opening,) if text else (),
         )
-        self.rows["tickets", ticket_id] = (customer_id, None, record)
+        self.rows["tickets", ticket_id] = record
 
     async def save(self, db: Database, *, resources: tuple[str, ...] = RESOURCES) -> None:
         """Replace everything imported by this past."""
@@ -217,18 +217,7 @@ class Past:
             for resource in resources:
                 row = {"resource": resource, "cursor": {}, "rows": 0, "finished_at": NOW, "changed_at": NOW}
                 await tx.execute(imports.insert().values(row))
-            rows = [
-                {
-                    "resource": resource,
-                    "row_id": row_id,
-                    "customer_id": customer_id,
-                    "order_id": order_id,
-                    "data": dump(record)["data"],
-                }
-                for (resource, row_id), (customer_id, order_id, record) in self.rows.items()
-            ]
-            if rows:
-                await tx.execute(panel_rows.insert(), rows)
+            await put(tx, self.rows.values())
 
 
 class Shop:
@@ -249,10 +238,12 @@ async def with_policy(db: Database, document: str = "") -> None:
         await policies.activate(tx, published.version, by="test", now=NOW)
 
 
-async def build(db: Database, past: Past, *, now: datetime = NOW, policy: str = "") -> Built:
-    """Save the past and make its cases."""
+async def build(
+    db: Database, past: Past, *, now: datetime = NOW, policy: str = "", resources: tuple[str, ...] = RESOURCES
+) -> Built:
+    """Save the past and make its cases. `resources` are those whose import has ended."""
     await with_policy(db, policy)
-    await past.save(db)
+    await past.save(db, resources=resources)
     return await build_cases(context_of(db, now=now), heard=lambda done, total: None)
 
 

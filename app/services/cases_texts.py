@@ -1,0 +1,151 @@
+"""Looking at texts again: what another policy's terms and lists find in what customers wrote, where it still exists.
+
+Facts hold findings, never texts; a policy with other terms than those of a case needs the texts. Where they were
+erased, the findings of then stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import Facts, PlacedBy
+from app.core.policy import Policy
+from app.core.policy_matching import match_lists
+from app.core.terms import TermFinding
+from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
+from app.services.cases_rows import in_chunks
+from app.services.cases_timeline import services_of
+from app.services.facts import domain_terms, domains_of, findings_in, line_domain, texts_of
+from app.services.facts_codec import unpack
+from app.services.gather import Gathered
+from app.services.history_rows import Resource, load
+from app.services.identities import canonical_email
+from app.tables.history import cases, panel_rows
+from app.tables.orders import order_texts
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)  # no text is read by its date here
+_THEIRS = frozenset({PlacedBy.CUSTOMER, PlacedBy.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """What is left of an order's lines and of its customer's addresses, where the order was imported."""
+
+    named: tuple[tuple[str, str], ...]  # domain names that the lines bear, as (where, text)
+    domains: tuple[str, ...]  # of each line, or of its service
+    emails: tuple[str, ...] | None  # None: the customer is not known any more
+    ip: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseTexts:
+    """What is left of one order's texts, as (where, text). Personal data: looked at, and never stored again.
+
+    Without `lines` what was found in domain names and on lists stays as it is.
+    """
+
+    texts: tuple[tuple[str, str], ...]
+    lines: Lines | None = None
+
+
+def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
+    """Return the facts with what this policy's terms and lists find in the texts."""
+    lines, order, customer = texts.lines, facts.order, facts.customer
+    found = findings_in(texts.texts, lines.named if lines else (), policy)
+    if lines is None:
+        found = {name: (*hits, *_in_domains(getattr(order, name))) for name, hits in found.items()}
+        return replace(facts, order=replace(order, **found))
+    order = replace(order, **found)
+    if len(lines.domains) == len(order.items):
+        pairs = zip(order.items, lines.domains, strict=True)
+        order = replace(
+            order, items=tuple(replace(item, domain_terms=domain_terms(domain, policy)) for item, domain in pairs)
+        )
+    if customer is not None and lines.emails is not None:
+        ip = lines.ip if order.placed_by in _THEIRS else None
+        lists = match_lists(policy, customer_id=customer.customer_id, emails=lines.emails, ip=ip)
+        customer = replace(customer, lists=lists)
+    return replace(facts, order=order, customer=customer)
+
+
+def _in_domains(hits: tuple[TermFinding, ...]) -> tuple[TermFinding, ...]:
+    return tuple(hit for hit in hits if hit.where == "domain")
+
+
+async def texts_of_cases(connection: AsyncConnection, order_ids: Iterable[int]) -> dict[int, CaseTexts]:
+    """Return what is left of the texts of some orders; an order whose texts are gone is not among them."""
+    ids = list(order_ids)
+    orders: dict[int, PanelOrder] = await _load(connection, Resource.ORDERS, ids)
+    customer_ids = sorted({order.customer_id for order in orders.values() if order.customer_id})
+    relids = sorted({line.relid for order in orders.values() for line in order.lines if line.relid})
+    services: dict[int, PanelService] = await _load(connection, Resource.SERVICES, relids)
+    listed = await _load(connection, Resource.CUSTOMERS, customer_ids)
+    asking = await _asking(connection, [one for one, order in orders.items() if order.admin_requestor_id > 0])
+    tickets: dict[int, PanelTicket] = await _load(connection, Resource.TICKETS, sorted(set(asking.values())))
+    found = {
+        order_id: _texts(
+            order,
+            services,
+            listed[order.customer_id].customer if order.customer_id in listed else None,
+            tickets.get(asking.get(order_id, 0)),
+        )
+        for order_id, order in orders.items()
+    }
+    return found | await _live_texts(connection, [one for one in ids if one not in found])
+
+
+async def _load(connection: AsyncConnection, resource: Resource, ids: list[int]) -> dict[int, Any]:
+    query = sa.select(panel_rows.c.row_id, panel_rows.c.data).where(panel_rows.c.resource == resource.value)
+    return {
+        row.row_id: load(resource, row.data) async for row in in_chunks(connection, query, panel_rows.c.row_id, ids)
+    }
+
+
+async def _asking(connection: AsyncConnection, order_ids: list[int]) -> dict[int, int]:
+    """Return the ticket that asked for each of these orders, where one did."""
+    query = sa.select(cases.c.order_id, cases.c.facts)
+    found = {}
+    async for row in in_chunks(connection, query, cases.c.order_id, order_ids):
+        ticket_id = unpack(row.facts).order.asking_ticket_id
+        if ticket_id is not None:
+            found[row.order_id] = ticket_id
+    return found
+
+
+def _texts(
+    order: PanelOrder, services: dict[int, PanelService], customer: PanelCustomer | None, asking: PanelTicket | None
+) -> CaseTexts:
+    own = services_of(order, services)
+    gathered = Gathered(
+        order_id=order.order_id,
+        order_version=None,
+        read_at=order.placed_at or _LONG_AGO,
+        order=order,
+        services=own,
+        asking_ticket=asking,
+    )
+    by_id = {service.service_id: service for service in own}
+    lines = Lines(
+        named=domains_of(order),
+        domains=tuple(
+            line_domain(line, by_id.get(line.relid or 0) if line.kind == "product" else None) for line in order.lines
+        ),
+        emails=(customer.email, canonical_email(customer.email) or "") if customer else None,
+        ip=order.ip,
+    )
+    return CaseTexts(texts=texts_of(gathered), lines=lines)
+
+
+async def _live_texts(connection: AsyncConnection, order_ids: list[int]) -> dict[int, CaseTexts]:
+    """Orders that were decided live and never imported: their texts stand together, without where each stood."""
+    query = sa.select(order_texts.c.order_id, order_texts.c.request_text)
+    return {
+        row.order_id: CaseTexts(texts=(("notes", row.request_text),))
+        async for row in in_chunks(connection, query, order_texts.c.order_id, order_ids)
+    }
