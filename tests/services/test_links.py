@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.db import Database
 from app.panels.records import PanelCustomer, PanelPayMethod
 from app.services import identities, links
 from app.services.links import Links, candidates, links_of, payment_hashes
+from app.tables.columns import UtcDateTime
 from app.tables.customers import address_blocks, customers
 from app.tables.customers import identities as identities_table
 from tests.services.customers import panel_customer
@@ -146,29 +146,25 @@ MANY = 200_000
 
 
 async def _fill(db: Database) -> None:
-    """Two hundred thousand customers: all in one block, half of them behind one IP."""
+    """Two hundred thousand customers: all in one block, half of them behind one IP, the last ones an hour ago."""
     one = links_of(person(9, address=MAIN), None)
     assert one.block is not None
-    where, shared = one.block.block, identities.hashed("ip", "203.0.113.9")
-
-    def rows(first: int) -> Iterable[dict[str, Any]]:
-        for number in range(first, first + 10_000):
-            at = EARLIER + timedelta(milliseconds=number)
-            yield {
-                "customer_id": number + 100, "first_heard_at": at, "first_seen_at": at, "kind": "ip",
-                "hash": shared if number % 2 else f"{number:064d}", "block": where,
-                "street": f"{number}||main st|springfield",
-            }  # fmt: skip
-
-    def only(table: sa.Table, some: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        names = set(table.c.keys())
-        return [{key: value for key, value in row.items() if key in names} for row in some]
-
+    first = sa.select(sa.literal(0).label("i")).cte("numbers", recursive=True)
+    i = first.union_all(sa.select(first.c.i + 1).where(first.c.i < MANY - 1)).c.i
+    lately = sa.literal(NOW - timedelta(hours=1), UtcDateTime())
+    at = sa.case((i >= MANY - links.MOST_COMPARED, lately), else_=sa.literal(EARLIER, UtcDateTime()))
+    shared = sa.case((i % 2 == 1, sa.literal(identities.hashed("ip", "203.0.113.9"))), else_=sa.cast(i, sa.String))
+    street = sa.cast(i, sa.String) + "||main st|springfield"
+    columns: dict[sa.Table, dict[str, Any]] = {
+        customers: {"customer_id": i + 100, "first_heard_at": at},
+        identities_table: {"kind": sa.literal("ip"), "hash": shared, "customer_id": i + 100, "first_seen_at": at},
+        address_blocks: {
+            "block": sa.literal(one.block.block), "customer_id": i + 100, "street": street, "first_seen_at": at,
+        },
+    }  # fmt: skip
     async with db.begin() as tx:
-        for first in range(0, MANY, 10_000):
-            some = list(rows(first))
-            for table in (customers, identities_table, address_blocks):
-                await tx.execute(table.insert(), only(table, some))
+        for table, values in columns.items():
+            await tx.execute(table.insert().from_select(list(values), sa.select(*values.values())))
         await tx.execute(sa.text("ANALYZE"))
 
 
