@@ -79,8 +79,8 @@ class Settings(BaseSettings):
         None, description="`console` or `json`; default: console on a terminal, else json."
     )
 
-    geoip_file: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (),
+    geoip_file: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
+        None,
         description="Country or city database in the MMDB format (GeoLite2 …), read locally; "
         "a second one with networks (ASN) after a comma.",
     )

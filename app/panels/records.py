@@ -90,6 +90,17 @@ class PanelCustomer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PanelPayMethod:
+    """A stored way to pay, as far as it can be told apart from others. The gateway's token never leaves the adapter."""
+
+    gateway: str
+    brand: str  # lower case: visa, mastercard …; empty for what is no card
+    last_four: str
+    expires: str  # digits only: 0225
+    token_digest: str | None  # SHA-256 of the gateway's token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PanelInvoice:
     """An invoice with its lines and payments."""
 

@@ -36,6 +36,7 @@ _FLATS: Final = frozenset(
     }
 )  # fmt: skip
 _FLOORS: Final = frozenset({"floor", "fl", "etage", "og", "stock", "piso"})
+_NAMED: Final = _FLATS | _FLOORS | _KINDS
 _GLUED: Final = re.compile(r"([^\W\d_]{3,})str(?:asse|ase|aat)?\b")
 _BOX: Final = re.compile(r"\bp\.?\s*o\.?\s*box\b")
 _LAST_LETTER: Final = re.compile(r"([0-9])\s+([a-z])\s*$")
@@ -54,11 +55,12 @@ def block_of(customer: PanelCustomer) -> Block | None:
     """Return a customer's address as it is compared; None where too little is known."""
     first, second, city, _state, postcode = (*customer.address, *("",) * 5)[:5]
     numbers, flats, words = _street((first, second))
-    place = " ".join(word for word in _tokens(city) if not word[0].isdigit())
+    place = " ".join(words_of(city))
     code = re.sub(r"\W+", "", postcode).casefold()
     if customer.country == "US":
         code = code[:5]  # without the four digits that many leave out
-    if not (customer.country and (code or place)) or not _says_something(words):
+    told = _says_something(words) or len(numbers) > 1  # 350 5th Avenue
+    if not (customer.country and (code or place) and told):
         return None
     street = "|".join((" ".join(sorted(numbers)), " ".join(sorted(flats)), " ".join(words), place))
     return Block(hashed("block", f"{customer.country}|{code or place}"), street)
@@ -130,10 +132,21 @@ def _flat(token: str) -> str:
     return re.sub(r"(?<=[0-9])(?:st|nd|rd|th)$", "", token)
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of any text, without case, accents and punctuation."""
+    return [token for token in _tokens(text) if not token[0].isdigit()]
+
+
 def _tokens(text: str) -> list[str]:
     """Return words and numbers, without case, accents and punctuation; abbreviations are alike."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_STROKES))
     plain = "".join(char for char in plain if not unicodedata.combining(char)).replace("#", " unit ")
     plain = _GLUED.sub(r"\1 st", _BOX.sub("pobox", plain))
-    plain = re.sub(r"([aou])e", r"\1", _LAST_LETTER.sub(r"\1\2", plain))  # Mueller is Müller
-    return [_SHORT.get(token, token) for token in _TOKEN.findall(plain)]
+    return [_alike(token) for token in _TOKEN.findall(_LAST_LETTER.sub(r"\1\2", plain))]
+
+
+def _alike(token: str) -> str:
+    """Shorten what has an abbreviation; in all else Mueller is Müller."""
+    if token in _SHORT or token in _NAMED:
+        return _SHORT.get(token, token)
+    return re.sub(r"([aou])e", r"\1", token)

@@ -15,6 +15,7 @@ from app.panels.records import PanelProduct
 from app.services.muting import MutedCache
 
 _CATALOGUE_SECONDS = 300.0
+_BARRED_SECONDS = 900.0
 
 
 def utc_now() -> datetime:
@@ -37,6 +38,21 @@ class CatalogueCache:
         return self.products
 
 
+@dataclass(slots=True)
+class Bar:
+    """Something that our role may not read: it is not asked for again before a quarter of an hour has passed."""
+
+    until: float = 0.0
+
+    def put(self) -> None:
+        """Remember the refusal."""
+        self.until = time.monotonic() + _BARRED_SECONDS
+
+    def __bool__(self) -> bool:
+        """Whether asking is no use now."""
+        return time.monotonic() < self.until
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """Database, panel, settings and clock of one process."""
@@ -48,6 +64,7 @@ class Context:
     wake: Callable[[], None] = lambda: None  # tells the worker that something is due
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
+    pay_methods_barred: Bar = field(default_factory=Bar)
     outside: Outside | None = None  # services and files outside; None: nothing is configured
     gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

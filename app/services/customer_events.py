@@ -7,16 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import insert_new
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
-from app.services import customers, identities
+from app.services import customers, links
 from app.services.context import Context
-from app.services.identities import identities_of
+from app.services.links import links_of
 from app.tables.customers import credits, order_sightings
 from app.tables.customers import customers as customers_table
-from app.tables.customers import identities as identities_table
 from app.tables.inbox import EventState
 from app.tables.orders import fees, order_texts, orders, questions, ticket_texts, tickets
 
@@ -33,7 +31,7 @@ async def customer_changed(context: Context, event: Event) -> None:
     async with context.db.begin() as tx:
         if customer is not None:
             await customers.ensure(tx, customer_id, now=now)
-            await identities.remember(tx, customer_id, identities_of(customer, None), now=now)
+            await links.remember(tx, customer_id, links_of(customer, None), now=now)
             await tx.execute(
                 customers_table.update()
                 .where(customers_table.c.customer_id == customer_id)
@@ -80,7 +78,7 @@ async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
         return "merged-already"
     for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings, questions):
         await tx.execute(table.update().where(table.c.customer_id == source).values(customer_id=target))
-    await _move_identities(tx, source, target)
+    await links.move(tx, source, target)
     counts = {name: int(getattr(both[source], name)) for name in _COUNTS}
     await customers.add(tx, target, **counts)
     await tx.execute(
@@ -93,11 +91,3 @@ async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
     gone = dict.fromkeys(_COUNTS, 0) | {"merged_into": target, "bad": False}
     await tx.execute(customers_table.update().where(customers_table.c.customer_id == source).values(**gone))
     return "merged"
-
-
-async def _move_identities(tx: AsyncConnection, source: int, target: int) -> None:
-    rows = (await tx.execute(sa.select(identities_table).where(identities_table.c.customer_id == source))).all()
-    for row in rows:
-        values = {"kind": row.kind, "hash": row.hash, "customer_id": target, "first_seen_at": row.first_seen_at}
-        await tx.execute(insert_new(tx, identities_table).values(values))
-    await tx.execute(identities_table.delete().where(identities_table.c.customer_id == source))

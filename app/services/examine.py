@@ -19,7 +19,6 @@ from app.services import (
     acting,
     decisions,
     fees,
-    identities,
     installation,
     invoices,
     judging,
@@ -31,6 +30,7 @@ from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, who_placed
 from app.services.gather import Gathered, gather_order
+from app.services.links import Links, links_of
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.panel_changes import Actor
 from app.services.ticket_records import keep_tickets
@@ -139,7 +139,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
         await _reopen_mode(context, file)
         file.say("heard of it for the first time", by=PANEL)
     aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
-    known = _known(context, file, gathered)
+    known = _links(context, file, gathered)
     own = await judging.own_knowledge(context, file, aggregates, known)
     if not file.acts:
         mirror.follow_in_shadow(file)
@@ -214,15 +214,15 @@ def _signed_up(gathered: Gathered) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
 
 
-def _known(context: Context, file: OrderFile, gathered: Gathered) -> dict[str, str]:
-    """The customer's identities; the IP of an order entered by staff or API is not the customer's."""
+def _links(context: Context, file: OrderFile, gathered: Gathered) -> Links:
+    """What the customer may share with others; the IP of an order entered by staff or API is not the customer's."""
     if gathered.customer is None or gathered.order is None:
-        return {}
+        return Links()
     own = OwnKnowledge(
         placed_by=PlacedBy(file.get("placed_by")), staff_id=file.get("staff_id"), own_admin_id=context.own_admin_id
     )
     theirs = who_placed(gathered.order, own, file.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
-    return identities.identities_of(gathered.customer, gathered.order.ip if theirs else None)
+    return links_of(gathered.customer, gathered.order.ip if theirs else None, gathered.pay_methods)
 
 
 async def _release_agreed(context: Context, file: OrderFile) -> None:

@@ -19,7 +19,15 @@ from app.core.facts import OutsideReport, PlacedBy
 from app.core.tickets import OrderIntent, classify
 from app.outside.geoip import NOWHERE, Place
 from app.panels.base import PanelDown, PanelReader, PanelUnavailable
-from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
+from app.panels.records import (
+    PanelCustomer,
+    PanelInvoice,
+    PanelOrder,
+    PanelPayMethod,
+    PanelProduct,
+    PanelService,
+    PanelTicket,
+)
 from app.services import outside
 from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
@@ -55,6 +63,7 @@ class Gathered:
     tickets: tuple[PanelTicket, ...] = ()
     asking_ticket: PanelTicket | None = None
     fees: tuple[FeeSeen, ...] = ()
+    pay_methods: tuple[PanelPayMethod, ...] = ()
     outside: tuple[OutsideReport, ...] = ()
     ip_place: Place = NOWHERE  # of the order's IP, whoever's it is
     missing: tuple[str, ...] = ()
@@ -85,7 +94,9 @@ async def gather_order(
     if order is None:
         return Gathered(order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees))
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, missing=missing)
-    (customer, signed_up_on), services, invoice, catalogue, (tickets, asking) = await asyncio.gather(*customer_reads)
+    (customer, signed_up_on), services, invoice, catalogue, (tickets, asking), pay_methods = await asyncio.gather(
+        *customer_reads
+    )
     own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
     reports = await outside.reports(
         context, order, customer, own_ip=own_ip, seconds=outside.seconds_left(began, urgent=urgent), now=now
@@ -103,6 +114,7 @@ async def gather_order(
         tickets=tickets,
         asking_ticket=asking,
         fees=tuple(seen_fees),
+        pay_methods=pay_methods,
         outside=reports,
         ip_place=await context.outside.geo.find(order.ip) if context.outside and context.outside.geo else NOWHERE,
         missing=tuple(sorted(missing)),
@@ -141,6 +153,7 @@ def _customer_reads(
         attempt("invoice", _invoice(panel, order, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
         attempt("tickets", _tickets(panel, order, own, now=now, urgent=urgent), ((), None)),
+        attempt("neighbours.payment", _pay_methods(context, panel, order, urgent=urgent), ()),
     )
 
 
@@ -207,6 +220,22 @@ async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> t
 
 async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> PanelInvoice | None:
     return await panel.invoice(order.invoice_id, urgent=urgent) if order.invoice_id else None
+
+
+async def _pay_methods(
+    context: Context, panel: PanelReader, order: PanelOrder, *, urgent: bool
+) -> tuple[PanelPayMethod, ...]:
+    """Only of orders that can still be judged. A role that lacks the right says so once in a while, not every time."""
+    if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
+        return ()
+    if context.pay_methods_barred:
+        raise PanelUnavailable("our role may not read pay methods")
+    try:
+        return await panel.pay_methods(order.customer_id, urgent=urgent)
+    except PanelUnavailable as error:
+        if error.alarm:
+            context.pay_methods_barred.put()
+        raise
 
 
 async def _tickets(

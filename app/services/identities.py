@@ -8,6 +8,7 @@ import unicodedata
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any, Final
 
 import phonenumbers
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from app.db import insert_new
 from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
+#: Customers with one identity that are counted: a shared IP can have any number, and the cost may not grow with it.
+MOST_COUNTED: Final = 1000
 _DOTLESS = {"gmail.com", "googlemail.com"}
 _KEPT = 1024  # of the latest: one customer's many orders ask the same again and again
 
@@ -110,27 +113,43 @@ def identities_of(customer: PanelCustomer, ip: str | None) -> dict[str, str]:
 async def neighbours(
     connection: AsyncConnection, customer_id: int, known: dict[str, str], *, before: datetime
 ) -> tuple[Neighbours, ...]:
-    """Return for each identity how many other customers had it before that moment, and how many of them were bad."""
+    """Return for each identity how many other customers had it before that moment, and how many of them were bad.
+
+    Of an identity that very many share the `MOST_COUNTED` with the highest ids are looked at.
+    """
     if not known:
         return ()
-    query = (
-        sa.select(
-            identities.c.kind,
-            sa.func.count().label("others"),
-            sa.func.sum(sa.case((customers.c.bad, 1), else_=0)).label("bad"),
-        )
-        .join(customers, customers.c.customer_id == identities.c.customer_id)
-        .where(
-            sa.tuple_(identities.c.kind, identities.c.hash).in_(sorted(known.items())),
-            identities.c.customer_id != customer_id,
-            identities.c.first_seen_at < before,
-        )
-        .group_by(identities.c.kind)
-        .order_by(identities.c.kind)
-    )
+    query = sa.union_all(*(others(kind, value, customer_id, before) for kind, value in sorted(known.items())))
     return tuple(
         Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0))
         for row in await connection.execute(query)
+        if row.others
+    )
+
+
+def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Select[str, int, Any]:
+    """Return the query for one kind: `others` and `bad`.
+
+    Customers are looked up one by one: joined to so many, PostgreSQL reads the whole table.
+    """
+    seen = (
+        sa.select(identities.c.customer_id)
+        .where(
+            identities.c.kind == kind,
+            identities.c.hash == value,
+            identities.c.customer_id != customer_id,
+            identities.c.first_seen_at < before,
+        )
+        .order_by(identities.c.customer_id.desc())
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    is_bad = sa.select(sa.case((customers.c.bad, 1), else_=0)).where(customers.c.customer_id == seen.c.customer_id)
+    told = sa.select(is_bad.scalar_subquery().label("bad")).select_from(seen).subquery()
+    return sa.select(
+        sa.literal(kind).label("kind"),
+        sa.func.count(told.c.bad).label("others"),
+        sa.func.sum(told.c.bad).label("bad"),
     )
 
 

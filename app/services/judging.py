@@ -15,12 +15,13 @@ from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
 from app.core.lifecycle import OrderState, Trigger
 from app.messaging.inbox import Postpone
-from app.services import acting, candidates, customers, decisions, gate_calls, identities, modes
+from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.limits import Verdict
+from app.services.links import Links
 from app.services.mirror import inputs_digest
 from app.services.orders import CLOCK, POLICY, OrderFile
 from app.services.timers import look_again
@@ -33,13 +34,13 @@ _UNDER_WAY_DELAY = timedelta(seconds=5)
 UNDER_WAY = "a call about this order is under way"
 
 
-async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, known: dict[str, str]) -> OwnKnowledge:
+async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, known: Links) -> OwnKnowledge:
     """Read what our own tables know, in the deciding transaction."""
     placed_at = file.get("placed_at") or file.now
     customer_id = file.customer_id
     if customer_id is None:
         return OwnKnowledge(placed_by=PlacedBy(file.get("placed_by")), agreement=Agreement(file.get("agreement")))
-    ip_hash = known.get("ip")
+    ip_hash = known.hashes.get("ip")
     nobody = (0, 0)
     return OwnKnowledge(
         placed_by=PlacedBy(file.get("placed_by")),
@@ -49,7 +50,7 @@ async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, know
         counted=bool(file.get("counted")),
         counted_manual=bool(file.get("counted_manual")),
         counted_effortless=bool(file.get("effortless")),
-        neighbours=await identities.neighbours(file.tx, customer_id, known, before=placed_at),
+        neighbours=await links.neighbours(file.tx, customer_id, known, before=placed_at),
         customer_velocity=await identities.velocity(
             file.tx, file.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
         ),

@@ -12,9 +12,10 @@ from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.lifecycle import Flag, OrderState, Provisioning
 from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelOrder
-from app.services import identities
+from app.services import identities, links
 from app.services.facts import order_kind, paid_on, payment_state, texts_of
 from app.services.gather import Gathered
+from app.services.links import Links
 from app.services.orders import PANEL, OrderFile
 from app.tables.customers import customers
 from app.tables.orders import order_texts
@@ -129,13 +130,14 @@ async def lock_customer(file: OrderFile, customer: PanelCustomer | None, *, sign
     return row
 
 
-async def remember_identities(file: OrderFile, gathered: Gathered, known: dict[str, str]) -> None:
+async def remember_identities(file: OrderFile, gathered: Gathered, known: Links) -> None:
     """Record whose identities these are and that this order was placed, for the orders to come."""
     if file.customer_id is None or gathered.order is None:
         return
     placed_at = file.get("placed_at") or file.now
-    await identities.remember(file.tx, file.customer_id, known, now=placed_at)
-    await identities.remember_order(file.tx, file.order_id, file.customer_id, known.get("ip"), placed_at=placed_at)
+    await links.remember(file.tx, file.customer_id, known, now=placed_at)
+    ip_hash = known.hashes.get("ip")
+    await identities.remember_order(file.tx, file.order_id, file.customer_id, ip_hash, placed_at=placed_at)
 
 
 def inputs_digest(facts: Facts) -> str:

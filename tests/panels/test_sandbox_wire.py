@@ -10,6 +10,7 @@ import phpserialize
 import pytest
 
 from app.panels.sandbox import Behaviours, Item, SandboxPanel
+from app.panels.sandbox.models import PayMethod
 from app.panels.sandbox.server import create_app, serving
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -278,6 +279,15 @@ async def test_a_role_can_lack_an_action(panel: SandboxPanel, call: Caller) -> N
         403, 'Invalid Permissions: API action "getmodulequeue" is not allowed'
     )  # fmt: skip
     assert (await call("GetOrders"))["result"] == "success"
+
+
+async def test_pay_methods_show_no_number(panel: SandboxPanel, call: Caller) -> None:
+    client = panel.add_client(pay_methods=[PayMethod(id=1, last_four="4242", expires="02/27", token="cus_1|pm_1")])
+    answer = await call("GetPayMethods", clientid=client.id)
+    [card] = answer["paymethods"]
+    assert (card["type"], card["card_last_four"], card["expiry_date"]) == ("RemoteCreditCard", "4242", "02/27")
+    assert (await call("GetPayMethods", clientid=client.id, paymethodid=7))["paymethods"] == []
+    assert (await call("GetPayMethods", clientid=424242))["message"] == "Client Not Found"
 
 
 async def test_a_call_that_is_kept_is_applied_when_told(panel: SandboxPanel, call: Caller) -> None:

@@ -334,3 +334,51 @@ async def test_a_module_queue_that_can_not_be_read_is_not_empty() -> None:
     with pytest.raises(PanelUnavailable) as unavailable:
         await panel(Script(GetModuleQueue=barred)).module_queue()
     assert unavailable.value.alarm
+
+
+# --- pay methods --------------------------------------------------------------------------------------------------
+
+CARD: dict[str, Any] = {
+    "id": 1, "type": "RemoteCreditCard", "description": "Default Card", "gateway_name": "stripe",
+    "contact_type": "Client", "contact_id": 93, "card_last_four": "4242", "expiry_date": "02/25", "start_date": "",
+    "issue_number": "", "card_type": "Visa", "remote_token": '{"customer":"cus_1","method":"pm_1"}',
+    "last_updated": "17/05/2019 10:01",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("listed_as", [[CARD], CARD, {"0": CARD}, {"paymethods": [CARD]}])
+async def test_a_stored_card_without_its_token(listed_as: Any) -> None:
+    script = Script(GetPayMethods={"clientid": "93", "paymethods": listed_as})
+    [card] = await panel(script).pay_methods(93)
+    assert (card.gateway, card.brand, card.last_four, card.expires) == ("stripe", "visa", "4242", "0225")
+    assert card.token_digest is not None
+    assert "pm_1" not in repr(card)
+    assert script.sent == [("GetPayMethods", {"clientid": "93"})]
+
+
+@pytest.mark.parametrize(
+    ("change", "digest"),
+    [({"remote_token": ""}, False), ({"remote_token": None}, False), ({"remote_token": "short"}, False), ({}, True)],
+)
+async def test_a_token_is_told_by_its_digest(change: dict[str, Any], digest: bool) -> None:
+    [card] = await panel(Script(GetPayMethods={"clientid": 93, "paymethods": [CARD | change]})).pay_methods(93)
+    assert (card.token_digest is not None) is digest
+
+
+async def test_what_says_nothing_and_what_is_anothers_is_no_pay_method() -> None:
+    empty = CARD | {"card_last_four": "", "remote_token": ""}
+    for answer in (
+        {"clientid": 93, "paymethods": [empty]},
+        {"clientid": 93, "paymethods": ""},
+        {"clientid": 93},
+        {"clientid": 94, "paymethods": [CARD]},
+    ):
+        assert await panel(Script(GetPayMethods=answer)).pay_methods(93) == ()
+    assert await panel(Script()).pay_methods(0) == ()
+
+
+async def test_pay_methods_that_we_may_not_read_are_an_alarm() -> None:
+    barred = httpx.Response(403, json={"result": "error", "message": "Invalid Permissions: not allowed"})
+    with pytest.raises(PanelUnavailable) as unavailable:
+        await panel(Script(GetPayMethods=barred)).pay_methods(93)
+    assert unavailable.value.alarm

@@ -41,6 +41,7 @@ JP, RU = ("東京都", "100-0001", "JP"), ("Москва", "101000", "RU")
         (("742 Evergreen Terrace", ""), ("742 Terrace Evergreen", ""), US),
         (("12 Saint James Road", ""), ("12 St. James Rd", ""), US),
         (("PO Box 123", ""), ("P.O. Box 123", ""), US),
+        (("350 5th Avenue", ""), ("350 5th Ave., Suite 12", ""), US),
         (("5 Main Street", "c/o Smith"), ("5 Main Street", ""), US),
         (("Hauptstraße 12", ""), ("Hauptstr. 12", ""), DE),
         (("Hauptstraße 12", ""), ("HAUPTSTRASSE 12", ""), DE),

@@ -81,6 +81,18 @@ class Admin:
 
 
 @dataclass(slots=True, kw_only=True)
+class PayMethod:
+    id: int
+    last_four: str
+    expires: str
+    """MM/YY, as the panel shows it."""
+    brand: str = "Visa"
+    gateway: str = "stripe"
+    token: str = ""
+    """Of the gateway; without one the card is stored in the panel itself."""
+
+
+@dataclass(slots=True, kw_only=True)
 class Client:
     id: int
     user_id: int
@@ -103,6 +115,7 @@ class Client:
     credit: Decimal = ZERO
     email_verified: bool = True
     stored_card: bool = False
+    pay_methods: list[PayMethod] = field(default_factory=list)
     gateway: str = "stripe"
     notes: str = ""
     custom_fields: dict[int, str] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from app.panels.records import (
     PanelIdentity,
     PanelInvoice,
     PanelOrder,
+    PanelPayMethod,
     PanelProduct,
     PanelQueueEntry,
     PanelService,
@@ -31,6 +32,7 @@ from app.panels.whmcs import (
     mapping_billing,
     mapping_customers,
     mapping_orders,
+    mapping_pay_methods,
     mapping_products,
     mapping_queue,
     mapping_tickets,
@@ -130,6 +132,19 @@ class WhmcsPanel:
         if currency is None and owner is not None:
             currency = await self._currency(owner, urgent=urgent)
         return mapping_billing.invoice(answer, currency=currency, zone=await self._zone(urgent=urgent))
+
+    async def pay_methods(self, customer_id: int, *, urgent: bool = False) -> tuple[PanelPayMethod, ...]:
+        """Return a customer's stored pay methods (API/getpaymethods).
+
+        PanelUnavailable with `alarm` where our role may not read them.
+        """
+        if customer_id <= 0:
+            return ()
+        answer = await read_or_none(self._client, "GetPayMethods", {"clientid": customer_id}, urgent=urgent)
+        if answer is None or wire.identifier(answer.get("clientid")) != customer_id:
+            return ()
+        found = map(mapping_pay_methods.pay_method, mapping_pay_methods.rows(answer))
+        return tuple(one for one in found if one is not None)
 
     async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
         """Return all products (API/getproducts); it has no pages."""

@@ -86,6 +86,7 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
     _write("AddClientNote", "notes for staff", userid=IMPOSSIBLE_ID),
     Permission(action="TriggerNotificationEvent", need=Need.RING, purpose="alerts by your notification rules"),
     Permission(action="SendAdminEmail", need=Need.RING, purpose="alerts by mail, where that fails"),
+    _optional("GetPayMethods", "customers who pay with the same card or account", clientid=IMPOSSIBLE_ID),
     _optional("GetActivityLog", "who changed an order in the panel", clientid=IMPOSSIBLE_ID, **_ONE),
     _optional("GetCurrencies", "a currency without a row in the policy"),
     _optional("GetPaymentMethods", "a gateway in the policy that the panel does not have"),

@@ -1,0 +1,158 @@
+"""What may tie a customer to others, and who those are: found by index, however many customers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.facts import Neighbours
+from app.db import insert_new
+from app.panels.records import PanelCustomer, PanelPayMethod
+from app.services import identities
+from app.services.addresses import Block, block_of, same_address, words_of
+from app.services.identities import hashed, identities_of
+from app.tables.customers import address_blocks, customers
+from app.tables.customers import identities as identities_table
+
+#: Addresses of one block that are compared: the newest.
+MOST_COMPARED: Final = 200
+_MOST_PAY_METHODS: Final = 20  # of one customer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Everything of one customer that others may share."""
+
+    hashes: dict[str, str] = field(default_factory=dict)  # by kind: email, phone, address, ip
+    block: Block | None = None
+    payments: tuple[str, ...] = ()  # hashes
+
+
+def links_of(customer: PanelCustomer, ip: str | None, pay_methods: Sequence[PanelPayMethod] = ()) -> Links:
+    """Return what a customer may share with others; `ip` is the order's, where it is the customer's own."""
+    return Links(
+        hashes=identities_of(customer, ip),
+        block=block_of(customer),
+        payments=payment_hashes(customer, pay_methods),
+    )
+
+
+def payment_hashes(customer: PanelCustomer, pay_methods: Sequence[PanelPayMethod]) -> tuple[str, ...]:
+    """Return hashes of what pays: the gateway's token, and a card by brand, last four, expiry *and* name.
+
+    Less of a card says nothing: of 10,000 customers a hundred share any last four.
+    """
+    name = " ".join(sorted(words_of(f"{customer.first_name} {customer.last_name}")))
+    values = set()
+    for one in pay_methods[:_MOST_PAY_METHODS]:
+        if one.token_digest:
+            values.add(f"token|{one.gateway}|{one.token_digest}")
+        if name and one.brand and one.expires and len(one.last_four) == 4:
+            values.add(f"card|{one.brand}|{one.last_four}|{one.expires}|{name}")
+    return tuple(sorted(hashed("payment", value) for value in values))
+
+
+async def neighbours(
+    connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime
+) -> tuple[Neighbours, ...]:
+    """Return for each kind of link how many other customers had it before that moment, and how many were bad."""
+    found = list(await identities.neighbours(connection, customer_id, links.hashes, before=before))
+    alike = await _similar(connection, customer_id, links, before=before)
+    paying = await _paying_alike(connection, customer_id, links.payments, before=before)
+    for kind, ids in (("similar_address", alike), ("payment", paying)):
+        if ids:
+            bad = await _bad(connection, ids)
+            found.append(Neighbours(kind=kind, customers=len(ids), bad_customers=bad))
+    return tuple(sorted(found, key=lambda one: one.kind))
+
+
+async def _similar(connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime) -> set[int]:
+    """Whoever has an address like this one, without those who have exactly this one: they are counted already."""
+    if links.block is None:
+        return set()
+    rows = await connection.execute(candidates(links.block.block, customer_id, before=before))
+    street = links.block.street
+    alike = {row.customer_id for row in rows if same_address(street, row.street)}
+    exact = links.hashes.get("address")
+    if not alike or exact is None:
+        return alike
+    same = sa.select(identities_table.c.customer_id).where(
+        identities_table.c.kind == "address",
+        identities_table.c.hash == exact,
+        identities_table.c.customer_id.in_(sorted(alike)),
+        identities_table.c.first_seen_at < before,
+    )
+    return alike - set((await connection.execute(same)).scalars())
+
+
+def candidates(block: str, customer_id: int, *, before: datetime) -> sa.Select[Any]:
+    """Return the query for the addresses of a block that are compared."""
+    blocks = address_blocks.c
+    return (
+        sa.select(blocks.customer_id, blocks.street)
+        .where(blocks.block == block, blocks.first_seen_at < before, blocks.customer_id != customer_id)
+        .order_by(blocks.first_seen_at.desc())
+        .limit(MOST_COMPARED)
+    )
+
+
+async def _paying_alike(
+    connection: AsyncConnection, customer_id: int, payments: Collection[str], *, before: datetime
+) -> set[int]:
+    if not payments:
+        return set()
+    columns = identities_table.c
+    query = (
+        sa.select(columns.customer_id)
+        .where(
+            columns.kind == "payment",
+            columns.hash.in_(payments),
+            columns.customer_id != customer_id,
+            columns.first_seen_at < before,
+        )
+        .limit(identities.MOST_COUNTED)
+    )
+    return set((await connection.execute(query)).scalars())
+
+
+async def _bad(connection: AsyncConnection, ids: Collection[int]) -> int:
+    query = sa.select(sa.func.count()).where(customers.c.customer_id.in_(sorted(ids)), customers.c.bad)
+    return int((await connection.execute(query)).scalar_one())
+
+
+# --- keeping --------------------------------------------------------------------------------------------------------
+
+
+async def remember(tx: AsyncConnection, customer_id: int, links: Links, *, now: datetime) -> None:
+    """Record what a customer has; the first sighting of each stays."""
+    await identities.remember(tx, customer_id, links.hashes, now=now)
+    rows = [
+        {"kind": "payment", "hash": value, "customer_id": customer_id, "first_seen_at": now} for value in links.payments
+    ]
+    if rows:
+        await tx.execute(insert_new(tx, identities_table).values(rows))
+    if links.block is not None:
+        await remember_address(tx, customer_id, links.block, now=now)
+
+
+async def remember_address(tx: AsyncConnection, customer_id: int, block: Block, *, now: datetime) -> None:
+    """Record an address; of several in one block the latest is compared."""
+    row = {"block": block.block, "customer_id": customer_id, "street": block.street, "first_seen_at": now}
+    await tx.execute(insert_new(tx, address_blocks).values(row))
+    blocks = address_blocks.c
+    moved = sa.and_(blocks.block == block.block, blocks.customer_id == customer_id, blocks.street != block.street)
+    await tx.execute(address_blocks.update().where(moved).values(street=block.street))
+
+
+async def move(tx: AsyncConnection, source: int, target: int) -> None:
+    """Give what one customer has to another, into whom they were merged."""
+    for table in (identities_table, address_blocks):
+        rows = (await tx.execute(sa.select(table).where(table.c.customer_id == source))).mappings().all()
+        for row in rows:
+            await tx.execute(insert_new(tx, table).values({**row, "customer_id": target}))
+        await tx.execute(table.delete().where(table.c.customer_id == source))
