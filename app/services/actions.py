@@ -267,7 +267,7 @@ async def _work_words(work: _Work) -> str:
         )
     ).first()
     if stored is None:
-        return "custom work"
+        return work.file.policy.policy.texts.work.other
     return work_summary(load_facts(stored.facts), work.file.policy.policy)
 
 

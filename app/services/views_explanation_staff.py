@@ -22,7 +22,7 @@ from app.services.explanations import last_judged, policy_of
 from app.services.views import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders
 
-_SIGNALS = 40
+_SIGNALS = 100
 _EVIDENCE = 12
 _NAMES = 40
 
