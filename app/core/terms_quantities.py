@@ -39,6 +39,7 @@ _PEOPLE = (
 _MAILS = r"e-?mails?|mails?|newsletters?|messages|nachrichten"
 _KINDS = r"(?:(?:unique|daily|monthly|weekly|new|outgoing|tagliche?n?|monatliche?n?|eindeutige?n?|neue?n?) ){0,2}"
 
+_MAY_HOLD_NUMBERS = re.compile(r"\d|mill?i|billion|thousand|tausend", re.IGNORECASE)
 _QUANTITY = re.compile(
     rf"(?<![\w.,'@/\\$\u20ac\u00a3#-])(?:(?P<low>{_NUMBER})(?: ?(?P<low_scale>{_SCALE})\b)?"
     rf"(?: ?(?:{_BYTES})\b)? ?(?:-|to|bis|until|and|und|or|oder) ?)?"
@@ -94,6 +95,8 @@ _GIGABYTES = {"m": Fraction(1, 1000), "g": Fraction(1), "t": Fraction(1000), "p"
 
 def find_expected(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
     """Return what a text says will be used, the largest amount of each unit, in the order of `UseUnit`."""
+    if not _MAY_HOLD_NUMBERS.search(text):
+        return ()  # most notes: not worth a reading
     most: dict[UseUnit, int] = {}
     for unit, amount in _amounts(normalise(text)):
         most[unit] = max(most.get(unit, 0), amount)
