@@ -19,7 +19,7 @@ from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
 _DOTLESS = {"gmail.com", "googlemail.com"}
-_KEPT = 1024  # of the latest: one customer's many orders ask the same again and again
+_KEPT = 16_384  # of the latest: many orders ask for the same again and again
 
 
 def email_domain(email: str) -> str | None:
