@@ -49,7 +49,7 @@ def _matches(entries: NetList, customer_id: int, addresses: frozenset[str], ip: 
         f"email_domains: {domain}" for domain in entries.email_domains if domain.casefold().lstrip("@.") in domains
     ]
     try:
-        address = ipaddress.ip_address(ip) if ip else None
+        address = ipaddress.ip_address(ip) if ip and entries.networks else None
     except ValueError:
         address = None
     if address is not None:

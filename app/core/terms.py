@@ -7,7 +7,7 @@ from functools import lru_cache
 from app.core.terms_book import read_catalogue, split
 from app.core.terms_kinds import TermFinding, TermKind
 from app.core.terms_reader import Reader
-from app.core.terms_text import PhraseBook, normalise, tokens, words
+from app.core.terms_text import PhraseBook, Token, normalise, tokens, words
 
 __all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise"]
 
@@ -38,12 +38,18 @@ def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFind
     a longer word is no hit. Nobody's intention is judged: "no casino" holds "casino".
     """
     book = _listed(tuple(terms))
-    found = list(words(normalise(text)))
+    found = _words(text)
     first: dict[str, TermFinding] = {}
     for at, token in enumerate(found):
         for _, term in book.matches(found, at):
             first.setdefault(term, TermFinding(kind=TermKind.LISTED, term=term, where=where, start=token.start))
     return tuple(first.values())
+
+
+@lru_cache(maxsize=64)
+def _words(text: str) -> list[Token]:
+    """The same text is held against one list after the other."""
+    return list(words(normalise(text)))
 
 
 @lru_cache(maxsize=64)

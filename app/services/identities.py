@@ -22,7 +22,7 @@ from app.tables.customers import customers, identities, order_sightings
 #: Customers with one identity that are counted: a shared IP can have any number, and the cost may not grow with it.
 MOST_COUNTED: Final = 1000
 _DOTLESS = {"gmail.com", "googlemail.com"}
-_KEPT = 1024  # of the latest: one customer's many orders ask the same again and again
+_KEPT = 16_384  # of the latest: many orders ask for the same again and again
 
 
 def email_domain(email: str) -> str | None:
