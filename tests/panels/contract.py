@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.panels.base import Panel
 from app.panels.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
+from app.panels.sandbox.models import PayMethod
 from app.panels.sandbox.server import create_app
 from app.panels.whmcs.client import WhmcsClient, http_client
 from app.panels.whmcs.panel import WhmcsPanel
@@ -49,6 +50,7 @@ class World(Protocol):
     async def place_order(self) -> int: ...
     async def pay(self, invoice_id: int) -> None: ...
     async def delete_order(self, order_id: int) -> None: ...
+    def store_card(self, last_four: str, expires: str, token: str) -> None: ...
     async def settled(self) -> None: ...
     def fail_next(self, action: str, kind: FaultKind) -> None: ...
     def effects(self, action: str) -> int: ...
@@ -97,6 +99,9 @@ class FakeWorld:
     async def delete_order(self, order_id: int) -> None:
         del self.whmcs.orders[order_id]
 
+    def store_card(self, last_four: str, expires: str, token: str) -> None:
+        self.whmcs.store_card(last_four, expires, token)
+
     async def settled(self) -> None:
         return
 
@@ -137,6 +142,10 @@ class SandboxWorld:
     async def delete_order(self, order_id: int) -> None:
         await self.sandbox.staff_cancel(order_id)
         await self.sandbox.staff_delete(order_id)
+
+    def store_card(self, last_four: str, expires: str, token: str) -> None:
+        stored = self.sandbox.state.clients[self.customer_id].pay_methods
+        stored.append(PayMethod(id=len(stored) + 1, last_four=last_four, expires=expires, token=token))
 
     async def settled(self) -> None:
         await self.sandbox.settled()

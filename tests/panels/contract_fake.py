@@ -27,6 +27,7 @@ class MockWhmcs:
     def __init__(self) -> None:
         self.customer_id = 93
         self.orders: dict[int, dict[str, Any]] = {}
+        self.pay_methods: list[dict[str, Any]] = []
         self.invoices: dict[int, dict[str, Any]] = {}
         self.credits: list[dict[str, Any]] = []
         self.tickets: dict[int, dict[str, Any]] = {}
@@ -92,6 +93,18 @@ class MockWhmcs:
             return httpx.Response(200, json={"result": "error", "message": str(refusal)})
         self.effects[action] += 1
         return httpx.Response(200, text=json.dumps({"result": "success", **reply}))
+
+    # --- pay methods ----------------------------------------------------------------------------------------------
+
+    def store_card(self, last_four: str, expires: str, token: str) -> None:
+        row = {"id": len(self.pay_methods) + 1, "type": "RemoteCreditCard", "gateway_name": "stripe"}
+        card = {"card_last_four": last_four, "expiry_date": expires, "card_type": "Visa", "remote_token": token}
+        self.pay_methods.append(row | card)
+
+    def _get_pay_methods(self, fields: dict[str, str]) -> dict[str, Any]:
+        if fields["clientid"] != str(self.customer_id):
+            raise Refusal("Client Not Found")
+        return {"clientid": fields["clientid"], "paymethods": self.pay_methods}
 
     # --- orders ---------------------------------------------------------------------------------------------------
 

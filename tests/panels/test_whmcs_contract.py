@@ -350,3 +350,14 @@ async def test_courtesies_go_out_and_are_not_looked_up(world: World) -> None:
         with pytest.raises(TypeError):
             await world.panel.look_up(courtesy)
     assert (world.effects("SendEmail"), world.effects("AddClientNote")) == (1, 1)
+
+
+async def test_stored_cards_read_the_same_everywhere(world: World) -> None:
+    assert await world.panel.pay_methods(world.customer_id) == ()
+    world.store_card("4242", "02/28", "cus_1|pm_1")
+    [card] = await world.panel.pay_methods(world.customer_id)
+    assert (card.gateway, card.brand, card.last_four, card.expires) == ("stripe", "visa", "4242", "0228")
+    assert card.token_digest is not None
+    world.store_card("1881", "11/27", "cus_1|pm_2")
+    assert [one.last_four for one in await world.panel.pay_methods(world.customer_id)] == ["4242", "1881"]
+    assert await world.panel.pay_methods(424242) == ()
