@@ -8,7 +8,6 @@ from app.api import problems
 from app.api.fields import PolicyVersion
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.auth import ADMIN, OPS
-from app.errors import NotFound
 from app.services import candidates as service
 from app.services.candidate_report import CandidateReport, candidate_report
 from app.services.candidates import Candidate
@@ -45,7 +44,6 @@ async def drop(change: ChangeDep) -> Response:
     "/reports/candidate",
     response_model=CandidateReport,
     dependencies=[Depends(OPS)],
-    responses=problems.declare(NotFound),
     summary="Where the candidate policy differs from the active one",
     description="Of each order the latest decision that holds both verdicts. An order whose decision stays as it is "
     "writes no new one, whatever the candidate would make of it.",

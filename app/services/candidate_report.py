@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Outcome
 from app.core.money import Money
-from app.errors import NotFound
 from app.services import candidates, policies
 from app.services.orders import CLOCK, PANEL, POLICY
 from app.tables.orders import decisions, orders
@@ -85,10 +84,10 @@ class DifferingOrder:
 class CandidateReport:
     """A candidate policy beside the active one. Verdicts are compared as judged, before modes and limits."""
 
-    version: int
+    version: Annotated[int | None, Field(description="Null: no candidate runs, and there is nothing to compare.")]
     active_version: int
-    since: datetime
-    by: str
+    since: datetime | None
+    by: str | None
     decided: Annotated[int, Field(description="Orders that both have decided.")]
     complete: Annotated[bool, Field(description="False: only the newest 10,000 decisions were looked at.")]
     differing: Annotated[int, Field(description="Of them, those that the two decide differently.")]
@@ -100,11 +99,11 @@ class CandidateReport:
 
 
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:
-    """Return where the running candidate differs. Raises NotFound where none runs."""
+    """Return where the running candidate differs; empty where none runs."""
     running = await candidates.current(connection)
-    if running.version is None or running.since is None:
-        raise NotFound("no candidate policy runs; POST /v1/policies/{version}/candidate starts one")
-    rows = await _rows(connection, running.since, running.version)
+    rows = [] if running.since is None else await _rows(connection, running.since)
+    complete = len(rows) < LOOKED_AT
+    rows = [row for row in rows if row.candidate.get("version") == running.version]
     newest = {row.order_id: row for row in reversed(rows)}
     both = sorted(newest.values(), key=lambda row: row.id, reverse=True)
     differing = [row for row in both if row.judged != row.candidate["outcome"]]
@@ -114,9 +113,9 @@ async def candidate_report(connection: AsyncConnection) -> CandidateReport:
         version=running.version,
         active_version=await _active_version(connection),
         since=running.since,
-        by=running.by or "",
+        by=running.by,
         decided=len(both),
-        complete=len(rows) < LOOKED_AT,
+        complete=complete,
         differing=len(differing),
         turns=tuple(Turn(active=Outcome(a), candidate=Outcome(c), orders=n) for (a, c), n in turns.most_common()),
         reasons=_reasons(differing),
@@ -130,7 +129,7 @@ async def _active_version(connection: AsyncConnection) -> int:
     return (await policies.active(connection)).version
 
 
-async def _rows(connection: AsyncConnection, since: datetime, version: int) -> list[Any]:
+async def _rows(connection: AsyncConnection, since: datetime) -> list[Any]:
     judgement: Any = decisions.c.judgement
     query = (
         sa.select(
@@ -144,8 +143,7 @@ async def _rows(connection: AsyncConnection, since: datetime, version: int) -> l
         .order_by(decisions.c.at.desc(), decisions.c.id.desc())
         .limit(LOOKED_AT)
     )  # fmt: skip
-    rows = (await connection.execute(query)).all()
-    return [row for row in rows if row.candidate.get("version") == version]
+    return list((await connection.execute(query)).all())
 
 
 async def _people(connection: AsyncConnection, order_ids: Sequence[int]) -> dict[int, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
@@ -18,13 +20,28 @@ from app.tables.orders import orders
 
 #: The time of the last call is written at most so often by each process.
 APART: Final = timedelta(hours=1)
+#: So long at most the answer waits for that.
+PATIENCE_SECONDS: Final = 0.4
+
+log = structlog.get_logger()
 
 
 async def remember(context: Context, order_id: int) -> None:
-    """Record that the gate asked and was answered; only for an order that we know, so that no test call counts."""
+    """Record that the gate asked and was answered; only for an order that we know, so that no test call counts.
+
+    A database that is busy or away keeps no answer back: the next call is recorded instead.
+    """
     now = context.clock()
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
         return
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await _write(context, order_id, now)
+    except (OSError, sa.exc.SQLAlchemyError) as error:  # a time-out is an OSError too
+        log.info("gate.not_noted", error=type(error).__name__)
+
+
+async def _write(context: Context, order_id: int, now: datetime) -> None:
     async with context.db.read() as connection:
         known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id == order_id))
     if known is None:

@@ -18,12 +18,10 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState, Trigger
+from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState
 from app.services import questions
 from app.services.listing import Order, Page, Window, read_page
-from app.services.modes import proposal
 from app.services.provisioning import unbuilt_orders
-from app.services.questions import NO_ANSWER
 from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
 from app.services.views_orders_read import actions_of
 from app.tables.columns import UtcDateTime
@@ -54,11 +52,12 @@ class QueueRow:
     reasons: tuple[ReasonView, ...]
     since: datetime | None
     due_at: datetime | None
-    proposal: Annotated[
-        str | None,
-        Field(description="The action that the policy proposes (modes: suggest); it is done when a person does it."),
+    actions: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+        ),
     ]
-    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
 
 
 #: Reviews and dead calls share a rank: their clock decides between them.
@@ -195,12 +194,9 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
             rows.append(_call_row(row, dead))
             continue
         order_row = order_rows[row.order_id]
-        actions = actions_of(order_row, fee_states.get(row.order_id)) if settings.mode is Mode.ENFORCE else ()
         decided_so = decision_reasons.get(row.order_id)
-        if row.why == Why.REVIEW and any(reason["code"] == NO_ANSWER for reason in decided_so or ()):
-            actions = tuple(
-                sorted(actions, key=lambda action: action != Trigger.CANCEL)
-            )  # what is proposed comes first
+        acts = settings.mode is Mode.ENFORCE
+        actions = actions_of(order_row, fee_states.get(row.order_id), decided_so) if acts else ()
         rows.append(_order_row(row, order_row, settings, dead=dead, decided=decided_so, actions=actions))
     return rows
 
@@ -245,7 +241,6 @@ def _call_row(row: Any, dead: list[Any]) -> QueueRow:
             reasons=tuple(_call_reason(call, lengths) for call in dead[:5]),
             since=row.since,
             due_at=None,
-            proposal=None,
             actions=(),
         )
 
@@ -272,7 +267,6 @@ def _order_row(
             reasons=(*said, *reasons(decided, lengths)),
             since=row.since,
             due_at=row.due_at,
-            proposal=proposal(order, decided) if actions else None,
             actions=actions,
         )
 

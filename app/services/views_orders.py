@@ -154,11 +154,12 @@ class OrderSummary:
     flags: tuple[Flag, ...]
     hold: HoldView | None
     fee: OrderFeeView | None
-    proposal: Annotated[
-        str | None,
-        Field(description="The action that the policy proposes (modes: suggest); it is done when a person does it."),
+    actions: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+        ),
     ]
-    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +194,16 @@ class OrderView:
     flags: tuple[Flag, ...]
     hold: HoldView | None
     fee: OrderFeeView | None
-    proposal: Annotated[
-        str | None,
-        Field(description="The action that the policy proposes (modes: suggest); it is done when a person does it."),
-    ]
     panel_calls: Annotated[tuple[OrderCallView, ...], Field(description="The latest 50, oldest first.")]
     panel_calls_total: int
     timeline: Annotated[tuple[TimelineView, ...], Field(description="The latest 50 lines, oldest first.")]
     timeline_total: int
-    actions: Annotated[tuple[str, ...], Field(description="What may be done now.", examples=[["approve", "cancel"]])]
+    actions: Annotated[
+        tuple[str, ...],
+        Field(
+            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+        ),
+    ]
     prepared_question: Annotated[
         str | None, Field(description="What the decision would ask the customer; `ask` sends it, or your own words.")
     ]

@@ -188,23 +188,27 @@ def _tail(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, 
         "flags": tuple(Flag(one) for one in row.flags if one in set(Flag)),
         "hold": _hold(row) if acts and row.state == OrderState.HELD else None,
         "fee": _fee(parts.fee) if acts and parts.fee is not None else None,
-        "proposal": proposal(row, parts.decision.reasons) if acts and parts.decision is not None else None,
         "actions": _actions(parts) if acts else (),
     }
 
 
 def _actions(parts: OrderParts) -> tuple[str, ...]:
-    return actions_of(parts.row, None if parts.fee is None else parts.fee.state)
+    reasons_of = () if parts.decision is None else parts.decision.reasons
+    return actions_of(parts.row, None if parts.fee is None else parts.fee.state, reasons_of)
 
 
-def actions_of(row: Any, fee_state: str | None) -> tuple[str, ...]:
-    """Return what staff may do with an order now, by the names of the routes."""
+def actions_of(row: Any, fee_state: str | None, why: Any) -> tuple[str, ...]:
+    """Return what staff may do with an order now, by the names of the routes; what the policy suggests comes first.
+
+    `why` are the reasons of the decision in force.
+    """
     possible = possible_actions(
         OrderState(row.state),
         fee=None if fee_state is None else FeeState(fee_state),
         refund_due=row.refund_due_minor > 0,
     )
-    return tuple(action.value for action in possible)
+    suggested = proposal(row, why)
+    return tuple(sorted((action.value for action in possible), key=lambda name: name != suggested))
 
 
 def _hold(row: Any) -> HoldView | None:

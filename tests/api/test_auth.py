@@ -19,7 +19,10 @@ from tests.api.conftest import Api, Start
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/openapi.json", "/webhooks"}
 SCORES = {("GET", "/v1/customers/{customer_id}/score"), ("POST", "/v1/customers/scores")}
 PANEL = {("GET", "/v1/orders/{order_id}"), ("GET", "/v1/orders/{order_id}/gate"), ("GET", "/v1/queue")}
-ADMIN = {("POST", "/v1/policies"), ("POST", "/v1/policies/{version}/activate"), ("POST", "/v1/backtests")}
+ADMIN = {
+    ("POST", "/v1/policies"), ("POST", "/v1/policies/{version}/activate"), ("POST", "/v1/policies/rollback"),
+    ("POST", "/v1/policies/{version}/candidate"), ("DELETE", "/v1/policies/candidate"), ("POST", "/v1/backtests"),
+}  # fmt: skip
 BODIES: dict[str, Any] = {
     "/v1/customers/scores": {"customer_ids": [CUSTOMER]},
     "/v1/customers/{customer_id}": {"white_glove": True},
@@ -28,6 +31,7 @@ BODIES: dict[str, Any] = {
     "/v1/tickets/{ticket_id}": {"minutes": 5},
     "/v1/policies": {"document": ""},
     "/v1/backtests": {"document": ""},
+    "/v1/policies/check": {"document": ""},
 }
 FIXED = {"order_id": ORDER, "customer_id": CUSTOMER, "ticket_id": TICKET, "version": 1}
 

@@ -45,6 +45,12 @@ GET /v1/policies/{version}
 GET /v1/policies/{version}/texts
 POST /v1/policies
 POST /v1/policies/{version}/activate
+POST /v1/policies/check
+POST /v1/policies/rollback
+GET /v1/policies/{version}/diff
+POST /v1/policies/{version}/candidate
+DELETE /v1/policies/candidate
+GET /v1/reports/candidate
 GET /v1/backtests
 GET /v1/backtests/{backtest_id}
 GET /v1/backtests/{backtest_id}.svg
@@ -115,7 +121,7 @@ def test_every_operation_says_what_it_does_and_what_it_refuses(document: dict[st
         assert operation["security"] == [{"key": []}], where
         expected = {"401", "403", "422", "503"} | ({"404"} if "{" in template and "gate" not in template else set())
         assert expected <= set(operation["responses"]), where
-        if method == "POST" and template not in {"/v1/customers/scores", "/v1/tickets/classify"}:
+        if method == "POST" and template not in {"/v1/customers/scores", "/v1/tickets/classify", "/v1/policies/check"}:
             assert "409" in operation["responses"], where
             refused = operation["responses"]["422"]["content"]["application/problem+json"]["examples"]
             assert {"invalid", "key-reused"} <= set(refused), where

@@ -1,0 +1,184 @@
+"""Policies over the API: checked, activated with confirmation, rolled back, compared, and run as a candidate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.core.terms_kinds import TermKind
+from app.db import Database
+from app.services.facts_codec import pack
+from app.tables.access import Role
+from app.tables.history import cases
+from app.tables.policies import policy_activations
+from tests.api.api_support import CUSTOMER, NOW, add_customer, check_problem, judged
+from tests.api.conftest import Api
+
+ADMIN = Role.ADMIN
+STRICT = "risk.review_from = 50\n"
+
+
+async def add_cases(db: Database, total: int, *, held: int) -> None:
+    """Add a history of which the default policy would hold so many: they ask for work."""
+    rows = [
+        {
+            "order_id": 1_000 + number,
+            "customer_id": CUSTOMER,
+            "source": "imported",
+            "placed_at": NOW - timedelta(minutes=number),
+            "judged_at": NOW,
+            "facts": pack(judged(request=TermKind.OS_OLD if number < held else None)[0]),
+            "terms_digest": "0" * 16,
+            "label": "good",
+        }
+        for number in range(total)
+    ]
+    async with db.begin() as tx:
+        await tx.execute(cases.insert(), rows)
+
+
+async def published(api: Api, rules: str) -> int:
+    answer = await api.ask("POST", "/v1/policies", ADMIN, json={"document": rules})
+    assert answer.status_code in {200, 201}, answer.text
+    return int(answer.json()["version"])
+
+
+async def activations(api: Api) -> list[tuple[int, str]]:
+    async with api.db.read() as connection:
+        rows = await connection.execute(sa.select(policy_activations).order_by(policy_activations.c.id))
+        return [(row.version, row.activated_by) for row in rows]
+
+
+async def test_a_document_is_checked_without_being_stored(api: Api) -> None:
+    await add_cases(api.db, 100, held=21)
+    body = {"document": "[exempt]\nstaff_customer_ids = [5]\n[block]\ncustomer_ids = [5]\n"}
+    checked = (await api.ask("POST", "/v1/policies/check", json=body)).json()
+    assert any("your own staff" in text for text in checked["warnings"])
+    assert checked["share"] == {
+        "cases": 100, "held": 21, "percent": 21.0, "at_most": 30,
+        "text": "Of the last 100 orders it would hold 21 (21.0 %).",
+    }  # fmt: skip
+    assert [row["version"] for row in (await api.ask("GET", "/v1/policies")).json()["items"]] == [1]
+    wrong = check_problem(
+        await api.ask("POST", "/v1/policies/check", json={"document": "[risk]\nreview_form = 5"}), 422, "invalid"
+    )
+    assert wrong["errors"] == [
+        {"path": "document.risk.review_form", "message": "unknown key; did you mean review_from?"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("total", "held", "rules", "asks"),
+    [
+        (49, 49, STRICT, False),
+        (50, 15, STRICT, False),
+        (50, 16, STRICT, True),
+        (50, 16, STRICT + "limits.confirm_hold_percent = 32", False),
+        (50, 16, STRICT + "modes.fees = 'shadow'", False),
+        (1_100, 301, STRICT, True),
+    ],
+)
+async def test_a_policy_that_would_hold_many_orders_asks_before_it_acts(
+    api: Api, total: int, held: int, rules: str, asks: bool
+) -> None:
+    await add_cases(api.db, total, held=held)
+    version = await published(api, rules)
+    answer = await api.ask("POST", f"/v1/policies/{version}/activate", ADMIN)
+    if not asks:
+        assert answer.json()["active"] is True
+        return
+    body = check_problem(answer, 409, "confirmation-needed")
+    assert (body["cases"], body["held"]) == (min(total, 1_000), held)
+    assert "limits.confirm_hold_percent" in body["detail"]
+    assert await activations(api) == [(1, "doorman")]
+
+
+@pytest.mark.parametrize("how", [{"json": {"confirm": True}}, {"params": {"confirm": "true"}}])
+async def test_what_is_confirmed_is_activated(api: Api, how: dict[str, Any]) -> None:
+    await add_cases(api.db, 60, held=60)
+    version = await published(api, STRICT)
+    path = f"/v1/policies/{version}/activate"
+    check_problem(await api.ask("POST", path, ADMIN, json={"confirm": False}), 409, "confirmation-needed")
+    check_problem(await api.ask("POST", path, ADMIN, json={"confirm": 1}), 422, "invalid")
+    assert (await api.ask("POST", path, ADMIN, **how)).json()["active"] is True
+    assert await activations(api) == [(1, "doorman"), (version, "admin-key")]
+
+
+async def test_rolling_back_goes_to_the_one_before_and_never_asks(api: Api) -> None:
+    check_problem(await api.ask("POST", "/v1/policies/rollback", ADMIN), 409, "wrong-state")
+    version = await published(api, STRICT)
+    await api.ask("POST", f"/v1/policies/{version}/activate", ADMIN)
+    await api.ask("POST", f"/v1/policies/{version}/activate", ADMIN)
+    await add_cases(api.db, 60, held=60)
+    keyed = {"headers": {"Idempotency-Key": "back-1"}}
+    for _ in range(2):
+        back = (await api.ask("POST", "/v1/policies/rollback", ADMIN, **keyed)).json()
+        assert (back["version"], back["active"]) == (1, True)
+    assert (await activations(api))[-1] == (1, "admin-key")
+    assert len(await activations(api)) == 4
+    assert (await api.ask("POST", "/v1/policies/rollback", ADMIN)).json()["version"] == version
+
+
+async def test_the_difference_is_said_in_words(api: Api) -> None:
+    version = await published(api, "[points.risk]\nshared_phone = 20\n")
+    diff = (await api.ask("GET", f"/v1/policies/{version}/diff")).json()
+    sentence = "A shared phone number now adds 20 risk points instead of 30."
+    assert diff == {
+        "version": version, "compared_with": 1,
+        "changes": [{"section": "Points", "path": "points.risk.shared_phone", "sentence": sentence}],
+    }  # fmt: skip
+    other = (await api.ask("GET", f"/v1/policies/1/diff?with={version}")).json()
+    assert other["changes"][0]["sentence"] == "A shared phone number now adds 30 risk points instead of 20."
+    assert (await api.ask("GET", f"/v1/policies/{version}/diff?with={version}")).json()["changes"] == []
+    for path in ("/v1/policies/99/diff", f"/v1/policies/{version}/diff?with=99"):
+        check_problem(await api.ask("GET", path), 404, "not-found")
+    check_problem(await api.ask("GET", f"/v1/policies/{version}/diff?with=0"), 422, "invalid")
+
+
+async def test_a_candidate_is_chosen_and_dropped(api: Api) -> None:
+    nothing = (await api.ask("GET", "/v1/reports/candidate")).json()
+    assert (nothing["version"], nothing["since"], nothing["decided"], nothing["latest"]) == (None, None, 0, [])
+    check_problem(await api.ask("POST", "/v1/policies/99/candidate", ADMIN), 404, "not-found")
+    check_problem(await api.ask("POST", "/v1/policies/1/candidate", ADMIN), 409, "wrong-state")
+    version = await published(api, STRICT)
+    keyed = {"headers": {"Idempotency-Key": "candidate-1"}}
+    for _ in range(2):
+        chosen = (await api.ask("POST", f"/v1/policies/{version}/candidate", ADMIN, **keyed)).json()
+        assert (chosen["version"], chosen["by"]) == (version, "admin-key")
+    report = (await api.ask("GET", "/v1/reports/candidate")).json()
+    assert (report["version"], report["active_version"], report["decided"], report["latest"]) == (version, 1, 0, [])
+    nobody = {"version": None, "since": None, "by": None}
+    assert (await api.ask("DELETE", "/v1/policies/candidate", ADMIN)).json() == nobody
+    assert (await api.ask("DELETE", "/v1/policies/candidate", ADMIN)).json() == nobody
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/v1/policies/rollback", {ADMIN}),
+        ("POST", "/v1/policies/1/candidate", {ADMIN}),
+        ("DELETE", "/v1/policies/candidate", {ADMIN}),
+        ("POST", "/v1/policies/check", {ADMIN, Role.OPS}),
+        ("GET", "/v1/policies/1/diff", {ADMIN, Role.OPS}),
+        ("GET", "/v1/reports/candidate", {ADMIN, Role.OPS}),
+    ],
+)
+async def test_who_may_do_what(api: Api, method: str, path: str, allowed: set[Role]) -> None:
+    await add_customer(api.db)
+    for role in Role:
+        more = {"json": {"document": ""}} if path.endswith("check") else {}
+        answer = await api.ask(method, path, role, **more)
+        assert (answer.status_code != 403) is (role in allowed), (role, answer.text)
+
+
+async def test_a_policy_that_this_program_refuses_by_now_is_not_activated(api: Api) -> None:
+    version = await published(api, STRICT)
+    async with api.db.begin() as tx:
+        statement = "UPDATE policies SET document = 'nonsense = 1', hash = :other WHERE version = :version"
+        await tx.execute(sa.text(statement), {"other": "0" * 64, "version": version})
+    for path in ("activate", "candidate"):
+        body = check_problem(await api.ask("POST", f"/v1/policies/{version}/{path}", ADMIN), 409, "wrong-state")
+        assert "not valid any more" in body["detail"]

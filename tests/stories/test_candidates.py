@@ -1,0 +1,87 @@
+"""A candidate policy beside the active one: it decides the same live orders, never acts; the report compares them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.services import policies
+from app.tables.orders import decisions
+from tests.stories.conftest import POLICY
+from tests.stories.house import House
+from tests.stories.test_limits import place
+from tests.stories.test_orders import SUSPECT, WISH
+
+#: Milder on fees, stricter on words: the other's term is none of its own, and it knows one that the other does not.
+CANDIDATE = (
+    POLICY
+    + "[acceptable_use]\nterms = ['minecraft']\n[labour]\ncatalogue_gap_paid_by = 'provider'\n"
+    + "[currencies.USD]\ncustom_rate_per_hour = '25.00'\n"
+)
+
+
+async def publish(house: House, document: str) -> int:
+    async with house.db.begin() as tx:
+        return (await policies.publish(tx, document, by="story", now=house.clock())).version
+
+
+async def stored(house: House) -> dict[int, Any]:
+    async with house.db.read() as connection:
+        query = sa.select(decisions.c.order_id, decisions.c.candidate).order_by(decisions.c.id)
+        return {row.order_id: row.candidate for row in await connection.execute(query)}
+
+
+async def test_a_candidate_decides_beside_and_never_acts(house: House) -> None:
+    before = await place(house)
+    version = await publish(house, CANDIDATE)
+    answer = await house.api.post(f"/v1/policies/{version}/candidate")
+    assert answer.status_code == 200, answer.text
+    plain, words, wish, suspect = [await place(house, notes) for notes in ("", "A minecraft server.", WISH, SUSPECT)]
+    found = await stored(house)
+    assert found[before] is None
+    assert {one: found[one]["outcome"] for one in (plain, words, wish, suspect)} == {
+        plain: "approve", words: "hold_for_review", wish: "hold_for_fee", suspect: "approve",
+    }  # fmt: skip
+    assert found[wish]["fee"] == {"amount_minor": 10000, "currency": "USD"}
+    assert found[words] == {
+        "version": version, "outcome": "hold_for_review", "reasons": ["risk_review"], "self_service": 100, "risk": 60,
+        "fee": None, "minutes": 0,
+    }  # fmt: skip
+    states = [(await house.order(one))["state"] for one in (plain, words, wish, suspect)]
+    assert states == ["released", "released", "held", "held"]
+    assert (await house.act(suspect, "approve")).status_code == 200
+
+    report = (await house.api.get("/v1/reports/candidate")).json()
+    assert (report["version"], report["decided"], report["differing"]) == (version, 4, 2)
+    assert report["complete"] is True
+    turns = {(one["active"], one["candidate"]): one["orders"] for one in report["turns"]}
+    assert turns == {
+        ("approve", "approve"): 1, ("approve", "hold_for_review"): 1, ("hold_for_fee", "hold_for_fee"): 1,
+        ("hold_for_review", "approve"): 1,
+    }  # fmt: skip
+    reasons = {(one["active_reason"], one["candidate_reason"]) for one in report["reasons"]}
+    assert reasons == {("no_work", "risk_review"), ("risk_review", "no_work")}
+    assert [one["order_id"] for one in report["latest"]] == [suspect, words]
+    assert report["latest"][0]["person"] == "approve"
+    assert report["people"] == {"decided": 1, "as_active": 0, "as_candidate": 1, "otherwise": 0}
+    (money,) = report["money"]
+    assert (money["currency"], money["orders"], money["fees_active"], money["fees_candidate"]) == (
+        "USD", 4, "200.00", "100.00",
+    )  # fmt: skip
+    assert money["minutes_active"] == money["minutes_candidate"] > 0
+
+    assert (await house.api.delete("/v1/policies/candidate")).json()["version"] is None
+    after = await place(house, WISH)
+    assert (await stored(house))[after] is None
+    assert (await house.api.get("/v1/reports/candidate")).json()["version"] is None
+
+
+async def test_a_candidate_that_becomes_active_is_compared_with_nothing(house: House) -> None:
+    version = await publish(house, CANDIDATE)
+    await house.api.post(f"/v1/policies/{version}/candidate")
+    assert (await house.api.post(f"/v1/policies/{version}/activate")).status_code == 200
+    order_id = await place(house, WISH)
+    assert (await stored(house))[order_id] is None
+    assert (await house.order(order_id))["fee"]["amount"] == "100.00"
+    assert (await house.api.get("/v1/reports/candidate")).json()["decided"] == 0
