@@ -6,11 +6,14 @@ week), so a judgement of history leaves it out unless told otherwise (issue 4, p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
-from app.core.facts import Facts
+from app.core.facts import CustomerFacts, Facts, Item, OrderFacts
+
+_Facts = TypeVar("_Facts", CustomerFacts, OrderFacts, Item)
 
 #: Fields of the customer that may be of today, as `customer.<name>`, with the value that stands for "not known".
 _CUSTOMER: Final[dict[str, Any]] = {
@@ -49,6 +52,13 @@ _ITEM: Final[dict[str, Any]] = {
 #: Neighbours, as `neighbours.<kind>`: whom the customer shares something with, by what is known of both today.
 _NEIGHBOURS: Final = ("ip", "phone", "address", "similar_address", "email", "payment")
 
+#: How all fields of a record are read at once.
+_FIELDS: Final[dict[type[Any], tuple[tuple[str, ...], attrgetter[Any]]]] = {
+    kind: (names, attrgetter(*names))
+    for kind in (CustomerFacts, OrderFacts, Item)
+    for names in [tuple(field.name for field in fields(kind))]
+}
+
 #: Every name that `Facts.today` may hold.
 NAMES: Final = frozenset(
     {f"customer.{name}" for name in _CUSTOMER}
@@ -65,12 +75,18 @@ def without_today(facts: Facts) -> Facts:
     plan, order, customer = _plan(facts.today), facts.order, facts.customer
     if customer is not None and (plan.customer or (plan.neighbours and customer.neighbours)):
         kept = tuple([one for one in customer.neighbours if one.kind not in plan.neighbours])
-        customer = replace(customer, neighbours=kept, **plan.customer)
+        customer = _changed(customer, {**plan.customer, "neighbours": kept})
     if plan.order or plan.items:
-        items = tuple([replace(item, **plan.items) for item in order.items]) if plan.items else order.items
-        order = replace(order, items=items, **plan.order)
+        items = tuple([_changed(item, plan.items) for item in order.items]) if plan.items else order.items
+        order = _changed(order, {**plan.order, "items": items})
     missing = tuple(sorted({*facts.missing, *facts.today}))
     return replace(facts, order=order, customer=customer, missing=missing, today=())
+
+
+def _changed(one: _Facts, changes: dict[str, Any]) -> _Facts:
+    """Do what `replace` does in half of the time: a backtest does it a million times."""
+    names, values_of = _FIELDS[type(one)]
+    return type(one)(**dict(zip(names, values_of(one), strict=True)) | changes)
 
 
 @dataclass(frozen=True, slots=True)

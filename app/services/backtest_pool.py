@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from app.db import Database
@@ -38,36 +39,25 @@ async def judge_parts(
             yield await bench.judge(number, first, end)
             await asyncio.sleep(0)
         return
+    at_once = wanted * _AHEAD
     context = multiprocessing.get_context("spawn")  # a forked process would share our connections
     pool = ProcessPoolExecutor(wanted, mp_context=context, initializer=_start, initargs=(job,))
-    try:
-        async for judged in _through(pool, tasks, at_once=wanted * _AHEAD):
-            yield judged
-    except BrokenExecutor as error:
-        raise BacktestFailed("a process that judged orders ended before it was done; nothing is kept") from error
-    finally:
-        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
-
-
-async def _through(
-    pool: ProcessPoolExecutor, tasks: list[tuple[int, Place, Place | None]], *, at_once: int
-) -> AsyncGenerator[Judged]:
     loop, left = asyncio.get_running_loop(), iter(tasks)
     running: set[asyncio.Future[Judged]] = set()
     try:
         while True:
-            for task in left:
-                running.add(loop.run_in_executor(pool, _judge, *task))
-                if len(running) >= at_once:
-                    break
+            running |= {loop.run_in_executor(pool, _judge, *task) for task in islice(left, at_once - len(running))}
             if not running:
                 return
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 yield one.result()
+    except BrokenExecutor as error:
+        raise BacktestFailed("a process that judged orders ended before it was done; nothing is kept") from error
     finally:
-        for one in running:
-            one.cancel()
+        # the pool itself cancels what waits: it stumbles over what somebody else has cancelled
+        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 # --- in the other process -----------------------------------------------------------------------------------------
