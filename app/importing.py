@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
@@ -18,13 +18,14 @@ from uvicorn import Config
 from app import log
 from app.config import Settings
 from app.db import Database
-from app.panels.base import PanelUnavailable
+from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
-from app.services import history_rows, schema
-from app.services.context import Context
+from app.services import history_rows, startup
+from app.services.context import Context, utc_now
 from app.services.history_import import Imported, import_history
 from app.services.history_rows import Resource
+from app.tables.history import Label
 
 GO_ON: Final = "doorman import"
 NEXT: Final = "doorman backtest --policy FILE"
@@ -35,14 +36,30 @@ _BAR_SECONDS: Final = 0.1
 _INTERRUPTED: Final = 130
 
 
+#: What became of an order, in words.
+_LABELS: Final = {
+    Label.GOOD: "active or ended, and paid",
+    Label.FRAUD: "fraud",
+    Label.CANCELLED_UNPAID: "cancelled unpaid",
+    Label.REFUNDED: "refunded",
+    Label.DISPUTED: "in collections or charged back",
+    Label.OPEN: "open",
+}
+
+
 class Built(Protocol):
-    """What building the cases came to, in words."""
+    """What making the cases came to."""
 
-    def in_words(self) -> str: ...
+    @property
+    def orders(self) -> int: ...
+    @property
+    def labels(self) -> Mapping[Label, int]: ...
 
 
-#: Makes cases of the stored rows; told how many are done, and of how many.
-Build = Callable[[Context, Callable[[int, int], None]], Awaitable[Built]]
+class Build(Protocol):
+    """Makes cases of the stored rows; `heard` is told how many orders are done, and of how many."""
+
+    async def __call__(self, context: Context, *, heard: Callable[[int, int], None]) -> Built: ...
 
 
 def console() -> Console:
@@ -72,7 +89,7 @@ async def run_import(
     """Read the history, build the cases, and say what there is. Return the exit status, 0.
 
     `rate` is in calls a second, 0 for as fast as the panel answers; None takes `DOORMAN_PANEL_RATE`, shared with the
-    worker where the database is PostgreSQL. Raises PanelUnavailable and schema.OldSchema.
+    worker where the database is PostgreSQL. Raises PanelUnavailable, OldSchema and PolicyError.
     """
     if not settings.panel_configured:
         raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
@@ -85,12 +102,12 @@ async def run_import(
     panel = open_panel(settings, brakes, bulk=True)
     began = time.monotonic()
     try:
-        await schema.require_current(db)
-        context = Context(db=db, settings=settings, panel=panel)
+        await startup.have_policy(db, settings, now=utc_now())
+        context = Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel))
         bound = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
         with _shown(out) as shown:
             done = await import_history(context, panel.history(), since=bound, heard=shown.heard)
-            built = None if build is None else await build(context, shown.building)
+            built = None if build is None else await build(context, heard=shown.building)
         async with db.read() as connection:
             kept = await history_rows.counts(connection)
     except PanelUnavailable as error:
@@ -100,6 +117,16 @@ async def run_import(
         await db.close()
     out.print(summary(done, kept, seconds=time.monotonic() - began, built=built, zone_learned=settings.zone is None))
     return 0
+
+
+async def _own_admin(panel: PanelReader) -> int | None:
+    """Return who we are to the panel; None where our role may not ask."""
+    try:
+        return (await panel.identity()).admin_id
+    except PanelUnavailable as error:
+        if error.alarm:
+            return None  # whatever else it is will show at the next read
+        raise
 
 
 def _stopped(error: PanelUnavailable) -> str:
@@ -182,7 +209,8 @@ def summary(
     if done.unreadable:
         lines.append(f"{done.unreadable:,} rows had no id, or nothing else that could be read, and were left out.")
     if built is not None:
-        lines.append(built.in_words())
+        labels = ", ".join(f"{count:,} {_LABELS[label]}" for label, count in built.labels.items() if count)
+        lines.append(f"Cases: {built.orders:,} orders ({labels}).")
     if zone_learned:
         lines.append(
             "Times were read by the panel's clock of today, so those beyond a summer-time change are an hour off:"

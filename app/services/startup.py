@@ -18,12 +18,18 @@ async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
 
     Raises schema.OldSchema, and PolicyError for the operator's policy file.
     """
+    await have_policy(db, settings, now=now)
+    async with db.begin() as tx:
+        await installation.cut_over(tx, settings.mode, now=now)
+
+
+async def have_policy(db: Database, settings: Settings, *, now: datetime) -> None:
+    """Have an active policy and switch nothing on: for commands that only judge. Raises as `prepare` does."""
     await schema.require_current(db)
     async with db.begin() as tx:
         if not db.is_sqlite:
             await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_START_LOCK)))
         await policies.prepare(tx, file=settings.policy_file, now=now)
-        await installation.cut_over(tx, settings.mode, now=now)
 
 
 async def tidy(db: Database, *, now: datetime) -> None:

@@ -33,8 +33,9 @@ async def get_invoices(ctx: Context, fields: Fields) -> Mapping[str, Any]:
             if row.status == status or (status == "Overdue" and row.status == "Unpaid" and row.due < today)
         ]
     columns = {"invoicenumber": "number", "date": "date", "duedate": "due", "total": "total", "status": "status"}
-    if fields.text("orderby"):
-        found.sort(key=lambda row: getattr(row, columns.get(fields.text("orderby"), "id")))
+    column = columns.get(fields.text("orderby"), "id")
+    if fields.text("orderby") and (client_id or column != "id"):  # all of them are in the order of their ids
+        found.sort(key=lambda row: getattr(row, column))
     if fields.text("order").lower() == "desc":
         found.reverse()
     page, counters = paged(found, fields)

@@ -110,7 +110,11 @@ async def get_clients(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     if search := fields.text("search").lower():
         found = [client for client in found if _matches(client, search)]
     column = COLUMNS.get(fields.text("orderby"), "lastname")
-    found.sort(key=lambda client: getattr(client, column), reverse=fields.text("sorting") == "DESC")
+    falling = fields.text("sorting") == "DESC"
+    if column != "id":
+        found.sort(key=lambda client: getattr(client, column), reverse=falling)
+    elif falling:
+        found.reverse()
     page, counters = paged(found, fields)
     rows = [
         {
