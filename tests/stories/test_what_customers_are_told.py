@@ -65,7 +65,7 @@ async def test_the_ticket_of_a_fee_hold_explains_it_once(db: Database) -> None:
             assert ticket.count(paragraph) == 1, "the API says the same"
         assert "zebraquill" not in told(house, client).lower()
 
-        await house.wait(3 * 24 * 3600)
+        await house.wait(12 * 3600)
         assert tickets_of(house, client) == [ticket]
 
 
@@ -99,14 +99,14 @@ async def test_no_note_of_staff_and_no_reason_of_ours_reaches_a_customer(db: Dat
         suspect = await house.panel.place_order(client, [product], notes="It is for carding.")
         await house.wait(100)
         done = []
-        for order_id, end in zip((first.id, ours.id, suspect.id), ends, strict=True):
-            for action, body in (*ways, end):
+        courses = {first.id: (*ways, ends[0]), ours.id: (*ways[:2], ends[1]), suspect.id: (*ways[:2], ends[2])}
+        for order_id, course in courses.items():
+            for action, body in course:
                 answer = await house.act(order_id, action, note=NOTE, **body)
                 done.append((action, answer.status_code))
                 await house.settle(seconds=20)
                 customers = await house.api.get(f"/v1/orders/{order_id}/explanation")
                 assert "staffonlyword" not in customers.text.lower()
-        await house.wait(10 * 24 * 3600)
         accepted = {action for action, status in done if status == 200}
         assert accepted == {"hold", "charge-fee", "waive-fee", "drop-request", "approve", "cancel", "reject"}
 
