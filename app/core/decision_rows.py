@@ -1,0 +1,338 @@
+"""The table of outcomes, row by row (design §4): the first that fits decides.
+
+Row 1, "a person decided", is the caller's: people win before anything is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from app.core import vetting
+from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
+from app.core.labour import Work
+from app.core.policy_judgement import GapPayer
+from app.core.rulebook import Rulebook
+from app.core.signals import Finding
+from app.core.signals_self_service import handling_unknown
+
+
+class Outcome(StrEnum):
+    """What becomes of an order."""
+
+    APPROVE = "approve"
+    HOLD_FOR_FEE = "hold_for_fee"
+    HOLD_FOR_REVIEW = "hold_for_review"
+    REJECT = "reject"
+
+
+# Reading a member off its enum takes longer than most rows of the table (Python 3.11).
+_RENEWAL: Final = OrderKind.RENEWAL
+_UPGRADE: Final = OrderKind.UPGRADE
+#: From mild to severe.
+SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a stable code and a sentence for staff."""
+
+    code: str
+    text: str
+
+
+class Ground(NamedTuple):
+    """A reason whose sentence is written when somebody wants to read it."""
+
+    code: str
+    text: str | Callable[[], str]
+
+    def written(self) -> Reason:
+        """Return it with its sentence."""
+        return Reason(self.code, self.text if isinstance(self.text, str) else self.text())
+
+
+@dataclass(slots=True)
+class Case:
+    """What the rows of the table look at; `unknown` are the essential facts that are missing."""
+
+    facts: Facts
+    rules: Rulebook
+    found: list[Finding]
+    self_service: int
+    risk: int
+    work: Work
+    catalogue_gap: bool
+    unknown: tuple[str, ...]
+
+
+_Verdict = tuple[Outcome, tuple[Ground, ...]]
+
+
+def first_that_fits(case: Case) -> _Verdict:
+    """Return the outcome of the first row that fits, with its grounds."""
+    for row in _ROWS:
+        verdict = row(case)
+        if verdict is not None:
+            return verdict
+    return _fee(case)
+
+
+def _one(outcome: Outcome, code: str, text: str | Callable[[], str]) -> _Verdict:
+    return outcome, (Ground(code, text),)
+
+
+def _renewal(case: Case) -> _Verdict | None:
+    if case.facts.order.kind is not _RENEWAL:
+        return None
+    return _one(Outcome.APPROVE, "renewal", "A renewal is never judged.")
+
+
+def _exempt(case: Case) -> _Verdict | None:
+    """Row 2: exempt by allow list, client group, product group, gateway or because it is our own staff's."""
+    order, customer, rules = case.facts.order, case.facts.customer, case.rules
+    reasons: list[Ground] = []
+    if customer is not None:
+        if customer.lists:
+            allowed = [entry for kind, entry in customer.lists if kind is ListKind.ALLOW]
+            if allowed:
+                reasons.append(Ground("exempt_allow_list", lambda: f"On the allow list: {', '.join(allowed[:10])}."))
+        if customer.group_id in rules.exempt_clients:
+            reasons.append(Ground("exempt_client_group", lambda: f"Client group {customer.group_id} is exempt."))
+        if customer.customer_id in rules.our_accounts:
+            reasons.append(Ground("exempt_staff", "An account of our own staff."))
+    if rules.exempt_products and order.items and all(item in rules.exempt_products for item in order.items):
+        reasons.append(Ground("exempt_product_group", "Every line is of an exempt product group."))
+    if order.payment_method.casefold() in rules.exempt_gateways:
+        reasons.append(Ground("exempt_gateway", lambda: f"Payments by {order.payment_method} are exempt."))
+    return (Outcome.APPROVE, tuple(reasons)) if reasons else None
+
+
+def _blocked(case: Case) -> _Verdict | None:
+    """Row 3: block list, or risk from the reject threshold on; rejected only where the policy says so."""
+    reasons: list[Ground] = []
+    lists = case.facts.customer.lists if case.facts.customer else ()
+    blocked = [entry for kind, entry in lists if kind is ListKind.BLOCK] if lists else []
+    if blocked:
+        reasons.append(Ground("block_list", lambda: f"On the block list: {', '.join(blocked[:10])}."))
+    risk, reject_from = case.risk, case.rules.reject_from
+    if risk >= reject_from:
+        reasons.append(Ground("risk_reject", lambda: f"Risk {risk} reaches the reject threshold of {reject_from}."))
+    if not reasons:
+        return None
+    if case.rules.policy.risk.auto_reject:
+        return Outcome.REJECT, tuple(reasons)
+    would = Ground("would_reject", "The policy would reject this order; a person decides because auto_reject is off.")
+    return Outcome.HOLD_FOR_REVIEW, (would, *reasons)
+
+
+def _facts_missing(case: Case) -> _Verdict | None:
+    """Row 4: facts without which nothing can be said, amounts that can't be meant, a currency without a row."""
+    order = case.facts.order
+    reasons: list[Ground] = []
+    if case.unknown:
+        reasons.append(Ground("facts_missing", lambda: f"Nothing can be said without: {', '.join(case.unknown)}."))
+    currency = order.currency
+    if currency and currency not in case.rules.rates:
+        text = f"The policy has no amounts in {currency[:10]}, and nothing is ever converted."
+        reasons.append(Ground("currency_unknown", text))
+    if order.kind is not _UPGRADE and _has_negative_amount(case.facts):
+        reasons.append(Ground("amount_negative", "An amount of this order is negative; a person looks at it."))
+    return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
+
+
+def _risky(case: Case) -> _Verdict | None:
+    """Row 5: risk from the review threshold on, or something that a person looks at in any case."""
+    order, risk, review_from = case.facts.order, case.risk, case.rules.review_from
+    reasons: list[Ground] = []
+    if risk >= review_from:
+        reasons.append(Ground("risk_review", lambda: f"Risk {risk} reaches the review threshold of {review_from}."))
+    if order.vetting:
+        reasons.append(Ground("vetting_terms", lambda: f"A person looks at orders that mention: {_terms(order)}."))
+    groups = case.rules.vetted_products
+    if groups and any(item in groups for item in order.items):
+        reasons.append(Ground("vetting_product_group", "A person looks at every order of this product group."))
+    fit = vetting.fit_reason(order, case.rules.policy)
+    if fit is not None:
+        reasons.append(Ground(vetting.FIT, fit))
+    return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
+
+
+def _terms(order: OrderFacts) -> str:
+    return ", ".join(sorted({hit.term for hit in order.vetting})[:10])
+
+
+_GONE: Final = {PaymentState.CANCELLED: "cancelled", PaymentState.REFUNDED: "refunded"}
+
+
+def _invoice_gone(case: Case) -> _Verdict | None:
+    """Row 5, in its spirit: an order whose invoice was cancelled or refunded will never be paid by itself."""
+    word = _GONE.get(case.facts.order.payment)
+    if word is None:
+        return None
+    return _one(Outcome.HOLD_FOR_REVIEW, f"invoice_{word}", f"The order's invoice is {word}.")
+
+
+_AGREED: Final = {
+    Agreement.FEE_PAID: "its fee is paid",
+    Agreement.FEE_WAIVED: "its fee is waived",
+    Agreement.QUOTE_ACCEPTED: "its quote is accepted",
+    Agreement.REQUEST_DROPPED: "the request is dropped and the order taken as sold",
+}
+
+
+def _agreed(case: Case) -> _Verdict | None:
+    """Row 6: what the order asks for is agreed."""
+    how = _AGREED.get(case.facts.agreement)
+    return _one(Outcome.APPROVE, "work_agreed", f"What the order asks for is agreed: {how}.") if how else None
+
+
+def _ours(case: Case) -> _Verdict | None:
+    """Row 7: our own initiative or fault, or labour that the invoice already charges."""
+    order, customer, rules = case.facts.order, case.facts.customer, case.rules
+    reasons: list[Ground] = []
+    if order.ours:
+        reasons.append(Ground("own_initiative", "The notes say that this was our own idea or our own fault (#ours)."))
+    if order.promo_code.casefold() in rules.own_promo_codes:
+        text = f"Promotion code {order.promo_code} is our own initiative."
+        reasons.append(Ground("own_initiative_promo", text))
+    if order.payment_method.casefold() in rules.own_gateways:
+        text = f"Payments by {order.payment_method} are our own initiative."
+        reasons.append(Ground("own_initiative_gateway", text))
+    if customer is not None and customer.group_id in rules.own_clients:
+        reasons.append(Ground("own_initiative_group", f"Client group {customer.group_id} is served by us."))
+    if order.labour_billed:
+        reasons.append(Ground("labour_billed", "The order's invoice already charges for the work."))
+    return (Outcome.APPROVE, tuple(reasons)) if reasons else None
+
+
+def _work_unknown(case: Case) -> _Verdict | None:
+    """Row 4 again, for the catalogue: without it nobody can say what entering the order cost."""
+    if not handling_unknown(case.facts, case.rules):
+        return None
+    text = "Our staff entered the order, and whether the cart sells it is not known: the catalogue was not read."
+    return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
+
+
+def _affordable(case: Case) -> _Verdict | None:
+    """Row 8: no labour worth naming, or earned back within the tolerated months."""
+    work, rules = case.work, case.rules.policy.labour
+    if work.minutes == 0:
+        return _one(Outcome.APPROVE, "no_work", "The order needs nobody's time.")
+    if work.minutes < rules.min_minutes:
+        text = f"About {work.minutes} minutes of work; less than {rules.min_minutes} is not worth naming."
+        return _one(Outcome.APPROVE, "little_work", text)
+    if work.tolerated:
+        within = f"within the tolerated {rules.tolerated_months} months of margin"
+        return _one(Outcome.APPROVE, "work_pays_back", lambda: f"{_work_text(work)}, {within}.")
+    return None
+
+
+def _courtesy(case: Case) -> _Verdict | None:
+    """Row 9: the first manual orders of a customer are a courtesy."""
+    customer, left = case.facts.customer, case.rules.policy.labour.courtesy_orders
+    if customer is None or customer.earlier_manual_orders >= left:
+        return None
+    text = f"Manual order {customer.earlier_manual_orders + 1} of {left} that are a courtesy."
+    return _one(Outcome.APPROVE, "courtesy", text)
+
+
+def _gap(case: Case) -> _Verdict | None:
+    """Row 10: the cart could not have sold it and the policy says that we pay; never for plain labour."""
+    rules = case.rules.policy.labour
+    if not case.catalogue_gap or rules.catalogue_gap_paid_by is not GapPayer.PROVIDER:
+        return None
+    if any(
+        finding.kind not in case.rules.gap_kinds and case.rules.minutes[finding.kind]
+        for finding in case.facts.order.requests
+    ):
+        return None
+    return _one(Outcome.APPROVE, "catalogue_gap", "What was wanted can't be ordered in the cart; the work is on us.")
+
+
+def _not_charged(case: Case) -> _Verdict | None:
+    """Upgrades and domains are never held for a fee by default, nor is anything whose fee would be nothing."""
+    kind, estimate = case.facts.order.kind, case.work.estimate
+    if kind not in case.rules.fee_kinds:
+        return _one(Outcome.APPROVE, "kind_not_charged", f"Orders of the kind {kind.value} are never held for a fee.")
+    if not estimate:
+        return _one(Outcome.APPROVE, "nothing_to_charge", "The policy charges nothing for this work.")
+    return None
+
+
+def _worth_unknown(case: Case) -> _Verdict | None:
+    """Row 4 again, for the amounts: they are needed only now, to tell row 8 from row 12."""
+    if case.work.tolerated is not None:
+        return None
+    unknown = ", ".join(case.work.missing)
+    text = f"{case.work.minutes} minutes of work, and what the order brings is not known: {unknown}."
+    return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
+
+
+def _mandate(case: Case) -> _Verdict | None:
+    """Row 11: a quote first. Mandates don't exist yet, so a person makes the offer."""
+    customer = case.facts.customer
+    if customer is not None and customer.white_glove:
+        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", "A white-glove customer is made an offer first.")
+    if case.work.above_mandate:
+        text = "above the amount from which an offer comes first"
+        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", lambda: f"{_work_text(case.work)}: {text}.")
+    return None
+
+
+def _fee(case: Case) -> _Verdict:
+    """Row 12: everything else that asks for work."""
+    work = case.work
+    if work.minutes == work.handling_minutes:
+        text = "We entered what the cart sells."
+        return _one(Outcome.HOLD_FOR_FEE, "handling", lambda: f"{text} {_work_text(work)}.")
+    return _one(Outcome.HOLD_FOR_FEE, "custom_work", lambda: f"{_work_text(work)}.")
+
+
+#: Rows 2-11 in their order; row 12 is what is left.
+_ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
+    _renewal,
+    _exempt,
+    _blocked,
+    _facts_missing,
+    _risky,
+    _invoice_gone,
+    _agreed,
+    _ours,
+    _work_unknown,
+    _affordable,
+    _courtesy,
+    _gap,
+    _not_charged,
+    _worth_unknown,
+    _mandate,
+)
+
+
+def notes(case: Case) -> tuple[Ground, ...]:
+    """Say what is odd about an order beside the reasons that decided."""
+    order = case.facts.order
+    if order.amount == 0:
+        return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)
+    if order.kind is _UPGRADE and _has_negative_amount(case.facts):
+        return (Ground("amount_negative", "An amount of this upgrade is negative: a credit."),)
+    return ()
+
+
+def _has_negative_amount(facts: Facts) -> bool:
+    amount = facts.order.amount
+    if amount is not None and amount < 0:
+        return True
+    for item in facts.order.items:
+        first, recurring = item.first_amount, item.recurring_amount
+        if (first is not None and first < 0) or (recurring is not None and recurring < 0):
+            return True
+    return False
+
+
+def _work_text(work: Work) -> str:
+    labour = work.written()
+    cost = f" ({labour.cost})" if labour.cost else ""
+    return f"About {labour.minutes} minutes of work{cost}, {labour.payback_words}"
