@@ -19,7 +19,7 @@ from app.services.identities import canonical_email, public_ip
 from app.tables.orders import outside_answers
 
 SECONDS: Final = 2.0  # for all services together
-URGENT_SECONDS: Final = 1.0  # since the look began: the gate answers after 1.5 s, with a verdict or without
+URGENT_SECONDS: Final = 0.6  # since the look began: the gate answers after 1.5 s, with a verdict or without
 MOST_TRIES: Final = 3  # for one order and service: a question without an answer may have been billed too
 _LEAST_SECONDS: Final = 0.1  # less is not worth a request
 
