@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.core.decision_accept import AcceptPlan, plan_accept
+from app.core.decision_facts import essential_missing, has_negative_amount
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
 from app.core.labour import Labour, Work, weigh
 from app.core.money import Money
@@ -25,9 +26,6 @@ from app.core.signals_self_service import handling_unknown, is_catalogue_gap
 
 #: Part of every decision: the same facts, policy and engine version give the same decision. Raise it with the rules.
 ENGINE_VERSION: Final = "2"
-#: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
-#: known: their groups, amounts and the wishes in their custom fields are missing.
-ESSENTIAL: Final = ("customer", "items", "currency")
 
 
 class Outcome(StrEnum):
@@ -137,7 +135,7 @@ def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Out
             handling += staff_minutes if code == HANDLING else 0
     work = weigh(facts, rules, minutes=minutes, handling=handling)
     gap = not renewal and is_catalogue_gap(facts, rules)
-    case = Case(facts, rules, found, self_service, risk, work, gap, _essential_missing(facts))
+    case = Case(facts, rules, found, self_service, risk, work, gap, essential_missing(facts))
     outcome, grounds = _first_that_fits(case)
     return case, outcome, (*grounds, *_notes(case))
 
@@ -216,7 +214,7 @@ def _facts_missing(case: Case) -> _Verdict | None:
     if currency and currency not in case.rules.rates:
         text = f"The policy has no amounts in {currency[:10]}, and nothing is ever converted."
         reasons.append(Ground("currency_unknown", text))
-    if order.kind is not _UPGRADE and _has_negative_amount(case.facts):
+    if order.kind is not _UPGRADE and has_negative_amount(case.facts):
         reasons.append(Ground("amount_negative", "An amount of this order is negative; a person looks at it."))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
@@ -391,29 +389,9 @@ def _notes(case: Case) -> tuple[Ground, ...]:
     order = case.facts.order
     if order.amount == 0:
         return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)
-    if order.kind is _UPGRADE and _has_negative_amount(case.facts):
+    if order.kind is _UPGRADE and has_negative_amount(case.facts):
         return (Ground("amount_negative", "An amount of this upgrade is negative: a credit."),)
     return ()
-
-
-def _essential_missing(facts: Facts) -> tuple[str, ...]:
-    order, missing = facts.order, facts.missing
-    if not missing and facts.customer is not None and order.items and order.currency:
-        return ()
-    lines = bool(order.items) and "services" not in missing
-    known = {"customer": facts.customer is not None, "items": lines, "currency": bool(order.currency)}
-    return tuple(name for name in ESSENTIAL if not known[name] or name in missing)
-
-
-def _has_negative_amount(facts: Facts) -> bool:
-    amount = facts.order.amount
-    if amount is not None and amount < 0:
-        return True
-    for item in facts.order.items:
-        first, recurring = item.first_amount, item.recurring_amount
-        if (first is not None and first < 0) or (recurring is not None and recurring < 0):
-            return True
-    return False
 
 
 def _work_text(work: Work) -> str:
