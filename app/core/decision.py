@@ -8,6 +8,7 @@ from typing import Final
 
 from app.core import vetting
 from app.core.decision_accept import AcceptPlan, plan_accept
+from app.core.decision_facts import essential_missing
 from app.core.decision_rows import SEVERITY, Case, Ground, Outcome, Reason, first_that_fits, notes
 from app.core.facts import Facts, OrderKind
 from app.core.labour import Labour, weigh
@@ -23,9 +24,6 @@ __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "deci
 
 #: Part of every decision: the same facts, policy and engine version give the same decision. Raise it with the rules.
 ENGINE_VERSION: Final = "2"
-#: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
-#: known: their groups, amounts and the wishes in their custom fields are missing.
-ESSENTIAL: Final = ("customer", "items", "currency")
 _RENEWAL: Final = OrderKind.RENEWAL
 
 
@@ -91,7 +89,7 @@ def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Out
             handling += staff_minutes if code == HANDLING else 0
     work = weigh(facts, rules, minutes=minutes, handling=handling)
     gap = not renewal and is_catalogue_gap(facts, rules)
-    case = Case(facts, rules, found, self_service, risk, work, gap, _essential_missing(facts))
+    case = Case(facts, rules, found, self_service, risk, work, gap, essential_missing(facts))
     outcome, grounds = first_that_fits(case)
     return case, outcome, (*grounds, *notes(case))
 
@@ -102,12 +100,3 @@ def missing_of(case: Case) -> tuple[str, ...]:
     if not (facts.missing or case.unknown or case.work.missing or facts.order.outside):
         return ()
     return tuple(sorted({*facts.missing, *case.unknown, *case.work.missing, *degraded(facts)}))
-
-
-def _essential_missing(facts: Facts) -> tuple[str, ...]:
-    order, missing = facts.order, facts.missing
-    if not missing and facts.customer is not None and order.items and order.currency:
-        return ()
-    lines = bool(order.items) and "services" not in missing
-    known = {"customer": facts.customer is not None, "items": lines, "currency": bool(order.currency)}
-    return tuple(name for name in ESSENTIAL if not known[name] or name in missing)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.core import vetting
+from app.core.decision_facts import has_negative_amount
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
 from app.core.labour import Work
 from app.core.policy_judgement import GapPayer
@@ -138,7 +139,7 @@ def _facts_missing(case: Case) -> _Verdict | None:
     if currency and currency not in case.rules.rates:
         text = f"The policy has no amounts in {currency[:10]}, and nothing is ever converted."
         reasons.append(Ground("currency_unknown", text))
-    if order.kind is not _UPGRADE and _has_negative_amount(case.facts):
+    if order.kind is not _UPGRADE and has_negative_amount(case.facts):
         reasons.append(Ground("amount_negative", "An amount of this order is negative; a person looks at it."))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
@@ -316,20 +317,9 @@ def notes(case: Case) -> tuple[Ground, ...]:
     order = case.facts.order
     if order.amount == 0:
         return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)
-    if order.kind is _UPGRADE and _has_negative_amount(case.facts):
+    if order.kind is _UPGRADE and has_negative_amount(case.facts):
         return (Ground("amount_negative", "An amount of this upgrade is negative: a credit."),)
     return ()
-
-
-def _has_negative_amount(facts: Facts) -> bool:
-    amount = facts.order.amount
-    if amount is not None and amount < 0:
-        return True
-    for item in facts.order.items:
-        first, recurring = item.first_amount, item.recurring_amount
-        if (first is not None and first < 0) or (recurring is not None and recurring < 0):
-            return True
-    return False
 
 
 def _work_text(work: Work) -> str:

@@ -1,0 +1,33 @@
+"""What must be known before an order can be judged, and amounts that can't be meant (design §4 row 4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.core.facts import Facts
+
+#: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
+#: known: their groups, amounts and the wishes in their custom fields are missing.
+ESSENTIAL: Final = ("customer", "items", "currency")
+
+
+def essential_missing(facts: Facts) -> tuple[str, ...]:
+    """Return which of the essential facts are not known."""
+    order, missing = facts.order, facts.missing
+    if not missing and facts.customer is not None and order.items and order.currency:
+        return ()
+    lines = bool(order.items) and "services" not in missing
+    known = {"customer": facts.customer is not None, "items": lines, "currency": bool(order.currency)}
+    return tuple(name for name in ESSENTIAL if not known[name] or name in missing)
+
+
+def has_negative_amount(facts: Facts) -> bool:
+    """Return whether the total or a line of the order is below zero."""
+    amount = facts.order.amount
+    if amount is not None and amount < 0:
+        return True
+    for item in facts.order.items:
+        first, recurring = item.first_amount, item.recurring_amount
+        if (first is not None and first < 0) or (recurring is not None and recurring < 0):
+            return True
+    return False
