@@ -11,6 +11,7 @@ from app.panels.whmcs import wire
 
 _CORE: Final = re.compile(r"[0-9](?:[0-9.,'\u2019 \u00a0\u202f]*[0-9])?")
 _SPACED: Final = re.compile(r"[0-9]{1,3}(?:['\u2019 \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?")
+_PLAIN: Final = re.compile(r"(-?[0-9]{1,12})\.([0-9]{2})")
 _SPACES: Final = re.compile(r"['\u2019 \u00a0\u202f]")
 _CODE: Final = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 _CLIENT_CODE: Final = re.compile(r"[A-Z]{3,5}")
@@ -50,6 +51,9 @@ def amount(value: object, currency: str | None) -> Money | None:
     """Return an amount of this currency; None where it is missing, ambiguous, or names another currency."""
     if currency is None:
         return None
+    plain = _PLAIN.fullmatch(value) if isinstance(value, str) else None
+    if plain is not None and exponent(currency) == 2:  # nearly all, and an import reads a million of them
+        return Money(int(plain[1] + plain[2]), currency)
     if any(code in ISO_CODES and code != currency for code in _CODE.findall(wire.text(value)[:_LONGEST])):
         return None
     figure = number(value, decimals=exponent(currency))
