@@ -12,6 +12,7 @@ import tomlkit
 from rich.console import Console
 from rich.table import Table
 
+from app.backtesting import run_backtest
 from app.config import Settings
 from app.core.policy import parse_policy
 from app.core.scorecard import PointChange
@@ -42,7 +43,11 @@ def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
     """
     if out.exists():
         raise Invalid(f"{out} exists already; name another file with --out")
-    return tell(asyncio.run(learn(settings)), console, out=out)
+    if not tell(asyncio.run(learn(settings)), console, out=out):
+        return False
+    console.print("\nWhat it would have changed (`doorman backtest` shows it again):\n")
+    run_backtest(settings, out.read_text(encoding="utf-8"), since=None, with_today=False, as_json=False, chart=None)
+    return True
 
 
 async def learn(settings: Settings) -> Learned:

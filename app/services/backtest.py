@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION
+from app.core.history import terms_digest
 from app.core.policy import PolicyError, canonical, parse_policy, parse_published, policy_hash
 from app.db import Database
 from app.errors import Invalid, NotFound, RequestRunning, WrongState
@@ -23,6 +24,7 @@ from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, pla
 from app.services.backtest_pool import judge_parts
 from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import Named, build_report
+from app.services.cases_texts import find_again
 from app.services.context import utc_now
 from app.services.policies import active
 from app.tables.history import backtest_decisions, backtests, cases
@@ -38,6 +40,8 @@ DEAD_AFTER: Final = timedelta(seconds=30)
 _BEAT_SECONDS: Final = 2.0
 _LONGEST_ERROR: Final = 500
 _TURN: Final = "backtest:turn"  # a row that those who want to begin take turns at
+
+_OWN_TERMS: Final = Terms(digest=terms_digest, again=find_again)
 
 #: Told how many orders are judged, of how many.
 Progress = Callable[[int, int], None]
@@ -117,7 +121,7 @@ async def run(
     db: Database,
     backtest_id: uuid.UUID,
     *,
-    terms: Terms | None = None,
+    terms: Terms | None = _OWN_TERMS,
     processes: int | None = None,
     progress: Progress = lambda _done, _of: None,
 ) -> BacktestReport:

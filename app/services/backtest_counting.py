@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.decision import Outcome
+from app.core.history import MATURE_DAYS
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, DecidedCase, Kind, Part, microseconds
 from app.tables.history import Label
 
 #: Labels of younger orders may still change and don't count (issue 4, point 1).
-MATURE_AFTER: Final = timedelta(days=60)
+MATURE_AFTER: Final = timedelta(days=MATURE_DAYS)
 #: How many orders of each kind of change are remembered for the examples.
 REMEMBERED: Final = 20
 #: Outcomes that keep a good customer waiting or away.

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy import Policy
 from app.db import insert_into, insert_new
+from app.services.addresses import block_of
 from app.services.cases_facts import PastCase
 from app.services.cases_rows import in_chunks
 from app.services.cases_shared import Shared
 from app.services.cases_timeline import Rows, midnight
 from app.services.identities import identities_of
-from app.tables.customers import customers, identities, order_sightings, signal_firings
+from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
@@ -51,6 +52,7 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
     """An identity counts from the earliest moment that we hear of."""
     seen: dict[tuple[str, str, int], datetime] = {}
+    addresses: list[dict[str, Any]] = []
     for one in page:
         customer_id, listed = one.rows.customer_id, one.rows.customer
         signed_up_at = midnight(listed.signed_up_on) if listed and listed.signed_up_on else None
@@ -59,9 +61,14 @@ async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) ->
             since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=first)
             for kind, value in identities_of(listed.customer, None).items():
                 seen[kind, value, customer_id] = since
+            if (block := block_of(listed.customer)) is not None:
+                row = {"block": block.block, "customer_id": customer_id}
+                addresses.append(row | {"street": block.street, "first_seen_at": since})
         for case in one.cases:
             if "ip" in case.known:
                 seen.setdefault(("ip", case.known["ip"], customer_id), case.placed_at)
+    if addresses:
+        await tx.execute(insert_new(tx, address_blocks), addresses)
     if not seen:
         return
     rows = [

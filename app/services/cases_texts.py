@@ -6,7 +6,7 @@ erased, the findings of then stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +72,15 @@ def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
         lists = match_lists(policy, customer_id=customer.customer_id, emails=lines.emails, ip=ip)
         customer = replace(customer, lists=lists)
     return replace(facts, order=order, customer=customer)
+
+
+async def find_again(connection: AsyncConnection, policy: Policy, judged: Sequence[tuple[int, Facts]]) -> list[Facts]:
+    """Return the facts of these orders, in their order, with what this policy's terms and lists find.
+
+    Where the texts are gone, the findings stay as they are.
+    """
+    texts = await texts_of_cases(connection, [order_id for order_id, _ in judged])
+    return [refind(facts, texts[one], policy) if one in texts else facts for one, facts in judged]
 
 
 def _in_domains(hits: tuple[TermFinding, ...]) -> tuple[TermFinding, ...]:
