@@ -345,8 +345,8 @@ def backtest(
     chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result into this SVG file.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since.")] = None,
     with_today: Annotated[
-        bool, typer.Option("--with-today", help="Show also the figures with facts known only as they are today.")
-    ] = False,
+        bool, typer.Option(help="Show the figures also with facts that are known only as they are today.")
+    ] = True,
 ) -> None:
     """Decide the imported history anew with a policy, and say what would have been different; changes nothing."""
     from app.backtesting import run_backtest

@@ -44,7 +44,7 @@ class BacktestRequest(Body):
     since: Annotated[date | None, Field(description="Only orders placed since; all of them where left out.")] = None
     with_today: Annotated[
         StrictBool, Field(description="Also the figures with facts that are known only as they are today.")
-    ] = False
+    ] = True
 
     @model_validator(mode="after")
     def _one_policy(self) -> Self:
@@ -103,7 +103,7 @@ async def start(
         BodyParam(
             openapi_examples={
                 "document": {"value": {"document": "[risk]\nreview_from = 50\n"}},
-                "version": {"value": {"version": 2, "since": "2026-01-01", "with_today": True}},
+                "version": {"value": {"version": 2, "since": "2026-01-01", "with_today": False}},
             }
         ),
     ],

@@ -49,7 +49,7 @@ def policy(tmp_path: Path) -> Path:
 def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) -> None:
     prepare(migrated_url, 60)
     chart = tmp_path / "chart.svg"
-    shown = doorman(migrated_url, "--policy", str(policy), "--chart", str(chart), "--with-today")
+    shown = doorman(migrated_url, "--policy", str(policy), "--chart", str(chart))
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("Backtest of 60 orders, ")
     for heading in (
@@ -65,7 +65,7 @@ def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) 
     assert names[:2] == ["title", "desc"]
     assert "60 orders" in (root[0].text or "")
 
-    exact = doorman(migrated_url, "--policy", str(policy), "--json")
+    exact = doorman(migrated_url, "--policy", str(policy), "--json", "--no-with-today")
     assert (exact.returncode, exact.stderr) == (0, "")
     report = BacktestReport.model_validate_json(exact.stdout)
     assert json.loads(exact.stdout) == json.loads(report.model_dump_json())
