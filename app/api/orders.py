@@ -9,6 +9,7 @@ from fastapi import Body as BodyParam
 from fastapi import Depends, Query, Response
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.background import BackgroundTask
 
 from app.api import problems
 from app.api.fields import (
@@ -28,7 +29,7 @@ from app.auth import OPS, PANEL
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState, Trigger
 from app.errors import NotFound
-from app.services import actions, gate
+from app.services import actions, gate, gate_calls
 from app.services.actions import ActionRequest
 from app.services.gate import GateAnswer
 from app.services.listing import Page
@@ -133,7 +134,9 @@ class GateView(Body):
 )
 async def ask_gate(context: ContextDep, order_id: OrderId) -> Response:
     made: GateAnswer = await gate.ask(context, order_id)
-    return answer(made)
+    answered = answer(made)
+    answered.background = BackgroundTask(gate_calls.remember, context, order_id)  # no checkout waits for it
+    return answered
 
 
 # --- what staff do ------------------------------------------------------------------------------------------------

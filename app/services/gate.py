@@ -16,7 +16,7 @@ from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
 from app.core.policy_modes import ActionMode
 from app.messaging import inbox
-from app.services import gate_calls, installation, limits, modes, policies
+from app.services import installation, limits, modes, policies
 from app.services.context import Context
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
@@ -42,12 +42,6 @@ class GateAnswer:
 
 async def ask(context: Context, order_id: int) -> GateAnswer:
     """Answer for one order within `WAIT_SECONDS`; an undecided one is decided now by the worker."""
-    answer = await _answer(context, order_id)
-    await gate_calls.remember(context, order_id)
-    return answer
-
-
-async def _answer(context: Context, order_id: int) -> GateAnswer:
     if context.settings.mode is Mode.SHADOW:
         return GateAnswer(provision=True, reason="shadow")
     deadline = time.monotonic() + WAIT_SECONDS

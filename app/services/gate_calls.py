@@ -20,7 +20,7 @@ from app.tables.orders import orders
 
 #: The time of the last call is written at most so often by each process.
 APART: Final = timedelta(hours=1)
-#: So long at most the answer waits for that.
+#: So long at most that may take: the connection to the panel is kept until then.
 PATIENCE_SECONDS: Final = 0.4
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 async def remember(context: Context, order_id: int) -> None:
     """Record that the gate asked and was answered; only for an order that we know, so that no test call counts.
 
-    A database that is busy or away keeps no answer back: the next call is recorded instead.
+    Called when the answer has gone. Where the database is busy or away, the next call is recorded instead.
     """
     now = context.clock()
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
