@@ -11,16 +11,19 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import decide
+from app.core.decision import Judgement, decide
 from app.core.policy import Policy
-from app.errors import WrongState
+from app.errors import NotFound, WrongState
 from app.services import policies
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.orders import OrderFile
 from app.tables.policies import policy_candidates
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +71,11 @@ async def verdict(file: OrderFile, gathered: Gathered, own: OwnKnowledge) -> dic
         return None
     try:
         policy: Policy = await policies.get(file.tx, version)
-    except WrongState:  # published by an older version of us, and refused by now: no reason to decide nothing
+    except (NotFound, WrongState):  # gone, or refused by now: no reason to decide nothing
         return None
-    found = decide(build_facts(gathered, own, policy), policy, now=file.now)
+    found = _judged(file, gathered, own, policy)
+    if found is None:
+        return None
     fee = found.fee
     return {
         "version": version,
@@ -81,3 +86,12 @@ async def verdict(file: OrderFile, gathered: Gathered, own: OwnKnowledge) -> dic
         "fee": None if fee is None else {"amount_minor": fee.amount_minor, "currency": fee.currency},
         "minutes": found.labour.minutes,
     }
+
+
+def _judged(file: OrderFile, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
+    """Decide by the candidate; a policy on trial must not keep the active one from deciding, whatever fails in it."""
+    try:
+        return decide(build_facts(gathered, own, policy), policy, now=file.now)
+    except Exception:
+        log.exception("candidate.failed", order_id=file.order_id)
+        return None

@@ -11,11 +11,13 @@ from app.config import Settings
 from app.db import Database
 from app.outside.asking import Outside
 from app.panels.base import PanelReader
-from app.panels.records import PanelProduct
+from app.panels.records import PanelPayMethod, PanelProduct
 from app.services.muting import MutedCache
 
 _CATALOGUE_SECONDS = 300.0
 _BARRED_SECONDS = 900.0
+_PAY_METHODS_SECONDS = 300.0
+_PAY_METHODS_KEPT = 1_000  # customers
 
 
 def utc_now() -> datetime:
@@ -53,6 +55,25 @@ class Bar:
         return time.monotonic() < self.until
 
 
+@dataclass(slots=True)
+class PayMethodsCache:
+    """The stored pay methods of the customers seen last: an order is looked at several times within minutes."""
+
+    read: dict[int, tuple[float, tuple[PanelPayMethod, ...]]] = field(default_factory=dict)
+
+    async def get(self, panel: PanelReader, customer_id: int, *, urgent: bool) -> tuple[PanelPayMethod, ...]:
+        """Return them, at most five minutes old. Raises PanelUnavailable, which is not kept."""
+        known = self.read.get(customer_id)
+        if known is not None and time.monotonic() - known[0] < _PAY_METHODS_SECONDS:
+            return known[1]
+        found = await panel.pay_methods(customer_id, urgent=urgent)
+        self.read.pop(customer_id, None)
+        if len(self.read) >= _PAY_METHODS_KEPT:
+            del self.read[next(iter(self.read))]  # the one read longest ago
+        self.read[customer_id] = (time.monotonic(), found)
+        return found
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """Database, panel, settings and clock of one process."""
@@ -64,6 +85,7 @@ class Context:
     wake: Callable[[], None] = lambda: None  # tells the worker that something is due
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
+    pay_methods: PayMethodsCache = field(default_factory=PayMethodsCache)
     pay_methods_barred: Bar = field(default_factory=Bar)
     outside: Outside | None = None  # services and files outside; None: nothing is configured
     gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked

@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.decision import Judgement, Outcome
 from app.core.explanation import Asked, Explanation, for_customer, for_customer_unjudged
 from app.core.money import Money
-from app.core.policy import Policy, parse_published
+from app.core.policy import Policy
+from app.errors import NotFound, WrongState
 from app.services import policies as policy_service
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.orders import POLICY
 from app.tables.orders import decisions, fees
-from app.tables.policies import policies
 
 
 async def explain(
@@ -49,12 +49,14 @@ async def last_judged(connection: AsyncConnection, order_id: int) -> Any:
 
 
 async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
-    """Return the policy that a decision was made under; the active one where that is not known."""
+    """Return the policy that a decision was made under; the active one where that is not known or refused by now."""
     active = await policy_service.active(connection)
     if version is None or version == active.version:
         return active.policy
-    document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
-    return active.policy if document is None else parse_published(document)
+    try:
+        return await policy_service.get(connection, version)
+    except (NotFound, WrongState):
+        return active.policy
 
 
 async def _asked(

@@ -231,7 +231,7 @@ async def _pay_methods(
     if context.pay_methods_barred:
         raise PanelUnavailable("our role may not read pay methods")
     try:
-        return await panel.pay_methods(order.customer_id, urgent=urgent)
+        return await context.pay_methods.get(panel, order.customer_id, urgent=urgent)
     except PanelUnavailable as error:
         if error.alarm:
             context.pay_methods_barred.put()

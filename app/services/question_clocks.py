@@ -54,7 +54,7 @@ async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -
     if not file.acts:
         return "shadow"
     if ticket is not None and questions.answered_in(ticket, question):
-        await questions.take_answer(file, ticket.ticket_id)
+        await questions.take_answer(file)
         return "answered"
     expires_at = file.get("hold_expires_at")
     if expires_at is not None and file.now >= expires_at:

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Outcome, Reason
 from app.core.lifecycle import HoldKind, OrderState
-from app.errors import LooksDuplicate, WrongState
+from app.core.policy_modes import ActionMode
+from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
 from app.panels.records import PanelTicket
@@ -76,8 +77,10 @@ async def waiting(connection: AsyncConnection, order_id: int) -> Any:
 
 
 async def check(file: OrderFile, text: str) -> None:
-    """Say whether this can be asked now. Raises WrongState, LooksDuplicate."""
+    """Say whether this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
     rules = file.policy.policy.messages
+    if _is_silent(file):
+        raise ShadowMode("the policy has messages in shadow (modes.messages): nobody was asked; nothing was done")
     if file.customer_id is None:
         raise WrongState("the order has no customer yet whom we could ask")
     if rules.department_id is None:
@@ -122,7 +125,7 @@ async def ask(file: OrderFile, asking: Asking, *, cause: str, zone: tzinfo) -> N
 async def remind(file: OrderFile, question: Any, *, zone: tzinfo) -> bool:
     """Remind the customer in the question's ticket, once; False where the policy does not want that."""
     message = file.policy.policy.messages.question_reminder
-    if not message.send:
+    if not message.send or _is_silent(file):
         return False
     await messages.write_in_ticket(
         file, message, key=f"question:{question.id}:remind", cause="clock:question", zone=zone,
@@ -130,6 +133,10 @@ async def remind(file: OrderFile, question: Any, *, zone: tzinfo) -> bool:
     )  # fmt: skip
     await file.tx.execute(questions.update().where(questions.c.id == question.id).values(reminded_at=file.now))
     return True
+
+
+def _is_silent(file: OrderFile) -> bool:
+    return file.policy.policy.modes.messages is ActionMode.SHADOW
 
 
 async def _latest(file: OrderFile) -> Any:
@@ -192,12 +199,14 @@ async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
     return sorted(set(news.all()))
 
 
-async def take_answer(file: OrderFile, ticket_id: int) -> bool:
-    """The customer wrote in a question's ticket: what is open there is answered, and a held order is due now."""
-    open_here = sa.and_(questions.c.order_id == file.order_id, questions.c.ticket_id == ticket_id, is_open())
+async def take_answer(file: OrderFile) -> bool:
+    """The customer wrote in a ticket of ours about this order: what was asked is answered, and a held order is due
+    now. It need not be the question's own ticket: a person reads it either way.
+    """
+    was_asked = sa.and_(questions.c.order_id == file.order_id, questions.c.ticket_id.is_not(None), is_open())
     answered = (
         await file.tx.scalars(
-            questions.update().where(open_here).values(answered_at=file.now).returning(questions.c.id)
+            questions.update().where(was_asked).values(answered_at=file.now).returning(questions.c.id)
         )
     ).all()
     if not answered:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Mode
 from app.core.decision import Outcome, Reason
 from app.core.lifecycle import FeeState, HoldKind, OrderState
+from app.core.policy_modes import ActionMode
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, limits, policies, provisioning
@@ -232,7 +233,7 @@ async def _questions(context: Context, now: datetime) -> int:
     unsent = sa.and_(questions.c.ticket_id.is_(None), questions.c.asked_at <= now - GRACE)
     unreminded = sa.and_(
         questions.c.ticket_id.is_not(None), questions.c.reminded_at.is_(None), questions.c.asked_at <= late,
-        sa.literal(rules.messages.question_reminder.send),
+        sa.literal(rules.messages.question_reminder.send and rules.modes.messages is not ActionMode.SHADOW),
     )  # fmt: skip
     query = (
         sa.select(questions.c.id, questions.c.order_id, questions.c.ticket_id)

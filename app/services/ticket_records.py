@@ -155,7 +155,7 @@ async def _reply_on_hold(context: Context, tx: AsyncConnection, event: Event, ti
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
         if file is None:
             continue
-        if await questions.take_answer(file, ticket_id):
+        if await questions.take_answer(file):
             await file.save()
         elif file.state is OrderState.HELD:
             file.change(hold_kind="answer", hold_due_at=now)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from app.services import policies
+from app.services import candidates, policies
 from app.tables.orders import decisions
+from app.tables.policies import policies as policies_table
 from tests.stories.conftest import POLICY
 from tests.stories.house import House
 from tests.stories.test_limits import place
@@ -37,7 +39,7 @@ async def test_a_candidate_decides_beside_and_never_acts(house: House) -> None:
     version = await publish(house, CANDIDATE)
     answer = await house.api.post(f"/v1/policies/{version}/candidate")
     assert answer.status_code == 200, answer.text
-    plain, words, wish, suspect = [await place(house, notes) for notes in ("", "A minecraft server.", WISH, SUSPECT)]
+    plain, words, wish, suspect = [await place(house, notes) for notes in ("", "A minecraft world.", WISH, SUSPECT)]
     found = await stored(house)
     assert found[before] is None
     assert {one: found[one]["outcome"] for one in (plain, words, wish, suspect)} == {
@@ -85,3 +87,28 @@ async def test_a_candidate_that_becomes_active_is_compared_with_nothing(house: H
     assert (await stored(house))[order_id] is None
     assert (await house.order(order_id))["fee"]["amount"] == "100.00"
     assert (await house.api.get("/v1/reports/candidate")).json()["decided"] == 0
+
+
+async def test_a_candidate_that_fails_keeps_nothing_from_being_decided(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OverflowError("a fault of ours")
+
+    version = await publish(house, CANDIDATE)
+    await house.api.post(f"/v1/policies/{version}/candidate")
+    monkeypatch.setattr(candidates, "decide", fail)
+    order_id = await place(house, WISH)
+    assert (await house.order(order_id))["fee"]["amount"] == "200.00"
+    assert (await stored(house))[order_id] is None
+
+
+async def test_a_candidate_that_this_program_refuses_by_now_says_nothing(house: House) -> None:
+    version = await publish(house, CANDIDATE)
+    await house.api.post(f"/v1/policies/{version}/candidate")
+    async with house.db.begin() as tx:
+        refused = {"document": "nonsense = 1", "hash": "another"}
+        await tx.execute(policies_table.update().where(policies_table.c.version == version).values(refused))
+    order_id = await place(house, WISH)
+    assert (await house.order(order_id))["fee"]["amount"] == "200.00"
+    assert (await stored(house))[order_id] is None

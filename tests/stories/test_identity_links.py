@@ -66,3 +66,14 @@ async def test_without_the_right_to_see_pay_methods_they_are_missing_and_asked_f
     assert house.panel.counts["GetPayMethods"] <= 1
     async with house.db.read() as connection:
         assert (await connection.execute(sa.select(alerts))).all() == []
+
+
+async def test_pay_methods_are_read_once_for_the_looks_of_some_minutes(house: House) -> None:
+    _client, product = shop(house)
+    client = newcomer(house, "first", pay_methods=card(1), **MAIN)
+    placed = await house.panel.place_order(client, [product])
+    await house.settle(seconds=90)
+    await house.panel.pay_invoice(placed.invoice_id)
+    await house.settle(seconds=30)
+    assert (await house.order(placed.id))["state"] == "released"
+    assert house.panel.counts["GetPayMethods"] == 1
