@@ -19,6 +19,9 @@ NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
 _RISK: Final = ScoreKind.RISK
+_SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
+#: Each risk signal's family by its name, as the caps have it.
+_FAMILY: Final = {code: family.value for code, family in FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,28 +52,37 @@ def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, i
 
     A `family_limit` takes back what a family has above its cap; a `limit` what lies beyond the end of a scale.
     """
+    if not found:
+        return found, *NOTHING_FOUND
     service, risk = NOTHING_FOUND
     above = 0  # what adds to the risk, without what the allow list takes away
     for _, kind, points, _, _ in found:
         if kind is _RISK:
             risk += points
-            above += points if points > 0 else 0
+            if points > 0:
+                above += points
         else:
             service += points
-    limits = _family_limits(found, rules) if above > rules.lowest_cap else []
-    risk += sum([finding.points for finding in limits])
-    ends = min(_HIGHEST, max(_LOWEST, service)), min(_HIGHEST, max(_LOWEST, risk))
-    if ends != (service, risk):
-        reached = zip(ScoreKind, ends, (service, risk), strict=True)
-        limits += [_limit(kind, kept, sum_) for kind, kept, sum_ in reached if kept != sum_]
-    return ([*found, *limits] if limits else found), *ends
+    limits: list[Finding] = []
+    if above > rules.lowest_cap:
+        limits = _family_limits(found, rules)
+        risk += sum([finding.points for finding in limits])
+    if not _LOWEST <= service <= _HIGHEST:
+        kept = _LOWEST if service < _LOWEST else _HIGHEST
+        limits.append(_limit(_SELF_SERVICE, kept, service))
+        service = kept
+    if not _LOWEST <= risk <= _HIGHEST:
+        kept = _LOWEST if risk < _LOWEST else _HIGHEST
+        limits.append(_limit(_RISK, kept, risk))
+        risk = kept
+    return ([*found, *limits] if limits else found), service, risk
 
 
 def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
     reached: dict[str, int] = {}
     for code, kind, points, _, _ in found:
         if kind is _RISK and points > 0:
-            family = FAMILIES[code].value
+            family = _FAMILY[code]
             reached[family] = reached.get(family, 0) + points
     caps = rules.caps
     return [
