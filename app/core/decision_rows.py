@@ -77,9 +77,8 @@ _Verdict = tuple[Outcome, tuple[Ground, ...]]
 
 def first_that_fits(case: Case) -> _Verdict:
     """Return the outcome of the first row that fits, with its grounds."""
-    facts = case.facts
-    order, agreement = facts.order, facts.agreement
-    plain = order.placed_by is _CUSTOMER and order.payment is _PAID and agreement is _NONE and order.kind is not _RENEWAL
+    order, agreed = case.facts.order, case.facts.agreement is not _NONE
+    plain = order.placed_by is _CUSTOMER and order.payment is _PAID and not agreed and order.kind is not _RENEWAL
     for row in _PLAIN_ROWS if plain else _ROWS:
         verdict = row(case)
         if verdict is not None:
