@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from app.core import vetting
@@ -96,7 +97,12 @@ def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Out
 
 def missing_of(case: Case) -> tuple[str, ...]:
     """Return the names of all that is not known about an order."""
-    facts = case.facts
-    if not (facts.missing or case.unknown or case.work.missing or facts.order.outside):
-        return ()
-    return tuple(sorted({*facts.missing, *case.unknown, *case.work.missing, *degraded(facts)}))
+    facts, unknown, worth = case.facts, case.unknown, case.work.missing
+    if unknown or worth or facts.order.outside:
+        return tuple(sorted({*facts.missing, *unknown, *worth, *degraded(facts)}))
+    return _in_order(facts.missing) if facts.missing else ()
+
+
+@lru_cache(maxsize=1024)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

@@ -9,12 +9,13 @@ from app.core.facts import Facts
 #: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
 #: known: their groups, amounts and the wishes in their custom fields are missing.
 ESSENTIAL: Final = ("customer", "items", "currency")
+_NAMES: Final = frozenset({*ESSENTIAL, "services"})
 
 
 def essential_missing(facts: Facts) -> tuple[str, ...]:
     """Return which of the essential facts are not known."""
     order, missing = facts.order, facts.missing
-    if not missing and facts.customer is not None and order.items and order.currency:
+    if facts.customer is not None and order.items and order.currency and _NAMES.isdisjoint(missing):
         return ()
     lines = bool(order.items) and "services" not in missing
     known = {"customer": facts.customer is not None, "items": lines, "currency": bool(order.currency)}

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from app.core import vetting
 from app.core.decision_facts import has_negative_amount
-from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
+from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState, PlacedBy
 from app.core.labour import Work
 from app.core.policy_judgement import GapPayer
 from app.core.rulebook import Rulebook
@@ -32,6 +32,9 @@ class Outcome(StrEnum):
 # Reading a member off its enum takes longer than most rows of the table (Python 3.11).
 _RENEWAL: Final = OrderKind.RENEWAL
 _UPGRADE: Final = OrderKind.UPGRADE
+_CUSTOMER: Final = PlacedBy.CUSTOMER
+_PAID: Final = PaymentState.PAID
+_NONE: Final = Agreement.NONE
 #: From mild to severe.
 SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
 
@@ -74,7 +77,9 @@ _Verdict = tuple[Outcome, tuple[Ground, ...]]
 
 def first_that_fits(case: Case) -> _Verdict:
     """Return the outcome of the first row that fits, with its grounds."""
-    for row in _ROWS:
+    order, agreed = case.facts.order, case.facts.agreement is not _NONE
+    plain = order.placed_by is _CUSTOMER and order.payment is _PAID and not agreed and order.kind is not _RENEWAL
+    for row in _PLAIN_ROWS if plain else _ROWS:
         verdict = row(case)
         if verdict is not None:
             return verdict
@@ -155,7 +160,7 @@ def _risky(case: Case) -> _Verdict | None:
     groups = case.rules.vetted_products
     if groups and any(item in groups for item in order.items):
         reasons.append(Ground("vetting_product_group", "A person looks at every order of this product group."))
-    fit = vetting.fit_reason(order, case.rules.policy)
+    fit = vetting.fit_reason(order, case.rules.policy) if order.fit or order.expected else None
     if fit is not None:
         reasons.append(Ground(vetting.FIT, fit))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
@@ -310,6 +315,8 @@ _ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
     _worth_unknown,
     _mandate,
 )
+#: The same without those that can't fit an order of a customer's own that is paid, no renewal and not agreed on.
+_PLAIN_ROWS: Final = tuple(row for row in _ROWS if row not in {_renewal, _invoice_gone, _agreed, _work_unknown})
 
 
 def notes(case: Case) -> tuple[Ground, ...]:

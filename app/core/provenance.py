@@ -83,8 +83,31 @@ def without_today(facts: Facts) -> Facts:
     return replace(facts, order=order, customer=customer, missing=missing, today=())
 
 
+def leave_out_today(facts: Facts) -> None:
+    """Do the same in place, to facts just read that nobody else knows: a backtest has no time for copies.
+
+    Doing it again, also to other facts that share their customer or their lines, changes nothing more.
+    """
+    if not facts.today:
+        return
+    plan, order, customer, change = _plan(facts.today), facts.order, facts.customer, object.__setattr__
+    if customer is not None:
+        for name, unknown in plan.customer.items():
+            change(customer, name, unknown)
+        if plan.neighbours and customer.neighbours:
+            kept = tuple([one for one in customer.neighbours if one.kind not in plan.neighbours])
+            change(customer, "neighbours", kept)
+    for name, unknown in plan.order.items():
+        change(order, name, unknown)
+    for item in order.items if plan.items else ():
+        for name, unknown in plan.items.items():
+            change(item, name, unknown)
+    change(facts, "missing", tuple(sorted({*facts.missing, *facts.today})) if facts.missing else plan.names)
+    change(facts, "today", ())
+
+
 def _changed(one: _Facts, changes: dict[str, Any]) -> _Facts:
-    """Do what `replace` does in half of the time: a backtest does it a million times."""
+    """Do what `replace` does in half of the time."""
     names, values_of = _FIELDS[type(one)]
     return type(one)(**dict(zip(names, values_of(one), strict=True)) | changes)
 
@@ -97,6 +120,7 @@ class _Plan:
     order: dict[str, Any]
     items: dict[str, Any]
     neighbours: frozenset[str]
+    names: tuple[str, ...]  # as `missing` has them
 
 
 @lru_cache(maxsize=1024)
@@ -107,6 +131,7 @@ def _plan(today: tuple[str, ...]) -> _Plan:
         order=_unknown("order", _ORDER, left_out),
         items=_unknown("items", _ITEM, left_out),
         neighbours=frozenset(kind for kind in _NEIGHBOURS if f"neighbours.{kind}" in left_out),
+        names=tuple(sorted(left_out)),
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core import signals_outside, signals_risk, signals_self_service
+from app.core import signals_risk, signals_self_service
 from app.core.facts import Facts
 from app.core.rulebook import Rulebook
-from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, SignalRule, Words, risk_finding, said
+from app.core.signal_sieve import rules_to_ask
+from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
 
 #: Where each score starts.
 START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}
@@ -18,27 +19,9 @@ NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
 _RISK: Final = ScoreKind.RISK
-#: Every rule in its order, without those that could not fire: by whether the order asks for anything (1), stands on a
-#: list (2), shares something with somebody bad (4), was shown to a service outside (8).
-_ALL: Final[tuple[SignalRule, ...]] = (
-    *signals_self_service.SIGNALS,
-    *signals_outside.SIGNALS,
-    *signals_risk.SIGNALS,
-)
-_RULES: Final = tuple(
-    tuple(
-        rule
-        for rule in _ALL
-        if (asks or rule not in signals_self_service.REQUESTS)
-        and (listed or rule not in signals_risk.LISTED)
-        and (shares or rule not in signals_risk.SHARED)
-        and (reported or rule not in signals_outside.REPORTED)
-    )
-    for reported in (False, True)
-    for shares in (False, True)
-    for listed in (False, True)
-    for asks in (False, True)
-)
+_SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
+#: Each risk signal's family by its name, as the caps have it.
+_FAMILY: Final = {code: family.value for code, family in FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +37,7 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
 
     Signals come in a fixed order, muted ones with no points, and the `limit` signals last.
     """
-    found = [finding for rule in _rules_for(facts) if (finding := rule(facts, rules)) is not None]
+    found = [finding for rule in rules_to_ask(facts) if (finding := rule(facts, rules)) is not None]
     late = signals_self_service.unpaid_after_grace(facts, rules, now)
     if late is not None:
         found.append(late)
@@ -64,46 +47,42 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
     return settle(found, rules)
 
 
-def _rules_for(facts: Facts) -> tuple[SignalRule, ...]:
-    """Return the rules that could fire at all: most orders ask for nothing and share nothing with anybody bad."""
-    customer = facts.customer
-    key = (1 if facts.order.requests else 0) + (8 if facts.order.outside else 0)
-    if customer is not None:
-        if customer.lists:
-            key += 2
-        for neighbour in customer.neighbours:
-            if neighbour.bad_customers:
-                return _RULES[key | 4]
-    return _RULES[key]
-
-
 def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, int]:
     """Add the scores up, so that start + points = score exactly.
 
     A `family_limit` takes back what a family has above its cap; a `limit` what lies beyond the end of a scale.
     """
+    if not found:
+        return found, *NOTHING_FOUND
     service, risk = NOTHING_FOUND
     above = 0  # what adds to the risk, without what the allow list takes away
     for _, kind, points, _, _ in found:
         if kind is _RISK:
             risk += points
-            above += points if points > 0 else 0
+            if points > 0:
+                above += points
         else:
             service += points
-    limits = _family_limits(found, rules) if above > rules.lowest_cap else []
-    risk += sum([finding.points for finding in limits])
-    ends = min(_HIGHEST, max(_LOWEST, service)), min(_HIGHEST, max(_LOWEST, risk))
-    if ends != (service, risk):
-        reached = zip(ScoreKind, ends, (service, risk), strict=True)
-        limits += [_limit(kind, kept, sum_) for kind, kept, sum_ in reached if kept != sum_]
-    return ([*found, *limits] if limits else found), *ends
+    limits: list[Finding] = []
+    if above > rules.lowest_cap:
+        limits = _family_limits(found, rules)
+        risk += sum([finding.points for finding in limits])
+    if not _LOWEST <= service <= _HIGHEST:
+        kept = _LOWEST if service < _LOWEST else _HIGHEST
+        limits.append(_limit(_SELF_SERVICE, kept, service))
+        service = kept
+    if not _LOWEST <= risk <= _HIGHEST:
+        kept = _LOWEST if risk < _LOWEST else _HIGHEST
+        limits.append(_limit(_RISK, kept, risk))
+        risk = kept
+    return ([*found, *limits] if limits else found), service, risk
 
 
 def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
     reached: dict[str, int] = {}
     for code, kind, points, _, _ in found:
         if kind is _RISK and points > 0:
-            family = FAMILIES[code].value
+            family = _FAMILY[code]
             reached[family] = reached.get(family, 0) + points
     caps = rules.caps
     return [

@@ -6,7 +6,7 @@ A part holds everything that the report is computed from, so that each of its nu
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,20 @@ COLUMNS_TODAY: Final = (GIVEN, ACTIVE, GIVEN_TODAY, ACTIVE_TODAY)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class CaseRow(NamedTuple):
+    """What is read of a case; its states as they lie there."""
+
+    order_id: int
+    placed_at: datetime
+    judged_at: datetime
+    facts: bytes
+    terms_digest: str
+    source: str
+    label: str
+    staff_minutes: int | None
+    reviewed: str | None
 
 
 class Kind(msgspec.Struct, array_like=True, frozen=True):
@@ -87,7 +101,7 @@ class PartWriter:
             self.part.kinds.append(Kind(verdict.outcome.value, *key[1:]))
         return Decided(place, verdict.cost, verdict.margin_month, verdict.fee)
 
-    def add(self, row: Any, *, currency: str | None, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
+    def add(self, row: CaseRow, *, currency: str | None, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
         """Add an order with its row of the history; `today` are the names of the facts left out."""
         self.part.cases.append(
             DecidedCase(

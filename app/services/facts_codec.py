@@ -1,4 +1,4 @@
-"""Facts as bytes: what a case of the history is stored as (msgspec, because a backtest reads a million of them)."""
+"""Facts as bytes: what a case of the history is stored as (MessagePack, because a backtest reads a million of them)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import msgspec
 
 from app.core.facts import Facts
 
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Facts)
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Facts)
 
 
 def pack(facts: Facts) -> bytes:
