@@ -2,8 +2,8 @@
 """How fast a panel's history is imported, against a floor: ``make bench``.
 
 The panel is the sandbox with a made-up past, in a process of its own on a local socket. Ours is the whole of `doorman
-import --rate 0` into an empty SQLite file: reading, and making the cases. The floor is the very same calls, as the panel
-saw them, made anew over bare sockets by as many at once, and nothing done with the answers.
+import --rate 0` into an empty SQLite file: reading, and making the cases. The floor is the very same calls, as the
+panel saw them, made anew over bare sockets by as many at once, and nothing done with the answers.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder:
         found = measure(options.orders, Path(folder))
     share = found.floor / found.ours
-    for name, seconds in (
-        ("floor", found.floor), ("reading", found.ours - found.building), ("cases", found.building), ("ours", found.ours)
-    ):  # fmt: skip
+    reading = found.ours - found.building
+    parts = {"floor": found.floor, "reading": reading, "cases": found.building, "ours": found.ours}
+    for name, seconds in parts.items():
         print(f"{name:8} {seconds:8.1f} s  {options.orders / seconds:8.0f} orders/s")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\n{found.calls} calls; at most {most:.0f} MB in the process that imports")

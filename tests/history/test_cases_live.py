@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.core.facts import Facts
 from app.db import Database
-from app.services import decisions as decided
+from app.services import decision_codec
 from app.services.cases import Built, build_cases
 from app.services.facts_codec import unpack
 from app.tables.customers import customers
@@ -53,7 +53,7 @@ async def _judged(house: House, order_id: int) -> Facts:
     query = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
     async with house.db.read() as connection:
         stored = (await connection.execute(query.order_by(decisions.c.id.desc()).limit(1))).scalar_one()
-    return decided.load_facts(stored)
+    return decision_codec.load_facts(stored)
 
 
 async def test_a_live_order_is_a_case_with_the_facts_of_its_decision(house: House) -> None:
