@@ -41,6 +41,8 @@ def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFind
     found = _words(text)
     first: dict[str, TermFinding] = {}
     for at, token in enumerate(found):
+        if not book.begins_with(token.text):
+            continue
         for _, term in book.matches(found, at):
             first.setdefault(term, TermFinding(kind=TermKind.LISTED, term=term, where=where, start=token.start))
     return tuple(first.values())

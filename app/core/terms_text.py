@@ -46,7 +46,9 @@ def normalise(text: str) -> str:
     plain = _without_markup(html.unescape(html.unescape(text[:MAX_RAW])))
     plain = _INVISIBLE.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
     plain = unicodedata.normalize("NFKD", _UNWANTED.sub(" ", plain).translate(_APOSTROPHES)).casefold()
-    plain = "".join(char for char in plain[:MAX_RAW] if not unicodedata.combining(char))
+    plain = plain[:MAX_RAW]
+    if not plain.isascii():
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
     kept = _own_lines(_SPACES.sub(" ", plain).split("\n"))
     return "\n".join(kept)[:MAX_TEXT].strip()
 
@@ -228,6 +230,10 @@ class PhraseBook(Generic[V]):
             for word in phrase:
                 node = node.setdefault(word, {})
             node.setdefault("", meaning)
+
+    def begins_with(self, word: str) -> bool:
+        """Return whether a phrase begins with this word; hardly any word begins one."""
+        return word in self._next
 
     def matches(self, found: Sequence[Token], at: int) -> Iterator[tuple[int, V]]:
         """Yield (number of words, meaning) of each phrase that begins at this word, shorter ones first."""

@@ -140,8 +140,9 @@ def words_of(text: str) -> list[str]:
 def _tokens(text: str) -> list[str]:
     """Return words and numbers, without case, accents and punctuation; abbreviations are alike."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_STROKES))
-    plain = "".join(char for char in plain if not unicodedata.combining(char)).replace("#", " unit ")
-    plain = _GLUED.sub(r"\1 st", _BOX.sub("pobox", plain))
+    if not plain.isascii():
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = _GLUED.sub(r"\1 st", _BOX.sub("pobox", plain.replace("#", " unit ")))
     return [_alike(token) for token in _TOKEN.findall(_LAST_LETTER.sub(r"\1\2", plain))]
 
 

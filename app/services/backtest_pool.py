@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import suppress
 from itertools import islice
 from typing import Final
 
 from app.db import Database
 from app.services.backtest_judging import PART, BacktestFailed, Bench, Job, Judged, Place
+from app.services.processes import belong_to_parent, cores
 
 #: Below so many orders starting processes takes longer than judging.
 _ALONE_BELOW: Final = 10 * PART
 #: How many parts each process has waiting: enough that it never waits for us, few enough that memory stays flat.
 _AHEAD: Final = 3
-
-
-def cores() -> int:
-    """Return how many processes can judge at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def judge_parts(
@@ -69,19 +61,10 @@ class _Here:
 
 
 def _start(job: Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; who started us says when to end
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    belong_to_parent()
     _Here.runner = asyncio.Runner()
     _Here.bench = Bench(job, Database.open(job.url, pool_size=1))
 
 
 def _judge(number: int, first: Place, end: Place | None) -> Judged:
     return _Here.runner.run(_Here.bench.judge(number, first, end))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        with suppress(OSError):
-            parent.join()
-        os._exit(1)

@@ -23,7 +23,7 @@ from app.services.cases_shared import OF_TODAY, Shared, micros
 from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at, services_of
 from app.services.facts import OwnKnowledge, build_facts, offered_by, who_placed
 from app.services.gather import Gathered, asks_for_order, could_ask
-from app.services.identities import canonical_ip, hashed, identities_of
+from app.services.identities import canonical_ip, hashed
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (
@@ -144,7 +144,7 @@ class CaseMaker:
         """Yield the cases of one customer in time order; orders without a date can't be judged as of their time."""
         account = Account.of(rows, our_invoices=ours.invoices)
         earlier = Earlier()
-        known = identities_of(rows.customer.customer, None) if rows.customer else {}
+        known = rows.identities()
         dated = [(order.placed_at.astimezone(UTC), order.order_id, order) for order in rows.orders if order.placed_at]
         for placed_at, _, order in sorted(dated, key=lambda entry: entry[:2]):
             invoice = rows.invoices.get(order.invoice_id or 0)

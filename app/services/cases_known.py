@@ -21,7 +21,6 @@ from app.services.cases_facts import PastCase
 from app.services.cases_rows import in_chunks
 from app.services.cases_shared import Shared
 from app.services.cases_timeline import Rows, midnight
-from app.services.identities import identities_of
 from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
@@ -59,7 +58,7 @@ async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) ->
         first = shared.first_seen(customer_id, signed_up_at)
         if listed is not None and first is not None:
             since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=first)
-            for kind, value in identities_of(listed.customer, None).items():
+            for kind, value in one.rows.identities().items():
                 seen[kind, value, customer_id] = since
             if (block := block_of(listed.customer)) is not None:
                 row = {"block": block.block, "customer_id": customer_id}

@@ -28,6 +28,12 @@ class MutedDays:
         self.orders[day] += 1
         self.fired.setdefault(day, Counter()).update(codes)
 
+    def add(self, other: MutedDays) -> None:
+        """Take in what another part of the history counted."""
+        self.orders.update(other.orders)
+        for day, codes in other.fired.items():
+            self.fired.setdefault(day, Counter()).update(codes)
+
     def muted(self) -> dict[date, tuple[str, ...]]:
         """Return for each day with orders what was muted on it, by the orders of the days before."""
         found: dict[date, tuple[str, ...]] = {}

@@ -20,11 +20,15 @@ from app.tables.customers import customers
 from app.tables.history import imports, panel_rows
 
 _PAGE: Final = 10_000
+_SPAN: Final = 2_500
 _IDS_AT_ONCE: Final = 5_000  # databases take some ten thousand parameters in a query
 _USED: Final = ("customers", "invoices", "orders", "services", "tickets")
 #: How the stored form of an invoice says that it is in collections: looked for by the database, so that a million
 #: invoices need not be read to find a few.
 _COLLECTIONS: Final = b'"status":"Collections"'
+
+#: Customers after the first id and up to the second; None: all after.
+Span = tuple[int, int | None]
 
 
 async def absent_resources(db: Database) -> frozenset[str]:
@@ -101,22 +105,30 @@ async def _bad_today(db: Database) -> set[int]:
         return found | set((await connection.execute(live)).scalars())
 
 
-async def customer_pages(db: Database) -> AsyncIterator[list[Rows]]:
-    """Yield all customers with all of their rows, some thousand rows at a time; last the orders of nobody."""
-    after = -1
-    while True:
-        async with db.read() as connection:
-            found = (await connection.execute(_after(after).limit(_PAGE))).all()
-            if not found:
-                break
-            last = found[-1].customer_id
-            if len(found) == _PAGE:  # of the last one there may be more
-                whole = [row for row in found if row.customer_id != last]
-                found = whole or (await connection.execute(_of(last))).all()
-        yield _grouped(found)
-        after = found[-1].customer_id
-    async for rows in _nobodys(db):
-        yield rows
+async def spans(db: Database) -> list[Span]:
+    """Part the customers into spans of some thousand rows each; nobody's rows are not among them."""
+    rows, found, after = panel_rows.c, [], -1
+    async with db.read() as connection:
+        while True:
+            further = sa.select(rows.customer_id).where(rows.customer_id > after).order_by(rows.customer_id)
+            upto = (await connection.execute(further.offset(_SPAN).limit(1))).scalar()
+            found.append((after, upto))
+            if upto is None:
+                return found
+            after = upto
+
+
+async def rows_of(db: Database, span: Span) -> list[Rows]:
+    """Return the customers of a span with all of their rows."""
+    rows, (after, upto) = panel_rows.c, span
+    query = sa.select(rows.customer_id, rows.resource, rows.data).where(
+        rows.customer_id > after, rows.resource.in_(_USED)
+    )
+    if upto is not None:
+        query = query.where(rows.customer_id <= upto)
+    async with db.read() as connection:
+        found = (await connection.execute(query.order_by(rows.customer_id, rows.resource))).all()
+    return _grouped(found)
 
 
 async def in_chunks(
@@ -128,23 +140,8 @@ async def in_chunks(
             yield row
 
 
-def _after(customer_id: int) -> sa.Select[Any]:
-    rows = panel_rows.c
-    return (
-        sa.select(rows.customer_id, rows.resource, rows.data)
-        .where(rows.customer_id > customer_id, rows.resource.in_(_USED))
-        .order_by(rows.customer_id, rows.resource)
-    )
-
-
-def _of(customer_id: int) -> sa.Select[Any]:
-    rows = panel_rows.c
-    return sa.select(rows.customer_id, rows.resource, rows.data).where(
-        rows.customer_id == customer_id, rows.resource.in_(_USED)
-    )
-
-
-async def _nobodys(db: Database) -> AsyncIterator[list[Rows]]:
+async def nobodys(db: Database) -> AsyncIterator[list[Rows]]:
+    """Yield the orders that are nobody's, in pages."""
     after = -1
     while True:
         query = (

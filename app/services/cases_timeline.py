@@ -19,6 +19,7 @@ from app.services.cases_shared import micros
 from app.services.fraud import read_fraud_check
 from app.services.gather import TICKET_DAYS
 from app.services.history_rows import HistoryCustomer
+from app.services.identities import identities_of
 
 _NEVER: Final = 2**62
 _DAY: Final = 86_400_000_000
@@ -40,6 +41,13 @@ class Rows:
     services: dict[int, PanelService] = field(default_factory=dict)
     invoices: dict[int, PanelInvoice] = field(default_factory=dict)
     tickets: list[PanelTicket] = field(default_factory=list)
+    _identities: dict[str, str] | None = None
+
+    def identities(self) -> dict[str, str]:
+        """Return the customer's identities of today, hashed, by kind."""
+        if self._identities is None:
+            self._identities = identities_of(self.customer.customer, None) if self.customer else {}
+        return self._identities
 
 
 def midnight(day: date) -> datetime:

@@ -52,7 +52,9 @@ def _flatten(data: Any, into: dict[str, Any], *, depth: int) -> None:
         return
     inner: list[Any] = []
     for key, value in list(data.items())[:500]:
-        name = "".join(char for char in str(key).lower() if char.isalnum())
+        name = str(key).lower()
+        if not name.isalnum():
+            name = "".join(char for char in name if char.isalnum())
         if isinstance(value, dict):
             inner.append(value)
         elif not isinstance(value, list):

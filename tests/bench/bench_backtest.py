@@ -25,7 +25,7 @@ from app.db import Database
 from app.services import backtest, facts_codec, schema
 from app.services.backtest import Wanted
 from app.services.backtest_judging import Bench, Job, places
-from app.services.backtest_pool import cores
+from app.services.processes import cores
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case
 
 WANTED_RATE = 20_000

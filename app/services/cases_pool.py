@@ -1,0 +1,87 @@
+"""Cases made on all cores: processes with connections of their own, beside the one that started them."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from typing import Final
+
+from app.db import Database
+from app.services.cases_pages import Part, Work, take_span
+from app.services.cases_rows import Span
+from app.services.processes import belong_to_parent
+
+#: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
+_AHEAD: Final = 2
+
+
+class Helpers:
+    """Processes that make cases with us. They take a second to start: `open` them before there is work for them."""
+
+    def __init__(self, count: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a forked process would share our connections
+        self._pools = [
+            ProcessPoolExecutor(1, mp_context=context, initializer=belong_to_parent) for _ in range(count)
+        ]  # fmt: skip
+        for pool in self._pools:
+            pool.submit(_start)
+
+    async def take(self, work: Work, db: Database, spans: Iterable[Span], heard: Callable[[Part], None]) -> None:
+        """Take all spans, here and in every process, in any order.
+
+        Raises ChildProcessError where a process ends before its work is done.
+        """
+        left = deque(spans)
+
+        async def here() -> None:
+            while left:
+                heard(await take_span(work, db, left.popleft()))
+
+        async def there(pool: ProcessPoolExecutor) -> None:
+            loop = asyncio.get_running_loop()
+            while left:
+                heard(await loop.run_in_executor(pool, _take, left.popleft()))
+
+        for pool in self._pools:
+            pool.submit(_begin, work)
+        hands = [asyncio.create_task(here())]
+        hands += [asyncio.create_task(there(pool)) for pool in self._pools for _ in range(_AHEAD)]
+        try:
+            done, _ = await asyncio.wait(hands, return_when=asyncio.FIRST_EXCEPTION)
+            for hand in done:
+                hand.result()
+        except BrokenExecutor as error:
+            raise ChildProcessError("a process that made cases ended before it was done; import again") from error
+        finally:
+            left.clear()
+            await asyncio.gather(*hands, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """End the processes, each after what it is doing."""
+        for pool in self._pools:
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+
+# --- in the other process -----------------------------------------------------------------------------------------
+
+
+class _Here:
+    runner: asyncio.Runner
+    work: Work
+    db: Database
+
+
+def _start() -> None:
+    _Here.runner = asyncio.Runner()
+
+
+def _begin(work: Work) -> None:
+    _Here.work = work
+    _Here.db = Database.open(work.url, pool_size=1)
+
+
+def _take(span: Span) -> Part:
+    return _Here.runner.run(take_span(_Here.work, _Here.db, span))

@@ -1,0 +1,68 @@
+"""Cases made by several processes are those that one makes, and a process that dies is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.db import Database
+from app.services.cases import build_cases
+from app.tables.customers import customers, identities
+from app.tables.history import cases
+from tests.history.past import Past, all_cases, context_of, with_policy
+
+_CUSTOMERS = 2_500  # with an order, a service and an invoice each: four spans of rows
+
+
+async def _past(db: Database) -> None:
+    past = Past()
+    for number in range(1, _CUSTOMERS + 1):
+        past.customer(number)
+        past.order(
+            number, number, number % 300, ip=f"81.2.69.{number % 200 + 1}", status="Fraud" if number == 7 else "Active"
+        )
+    await with_policy(db)
+    await past.save(db)
+
+
+async def _all(db: Database) -> list[Any]:
+    async with db.read() as connection:
+        known = [
+            list((await connection.execute(sa.select(table).order_by(*table.primary_key))).all())
+            for table in (customers, identities)
+        ]
+    return [await all_cases(db), *known]
+
+
+async def test_two_processes_make_what_one_makes(db: Database) -> None:
+    await _past(db)
+    told: list[tuple[int, int]] = []
+    both = await build_cases(context_of(db), heard=lambda *done: told.append(done), processes=2)
+    by_both = await _all(db)
+    async with db.begin() as tx:
+        for table in (cases, customers, identities):
+            await tx.execute(table.delete())
+    alone = await build_cases(context_of(db), heard=lambda *done: None, processes=1)
+    assert alone == both
+    assert both.new == _CUSTOMERS
+    assert await _all(db) == by_both
+    assert told[-1] == (_CUSTOMERS, _CUSTOMERS)
+    again = await build_cases(context_of(db), heard=lambda *done: None, processes=2)
+    assert (again.new, again.changed) == (0, 0)
+
+
+async def test_a_process_that_dies_is_told_and_the_next_import_goes_on(db: Database) -> None:
+    await _past(db)
+
+    def kill(_done: int, _total: int) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(ChildProcessError):
+        await build_cases(context_of(db), heard=kill, processes=2)
+    built = await build_cases(context_of(db), heard=lambda *done: None, processes=1)
+    assert 0 < built.new < built.orders == _CUSTOMERS
+    assert len(await all_cases(db)) == _CUSTOMERS
