@@ -18,6 +18,7 @@ from app.services.backtest_records import (
     Interval,
     PolicyName,
     Proportion,
+    UntestedFact,
 )
 
 #: What outcomes are called.
@@ -28,7 +29,6 @@ WORDS: Final = {
     "reject": "reject",
 }
 _REASONS: Final = 4
-_SHOWN_FACTS: Final = 8
 _NONE: Final = "-"
 
 
@@ -77,6 +77,11 @@ def _comparison(figures: Comparison, out: Console) -> None:
         (WORDS[old.name], str(old.orders), f"{old.share:.1%}", str(new.orders), f"{new.share:.1%}")
         for old, new in zip(active.outcomes, given.outcomes, strict=True)
     ]
+    if active.facts_unknown or given.facts_unknown:
+        place = [old.name for old in active.outcomes].index("hold_for_review") + 1
+        rows.insert(
+            place, ("  of these for lack of facts", str(active.facts_unknown), "", str(given.facts_unknown), "")
+        )
     _table("What would become of them", "outcome", "active", "", "tried", "", out=out, rows=rows)
     _changes(figures, out)
     _money(figures, out)
@@ -112,6 +117,9 @@ def _money(figures: Comparison, out: Console) -> None:
         ("charged for (held for a fee)", str(active.charged_minutes), str(given.charged_minutes)),
         ("waiting for a person, or rejected", str(active.waiting_minutes), str(given.waiting_minutes)),
     ]
+    if active.facts_unknown_minutes or given.facts_unknown_minutes:
+        unknown = str(active.facts_unknown_minutes), str(given.facts_unknown_minutes)
+        rows.append(("  of these for lack of facts", *unknown))
     if figures.changed.orders:
         rows.append(("saved: comes to be charged for, net", "", f"{figures.minutes_saved:+d}"))
     _table("Staff minutes, as estimated", "minutes", "active", "tried", out=out, rows=rows)
@@ -174,11 +182,19 @@ def _interval(found: Interval | None) -> str:
 
 
 def _untested(report: BacktestReport, out: Console) -> None:
-    shown = report.untested[:_SHOWN_FACTS]
-    rows = [(one.fact, str(one.orders), f"{one.share:.1%}", ", ".join(one.signals) or _NONE) for one in shown]
-    more = len(report.untested) - len(shown)
-    title = "Facts known only as of today, left out" + (f" (the first {len(shown)}; {more} more)" if more else "")
-    _table(title, "fact", "orders", "", "not tested, or only in part", out=out, rows=rows)
+    if not report.untested:
+        return
+    out.print("\nFacts known only as of today, left out", style="bold")
+    groups: dict[tuple[int, str], list[UntestedFact]] = {}
+    for one in report.untested:
+        groups.setdefault((one.orders, one.fact.partition(".")[0]), []).append(one)
+    for (orders, whose), facts in groups.items():
+        names = ", ".join(one.fact.partition(".")[2] for one in facts)
+        signals = ", ".join(dict.fromkeys(signal for one in facts for signal in one.signals))
+        text = f"{orders} orders ({facts[0].share:.1%}), {whose}: {names}"
+        out.print(Padding(escape(text), (0, 0, 0, 2)))
+        if signals:
+            out.print(Padding(escape(f"not tested, or only in part: {signals}"), (0, 0, 0, 6)))
 
 
 def _examples(examples: Iterable[Example], out: Console) -> None:

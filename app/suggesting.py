@@ -11,6 +11,7 @@ from typing import Any, Final
 import tomlkit
 from rich.console import Console
 from rich.table import Table
+from tomlkit.items import InlineTable
 
 from app.backtesting import run_backtest
 from app.config import Settings
@@ -90,7 +91,7 @@ def with_points(document: str, changes: tuple[PointChange, ...]) -> str:
 
 def _table_of(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:
     if name not in parent:
-        parent[name] = tomlkit.table()
+        parent[name] = tomlkit.inline_table() if isinstance(parent, InlineTable) else tomlkit.table()
     found: MutableMapping[str, Any] = parent[name]
     return found
 

@@ -40,6 +40,8 @@ MIN_FIRED: Final = 10
 #: No proposal moves points further than this, down or up, in one step.
 SMALLEST_RATIO: Final = 0.5
 LARGEST_RATIO: Final = 1.5
+#: Less than this decides hardly any order; proposing it would only be noise.
+SMALLEST_CHANGE: Final = 2
 #: A signal that fired so often moves half of the way from what it is to what the fit says.
 _HALF_WAY: Final = 30
 
@@ -106,7 +108,7 @@ def propose(
         for key in KEYS[code]:
             before: int = getattr(points, key)
             after = min(100, max(1, round(before * ratio))) if before else 0
-            if after != before:
+            if abs(after - before) >= SMALLEST_CHANGE:
                 changes.append(
                     PointChange(code=code, key=key, before=before, after=after, bad=seen.bad, good=seen.good)
                 )

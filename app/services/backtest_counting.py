@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from app.core.decision import Outcome
 from app.core.history import MATURE_DAYS
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, DecidedCase, Kind, Part, microseconds
-from app.tables.history import Label
+from app.tables.history import CaseSource, Label
 
 #: Labels of younger orders may still change and don't count (issue 4, point 1).
 MATURE_AFTER: Final = timedelta(days=MATURE_DAYS)
@@ -20,6 +20,10 @@ MATURE_AFTER: Final = timedelta(days=MATURE_DAYS)
 REMEMBERED: Final = 20
 #: Outcomes that keep a good customer waiting or away.
 HELD: Final = frozenset({Outcome.HOLD_FOR_REVIEW.value, Outcome.REJECT.value})
+
+#: What a hold says that rests on nothing but facts that are not known; a total of zero decides nothing beside it.
+_NOT_KNOWN: Final = frozenset({"facts_missing"})
+_BESIDE: Final = frozenset({"amount_zero"})
 
 _APPROVE, _FEE = Outcome.APPROVE.value, Outcome.HOLD_FOR_FEE.value
 
@@ -45,6 +49,14 @@ class Tally:
         if other.first is not None and other.last is not None:
             self.first = other.first if self.first is None else min(self.first, other.first)
             self.last = other.last if self.last is None else max(self.last, other.last)
+
+
+def for_lack_of_facts(outcome: str, reasons: Iterable[str]) -> bool:
+    """Return whether an order is held for nothing but facts that are not known.
+
+    Of an imported order that says nothing about the policy: the panel doesn't tell those facts as they were then.
+    """
+    return outcome == Outcome.HOLD_FOR_REVIEW.value and set(reasons) - _BESIDE == _NOT_KNOWN
 
 
 class _Group:
@@ -137,7 +149,13 @@ class _Counting:
         for column, (name, kind) in enumerate(zip(self._part.columns, kinds, strict=True)):
             self._column(name, kind, group.orders, mature=mature, label=label, reviewed=reviewed)
             self._money(name, kind, group, column, currency)
-            if mature and label == Label.GOOD.value and kind.outcome in HELD:
+            unknown = source == CaseSource.IMPORTED.value and for_lack_of_facts(kind.outcome, kind.reasons)
+            if unknown:
+                counts["unknown", name] += group.orders
+                counts["unknown_minutes", name] += group.orders * kind.minutes
+                if mature:
+                    counts["unknown_became", name, label] += group.orders
+            elif mature and label == Label.GOOD.value and kind.outcome in HELD:
                 counts["held_good", name, currency, "orders"] += group.orders
                 counts["held_good", name, currency, "margin"] += group.margin[column]
                 counts["held_good", name, currency, "unknown"] += group.margin_unknown[column]

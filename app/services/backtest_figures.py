@@ -104,6 +104,7 @@ def figures(counts: Counts, column: str, policy: Policy) -> Figures:
     outcomes = counts.by("outcome", 1, column)
     return Figures(
         outcomes=counted(outcomes, sum(outcomes.values()), order=_OUTCOMES),
+        facts_unknown=counts.total("unknown", column),
         reasons=tuple(
             ReasonCount(outcome=outcome, reason=code, orders=orders)
             for outcome in _OUTCOMES
@@ -133,7 +134,8 @@ def _held(counts: Counts, column: str) -> Counter[Any]:
 
 def _ending(counts: Counts, column: str, label: str) -> Ending:
     found = counts.by("became", 2, column, label)
-    return Ending(label=label, **{outcome: found[outcome] for outcome in _OUTCOMES})
+    unknown = counts.total("unknown_became", column, label)
+    return Ending(label=label, facts_unknown=unknown, **{outcome: found[outcome] for outcome in _OUTCOMES})
 
 
 def _work(counts: Counts, column: str) -> Work:
@@ -146,6 +148,7 @@ def _work(counts: Counts, column: str) -> Work:
         unpaid_minutes=minutes(_APPROVE),
         charged_minutes=minutes(_FEE),
         waiting_minutes=sum(minutes(outcome) for outcome in HELD),
+        facts_unknown_minutes=counts.total("unknown_minutes", column),
     )
 
 

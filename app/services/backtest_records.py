@@ -100,7 +100,10 @@ class CurrencyMoney(Record):
     work_unpaid_cost: str = Field(description="Of that: of approved orders. The provider bears it.")
     work_charged_cost: str = Field(description="Of that: of orders held for a fee, which pays for it or drops it.")
     work_cost_unknown: Orders = Field(description="Orders with work whose cost the policy can't say.")
-    good_held: Orders = Field(description="Old enough good orders that a person would hold or that would be rejected.")
+    good_held: Orders = Field(
+        description="Old enough good orders that a person would hold or that would be rejected, without imported ones "
+        "that are held only because facts of then are not known."
+    )
     good_held_margin_month: str = Field(description="A month's margin of those.")
     good_held_margin_unknown: Orders
 
@@ -113,6 +116,7 @@ class Work(Record):
     unpaid_minutes: int = Field(description="Of approved orders: nobody pays for them.")
     charged_minutes: int = Field(description="Of orders held for a fee.")
     waiting_minutes: int = Field(description="Of orders held for a person, or rejected.")
+    facts_unknown_minutes: int = Field(description="Of those: of orders held only because facts are not known.")
 
 
 class Threshold(Record):
@@ -160,6 +164,7 @@ class Ending(Record):
     hold_for_fee: Orders
     hold_for_review: Orders
     reject: Orders
+    facts_unknown: Orders = Field(description="Of hold_for_review: only because facts of then are not known.")
 
 
 class Agreement(Record):
@@ -175,6 +180,10 @@ class Figures(Record):
     """What one policy would have done."""
 
     outcomes: tuple[Counted, ...]
+    facts_unknown: Orders = Field(
+        description="Imported orders among hold_for_review that are held only because facts of then are not known: "
+        "that says nothing about the policy."
+    )
     reasons: tuple[ReasonCount, ...]
     catalogue_gaps: Orders
     endings: tuple[Ending, ...]

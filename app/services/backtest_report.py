@@ -143,7 +143,14 @@ def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]
     if imported:
         notes.append(
             f"{imported} orders are imported: their facts are put together from what the panel still shows. "
-            "What was edited or deleted since is not seen."
+            "What was edited or deleted since is not seen: a service that was upgraded counts as it is today."
+        )
+    unknown = counts.total("unknown", GIVEN)
+    if unknown:
+        notes.append(
+            f"{unknown} imported orders are held for a person only because facts of then are not known, mostly the "
+            "catalogue that an order of staff is held against. That says nothing about the policy: they are in no "
+            "figure of good orders held or rejected. Live orders are judged with those facts."
         )
     if counts.total("lacking"):
         which = "Figures with and without them are shown." if with_today else "They are left out of these figures."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
@@ -17,8 +16,9 @@ from app.core.decision import Outcome
 from app.core.policy import Policy
 from app.core.provenance import without_today
 from app.core.quick import QuickJudge
+from app.services.backtest_counting import for_lack_of_facts
 from app.services.facts_codec import unpack
-from app.tables.history import cases
+from app.tables.history import CaseSource, cases
 
 #: So many orders are looked at, the last ones placed.
 LAST: Final = 1_000
@@ -30,7 +30,7 @@ FEWEST: Final = 50
 class HeldShare:
     """What a policy would do with the last orders."""
 
-    cases: Annotated[int, Field(description="Orders looked at, the last 1,000 at most.")]
+    cases: Annotated[int, Field(description="Orders it can be told of, among the last 1,000 at most.")]
     held: Annotated[int, Field(description="Of them, how many it would hold or turn away.")]
     percent: Annotated[float | None, Field(description="Null: fewer than 50 orders are known, so nobody can tell.")]
     at_most: Annotated[int, Field(description="Above this it is activated only when confirmed.", examples=[30])]
@@ -44,23 +44,30 @@ class HeldShare:
 
 async def held_share(connection: AsyncConnection, policy: Policy) -> HeldShare:
     """Judge the last orders of the history by a policy, as far as their facts were known then."""
-    query = sa.select(cases.c.facts, cases.c.judged_at).order_by(cases.c.placed_at.desc(), cases.c.order_id.desc())
-    rows = (await connection.execute(query.limit(LAST))).all()
-    found = [(row.facts, row.judged_at) for row in rows]
-    held = await asyncio.to_thread(_count_held, found, policy) if len(found) >= FEWEST else 0
-    at_most = policy.limits.confirm_hold_percent
-    if len(found) < FEWEST:
-        text = f"How many orders it would hold can't be told: {len(found)} are known, and {FEWEST} are needed."
-        return HeldShare(cases=len(found), held=0, percent=None, at_most=at_most, text=text)
-    percent = round(held * 100 / len(found), 1)
-    text = f"Of the last {len(found)} orders it would hold {held} ({percent} %)."
-    return HeldShare(cases=len(found), held=held, percent=percent, at_most=at_most, text=text)
+    query = sa.select(cases.c.facts, cases.c.judged_at, cases.c.source)
+    query = query.order_by(cases.c.placed_at.desc(), cases.c.order_id.desc())
+    found = (await connection.execute(query.limit(LAST))).all()
+    held, unknown = await asyncio.to_thread(_count_held, found, policy) if len(found) >= FEWEST else (0, 0)
+    at_most, known = policy.limits.confirm_hold_percent, len(found) - unknown
+    if known < FEWEST:
+        text = f"How many orders it would hold can't be told: {known} are known, and {FEWEST} are needed."
+        return HeldShare(cases=known, held=0, percent=None, at_most=at_most, text=text)
+    percent = round(held * 100 / known, 1)
+    text = f"Of the last {known} orders it would hold {held} ({percent} %)."
+    if unknown:
+        text += f" {unknown} more can't be told: facts of then are not known."
+    return HeldShare(cases=known, held=held, percent=percent, at_most=at_most, text=text)
 
 
-def _count_held(found: Sequence[tuple[Any, datetime]], policy: Policy) -> int:
+def _count_held(found: Sequence[Any], policy: Policy) -> tuple[int, int]:
+    """Return how many would be held, and of how many that can't be told."""
     judge, modes = QuickJudge(policy), policy.modes
-    held = 0
-    for facts, judged_at in found:
-        outcome = judge.verdict(without_today(unpack(facts)), now=judged_at).outcome
-        held += outcome is not Outcome.APPROVE and plan(outcome, modes).course in {Course.REVIEW, Course.ACT}
-    return held
+    held = unknown = 0
+    for row in found:
+        verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+        outcome = verdict.outcome
+        if row.source == CaseSource.IMPORTED and for_lack_of_facts(outcome, verdict.reasons):
+            unknown += 1
+        else:
+            held += outcome is not Outcome.APPROVE and plan(outcome, modes).course in {Course.REVIEW, Course.ACT}
+    return held, unknown

@@ -140,6 +140,12 @@ def comparison(rows: list[Row], old: list[Row], report: dict[str, Any], new: str
     }
 
 
+def unknown(row: Row, one: One) -> bool:
+    """Say whether an imported order is held only because facts of then are not known."""
+    why = [code for code in one.reasons if code != "amount_zero"]
+    return row.source == "imported" and one.outcome == "hold_for_review" and why == ["facts_missing"]
+
+
 def figures(rows: list[Row], old: list[Row], column: str, policy: dict[str, Any]) -> dict[str, Any]:
     ones = [(row, row.by[column]) for row in rows]
     reasons = Counter((one.outcome, code) for _, one in ones for code in set(one.reasons))
@@ -150,6 +156,7 @@ def figures(rows: list[Row], old: list[Row], column: str, policy: dict[str, Any]
 
     return {
         "outcomes": shares(Counter(one.outcome for _, one in ones), len(rows), OUTCOMES),
+        "facts_unknown": sum(unknown(row, one) for row, one in ones),
         "reasons": [
             {"outcome": outcome, "reason": code, "orders": orders}
             for (outcome, code), orders in sorted(
@@ -160,6 +167,7 @@ def figures(rows: list[Row], old: list[Row], column: str, policy: dict[str, Any]
         "endings": [
             {"label": label}
             | {o: sum(row.label == label and row.by[column].outcome == o for row in old) for o in OUTCOMES}
+            | {"facts_unknown": sum(row.label == label and unknown(row, row.by[column]) for row in old)}
             for label in LABELS
         ],
         "work": {
@@ -168,6 +176,7 @@ def figures(rows: list[Row], old: list[Row], column: str, policy: dict[str, Any]
             "unpaid_minutes": minutes("approve"),
             "charged_minutes": minutes("hold_for_fee"),
             "waiting_minutes": minutes("hold_for_review", "reject"),
+            "facts_unknown_minutes": sum(one.minutes for row, one in working if unknown(row, one)),
         },
         "money": money(ones, old, column),
         "risk": risk(old, column, policy),
@@ -178,6 +187,7 @@ def figures(rows: list[Row], old: list[Row], column: str, policy: dict[str, Any]
 def money(ones: list[tuple[Row, One]], old: list[Row], column: str) -> list[dict[str, Any]]:
     found = []
     held = [(r, r.by[column]) for r in old if r.label == "good" and r.by[column].outcome not in OUTCOMES[:2]]
+    held = [(row, one) for row, one in held if not unknown(row, one)]
     for code in sorted({row.currency for row, one in [*ones, *held] if one.minutes or one.fee or (row, one) in held}):
         work = [one for row, one in ones if row.currency == code and one.minutes]
         fees = [one.fee or 0 for row, one in ones if row.currency == code and one.outcome == "hold_for_fee"]

@@ -44,6 +44,8 @@ def test_every_key_of_the_points_is_proposed_or_left_on_purpose() -> None:
         pytest.param(0.1, None, id="as steep as all: stays"),
         pytest.param(0.12, 24, id="a fifth steeper: a fifth more, nearly"),
         pytest.param(0.08, 16, id="less steep: less"),
+        pytest.param(0.106, None, id="one point more is not worth proposing"),
+        pytest.param(0.111, 22, id="two points are"),
         pytest.param(9.0, 30, id="never more than half as much again"),
         pytest.param(-3.0, 10, id="never less than half, even where it speaks for an order"),
     ],

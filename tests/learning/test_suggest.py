@@ -150,6 +150,8 @@ async def test_without_the_library_it_says_what_to_install(db: Database, monkeyp
         "[points.risk]\nshared_ip = 33 # ours\n",
         "points.risk.shared_ip = 33\n",
         "[points]\nrisk = { shared_ip = 33 }\n",
+        "points = {}\n[risk]\nreview_from = 50\n",
+        "points = { self_service = { manual_payment = 3 } }\n",
         "[points.risk]\nshared_ip = 33\n[cart]\nurl = ''\n[points.self_service]\nmanual_payment = 3\n",
     ],
 )
