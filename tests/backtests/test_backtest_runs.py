@@ -164,14 +164,15 @@ async def test_live_decisions_are_judged_again_and_a_difference_is_told(db: Data
         judgement = decide(facts, parse_policy(""), now=case["judged_at"])
         await add_order(db, case["order_id"])
         values = {"facts": dump_facts(facts), "judgement": dump_judgement(judgement), "at": case["judged_at"]}
-        await add_decision(db, case["order_id"], policy_version=version, engine_version=ENGINE_VERSION, **values)
+        values["engine_version"] = ENGINE_VERSION
+        await add_decision(db, case["order_id"], policy_version=version, **values)
     await add_decision(db, 1, policy_version=version, engine_version="0.1")
     report = await backtest.run(db, await begin(db))
     assert (report.replay.decisions, report.replay.differences, report.replay.other_engine) == (6, 0, 1)
     moved = dump_judgement(decide(facts, parse_policy("[risk]\nreview_from = 50"), now=NOW))
     moved["scores"]["risk"] = 99
-    values = {"facts": dump_facts(facts), "judgement": moved}
-    await add_decision(db, 1, policy_version=version, engine_version=ENGINE_VERSION, **values)
+    values |= {"facts": dump_facts(facts), "judgement": moved}
+    await add_decision(db, 1, policy_version=version, **values)
     report = await backtest.run(db, await begin(db))
     assert (report.replay.decisions, report.replay.differences) == (7, 1)
 

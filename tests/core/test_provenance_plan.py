@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from copy import deepcopy
+from dataclasses import fields, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_decision_properties import facts as any_facts
+from test_decision_properties import quick
 
-from app.core.facts import Neighbours
-from app.core.provenance import NAMES, without_today
+from app.core.facts import Agreement, Facts, Neighbours
+from app.core.provenance import NAMES, leave_out_today, without_today
 from tests.core.judging import a_customer, some_facts
 
 
@@ -38,3 +43,17 @@ def test_only_what_is_of_today_is_left_out(name: str) -> None:
 def test_facts_of_then_are_the_same_ones() -> None:
     facts = some_facts()
     assert without_today(facts) is facts
+
+
+@quick
+@given(any_facts(), st.lists(st.sampled_from(sorted(NAMES)), unique=True).map(tuple))
+def test_leaving_out_in_place_comes_to_the_same(seen: Facts, today: tuple[str, ...]) -> None:
+    # copied, as it changes what it is given; the second shares everything with the first, as with other findings
+    first = deepcopy(replace(seen, today=today))
+    second = replace(first, agreement=Agreement.FEE_PAID)
+    wanted = without_today(first), without_today(second)
+    leave_out_today(first)
+    leave_out_today(second)
+    assert (first, second) == wanted
+    leave_out_today(first)
+    assert first == wanted[0]
