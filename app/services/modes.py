@@ -12,11 +12,12 @@ from app.core.lifecycle import HoldKind, OrderState
 from app.services import fees, limits
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile
+from app.services.questions import NO_ANSWER
 from app.services.timers import set_hold_clock
 
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: By the reason in force: what a mode suggests, and what the silence of a customer does.
-_SUGGESTED = PROPOSED | {"no_answer": "cancel"}
+_SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
@@ -83,7 +84,10 @@ def proposal(order: Any, reasons: Any) -> str | None:
     """Return the action of staff that is proposed for an order, by its row and the reasons in force."""
     if order.hold_kind is None:
         return None
-    return next((_SUGGESTED[one["code"]] for one in reasons or () if one["code"] in _SUGGESTED), None)
+    codes = [one["code"] for one in reasons or ()]
+    if NO_ANSWER in codes and order.hold_kind == HoldKind.ANSWER:
+        return None  # it came after all
+    return next((_SUGGESTED[code] for code in codes if code in _SUGGESTED), None)
 
 
 async def leave(file: OrderFile, verdict: Verdict) -> None:

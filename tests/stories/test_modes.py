@@ -304,3 +304,46 @@ async def test_a_hold_without_a_gate_that_ever_asked_is_shouted_about(db: Databa
                 break
         second = await held_deaf(house)
         assert not any(notice in line["what"] for line in (await house.order(second))["timeline"])
+
+
+async def test_an_approved_order_is_left_when_accepting_goes_to_shadow_before_it_is_paid(db: Database) -> None:
+    async with open_house(db, policy=POLICY) as house:
+        order_id = await place(house, pay=False)
+        assert (await house.order(order_id))["state"] == "awaiting_payment"
+        await switch(house, "[modes]\naccept = 'shadow'\n")
+        await house.panel.pay_invoice(house.panel.state.orders[order_id].invoice_id)
+        await house.wait(20 * 60)
+        assert seen(await house.order(order_id)) == ("received", "approve", "shadow", None)
+        assert house.effects("AcceptOrder") == 0
+        assert await gate(house, order_id) == (True, "shadow")
+        assert await queue(house) == []
+
+
+async def test_a_fee_that_was_asked_for_runs_out_as_before_when_fees_are_only_suggested(db: Database) -> None:
+    async with open_house(db, policy=POLICY) as house:
+        order_id = await place(house, WISH, pay=False)
+        fee = (await house.order(order_id))["fee"]
+        await switch(house, SUGGEST + "accept = 'suggest'\n")
+        await house.panel.pay_invoice(house.panel.state.orders[order_id].invoice_id)
+        await house.wait(60)
+        order = await house.order(order_id)
+        assert (order["state"], order["hold"]["kind"], order["fee"]["state"]) == ("held", "fee", "unpaid")
+        assert await gate(house, order_id) == (False, "held_for_fee")
+        await house.wait(8 * 86_400)
+        order = await house.order(order_id)
+        assert (order["state"], order["hold"]["kind"]) == ("held", "review")
+        assert house.panel.state.invoices[fee["invoice_id"]].status == "Cancelled"
+        assert (house.effects("CreateInvoice"), house.effects("AcceptOrder")) == (1, 0)
+        assert (await house.act(order_id, "approve")).status_code == 200
+        await house.settle(seconds=30)
+        assert (await house.order(order_id))["state"] == "released"
+
+
+async def test_what_is_proposed_and_cancelled_in_the_panel_leaves_the_queue(db: Database) -> None:
+    async with open_house(db, policy=POLICY + SUGGEST) as house:
+        order_id = await place(house, SUSPECT, pay=False)
+        await house.panel.staff_cancel(order_id)
+        await house.wait(2 * 86_400)
+        order = await house.order(order_id)
+        assert (order["state"], order["hold"]) == ("cancelled", None)
+        assert await queue(house) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,15 @@ from alembic import command
 
 from app.db import Database
 from app.services import policies, schema
-from app.tables.orders import orders
+from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
 from app.tables.policies import policies as policies_table
 from tests.conftest import create_postgres_database, drop_postgres_database, missing
 from tests.stories.conftest import POLICY
+from tests.stories.house import House
 from tests.stories.test_limits import SHARE
+from tests.stories.test_modes import place
+from tests.stories.test_orders import WISH
 
 
 async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(db: Database, tmp_path: Path) -> None:
@@ -74,6 +78,32 @@ async def test_data_of_the_first_version_survives_the_migrations(database_kind: 
     finally:
         if name:
             await drop_postgres_database(name)
+
+
+async def test_what_was_held_by_the_engine_before_goes_on(house: House) -> None:
+    """Its judgement and facts lack what came later; it is shown, explained, charged for and released all the same."""
+    order_id = await place(house, WISH)
+    first = (await house.order(order_id))["fee"]
+    async with house.db.begin() as tx:
+        facts = (await tx.execute(sa.select(decisions.c.facts))).scalar_one()
+        for name in ("outside", "ip_asn", "fit", "expected"):
+            facts["order"].pop(name, None)
+        facts["customer"].pop("ip_country", None)
+        judged = json.loads((Path(__file__).parents[1] / "data/judgements/engine_1.json").read_text())
+        await tx.execute(decisions.update().values(facts=facts, judgement=judged, engine_version="1"))
+    for path in ("", "/explanation"):
+        answer = await house.api.get(f"/v1/orders/{order_id}{path}")
+        assert answer.status_code == 200, answer.text
+    assert (await house.act(order_id, "ask", question="Which site is it?")).status_code == 200
+    await house.settle(seconds=30)
+    assert (await house.act(order_id, "charge-fee", minutes=60)).status_code == 200
+    await house.settle(seconds=30)
+    fee = (await house.order(order_id))["fee"]
+    assert fee["invoice_id"] != first["invoice_id"]
+    await house.panel.pay_invoice(fee["invoice_id"])
+    await house.settle(seconds=60)
+    assert (await house.order(order_id))["state"] == "released"
+    assert house.effects("AcceptOrder") == 1
 
 
 def _old_rows() -> list[str]:
