@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from app.core.facts import OrderKind
@@ -103,7 +104,7 @@ def _prices(policy: Policy, currency: str) -> _Prices:
         policy=policy,
         values=values | {"work": _words(policy, gap_kinds)},
         handling=any_kind and handling.amount_minor > 0 and minutes.handling >= max(1, rules.min_minutes),
-        custom=any_kind and least.amount_minor > 0,
+        custom=any_kind and Decimal(row.custom_rate_per_hour) > 0,
     )
 
 
