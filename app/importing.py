@@ -25,6 +25,7 @@ from app.services import history_rows, startup
 from app.services.context import Context, utc_now
 from app.services.history_import import Imported, import_history
 from app.services.history_rows import Resource
+from app.services.processes import collect_rarely
 from app.tables.history import Label
 
 GO_ON: Final = "doorman import"
@@ -75,6 +76,7 @@ def import_to_the_end(
 
     Returns the exit status: 0, or 130 where it was stopped.
     """
+    collect_rarely()
     with asyncio.Runner(loop_factory=Config(app="", loop="auto").get_loop_factory()) as runner:
         try:
             return runner.run(run_import(settings, out, since=since, rate=rate, build=build))

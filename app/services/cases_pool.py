@@ -12,7 +12,7 @@ from typing import Final
 from app.db import Database
 from app.services.cases_pages import Part, Work, take_span
 from app.services.cases_rows import Span
-from app.services.processes import belong_to_parent
+from app.services.processes import belong_to_parent, collect_rarely
 
 #: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
@@ -75,6 +75,7 @@ class _Here:
 
 
 def _start() -> None:
+    collect_rarely()
     _Here.runner = asyncio.Runner()
 
 
