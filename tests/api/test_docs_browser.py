@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ from app.main import create_app
 from app.services.context import Context
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_world, make_keys
-from tests.conftest import missing
+from tests.conftest import ASKED, missing
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _HOW = "Chromium is not installed (Debian: apt-get install chromium)"
@@ -29,7 +28,7 @@ _HOW = "Chromium is not installed (Debian: apt-get install chromium)"
 @pytest.fixture
 def chromium() -> str:
     """Return where Chromium is."""
-    found = os.environ.get("DOORMAN_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = ASKED.get("DOORMAN_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         missing(_HOW, "DOORMAN_TEST_REQUIRE_BROWSER")
     return str(found)
@@ -114,5 +113,5 @@ async def test_the_swagger_ui_works_without_a_network(chromium: str, served: tup
 
 def _screenshot(tmp_path: Path) -> Path:
     """Where the picture goes: to be looked at, where DOORMAN_TEST_SCREENSHOTS names a folder."""
-    folder: Any = os.environ.get("DOORMAN_TEST_SCREENSHOTS")
+    folder: Any = ASKED.get("DOORMAN_TEST_SCREENSHOTS")
     return (Path(folder) if folder else tmp_path) / "docs.png"

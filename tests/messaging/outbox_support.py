@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,9 +27,10 @@ from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.tables import metadata
 from app.tables.inbox import EventState, events
+from tests.conftest import ASKED
 
 DATABASES = ("sqlite", "postgres")
-POSTGRES = os.environ.get("DOORMAN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
+POSTGRES = ASKED.get("DOORMAN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=150)
 RULES = SendRules(settle=SETTLE, delays=(1, 5, 30), jitter=lambda: 0.0)
@@ -67,7 +67,7 @@ async def database(kind: str, folder: Path) -> AsyncIterator[Database]:
     try:
         server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
     except (OSError, asyncpg.PostgresError) as error:
-        if os.environ.get("DOORMAN_TEST_REQUIRE_POSTGRES") == "1":
+        if ASKED.get("DOORMAN_TEST_REQUIRE_POSTGRES") == "1":
             raise
         pytest.skip(f"no PostgreSQL at {POSTGRES} ({error}); start one or set DOORMAN_TEST_POSTGRES")
     try:
