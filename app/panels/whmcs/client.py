@@ -105,7 +105,7 @@ class WhmcsClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises ValueError for an address that is not https, except on loopback."""
-        self._url = safe_panel_url(base_url) + "/includes/api.php"
+        self._url = httpx.URL(safe_panel_url(base_url) + "/includes/api.php")  # parsed once, not at each call
         self._credentials = {"identifier": identifier, "secret": secret, "accesskey": access_key}
         self._timeout = timeout
         self._limiter = limiter
