@@ -51,6 +51,8 @@ GET /v1/policies/{version}/diff
 POST /v1/policies/{version}/candidate
 DELETE /v1/policies/candidate
 GET /v1/reports/candidate
+GET /v1/reports/agreement
+GET /v1/signals
 GET /v1/backtests
 GET /v1/backtests/{backtest_id}
 GET /v1/backtests/{backtest_id}.svg

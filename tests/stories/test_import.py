@@ -342,6 +342,11 @@ async def test_the_rate_is_kept(db: Database) -> None:
     assert town.sandbox.counts.total() / seconds <= 41
 
 
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests in the background has Ctrl-C ignored by all that come from them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def test_ctrl_c_ends_clean_and_says_how_to_go_on(db: Database) -> None:
     town = make_town(db)
     async with serving(town.sandbox, cron=False) as url:
