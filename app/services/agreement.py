@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Outcome
+from app.core.signals import LIMITS
 from app.services.orders import CLOCK, POLICY
 from app.tables.orders import decisions, orders
 
@@ -100,7 +101,7 @@ async def _pairs(connection: AsyncConnection) -> list[Any]:
 
 def _signals(judgement: Any) -> Iterable[dict[str, Any]]:
     """What the engine adds to keep sums exact is no finding."""
-    return (signal for signal in judgement["signals"] if signal["points"] and "limit" not in signal["code"])
+    return (signal for signal in judgement["signals"] if signal["points"] and signal["code"] not in LIMITS)
 
 
 def _signal(score: str, code: str, counts: Counter[str]) -> SignalAgreement:

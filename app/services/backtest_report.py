@@ -10,44 +10,26 @@ from typing import Final
 from app.core.decision import ENGINE_VERSION
 from app.core.policy import Policy, policy_hash
 from app.core.provenance import NAMES
+from app.core.signal_catalogue import not_testable
 from app.services.backtest_counting import MATURE_AFTER, Tally
 from app.services.backtest_figures import BAD, GOOD, Counts, compare, counted, share
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
 from app.services.backtest_records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
 from app.tables.history import CaseSource, Label
 
-_COUNTRIES: Final = ("countries_disagree",)
-_CATALOGUE: Final = ("entered_by_staff", "outside_catalogue", "catalogue_gap")
+#: Reasons for an outcome that rest on a fact beside the signals, which the catalogue of signals knows.
+_REASONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "customer.group_id": ("exempt_client_group", "own_initiative_group"),
+    "customer.lists": ("exempt_allow_list",),
+    "customer.white_glove": ("mandate",),
+    "items.listed": ("catalogue_gap",),
+    "items.cycle_offered": ("catalogue_gap",),
+    "items.group_id": ("exempt_product_group", "vetting_product_group"),
+    "order.fraud_check_ran": ("fraud_check",),
+}
 #: What rests on each fact that may be known only as of today: signals, and reasons for an outcome.
 RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
-    **dict.fromkeys(sorted(NAMES), ()),
-    "customer.group_id": ("exempt_client_group", "own_initiative_group"),
-    "customer.country": _COUNTRIES,
-    "customer.phone_country": _COUNTRIES,
-    "customer.ip_country": _COUNTRIES,
-    "customer.email_disposable": ("email_disposable",),
-    "customer.email_verified": ("email_unverified",),
-    "customer.active_services": ("tickets_per_service",),
-    "customer.overdue_invoices": ("overdue_invoices",),
-    "customer.collections_invoices": ("collections_invoices",),
-    "customer.tickets_recent": ("tickets_per_service",),
-    "customer.chargebacks": ("chargebacks",),
-    "customer.lists": ("allow_listed", "block_listed", "exempt_allow_list"),
-    "customer.white_glove": ("mandate",),
-    "order.fraud_check": ("fraud_check",),
-    "order.fraud_check_ran": ("fraud_check",),
-    "order.outside": ("outside signals",),
-    "order.ip_asn": ("outside signals",),
-    "items.listed": _CATALOGUE,
-    "items.cycle_offered": _CATALOGUE,
-    "items.price_override": ("price_override", "entered_by_staff"),
-    "items.group_id": ("exempt_product_group", "vetting_product_group"),
-    "neighbours.ip": ("shared_ip",),
-    "neighbours.phone": ("shared_phone",),
-    "neighbours.address": ("shared_address",),
-    "neighbours.similar_address": ("shared_address",),
-    "neighbours.email": ("shared_email",),
-    "neighbours.payment": ("shared_payment",),
+    name: (*not_testable((name,)), *_REASONS.get(name, ())) for name in sorted(NAMES)
 }
 _FEES: Final = (
     "A fee changes what people do: some would pay, some would order in the cart, some would leave. "
