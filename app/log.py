@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 
 def configure(log_format: str | None = None, *, level: int = logging.INFO) -> None:
@@ -17,10 +18,14 @@ def configure(log_format: str | None = None, *, level: int = logging.INFO) -> No
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
-    errors: list[Any] = [structlog.processors.dict_tracebacks] if as_json else []
+    # the usual formatters print local variables with a traceback: names, addresses, texts, request bodies
+    if as_json:
+        without_locals = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+        renderers: list[Any] = [without_locals, structlog.processors.JSONRenderer()]
+    else:
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
-        processors=[*shared, *errors, renderer],
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
