@@ -26,6 +26,7 @@ from app.panels.limiter import RateLimiter
 from app.panels.sandbox import Behaviours
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.panels.whmcs.lines import HttpxLine
 from app.services import reconcile, rings, sweeps
 from app.services.context import Context
 from app.services.events import handle
@@ -72,7 +73,7 @@ class Crew:
         assert settings.panel_secret is not None
         client = WhmcsClient(
             "http://127.0.0.1:9", identifier=settings.panel_identifier, secret=settings.panel_secret,
-            timeout=default_timeout(None), limiter=RateLimiter(settings.panel_rate), http=[wire],
+            timeout=default_timeout(None), limiter=RateLimiter(settings.panel_rate), lines=[HttpxLine(wire)],
         )  # fmt: skip
         panel = WhmcsPanel(client, zone=settings.zone)
         self._stack.push_async_callback(panel.aclose)

@@ -15,7 +15,8 @@ from app.panels.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.models import PayMethod
 from app.panels.sandbox.server import create_app
-from app.panels.whmcs.client import WhmcsClient, http_client
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
@@ -73,7 +74,7 @@ def adapter(
         secret=SecretStr(secret),
         timeout=lambda action: limit.seconds,
         limiter=RateLimiter(10_000),
-        http=[http_client(transport), http_client(transport)],
+        lines=[HttpxLine(http_client(transport)), HttpxLine(http_client(transport))],
         now=lambda: NOW,
     )
     return WhmcsPanel(client, zone=ZoneInfo("Europe/Berlin"), now=lambda: NOW)

@@ -11,7 +11,8 @@ from contract import adapter
 from pydantic import SecretStr
 
 from app.panels.limiter import RateLimiter
-from app.panels.whmcs.client import WhmcsClient, http_client
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 
 URL = "https://billing.example/includes/api.php"
@@ -53,7 +54,7 @@ def panel(script: Script, *, zone: bool = True) -> WhmcsPanel:
         secret=SecretStr("s-t"),
         timeout=lambda action: 5,
         limiter=RateLimiter(10_000),
-        http=[http_client(transport)],
+        lines=[HttpxLine(http_client(transport))],
     )
     return WhmcsPanel(client, now=lambda: NOON)
 

@@ -1,15 +1,16 @@
-"""The lean transport for reading in bulk: what a server may send, and how each failure is told."""
+"""The lean line for reading in bulk: what a server may send, and how each failure is told."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import httpx
 import pytest
 
-from app.panels.whmcs import bulk
-from app.panels.whmcs.bulk import BulkTransport
-from app.panels.whmcs.client import AnswerTooLargeError, http_client
+from app.panels.whmcs.answers import Reply
+from app.panels.whmcs.bulk import BulkLine
+from app.panels.whmcs.lines import AnswerTooLargeError
 
 Script = list[bytes]  # what is sent for each request in turn; an empty one hangs up
 
@@ -49,8 +50,8 @@ def answer(body: bytes, *, more: bytes = b"") -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n%b\r\n%b" % (len(body), more, body)
 
 
-async def ask(client: httpx.AsyncClient, url: str) -> httpx.Response:
-    return await client.post(url, content=b"a=1")
+async def ask(line: BulkLine, url: str) -> Reply:
+    return await line.post(httpx.URL(url), b"a=1", seconds=30)
 
 
 WHOLE = {
@@ -63,15 +64,15 @@ WHOLE = {
 
 @pytest.mark.parametrize("form", WHOLE)
 async def test_an_answer_is_read_whole(form: str) -> None:
-    async with serving([WHOLE[form]]) as (url, _), http_client(BulkTransport()) as client:
-        found = await ask(client, url)
-    assert (found.status_code, found.content) == (200, b"hello")
+    async with serving([WHOLE[form]]) as (url, _), aclosing(BulkLine()) as line:
+        found = await ask(line, url)
+    assert (found.status, found.body) == (200, b"hello")
 
 
 async def test_a_connection_is_used_again_unless_the_server_closes_it() -> None:
     script = [answer(b"1"), answer(b"2", more=b"connection: close\r\n"), answer(b"3")]
-    async with serving(script) as (url, seen), http_client(BulkTransport()) as client:
-        assert [(await ask(client, url)).content for _ in range(3)] == [b"1", b"2", b"3"]
+    async with serving(script) as (url, seen), aclosing(BulkLine()) as line:
+        assert [(await ask(line, url)).body for _ in range(3)] == [b"1", b"2", b"3"]
     assert seen == [1, 1, 2]
 
 
@@ -79,32 +80,54 @@ async def test_a_connection_is_used_again_unless_the_server_closes_it() -> None:
 async def test_a_broken_answer_is_an_error_of_the_transport(broken: bytes) -> None:
     if b"content-length" in broken:
         broken = broken.replace(b"content-length", b"Content-Length")
-    async with serving([broken, answer(b"fine")]) as (url, _), http_client(BulkTransport()) as client:
+    async with serving([broken, answer(b"fine")]) as (url, _), aclosing(BulkLine()) as line:
         with pytest.raises(httpx.TransportError):
-            await ask(client, url)
-        assert (await ask(client, url)).content == b"fine"
+            await ask(line, url)
+        assert (await ask(line, url)).body == b"fine"
 
 
 async def test_nobody_there_is_a_connect_error() -> None:
     async with serving([]) as (url, _):
         pass
-    async with http_client(BulkTransport()) as client:
+    async with aclosing(BulkLine()) as line:
         with pytest.raises(httpx.ConnectError):
-            await ask(client, url)
+            await ask(line, url)
 
 
-async def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "ANSWER_CAP", 100)
-    async with serving([answer(b"x" * 1000)]) as (url, _), http_client(BulkTransport()) as client:
+async def test_an_endless_answer_is_cut_off() -> None:
+    async with serving([answer(b"x" * 1000)]) as (url, _), aclosing(BulkLine(answer_cap=100)) as line:
         with pytest.raises(AnswerTooLargeError):
-            await ask(client, url)
+            await ask(line, url)
 
 
 async def test_an_answer_that_nobody_waits_for_any_more_is_nobody_elses() -> None:
-    async with serving([answer(b"late"), answer(b"mine")]) as (url, seen), http_client(BulkTransport()) as client:
-        first = asyncio.create_task(ask(client, url))
+    async with serving([answer(b"late"), answer(b"mine")]) as (url, seen), aclosing(BulkLine()) as line:
+        first = asyncio.create_task(ask(line, url))
         while not seen:
             await asyncio.sleep(0)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
-        assert (await ask(client, url)).content == b"mine"
+        assert (await ask(line, url)).body == b"mine"
+
+
+async def test_what_is_compressed_though_we_asked_for_nothing_such_is_read_all_the_same() -> None:
+    packed, broken = (answer(body, more=b"content-encoding: gzip\r\n") for body in (gzip.compress(b"hello"), b"hello"))
+    async with serving([packed, broken]) as (url, _), aclosing(BulkLine()) as line:
+        assert (await ask(line, url)).body == b"hello"
+        with pytest.raises(httpx.DecodingError):
+            await ask(line, url)
+
+
+async def test_how_long_to_wait_is_passed_on() -> None:
+    async with serving([answer(b"", more=b"Retry-After: 7\r\n")]) as (url, _), aclosing(BulkLine()) as line:
+        assert (await ask(line, url)).retry_after == "7"
+
+
+async def test_what_must_be_asked_before_its_first_byte_goes_another_way() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    async with serving([]) as (url, seen), aclosing(BulkLine()) as line:
+        with pytest.raises(ValueError, match="reads alone"):
+            await line.post(httpx.URL(url), b"a=1", seconds=30, before_send=never)
+    assert seen == []

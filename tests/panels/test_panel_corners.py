@@ -17,7 +17,8 @@ from app.doctor_role import Standing, try_actions
 from app.panels.base import PanelDown
 from app.panels.breaker import UNREACHED_LIMIT, Breaker
 from app.panels.limiter import RateLimiter
-from app.panels.whmcs.client import WhmcsClient, http_client
+from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.permissions import PERMISSIONS
 from app.panels.whmcs.probe import Probe
 
@@ -37,7 +38,7 @@ async def test_those_who_wait_for_a_turn_when_the_breaker_opens_are_told_at_once
     limiter = RateLimiter(1 / 3600, slots=2)
     client = WhmcsClient(
         PANEL, identifier=SecretStr("id"), secret=SecretStr("secret"), timeout=lambda _action: 30, breaker=breaker,
-        limiter=limiter, http=[http_client()],
+        limiter=limiter, lines=[HttpxLine()],
     )  # fmt: skip
     await client.read("GetOrders")
     waiting = [asyncio.create_task(client.read("GetOrders")) for _ in range(24)]

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
 from app.panels.breaker import Breaker
 from app.panels.limiter import RateLimiter
-from app.panels.whmcs.client import WhmcsClient, default_timeout, form, http_client
+from app.panels.whmcs.client import WhmcsClient, default_timeout, form
+from app.panels.whmcs.lines import HttpxLine, http_client
 
 URL = "https://billing.example/whmcs/includes/api.php"
 OK = {"result": "success"}
@@ -36,8 +37,7 @@ def make(
         access_key=SecretStr(KEY),
         timeout=lambda action: timeout,
         limiter=RateLimiter(10_000),
-        http=[http_client(transport), http_client(transport)],
-        answer_cap=answer_cap,
+        lines=[HttpxLine(http_client(transport), answer_cap=answer_cap) for _ in range(2)],
         breaker=breaker,
     )
 
@@ -392,7 +392,7 @@ async def test_calls_go_to_the_pool_with_the_fewest_under_way() -> None:
         secret=SecretStr("s"),
         timeout=lambda action: 5,
         limiter=RateLimiter(10_000),
-        http=[http_client(Pool(0)), http_client(Pool(1))],
+        lines=[HttpxLine(http_client(Pool(number))) for number in range(2)],
     )
     calls = [asyncio.create_task(client.read("GetOrders")) for _ in range(4)]
     while len(used) < 4:

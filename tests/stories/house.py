@@ -27,6 +27,7 @@ from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.server import create_app as create_sandbox
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.panels.whmcs.lines import HttpxLine
 from app.services.context import Context
 from app.services.events import handle
 from app.services.startup import prepare
@@ -190,7 +191,8 @@ def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
         raise AssertionError("stories need panel settings")
     client = WhmcsClient(
         "http://127.0.0.1:9", identifier=settings.panel_identifier, secret=settings.panel_secret, access_key=None,
-        timeout=default_timeout(settings.panel_timeout), limiter=RateLimiter(settings.panel_rate), http=[wire],
+        timeout=default_timeout(settings.panel_timeout), limiter=RateLimiter(settings.panel_rate),
+        lines=[HttpxLine(wire)],
     )  # fmt: skip
     return WhmcsPanel(client, zone=settings.zone)
 

@@ -31,7 +31,8 @@ from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.control import IDENTIFIER, SECRET
 from app.panels.sandbox.server import create_app, serving
 from app.panels.whmcs import walking
-from app.panels.whmcs.client import WhmcsClient, default_timeout, http_client
+from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 from app.services import history_rows, history_writing
 from app.services.context import Context
@@ -79,7 +80,7 @@ class Town:
         self.wire = Wire(self.sandbox, dies_at)
         client = WhmcsClient(
             "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
-            timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), http=[http_client(self.wire)],
+            timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(self.wire))],
         )  # fmt: skip
         panel = WhmcsPanel(client, zone=ZoneInfo("Europe/Berlin"), now=lambda: self.clock[0])
         context = Context(db=self.db, settings=settings_for(self.db), panel=panel, clock=lambda: self.clock[0])
@@ -297,7 +298,7 @@ async def test_orders_placed_while_it_runs_hide_none(town: Town, monkeypatch: py
     wire = Wire(town.sandbox)
     whmcs = WhmcsClient(
         "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
-        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), http=[http_client(wire)],
+        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(wire))],
     )  # fmt: skip
     panel = WhmcsPanel(whmcs)
     found: set[int] = set()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from app.config import Settings
 from app.db import Database
 from app.panels.brakes import Brakes, make_brakes
-from app.panels.whmcs.bulk import BulkTransport
-from app.panels.whmcs.client import CONNECTIONS_PER_CLIENT, WhmcsClient, default_timeout, http_client
+from app.panels.whmcs.bulk import BulkLine
+from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.panels.whmcs.lines import CONNECTIONS_PER_LINE, HttpxLine
 from app.panels.whmcs.panel import WhmcsPanel
 
 __all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
@@ -14,7 +15,7 @@ __all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
 #: Several small pools are quicker than one large one (httpx).
 POOLS = 4
 #: So many calls are under way at most.
-CONNECTIONS = POOLS * CONNECTIONS_PER_CLIENT
+CONNECTIONS = POOLS * CONNECTIONS_PER_LINE
 
 
 def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
@@ -38,6 +39,6 @@ def open_panel(settings: Settings, brakes: Brakes | None = None, *, bulk: bool =
         timeout=default_timeout(settings.panel_timeout),
         limiter=brakes.limiter,
         breaker=brakes.breaker,
-        http=[http_client(BulkTransport())] if bulk else [http_client() for _ in range(POOLS)],
+        lines=[BulkLine()] if bulk else [HttpxLine() for _ in range(POOLS)],
     )
     return WhmcsPanel(client, zone=settings.zone)

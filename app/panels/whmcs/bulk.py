@@ -1,8 +1,8 @@
-"""A lean HTTP/1.1 transport for reading a panel in bulk: `doorman import` makes a call for each customer.
+"""A lean HTTP/1.1 line for reading a panel in bulk: `doorman import` makes a call for each customer.
 
-Written here because httpcore (under httpx) takes more time for a call than a panel on the same network does; the parser
-is httptools, which the server uses anyway. Connections are kept while they are busy; the number of them is the rate
-limiter's slots. For reads alone: it does not say when the first byte leaves.
+Written here because httpx takes more time for a call than a panel on the same network does; the parser is httptools,
+which the server uses anyway. Connections are kept while they are busy; the number of them is the rate limiter's slots.
+For reads alone: it does not say when the first byte leaves.
 """
 
 from __future__ import annotations
@@ -10,23 +10,28 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from functools import partial
 from typing import Final, cast
 
 import httptools
 import httpx
 
-from app.panels.whmcs.client import ANSWER_CAP, IDLE_SECONDS, AnswerTooLargeError
+from app.panels.base import BeforeSend
+from app.panels.whmcs.answers import Reply
+from app.panels.whmcs.lines import ANSWER_CAP, CONNECT_SECONDS, HEADERS, IDLE_SECONDS, AnswerTooLargeError
 
-_CONNECT_SECONDS: Final = 5.0
+_HEAD: Final = b"".join(b"%s: %s\r\n" % (name.encode(), value.encode()) for name, value in HEADERS.items())
+_LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class _Connection(asyncio.Protocol):
     """One connection; one exchange at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_cap: int) -> None:
+        self._answer_cap = answer_cap
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._answered: asyncio.Future[httpx.Response] | None = None
+        self._answered: asyncio.Future[Reply] | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._size = 0
@@ -34,7 +39,7 @@ class _Connection(asyncio.Protocol):
         self.reusable = True
         self.free_since = 0.0
 
-    async def exchange(self, request: bytes) -> httpx.Response:
+    async def exchange(self, request: bytes) -> Reply:
         """Send and return the whole answer. Raises httpx.TransportError and AnswerTooLargeError."""
         if self._transport is None or self._transport.is_closing():
             raise httpx.ReadError("the connection is closed")
@@ -99,8 +104,8 @@ class _Connection(asyncio.Protocol):
         """A part of the body."""
         self._body.append(body)
         self._size += len(body)
-        if self._size > ANSWER_CAP:
-            self._fail(AnswerTooLargeError(f"more than {ANSWER_CAP} bytes"))
+        if self._size > self._answer_cap:
+            self._fail(AnswerTooLargeError(f"more than {self._answer_cap} bytes"))
 
     def on_message_complete(self) -> None:
         """The whole answer is there."""
@@ -112,10 +117,20 @@ class _Connection(asyncio.Protocol):
             return
         self.reusable = self.reusable and self._parser.should_keep_alive()
         self.free_since = time.monotonic()
-        self._answered.set_result(httpx.Response(status, headers=self._headers, content=b"".join(self._body)))
+        try:
+            self._answered.set_result(self._reply(status))
+        except httpx.DecodingError as error:
+            self._fail(error)
+
+    def _reply(self, status: int) -> Reply:
+        headers = {name.lower(): value for name, value in self._headers}
+        body = b"".join(self._body)
+        if b"content-encoding" in headers:  # though we ask for none
+            body = httpx.Response(status, headers=self._headers, content=body).content
+        return Reply(status=status, body=body, retry_after=headers.get(b"retry-after", b"").decode("latin-1"))
 
     def _has_length(self) -> bool:
-        return any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self._headers)
+        return any(name.lower() in _LENGTHS for name, _ in self._headers)
 
     def _fail(self, error: Exception) -> None:
         if self._answered is not None and not self._answered.done():
@@ -123,20 +138,31 @@ class _Connection(asyncio.Protocol):
             self.close()
 
 
-class BulkTransport(httpx.AsyncBaseTransport):
-    """Answers of a panel, whole; httpx's exceptions as its own transport has them."""
+class BulkLine:
+    """`Line` for reads: whole answers, httpx's exceptions."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, answer_cap: int = ANSWER_CAP) -> None:
+        self._answer_cap = answer_cap
         self._free: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._tls: ssl.SSLContext | None = None
+        self._heads: dict[httpx.URL, bytes] = {}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx."""
-        connection = self._again() or await self._connect(request.url)
+    async def post(
+        self,
+        url: httpx.URL,
+        body: bytes,
+        *,
+        seconds: float,  # noqa: ARG002 - the caller bounds the whole
+        before_send: BeforeSend | None = None,
+    ) -> Reply:
+        """See `Line`. Raises ValueError for a call that wants to be asked before its first byte."""
+        if before_send is not None:
+            raise ValueError("a line for reads alone")
+        connection = self._again() or await self._connect(url)
         self._busy.add(connection)
         try:
-            return await connection.exchange(_written(request))
+            return await connection.exchange(b"%b%d\r\n\r\n%b" % (self._head(url), len(body), body))
         finally:
             self._busy.discard(connection)
             if connection.reusable:
@@ -149,6 +175,13 @@ class BulkTransport(httpx.AsyncBaseTransport):
         for connection in (*self._free, *self._busy):
             connection.close()
         self._free.clear()
+
+    def _head(self, url: httpx.URL) -> bytes:
+        """Return all of a request that comes before the length of its body; worked out once."""
+        if url not in self._heads:
+            line = b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc)
+            self._heads[url] = b"%baccept: */*\r\nuser-agent: doorman\r\n%bcontent-length: " % (line, _HEAD)
+        return self._heads[url]
 
     def _again(self) -> _Connection | None:
         while self._free:
@@ -164,18 +197,12 @@ class BulkTransport(httpx.AsyncBaseTransport):
             self._tls = httpx.create_ssl_context(trust_env=False)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                _, connection = await loop.create_connection(
-                    _Connection, url.host, url.port or (443 if secure else 80), ssl=self._tls if secure else None
-                )
+            async with asyncio.timeout(CONNECT_SECONDS):
+                made = partial(_Connection, self._answer_cap)
+                port, tls = (url.port or 443, self._tls) if secure else (url.port or 80, None)
+                _, connection = await loop.create_connection(made, url.host, port, ssl=tls)
         except TimeoutError:
             raise httpx.ConnectTimeout("nobody answered") from None
         except OSError as error:
             raise httpx.ConnectError(str(error)) from None
         return connection
-
-
-def _written(request: httpx.Request) -> bytes:
-    head = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    head += [b"%s: %s" % header for header in request.headers.raw]
-    return b"\r\n".join([*head, b"", request.content])

@@ -1,17 +1,14 @@
-"""The transport to WHMCS: one form-encoded POST per call (panel.md §2.1).
+"""The calls of WHMCS: one form-encoded POST each (panel.md §2.1), with its turn, its deadline and its kind of failure.
 
-Credentials travel in the body only. No redirects, no proxies or netrc from the environment, no cookies (a PHP session
-would make the panel answer our calls one after the other), a cap on each answer, a deadline on each call.
+Credentials travel in the body only. How the bytes get there is `lines`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -25,13 +22,10 @@ from app.panels.breaker import Breaker
 from app.panels.limiter import RateLimiter
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import Reply, read_reply
+from app.panels.whmcs.lines import AnswerTooLargeError, HeldBackError, Line
 
 log = structlog.get_logger(__name__)
 
-ANSWER_CAP: Final = 32 * 1024 * 1024
-CONNECT_SECONDS: Final = 5.0
-CONNECTIONS_PER_CLIENT: Final = 8  # httpx pools are quadratic in their connections
-IDLE_SECONDS: Final = 3.0  # below the 5 s of Apache, so that we seldom write into a connection being closed
 DEFAULT_SECONDS: Final = 30.0
 ACTION_SECONDS: Final[Mapping[str, float]] = {"AcceptOrder": 120.0}
 
@@ -49,39 +43,11 @@ _NOT_SENT: Final = (
 )
 #: Answers of a proxy that got none from the panel behind it.
 _NO_PANEL_BEHIND: Final = frozenset({502, 503, 504, *range(520, 528), 530})
-_FIRST_BYTE: Final = "http11.send_request_headers.started"
-
-
-class AnswerTooLargeError(Exception):
-    """The panel sends more than we are ready to hold."""
-
-
-class _HeldBackError(Exception):
-    """`before_send` raised this: nothing was sent."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__()
-        self.reason = reason  # httpcore drops causes
 
 
 def default_timeout(override: float | None = None) -> Timeout:
     """Return seconds by action: `override` for every call, else 120 for AcceptOrder and 30 for the others."""
     return lambda action: override or ACTION_SECONDS.get(action, DEFAULT_SECONDS)
-
-
-def http_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Make one small pool as this client needs it; tests name their own transport."""
-    return httpx.AsyncClient(
-        transport=transport,
-        limits=httpx.Limits(
-            max_connections=CONNECTIONS_PER_CLIENT,
-            max_keepalive_connections=CONNECTIONS_PER_CLIENT,
-            keepalive_expiry=IDLE_SECONDS,
-        ),
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        trust_env=False,
-        follow_redirects=False,
-    )
 
 
 class WhmcsClient:
@@ -100,20 +66,20 @@ class WhmcsClient:
         timeout: Timeout,
         limiter: RateLimiter,
         breaker: Breaker | None = None,
-        http: Sequence[httpx.AsyncClient],
-        answer_cap: int = ANSWER_CAP,
+        lines: Sequence[Line],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Raises ValueError for an address that is not https, except on loopback."""
         self._url = httpx.URL(safe_panel_url(base_url) + "/includes/api.php")  # parsed once, not at each call
-        self._credentials = {"identifier": identifier, "secret": secret, "accesskey": access_key}
+        credentials = {"identifier": identifier, "secret": secret, "accesskey": access_key}
+        self._credentials = {name: held.get_secret_value() for name, held in credentials.items() if held is not None}
+        self._signature = urlencode(form(self._credentials))
         self._timeout = timeout
         self._limiter = limiter
         self._breaker = breaker or Breaker()
         self._breaker.probe_with(self._probe)
-        self._http = list(http)
-        self._in_flight = [0] * len(self._http)
-        self._answer_cap = answer_cap
+        self._lines = list(lines)
+        self._in_flight = [0] * len(self._lines)
         self._now = now
 
     async def read(self, action: str, params: Mapping[str, Any] | None = None, *, urgent: bool = False) -> wire.Row:
@@ -147,8 +113,8 @@ class WhmcsClient:
     async def aclose(self) -> None:
         """Stop probing and close all connections."""
         await self._breaker.aclose()
-        for client in self._http:
-            await client.aclose()
+        for line in self._lines:
+            await line.aclose()
 
     async def _probe(self) -> None:
         """Ask for something cheap, to see whether anybody answers."""
@@ -173,14 +139,15 @@ class WhmcsClient:
     async def _exchange(
         self, action: str, params: Mapping[str, Any], *, write: bool, before_send: BeforeSend | None
     ) -> Reply | PanelError:
-        index = min(range(len(self._http)), key=self._in_flight.__getitem__)
+        index = min(range(len(self._lines)), key=self._in_flight.__getitem__)
         seconds = self._timeout(action)
         began = self._breaker.now()
         self._in_flight[index] += 1
         try:
             async with asyncio.timeout(seconds):
-                reply = await self._send(self._http[index], self._request(action, params, seconds, before_send))
-        except _HeldBackError as held:
+                body = self._body(action, params)
+                reply = await self._lines[index].post(self._url, body, seconds=seconds, before_send=before_send)
+        except HeldBackError as held:
             raise held.reason from None
         except _NOT_SENT as error:
             if isinstance(error, _UNREACHED):
@@ -208,40 +175,14 @@ class WhmcsClient:
     def _unavailable(self, said: str) -> PanelUnavailable:
         return PanelUnavailable(said) if self._breaker.closed else self._breaker.down(said)
 
-    def _request(
-        self, action: str, params: Mapping[str, Any], seconds: float, before_send: BeforeSend | None
-    ) -> httpx.Request:
-        patience = min(CONNECT_SECONDS, seconds / 2)
-        return self._http[0].build_request(
-            "POST",
-            self._url,
-            content=self._body(action, params),
-            headers={"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"},
-            timeout=httpx.Timeout(seconds, connect=patience, pool=patience),
-            extensions={} if before_send is None else {"trace": _at_the_first_byte(before_send)},
-        )
-
-    async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> Reply:
-        response = await http.send(request, stream=True, auth=None, follow_redirects=False)
-        async with aclosing(response):
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > self._answer_cap:
-                    raise AnswerTooLargeError(f"more than {self._answer_cap} bytes")
-            return Reply(
-                status=response.status_code, body=bytes(body), retry_after=response.headers.get("retry-after", "")
-            )
-
     def _body(self, action: str, params: Mapping[str, Any]) -> bytes:
-        given = {"action": action, "responsetype": "json", **params}
-        secrets = {name: value.get_secret_value() for name, value in self._credentials.items() if value is not None}
-        return urlencode(form({**given, **secrets})).encode("ascii")
+        given = {name: value for name, value in params.items() if name not in self._credentials}
+        fields = urlencode(form({"action": action, "responsetype": "json", **given}))
+        return f"{fields}&{self._signature}".encode("ascii")
 
     def _scrub(self, said: str) -> str:
         """Take our credentials out of the panel's own words."""
-        for held in self._credentials.values():
-            value = held.get_secret_value() if held is not None else ""
+        for value in self._credentials.values():
             for written in {value, html.escape(value), quote(value), quote_plus(value)} - {""}:
                 said = said.replace(written, "***")
         return said
@@ -263,19 +204,6 @@ def form(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif value is not None:
             fields.append((name, wire.clean(str(value))))
     return fields
-
-
-def _at_the_first_byte(before_send: BeforeSend) -> Callable[[str, object], Awaitable[None]]:
-    """Return a trace function of httpcore that asks `before_send` when the connection is there."""
-
-    async def trace(name: str, _info: object) -> None:
-        if name == _FIRST_BYTE:
-            try:
-                await before_send()
-            except Exception as error:  # noqa: BLE001 - httpx must not take it for one of its own
-                raise _HeldBackError(error) from None
-
-    return trace
 
 
 def _reason(error: Exception) -> str:

@@ -21,7 +21,8 @@ from app.config import Settings
 from app.panels.limiter import RateLimiter
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import decode
-from app.panels.whmcs.client import form, http_client
+from app.panels.whmcs.client import form
+from app.panels.whmcs.lines import http_client
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 30.0
