@@ -34,6 +34,8 @@ _ATTRIBUTION = re.compile(r"(?:on|am|le|el|op)\b.{4,160}\b(?:wrote|schrieb|a ecr
 _MAIL_HEADER = re.compile(r"(?:from|von|de|van)\s?: ?\S")
 _MAIL_HEADER_NEXT = re.compile(r"(?:sent|date|gesendet|datum|envoye|enviado|verzonden|to|an)\s?: ?\S")
 _SIGNATURE_LINES = 12
+#: Names of domains, and single words: there is nothing to take out of them.
+_BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 def normalise(text: str) -> str:
@@ -42,6 +44,8 @@ def normalise(text: str) -> str:
     Quoted mail, forwarded originals and the signature are gone; line breaks stay, other white space is one blank.
     Offsets of findings count characters of this text. Never longer than `MAX_TEXT`.
     """
+    if len(text) <= MAX_TEXT and _BARE.fullmatch(text):
+        return text.lower()
     # A browser's form sends entities, and WHMCS escapes them once more.
     plain = _without_markup(html.unescape(html.unescape(text[:MAX_RAW])))
     plain = _INVISIBLE.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec import structs
+
 from app.core.facts import Facts, PlacedBy
 from app.core.money import Money
 from app.core.policy import Policy
@@ -240,15 +242,15 @@ class CaseMaker:
         order, listed = then.order, then.rows.customer
         tickets = then.account.recent_tickets(micros(then.judged_at))
         asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
-        lines = tuple(replace(line, status="Pending") for line in order.lines)
+        lines = tuple(structs.replace(line, status="Pending") for line in order.lines)
         return Gathered(
             order_id=order.order_id,
             order_version=None,
             read_at=then.judged_at,
-            order=replace(order, status="Pending", lines=lines),
+            order=structs.replace(order, status="Pending", lines=lines),
             customer=self._customer_then(listed.customer, then) if listed else None,
             signed_up_on=listed.signed_up_on if listed else None,
-            services=tuple(replace(service, status="Pending") for service in then.services),
+            services=tuple(structs.replace(service, status="Pending") for service in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,
             tickets=tickets,
@@ -270,7 +272,7 @@ class CaseMaker:
             stats["numtickets"] = account.tickets_at(moment)
         priced = "invoices" not in self.absent and customer.currency is not None
         revenue = Money(account.revenue_at(moment), customer.currency or "") if priced else None
-        return replace(customer, status="", stats=stats, revenue=revenue)
+        return structs.replace(customer, status="", stats=stats, revenue=revenue)
 
     def _missing(self, then: _Then, tickets: tuple[PanelTicket, ...], asking: PanelTicket | None) -> set[str]:
         """Name what nobody can know of that time."""
@@ -307,7 +309,7 @@ def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInv
     if invoice is None:
         return None
     paid = invoice.paid_at <= judged_at if invoice.paid_at is not None else is_paid(invoice)
-    return replace(invoice, status="Paid" if paid else "Unpaid", credit=None, transactions=())
+    return structs.replace(invoice, status="Paid" if paid else "Unpaid", credit=None, transactions=())
 
 
 def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:

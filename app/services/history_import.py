@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import structs
 
 from app.panels.base import HistoryReader, Place, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
@@ -184,7 +186,7 @@ class _Import:
 
         async def read(order_id: int) -> Sequence[Record]:
             found = await self._reader.order(order_id)
-            return [found or replace(open_orders[order_id], status=_DELETED)]
+            return [found or structs.replace(open_orders[order_id], status=_DELETED)]
 
         await self._one_by_one(Resource.ORDERS, sorted(open_orders), read, step="orders that were open")
 
@@ -384,13 +386,13 @@ def _customer(customer: Any, head: PanelCustomerHead) -> HistoryCustomer:
     said = {
         name: getattr(head, name) for name in ("first_name", "last_name", "company", "email", "group_id", "status")
     }  # fmt: skip
-    return HistoryCustomer(customer=replace(customer, **said), signed_up_on=head.signed_up_on)
+    return HistoryCustomer(customer=structs.replace(customer, **said), signed_up_on=head.signed_up_on)
 
 
 def _with_messages(row: Any, kept: dict[int, PanelTicket]) -> Any:
     """Keep the messages that were read before: lists have none."""
     known = kept.get(row.ticket_id) if isinstance(row, PanelTicket) else None
-    return row if known is None else replace(row, replies=known.replies)
+    return row if known is None else structs.replace(row, replies=known.replies)
 
 
 def _is_paid_by_credit(invoice: PanelInvoice) -> bool:

@@ -21,7 +21,10 @@ _T = TypeVar("_T")
 
 
 class Batches:
-    """Records of one resource, written a thousand at a time or each second, with the cursor behind them."""
+    """Records of one resource, written a thousand at a time or each second, with the cursor behind them.
+
+    One batch is written while the next is read.
+    """
 
     def __init__(self, context: Context, resource: Resource) -> None:
         self._context = context
@@ -29,6 +32,7 @@ class Batches:
         self._records: list[Record] = []
         self._state: Progress | None = None
         self._since = time.monotonic()
+        self._writing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Batches:
         return self
@@ -37,25 +41,37 @@ class Batches:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            await self._write()
+            await self._write_on()
+            await self._written()
+        elif self._writing is not None:  # what was handed over is kept, whatever went wrong since
+            await asyncio.gather(self._writing, return_exceptions=True)
 
     async def add(self, records: Iterable[Record], state: Progress | None = None) -> None:
-        """Take records, and how far the import is when they are stored."""
+        """Take records, and how far the import is when they are stored. Raises what went wrong with those before."""
         self._records += records
         self._state = state or self._state
         if len(self._records) >= BATCH or time.monotonic() - self._since >= PATIENCE_SECONDS:
-            await self._write()
+            await self._write_on()
 
-    async def _write(self) -> None:
-        records, state = self._records, self._state
+    async def _write_on(self) -> None:
+        """Begin to write what there is, when the batch before is written."""
         self._since = time.monotonic()
-        if not records and state is None:
+        if not self._records and self._state is None:
             return
+        await self._written()
+        self._writing = asyncio.create_task(self._write(self._records, self._state))
+        self._records, self._state = [], None
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await self._writing
+            self._writing = None
+
+    async def _write(self, records: list[Record], state: Progress | None) -> None:
         async with self._context.db.begin() as tx:
             await history_rows.put(tx, records)
             if state is not None:
                 await history_rows.set_progress(tx, self._resource, state, now=self._context.clock())
-        self._records, self._state = [], None
 
 
 async def one_by_one(ids: Sequence[int], read: Callable[[int], Awaitable[_T]]) -> AsyncGenerator[_T]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from app.messaging import inbox
 from tests.stories.house import House
 from tests.stories.test_orders import WISH, shop
@@ -52,7 +54,7 @@ class Orphaning:
 
     async def order(self, order_id: int, *, urgent: bool = False) -> Any:
         found = await self._panel.order(order_id, urgent=urgent)
-        return found and replace(found, customer_id=None, currency=None, amount=None)
+        return found and structs.replace(found, customer_id=None, currency=None, amount=None)
 
 
 async def test_an_order_without_client_and_currency_goes_to_review(house: House) -> None:

@@ -25,6 +25,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import msgspec
+
 from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.whmcs import wire
 
@@ -92,6 +94,9 @@ _LINE_START: Final = re.compile(r"^[ \t]*\{", re.MULTILINE)
 _TAGS: Final = re.compile(r"<[^<>]{0,200}>")
 _BOM: Final = "\ufeff"
 
+#: Twice as quick as `json`, and for clean answers the same.
+_PLAIN: Final = msgspec.json.Decoder(float_hook=str)
+
 Scrub = Callable[[str], str]
 
 
@@ -115,9 +120,9 @@ def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wir
     """
     answer = decode(reply.body)
     verdict = _verdict(answer)
-    message = _message(answer, scrub)
     if verdict == "success" and 200 <= reply.status < 300:
         return answer
+    message = _message(answer, scrub)
     if reply.status == 429:
         raise PanelUnavailable("the panel asks us to slow down (429)", retry_after=_seconds(reply.retry_after, now))
     if verdict == "error" and reply.status < 500:
@@ -162,6 +167,13 @@ def decode(body: bytes) -> wire.Row:
     begins a line and runs to the end, so that a quoted text can't pose as the answer. Floats stay texts, since money
     must not pass through binary fractions.
     """
+    try:
+        whole = _PLAIN.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    else:
+        if isinstance(whole, dict):
+            return wire.unflatten(whole)
     content = body.decode("utf-8", "replace").lstrip(_BOM + " \t\r\n").rstrip()
     decoder = json.JSONDecoder(strict=False, parse_float=str, parse_constant=lambda _: None)
     for tried, match in enumerate(_LINE_START.finditer(content)):
