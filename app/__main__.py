@@ -307,12 +307,12 @@ def import_(
 ) -> None:
     """Read the panel's history; can be stopped and goes on where it was. Changes nothing in the panel."""
     from app import importing
-    from app.services.cases import build_cases
+    from app.services.cases import CaseBuilder
 
     with plain_errors():
         since_day = None if since is None else since.date()
         out = importing.console()
-        status = importing.import_to_the_end(_settings(), out, since=since_day, rate=rate, build=build_cases)
+        status = importing.import_to_the_end(_settings(), out, since=since_day, rate=rate, make_builder=CaseBuilder)
     raise typer.Exit(status)
 
 

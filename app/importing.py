@@ -23,7 +23,7 @@ from app.panels.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
 from app.services import history_rows, startup
 from app.services.context import Context, utc_now
-from app.services.history_import import Imported, import_history
+from app.services.history_import import Heard, Imported, import_history
 from app.services.history_rows import Resource
 from app.services.processes import collect_rarely
 from app.tables.history import Label
@@ -57,10 +57,16 @@ class Built(Protocol):
     def labels(self) -> Mapping[Label, int]: ...
 
 
-class Build(Protocol):
-    """Makes cases of the stored rows; `heard` is told how many orders are done, and of how many."""
+class Builder(Protocol):
+    """Makes cases of the stored rows; see `app.services.cases.CaseBuilder`."""
 
-    async def __call__(self, context: Context, *, heard: Callable[[int, int], None]) -> Built: ...
+    def hear(self, step: str, total: int | None) -> None: ...
+    async def build(self, *, heard: Callable[[int, int], None]) -> Built: ...
+    async def aclose(self) -> None: ...
+
+
+#: None where rows are kept and no cases are made of them.
+MakeBuilder = Callable[[Context], Builder]
 
 
 def console() -> Console:
@@ -70,7 +76,7 @@ def console() -> Console:
 
 
 def import_to_the_end(
-    settings: Settings, out: Console, *, since: date | None, rate: float | None, build: Build | None = None
+    settings: Settings, out: Console, *, since: date | None, rate: float | None, make_builder: MakeBuilder | None = None
 ) -> int:
     """Run the import, on the quickest event loop; Ctrl-C ends it with a line that says how to go on. See `run_import`.
 
@@ -79,14 +85,14 @@ def import_to_the_end(
     collect_rarely()
     with asyncio.Runner(loop_factory=Config(app="", loop="auto").get_loop_factory()) as runner:
         try:
-            return runner.run(run_import(settings, out, since=since, rate=rate, build=build))
+            return runner.run(run_import(settings, out, since=since, rate=rate, make_builder=make_builder))
         except KeyboardInterrupt:
             out.print(f"Stopped. What was read is kept; go on with: {GO_ON}")
             return _INTERRUPTED
 
 
 async def run_import(
-    settings: Settings, out: Console, *, since: date | None, rate: float | None, build: Build | None = None
+    settings: Settings, out: Console, *, since: date | None, rate: float | None, make_builder: MakeBuilder | None = None
 ) -> int:
     """Read the history, build the cases, and say what there is. Return the exit status, 0.
 
@@ -95,30 +101,43 @@ async def run_import(
     """
     if not settings.panel_configured:
         raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
-    db = Database.open(settings.database_url)
+    db = Database.open(settings.database_url, bulk=True)
     brakes = (
         open_brakes(settings, db)
         if rate is None
         else make_brakes(rate or UNLIMITED, slots=CONNECTIONS, db=None)
     )  # fmt: skip
     panel = open_panel(settings, brakes, bulk=True)
+    builder: Builder | None = None
     began = time.monotonic()
     try:
         await startup.have_policy(db, settings, now=utc_now())
         context = Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel))
         bound = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
+        builder = None if make_builder is None else make_builder(context)
         with _shown(out) as shown:
-            done = await import_history(context, panel.history(), since=bound, heard=shown.heard)
-            built = None if build is None else await build(context, heard=shown.building)
+            done = await import_history(context, panel.history(), since=bound, heard=_both(shown, builder))
+            built = None if builder is None else await builder.build(heard=shown.building)
         async with db.read() as connection:
             kept = await history_rows.counts(connection)
     except PanelUnavailable as error:
         raise PanelUnavailable(_stopped(error), alarm=error.alarm) from error
     finally:
+        if builder is not None:
+            await builder.aclose()
         await panel.aclose()
         await db.close()
     out.print(summary(done, kept, seconds=time.monotonic() - began, built=built, zone_learned=settings.zone is None))
     return 0
+
+
+def _both(shown: Shown, builder: Builder | None) -> Heard:
+    def heard(step: str, done: int, total: int | None) -> None:
+        shown.heard(step, done, total)
+        if builder is not None:
+            builder.hear(step, total)
+
+    return heard
 
 
 async def _own_admin(panel: PanelReader) -> int | None:

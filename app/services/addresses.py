@@ -40,6 +40,8 @@ _NAMED: Final = _FLATS | _FLOORS | _KINDS
 _GLUED: Final = re.compile(r"([^\W\d_]{3,})str(?:asse|ase|aat)?\b")
 _BOX: Final = re.compile(r"\bp\.?\s*o\.?\s*box\b")
 _LAST_LETTER: Final = re.compile(r"([0-9])\s+([a-z])\s*$")
+_NO_WORD: Final = re.compile(r"\W+")
+_UMLAUT: Final = re.compile(r"([aou])e")
 _TOKEN: Final = re.compile(r"[0-9][0-9a-z]*(?:[/-][0-9a-z]+)*|[^\W\d_]+")
 
 
@@ -56,7 +58,7 @@ def block_of(customer: PanelCustomer) -> Block | None:
     first, second, city, _state, postcode = (*customer.address, *("",) * 5)[:5]
     numbers, flats, words = _street((first, second))
     place = " ".join(words_of(city))
-    code = re.sub(r"\W+", "", postcode).casefold()
+    code = _NO_WORD.sub("", postcode).casefold()
     if customer.country == "US":
         code = code[:5]  # without the four digits that many leave out
     told = _says_something(words) or len(numbers) > 1  # 350 5th Avenue
@@ -115,7 +117,7 @@ def _street(lines: tuple[str, ...]) -> tuple[set[str], set[str], list[str]]:
         before, after = tokens[index - 1] if index else "", tokens[index + 1] if index + 1 < len(tokens) else ""
         if not token or token in _FLATS or token in _FLOORS:
             continue
-        named = before in _FLATS | _FLOORS and (token[0].isdigit() or len(token) == 1)
+        named = (before in _FLATS or before in _FLOORS) and (token[0].isdigit() or len(token) == 1)
         if named or (token[0].isdigit() and after in _FLOORS):
             flats.add(_flat(token))
         elif token[0].isdigit():
@@ -139,6 +141,8 @@ def words_of(text: str) -> list[str]:
 
 def _tokens(text: str) -> list[str]:
     """Return words and numbers, without case, accents and punctuation; abbreviations are alike."""
+    if not text:
+        return []
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_STROKES))
     if not plain.isascii():
         plain = "".join(char for char in plain if not unicodedata.combining(char))
@@ -150,4 +154,4 @@ def _alike(token: str) -> str:
     """Shorten what has an abbreviation; in all else Mueller is Müller."""
     if token in _SHORT or token in _NAMED:
         return _SHORT.get(token, token)
-    return re.sub(r"([aou])e", r"\1", token)
+    return _UMLAUT.sub(r"\1", token) if "e" in token else token

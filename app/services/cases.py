@@ -8,6 +8,7 @@ Safe to repeat and to break off: what is written already is found to be the same
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,14 +23,16 @@ from app.panels.records import PanelProduct
 from app.services import policies
 from app.services.cases_facts import CaseMaker
 from app.services.cases_pages import Built, Part, Work, take
-from app.services.cases_pool import Helpers
-from app.services.cases_rows import absent_resources, count_orders, nobodys, read_shared, spans
+from app.services.cases_pool import Helpers, address_of
+from app.services.cases_rows import absent_resources, bad_today, count_orders, nobodys, spans
+from app.services.cases_shared import Shared
 from app.services.context import Context
 from app.services.facts_codec import pack, unpack
+from app.services.history_rows import Resource
 from app.services.processes import cores
 from app.tables.history import CaseSource, cases
 
-__all__ = ["Built", "build_cases"]
+__all__ = ["Built", "CaseBuilder", "build_cases"]
 
 #: Below so many orders starting processes takes longer than making cases.
 _ALONE_BELOW: Final = 2_000
@@ -37,43 +40,87 @@ _WRITTEN_AT_ONCE: Final = 5_000
 
 
 async def build_cases(context: Context, *, heard: Callable[[int, int], None], processes: int | None = None) -> Built:
-    """Make or renew the case of every imported order; `heard` is told how many of how many orders are done.
-
-    `processes` is one for each core where it isn't given and there is enough to do. Raises NotFound when no policy is
-    active, and ChildProcessError where one of the processes ends before it is done.
-    """
-    async with context.db.read() as connection:
-        policy = (await policies.active(connection)).policy
-    total = await count_orders(context.db)
-    helpers = Helpers((processes or (1 if total < _ALONE_BELOW else cores())) - 1)
-    found = Part.empty(policy.muting)
-
-    def add(part: Part) -> None:
-        found.add(part)
-        heard(found.built.orders + found.built.undated, total)
-
+    """Make or renew the case of every imported order. See `CaseBuilder`."""
+    builder = CaseBuilder(context, processes=processes)
     try:
-        work = await _work(context, policy)
-        await helpers.take(work, context.db, await spans(context.db), add)
+        return await builder.build(heard=heard)
     finally:
-        await helpers.aclose()
-    async for page in nobodys(context.db):
-        add(await take(work, context.db, page))
-    await _mute(context.db, found)
-    return found.built
+        await builder.aclose()
 
 
-async def _work(context: Context, policy: Policy) -> Work:
-    maker = CaseMaker.of(
-        policy,
-        await read_shared(context.db, policy, own_admin_id=context.own_admin_id),
-        await _catalogue(context),
-        settle_seconds=context.settings.settle_seconds,
-        own_admin_id=context.own_admin_id,
-        absent=await absent_resources(context.db),
-    )
-    url = context.db.url.render_as_string(hide_password=False)
-    return Work(url=url, maker=maker, now=context.clock())
+class CaseBuilder:
+    """Makes or renews the case of every imported order, on all cores.
+
+    What takes its time beforehand is begun while the import still reads: told by `hear` how far that is, it starts its
+    processes, and has one of them work out who shares what as soon as all customers and orders are there.
+    """
+
+    def __init__(self, context: Context, *, processes: int | None = None) -> None:
+        """`processes` is one for each core where it isn't given and there is enough to do."""
+        self._context = context
+        self._processes = processes
+        self._helpers: Helpers | None = None
+        self._sharing: asyncio.Task[tuple[Policy, Shared]] | None = None
+
+    def hear(self, step: str, total: int | None) -> None:
+        """Take which list the import reads, and how many rows that has, where it is known."""
+        if step in {Resource.CUSTOMERS, Resource.ORDERS} and total is not None and total >= _ALONE_BELOW:
+            self._helpers = self._helpers or self._enough(total)
+        elif step == Resource.SERVICES and self._helpers is not None and self._sharing is None:
+            self._sharing = asyncio.create_task(self._share(self._helpers))
+
+    async def build(self, *, heard: Callable[[int, int], None]) -> Built:
+        """Make them; `heard` is told how many of how many orders are done.
+
+        Raises NotFound when no policy is active, and ChildProcessError where one of the processes ends before it is
+        done.
+        """
+        db = self._context.db
+        total = await count_orders(db)
+        helpers = self._helpers = self._helpers or self._enough(total)
+        policy, shared = await (self._sharing or self._share(helpers))
+        shared.bad |= await bad_today(db)
+        shared.close()
+        found = Part.empty(policy.muting)
+
+        def add(part: Part) -> None:
+            found.add(part)
+            heard(found.built.orders + found.built.undated, total)
+
+        work = await self._work(policy, shared)
+        await helpers.take(work, db, await spans(db), add)
+        async for page in nobodys(db):
+            add(await take(work, db, page))
+        await _mute(db, found)
+        return found.built
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        if self._sharing is not None:
+            self._sharing.cancel()
+            await asyncio.gather(self._sharing, return_exceptions=True)
+        if self._helpers is not None:
+            await self._helpers.aclose()
+
+    def _enough(self, orders: int) -> Helpers:
+        return Helpers((self._processes or (1 if orders < _ALONE_BELOW else cores())) - 1)
+
+    async def _share(self, helpers: Helpers) -> tuple[Policy, Shared]:
+        async with self._context.db.read() as connection:
+            policy = (await policies.active(connection)).policy
+        return policy, await helpers.sightings(self._context.db, policy, self._context.own_admin_id)
+
+    async def _work(self, policy: Policy, shared: Shared) -> Work:
+        context = self._context
+        maker = CaseMaker.of(
+            policy,
+            shared,
+            await _catalogue(context),
+            settle_seconds=context.settings.settle_seconds,
+            own_admin_id=context.own_admin_id,
+            absent=await absent_resources(context.db),
+        )
+        return Work(url=address_of(context.db), maker=maker, now=context.clock())
 
 
 async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:

@@ -9,13 +9,21 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from typing import Final
 
+from app.core.policy import Policy
 from app.db import Database
 from app.services.cases_pages import Part, Work, take_span
-from app.services.cases_rows import Span
+from app.services.cases_rows import Span, read_sightings
+from app.services.cases_shared import Shared
 from app.services.processes import belong_to_parent, collect_rarely
 
 #: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
+_ENDED: Final = "a process that made cases ended before it was done; import again"
+
+
+def address_of(db: Database) -> str:
+    """Return the address of the database, with its password, for a process that opens it for itself."""
+    return db.url.render_as_string(hide_password=False)
 
 
 class Helpers:
@@ -28,6 +36,16 @@ class Helpers:
         ]  # fmt: skip
         for pool in self._pools:
             pool.submit(_start)
+
+    async def sightings(self, db: Database, policy: Policy, own_admin_id: int | None) -> Shared:
+        """Read who was seen with what, in a process of its own where there is one. See `read_sightings`."""
+        if not self._pools:
+            return await read_sightings(db, policy, own_admin_id=own_admin_id)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pools[0], _sightings, address_of(db), policy, own_admin_id)
+        except BrokenExecutor as error:
+            raise ChildProcessError(_ENDED) from error
 
     async def take(self, work: Work, db: Database, spans: Iterable[Span], heard: Callable[[Part], None]) -> None:
         """Take all spans, here and in every process, in any order.
@@ -54,7 +72,7 @@ class Helpers:
             for hand in done:
                 hand.result()
         except BrokenExecutor as error:
-            raise ChildProcessError("a process that made cases ended before it was done; import again") from error
+            raise ChildProcessError(_ENDED) from error
         finally:
             left.clear()
             await asyncio.gather(*hands, return_exceptions=True)
@@ -79,9 +97,20 @@ def _start() -> None:
     _Here.runner = asyncio.Runner()
 
 
+def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:
+    async def read() -> Shared:
+        db = Database.open(url, pool_size=1, bulk=True)
+        try:
+            return await read_sightings(db, policy, own_admin_id=own_admin_id)
+        finally:
+            await db.close()
+
+    return _Here.runner.run(read())
+
+
 def _begin(work: Work) -> None:
     _Here.work = work
-    _Here.db = Database.open(work.url, pool_size=1)
+    _Here.db = Database.open(work.url, pool_size=1, bulk=True)
 
 
 def _take(span: Span) -> Part:

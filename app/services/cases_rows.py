@@ -22,7 +22,7 @@ from app.tables.history import imports, panel_rows
 _PAGE: Final = 10_000
 _SPAN: Final = 2_500
 _IDS_AT_ONCE: Final = 5_000  # databases take some ten thousand parameters in a query
-_USED: Final = ("customers", "invoices", "orders", "services", "tickets")
+_UNUSED: Final = "credits"  # no fact rests on them
 #: How the stored form of an invoice says that it is in collections: looked for by the database, so that a million
 #: invoices need not be read to find a few.
 _COLLECTIONS: Final = b'"status":"Collections"'
@@ -63,14 +63,14 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
         async with db.read() as connection:
             found = (await connection.execute(query)).all()
         for _, data in found:
-            yield load(Resource(resource), data)
+            yield load(resource, data)
         if len(found) < _PAGE:
             return
         after = found[-1].row_id
 
 
-async def read_shared(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
-    """Read who shares an identity with whom, and who is known to be bad."""
+async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
+    """Read which customer was seen with which identity and when, from customers and orders."""
     shared = Shared()
     nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
     async for order in records(db, "orders"):
@@ -86,12 +86,10 @@ async def read_shared(db: Database, policy: Policy, *, own_admin_id: int | None)
         signed_up_at = midnight(listed.signed_up_on) if listed.signed_up_on else None
         for value in identities_of(listed.customer, None).values():
             shared.identity(listed.customer.customer_id, value, signed_up_at)
-    shared.bad |= await _bad_today(db)
-    shared.close()
     return shared
 
 
-async def _bad_today(db: Database) -> set[int]:
+async def bad_today(db: Database) -> set[int]:
     """Return customers with an invoice in collections, and those whom live decisions know to be bad."""
     data = panel_rows.c.data
     pattern = sa.literal(_COLLECTIONS, sa.LargeBinary)
@@ -119,11 +117,12 @@ async def spans(db: Database) -> list[Span]:
 
 
 async def rows_of(db: Database, span: Span) -> list[Rows]:
-    """Return the customers of a span with all of their rows."""
+    """Return the customers of a span with all of their rows.
+
+    By customer alone: told which resources, too, SQLite reads all of their rows for each span.
+    """
     rows, (after, upto) = panel_rows.c, span
-    query = sa.select(rows.customer_id, rows.resource, rows.data).where(
-        rows.customer_id > after, rows.resource.in_(_USED)
-    )
+    query = sa.select(rows.customer_id, rows.resource, rows.data).where(rows.customer_id > after)
     if upto is not None:
         query = query.where(rows.customer_id <= upto)
     async with db.read() as connection:
@@ -160,10 +159,14 @@ async def nobodys(db: Database) -> AsyncIterator[list[Rows]]:
 
 def _grouped(found: Iterable[Any]) -> list[Rows]:
     grouped: dict[int, Rows] = {}
-    for row in found:
-        rows = grouped.setdefault(row.customer_id, Rows(customer_id=row.customer_id))
-        record = load(Resource(row.resource), row.data)
-        match row.resource:
+    for customer_id, resource, data in found:
+        if resource == _UNUSED:
+            continue
+        rows = grouped.get(customer_id)
+        if rows is None:
+            rows = grouped[customer_id] = Rows(customer_id=customer_id)
+        record = load(resource, data)
+        match resource:
             case "customers":
                 rows.customer = record
             case "orders":

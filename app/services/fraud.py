@@ -16,6 +16,7 @@ _VERDICTS = {
     FraudVerdict.REVIEW: {"review", "manual", "manualreview", "manual_review", "hold", "suspicious"},
     FraudVerdict.PASS: {"pass", "passed", "approve", "approved", "accept", "accepted", "ok", "allow"},
 }
+_BY_WORD = {word: verdict for verdict, words in _VERDICTS.items() for word in words}
 _DEPTH = 6
 
 
@@ -90,9 +91,8 @@ def _verdict(flat: dict[str, Any]) -> FraudVerdict:
         return FraudVerdict.FAIL
     for name in _STATUSES:
         word = str(flat.get(name, "")).strip().lower()
-        for verdict, words in _VERDICTS.items():
-            if word in words:
-                return verdict
+        if word in _BY_WORD:
+            return _BY_WORD[word]
     return FraudVerdict.UNKNOWN
 
 

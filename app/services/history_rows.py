@@ -47,7 +47,7 @@ class HistoryCustomer(msgspec.Struct, frozen=True, kw_only=True):
 Record = HistoryCustomer | PanelOrder | PanelService | PanelInvoice | PanelCredit | PanelTicket
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODERS: Final[Mapping[Resource, msgspec.json.Decoder[Any]]] = {
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
     Resource.CUSTOMERS: msgspec.json.Decoder(HistoryCustomer),
     Resource.ORDERS: msgspec.json.Decoder(PanelOrder),
     Resource.SERVICES: msgspec.json.Decoder(PanelService),
@@ -69,8 +69,8 @@ def dump(record: Record) -> dict[str, Any]:
     }
 
 
-def load(resource: Resource, data: bytes) -> Any:
-    """Return the record of a row: the type that belongs to the resource."""
+def load(resource: str, data: bytes) -> Any:
+    """Return the record of a row: the type that belongs to the resource, one of `Resource`."""
     return _DECODERS[resource].decode(data)
 
 
@@ -167,14 +167,17 @@ async def stored(db: Database, resource: Resource) -> AsyncIterator[Any]:
 async def of_customers(
     connection: AsyncConnection, resource: Resource, customer_ids: Sequence[int]
 ) -> dict[int, list[Any]]:
-    """Return the records of some customers, by customer, each customer's by rising id."""
+    """Return the records of some customers, by customer, each customer's by rising id.
+
+    In the order of the index by customer: asked for them by id alone, SQLite reads all rows of the resource.
+    """
     found: dict[int, list[Any]] = {customer_id: [] for customer_id in customer_ids}
     for start in range(0, len(customer_ids), _PARAMETERS):
         some = customer_ids[start : start + _PARAMETERS]
         query = (
             sa.select(panel_rows.c.customer_id, panel_rows.c.data)
             .where(panel_rows.c.resource == resource.value, panel_rows.c.customer_id.in_(some))
-            .order_by(panel_rows.c.row_id)
+            .order_by(panel_rows.c.customer_id, panel_rows.c.row_id)
         )
         for row in await connection.execute(query):
             found[row.customer_id].append(load(resource, row.data))

@@ -62,7 +62,8 @@ def phone_country(e164: str | None, expected: str | None) -> str | None:
     """Return the country of a number; of several that share a calling code, the expected one if it is among them."""
     if e164 is None:
         return None
-    regions = phonenumbers.region_codes_for_country_code(phonenumbers.parse(e164).country_code or 0)
+    codes = (int(e164[1 : 1 + digits]) for digits in range(1, 4))  # no calling code begins another
+    regions = next((found for code in codes if (found := phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code))), None)
     if not regions or regions == ("001",):
         return None
     return expected if expected in regions else regions[0]
@@ -72,7 +73,9 @@ def phone_country(e164: str | None, expected: str | None) -> str | None:
 def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None:
     """Return letters and digits of the address, without case, accents and punctuation; too little is None."""
     plain = unicodedata.normalize("NFKD", " ".join(lines)).casefold()
-    kept = re.sub(r"[^0-9a-z]+", "", "".join(char for char in plain if not unicodedata.combining(char)))
+    if not plain.isascii():
+        plain = "".join(char for char in plain if not unicodedata.combining(char))
+    kept = re.sub(r"[^0-9a-z]+", "", plain)
     return f"{kept}|{(country or '').upper()}" if len(kept) >= 12 else None
 
 

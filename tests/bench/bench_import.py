@@ -30,7 +30,7 @@ from app.config import Settings
 from app.importing import console, run_import
 from app.panels.sandbox.control import IDENTIFIER, SECRET
 from app.panels.whmcs.history import AHEAD
-from app.services.cases import Built, build_cases
+from app.services.cases import Built, CaseBuilder
 from app.services.context import Context
 from app.services.history_writing import TOGETHER
 from app.services.processes import collect_rarely
@@ -76,11 +76,20 @@ class Measured:
     floor: float = 0.0
     calls: int = 0
 
-    async def build(self, context: Context, *, heard: Callable[[int, int], None]) -> Built:
-        """Make the cases as the import does, and see how long it takes."""
+    def make_builder(self, context: Context) -> CaseBuilder:
+        """Make cases as the import does, and see how long it takes once everything is read."""
+        return _Timed(context, self)
+
+
+class _Timed(CaseBuilder):
+    def __init__(self, context: Context, found: Measured) -> None:
+        super().__init__(context)
+        self._found = found
+
+    async def build(self, *, heard: Callable[[int, int], None]) -> Built:
         began = time.perf_counter()
-        built = await build_cases(context, heard=heard)
-        self.building = time.perf_counter() - began
+        built = await super().build(heard=heard)
+        self._found.building = time.perf_counter() - began
         return built
 
 
@@ -100,7 +109,7 @@ def measure(orders: int, folder: Path) -> Measured:
             migrate(settings.database_url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 began = time.perf_counter()
-                runner.run(run_import(settings, console(), since=None, rate=0, build=found.build))
+                runner.run(run_import(settings, console(), since=None, rate=0, make_builder=found.make_builder))
                 found.ours = time.perf_counter() - began
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/recorded") as answer:
                     bodies = json.load(answer)
