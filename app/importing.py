@@ -163,6 +163,7 @@ class Shown:
 
     def __init__(self, out: Console, bar: Progress) -> None:
         self._out = out
+        self._on_terminal = out.is_terminal
         self._bar = bar
         self._task: TaskID | None = None
         self._step = ""
@@ -177,7 +178,7 @@ class Shown:
             self._step, self._began, self._told = step, now, now
             self._task = self._bar.add_task(step, total=total, rate="")
         self._at = (done, total)
-        if now - self._told >= (_BAR_SECONDS if self._out.is_terminal else _LINE_SECONDS):
+        if now - self._told >= (_BAR_SECONDS if self._on_terminal else _LINE_SECONDS):
             self._told = now
             self._tell()
 
@@ -197,7 +198,7 @@ class Shown:
     def _tell(self) -> None:
         done, total = self._at
         rate = f"{done / max(time.monotonic() - self._began, 0.001):,.0f}/s"
-        if self._out.is_terminal and self._task is not None:
+        if self._on_terminal and self._task is not None:
             self._bar.update(self._task, completed=done, total=total, rate=rate)
             return
         of = "" if total is None or total == done else f" of {total:,}"

@@ -88,7 +88,8 @@ class CaseBuilder:
             heard(found.built.orders + found.built.undated, total)
 
         work = await self._work(policy, shared)
-        await helpers.take(work, db, await spans(db), add)
+        parts = await spans(db, orders=total, processes=helpers.count + 1)
+        await helpers.take(work, db, parts, add)
         async for page in nobodys(db):
             add(await take(work, db, page))
         await _mute(db, found)

@@ -37,6 +37,11 @@ class Helpers:
         for pool in self._pools:
             pool.submit(_start)
 
+    @property
+    def count(self) -> int:
+        """How many there are beside us."""
+        return len(self._pools)
+
     async def sightings(self, db: Database, policy: Policy, own_admin_id: int | None) -> Shared:
         """Read who was seen with what, in a process of its own where there is one. See `read_sightings`."""
         if not self._pools:

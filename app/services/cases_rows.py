@@ -20,7 +20,11 @@ from app.tables.customers import customers
 from app.tables.history import imports, panel_rows
 
 _PAGE: Final = 10_000
-_SPAN: Final = 2_500
+#: Rows of a span. The more, the fewer pages of the random indexes are written again and again; the fewer, the less any
+#: process waits for the last one, and the intake on SQLite for a transaction.
+_SPAN_LEAST, _SPAN_MOST = 1_000, 6_000
+_SPANS_EACH: Final = 8
+_ROWS_OF_AN_ORDER: Final = 4  # with its customer, service and invoice
 _IDS_AT_ONCE: Final = 5_000  # databases take some ten thousand parameters in a query
 _UNUSED: Final = "credits"  # no fact rests on them
 #: How the stored form of an invoice says that it is in collections: looked for by the database, so that a million
@@ -103,13 +107,15 @@ async def bad_today(db: Database) -> set[int]:
         return found | set((await connection.execute(live)).scalars())
 
 
-async def spans(db: Database) -> list[Span]:
+async def spans(db: Database, *, orders: int, processes: int) -> list[Span]:
     """Part the customers into spans of some thousand rows each; nobody's rows are not among them."""
+    size = orders * _ROWS_OF_AN_ORDER // (processes * _SPANS_EACH)
+    size = min(max(size, _SPAN_LEAST), _SPAN_MOST)
     rows, found, after = panel_rows.c, [], -1
     async with db.read() as connection:
         while True:
             further = sa.select(rows.customer_id).where(rows.customer_id > after).order_by(rows.customer_id)
-            upto = (await connection.execute(further.offset(_SPAN).limit(1))).scalar()
+            upto = (await connection.execute(further.offset(size).limit(1))).scalar()
             found.append((after, upto))
             if upto is None:
                 return found

@@ -146,7 +146,7 @@ class BulkLine:
         self._free: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._tls: ssl.SSLContext | None = None
-        self._heads: dict[httpx.URL, bytes] = {}
+        self._headed: tuple[httpx.URL | None, bytes] = (None, b"")
 
     async def post(
         self,
@@ -177,11 +177,11 @@ class BulkLine:
         self._free.clear()
 
     def _head(self, url: httpx.URL) -> bytes:
-        """Return all of a request that comes before the length of its body; worked out once."""
-        if url not in self._heads:
+        """Return all of a request that comes before the length of its body; worked out once for the one address."""
+        if self._headed[0] is not url:
             line = b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc)
-            self._heads[url] = b"%baccept: */*\r\nuser-agent: doorman\r\n%bcontent-length: " % (line, _HEAD)
-        return self._heads[url]
+            self._headed = (url, b"%baccept: */*\r\nuser-agent: doorman\r\n%bcontent-length: " % (line, _HEAD))
+        return self._headed[1]
 
     def _again(self) -> _Connection | None:
         while self._free:

@@ -19,12 +19,15 @@ from app.panels.base import PanelUnavailable
 Row = dict[str, Any]
 
 _BIGGEST: Final = 2**63 - 1
+_DIGITS: Final = 19  # so many could be more than that
 _MAX_NESTING: Final = 4
 _INTEGER: Final = re.compile(r"\s*(-?[0-9]{1,19})(?:\.0+)?\s*")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _BRACKET_KEY: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _TRUE: Final = frozenset({"1", "true", "on", "yes"})
 _FALSE: Final = frozenset({"0", "false", "off", "no", ""})
+_DAY_FORM: Final = "2026-08-14"
+_FORM: Final = f"{_DAY_FORM} 09:30:00"
 _YEAR_FIRST: Final = re.compile(r"\s*([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})(?![0-9])")
 _YEAR_LAST: Final = re.compile(r"\s*([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})(?![0-9])")
 _TIME: Final = re.compile(
@@ -71,7 +74,10 @@ def _no_rows(*, strict: bool) -> list[Row]:
 
 
 def _numeric(value: dict[Any, Any]) -> bool:
-    return bool(value) and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value)
+    for key in value:
+        if not (isinstance(key, str) and key.isascii() and key.isdigit()):
+            return False
+    return bool(value)
 
 
 def unflatten(answer: Row) -> Row:
@@ -112,6 +118,8 @@ def integer(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
+        if len(value) < _DIGITS and value.isdecimal() and value.isascii():
+            return int(value)
         match = _INTEGER.fullmatch(value)
         value = int(match[1]) if match else None
     return value if isinstance(value, int) and -_BIGGEST <= value <= _BIGGEST else None
@@ -185,6 +193,11 @@ def day(value: object) -> date | None:
     Localised dates (General Settings) are read where they can mean one thing only: WHMCS has no format with dots or
     dashes that puts the month before the day, and ``14/08/2026`` has one reading; ``04/08/2026`` has two and is none.
     """
+    if isinstance(value, str) and len(value) == len(_DAY_FORM) and value[4] == value[7] == "-":
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
     raw = plain(value)
     if match := _YEAR_FIRST.match(raw):
         return _date(match[1], match[3], match[4])
@@ -206,6 +219,11 @@ def _date(year: str, month: str, day_of_month: str) -> date | None:
 
 def local_moment(value: object) -> datetime | None:
     """Return a date and time as the panel wrote it: without a zone, unless it named its offset."""
+    if isinstance(value, str) and len(value) == len(_FORM) and value[10] == " " and value[13] == value[16] == ":":
+        try:
+            return datetime.fromisoformat(value)  # in all but localised panels
+        except ValueError:
+            pass
     on, at = day(value), _TIME.search(plain(value))
     if on is None:
         return None
