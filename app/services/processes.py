@@ -8,6 +8,9 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from typing import Final
+
+_NICE: Final = 5  # a third of the time of who is not: taking in webhooks, reading the panel
 
 
 def cores() -> int:
@@ -26,7 +29,9 @@ def collect_rarely() -> None:
 
 
 def belong_to_parent() -> None:
-    """Make this process end with its parent, and leave Ctrl-C to it."""
+    """Make this process end with its parent, leave Ctrl-C to it, and give way to whatever else the machine does."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; who started us says when to end
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
