@@ -20,10 +20,6 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 _BUSY_MS = 15_000
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON")
-#: For what can be read or worked out again: a power cut may cost the latest commits, never the file. The log is copied
-#: into the file each 80 MB (20,000 pages), not each 4, which halves the time of a large commit.
-_BULK_PRAGMAS = ("synchronous=NORMAL", "wal_autocheckpoint=20000")
 #: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
 _FROZEN_MS = "15000"
 
@@ -45,15 +41,15 @@ def async_url(url: str) -> sa.URL:
     raise ValueError(f"DOORMAN_DATABASE_URL must be sqlite or postgresql, not {backend}")
 
 
-def _on_connect(connection: Any, pragmas: tuple[str, ...]) -> None:
+def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, never the driver's
     cursor = connection.cursor()
-    for pragma in pragmas:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, pragmas: tuple[str, ...]) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -62,11 +58,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, pragmas: tuple[st
         poolclass=sa.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
-
-    def on_connect(connection: Any, _record: object) -> None:
-        _on_connect(connection, pragmas)
-
-    sa.event.listen(engine.sync_engine, "connect", on_connect)
+    sa.event.listen(engine.sync_engine, "connect", _on_connect)
 
     def on_begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -84,15 +76,14 @@ class Database:
     writer: AsyncEngine
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 5, bulk: bool = False) -> Database:
-        """Open by URL; nothing is connected yet. `bulk` is for an import: much is written, and can be again."""
+    def open(cls, url: str, *, pool_size: int = 5) -> Database:
+        """Open by URL; nothing is connected yet."""
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
-            pragmas = _PRAGMAS + _BULK_PRAGMAS if bulk else _PRAGMAS
             return cls(
                 parsed,
-                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size, pragmas=pragmas),
-                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1, pragmas=pragmas),
+                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size),
+                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1),
             )
         engine = create_async_engine(
             parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
@@ -127,7 +118,7 @@ class Database:
 def sqlite_connection(path: str) -> sqlite3.Connection:
     """Open a plain connection with the same durability as the engines, for the intake's writer thread."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    _on_connect(connection, _PRAGMAS)
+    _on_connect(connection, None)
     return connection
 
 

@@ -101,7 +101,7 @@ async def run_import(
     """
     if not settings.panel_configured:
         raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
-    db = Database.open(settings.database_url, bulk=True)
+    db = Database.open(settings.database_url)
     brakes = (
         open_brakes(settings, db)
         if rate is None

@@ -104,7 +104,7 @@ def _start() -> None:
 
 def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:
     async def read() -> Shared:
-        db = Database.open(url, pool_size=1, bulk=True)
+        db = Database.open(url, pool_size=1)
         try:
             return await read_sightings(db, policy, own_admin_id=own_admin_id)
         finally:
@@ -115,7 +115,7 @@ def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:
 
 def _begin(work: Work) -> None:
     _Here.work = work
-    _Here.db = Database.open(work.url, pool_size=1, bulk=True)
+    _Here.db = Database.open(work.url, pool_size=1)
 
 
 def _take(span: Span) -> Part:
