@@ -101,6 +101,10 @@ async def run_begun(settings: Settings, backtest_id: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of our input, which who started us holds open as long as it lives."""
-    sys.stdin.buffer.read()
+    """Wait for the end of our input, which who started us holds open as long as it lives.
+
+    Past `sys.stdin`: whoever waits in that when the program ends has Python abort it.
+    """
+    while os.read(0, 1):
+        pass
     os._exit(1)

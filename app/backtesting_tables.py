@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import Final
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 from app.services.backtest_records import (
     BacktestReport,
     Comparison,
+    Counted,
     CurrencyMoney,
     Example,
     Interval,
@@ -30,18 +32,19 @@ WORDS: Final = {
 }
 _REASONS: Final = 4
 _NONE: Final = "-"
+_LEAST: Final = 0.0005  # below that 0.0 % would be printed
 
 
 def show(report: BacktestReport, out: Console) -> None:
     """Print the report."""
     cases = report.cases
     out.print(f"Backtest of {cases.total} orders, {cases.period.first:%Y-%m-%d} to {cases.period.last:%Y-%m-%d}")
-    out.print(f"  tried   {_named(report.given)}")
-    out.print(f"  active  {_named(report.active)}")
+    _head("tried", _named(report.given), out)
+    _head("active", _named(report.active), out)
     labels = ", ".join(f"{one.orders} {one.name.replace('_', ' ')}" for one in cases.by_label if one.orders)
     sources = ", ".join(f"{one.orders} {one.name}" for one in cases.by_source if one.orders)
-    out.print(f"  orders  {sources}; {cases.too_young} too young to count in figures about labels")
-    out.print(f"  labels  {labels}")
+    _head("orders", f"{sources}; {cases.too_young} too young to count in figures about labels", out)
+    _head("labels", labels, out)
     _comparison(report.figures, out)
     _untested(report, out)
     if report.with_today is not None:
@@ -52,6 +55,11 @@ def show(report: BacktestReport, out: Console) -> None:
     out.print("\nWhat this can't know", style="bold")
     for note in report.notes:
         out.print(Padding("- " + escape(note), (0, 0, 0, 2)))
+
+
+def _head(name: str, text: str, out: Console) -> None:
+    first, further = f"  {name:<8}", " " * 10
+    out.print(escape(fill(text, out.width, initial_indent=first, subsequent_indent=further)), soft_wrap=True)
 
 
 def _named(policy: PolicyName) -> str:
@@ -74,7 +82,7 @@ def _table(title: str, *columns: str, out: Console, rows: Iterable[Sequence[str]
 def _comparison(figures: Comparison, out: Console) -> None:
     active, given = figures.active, figures.given
     rows = [
-        (WORDS[old.name], str(old.orders), f"{old.share:.1%}", str(new.orders), f"{new.share:.1%}")
+        (WORDS[old.name], str(old.orders), _percent(old), str(new.orders), _percent(new))
         for old, new in zip(active.outcomes, given.outcomes, strict=True)
     ]
     if active.facts_unknown or given.facts_unknown:
@@ -102,7 +110,7 @@ def _changes(figures: Comparison, out: Console) -> None:
         return
     moved = [one for one in figures.changes if one.before != one.after]
     rows = [(f"{WORDS[one.before]} -> {WORDS[one.after]}", str(one.orders)) for one in moved]
-    _table(f"{changed.orders} orders would change ({changed.share:.1%})", "change", "orders", out=out, rows=rows)
+    _table(f"{changed.orders} orders would change ({_percent(changed)})", "change", "orders", out=out, rows=rows)
     reasons = [(one.reason, str(one.appears), str(one.disappears)) for one in figures.reasons]
     _table("Reasons behind the changes", "reason", "appears", "disappears", out=out, rows=reasons)
     signals = [(one.signal, str(one.orders), str(one.differs), f"{one.points:+d}") for one in figures.signals]
@@ -164,9 +172,9 @@ def _risk(figures: Comparison, out: Console) -> None:
         for one in risk.thresholds:
             where = f"{name}: from {one.risk_from} ({one.name.removesuffix('_from')})"
             for words, found in (("right when it warns", one.precision), ("of the bad found", one.recall)):
-                if found.share is not None:
+                if found.share is not None or area.value is not None:  # none were warned of: that is worth a line
                     orders = f"{found.orders} of {found.of}"
-                    rows.append((f"{where}, {words}", f"{found.share:.1%}", _interval(found.interval), orders))
+                    rows.append((f"{where}, {words}", _percent(found), _interval(found.interval), orders))
     title = "Risk against what became of the orders (fraud and disputed are bad)"
     _table(title, "", "", "95 %", "orders", out=out, rows=rows)
     for sentence in why:
@@ -174,7 +182,14 @@ def _risk(figures: Comparison, out: Console) -> None:
 
 
 def _share(found: Proportion) -> str:
-    return _NONE if found.share is None else f"{found.orders} ({found.share:.1%})"
+    return _NONE if found.share is None else f"{found.orders} ({_percent(found)})"
+
+
+def _percent(found: Counted | Proportion | UntestedFact) -> str:
+    """Return the share of some orders; few of many are not none."""
+    if found.share is None:
+        return _NONE
+    return "<0.1%" if found.orders and found.share < _LEAST else f"{found.share:.1%}"
 
 
 def _interval(found: Interval | None) -> str:
@@ -191,7 +206,7 @@ def _untested(report: BacktestReport, out: Console) -> None:
     for (orders, whose), facts in groups.items():
         names = ", ".join(one.fact.partition(".")[2] for one in facts)
         signals = ", ".join(dict.fromkeys(signal for one in facts for signal in one.signals))
-        text = f"{orders} orders ({facts[0].share:.1%}), {whose}: {names}"
+        text = f"{orders} orders ({_percent(facts[0])}), {whose}: {names}"
         out.print(Padding(escape(text), (0, 0, 0, 2)))
         if signals:
             out.print(Padding(escape(f"not tested, or only in part: {signals}"), (0, 0, 0, 6)))

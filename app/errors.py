@@ -74,9 +74,9 @@ class LooksDuplicate(Problem):
 
 
 class RequestRunning(Problem):
-    """The first request with this Idempotency-Key has not been answered yet."""
+    """What was asked for before is not done yet: with this Idempotency-Key, or of a kind that goes one at a time."""
 
-    slug, title, status = "request-running", "The first request with this key is still running", 409
+    slug, title, status = "request-running", "An earlier request is still running", 409
 
 
 class TooLarge(Problem):

@@ -35,7 +35,7 @@ UNLIMITED: Final = 1_000_000.0
 _LINE_SECONDS: Final = 5.0
 _BAR_SECONDS: Final = 0.1
 _INTERRUPTED: Final = 130
-
+_CATALOGUE: Final = "catalogue"  # as facts name it where it is missing
 
 #: What became of an order, in words.
 _LABELS: Final = {
@@ -54,7 +54,11 @@ class Built(Protocol):
     @property
     def orders(self) -> int: ...
     @property
+    def undated(self) -> int: ...
+    @property
     def labels(self) -> Mapping[Label, int]: ...
+    @property
+    def absent(self) -> Mapping[str, int]: ...
 
 
 class Builder(Protocol):
@@ -230,13 +234,29 @@ def summary(
     lines = [f"{began} in {seconds:,.0f} s: {read}.", f"Kept in all: {held}."]
     if done.unreadable:
         lines.append(f"{done.unreadable:,} rows had no id, or nothing else that could be read, and were left out.")
+    if done.since is not None:
+        lines.append(
+            f"Orders placed before {done.since:%Y-%m-%d} are left out, also as what their customers did before."
+        )
     if built is not None:
-        labels = ", ".join(f"{count:,} {_LABELS[label]}" for label, count in built.labels.items() if count)
-        lines.append(f"Cases: {built.orders:,} orders ({labels}).")
+        lines += _cases(built)
     if zone_learned:
         lines.append(
             "Times were read by the panel's clock of today, so those beyond a summer-time change are an hour off:"
         )
         lines.append("set DOORMAN_PANEL_TIMEZONE, such as Europe/Berlin, before the first import.")
-    lines.append(f"Next: {NEXT}")
+    if built is None or built.orders:
+        lines.append(f"Next: {NEXT}")
     return Text("\n".join(lines))
+
+
+def _cases(built: Built) -> list[str]:
+    labels = [f"{built.labels[label]:,} {words}" for label, words in _LABELS.items() if built.labels.get(label)]
+    lines = [f"Cases: {built.orders:,} orders" + (f" ({', '.join(labels)})." if labels else ".")]
+    if built.undated:
+        lines.append(
+            f"{built.undated:,} more have no date that can be read: they can't be judged as of their own time."
+        )
+    if built.absent.get(_CATALOGUE):
+        lines.append("The catalogue could not be read (API action GetProducts): what the cart sells is not known.")
+    return lines

@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -30,6 +31,16 @@ _HOW = (
 def pytest_configure() -> None:
     """Logs of the code under test go nowhere unless a test looks at them."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+@pytest.fixture
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """Everything that is logged; other tests log nothing at all."""
+    quiet = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+    structlog.configure(wrapper_class=quiet)
 
 
 def missing(what: str, require: str) -> None:

@@ -143,7 +143,6 @@ async def run(
 
 async def fail(db: Database, backtest_id: uuid.UUID, why: str) -> None:
     """Record why a backtest came to nothing, unless it is finished already."""
-    log.warning("backtest.failed", backtest_id=str(backtest_id), why=why)
     async with db.begin() as tx:
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
         ended = await tx.execute(
@@ -151,6 +150,8 @@ async def fail(db: Database, backtest_id: uuid.UUID, why: str) -> None:
         )
         if ended.rowcount:
             await tx.execute(backtest_decisions.delete().where(backtest_decisions.c.backtest_id == backtest_id))
+    if ended.rowcount:
+        log.warning("backtest.failed", backtest_id=str(backtest_id), why=why)
 
 
 async def _run(

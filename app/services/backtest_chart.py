@@ -23,6 +23,7 @@ _GOOD, _BAD = "#009e73", "#d55e00"
 #: What is written on a bar is white, but for one colour on which that can't be read.
 _ON: Final = {"#e69f00": "#222222"}
 _NARROWEST: Final = 34  # a bar that a share can be written into
+_LABEL: Final = 100  # what the words at a threshold take
 
 
 def draw(report: BacktestReport) -> str:
@@ -119,10 +120,9 @@ def _scores(report: BacktestReport) -> list[str]:
         left = _LEFT + place * step
         drawn += _range(left, step, bottom, high, scores, good=good, bad=bad)
     drawn.append(_text(_LEFT + _BAR / 2, bottom + 42, "risk score", anchor="middle"))
-    drawn += [
-        _threshold(threshold.risk_from, f"{threshold.name.replace('_', ' ')} {threshold.risk_from}", top, bottom)
-        for threshold in risk.thresholds
-    ]
+    for line, threshold in enumerate(risk.thresholds):  # one below the other, as they may lie side by side
+        words = f"{threshold.name.replace('_', ' ')} {threshold.risk_from}"
+        drawn.append(_threshold(threshold.risk_from, words, top, bottom, line=line))
     return drawn
 
 
@@ -141,11 +141,13 @@ def _range(left: float, step: float, bottom: int, high: int, scores: ScoreRange,
     return drawn
 
 
-def _threshold(risk: int, words: str, top: int, bottom: int) -> str:
+def _threshold(risk: int, words: str, top: int, bottom: int, *, line: int) -> str:
     """Draw a threshold where its score lies; the last range is one score wider, which no eye sees."""
     x = _LEFT + min(1.0, risk / 100) * _BAR
-    line = f'<line x1="{x:.1f}" y1="{top - 4}" x2="{x:.1f}" y2="{bottom}" stroke="#333333" stroke-dasharray="4 3"/>'
-    return line + _text(x - 4, top + 8, words, anchor="end", size=11)
+    mark = f'<line x1="{x:.1f}" y1="{top - 4}" x2="{x:.1f}" y2="{bottom}" stroke="#333333" stroke-dasharray="4 3"/>'
+    before = x - _LEFT > _LABEL  # else on the scale
+    at, anchor = (x - 4, "end") if before else (x + 4, "start")
+    return mark + _text(at, top + 8 + 14 * line, words, anchor=anchor, size=11)
 
 
 def _text(

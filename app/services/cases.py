@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from app.core.policy import Policy
 from app.db import Database
 from app.panels.base import PanelUnavailable
+from app.panels.patience import patiently
 from app.panels.records import PanelProduct
 from app.services import policies
 from app.services.cases_facts import CaseMaker
@@ -72,8 +73,8 @@ class CaseBuilder:
     async def build(self, *, heard: Callable[[int, int], None]) -> Built:
         """Make them; `heard` is told how many of how many orders are done.
 
-        Raises NotFound when no policy is active, and ChildProcessError where one of the processes ends before it is
-        done.
+        Raises NotFound when no policy is active, PanelUnavailable where the catalogue can't be read, and
+        ChildProcessError where one of the processes ends before it is done.
         """
         db = self._context.db
         total = await count_orders(db)
@@ -125,12 +126,18 @@ class CaseBuilder:
 
 
 async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
-    """The panel's products of today; without them the facts say that nobody knows what the cart sells."""
-    if context.panel is None:
+    """The panel's products of today. Where our role may not read them, the facts say that nobody knows what it sells.
+
+    Raises PanelUnavailable where it does not answer: the next import makes the cases.
+    """
+    panel = context.panel
+    if panel is None:
         return ()
     try:
-        return await context.catalogue.get(context.panel, urgent=False)
-    except PanelUnavailable:
+        return await patiently(lambda: context.catalogue.get(panel, urgent=False))
+    except PanelUnavailable as error:
+        if not error.alarm:
+            raise
         return ()
 
 

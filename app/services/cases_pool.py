@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Final
 
 from app.core.policy import Policy
@@ -31,11 +35,12 @@ class Helpers:
 
     def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")  # a forked process would share our connections
+        self._line, self._held = context.Pipe(duplex=False)  # they end when we let go of it
         self._pools = [
-            ProcessPoolExecutor(1, mp_context=context, initializer=belong_to_parent) for _ in range(count)
+            ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(self._line,)) for _ in range(count)
         ]  # fmt: skip
         for pool in self._pools:
-            pool.submit(_start)
+            pool.submit(_ready)
 
     @property
     def count(self) -> int:
@@ -83,9 +88,11 @@ class Helpers:
             await asyncio.gather(*hands, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """End the processes, each after what it is doing."""
+        """End the processes at once, whatever they are doing: what they have not committed is made again."""
+        self._held.close()
         for pool in self._pools:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        self._line.close()
 
 
 # --- in the other process -----------------------------------------------------------------------------------------
@@ -97,9 +104,21 @@ class _Here:
     db: Database
 
 
-def _start() -> None:
+def _start(line: Connection) -> None:
+    belong_to_parent()
+    threading.Thread(target=_end_with, args=(line,), daemon=True).start()
     collect_rarely()
     _Here.runner = asyncio.Runner()
+
+
+def _end_with(line: Connection) -> None:
+    with suppress(EOFError, OSError):
+        line.recv()
+    os._exit(1)
+
+
+def _ready() -> None:
+    """Nothing: a process that is asked for it starts."""
 
 
 def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:

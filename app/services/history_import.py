@@ -5,7 +5,7 @@ are one transaction. Later (see `_later`):
 
 - customers: the list again (a hundred in a call), and the details of those who are new or look different in it;
 - orders: from the newest back to those that were known and `RECENT` before the last import; those still Pending from
-  before by the list of Pending orders, and one by one where they left it;
+  before by the list of Pending orders, and one by one where they left it; and those that are Fraud, however old;
 - services, invoices and tickets of the customers of those orders, one customer at a time or by the whole list,
   whichever takes fewer calls; and what was refunded or charged back, whoever's it is;
 - credits of those customers, messages of tickets that may have asked for an order.
@@ -35,6 +35,8 @@ _PAGE: Final = 100  # rows in a call, about, for the choice between a list and m
 _CREDITS_AT_ONCE: Final = 200
 _PENDING: Final = "pending"
 _DELETED: Final = "Deleted"  # our word for an order that the panel lists no more
+#: Orders that may be old: those still open, and those that turned out to be fraud since.
+_CHANGED_LATE: Final = ("Pending", "Fraud")
 #: Invoices that change long after they were paid.
 _UNDONE: Final = ("Refunded", "Collections")
 
@@ -45,11 +47,12 @@ Read = Callable[[int], Awaitable[Sequence[Record]]]
 
 @dataclass(slots=True)
 class Imported:
-    """What one import did: rows read by resource, and rows that named nothing to keep them by."""
+    """What one import did: rows read by resource, rows that named nothing to keep them by, and the bound it kept to."""
 
     read: dict[Resource, int] = field(default_factory=lambda: dict.fromkeys(Resource, 0))
     unreadable: int = 0
     first: bool = True
+    since: datetime | None = None
 
 
 async def import_history(context: Context, reader: HistoryReader, *, since: datetime | None, heard: Heard) -> Imported:
@@ -89,6 +92,7 @@ class _Import:
         moves_back = since is not None and self._since is not None and since < self._since
         if moves_back:
             self._since, self.done.first = since, True
+        self.done.since = self._since
         if state.cursor and not moves_back:
             return
         async with self._db.begin() as tx:
@@ -123,7 +127,7 @@ class _Import:
             found = await self._reader.customer(customer_id)
             return [] if found is None else [_customer(found, heads[customer_id])]
 
-        await self._one_by_one(Resource.CUSTOMERS, sorted(heads), read)
+        await self._one_by_one(Resource.CUSTOMERS, sorted(heads), read, counted=False)
         if self._since is not None:
             self._kept = known | heads.keys()
         await self._finish(Resource.CUSTOMERS, {"read": len(known | heads.keys())})
@@ -169,13 +173,14 @@ class _Import:
 
         seen: set[int] = set()
         async with Batches(self._context, Resource.ORDERS) as batches:
-            for status, past in ((None, known), (_PENDING.title(), None)):
+            for status, past in ((None, known), *((status, None) for status in _CHANGED_LATE)):
                 async with aclosing(self._reader.orders(status=status)) as stretches:
                     async for stretch in stretches:
                         kept = [order for order in stretch.rows if self._keeps(order)]
-                        seen |= {order.order_id for order in kept}
+                        new = {order.order_id for order in kept} - seen
+                        seen |= new
                         await batches.add(kept)
-                        self._count(Resource.ORDERS, stretch, len(kept), None)
+                        self._count(Resource.ORDERS, stretch, len(new), None)
                         if past is not None and stretch.rows and past(stretch):
                             break
         open_orders = {
@@ -302,7 +307,7 @@ class _Import:
             return [] if found is None else [found]
 
         asking = await asking_candidates(self._db)
-        await self._one_by_one(Resource.TICKETS, asking, read, step="messages of tickets")
+        await self._one_by_one(Resource.TICKETS, asking, read, step="messages of tickets", counted=False)
 
     # --- shared ---------------------------------------------------------------------------------------------------
 
@@ -329,13 +334,16 @@ class _Import:
                 if past is not None and past(stretch):
                     break
 
-    async def _one_by_one(self, resource: Resource, ids: list[int], read: Read, *, step: str | None = None) -> None:
+    async def _one_by_one(
+        self, resource: Resource, ids: list[int], read: Read, *, step: str | None = None, counted: bool = True
+    ) -> None:
+        """Read and keep what belongs to each id; not `counted` where that was done already."""
         done = 0
         self._heard(step or resource.value, 0, len(ids))
         async with Batches(self._context, resource) as batches, aclosing(one_by_one(ids, read)) as answers:
             async for rows in answers:
                 done += 1
-                if resource is not Resource.CUSTOMERS:
+                if counted:
                     self.done.read[resource] += len(rows)
                 self._heard(step or resource.value, done, len(ids))
                 await batches.add(rows)

@@ -64,7 +64,7 @@ class Batches:
 
     async def _written(self) -> None:
         if self._writing is not None:
-            await self._writing
+            await asyncio.shield(self._writing)  # who is stopped here leaves it to `__aexit__`
             self._writing = None
 
     async def _write(self, records: list[Record], state: Progress | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -95,6 +96,26 @@ def recompute(rows: list[Row], report: dict[str, Any]) -> dict[str, Any]:
         "figures": comparison(rows, old, report, "given", "active"),
         "with_today": report["with_today"] and comparison(rows, old, report, "given_today", "active_today"),
     }
+
+
+def noted(rows: list[Row], report: dict[str, Any]) -> list[list[int]]:
+    """Return the numbers in each of the report's notes: every note that must be there, and no other."""
+    as_of = datetime.fromisoformat(report["as_of"])
+    old = [row for row in rows if row.mature(as_of)]
+    imported = sum(row.source == "imported" for row in rows)
+    in_doubt = sum(unknown(row, row.by["given"]) for row in rows)
+    bad = sum(row.label in {"fraud", "disputed"} for row in old)
+    return [
+        [],
+        [],
+        [sum(row.staff_minutes is not None for row in rows), len(rows)],
+        *([[imported]] if imported else []),
+        *([[in_doubt]] if in_doubt else []),
+        *([[]] if any(row.today for row in rows) else []),
+        *([[len(rows) - len(old), 60]] if len(old) < len(rows) else []),
+        *([[bad]] if bad < 30 else []),
+        [],
+    ]
 
 
 def comparison(rows: list[Row], old: list[Row], report: dict[str, Any], new: str, now: str) -> dict[str, Any]:
@@ -309,6 +330,28 @@ def proportion(part: int, of: int) -> dict[str, Any]:
     half = z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of)) / (1 + z * z / of)
     interval = {"low": round(max(0.0, middle - half), 4), "high": round(min(1.0, middle + half), 4)}
     return {"orders": part, "of": of, "share": round(p, 4), "interval": interval}
+
+
+def tokens(value: Any) -> set[str]:
+    """Return every number that a report holds, in each way in which it may be printed."""
+    match value:
+        case dict():
+            return set().union(*map(tokens, value.values()))
+        case list():
+            return set().union(*map(tokens, value))
+        case bool() | None:
+            return set()
+        case int():
+            return {str(abs(value))}
+        case float():
+            return {f"{value:.3f}", f"{value:.2f}", f"{100 * value:.1f}", f"{100 * value:.0f}"}
+        case _:
+            return set(printed_numbers(str(value)))
+
+
+def printed_numbers(said: str) -> list[str]:
+    """Return the numbers of a text, without signs; of a time and a hash their parts."""
+    return re.findall(r"[0-9]+(?:\.[0-9]+)?", said)
 
 
 def text(minor: int, currency: str) -> str:

@@ -7,14 +7,18 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from app.db import Database
+from app.services import backtest
+from app.services.backtest import Wanted
 from app.services.backtest_chart import draw
 from app.services.backtest_records import BacktestReport
+from app.services.context import utc_now
 from tests.backtests.history import GIVEN, add_cases, set_active, some_cases
 
 pytestmark = pytest.mark.timeout(200)
@@ -93,6 +97,29 @@ async def _active(url: str) -> None:
     db = Database.open(url)
     await set_active(db)
     await db.close()
+
+
+def test_the_process_of_one_that_the_api_began_ends_well_while_its_input_stays_open(migrated_url: str) -> None:
+    prepare(migrated_url, 3)
+    begun = asyncio.run(_begun(migrated_url))
+    command = [sys.executable, "-m", "app", "backtest-process", str(begun)]
+    environment = {**os.environ, "DOORMAN_DATABASE_URL": migrated_url, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()  # its input is closed only after its end
+        assert process.wait() == 0, said
+    assert "backtest.finished" in said
+    assert "Fatal" not in said
+
+
+async def _begun(url: str) -> uuid.UUID:
+    db = Database.open(url)
+    async with db.begin() as tx:
+        begun = await backtest.begin(tx, Wanted(document=GIVEN), by="test", now=utc_now())
+    await db.close()
+    return begun
 
 
 def test_names_in_the_chart_are_escaped(migrated_url: str, policy: Path) -> None:

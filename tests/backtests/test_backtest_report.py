@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import uuid
+import xml.etree.ElementTree as ET
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from rich.console import Console
 
+from app.backtesting_tables import show
 from app.core.decision import Outcome
+from app.core.facts import Facts
 from app.core.policy import parse_policy
 from app.core.provenance import NAMES, without_today
 from app.core.quick import QuickJudge
 from app.db import Database
 from app.services import backtest, facts_codec
 from app.services.backtest import Wanted
+from app.services.backtest_chart import draw
 from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import RESTS_ON
 from app.tables.history import Label, backtest_decisions
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
-from tests.backtests.recomputing import recompute, stored_rows
+from tests.backtests.recomputing import noted, printed_numbers, recompute, stored_rows, tokens
+from tests.core.judging import a_customer, an_order
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,6 +47,25 @@ def plain(report: BacktestReport) -> dict[str, Any]:
     """Return the report as it is printed."""
     found: dict[str, Any] = json.loads(report.model_dump_json())
     return found
+
+
+def printed(report: BacktestReport) -> str:
+    """Return the report as people read it."""
+    out = io.StringIO()
+    show(report, Console(file=out, width=80))
+    return out.getvalue()
+
+
+def figures_in(said: str, report: BacktestReport) -> set[str]:
+    """Return the numbers of a text; the beginnings of hashes are none."""
+    for policy in (report.given, report.active):
+        said = said.replace(policy.hash[:12], "")
+    return set(printed_numbers(said))
+
+
+def drawn(report: BacktestReport) -> str:
+    """Return all words of the chart."""
+    return "\n".join(element.text or "" for element in ET.fromstring(draw(report)).iter())
 
 
 async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
@@ -62,6 +89,9 @@ async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
             )
             points = [[code, number] for code, number in one.points]
             assert all([signal["code"], signal["points"]] in points for signal in verdict["signals"])
+    assert [[int(number) for number in re.findall(r"[0-9]+", note)] for note in shown["notes"]] == noted(rows, shown)
+    assert figures_in(printed(report), report) <= tokens(shown) | {"95", "0.1"}  # per cent sure; less than so many
+    assert figures_in(drawn(report), report) <= tokens(shown)
     moved = sum(row.by["active"].outcome != row.by["given"].outcome for row in rows)
     assert len(shown["examples"]) == min(20, moved)
 
@@ -170,6 +200,45 @@ async def test_orders_of_one_moment_are_each_judged_once(db: Database) -> None:
     begun, report = await tried(db)
     assert report.cases.total == 2_100
     assert sorted(row.order_id for row in await stored_rows(db, begun)) == list(range(1, 2_101))
+
+
+def one_case(number: int, **facts: Any) -> dict[str, Any]:
+    """Return an old paid order with these facts about its customer."""
+    order = an_order(order_id=number, placed_at=NOW - timedelta(days=100))
+    return {
+        "order_id": number, "customer_id": 93, "source": "imported", "placed_at": order.placed_at,
+        "judged_at": order.placed_at, "facts": facts_codec.pack(Facts(order=order, customer=a_customer(**facts))),
+        "terms_digest": "0" * 16, "label": "good", "labelled_at": NOW, "staff_minutes": None, "reviewed": None,
+    }  # fmt: skip
+
+
+async def test_where_nobody_is_warned_of_that_is_said(db: Database) -> None:
+    await add_cases(db, [one_case(1), one_case(2) | {"label": "fraud"}])
+    await set_active(db, "")
+    begun, report = await tried(db, "")
+    await check(db, begun, report)
+    said = [" ".join(line.split()) for line in printed(report).splitlines()]
+    assert "tried: from 60 (review), right when it warns - 0 of 0" in said
+    assert "tried: from 60 (review), of the bad found 0.0% 0.000-0.793 0 of 1" in said
+
+
+async def test_few_of_many_are_not_none(db: Database) -> None:
+    await add_cases(db, [*(one_case(number) for number in range(1, 2_300)), one_case(2_300, earlier_fraud_orders=3)])
+    await set_active(db, "[risk]\nreview_from = 89\n")
+    begun, report = await tried(db, "[risk]\nreview_from = 47\n")
+    await check(db, begun, report)
+    assert report.figures.changed.orders == 1
+    assert "1 orders would change (<0.1%)" in printed(report)
+
+
+@pytest.mark.parametrize(("review", "reject"), [(60, 90), (89, 90), (47, 48), (99, 100)])
+async def test_thresholds_that_lie_side_by_side_can_be_read(db: Database, review: int, reject: int) -> None:
+    await add_cases(db, some_cases(30))
+    await set_active(db)
+    _, report = await tried(db, f"[risk]\nreview_from = {review}\nreject_from = {reject}\n")
+    words = [element for element in ET.fromstring(draw(report)).iter() if " from " in (element.text or "")]
+    assert [element.text for element in words] == [f"review from {review}", f"reject from {reject}"]
+    assert abs(float(words[0].attrib["y"]) - float(words[1].attrib["y"])) >= 11  # the height of the letters
 
 
 async def test_examples_show_each_kind_of_change_with_sentences(db: Database) -> None:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import uuid
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -154,6 +154,17 @@ async def test_one_given_up_by_somebody_else_does_not_come_back(db: Database) ->
     row = await row_of(db, begun)
     assert (row.report, row.error) == (None, "given up")
     assert await count(db, backtest_decisions) == 0
+
+
+async def test_of_a_finished_one_nobody_says_that_it_failed(db: Database, logs: list[MutableMapping[str, Any]]) -> None:
+    await add_cases(db, some_cases(3))
+    await set_active(db)
+    begun = await begin(db)
+    report = await backtest.run(db, begun)
+    await backtest.fail(db, begun, "its process ended with status 0")
+    row = await row_of(db, begun)
+    assert (row.error, row.report) == (None, report.model_dump(mode="json"))
+    assert [entry["event"] for entry in logs] == ["backtest.finished"]
 
 
 async def test_live_decisions_are_judged_again_and_a_difference_is_told(db: Database) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from app.backtesting_tables import show
 from app.core.facts import Facts, PlacedBy
 from app.core.policy import parse_policy
 from app.core.terms import TermKind
 from app.db import Database
 from app.services import facts_codec
-from app.services.backtest_records import BacktestReport
 from app.services.policy_share import held_share
 from tests.backtests.history import NOW, add_cases, set_active
-from tests.backtests.test_backtest_report import check, tried
+from tests.backtests.test_backtest_report import check, printed, tried
 from tests.core.judging import a_customer, a_request, an_item, an_order
 
 pytestmark = pytest.mark.timeout(200)
@@ -43,12 +39,6 @@ def entered_by_staff(
         "judged_at": order.placed_at, "facts": facts_codec.pack(facts), "terms_digest": "0" * 16, "label": "good",
         "labelled_at": NOW, "staff_minutes": None, "reviewed": None,
     }  # fmt: skip
-
-
-def printed(report: BacktestReport) -> str:
-    out = io.StringIO()
-    show(report, Console(file=out, width=80))
-    return out.getvalue()
 
 
 async def test_they_are_no_good_orders_held_by_the_policy(db: Database) -> None:

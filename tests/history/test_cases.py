@@ -18,6 +18,8 @@ from app.core.policy import Policy, parse_policy
 from app.core.provenance import NAMES, without_today
 from app.core.quick import QuickJudge
 from app.db import Database
+from app.panels.base import PanelUnavailable
+from app.panels.records import PanelProduct
 from app.services.cases import build_cases
 from app.services.cases_facts import CaseMaker, Ours
 from app.services.cases_shared import Shared
@@ -27,7 +29,19 @@ from app.services.identities import canonical_ip, hashed, identities_of
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
-from tests.history.past import CATALOGUE, NOW, START, Past, all_cases, at, build, context_of, facts_of
+from tests.history.past import (
+    CATALOGUE,
+    NOW,
+    START,
+    Past,
+    Shop,
+    all_cases,
+    at,
+    build,
+    context_of,
+    facts_of,
+    with_policy,
+)  # fmt: skip
 
 _FAILED = {"fraud_module": "maxmind", "fraud_output": '{"status": "fail"}'}
 
@@ -360,6 +374,31 @@ async def test_what_was_never_imported_is_absent(db: Database) -> None:
     assert facts.customer is not None
     assert (facts.customer.paid_invoices, facts.customer.tickets_recent, facts.customer.active_services) == (None,) * 3
     assert {"invoice", "invoices", "services", "tickets"} <= set(facts.missing)
+
+
+class Stumbling(Shop):
+    """Answers for its catalogue at the second time only, or never: our role lacks it."""
+
+    def __init__(self, *, alarm: bool) -> None:
+        self.alarm = alarm
+        self.asked = 0
+
+    async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
+        self.asked += 1
+        if self.alarm or self.asked == 1:
+            raise PanelUnavailable("the panel answered 500 without a readable result", alarm=self.alarm)
+        return await super().catalogue(urgent=urgent)
+
+
+@pytest.mark.parametrize("alarm", [False, True])
+async def test_the_catalogue_is_asked_for_again_before_it_counts_as_absent(db: Database, alarm: bool) -> None:
+    past, shop = Past(), Stumbling(alarm=alarm)
+    _regular(past)
+    await with_policy(db)
+    await past.save(db)
+    built = await build_cases(context_of(db, panel=shop), heard=lambda done, total: None)
+    assert shop.asked == (1 if alarm else 2)
+    assert built.absent["catalogue"] == (built.orders if alarm else 0)
 
 
 async def test_an_order_of_nobody_and_one_without_a_date(db: Database) -> None:

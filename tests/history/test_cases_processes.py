@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.services.cases import build_cases
+from app.services.cases import CaseBuilder, build_cases
+from app.services.history_rows import Resource
 from app.tables.customers import customers, identities
 from app.tables.history import cases
 from tests.history.past import Past, all_cases, context_of, with_policy
 
+_WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'panel_rows'::regclass")
 _CUSTOMERS = 2_500  # with an order, a service and an invoice each: four spans of rows
 
 
@@ -52,6 +55,22 @@ async def test_two_processes_make_what_one_makes(db: Database) -> None:
     assert told[-1] == (_CUSTOMERS, _CUSTOMERS)
     again = await build_cases(context_of(db), heard=lambda *done: None, processes=2)
     assert (again.new, again.changed) == (0, 0)
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+async def test_a_process_in_the_middle_of_its_work_stops_nobody_from_ending(db: Database) -> None:
+    await with_policy(db)
+    builder = CaseBuilder(context_of(db), processes=2)
+    async with db.begin() as tx:
+        await tx.execute(sa.text("LOCK TABLE panel_rows IN ACCESS EXCLUSIVE MODE"))  # whoever reads it waits
+        builder.hear(Resource.ORDERS, 5_000)
+        builder.hear(Resource.SERVICES, None)
+        async with asyncio.timeout(60):
+            while not await tx.scalar(_WAITING):
+                await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            await builder.aclose()
+    assert multiprocessing.active_children() == []
 
 
 async def test_a_process_that_dies_is_told_and_the_next_import_goes_on(db: Database) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from rich.console import Console
 
 from app.config import Settings
 from app.db import Database
-from app.importing import run_import
+from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
 from app.panels.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
@@ -32,13 +33,15 @@ from app.panels.sandbox.control import IDENTIFIER, SECRET
 from app.panels.sandbox.server import create_app, serving
 from app.panels.whmcs import walking
 from app.panels.whmcs.client import WhmcsClient, default_timeout
+from app.panels.whmcs.history import WhmcsHistory
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 from app.services import history_rows, history_writing
+from app.services.cases import Built
 from app.services.context import Context
 from app.services.history_import import Imported, import_history
 from app.services.history_rows import Resource
-from app.tables.history import imports, panel_rows
+from app.tables.history import Label, imports, panel_rows
 
 ROOT = Path(__file__).parents[2]
 ORDERS = 260
@@ -51,10 +54,11 @@ class Stopped(Exception):
 
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
-    """The sandbox behind the adapter: counts the calls, and may die at one of them."""
+    """The sandbox behind the adapter: counts calls, may die at one of them, and answers the first of some oddly."""
 
     sandbox: SandboxPanel
     dies_at: int = 0
+    odd: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +68,9 @@ class Wire(httpx.AsyncBaseTransport):
         self.calls.append(dict(httpx.QueryParams(request.content.decode()))["action"])
         if len(self.calls) == self.dies_at:
             raise Stopped
+        if self.calls[-1] in self.odd:
+            self.odd.remove(self.calls[-1])
+            return httpx.Response(200, json={"result": "success"})
         return await self.inner.handle_async_request(request)
 
 
@@ -167,7 +174,7 @@ async def test_records_come_back_as_the_panel_has_them(town: Town) -> None:
 
 
 async def test_messages_are_read_of_tickets_that_may_have_asked_for_an_order_and_of_no_other(town: Town) -> None:
-    await town.imported()
+    done = await town.imported()
     read = {ticket.ticket_id for ticket in await town.records(Resource.TICKETS) if ticket.replies}
     orders = town.sandbox.state.orders.values()
     entered = [(order.client_id, order.placed_at) for order in orders if order.admin_requestor_id]
@@ -182,6 +189,7 @@ async def test_messages_are_read_of_tickets_that_may_have_asked_for_an_order_and
     assert read == may_have
     assert read
     assert town.wire.calls.count("GetTicket") == len(read)
+    assert done.read[Resource.TICKETS] == len(town.sandbox.state.tickets)  # messages are no further tickets
 
 
 async def test_a_call_for_one_customer_only_where_no_list_has_the_fact(town: Town) -> None:
@@ -231,6 +239,32 @@ async def test_a_page_and_its_place_are_one_transaction(town: Town, monkeypatch:
     assert town.wire.calls.count("GetClientsDetails") == 0
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_a_batch_that_waits_to_be_written_is_kept_though_the_import_is_stopped(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.imported()
+    first, second = (await town.records(Resource.ORDERS))[:2]
+    await town.forget()
+    monkeypatch.setattr(history_writing, "BATCH", 1)
+    context = Context(db=town.db, settings=settings_for(town.db), clock=lambda: NOW)
+    handed_over = asyncio.Event()
+
+    async def some() -> None:
+        async with history_writing.Batches(context, Resource.ORDERS) as batches:
+            await batches.add([first])
+            handed_over.set()
+            await batches.add([second])  # waits for the first to be written
+
+    async with town.db.begin():  # nobody else can write
+        importing = asyncio.create_task(some())
+        await handed_over.wait()
+        importing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    assert await town.records(Resource.ORDERS) == [first]
+
+
 @pytest.mark.parametrize("newest_first", [True, False])
 async def test_a_later_import_brings_what_is_new_or_changed(db: Database, newest_first: bool) -> None:
     town = make_town(db, orders_newest_first=newest_first)
@@ -245,6 +279,9 @@ async def test_a_later_import_brings_what_is_new_or_changed(db: Database, newest
     await town.sandbox.staff_delete(pending[1].id)
     charged_back = next(row for row in state.invoices.values() if row.status == "Paid")
     charged_back.status = "Collections"
+    open_ones = {order.id for order in pending}
+    found_out = next(order for order in state.orders.values() if order.status == "Active" and order.id not in open_ones)
+    found_out.status = "Fraud"
     client = next(client for client in state.clients.values() if client.id != pending[0].client_id)
     client.email = "moved@example.net"
     product = next(iter(state.products))
@@ -255,6 +292,7 @@ async def test_a_later_import_brings_what_is_new_or_changed(db: Database, newest
     assert new.id in orders
     assert orders[pending[0].id].status == "Cancelled"
     assert orders[pending[1].id].status == "Deleted"
+    assert orders[found_out.id].status == "Fraud"
     invoices = {invoice.invoice_id: invoice for invoice in await town.records(Resource.INVOICES)}
     assert invoices[charged_back.id].status == "Collections"
     assert new.invoice_id in invoices
@@ -312,6 +350,39 @@ async def test_orders_placed_while_it_runs_hide_none(town: Town, monkeypatch: py
     assert before <= found
 
 
+async def test_a_success_without_what_was_asked_for_is_no_empty_list(db: Database) -> None:
+    town = make_town(db, orders=14)
+    town.sandbox.add_credit(next(iter(town.sandbox.state.clients)), "5.00")
+    await town.imported()
+    whole = await town.kept()
+    await town.forget()
+    actions = {"GetClients", "GetClientsDetails", "GetOrders", "GetClientsProducts", "GetInvoices", "GetTickets"}
+    wire = Wire(town.sandbox, odd=actions | {"GetCredits"})
+    client = WhmcsClient(
+        "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
+        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(wire))],
+    )  # fmt: skip
+    waited: list[float] = []
+
+    async def zone() -> ZoneInfo:
+        return ZoneInfo("Europe/Berlin")
+
+    async def currency(customer_id: int) -> str:
+        return town.sandbox.state.clients[customer_id].currency
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    reader = WhmcsHistory(client, zone=zone, currency=currency, sleep=sleep)
+    context = Context(db=db, settings=settings_for(db), clock=lambda: NOW)
+    await import_history(context, reader, since=None, heard=lambda *_: None)
+    assert wire.odd == set()
+    assert len(waited) == len(actions | {"GetCredits"})
+    assert await town.kept() == whole
+    await client.aclose()
+    await town.sandbox.close()
+
+
 async def test_an_action_that_our_role_lacks_is_named_in_the_panels_words(town: Town) -> None:
     town.sandbox.configure(role_lacks={"GetTickets"})
     with pytest.raises(PanelUnavailable, match='"gettickets" is not allowed'):
@@ -331,6 +402,19 @@ async def test_the_summary_says_what_was_read_and_what_to_type_next(town: Town) 
     said = out.file.getvalue()  # type: ignore[attr-defined]
     assert f"{ORDERS:,} orders" in said
     assert "Next: doorman backtest --policy FILE" in said
+
+
+def test_the_summary_names_what_is_left_out() -> None:
+    kept = dict.fromkeys(Resource, 3)
+    some = Built(orders=3, undated=2, labels=Counter({Label.OPEN: 1, Label.GOOD: 2}), absent=Counter(catalogue=3))
+    done = Imported(since=datetime(2026, 1, 1, tzinfo=UTC))
+    said = summary(done, kept, seconds=1, built=some, zone_learned=False).plain
+    assert "Orders placed before 2026-01-01 are left out, also as what their customers did before." in said
+    assert "Cases: 3 orders (2 active or ended, and paid, 1 open)." in said
+    assert "2 more have no date that can be read" in said
+    assert "The catalogue could not be read (API action GetProducts)" in said
+    nothing = summary(Imported(), kept, seconds=1, built=Built(), zone_learned=False).plain
+    assert nothing.endswith("Cases: 0 orders.")
 
 
 async def test_the_rate_is_kept(db: Database) -> None:

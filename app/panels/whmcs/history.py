@@ -7,14 +7,13 @@ Lists alone, but for what no list has: a customer's address, phone, country, ver
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import tzinfo
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import structlog
-
-from app.panels.base import PanelUnavailable, Place, Stretch
+from app.panels.base import Place, Stretch
+from app.panels.patience import patiently
 from app.panels.records import (
     PanelCredit,
     PanelCustomer,
@@ -26,13 +25,9 @@ from app.panels.records import (
 )
 from app.panels.whmcs import amounts, lookups, mapping_billing, mapping_customers, mapping_orders, mapping_tickets, wire
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.paging import Listing, read_or_none, rows_of
+from app.panels.whmcs.paging import Listing, read_or_none, require_list, rows_of
 from app.panels.whmcs.walking import Page, Step, walk
 
-log = structlog.get_logger(__name__)
-
-#: Seconds to wait before a read is tried again; after the last the import stops and can be gone on with.
-RETRY_PAUSES: Final = (1.0, 5.0, 15.0)
 #: Pages of one list under way at once.
 AHEAD: Final = 8
 
@@ -133,11 +128,9 @@ class WhmcsHistory:
         by_id: bool = True,
     ) -> AsyncGenerator[Stretch[_Record]]:
         async def fetch(offset: int, size: int) -> Page:
-            params = {**listing.filters, "limitstart": offset, "limitnum": size}
-            answer = await self._again(lambda: read_or_none(self._client, listing.action, params))
-            rows = [] if answer is None else rows_of(answer, listing.outer, listing.inner, strict=False)
+            window = {"limitstart": offset, "limitnum": size}
+            rows, total = await self._again(lambda: self._rows(listing, window))
             told = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
-            total = 0 if answer is None else wire.integer(answer.get("totalresults"))
             return Page(rows=told, came=len(rows), total=total)
 
         async with aclosing(walk(fetch, after, ahead=AHEAD, by_id=by_id)) as steps:
@@ -178,30 +171,35 @@ class WhmcsHistory:
 
     async def customer(self, customer_id: int) -> PanelCustomer | None:
         """API/getclientsdetails."""
-        params = {"clientid": customer_id, "stats": False}
-        answer = await self._again(lambda: read_or_none(self._client, "GetClientsDetails", params))
+        answer = await self._again(lambda: self._details(customer_id))
         if answer is None or mapping_customers.client_id(answer) != customer_id:
             return None
         found = mapping_customers.customer(answer)
         self.know_currency(customer_id, None if found is None else found.currency)
         return found
 
+    async def _details(self, customer_id: int) -> wire.Row | None:
+        answer = await read_or_none(self._client, "GetClientsDetails", {"clientid": customer_id, "stats": False})
+        if answer is not None and mapping_customers.client_id(answer) is None:
+            raise wire.AnswerError("the panel answered without the client that was asked for")
+        return answer
+
     async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]:
         """API/getcredits; it has no pages."""
-        answer = await self._again(lambda: read_or_none(self._client, "GetCredits", {"clientid": customer_id}))
-        rows = [] if answer is None else rows_of(answer, "credits", "credit", strict=False)
+        listing = Listing(action="GetCredits", outer="credits", inner="credit", filters={"clientid": customer_id})
+        rows, _ = await self._again(lambda: self._rows(listing, {}))
         currency = await self._currency_of(customer_id) if rows else None
         found = (mapping_billing.credit(row, customer_id=customer_id, currency=currency) for row in rows)
         return tuple(one for one in found if one is not None)
 
+    async def _rows(self, listing: Listing, window: Mapping[str, Any]) -> tuple[list[wire.Row], int | None]:
+        """Return the rows of one call, and how many the panel counts; none of a customer that it doesn't know."""
+        answer = await read_or_none(self._client, listing.action, {**listing.filters, **window})
+        if answer is None:
+            return [], 0
+        require_list(answer, listing.outer)
+        total = wire.integer(answer.get("totalresults"))
+        return rows_of(answer, listing.outer, listing.inner, strict=False), total
+
     async def _again(self, read: Callable[[], Awaitable[_T]]) -> _T:
-        """Read; after a failure that may pass, wait and read again."""
-        for pause in RETRY_PAUSES:
-            try:
-                return await read()
-            except PanelUnavailable as error:
-                if error.alarm:
-                    raise
-                log.info("panel.again", seconds=pause, error=str(error))
-                await self._sleep(max(pause, error.retry_after or 0.0))
-        return await read()
+        return await patiently(read, sleep=self._sleep)

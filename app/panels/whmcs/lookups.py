@@ -27,7 +27,7 @@ from app.panels.actions import (
 from app.panels.base import LookUp, Standing
 from app.panels.whmcs import amounts, mapping_billing, wire
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
+from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, require_list, rows_of
 
 #: An invoice of ours is not older than the date it was ordered for; two days allow for the panel's zone and for staff
 #: who set another date. The search ends after a page of invoices that are all older.
@@ -80,6 +80,7 @@ async def order_row(client: WhmcsClient, order_id: int, *, urgent: bool = False)
     answer = await read_or_none(client, "GetOrders", {"id": order_id}, absent="order-not-found", urgent=urgent)
     if answer is None:
         return None
+    require_list(answer, "orders")
     rows = rows_of(answer, "orders", "order", strict=True)
     row = next((row for row in rows if wire.identifier(row.get("id")) == order_id), None)
     if row is None and rows:

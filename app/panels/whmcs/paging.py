@@ -53,6 +53,13 @@ def rows_of(answer: wire.Row, outer: str, inner: str, *, strict: bool) -> list[w
     return rows
 
 
+def require_list(answer: wire.Row, outer: str) -> None:
+    """Raise AnswerError for a success that neither has the list nor counts its rows: there may be any number."""
+    counts = (answer.get("totalresults"), answer.get("numreturned"))
+    if outer not in answer and all(wire.integer(count) is None for count in counts):
+        raise wire.AnswerError(f"the panel answered without the list of {outer}")
+
+
 async def pages(
     client: WhmcsClient, listing: Listing, *, size: int = PAGE, strict: bool = False, urgent: bool = False
 ) -> AsyncGenerator[dict[int, wire.Row]]:

@@ -25,7 +25,7 @@ from app.panels.whmcs import wire
 #: Rows asked for in one call. The panel may send fewer; its own maximum is not documented.
 PAGE: Final = 100
 _MOST_GAPS: Final = 1_000
-_ROUNDS: Final = 6
+_ROUNDS: Final = 12  # of a list that moves with nearly each call
 _PASSES: Final = 3
 _BEGINNING: Final = Place(offset=0, edge=0, falling=None)
 
