@@ -11,7 +11,7 @@ from typing import Final
 
 from app.db import Database
 from app.services.backtest_judging import PART, BacktestFailed, Bench, Job, Judged, Place
-from app.services.processes import belong_to_parent, cores
+from app.services.processes import belong_to_parent, cores, deaf_from_birth
 
 #: Below so many orders starting processes takes longer than judging.
 _ALONE_BELOW: Final = 10 * PART
@@ -38,7 +38,8 @@ async def judge_parts(
     running: set[asyncio.Future[Judged]] = set()
     try:
         while True:
-            running |= {loop.run_in_executor(pool, _judge, *task) for task in islice(left, at_once - len(running))}
+            with deaf_from_birth():
+                running |= {loop.run_in_executor(pool, _judge, *task) for task in islice(left, at_once - len(running))}
             if not running:
                 return
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

@@ -18,7 +18,7 @@ from app.db import Database
 from app.services.cases_pages import Part, Work, take_span
 from app.services.cases_rows import Span, read_sightings
 from app.services.cases_shared import Shared
-from app.services.processes import belong_to_parent, collect_rarely
+from app.services.processes import belong_to_parent, collect_rarely, deaf_from_birth
 
 #: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
@@ -39,8 +39,9 @@ class Helpers:
         self._pools = [
             ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(self._line,)) for _ in range(count)
         ]  # fmt: skip
-        for pool in self._pools:
-            pool.submit(_ready)
+        with deaf_from_birth():
+            for pool in self._pools:
+                pool.submit(_ready)
 
     @property
     def count(self) -> int:

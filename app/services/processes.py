@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 _NICE: Final = 5  # a third of the time of who is not: taking in webhooks, reading the panel
@@ -26,6 +27,16 @@ def collect_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1_000)
+
+
+@contextmanager
+def deaf_from_birth() -> Iterator[None]:
+    """Start processes in here: Ctrl-C reaches them, too, and they would say so at length while they still import."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def belong_to_parent() -> None:
