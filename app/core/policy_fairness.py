@@ -1,4 +1,4 @@
-"""What a policy may not do: hold an order for nothing but its mail provider or its country (issue 4, point 8)."""
+"""What a policy may not do: hold an order for its mail provider, its country or a VPN alone (issue 4, point 8)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from app.core.policy_acting import NetList
+from app.core.policy_judgement import RiskPoints
 
 #: Mailboxes of the public: millions of honest customers each.
 _PUBLIC_MAIL: Final = frozenset({
@@ -41,3 +42,19 @@ def unfair(block: NetList) -> list[tuple[str, str]]:
             continue
         found.append((f"block.email_domains.{place}", f"{domain} {why}; name single addresses under block.emails"))
     return found
+
+
+def veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
+    """Return what is wrong where nothing but a VPN or proxy would hold an order: (path, message).
+
+    It may fire anonymous_ip, hosting_network (where `hosting`: networks of servers are named) and, ending in another
+    country, countries_disagree once.
+    """
+    alone = points.anonymous_ip + points.countries_disagree + (points.hosting_network if hosting else 0)
+    if alone < review_from:
+        return []
+    why = (
+        f"a VPN alone comes to {alone} points and would hold an order: anonymous_ip, countries_disagree and "
+        f"hosting_network (where hosting_asns is set) must stay below risk.review_from ({review_from}) together"
+    )
+    return [("points.risk.anonymous_ip", why)]

@@ -17,6 +17,7 @@ from app.core.facts import (
     Neighbours,
     OrderFacts,
     OrderKind,
+    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -69,10 +70,11 @@ def build_facts(
     missing = set(gathered.missing)
     if order.customer_id is None or gathered.customer is None:
         missing.add("customer")
-    missing |= {f"outside.{report.provider}" for report in gathered.outside if report.degraded}
+    reports = (*gathered.outside, *(gathered.ip_place.reports() if _theirs(placed_by) else ()))
+    missing |= {f"outside.{report.provider}" for report in reports if report.degraded}
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
     return Facts(
-        order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered),
+        order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered, reports=reports),
         customer=customer or None,
         agreement=own.agreement,
         muted=own.muted,
@@ -160,6 +162,7 @@ def _order(
     *,
     placed_by: PlacedBy,
     offered: frozenset[str] | None,
+    reports: tuple[OutsideReport, ...],
 ) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
     texts = texts_of(gathered)
@@ -188,7 +191,7 @@ def _order(
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
         fraud_check=check,
         fraud_check_ran=check is not None,
-        outside=gathered.outside,
+        outside=reports,
         ip_asn=gathered.ip_place.asn if _theirs(placed_by) else None,
     )
 

@@ -105,6 +105,7 @@ class _Kept:
             degraded=bool(row.degraded),
             score=answer.get("score"),
             reports=answer.get("reports"),
+            page=answer.get("page"),
             marks=tuple(answer.get("marks", ())),
         )
 
@@ -129,7 +130,9 @@ async def _keep(context: Context, order_id: int, asked: Sequence[Asked]) -> None
     async with context.db.begin() as tx:
         for one in asked:
             report = one.report
-            said = {"score": report.score, "reports": report.reports, "marks": list(report.marks)}
+            said = {
+                "score": report.score, "reports": report.reports, "page": report.page, "marks": list(report.marks),
+            }  # fmt: skip
             await tx.execute(
                 outside_answers.update()
                 .where(outside_answers.c.order_id == order_id, outside_answers.c.provider == report.provider)

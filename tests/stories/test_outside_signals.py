@@ -69,8 +69,22 @@ async def test_all_three_are_asked_once_and_their_answers_are_facts(well_informe
     [first, *later] = await facts_of(house, placed.id)
     for facts in (first, *later):
         assert facts["order"]["outside"] == [
-            {"provider": "fraudrecord", "degraded": False, "score": 31.27, "reports": 3, "marks": []},
-            {"provider": "minfraud", "degraded": False, "score": 7.5, "reports": None, "marks": []},
+            {
+                "provider": "fraudrecord",
+                "degraded": False,
+                "score": 31.27,
+                "reports": 3,
+                "page": "abd2ce90ea864c03",
+                "marks": [],
+            },
+            {
+                "provider": "minfraud",
+                "degraded": False,
+                "score": 7.5,
+                "reports": None,
+                "page": None,
+                "marks": [],
+            },
         ]
         assert facts["customer"]["ip_country"] == "GB"
         assert facts["order"]["ip_asn"] == 64500
