@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from app.core.policy_acting import NetList
@@ -44,13 +46,29 @@ def unfair(block: NetList) -> list[tuple[str, str]]:
     return found
 
 
-def veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
-    """Return what is wrong where nothing but a VPN or proxy would hold an order: (path, message).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soft:
+    """Keys of [points.risk] that may all fire for one innocent cause, each so many times."""
 
-    It may fire anonymous_ip, hosting_network (where `hosting`: networks of servers are named) and, ending in another
-    country, countries_disagree once.
-    """
-    alone = points.anonymous_ip + points.countries_disagree + (points.hosting_network if hosting else 0)
+    times: Mapping[str, int]
+
+    def together(self, points: Mapping[str, int], *, hosting: bool) -> int:
+        """Return what they come to; `hosting`: networks of servers are named (thresholds.hosting_asns)."""
+        return sum(times * points[key] for key, times in self.times.items() if hosting or key != _HOSTING)
+
+
+_HOSTING: Final = "hosting_network"
+MAIL_AND_COUNTRY: Final = Soft(
+    times={"email_disposable": 1, "email_unverified": 1, "countries_disagree": 2, _HOSTING: 1}
+)
+#: It may end in another country, and in a network of servers.
+VPN: Final = Soft(times={"anonymous_ip": 1, "countries_disagree": 1, _HOSTING: 1})
+SOFT: Final = (MAIL_AND_COUNTRY, VPN)
+
+
+def veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
+    """Return what is wrong where nothing but a VPN or proxy would hold an order: (path, message)."""
+    alone = VPN.together(points.model_dump(), hosting=hosting)
     if alone < review_from:
         return []
     why = (

@@ -127,7 +127,7 @@ def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
             why_not = "No risk signal fired often enough on these orders to be judged."
         else:
             common, slopes = _fit(labelled.patterns, fitted)
-            changes = propose(policy.points.risk, fired, slopes, common=common)
+            changes = propose(policy, fired, slopes, common=common)
             if common <= 0:
                 why_not = "The risk score does not tell the bad orders of this history from the good ones."
             elif not changes:
