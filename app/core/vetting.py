@@ -112,6 +112,12 @@ def prepare(order: OrderFacts, policy: Policy) -> Prepared:
     return Prepared(heaviest[0].rule, "\n\n".join(dict.fromkeys(one.question for one in heaviest)))
 
 
+def only_unfit(codes: Iterable[str]) -> bool:
+    """Say whether a person looks for nothing but whether it fits, by the codes of the reasons: no suspicion at all."""
+    found = set(codes)
+    return bool(found & REASONS) and found <= REASONS | {"amount_zero"}
+
+
 def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:
     """Whether one of the lines is what a rule is for; a rule that names no products is for all."""
     if not rule.groups and not rule.product_types:
