@@ -1,7 +1,7 @@
 """Country, network and anonymisers of an IP address, from local files in the MMDB format (GeoLite2, GeoIP2, DB-IP …).
 
 A file is read whole into memory (a mapped file that is overwritten in place would kill the process) and again when it
-is replaced. What can't be read later is logged, and the last good one is kept.
+is replaced. What can't be read later is logged, and the last good one is kept; reading takes a thread of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 NAME: Final = "geoip"
 _LOOK_SECONDS: Final = 10.0  # between looks whether a file was replaced
+_PATIENCE_SECONDS: Final = 0.5  # how long an order waits for a new file to be read; the old one serves until then
 #: The fields of MaxMind's Anonymous IP databases (dev.maxmind.com/geoip/docs/databases/anonymous-ip/binary/), as marks.
 _ANONYMISERS: Final = {
     "is_anonymous_vpn": "vpn",
@@ -84,6 +85,7 @@ class GeoFiles:
     _files: list[_File]
     _clock: Callable[[], float] = time.monotonic
     _looked_at: float = field(init=False)
+    _reading: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._looked_at = self._clock()
@@ -105,10 +107,17 @@ class GeoFiles:
             return NOWHERE
         if not address.is_global:
             return NOWHERE
-        if self._clock() - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = self._clock()
-            await asyncio.to_thread(self._refresh)
+        await self._look_for_new()
         return self._look_up(str(address), address.version)
+
+    async def _look_for_new(self) -> None:
+        """Read what was replaced; a large file or a disk that hangs holds no order up for long."""
+        if self._reading is None or self._reading.done():
+            if self._clock() - self._looked_at < _LOOK_SECONDS:
+                return
+            self._looked_at = self._clock()
+            self._reading = asyncio.create_task(asyncio.to_thread(self._refresh))
+        await asyncio.wait({self._reading}, timeout=_PATIENCE_SECONDS)
 
     def _look_up(self, ip: str, version: int) -> Place:
         country: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -163,6 +164,21 @@ async def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     assert (await files.find(HOME)).country == "GB"  # not looked at with each order
     clock.now += 11
     assert (await files.find(HOME)).country == "IE"
+
+
+async def test_a_disk_that_hangs_holds_no_look_up_for_long(tmp_path: Path) -> None:
+    """A pipe that nobody writes to: whoever opens it waits."""
+    clock, path = Hours(), countries(tmp_path / "country.mmdb")
+    files = GeoFiles.open([path], clock=clock)
+    path.unlink()
+    os.mkfifo(path)
+    clock.now += 11
+    try:
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                assert (await files.find(HOME)).country == "GB"
+    finally:
+        path.write_bytes(b"")  # lets the reader go
 
 
 @pytest.mark.parametrize("damage", ["gone", "overwritten"])
