@@ -185,7 +185,7 @@ def _order(
         items=items,
         requests=_requests(texts, catalogue, on),
         **findings_in(texts, domains_of(order), policy),
-        expected=vetting.expected_uses(texts),
+        expected=vetting.expected_uses(texts, _answers(gathered)),
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
@@ -206,12 +206,17 @@ def texts_of(gathered: Gathered) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     if gathered.order is not None and gathered.order.notes.strip():
         found.append(("notes", gathered.order.notes[:_TEXT_CAP]))
-    fields = [value for service in gathered.services for _name, value in service.custom_fields if value.strip()]
-    found.extend(("custom_field", value[:_TEXT_CAP]) for value in fields[:_FIELDS_CAP])
+    found.extend(("custom_field", value) for _name, value in _answers(gathered))
     if gathered.asking_ticket is not None:
         ticket = gathered.asking_ticket
         found.append(("ticket", f"{ticket.subject}\n{opening_message(ticket)}"[:_TEXT_CAP]))
     return tuple(found)
+
+
+def _answers(gathered: Gathered) -> list[tuple[str, str]]:
+    """Return the custom fields that were filled in, as (name, value)."""
+    fields = [(name, value[:_TEXT_CAP]) for one in gathered.services for name, value in one.custom_fields]
+    return [(name, value) for name, value in fields if value.strip()][:_FIELDS_CAP]
 
 
 def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on: Any) -> tuple[TermFinding, ...]:
