@@ -18,7 +18,7 @@ from app.core.retry import parse_delays
 from app.db import async_url
 
 PREFIX = "DOORMAN_"
-MOST_GEOIP_FILES = 2  # one for countries, one for networks
+MOST_GEOIP_FILES = 3  # one for countries, one for networks, one for anonymisers
 
 
 class Mode(StrEnum):
@@ -81,8 +81,8 @@ class Settings(BaseSettings):
 
     geoip_file: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
         None,
-        description="Country or city database in the MMDB format (GeoLite2 …), read locally; "
-        "a second one with networks (ASN) after a comma.",
+        description="Databases in the MMDB format, read locally, with commas between: countries or cities, networks "
+        "(ASN), anonymisers (GeoIP2 Anonymous IP). Any of them, in any order.",
     )
     minfraud_account: int | None = Field(
         None, ge=1, description="MaxMind account id: each new order is scored by minFraud, which MaxMind bills."
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
             return value
         paths = tuple(part.strip() for part in value.split(",") if part.strip())
         if len(paths) > MOST_GEOIP_FILES:
-            raise ValueError("two files at most, separated by a comma")
+            raise ValueError(f"{MOST_GEOIP_FILES} files at most, separated by commas")
         return paths
 
     @field_validator("minfraud_key", "fraudrecord_key")

@@ -16,7 +16,8 @@ from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, Pa
 from app.core.labour import Work
 from app.core.policy_judgement import GapPayer
 from app.core.rulebook import Rulebook
-from app.core.signals import Finding
+from app.core.scoring import settle
+from app.core.signals import LIMITS, Finding
 from app.core.signals_self_service import handling_unknown
 
 
@@ -35,6 +36,8 @@ _UPGRADE: Final = OrderKind.UPGRADE
 _CUSTOMER: Final = PlacedBy.CUSTOMER
 _PAID: Final = PaymentState.PAID
 _NONE: Final = Agreement.NONE
+#: What does not count where nobody looks before an order is turned away; limits are worked out anew.
+_NOT_OWN: Final = frozenset({"minfraud", "fraudrecord", "anonymous_ip"}) | LIMITS
 #: From mild to severe.
 SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
 
@@ -128,10 +131,20 @@ def _blocked(case: Case) -> _Verdict | None:
         reasons.append(Ground("risk_reject", lambda: f"Risk {risk} reaches the reject threshold of {reject_from}."))
     if not reasons:
         return None
-    if case.rules.policy.risk.auto_reject:
+    if not case.rules.policy.risk.auto_reject:
+        why = "auto_reject is off"
+    elif blocked or _own_risk(case) >= reject_from:
         return Outcome.REJECT, tuple(reasons)
-    would = Ground("would_reject", "The policy would reject this order; a person decides because auto_reject is off.")
+    else:
+        why = "what services outside say is evidence only"
+    would = Ground("would_reject", f"The policy would reject this order; a person decides because {why}.")
     return Outcome.HOLD_FOR_REVIEW, (would, *reasons)
+
+
+def _own_risk(case: Case) -> int:
+    """Return the risk without what services and files outside say: they never turn an order away by themselves."""
+    own = [finding for finding in case.found if finding.code not in _NOT_OWN]
+    return settle(own, case.rules)[2]
 
 
 def _facts_missing(case: Case) -> _Verdict | None:

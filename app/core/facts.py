@@ -113,11 +113,12 @@ class FraudCheck:
 class OutsideReport:
     """What a service outside says about an order; evidence, never a verdict."""
 
-    provider: str  # minfraud, fraudrecord
+    provider: str  # minfraud, fraudrecord; geoip: a database file of anonymisers
     degraded: bool = False  # asked, and no usable answer came in time: says nothing, and is named
     score: float | None = None  # 0-100 on the provider's own scale, normalised to 0-100
     reports: int | None = None  # FraudRecord: how many providers reported this person
-    marks: tuple[str, ...] = ()  # stable words: anonymous_ip, hosting_ip, …
+    page: str | None = None  # FraudRecord: the code of the page that shows its reports to staff
+    marks: tuple[str, ...] = ()  # stable words: anonymous_ip, vpn, hosting_ip, own_rule_reject, …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

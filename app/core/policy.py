@@ -106,9 +106,8 @@ class Policy(Part):
     def _fits_together(self) -> Self:
         for code, row in self.currencies.items():
             self._check_row(code, row)
-        risk = self.points.risk
-        soft = risk.email_disposable + risk.email_unverified + 2 * risk.countries_disagree
-        soft += risk.hosting_network if self.thresholds.hosting_asns else 0
+        hosting = bool(self.thresholds.hosting_asns)
+        soft = policy_fairness.MAIL_AND_COUNTRY.together(self.points.risk.model_dump(), hosting=hosting)
         if soft >= self.risk.review_from:
             raise ValueError(
                 f"e-mail provider, countries and network alone come to {soft} points and would hold an order:"
@@ -134,7 +133,9 @@ def parse_policy(document: str) -> Policy:
     Raises PolicyError with every place that is wrong (at most fifty), or unfair.
     """
     policy = parse_published(document)
+    hosting = bool(policy.thresholds.hosting_asns)
     unfair = policy_fairness.unfair(policy.block)
+    unfair += policy_fairness.veil_alone(policy.points.risk, hosting=hosting, review_from=policy.risk.review_from)
     if unfair:
         raise PolicyError(unfair[:_MAX_ERRORS])
     return policy

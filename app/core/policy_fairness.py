@@ -1,11 +1,14 @@
-"""What a policy may not do: hold an order for nothing but its mail provider or its country (issue 4, point 8)."""
+"""What a policy may not do: hold an order for its mail provider, its country or a VPN alone (issue 4, point 8)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from app.core.policy_acting import NetList
+from app.core.policy_judgement import RiskPoints
 
 #: Mailboxes of the public: millions of honest customers each.
 _PUBLIC_MAIL: Final = frozenset({
@@ -41,3 +44,35 @@ def unfair(block: NetList) -> list[tuple[str, str]]:
             continue
         found.append((f"block.email_domains.{place}", f"{domain} {why}; name single addresses under block.emails"))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soft:
+    """Keys of [points.risk] that may all fire for one innocent cause, each so many times."""
+
+    times: Mapping[str, int]
+
+    def together(self, points: Mapping[str, int], *, hosting: bool) -> int:
+        """Return what they come to; `hosting`: networks of servers are named (thresholds.hosting_asns)."""
+        return sum(times * points[key] for key, times in self.times.items() if hosting or key != _HOSTING)
+
+
+_HOSTING: Final = "hosting_network"
+MAIL_AND_COUNTRY: Final = Soft(
+    times={"email_disposable": 1, "email_unverified": 1, "countries_disagree": 2, _HOSTING: 1}
+)
+#: It may end in another country, and in a network of servers.
+VPN: Final = Soft(times={"anonymous_ip": 1, "countries_disagree": 1, _HOSTING: 1})
+SOFT: Final = (MAIL_AND_COUNTRY, VPN)
+
+
+def veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
+    """Return what is wrong where nothing but a VPN or proxy would hold an order: (path, message)."""
+    alone = VPN.together(points.model_dump(), hosting=hosting)
+    if alone < review_from:
+        return []
+    why = (
+        f"a VPN alone comes to {alone} points and would hold an order: anonymous_ip, countries_disagree and "
+        f"hosting_network (where hosting_asns is set) must stay below risk.review_from ({review_from}) together"
+    )
+    return [("points.risk.anonymous_ip", why)]

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.policy import Policy
+from app.core.policy_fairness import SOFT
 from app.core.policy_judgement import RiskPoints
 
 #: What stands behind each signal's points in [points.risk]; all of them are scaled alike.
@@ -91,25 +93,46 @@ def fittable(fired: Iterable[Fired], *, bad: int, good: int) -> tuple[str, ...]:
 
 
 def propose(
-    points: RiskPoints, fired: Mapping[str, Fired], slopes: Mapping[str, float], *, common: float
+    policy: Policy, fired: Mapping[str, Fired], slopes: Mapping[str, float], *, common: float
 ) -> tuple[PointChange, ...]:
-    """Return the keys whose points would change.
+    """Return the keys of the policy's [points.risk] that would change; what it may be published with.
 
     `slopes` and `common` are log-odds per point, of each signal and of all points together. A common slope that is not
     above zero says that the risk score does not tell bad from good orders at all: then nothing is proposed.
     """
     if common <= 0:
         return ()
-    changes = []
-    for code, slope in sorted(slopes.items()):
-        seen = fired[code]
-        ratio = min(LARGEST_RATIO, max(SMALLEST_RATIO, slope / common))
-        ratio = 1 + (ratio - 1) * seen.orders / (seen.orders + _HALF_WAY)
-        for key in KEYS[code]:
-            before: int = getattr(points, key)
-            after = min(100, max(1, round(before * ratio))) if before else 0
-            if abs(after - before) >= SMALLEST_CHANGE:
-                changes.append(
-                    PointChange(code=code, key=key, before=before, after=after, bad=seen.bad, good=seen.good)
-                )
-    return tuple(changes)
+    now: dict[str, int] = policy.points.risk.model_dump()
+    wanted = dict(now)
+    for code, slope in slopes.items():
+        ratio = _ratio(slope / common, fired[code])
+        after = {key: min(100, max(1, round(now[key] * ratio))) for key in KEYS[code] if now[key]}
+        if _worth(now, after):  # all keys of a signal or none: what was worse stays so
+            wanted |= after
+    _keep_fair(now, wanted, policy)
+    return tuple(
+        PointChange(code=code, key=key, before=now[key], after=wanted[key], bad=fired[code].bad, good=fired[code].good)
+        for code in sorted(slopes)
+        for key in KEYS[code]
+        if wanted[key] != now[key] and _worth(now, {one: wanted[one] for one in KEYS[code]})
+    )
+
+
+def _ratio(fit: float, seen: Fired) -> float:
+    bounded = min(LARGEST_RATIO, max(SMALLEST_RATIO, fit))
+    return 1 + (bounded - 1) * seen.orders / (seen.orders + _HALF_WAY)
+
+
+def _worth(now: Mapping[str, int], after: Mapping[str, int]) -> bool:
+    return any(abs(points - now[key]) >= SMALLEST_CHANGE for key, points in after.items())
+
+
+def _keep_fair(now: Mapping[str, int], wanted: dict[str, int], policy: Policy) -> None:
+    """Take back from what was raised least, until no innocent cause would hold an order (issue 4, point 8)."""
+    hosting = bool(policy.thresholds.hosting_asns)
+    for soft in SOFT:
+        while soft.together(wanted, hosting=hosting) >= policy.risk.review_from:
+            raised = [key for key in soft.times if wanted[key] > now[key]]
+            if not raised:
+                break  # it was so before
+            wanted[min(raised, key=lambda key: (wanted[key] - now[key], key))] -= 1

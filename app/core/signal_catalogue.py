@@ -142,10 +142,10 @@ CATALOGUE: Final = (
     _of_reports(
         "fraudrecord",
         "Other providers reported this person to FraudRecord, or its score is high.",
-        "how many reports, the score",
+        "how many reports, the score, the report's page",
         ("fraudrecord", "fraudrecord_high_score"),
     ),
-    _of_reports("anonymous_ip", "The customer's own IP address is a proxy's or VPN's.", "who marks it so"),
+    _of_reports("anonymous_ip", "The customer's own IP address is a proxy's or VPN's.", "who marks it so, as what"),
     _risk("hosting_network", "The order came from a network of servers.", "the network's number", "order.ip_asn"),
     _risk(
         "email_disposable",

@@ -15,8 +15,13 @@ from app.core.signals_risk import ip_is_the_customers
 
 MINFRAUD: Final = "minfraud"
 FRAUDRECORD: Final = "fraudrecord"
+#: Where staff read the reports (https://fraudrecord.com/developers); the code is in the answer.
+FRAUDRECORD_PAGE: Final = "https://www.fraudrecord.com/api/?showreport={}"
 #: What a report's `marks` may say of the customer's IP address.
 ANONYMOUS_IP: Final = "anonymous_ip"
+HOSTING_IP: Final = "hosting_ip"
+#: And what kind of anonymiser it is.
+_KINDS: Final = frozenset({"vpn", "public_proxy", "residential_proxy", "tor_exit_node"})
 
 
 def degraded(facts: Facts) -> tuple[str, ...]:
@@ -68,22 +73,28 @@ def fraudrecord(facts: Facts, rules: Rulebook) -> Finding | None:
 
     def words() -> Words:
         scored = "" if score is None else f", with a score of {score:.0f} of 100"
-        return said(f"Reports by other providers to FraudRecord: {reports}{scored}.", reports=reports, score=score)
+        pages = sorted({report.page for report in found if report.page})
+        shown = {"report": FRAUDRECORD_PAGE.format(pages[0])} if pages else {}
+        detail = f"Reports by other providers to FraudRecord: {reports}{scored}."
+        return said(detail, reports=reports, score=score, **shown)
 
     points = rules.risk.fraudrecord_high_score if high else rules.risk.fraudrecord
     return risk_finding("fraudrecord", points, words)
 
 
 def anonymous_ip(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The customer's own IP address belongs to an anonymising service, as a service outside marks it."""
-    marking = [
-        report.provider for report in facts.order.outside if not report.degraded and ANONYMOUS_IP in report.marks
-    ]
+    """The customer's own IP address belongs to an anonymising service, as a database file or a service marks it."""
+    marking = [report for report in facts.order.outside if not report.degraded and ANONYMOUS_IP in report.marks]
     if not marking or not ip_is_the_customers(facts):
         return None
-    by = ", ".join(sorted(marking))
-    detail = "The order came through an anonymising service, such as a proxy or a VPN."
-    return risk_finding("anonymous_ip", rules.risk.anonymous_ip, lambda: said(detail, marked_by=by))
+
+    def words() -> Words:
+        by = ", ".join(sorted(report.provider for report in marking))
+        kinds = sorted(_KINDS.intersection(mark for report in marking for mark in report.marks))
+        detail = "The order came through an anonymising service, such as a proxy or a VPN."
+        return said(detail, marked_by=by, **({"kinds": ", ".join(kinds)} if kinds else {}))
+
+    return risk_finding("anonymous_ip", rules.risk.anonymous_ip, words)
 
 
 def hosting_network(facts: Facts, rules: Rulebook) -> Finding | None:

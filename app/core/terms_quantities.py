@@ -31,20 +31,20 @@ class UseUnit(StrEnum):
 
 _NUMBER = r"\d{1,3}(?:[ \u00a0\u202f]000){1,4}|\d[\d.,']{0,24}"
 _SCALE = r"k|tsd\.?|thousand|tausend|m|mio\.?|mill\.|millions?|millionen|bn|mrd\.?|billions?|milliarden?"
-_BYTES = r"[mgtp]i?b|[mgtp]bytes?|(?:mega|giga|tera|peta)bytes?|gigs?|terra?"
-_PEOPLE = (
+BYTES = r"[mgtp]i?b|[mgtp]bytes?|(?:mega|giga|tera|peta)bytes?|gigs?|terra?"
+PEOPLE = (
     r"visitors?|visits?|besucher|besuchern|besuche|page ?views?|pageviews?|page ?impressions?|seitenaufrufe[n]?"
     r"|aufrufe[n]?|hits|users?|nutzer|nutzern|sessions"
 )
-_MAILS = r"e-?mails?|mails?|newsletters?|messages|nachrichten"
+MAILS = r"e-?mails?|mails?|newsletters?|messages|nachrichten"
 _KINDS = r"(?:(?:unique|daily|monthly|weekly|new|outgoing|tagliche?n?|monatliche?n?|eindeutige?n?|neue?n?) ){0,2}"
 
-_MAY_HOLD_NUMBERS = re.compile(r"\d|mill?i|billion|thousand|tausend", re.IGNORECASE)
+MAY_HOLD_NUMBERS = re.compile(r"\d|mill?i|billion|thousand|tausend", re.IGNORECASE)
 _QUANTITY = re.compile(
     rf"(?<![\w.,'@/\\$\u20ac\u00a3#-])(?:(?P<low>{_NUMBER})(?: ?(?P<low_scale>{_SCALE})\b)?"
-    rf"(?: ?(?:{_BYTES})\b)? ?(?:-|to|bis|until|and|und|or|oder) ?)?"
+    rf"(?: ?(?:{BYTES})\b)? ?(?:-|to|bis|until|and|und|or|oder) ?)?"
     rf"(?P<number>{_NUMBER})(?: ?(?P<scale>{_SCALE})(?![\w]))?\+? ?"
-    rf"(?:(?P<bytes>{_BYTES})|(?P<kind>{_KINDS})(?:(?P<people>{_PEOPLE})|(?P<mails>{_MAILS})))(?![\w])"
+    rf"(?:(?P<bytes>{BYTES})|(?P<kind>{_KINDS})(?:(?P<people>{PEOPLE})|(?P<mails>{MAILS})))(?![\w])"
 )
 _WORD_NUMBER = re.compile(
     r"\b(?:a|an|one|eine|einer|half a|eine halbe)(?= (?:million|billion|milliarde|tausend|thousand)\b)"
@@ -65,7 +65,7 @@ _PERIOD_WORDS = {
     "year": r"year|jahr|annum|yearly|annually|jahrlich",
 }
 _BARE = r"daily|hourly|weekly|monthly|yearly|annually|stundlich|taglich|wochentlich|monatlich|jahrlich"
-_PERIOD = re.compile(
+PERIOD = re.compile(
     rf"(?:(?:/|per|a|an|each|every|pro|am|im|je|in der|p\.) ?(?P<of>{'|'.join(_PERIOD_WORDS.values())})"
     rf"|(?P<bare>{_BARE})|(?P<short>p\.? ?m\.?|pm))(?!\w)"
 )
@@ -73,16 +73,16 @@ _PERIOD_BEFORE = re.compile(
     rf"(?:(?P<bare>{_BARE})|(?:per|each|every|a|pro|jeden|am|im) (?P<of>day|month|week|hour|tag|monat|woche|stunde))"
     r"(?: \w+){0,3}:? ?$"
 )
-_TRAFFIC = r"traffic|bandwidth|data ?transfer|transfer|egress|datenverkehr|datentransfer|bandbreite|downloads?|uploads?"
-_STORAGE = (
+TRAFFIC = r"traffic|bandwidth|data ?transfer|transfer|egress|datenverkehr|datentransfer|bandbreite|downloads?|uploads?"
+STORAGE = (
     r"files?|dateien|storage|disk ?space|disk|space|webspace|speicherplatz|speicher|festplatte|data|daten|backups?"
     r"|photos?|fotos?|bilder|pictures?|images?|videos?|archives?|archiv|mailboxes|postfacher|database|datenbank|hdd|ssd|nvme"
 )
-_CONTEXT = re.compile(
-    rf"\b(?:(?P<traffic>{_TRAFFIC})|(?P<storage>{_STORAGE})|(?P<other>ram|memory|arbeitsspeicher|vram|swap|port|uplink))\b"
-)
+#: What bytes are counted of too, and nobody is asked about.
+OTHER_BYTES = r"ram|memory|arbeitsspeicher|vram|swap|port|uplink"
+_CONTEXT = re.compile(rf"\b(?:(?P<traffic>{TRAFFIC})|(?P<storage>{STORAGE})|(?P<other>{OTHER_BYTES}))\b")
 _CONTEXT_BEFORE = re.compile(
-    rf"\b(?:(?P<traffic>{_TRAFFIC})|(?P<storage>{_STORAGE}))\b"
+    rf"\b(?:(?P<traffic>{TRAFFIC})|(?P<storage>{STORAGE}))\b"
     r"(?: ?[:=~]| (?:of|about|approx\.?|around|up to|roughly|ca\.?|circa|etwa|rund|bis zu|von|is|will be|usage|volume))"
     r"{0,3} ?$"
 )
@@ -95,7 +95,7 @@ _GIGABYTES = {"m": Fraction(1, 1000), "g": Fraction(1), "t": Fraction(1000), "p"
 
 def find_expected(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
     """Return what a text says will be used, the largest amount of each unit, in the order of `UseUnit`."""
-    if not _MAY_HOLD_NUMBERS.search(text):
+    if not MAY_HOLD_NUMBERS.search(text):
         return ()  # most notes: not worth a reading
     most: dict[UseUnit, int] = {}
     for unit, amount in _amounts(normalise(text)):
@@ -192,7 +192,7 @@ _NOTHING: Final[_Reading] = (None, Fraction(0), 0)
 def _of_bytes(match: re.Match[str], value: Fraction, before: str, after: str) -> _Reading:
     """Bytes are traffic or files, by the word beside them; in a period and nothing else said they are traffic."""
     gigabytes = value * _GIGABYTES[match["bytes"][0]]
-    period = _PERIOD.match(after.lstrip()) if after.strip() else None
+    period = PERIOD.match(after.lstrip()) if after.strip() else None
     named, used = _CONTEXT_BEFORE.search(before), 0
     if named is None:
         named = _CONTEXT.search(after)
@@ -219,7 +219,7 @@ def _of_counts(match: re.Match[str], value: Fraction, before: str, after: str) -
 
 def _days(before: str, after: str) -> Fraction | None:
     """Return the days of the period that stands beside an amount."""
-    found = _PERIOD.search(after) or _PERIOD_BEFORE.search(before)
+    found = PERIOD.search(after) or _PERIOD_BEFORE.search(before)
     if found is None:
         return None
     if found.groupdict().get("short"):
@@ -228,7 +228,13 @@ def _days(before: str, after: str) -> Fraction | None:
 
 
 def _days_of(words: str) -> Fraction | None:
+    period = period_in(words)
+    return None if period is None else _PERIODS[period]
+
+
+def period_in(words: str) -> str | None:
+    """Return which time normalised words name: hour, day, week, month, year."""
     for period, known in _PERIOD_WORDS.items():
         if re.search(rf"\b(?:{known})(?:e[nrs]?)?\b", words):
-            return _PERIODS[period]
+            return period
     return None

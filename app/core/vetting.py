@@ -14,6 +14,7 @@ from app.core.facts import ExpectedUse, Item, OrderFacts
 from app.core.policy import Policy
 from app.core.policy_matching import Groups
 from app.core.policy_vetting import FitRule, PlanRoom
+from app.core.terms_answers import find_answer, find_in_lines
 from app.core.terms_quantities import UseUnit, find_expected
 
 #: The reason of an order whose weights reach `vetting.review_from`.
@@ -62,13 +63,19 @@ def _rule_terms(rules: tuple[FitRule, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(term for rule in rules for term in rule.terms))
 
 
-def expected_uses(texts: Iterable[tuple[str, str]]) -> tuple[ExpectedUse, ...]:
-    """Return what the customer expects to use by (where, text), the largest amount of each unit."""
+def expected_uses(texts: Iterable[tuple[str, str]], answers: Iterable[tuple[str, str]] = ()) -> tuple[ExpectedUse, ...]:
+    """Return what the customer expects to use, the largest amount of each unit.
+
+    `texts` are (where, text), `answers` are (label, answer) of the order's custom fields.
+    """
     most: dict[str, ExpectedUse] = {}
-    for where, text in texts:
-        for use in find_expected(text, where=where):
-            if use.unit not in most or use.amount > most[use.unit].amount:
-                most[use.unit] = use
+    found = [
+        use for where, text in texts for use in (*find_expected(text, where=where), *find_in_lines(text, where=where))
+    ]
+    found += [use for label, answer in answers for use in find_answer(label, answer, where="custom_field")]
+    for use in found:
+        if use.unit not in most or use.amount > most[use.unit].amount:
+            most[use.unit] = use
     return tuple(most[unit] for unit in UseUnit if unit in most)
 
 
@@ -110,6 +117,12 @@ def prepare(order: OrderFacts, policy: Policy) -> Prepared:
         return Prepared(GENERAL, policy.vetting.question)
     heaviest = [one for one in found if one.weight == found[0].weight][:_MOST_QUESTIONS]
     return Prepared(heaviest[0].rule, "\n\n".join(dict.fromkeys(one.question for one in heaviest)))
+
+
+def only_unfit(codes: Iterable[str]) -> bool:
+    """Say whether a person looks for nothing but whether it fits, by the codes of the reasons: no suspicion at all."""
+    found = set(codes)
+    return bool(found & REASONS) and found <= REASONS | {"amount_zero"}
 
 
 def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:

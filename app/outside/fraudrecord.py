@@ -20,7 +20,8 @@ URL: Final = "https://www.fraudrecord.com/api/"
 NAME: Final = "fraudrecord"
 ROUNDS: Final = 32_000
 #: ``<report>value-count-reliability-code</report>``: the severities (1 to 10 each) added up, how many reports, how
-#: far they can be relied on (0 to 10), and the code of the report's page.
+#: far they can be relied on (0 to 10), and the code of the report's page, to which FraudRecord wants staff to have a
+#: link.
 _REPORT: Final = re.compile(
     r"<report>\s*([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,2}(?:\.[0-9]{1,9})?)-([0-9A-Za-z]{0,64})\s*</report>"
 )
@@ -82,4 +83,6 @@ def read_reply(reply: Reply) -> OutsideReport:
         raise NoAnswer("an answer that can't be read")
     value, count, reliability = int(found[1]), int(found[2]), min(_WORST, float(found[3]))
     severity = min(_WORST, value / count) if count else 0.0
-    return OutsideReport(provider=NAME, score=round(severity * reliability, 2), reports=count)
+    score = round(severity * reliability, 2)
+    page = found[4] if count and found[4] else None
+    return OutsideReport(provider=NAME, score=score, reports=count, page=page)

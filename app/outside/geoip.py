@@ -1,7 +1,7 @@
-"""Country and network of an IP address, from local files in the MMDB format (GeoLite2, GeoIP2, DB-IP …).
+"""Country, network and anonymisers of an IP address, from local files in the MMDB format (GeoLite2, GeoIP2, DB-IP …).
 
 A file is read whole into memory (a mapped file that is overwritten in place would kill the process) and again when it
-is replaced. What can't be read later is logged, and the last good one is kept.
+is replaced. What can't be read later is logged, and the last good one is kept; reading takes a thread of its own.
 """
 
 from __future__ import annotations
@@ -18,9 +18,24 @@ from typing import Any, Final
 import maxminddb
 import structlog
 
+from app.core.facts import OutsideReport
+from app.core.signals_outside import ANONYMOUS_IP, HOSTING_IP
+
 log = structlog.get_logger(__name__)
 
+NAME: Final = "geoip"
 _LOOK_SECONDS: Final = 10.0  # between looks whether a file was replaced
+_PATIENCE_SECONDS: Final = 0.5  # how long an order waits for a new file to be read; the old one serves until then
+#: The fields of MaxMind's Anonymous IP databases (dev.maxmind.com/geoip/docs/databases/anonymous-ip/binary/), as marks.
+_ANONYMISERS: Final = {
+    "is_anonymous_vpn": "vpn",
+    "is_public_proxy": "public_proxy",
+    "is_residential_proxy": "residential_proxy",
+    "is_tor_exit_node": "tor_exit_node",
+}
+_ANONYMOUS: Final = "is_anonymous"
+_HOSTING: Final = "is_hosting_provider"
+_TELLING: Final = frozenset({_ANONYMOUS, _HOSTING, *_ANONYMISERS})
 
 
 class GeoFileError(Exception):
@@ -33,6 +48,13 @@ class Place:
 
     country: str | None = None  # ISO 3166-1 alpha-2
     asn: int | None = None
+    marks: tuple[str, ...] | None = None  # of anonymisers, sorted; None: no file that tells of them was asked
+    damaged: bool = False  # a file could not be read where it speaks of this address
+
+    def reports(self) -> tuple[OutsideReport, ...]:
+        """Return what facts keep of it beside country and network."""
+        told = () if self.marks is None else (OutsideReport(provider=NAME, marks=self.marks),)
+        return (*told, OutsideReport(provider=NAME, degraded=True)) if self.damaged else told
 
 
 NOWHERE: Final = Place()
@@ -52,6 +74,8 @@ class _File:
     path: Path
     reader: maxminddb.Reader
     stamp: tuple[int, int, int]
+    tells_of_anonymisers: bool  # by its name: then an address that it leaves out is of none
+    version: int  # of the Internet Protocol; 4: it has no addresses of version 6
 
 
 @dataclass(slots=True)
@@ -61,6 +85,7 @@ class GeoFiles:
     _files: list[_File]
     _clock: Callable[[], float] = time.monotonic
     _looked_at: float = field(init=False)
+    _reading: asyncio.Task[None] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._looked_at = self._clock()
@@ -82,19 +107,35 @@ class GeoFiles:
             return NOWHERE
         if not address.is_global:
             return NOWHERE
-        if self._clock() - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = self._clock()
-            await asyncio.to_thread(self._refresh)
-        return self._look_up(str(address))
+        await self._look_for_new()
+        return self._look_up(str(address), address.version)
 
-    def _look_up(self, ip: str) -> Place:
+    async def _look_for_new(self) -> None:
+        """Read what was replaced; a large file or a disk that hangs holds no order up for long."""
+        if self._reading is None or self._reading.done():
+            if self._clock() - self._looked_at < _LOOK_SECONDS:
+                return
+            self._looked_at = self._clock()
+            self._reading = asyncio.create_task(asyncio.to_thread(self._refresh))
+        await asyncio.wait({self._reading}, timeout=_PATIENCE_SECONDS)
+
+    def _look_up(self, ip: str, version: int) -> Place:
         country: str | None = None
         asn: int | None = None
+        marks: set[str] | None = None
+        damaged = False
         for each in self._files:
+            if version > each.version:
+                continue
             row = _row(each, ip)
+            if row is None:
+                damaged = True
+                continue
             country = country or _country(row)
             asn = asn or _asn(row)
-        return Place(country, asn)
+            if each.tells_of_anonymisers or _TELLING.intersection(row):
+                marks = (marks or set()) | _marks(row)
+        return Place(country, asn, None if marks is None else tuple(sorted(marks)), damaged)
 
     def _refresh(self) -> None:
         for index, old in enumerate(self._files):
@@ -128,15 +169,17 @@ def _read(path: Path) -> _File:
         raise GeoFileError(f"{path} can't be read: {error.strerror or type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - the reader raises whatever a broken file leads it to
         raise GeoFileError(f"{path} is no usable MMDB file: {type(error).__name__}") from None
-    return _File(path, reader, stamp)
+    told = reader.metadata()
+    return _File(path, reader, stamp, "anonymous" in str(told.database_type).lower(), told.ip_version)
 
 
-def _row(file: _File, ip: str) -> dict[str, Any]:
+def _row(file: _File, ip: str) -> dict[str, Any] | None:
+    """Return what a file has of an address, which may be nothing; None where the file is damaged there."""
     try:
         row = file.reader.get(ip)
     except Exception as error:  # noqa: BLE001 - a damaged part of a file must not stop an order
         log.warning("geoip.unreadable", file=str(file.path), error=type(error).__name__)
-        return {}
+        return None
     return row if isinstance(row, dict) else {}
 
 
@@ -149,3 +192,11 @@ def _country(row: dict[str, Any]) -> str | None:
 def _asn(row: dict[str, Any]) -> int | None:
     number = row.get("autonomous_system_number")
     return number if isinstance(number, int) and 0 < number < 2**32 else None
+
+
+def _marks(row: dict[str, Any]) -> set[str]:
+    """An address of a hosting provider alone is no anonymiser's, though MaxMind calls it anonymous."""
+    found = {mark for name, mark in _ANONYMISERS.items() if row.get(name) is True}
+    hosting = {HOSTING_IP} if row.get(_HOSTING) is True else set()
+    anonymous = found or (row.get(_ANONYMOUS) is True and not hosting)
+    return found | hosting | ({ANONYMOUS_IP} if anonymous else set())

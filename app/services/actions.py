@@ -172,9 +172,8 @@ async def _reject(work: _Work) -> None:
 
 
 def _only_unfit(judged: Judgement | None) -> bool:
-    """Whether a person looked for nothing but whether it fits: then it is declined politely."""
-    codes = {reason.code for reason in judged.reasons} if judged is not None else set()
-    return bool(codes & vetting.REASONS) and codes <= vetting.REASONS | {"amount_zero"}
+    """Whether it is declined politely."""
+    return judged is not None and vetting.only_unfit(reason.code for reason in judged.reasons)
 
 
 async def _cancel(work: _Work) -> None:

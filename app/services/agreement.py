@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Outcome
 from app.core.signals import LIMITS
-from app.services.orders import CLOCK, POLICY
+from app.services.cases_live import NO_PERSONS, is_review
 from app.tables.orders import decisions, orders
 
 #: The latest so many orders that a person decided are looked at.
@@ -88,15 +88,23 @@ async def _pairs(connection: AsyncConnection) -> list[Any]:
         .scalar_subquery()
     )
     query = (
-        sa.select(person.c.outcome.label("decided"), person.c.at, judged.c.outcome.label("said"), judged.c.judgement)
+        sa.select(
+            person.c.outcome.label("decided"),
+            person.c.at,
+            person.c.by,
+            person.c.reasons,
+            judged.c.outcome.label("said"),
+            judged.c.judgement,
+        )
         .select_from(orders)
         .join(person, person.c.id == orders.c.decision_id)
         .join(judged, judged.c.id == newest)
-        .where(orders.c.touched_by_person, person.c.by.not_in([POLICY, CLOCK]))
+        .where(orders.c.touched_by_person, person.c.by.not_in(NO_PERSONS))
         .order_by(orders.c.order_id.desc())
         .limit(AT_MOST)
     )
-    return list(await connection.execute(query))
+    found = await connection.execute(query)
+    return [row for row in found if is_review(row.by, [reason["code"] for reason in row.reasons])]
 
 
 def _signals(judgement: Any) -> Iterable[dict[str, Any]]:

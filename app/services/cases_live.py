@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from app.core.facts import Facts
 from app.core.history import terms_digest
 from app.db import insert_into
@@ -10,7 +13,21 @@ from app.services.orders import CLOCK, PANEL, POLICY, OrderFile
 from app.tables.history import CaseSource, Label, cases
 
 #: Who decides in `decisions.by` without being a person.
-NO_PERSONS = (POLICY, CLOCK, PANEL)
+NO_PERSONS: Final = (POLICY, CLOCK, PANEL)
+#: How those begin who did something in the panel: `panel:cron`, `panel:api`, `panel:customer`, and its staff.
+_IN_PANEL: Final = f"{PANEL}:"
+_STAFF: Final = f"{PANEL}:staff:"
+#: Reasons of orders that were ended without a verdict on them.
+CANCELLED: Final = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
+
+
+def is_review(by: str, codes: Iterable[str]) -> bool:
+    """Say whether a decision is a person's verdict on the order, by who decided and the codes of the reasons.
+
+    Automation and the customer give none, and neither does who cancels an order: it was withdrawn, or ordered twice.
+    """
+    person = by not in NO_PERSONS and (by.startswith(_STAFF) or not by.startswith(_IN_PANEL))
+    return person and CANCELLED.isdisjoint(codes)
 
 
 async def record_case(file: OrderFile, facts: Facts) -> None:
@@ -27,7 +44,7 @@ async def record_case(file: OrderFile, facts: Facts) -> None:
     await file.tx.execute(row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged))
 
 
-async def record_review(file: OrderFile, outcome: str, *, by: str) -> None:
+async def record_review(file: OrderFile, outcome: str, code: str, *, by: str) -> None:
     """Keep what a person decided about the order, where there is a case of it."""
-    if by not in NO_PERSONS:
+    if is_review(by, [code]):
         await file.tx.execute(cases.update().where(cases.c.order_id == file.order_id).values(reviewed=outcome))

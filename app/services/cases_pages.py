@@ -18,7 +18,7 @@ from app.core.policy_judgement import Muting
 from app.db import Database, insert_into
 from app.services.cases_facts import CaseMaker, Ours, PastCase
 from app.services.cases_known import Known, remember
-from app.services.cases_live import NO_PERSONS
+from app.services.cases_live import NO_PERSONS, is_review
 from app.services.cases_muting import MutedDays
 from app.services.cases_rows import Span, in_chunks, rows_of
 from app.services.cases_timeline import Rows
@@ -211,6 +211,10 @@ async def _staff_minutes(tx: AsyncConnection, order_ids: list[int]) -> dict[int,
 
 async def _reviewed(tx: AsyncConnection, order_ids: list[int]) -> dict[int, str]:
     """Read what a person decided last about each order."""
-    query = sa.select(decisions.c.order_id, decisions.c.outcome).where(decisions.c.by.not_in(NO_PERSONS))
-    by_time = query.order_by(decisions.c.id)
-    return {row.order_id: row.outcome async for row in in_chunks(tx, by_time, decisions.c.order_id, order_ids)}
+    query = sa.select(decisions.c.order_id, decisions.c.outcome, decisions.c.by, decisions.c.reasons)
+    by_time = query.where(decisions.c.by.not_in(NO_PERSONS)).order_by(decisions.c.id)
+    return {
+        row.order_id: row.outcome
+        async for row in in_chunks(tx, by_time, decisions.c.order_id, order_ids)
+        if is_review(row.by, [reason["code"] for reason in row.reasons])
+    }

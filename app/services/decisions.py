@@ -78,7 +78,7 @@ async def record_judgement(
 
 async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None) -> int:
     """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
-    await record_review(file, outcome.value, by=by)
+    await record_review(file, outcome.value, reason.code, by=by)
     await questions.close(file, outcome, reason)
     return await _insert(
         file,

@@ -17,6 +17,7 @@ from app.core.facts import (
     Neighbours,
     OrderFacts,
     OrderKind,
+    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -69,10 +70,11 @@ def build_facts(
     missing = set(gathered.missing)
     if order.customer_id is None or gathered.customer is None:
         missing.add("customer")
-    missing |= {f"outside.{report.provider}" for report in gathered.outside if report.degraded}
+    reports = (*gathered.outside, *(gathered.ip_place.reports() if _theirs(placed_by) else ()))
+    missing |= {f"outside.{report.provider}" for report in reports if report.degraded}
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
     return Facts(
-        order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered),
+        order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered, reports=reports),
         customer=customer or None,
         agreement=own.agreement,
         muted=own.muted,
@@ -160,6 +162,7 @@ def _order(
     *,
     placed_by: PlacedBy,
     offered: frozenset[str] | None,
+    reports: tuple[OutsideReport, ...],
 ) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
     texts = texts_of(gathered)
@@ -182,13 +185,13 @@ def _order(
         items=items,
         requests=_requests(texts, catalogue, on),
         **findings_in(texts, domains_of(order), policy),
-        expected=vetting.expected_uses(texts),
+        expected=vetting.expected_uses(texts, _answers(gathered)),
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
         fraud_check=check,
         fraud_check_ran=check is not None,
-        outside=gathered.outside,
+        outside=reports,
         ip_asn=gathered.ip_place.asn if _theirs(placed_by) else None,
     )
 
@@ -203,12 +206,17 @@ def texts_of(gathered: Gathered) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     if gathered.order is not None and gathered.order.notes.strip():
         found.append(("notes", gathered.order.notes[:_TEXT_CAP]))
-    fields = [value for service in gathered.services for _name, value in service.custom_fields if value.strip()]
-    found.extend(("custom_field", value[:_TEXT_CAP]) for value in fields[:_FIELDS_CAP])
+    found.extend(("custom_field", value) for _name, value in _answers(gathered))
     if gathered.asking_ticket is not None:
         ticket = gathered.asking_ticket
         found.append(("ticket", f"{ticket.subject}\n{opening_message(ticket)}"[:_TEXT_CAP]))
     return tuple(found)
+
+
+def _answers(gathered: Gathered) -> list[tuple[str, str]]:
+    """Return the custom fields that were filled in, as (name, value)."""
+    fields = [(name, value[:_TEXT_CAP]) for one in gathered.services for name, value in one.custom_fields]
+    return [(name, value) for name, value in fields if value.strip()][:_FIELDS_CAP]
 
 
 def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on: Any) -> tuple[TermFinding, ...]:

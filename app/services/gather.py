@@ -98,8 +98,9 @@ async def gather_order(
         *customer_reads
     )
     own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
-    reports = await outside.reports(
-        context, order, customer, own_ip=own_ip, seconds=outside.seconds_left(began, urgent=urgent), now=now
+    seconds = outside.seconds_left(began, urgent=urgent)
+    reports, place = await asyncio.gather(
+        outside.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
     )
     return Gathered(
         order_id=order_id,
@@ -116,9 +117,14 @@ async def gather_order(
         fees=tuple(seen_fees),
         pay_methods=pay_methods,
         outside=reports,
-        ip_place=await context.outside.geo.find(order.ip) if context.outside and context.outside.geo else NOWHERE,
+        ip_place=place,
         missing=tuple(sorted(missing)),
     )
+
+
+async def _place(context: Context, order: PanelOrder) -> Place:
+    geo = context.outside.geo if context.outside else None
+    return NOWHERE if geo is None else await geo.find(order.ip)
 
 
 def _by_others(order: PanelOrder, told: PlacedBy) -> bool:

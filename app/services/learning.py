@@ -20,6 +20,7 @@ from app.core.policy import Policy
 from app.core.provenance import without_today
 from app.core.quick import QuickJudge
 from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
+from app.core.vetting import only_unfit
 from app.db import Database
 from app.errors import Invalid
 from app.services.facts_codec import unpack
@@ -93,9 +94,11 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
             if bad is None:
                 continue
             verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+            told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
+            if bad and not told and only_unfit(verdict.reasons):
+                continue  # it was declined for what it is, and nobody suspected anything
             points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
             found.patterns[points, bad] += 1
-            told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
             found.by_outcome += told
             found.by_review += not told
     return found
@@ -127,7 +130,7 @@ def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
             why_not = "No risk signal fired often enough on these orders to be judged."
         else:
             common, slopes = _fit(labelled.patterns, fitted)
-            changes = propose(policy.points.risk, fired, slopes, common=common)
+            changes = propose(policy, fired, slopes, common=common)
             if common <= 0:
                 why_not = "The risk score does not tell the bad orders of this history from the good ones."
             elif not changes:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.lifecycle import Flag, OrderState, Provisioning
 from app.db import insert_new
+from app.outside import geoip
 from app.panels.records import PanelCustomer, PanelOrder
 from app.services import identities, links
 from app.services.facts import order_kind, paid_on, payment_state, texts_of
@@ -158,8 +159,9 @@ def inputs_digest(facts: Facts) -> str:
         facts.customer is None,
         order.currency,
     ]
-    if order.outside:  # an answer may come at a later look than the first
-        seen.append([[each.provider, each.degraded, each.score, each.reports] for each in order.outside])
+    answers = [each for each in order.outside if each.provider != geoip.NAME]  # a new file is no news of an order
+    if answers:  # one may come at a later look than the first
+        seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +23,10 @@ SECONDS: Final = 2.0  # for all services together
 URGENT_SECONDS: Final = 0.6  # since the look began: the gate answers after 1.5 s, with a verdict or without
 MOST_TRIES: Final = 3  # for one order and service: a question without an answer may have been billed too
 _LEAST_SECONDS: Final = 0.1  # less is not worth a request
+_UNDER_WAY: Final = timedelta(seconds=5)  # a question that was begun no longer ago may still be answered
+_POLL_SECONDS: Final = 0.05
+#: Why a row has no answer from the moment before the question goes out until the answer is kept.
+_STOPPED: Final = "stopped while asking"
 
 
 def seconds_left(began: float, *, urgent: bool) -> float:
@@ -50,25 +55,34 @@ async def reports(
     found = {name: row.report for name, row in kept.items() if not row.report.degraded}
     open_names = [name for name in sorted(outside.sources) if name not in found]
     if open_names and order.status.strip().lower() == "pending" and not order.is_renewal:
-        tried = {name: row.tries for name, row in kept.items()}
-        names = [name for name in open_names if tried.get(name, 0) < MOST_TRIES]
         question = _question(order, customer, own_ip, now)
-        asked = await _ask(context, outside, names, question, seconds=seconds, now=now) if question else ()
         found |= {name: no_answer(name, "not asked").report for name in open_names}
-        found |= {one.report.provider: one.report for one in asked}
+        if question is not None and seconds >= _LEAST_SECONDS:
+            found |= await _ask(context, outside, question, {name: kept.get(name) for name in open_names}, seconds)
     return tuple(found[name] for name in sorted(found))
 
 
 async def _ask(
-    context: Context, outside: Outside, names: Sequence[str], question: Question, *, seconds: float, now: datetime
-) -> tuple[Asked, ...]:
-    """Count the try, ask, keep the answer: a crash in between leaves a try behind and no endless questions."""
-    if not names or seconds < _LEAST_SECONDS:
-        return ()
-    await _count(context, question.order_id, names, now=now)
-    asked = await outside.ask(names, question, seconds=seconds)
-    await _keep(context, question.order_id, asked)
-    return asked
+    context: Context, outside: Outside, question: Question, kept: Mapping[str, _Kept | None], seconds: float
+) -> dict[str, OutsideReport]:
+    """Count the try, ask, keep the answer: a crash in between leaves a try behind and no endless questions.
+
+    What another worker asks about this very order is waited for, within the same time, and not asked twice.
+    """
+    until = time.monotonic() + seconds
+    names, under_way = await _claim(context, question.order_id, kept)
+    found: dict[str, OutsideReport] = {}
+    if names:
+        asked = await outside.ask(names, question, seconds=seconds)
+        await _keep(context, question.order_id, asked)
+        found = {one.report.provider: one.report for one in asked}
+    while under_way:
+        rows = await _kept(context, question.order_id, under_way)
+        found |= {name: row.report for name, row in rows.items()}
+        if time.monotonic() >= until or not any(row.under_way(context.clock()) for row in rows.values()):
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    return found
 
 
 def _question(order: PanelOrder, customer: PanelCustomer | None, own_ip: str | None, now: datetime) -> Question | None:
@@ -99,14 +113,21 @@ class _Kept:
 
     def __init__(self, row: Any) -> None:
         self.tries = int(row.tries)
+        self._asked_at: datetime = row.asked_at
+        self._reason = row.reason
         answer: Mapping[str, Any] = row.answer or {}
         self.report = OutsideReport(
             provider=row.provider,
             degraded=bool(row.degraded),
             score=answer.get("score"),
             reports=answer.get("reports"),
+            page=answer.get("page"),
             marks=tuple(answer.get("marks", ())),
         )
+
+    def under_way(self, now: datetime) -> bool:
+        """Whether somebody asks just now; who stopped in the middle of it is not waited for long."""
+        return self._reason == _STOPPED and now - self._asked_at < _UNDER_WAY
 
 
 async def _kept(context: Context, order_id: int, names: Collection[str]) -> dict[str, _Kept]:
@@ -116,20 +137,33 @@ async def _kept(context: Context, order_id: int, names: Collection[str]) -> dict
         return {row.provider: _Kept(row) for row in await connection.execute(query)}
 
 
-async def _count(context: Context, order_id: int, names: Sequence[str], *, now: datetime) -> None:
-    row = {"order_id": order_id, "asked_at": now, "tries": 0, "degraded": True, "reason": "stopped while asking"}
-    which = sa.and_(outside_answers.c.order_id == order_id, outside_answers.c.provider.in_(names))
+async def _claim(context: Context, order_id: int, kept: Mapping[str, _Kept | None]) -> tuple[list[str], list[str]]:
+    """Count a try for each service that nobody asks yet; return those, and the ones that somebody does."""
+    now, answers = context.clock(), outside_answers.c
+    wanted = {name: row.tries if row else 0 for name, row in kept.items()}
+    busy = [name for name, row in kept.items() if row is not None and row.under_way(now)]
+    mine: list[str] = []
     async with context.db.begin() as tx:
-        await tx.execute(insert_new(tx, outside_answers).values([{**row, "provider": name} for name in names]))
-        counted = {"tries": outside_answers.c.tries + 1, "asked_at": now}
-        await tx.execute(outside_answers.update().where(which).values(**counted))
+        for name, tries in wanted.items():
+            if name in busy or tries >= MOST_TRIES:
+                continue
+            counted = {"tries": tries + 1, "asked_at": now, "degraded": True, "reason": _STOPPED}
+            row = {"order_id": order_id, "provider": name, **counted}
+            made = await tx.execute(insert_new(tx, outside_answers).values(row))
+            which = sa.and_(answers.order_id == order_id, answers.provider == name, answers.tries == tries)
+            if not made.rowcount:
+                made = await tx.execute(outside_answers.update().where(which).values(counted))
+            (mine if made.rowcount else busy).append(name)
+    return mine, busy
 
 
 async def _keep(context: Context, order_id: int, asked: Sequence[Asked]) -> None:
     async with context.db.begin() as tx:
         for one in asked:
             report = one.report
-            said = {"score": report.score, "reports": report.reports, "marks": list(report.marks)}
+            said = {
+                "score": report.score, "reports": report.reports, "page": report.page, "marks": list(report.marks),
+            }  # fmt: skip
             await tx.execute(
                 outside_answers.update()
                 .where(outside_answers.c.order_id == order_id, outside_answers.c.provider == report.provider)

@@ -1,4 +1,4 @@
-"""A question that nobody answers: the customer is reminded once, then a person is asked whether to cancel."""
+"""A question that nobody answers: its ticket is read daily, its customer reminded once, then cancelling proposed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.services import acting, questions
+from app.services import acting, questions, ticket_records
 from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
 from app.services.zones import panel_zone
@@ -28,6 +28,8 @@ async def question_due(context: Context, event: Event, order_id: int) -> None:
     ticket = await _ticket(context, order_id)
     now = context.clock()
     async with context.db.begin() as tx:
+        if ticket is not None:
+            await ticket_records.lock(tx, ticket.ticket_id)
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
         result = "no-such-order"
         if file is not None:
@@ -54,11 +56,13 @@ async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -
     if not file.acts:
         return "shadow"
     if ticket is not None and questions.answered_in(ticket, question):
+        await ticket_records.see_reply(file.tx, ticket)
         await questions.take_answer(file)
         return "answered"
     expires_at = file.get("hold_expires_at")
     if expires_at is not None and file.now >= expires_at:
         return await _propose(file, question)
+    await questions.set_look(file, question.id, question.asked_at)
     rules = file.policy.policy.ask
     if question.reminded_at is not None or file.now < questions.due_at(question, rules.remind_days):
         return "not-yet"

@@ -21,6 +21,7 @@ from app.messaging.outbox import Call
 from app.panels.records import PanelTicket
 from app.services import messages
 from app.services.alerts import alert
+from app.services.cases_live import CANCELLED
 from app.services.orders import POLICY, OrderFile
 from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.tables.alerts import AlertKind
@@ -34,8 +35,8 @@ REPLY_MARK: Final = "doorman:reply:"
 #: The reason of an order whose customer does not answer: its cancellation is proposed.
 NO_ANSWER: Final = "no_answer"
 
-_REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-_CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
+_REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\s*\Z)?")
+_LOOK_EVERY: Final = timedelta(days=1)
 
 
 class QuestionOutcome(StrEnum):
@@ -116,9 +117,15 @@ async def ask(file: OrderFile, asking: Asking, *, cause: str, zone: tzinfo) -> N
     )  # fmt: skip
     file.say(f"asks the customer: {asking.text}", by=asking.by)
     await set_hold_clock(file)
+    await set_look(file, question_id, file.now)
+
+
+async def set_look(file: OrderFile, question_id: uuid.UUID, asked_at: datetime) -> None:
+    """Have the question's ticket read at the end of this day since it was asked: a hook may have been lost."""
+    day = (file.now - asked_at) // _LOOK_EVERY + 1
     await inbox.add_internal(
         file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now,
-        due_at=file.now + timedelta(days=rules.ask.remind_days), name=f"question:{question_id}:remind",
+        due_at=asked_at + day * _LOOK_EVERY, name=f"question:{question_id}:look:{day}",
     )  # fmt: skip
 
 
@@ -191,7 +198,7 @@ async def _withdraw(file: OrderFile, ids: list[uuid.UUID]) -> None:
 
 async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
     """Know a question's ticket by our reference, before its call settled; return the orders for which that is news."""
-    named = {uuid.UUID(found) for reply in ticket.replies for found in _REFERENCE.findall(reply.message)}
+    named = {uuid.UUID(found[1]) for reply in ticket.replies for found in _REFERENCE.finditer(reply.message)}
     if not named:
         return []
     made = questions.update().where(questions.c.id.in_(named), questions.c.ticket_id.is_(None))
@@ -223,14 +230,26 @@ async def take_answer(file: OrderFile) -> bool:
 
 
 def answered_in(ticket: PanelTicket, question: Any) -> bool:
-    """Whether the customer wrote in the ticket after the question, whatever the hooks told."""
+    """Whether the customer wrote in the ticket after the question, whatever the hooks told.
+
+    What comes by mail quotes what it answers, our references included: ours is the first message that bears one, at
+    its end. The panel may show that as the customer's, too.
+    """
+    known: set[str] = set()
     asked = False
     for reply in ticket.replies:
-        if f"{question.id}" in reply.message:
-            asked = True
-        elif asked and not reply.by_staff and REPLY_MARK not in reply.message:
+        found = list(_REFERENCE.finditer(reply.message))
+        ours = any(one[2] is not None and one[1] not in known for one in found)
+        known |= {one[1] for one in found}
+        if asked and not reply.by_staff and not ours:
             return True
+        asked = asked or f"{question.id}" in known
     return False
+
+
+def newest_reply(ticket: PanelTicket) -> int | None:
+    """Return the id of the customer's newest reply in a ticket, after its opening; None where it shows none."""
+    return max((reply.reply_id for reply in ticket.replies if reply.reply_id and not reply.by_staff), default=None)
 
 
 async def close(file: OrderFile, outcome: Outcome, reason: Reason) -> None:
@@ -254,7 +273,7 @@ async def close(file: OrderFile, outcome: Outcome, reason: Reason) -> None:
 
 def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:
     if outcome is Outcome.REJECT:
-        return QuestionOutcome.CANCELLED if reason.code in _CANCELLED else QuestionOutcome.REJECTED
+        return QuestionOutcome.CANCELLED if reason.code in CANCELLED else QuestionOutcome.REJECTED
     return QuestionOutcome.FEE if outcome is Outcome.HOLD_FOR_FEE else QuestionOutcome.APPROVED
 
 

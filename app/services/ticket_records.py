@@ -58,7 +58,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
             await store(tx, ticket, policy, now=now)
             for order_id in await questions.adopt(tx, ticket):
                 await mark_ours(tx, ticket_id, order_id=order_id, customer_id=ticket.customer_id, now=now)
-            await _reply_on_hold(context, tx, event, ticket_id, now)
+            await _reply_on_hold(context, tx, event, ticket, now)
             result = "stored"
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
@@ -144,17 +144,45 @@ async def mark_ours(
     await tx.execute(insert_new(tx, ticket_orders).values(ticket_id=ticket_id, order_id=order_id, kind="hold"))
 
 
-async def _reply_on_hold(context: Context, tx: AsyncConnection, event: Event, ticket_id: int, now: datetime) -> None:
-    """The customer answered our message about a hold: top of the queue; a person reads and clicks."""
-    if event.type != "ticket.replied" or event.data.get("by") != "customer":
-        return
+async def lock(tx: AsyncConnection, ticket_id: int) -> None:
+    """Keep others from acting on a ticket's replies; before its order is opened, as an event about the ticket does."""
+    await tx.execute(sa.select(tickets.c.ticket_id).where(tickets.c.ticket_id == ticket_id).with_for_update())
+
+
+async def see_reply(tx: AsyncConnection, ticket: PanelTicket) -> bool:
+    """Remember that the customer's replies so far are acted on; say whether there is one that was not.
+
+    A ticket that shows no reply of the customer's has one all the same where an event says so.
+    """
+    newest = questions.newest_reply(ticket)
+    if newest is None:
+        return True
+    unseen = sa.or_(tickets.c.reply_seen.is_(None), tickets.c.reply_seen < newest)
+    which = sa.and_(tickets.c.ticket_id == ticket.ticket_id, unseen)
+    return (await tx.execute(tickets.update().where(which).values(reply_seen=newest))).rowcount > 0
+
+
+async def _reply_on_hold(
+    context: Context, tx: AsyncConnection, event: Event, ticket: PanelTicket, now: datetime
+) -> None:
+    """The customer answered our message about a hold: top of the queue, once; a person reads and clicks.
+
+    Any event about the ticket may show the answer to a question first.
+    """
+    told = event.type == "ticket.replied" and event.data.get("by") == "customer"
+    news = told and await see_reply(tx, ticket)
     held = sa.select(ticket_orders.c.order_id).where(
-        ticket_orders.c.ticket_id == ticket_id, ticket_orders.c.kind == "hold"
+        ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
     )
     for order_id in (await tx.execute(held)).scalars().all():
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
         if file is None:
             continue
+        if not news:
+            question = await questions.waiting(tx, order_id)
+            if question is None or not questions.answered_in(ticket, question):
+                continue
+            await see_reply(tx, ticket)
         if await questions.take_answer(file):
             await file.save()
         elif file.state is OrderState.HELD:

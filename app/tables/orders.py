@@ -204,6 +204,7 @@ tickets = sa.Table(
     sa.Column("evidence", Json, nullable=False),
     sa.Column("ours", sa.Boolean, nullable=False, server_default=sa.false()),  # we opened it, or our hold caused it
     sa.Column("corrected_by", sa.String(120)),
+    sa.Column("reply_seen", BigId),  # the customer's newest reply that was acted on, by the panel's id
     sa.Index("ix_tickets_customer", "customer_id", "opened_at"),
     sa.Index("ix_tickets_guest", "guest_email_hash"),
 )

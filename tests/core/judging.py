@@ -17,6 +17,7 @@ from app.core.facts import (
     Neighbours,
     OrderFacts,
     OrderKind,
+    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -139,6 +140,9 @@ def _order(changes: dict[str, Any]) -> dict[str, Any]:
         check = found["fraud_check"]
         verdict = FraudVerdict(check.get("verdict", "unknown"))
         found["fraud_check"] = FraudCheck(module="maxmind", verdict=verdict, score=check.get("score"))
+    if "outside" in found:
+        reports = [{**one, "marks": tuple(one.get("marks", ()))} for one in found["outside"]]
+        found["outside"] = tuple(OutsideReport(**one) for one in reports)
     return found
 
 

@@ -26,7 +26,7 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.policy import Policy, parse_policy
-from app.core.signals import ScoreKind
+from app.core.signals import Family, ScoreKind
 from app.core.signals_self_service import REQUEST_KINDS
 from app.core.terms import TermFinding, TermKind, find_requests
 
@@ -103,7 +103,10 @@ def suspect(facts: Facts, random: Random) -> Facts:
         score=76.54321 if grave else 7.654321,
         detail=marked("detail"),
     )
-    report = OutsideReport(provider=marked("provider"), score=76.54321, reports=7_654_321, marks=(marked("mark"),))
+    report = OutsideReport(
+        provider=random.choice([marked("provider"), "fraudrecord"]), score=76.54321, reports=7_654_321,
+        page=marked("page"), marks=(marked("mark"), "anonymous_ip"),
+    )  # fmt: skip
     order = replace(
         facts.order,
         fraud_check=some(random, None, check),
@@ -157,7 +160,8 @@ def leaks(text: str, judgement: Judgement) -> list[str]:
     secret = [MARK, MARKED_NUMBER, *(reason.text for reason in judgement.reasons), *judgement.missing]
     secret += [signal.code for signal in judgement.signals if "_" in signal.code or signal.score is ScoreKind.RISK]
     secret += [signal.detail for signal in judgement.signals]
-    secret += [str(value) for signal in risky for _, value in signal.evidence if len(str(value)) > 4]
+    families = set(Family)  # their names are plain words: "an operating system outside the catalogue"
+    secret += [str(v) for signal in risky for _, v in signal.evidence if len(str(v)) > 4 and v not in families]
     return [words for words in secret if words.lower() in text.lower()] + [hit[0] for hit in HINTS.finditer(text)]
 
 

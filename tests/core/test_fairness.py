@@ -112,7 +112,7 @@ def test_facts_know_no_name_no_sex_and_no_age() -> None:
 KNOWN_FACTS = {
     *(f"Facts.{name}" for name in ("order", "customer", "agreement", "muted", "missing", "today")),
     *(f"FraudCheck.{name}" for name in ("module", "verdict", "score", "detail")),
-    *(f"OutsideReport.{name}" for name in ("provider", "degraded", "score", "reports", "marks")),
+    *(f"OutsideReport.{name}" for name in ("provider", "degraded", "score", "reports", "page", "marks")),
     *(f"Neighbours.{name}" for name in ("kind", "customers", "bad_customers")),
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
@@ -146,6 +146,7 @@ def soft_policies(draw: Any) -> Policy | None:
     email_unverified = {draw(points)}
     countries_disagree = {draw(st.integers(0, 30))}
     hosting_network = {draw(points)}
+    anonymous_ip = {draw(points)}
     [thresholds]
     verifies_email = true
     hosting_asns = [16509]
@@ -163,6 +164,31 @@ def test_mail_country_and_network_alone_never_hold_an_order(policy: Policy | Non
     seen = some_facts(order=an_order(ip_asn=16509), customer=customer)
 
     assert policy is None or decide(seen, policy, now=NOW).outcome is Outcome.APPROVE
+
+
+@quick
+@given(soft_policies())
+def test_a_vpn_alone_never_holds_an_order(policy: Policy | None) -> None:
+    veiled = OutsideReport(provider="geoip", marks=("anonymous_ip", "hosting_ip", "vpn"))
+    seen = some_facts(order=an_order(ip_asn=16509, outside=(veiled,)), customer=a_customer(ip_country="BR"))
+
+    assert policy is None or decide(seen, policy, now=NOW).outcome is Outcome.APPROVE
+
+
+@pytest.mark.parametrize(
+    ("document", "fair"),
+    [
+        ("[points.risk]\nanonymous_ip = 51", True),
+        ("[points.risk]\nanonymous_ip = 52", False),
+        ("[points.risk]\nanonymous_ip = 42\n[thresholds]\nhosting_asns = [16509]", False),
+        ("[points.risk]\nanonymous_ip = 60\ncountries_disagree = 0", False),
+    ],
+)
+def test_policies_that_would_hold_an_order_for_its_vpn_are_refused(document: str, fair: bool) -> None:
+    if not fair:
+        with pytest.raises(PolicyError, match="a VPN alone comes to"):
+            parse_policy(document)
+    assert parse_published(document).points.risk.anonymous_ip > 41  # what was in force stays so
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.policy import Policy, PolicyError, parse_policy
 from app.core.policy_judgement import RiskPoints
 from app.core.scorecard import (
     EVENTS_PER_SIGNAL,
@@ -20,7 +21,7 @@ from app.core.scorecard import (
     too_few,
 )
 
-POINTS = RiskPoints()
+POLICY = Policy()
 
 
 def fired(code: str = "shared_ip", *, bad: int = 300, good: int = 300) -> dict[str, Fired]:
@@ -28,7 +29,7 @@ def fired(code: str = "shared_ip", *, bad: int = 300, good: int = 300) -> dict[s
 
 
 def proposed(slope: float, *, common: float = 0.1, bad: int = 300, good: int = 300) -> dict[str, int]:
-    changes = propose(POINTS, fired(bad=bad, good=good), {"shared_ip": slope}, common=common)
+    changes = propose(POLICY, fired(bad=bad, good=good), {"shared_ip": slope}, common=common)
     return {change.key: change.after for change in changes}
 
 
@@ -63,12 +64,12 @@ def test_a_score_that_tells_nothing_apart_proposes_nothing() -> None:
 
 
 def test_a_signal_without_points_stays_without() -> None:
-    points = RiskPoints(shared_ip=0)
-    assert propose(points, fired(), {"shared_ip": 9.0}, common=0.1) == ()
+    policy = parse_policy("points.risk.shared_ip = 0")
+    assert propose(policy, fired(), {"shared_ip": 9.0}, common=0.1) == ()
 
 
 def test_all_keys_of_a_signal_move_alike() -> None:
-    changes = propose(POINTS, fired("fraud_check"), {"fraud_check": 0.05}, common=0.1)
+    changes = propose(POLICY, fired("fraud_check"), {"fraud_check": 0.05}, common=0.1)
     assert {change.key: (change.before, change.after) for change in changes} == {
         "fraud_check_fail": (70, 37), "fraud_check_review": (40, 21), "fraud_check_high_score": (40, 21),
     }  # fmt: skip
@@ -76,9 +77,48 @@ def test_all_keys_of_a_signal_move_alike() -> None:
 
 @given(slope=st.floats(-1e6, 1e6), common=st.floats(1e-6, 1e3), bad=st.integers(0, 10**6), good=st.integers(0, 10**6))
 def test_points_stay_within_their_bounds(slope: float, common: float, bad: int, good: int) -> None:
-    for change in propose(POINTS, fired(bad=bad, good=good), {"shared_ip": slope}, common=common):
+    for change in propose(POLICY, fired(bad=bad, good=good), {"shared_ip": slope}, common=common):
         assert 1 <= change.after <= 100
         assert change.before * SMALLEST_RATIO - 1 <= change.after <= change.before * LARGEST_RATIO + 1
+
+
+@given(
+    slopes=st.fixed_dictionaries({code: st.floats(-1, 1) for code in KEYS}),
+    points=st.fixed_dictionaries(
+        {key: st.integers(0, 40) for key in sorted({key for ks in KEYS.values() for key in ks})}
+    ),
+    review_from=st.integers(20, 89),
+    asns=st.sampled_from(["[]", "[16509]"]),
+)
+def test_what_is_proposed_may_be_published(
+    slopes: dict[str, float], points: dict[str, int], review_from: int, asns: str
+) -> None:
+    def document(given: dict[str, int]) -> str:
+        rows = "\n".join(f"{key} = {value}" for key, value in given.items())
+        return f"risk.review_from = {review_from}\nthresholds.hosting_asns = {asns}\n[points.risk]\n{rows}"
+
+    try:
+        policy = parse_policy(document(points))
+    except PolicyError:
+        return
+    seen = {code: Fired(code=code, bad=300, good=300) for code in KEYS}
+    changes = propose(policy, seen, slopes, common=0.1)
+    changed = parse_policy(document(points | {change.key: change.after for change in changes})).points.risk
+
+    assert all(getattr(changed, change.key) == change.after != change.before for change in changes)
+
+
+def test_soft_signs_are_raised_only_so_far_as_they_still_hold_nobody() -> None:
+    policy = parse_policy("thresholds.hosting_asns = [16509]")
+    slopes = {"email_disposable": 0.2, "countries_disagree": 0.2, "hosting_network": 0.2, "anonymous_ip": 0.2}
+    seen = {code: Fired(code=code, bad=3000, good=3000) for code in slopes}
+    after = policy.points.risk.model_dump() | {
+        change.key: change.after for change in propose(policy, seen, slopes, common=0.1)
+    }
+    soft = ("email_disposable", "email_unverified", "countries_disagree", "countries_disagree", "hosting_network")
+
+    assert sum(after[key] for key in soft) == policy.risk.review_from - 1
+    assert after["anonymous_ip"] == 30
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,13 @@ CASES = [
     Case("minFraud sees a chance of fraud of 50 %", reported("minfraud", score=50.0), "minfraud", 40),
     Case("minFraud sees a chance of fraud of 49.9 %", reported("minfraud", score=49.9), None),
     Case("minFraud did not answer in time", reported("minfraud", degraded=True, score=99.0), None),
-    Case("minFraud marks the address as a proxy's", reported("minfraud", score=1.0, marks=("anonymous_ip",)),
+    Case("a file of anonymisers knows the address as a VPN's", reported("geoip", marks=("anonymous_ip", "vpn")),
          "anonymous_ip", 20),
+    Case("it knows it as a hosting provider's only", reported("geoip", marks=("hosting_ip",)), None),
+    Case("it does not know it", reported("geoip"), None),
+    Case("it is damaged there", reported("geoip", degraded=True, marks=("anonymous_ip",)), None),
     Case("the proxy is a program's, not the customer's",
-         reported("minfraud", marks=("anonymous_ip",), order={"placed_by": PlacedBy.API}), None),
+         reported("geoip", marks=("anonymous_ip",), order={"placed_by": PlacedBy.API}), None),
     Case("a provider reported the person to FraudRecord", reported("fraudrecord", reports=1, score=10.0),
          "fraudrecord", 30),
     Case("many reported the person, gravely", reported("fraudrecord", reports=9, score=90.0), "fraudrecord", 45),
@@ -204,7 +207,23 @@ def test_what_the_catalogue_says_a_signal_needs_is_what_it_rests_on(case: Case) 
     assert case.code not in not_testable(others)
 
 
-@pytest.mark.parametrize("provider", ["minfraud", "fraudrecord"])
+@pytest.mark.parametrize(
+    ("facts", "evidence"),
+    [
+        (reported("geoip", marks=("anonymous_ip", "tor_exit_node", "vpn")),
+         {"marked_by": "geoip", "kinds": "tor_exit_node, vpn"}),
+        (reported("geoip", marks=("anonymous_ip",)), {"marked_by": "geoip"}),
+        (reported("fraudrecord", reports=3, score=31.27, page="abd2ce90ea864c03"),
+         {"reports": 3, "score": 31.27, "report": "https://www.fraudrecord.com/api/?showreport=abd2ce90ea864c03"}),
+        (reported("fraudrecord", reports=3, score=31.27), {"reports": 3, "score": 31.27}),
+    ],
+)  # fmt: skip
+def test_what_was_said_outside_stands_in_the_evidence(facts: Facts, evidence: dict[str, Any]) -> None:
+    (signal,) = decide(facts, POLICY, now=NOW).signals
+    assert dict(signal.evidence) == evidence
+
+
+@pytest.mark.parametrize("provider", ["minfraud", "fraudrecord", "geoip"])
 def test_a_service_that_did_not_answer_is_named_as_missing(provider: str) -> None:
     assert decide(reported(provider, degraded=True), POLICY, now=NOW).missing == (f"outside.{provider}",)
     assert decide(reported(provider, score=1.0), POLICY, now=NOW).missing == ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from judging import NOW, a_customer, a_request, an_order, some_facts
 from test_decision_properties import facts, policies, quick
 
-from app.core.decision import decide
+from app.core.decision import Outcome, decide
 from app.core.facts import (
     CustomerFacts,
     Facts,
@@ -47,7 +47,7 @@ def rich_facts(draw: Any) -> Facts:
     seen: Facts = draw(facts())
     reports = st.builds(
         OutsideReport,
-        provider=st.sampled_from(["minfraud", "fraudrecord"]),
+        provider=st.sampled_from(["minfraud", "fraudrecord", "geoip"]),
         degraded=st.booleans(),
         score=st.one_of(st.none(), st.floats(0, 100)),
         reports=st.one_of(st.none(), st.integers(0, 3)),
@@ -83,6 +83,20 @@ def test_points_add_up_and_no_family_is_above_its_cap(seen: Facts, policy: Polic
     ):
         assert START[kind] + sum(signal.points for signal in decision.signals if signal.score is kind) == scored
     assert all(reached <= caps[family] for family, reached in families.items())
+
+
+#: Turns away as soon as a person would look, and lets services outside count as much as they may.
+SEVERE = parse_policy("risk.auto_reject = true\nrisk.reject_from = 61\nfamilies.outside = 100")
+
+
+@quick
+@given(rich_facts())
+def test_what_is_said_outside_turns_no_order_away(seen: Facts) -> None:
+    unasked = replace(seen, order=replace(seen.order, outside=()))
+
+    assert (decide(seen, SEVERE, now=NOW).outcome is Outcome.REJECT) is (
+        decide(unasked, SEVERE, now=NOW).outcome is Outcome.REJECT
+    )
 
 
 def test_a_family_limit_takes_back_what_is_above_the_cap_and_says_so() -> None:

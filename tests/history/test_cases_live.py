@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -69,6 +69,53 @@ async def test_a_live_order_is_a_case_with_the_facts_of_its_decision(house: Hous
     assert (await house.act(placed.id, "reject", note="no")).status_code < 300
     await house.settle(seconds=30)
     assert (await _case(house, placed.id)).reviewed == "reject"
+
+
+async def _customer_withdrew(house: House, order_id: int) -> None:
+    assert (await house.act(order_id, "cancel", reason="customer_withdrew")).status_code == 200
+
+
+async def _staff_cancel(house: House, order_id: int) -> None:
+    await house.panel.staff_cancel(order_id)
+
+
+async def _cron_accepts(house: House, order_id: int) -> None:
+    await house.panel.cron_accept(order_id)
+
+
+async def _staff_accept(house: House, order_id: int) -> None:
+    await house.panel.staff_accept(order_id, admin_id=7)
+
+
+async def _staff_mark_as_fraud(house: House, order_id: int) -> None:
+    await house.panel.staff_fraud(order_id)
+
+
+@pytest.mark.parametrize(
+    ("happening", "by", "reviewed"),
+    [
+        (_customer_withdrew, "admin", None),
+        (_staff_cancel, "panel:staff:1", None),
+        (_cron_accepts, "panel:cron", None),
+        (_staff_accept, "panel:staff:7", "approve"),
+        (_staff_mark_as_fraud, "panel:staff:1", "reject"),
+    ],
+)
+async def test_only_a_persons_verdict_is_a_review(
+    house: House, happening: Callable[[House, int], Awaitable[None]], by: str, reviewed: str | None
+) -> None:
+    client, product = _shop(house)
+    placed = await house.panel.place_order(client, [product])
+    await house.wait(100)
+    await happening(house, placed.id)
+    await house.settle(seconds=60)
+    assert (await house.order(placed.id))["decision"]["by"] == by
+    assert (await _case(house, placed.id)).reviewed == reviewed
+    past = Past()
+    past.customer(client)
+    past.order(placed.id, client, 100)
+    await _imported(house, past)
+    assert (await _case(house, placed.id)).reviewed == reviewed
 
 
 async def test_an_import_tells_what_became_of_a_live_case_and_leaves_its_facts(house: House) -> None:

@@ -30,17 +30,18 @@ async def test_an_empty_house_has_nothing_to_compare(house: House) -> None:
 
 async def test_people_overrule_and_agree(house: House) -> None:
     client, product = shop(house, autosetup="accept")
-    for _ in range(3):
+    for _ in range(4):
         await house.panel.place_order(client, [product], notes=WISH)
     plain = await house.panel.place_order(client, [product], pay=True)
     await house.settle(seconds=120)
     held = [row["order_id"] for row in (await house.api.get("/v1/orders?state=held")).json()["items"]]
-    assert len(held) == 3
+    assert len(held) == 4
+    assert (await house.act(held[3], "cancel", reason="duplicate")).status_code == 200
     assert (await house.act(held[0], "waive-fee")).status_code == 200
     assert (await house.act(held[1], "reject")).status_code == 200
     await house.settle(seconds=5)
     found = await report(house)
-    assert found["orders"] == 2  # the third waits for a person, the plain one needed none
+    assert found["orders"] == 2  # the third waits for a person, the plain one needed none, a duplicate is no verdict
     assert found["outcomes"] == {"hold_for_fee": {"approve": 1, "reject": 1}}
     assert found["agreed_share"] == 0.5
     signals = {row["code"]: row for row in found["signals"]}  # type: ignore[attr-defined]

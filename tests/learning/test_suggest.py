@@ -17,6 +17,7 @@ from app.__main__ import cli
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy import Policy, parse_policy
 from app.core.scorecard import PointChange
+from app.core.terms import TermFinding, TermKind
 from app.db import Database
 from app.services import learning, policies
 from app.services.facts_codec import pack, unpack
@@ -102,6 +103,21 @@ async def test_points_move_towards_what_the_history_shows(db: Database) -> None:
     after = {change.key: change.after - change.before for change in suggest(found, Policy()).changes}
     assert after["shared_ip"] < 0
     assert after["email_disposable"] > 0
+
+
+async def test_who_was_declined_for_what_is_hosted_is_no_bad_customer(db: Database) -> None:
+    await fill(db, orders=2)
+    fit = tuple(TermFinding(kind=TermKind.LISTED, term=term, where="notes", start=0) for term in ("openvpn", "porn"))
+    facts = facts_of(1, shared_ip=True, disposable=False, verdict=None)
+    unfit = replace(facts, order=replace(facts.order, fit=fit))
+    suspicious = replace(unfit, order=replace(unfit.order, acceptable_use=fit))
+    async with db.begin() as tx:
+        reviewed = cases.update().values(label=Label.OPEN.value, reviewed="reject")
+        await tx.execute(reviewed.where(cases.c.order_id == 1).values(facts=pack(unfit)))
+        await tx.execute(reviewed.where(cases.c.order_id == 2).values(facts=pack(suspicious)))
+    found = await read_labelled(db, Policy(), now=NOW)
+    assert (found.by_review, found.count(bad=True)) == (1, 1)
+    assert "acceptable_use" in found.fired()
 
 
 async def test_too_few_orders_are_said_and_nothing_is_written(db: Database, console: Console, tmp_path: Path) -> None:

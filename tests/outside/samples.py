@@ -42,6 +42,11 @@ def countries(path: Path, **by_network: str) -> Path:
     return mmdb(path, "GeoLite2-Country", {net: {"country": {"iso_code": code}} for net, code in rows.items()})
 
 
+def anonymisers(path: Path, kind: str = "GeoIP2-Anonymous-IP", **by_network: dict[str, Any]) -> Path:
+    """Write a database that knows HOME as a VPN's address, or these by network."""
+    return mmdb(path, kind, by_network or {"81.2.69.0/24": {"is_anonymous": True, "is_anonymous_vpn": True}})
+
+
 def networks(path: Path) -> Path:
     row = {"autonomous_system_number": 64500, "autonomous_system_organization": "Example Hosting"}
     return mmdb(path, "GeoLite2-ASN", {"81.2.69.0/24": row})

@@ -79,19 +79,19 @@ async def test_hashing_leaves_the_loop_to_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "score", "reports"),
+    ("text", "score", "reports", "page"),
     [
-        ("<report>0-0-0.0-1234567890abcdef</report>", 0.0, 0),
-        ("<report>0-0-0-</report>", 0.0, 0),
-        ("<report>14-3-6.7-abd2ce90ea864c03</report>", 31.27, 3),  # severity 4.67 of 10, two thirds reliable
-        ("<report>30-3-10-abd2ce90ea864c03</report>", 100.0, 3),
-        ("<report>10-1-1.0-abd2ce90ea864c03</report>", 10.0, 1),
-        ("\n <report> 6-1-5.0-AB12 </report>\n", 30.0, 1),
-        ("<report>999-1-99.9-x</report>", 100.0, 1),  # beyond their own scale
+        ("<report>0-0-0.0-1234567890abcdef</report>", 0.0, 0, None),  # there is nothing to read on it
+        ("<report>0-0-0-</report>", 0.0, 0, None),
+        ("<report>14-3-6.7-abd2ce90ea864c03</report>", 31.27, 3, "abd2ce90ea864c03"),  # severity 4.67, two thirds sure
+        ("<report>30-3-10-abd2ce90ea864c03</report>", 100.0, 3, "abd2ce90ea864c03"),
+        ("<report>10-1-1.0-</report>", 10.0, 1, None),
+        ("\n <report> 6-1-5.0-AB12 </report>\n", 30.0, 1, "AB12"),
+        ("<report>999-1-99.9-x</report>", 100.0, 1, "x"),  # beyond their own scale
     ],
 )
-def test_reports_are_read(text: str, score: float, reports: int) -> None:
-    expected = OutsideReport(provider="fraudrecord", score=score, reports=reports)
+def test_reports_are_read(text: str, score: float, reports: int, page: str | None) -> None:
+    expected = OutsideReport(provider="fraudrecord", score=score, reports=reports, page=page)
     assert read_reply(Reply(200, text.encode())) == expected
 
 
@@ -104,6 +104,7 @@ def test_reports_are_read(text: str, score: float, reports: int) -> None:
         (httpx.Response(200, text="<html>maintenance</html>"), "an answer that can't be read"),
         (httpx.Response(200, text="<report>1-2</report>"), "an answer that can't be read"),
         (httpx.Response(200, text="<report>-1-1-1.0-x</report>"), "an answer that can't be read"),
+        (httpx.Response(200, text='<report>1-1-1.0-x&y="></report>'), "an answer that can't be read"),
         (httpx.Response(200, text="<report>\u0661-\u0661-\u0661-x</report>"), "an answer that can't be read"),
         (httpx.Response(200, content=b"\xff\xfe\x00"), "an answer that can't be read"),
         (httpx.Response(200, text=""), "an answer that can't be read"),

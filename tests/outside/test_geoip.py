@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 
+from app.core.facts import OutsideReport
 from app.outside.geoip import GeoFileError, GeoFiles, Place
-from tests.outside.samples import FAR, HOME, SIX, countries, mmdb, networks
+from tests.outside.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,73 @@ async def test_odd_rows_say_nothing(tmp_path: Path) -> None:
     files = GeoFiles.open([mmdb(tmp_path / "odd.mmdb", "Custom", rows)])
     found = [await files.find(ip) for ip in ("81.2.69.1", "81.2.69.17", "81.2.69.33")]
     assert found == [Place(), Place(), Place()]
+
+
+@pytest.mark.parametrize(
+    ("row", "marks"),
+    [
+        ({"is_anonymous": True, "is_anonymous_vpn": True}, ("anonymous_ip", "vpn")),
+        ({"is_anonymous": True, "is_public_proxy": True}, ("anonymous_ip", "public_proxy")),
+        ({"is_anonymous": True, "is_residential_proxy": True}, ("anonymous_ip", "residential_proxy")),
+        ({"is_anonymous": True, "is_tor_exit_node": True}, ("anonymous_ip", "tor_exit_node")),
+        ({"is_tor_exit_node": True}, ("anonymous_ip", "tor_exit_node")),
+        ({"is_anonymous": True}, ("anonymous_ip",)),
+        # a server, and nobody who hides: MaxMind calls both anonymous
+        ({"is_anonymous": True, "is_hosting_provider": True}, ("hosting_ip",)),
+        (
+            {"is_anonymous": True, "is_anonymous_vpn": True, "is_hosting_provider": True},
+            ("anonymous_ip", "hosting_ip", "vpn"),
+        ),
+        ({"is_anonymous": False, "is_anonymous_vpn": False}, ()),
+        ({"is_anonymous": "yes", "is_anonymous_vpn": 1, "is_tor_exit_node": ["true"]}, ()),
+        ({}, ()),
+    ],
+)
+async def test_anonymisers_are_marked_by_kind(tmp_path: Path, row: dict[str, Any], marks: tuple[str, ...]) -> None:
+    files = GeoFiles.open([anonymisers(tmp_path / "anonymous.mmdb", **{"81.2.69.0/24": row})])
+    assert (await files.find(HOME)).reports() == (OutsideReport(provider="geoip", marks=marks),)
+
+
+async def test_an_address_that_a_file_of_anonymisers_leaves_out_is_of_none(tmp_path: Path) -> None:
+    files = GeoFiles.open([countries(tmp_path / "country.mmdb"), anonymisers(tmp_path / "anonymous.mmdb")])
+    assert await files.find(FAR) == Place("PH", None, ())
+    assert (await files.find("10.1.2.3")).reports() == ()  # no address to look up
+
+
+@pytest.mark.parametrize("kind", ["GeoIP-Anonymous-Plus", "Made By Ourselves"])
+async def test_a_file_of_anonymisers_is_known_by_its_name_or_by_its_fields(tmp_path: Path, kind: str) -> None:
+    files = GeoFiles.open([anonymisers(tmp_path / "any.mmdb", kind)])
+    assert (await files.find(HOME)).marks == ("anonymous_ip", "vpn")
+    assert (await files.find(FAR)).marks == (() if "Anonymous" in kind else None)
+
+
+async def test_files_that_tell_nothing_of_anonymisers_leave_no_report(tmp_path: Path) -> None:
+    files = GeoFiles.open([countries(tmp_path / "country.mmdb"), networks(tmp_path / "asn.mmdb")])
+    assert (await files.find(HOME)).reports() == ()
+
+
+def damaged(path: Path) -> Path:
+    """Give a value of the only row a type that the format does not have: the file opens, the row can't be read."""
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"is_anonymous_vpn") - 2] = 0x1F
+    path.write_bytes(raw)
+    return path
+
+
+async def test_what_a_damaged_file_keeps_back_is_degraded(tmp_path: Path) -> None:
+    files = GeoFiles.open([countries(tmp_path / "country.mmdb"), damaged(anonymisers(tmp_path / "damaged.mmdb"))])
+    found = await files.find(HOME)
+    assert found == Place("GB", damaged=True)
+    assert found.reports() == (OutsideReport(provider="geoip", degraded=True),)
+
+
+async def test_a_file_of_the_old_protocol_says_nothing_about_the_new_one(tmp_path: Path) -> None:
+    writer = MMDBWriter(ip_version=4, database_type="GeoIP2-Anonymous-IP", description="made for a test")
+    writer.insert_network(IPSet(["81.2.69.0/24"]), {"is_anonymous": True})
+    writer.to_db_file(str(tmp_path / "four.mmdb"))
+    files = GeoFiles.open([tmp_path / "four.mmdb"])
+    assert (await files.find(HOME)).marks == ("anonymous_ip",)
+    assert await files.find(SIX) == Place()
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
@@ -92,6 +164,21 @@ async def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     assert (await files.find(HOME)).country == "GB"  # not looked at with each order
     clock.now += 11
     assert (await files.find(HOME)).country == "IE"
+
+
+async def test_a_disk_that_hangs_holds_no_look_up_for_long(tmp_path: Path) -> None:
+    """A pipe that nobody writes to: whoever opens it waits."""
+    clock, path = Hours(), countries(tmp_path / "country.mmdb")
+    files = GeoFiles.open([path], clock=clock)
+    path.unlink()
+    os.mkfifo(path)
+    clock.now += 11
+    try:
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                assert (await files.find(HOME)).country == "GB"
+    finally:
+        path.write_bytes(b"")  # lets the reader go
 
 
 @pytest.mark.parametrize("damage", ["gone", "overwritten"])

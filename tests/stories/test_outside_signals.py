@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -69,8 +70,22 @@ async def test_all_three_are_asked_once_and_their_answers_are_facts(well_informe
     [first, *later] = await facts_of(house, placed.id)
     for facts in (first, *later):
         assert facts["order"]["outside"] == [
-            {"provider": "fraudrecord", "degraded": False, "score": 31.27, "reports": 3, "marks": []},
-            {"provider": "minfraud", "degraded": False, "score": 7.5, "reports": None, "marks": []},
+            {
+                "provider": "fraudrecord",
+                "degraded": False,
+                "score": 31.27,
+                "reports": 3,
+                "page": "abd2ce90ea864c03",
+                "marks": [],
+            },
+            {
+                "provider": "minfraud",
+                "degraded": False,
+                "score": 7.5,
+                "reports": None,
+                "page": None,
+                "marks": [],
+            },
         ]
         assert facts["customer"]["ip_country"] == "GB"
         assert facts["order"]["ip_asn"] == 64500
@@ -138,6 +153,78 @@ async def test_a_service_that_was_away_is_asked_again_and_its_answer_is_judged(w
     row = (await answers_of(house, placed.id))["minfraud"]
     assert (row.tries, row.degraded, row.reason, row.answer["score"]) == (2, False, None, 7.5)
     assert "outside.minfraud" not in (await facts_of(house, placed.id))[-1]["missing"]
+
+
+def slowly(status: int = 200, **answer: Any) -> Callable[[httpx.Request], Awaitable[httpx.Response]]:
+    """An answer that takes its time."""
+
+    async def respond(_request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.3)
+        return httpx.Response(status, **answer)
+
+    return respond
+
+
+@respx.mock
+async def test_two_who_look_at_once_pay_once_and_both_see_the_answer(well_informed: House) -> None:
+    house = well_informed
+    minfraud = respx.post(MINFRAUD).mock(side_effect=slowly(json=SCORE))
+    fraudrecord = respx.post(FRAUDRECORD).mock(side_effect=slowly(text=REPORT))
+    client, product = shop(house)
+    async with house.turn:  # nobody else looks
+        placed = await house.panel.place_order(client, [product], ip=HOME)
+        looks = [gather_order(house.context, placed.id, now=house.clock()) for _ in range(4)]
+        looked = await asyncio.gather(*looks)
+    assert [[(one.degraded, one.score) for one in look.outside] for look in looked] == [
+        [(False, 31.27), (False, 7.5)]
+    ] * 4
+    assert (minfraud.call_count, fraudrecord.call_count) == (1, 1)
+    assert {row.tries for row in (await answers_of(house, placed.id)).values()} == {1}
+
+
+@respx.mock
+async def test_who_waits_for_another_that_fails_says_so(well_informed: House) -> None:
+    house = well_informed
+    respx.post(FRAUDRECORD).respond(text=REPORT)
+    minfraud = respx.post(MINFRAUD).mock(side_effect=slowly(503))
+    client, product = shop(house)
+    async with house.turn:
+        placed = await house.panel.place_order(client, [product], ip=HOME)
+        looks = [gather_order(house.context, placed.id, now=house.clock()) for _ in range(2)]
+        looked = await asyncio.gather(*looks)
+    assert [[one.degraded for one in look.outside] for look in looked] == [[False, True]] * 2
+    assert minfraud.call_count == 1
+
+
+@respx.mock
+async def test_a_question_that_a_crash_cut_off_is_asked_again_a_little_later(
+    well_informed: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = well_informed
+    monkeypatch.setattr(outside, "SECONDS", 0.3)
+    respx.post(FRAUDRECORD).respond(text=REPORT)
+    came = asyncio.Event()
+
+    async def hang(_request: httpx.Request) -> httpx.Response:
+        came.set()
+        await asyncio.sleep(60)
+        return httpx.Response(200, json=SCORE)
+
+    minfraud = respx.post(MINFRAUD).mock(side_effect=hang)
+    client, product = shop(house)
+    async with house.turn:
+        placed = await house.panel.place_order(client, [product], ip=HOME)
+        look = asyncio.create_task(gather_order(house.context, placed.id, now=house.clock()))
+        await came.wait()
+        look.cancel()
+        await asyncio.gather(look, return_exceptions=True)
+        minfraud.mock(side_effect=None, return_value=httpx.Response(200, json=SCORE))
+        soon = await gather_order(house.context, placed.id, now=house.clock())
+        house.clock.forward(seconds=6)
+        later = await gather_order(house.context, placed.id, now=house.clock())
+    assert [one.degraded for one in soon.outside] == [True, True]  # it may be on its way still: nobody asks twice
+    assert [one.degraded for one in later.outside] == [False, False]
+    assert (await answers_of(house, placed.id))["minfraud"].tries == 2
 
 
 @respx.mock

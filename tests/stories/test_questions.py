@@ -75,6 +75,28 @@ async def test_what_may_not_fit_is_held_with_the_question_prepared(house: House)
     assert house.effects("OpenTicket") == 0
 
 
+@pytest.mark.parametrize(
+    ("field", "answer", "unit"),
+    [
+        ("How many visitors a day do you expect?", "50,000", "visitors a day"),
+        ("Monthly traffic (TB)", "10", "GB of traffic a month"),
+        ("What will you host?", "A game server, it is a minecraft server for friends.", "game-server"),
+    ],
+)
+async def test_answers_in_the_order_form_are_held_against_the_plan(
+    house: House, field: str, answer: str, unit: str
+) -> None:
+    client, product = shop(house, autosetup="accept")
+    item = {"product_id": product, "custom_fields": {field: answer}}
+    placed = await house.panel.place_order(client, [item], pay=True)
+    await house.wait(100)
+    order = await house.order(placed.id)
+    (reason,) = order["decision"]["reasons"]
+    assert (order["hold"]["kind"], reason["code"]) == ("review", "vetting_fit")
+    assert unit in reason["text"]
+    assert order["prepared_question"].startswith("You ")
+
+
 async def test_one_thing_worth_a_question_holds_nobody(house: House) -> None:
     order_id, _ = await held(house, notes="I plan a newsletter for my clients.")
     order = await house.order(order_id)
