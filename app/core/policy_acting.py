@@ -137,17 +137,23 @@ class Messages(Part):
     fee_paid: Message = Message(
         send=False,
         subject="Your order {order_number} goes on",
-        body="Thank you, we received {fee} for the work on your order {order_number}, and set it up now.",
+        body="Thank you, we received {fee} for the work on your order {order_number}.\n\n{explanation}",
     )
     fee_waived: Message = Message(
         send=True,
         subject="Your order {order_number} goes on, without a charge",
-        body="We do the work on your order {order_number} without charging for it. Nothing is left for you to do.",
+        body=(
+            "We do the work on your order {order_number} without charging for it: you need not pay the invoice for "
+            "that. If the order itself is not paid yet, it goes on as soon as it is."
+        ),
     )
     request_dropped: Message = Message(
         send=True,
         subject="Your order {order_number} goes on as sold in the cart",
-        body="As agreed we set up your order {order_number} as it is sold in our cart, without an extra charge.",
+        body=(
+            "As agreed your order {order_number} goes on as it is sold in our cart, without an extra charge. If it is "
+            "not paid yet, it goes on as soon as it is."
+        ),
     )
     rejected: Message = Message(
         send=False,

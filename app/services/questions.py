@@ -21,6 +21,7 @@ from app.messaging.outbox import Call
 from app.panels.records import PanelTicket
 from app.services import messages
 from app.services.alerts import alert
+from app.services.explanations import CANCELLED
 from app.services.orders import POLICY, OrderFile
 from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.tables.alerts import AlertKind
@@ -35,7 +36,6 @@ REPLY_MARK: Final = "doorman:reply:"
 NO_ANSWER: Final = "no_answer"
 
 _REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-_CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
 
 
 class QuestionOutcome(StrEnum):
@@ -254,7 +254,7 @@ async def close(file: OrderFile, outcome: Outcome, reason: Reason) -> None:
 
 def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:
     if outcome is Outcome.REJECT:
-        return QuestionOutcome.CANCELLED if reason.code in _CANCELLED else QuestionOutcome.REJECTED
+        return QuestionOutcome.CANCELLED if reason.code in CANCELLED else QuestionOutcome.REJECTED
     return QuestionOutcome.FEE if outcome is Outcome.HOLD_FOR_FEE else QuestionOutcome.APPROVED
 
 
