@@ -137,7 +137,7 @@ class Messages(Part):
     fee_paid: Message = Message(
         send=False,
         subject="Your order {order_number} goes on",
-        body="Thank you, we received {fee} for the work on your order {order_number}.\n\n{explanation}",
+        body="Thank you, your payment for the work on your order {order_number} has come in.\n\n{explanation}",
     )
     fee_waived: Message = Message(
         send=True,
@@ -200,7 +200,7 @@ class Messages(Part):
         send=False,
         subject="Your order {order_number} still waits",
         body=(
-            "Your order {order_number} still waits for your word, and the invoice over {fee} is withdrawn. "
+            "Your order {order_number} still waits for your word, and the invoice for the work on it is withdrawn. "
             "A person looks at the order now. Answer this message to tell us what you would like."
         ),
     )
