@@ -111,7 +111,7 @@ def test_staff_read_everything() -> None:
 
     lines = "\n".join(for_staff(judgement, BLOCKED, POLICY))
 
-    for told in ("hold_for_review", "emails[0]", "fraud_check", "carding", "risk 100", "limit", "margin: "):
+    for told in ("hold_for_review", "emails[0]", "fraud_check", "carding", "risk 100", "limit", "payback: The work is"):
         assert told in lines
 
 
