@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from app.api.docs import TAGS
 from app.config import Mode, Settings
+from app.core.tickets import classify
 from app.main import create_app
 from tests.api.test_auth import PUBLIC
 
@@ -179,3 +180,11 @@ def test_what_may_be_refused_as_a_duplicate_says_so(document: dict[str, Any]) ->
     ]
 
     assert guarded == ["/v1/orders/{order_id}/ask", "/v1/customers/{customer_id}/credits"]
+
+
+def test_a_text_to_try_is_taken_for_what_its_name_says(document: dict[str, Any]) -> None:
+    body = document["paths"]["/v1/tickets/classify"]["post"]["requestBody"]["content"]["application/json"]
+    read = {name: classify(**example["value"]) for name, example in body["examples"].items()}
+
+    assert (read["an order by ticket"].topic, read["an order by ticket"].order_intent) == ("order", "custom_order")
+    assert (read["a how-to"].topic, read["a how-to"].self_service) == ("dns_domain", True)
