@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gaierror
 from typing import Annotated
 
 import typer
@@ -28,6 +30,10 @@ cli.add_typer(keys, name="keys")
 cli.add_typer(policy, name="policy")
 
 
+_DATABASE = "DOORMAN_DATABASE_URL"
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH}
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Say what is wrong in one line, and end with status 2."""
@@ -43,19 +49,33 @@ def plain_errors() -> Iterator[None]:
     from app.serving import CannotServe
 
     told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
-    plain = (*told, BacktestFailed, OSError)
     try:
         yield
-    except plain as error:
-        typer.secho(f"doorman: {error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(2) from None
+    except (*told, BacktestFailed) as error:
+        raise _failed(str(error)) from None
+    except OSError as error:
+        raise _failed(_in_words(error)) from None
     except SQLAlchemyError as error:
-        typer.secho(f"doorman: the database: {getattr(error, 'orig', None) or error}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(2) from None
+        raise _failed(f"the database ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
     except PolicyError as error:
         for path, message in error.errors:
             typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
+
+
+def _failed(what: str) -> typer.Exit:
+    typer.secho(f"doorman: {what}", err=True, fg=typer.colors.RED)
+    return typer.Exit(2)
+
+
+def _in_words(error: OSError) -> str:
+    """Say what of the system failed. What can't be reached is PostgreSQL: the panel's errors are of another kind."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    unreachable = isinstance(error, ConnectionError | TimeoutError | gaierror) or error.errno in _NO_WAY
+    if unreachable and not isinstance(error, BrokenPipeError):
+        return f"the database can't be reached ({error}): is it running, and is {_DATABASE} right?"
+    return str(error)
 
 
 def _settings() -> Settings:

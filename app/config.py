@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.retry import parse_delays
-from app.db import async_url
+from app.db import async_url, require_folder
 
 PREFIX = "DOORMAN_"
 MOST_GEOIP_FILES = 3  # one for countries, one for networks, one for anonymisers
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
-        async_url(value)
+        require_folder(async_url(value))
         return value
 
     @field_validator("panel_timezone")

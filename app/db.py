@@ -7,10 +7,12 @@ lead to the same engine.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,13 +34,24 @@ def async_url(url: str) -> sa.URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ValueError("DOORMAN_DATABASE_URL must look like sqlite:///doorman.db or postgresql://…") from error
+        raise ValueError("must look like sqlite:///doorman.db or postgresql://…") from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return parsed.set(drivername="sqlite+aiosqlite")
     if backend in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+asyncpg")
-    raise ValueError(f"DOORMAN_DATABASE_URL must be sqlite or postgresql, not {backend}")
+    raise ValueError(f"must be sqlite or postgresql, not {backend}")
+
+
+def require_folder(url: sa.URL) -> None:
+    """Raise ValueError where no SQLite file can be made: without its folder the driver fails late, and noisily."""
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return
+    folder = Path(str(url.database)).parent
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"the folder {folder} can't be written by this user")
 
 
 def _on_connect(connection: Any, _record: object) -> None:

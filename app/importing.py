@@ -155,8 +155,8 @@ async def _own_admin(panel: PanelReader) -> int | None:
 
 
 def _stopped(error: PanelUnavailable) -> str:
-    doctor = "; `doorman doctor` says what to do" if error.alarm else ""
-    return f"the panel can't be asked: {error}{doctor}. What was read is kept; go on with `{GO_ON}`."
+    doctor = "`doorman doctor` says what to do"
+    return f"the panel can't be asked: {error}; {doctor}. What was read is kept; go on with `{GO_ON}`."
 
 
 # --- what people see ----------------------------------------------------------------------------------------------

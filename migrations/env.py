@@ -51,10 +51,12 @@ def _run(connection: Connection) -> None:
 
 async def _online() -> None:
     engine = create_async_engine(async_url(_url()))
-    async with engine.connect() as connection:
-        await connection.run_sync(_run)
-        await connection.commit()
-    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(_online())

@@ -126,6 +126,7 @@ async def ask_score(context: ContextDep, customer_id: CustomerId) -> Response:
     dependencies=_OPS,
     responses=problems.declare(*problems.CHANGING),
     summary="Pin a segment or the white-glove flag",
+    description='What is left out stays as it is; `{"pinned_segment": null}` lets go of a pin.',
 )
 async def patch(
     change: ChangeDep,
@@ -136,7 +137,6 @@ async def patch(
             openapi_examples={
                 "white glove": {"value": {"white_glove": True}},
                 "pin": {"value": {"pinned_segment": "standard"}},
-                "let go": {"value": {"pinned_segment": None}},
             }
         ),
     ],

@@ -36,16 +36,16 @@ def _storable(value: str) -> str:
     return value
 
 
-def _path_id(text: str, example: int, *, most: int = MAX_ID) -> Any:
-    """Describe an id in an address; `example` is what the Swagger UI fills in."""
-    return Path(ge=1, le=most, description=text, json_schema_extra={"format": "int64", "example": example})
+def _path_id(text: str, *, most: int = MAX_ID) -> Any:
+    """Describe an id in an address. No example: the Swagger UI would fill it in, and it may be somebody's."""
+    return Path(ge=1, le=most, description=text, json_schema_extra={"format": "int64"})
 
 
-OrderId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's order id.", 100001)]
-CustomerId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's client id.", 101)]
-TicketId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's ticket id.", 700001)]
-EventId = Annotated[int, BeforeValidator(_plain), _path_id("The event's id.", 1)]
-PolicyVersion = Annotated[int, BeforeValidator(_plain), _path_id("The policy's version.", 1, most=2**31 - 1)]
+OrderId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's order id.")]
+CustomerId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's client id.")]
+TicketId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's ticket id.")]
+EventId = Annotated[int, BeforeValidator(_plain), _path_id("The event's id.")]
+PolicyVersion = Annotated[int, BeforeValidator(_plain), _path_id("The policy's version.", most=2**31 - 1)]
 CustomerFilter = Annotated[
     int | Absent, BeforeValidator(_plain), Query(ge=1, le=MAX_ID, description="The panel's client id.")
 ]

@@ -41,7 +41,7 @@ from app.services.views_orders_read import order_view
 
 orders = router("/orders", "orders")
 _OPS, _PANEL = [Depends(OPS)], [Depends(PANEL)]
-_ACTING = problems.declare(*problems.ACTING)
+_ACTING, _ASKING = problems.declare(*problems.ACTING), problems.declare(*problems.ASKING)
 
 
 @orders.get(
@@ -228,7 +228,13 @@ AskBody = Annotated[
 ]
 CancelBody = Annotated[
     Cancel | None,
-    BodyParam(openapi_examples={"withdrawn": {"value": {"reason": "customer_withdrew", "note": "By ticket."}}}),
+    BodyParam(
+        openapi_examples={
+            "for another reason": {"value": {"reason": "other"}},
+            "the customer withdrew it": {"value": {"reason": "customer_withdrew"}},
+            "it is a duplicate": {"value": {"reason": "duplicate", "note": "Of order 1041."}},
+        }
+    ),
 ]
 
 
@@ -238,7 +244,8 @@ CancelBody = Annotated[
     dependencies=_OPS,
     responses=_ACTING,
     summary="Approve: accept it as soon as it is paid",
-    description="A person's word: it supersedes the policy and is never undone by a re-score. Undoes a reject, too.",
+    description="A person's word: it supersedes the policy and is never undone by a re-score. An open fee is taken "
+    "back. Undoes a reject, too.",
 )
 async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.APPROVE, ActionRequest(note=_note(body)))
@@ -250,6 +257,9 @@ async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) 
     dependencies=_OPS,
     responses=_ACTING,
     summary="Reject: cancel it in the panel, or mark it as fraud",
+    description="With `fraud` the customer is known for fraud from now on, which weighs against whoever shares their "
+    "address, phone or IP. Money already paid stays in the queue as `refund_due`. Who was only looked at for fit is "
+    "declined politely (`messages.declined`); else the customer is told where `messages.rejected` is on.",
 )
 async def reject(change: ChangeDep, order_id: OrderId, body: RejectBody = None) -> Response:
     request = ActionRequest(fraud=body is not None and body.fraud, note=_note(body))
@@ -277,6 +287,7 @@ async def charge_fee(change: ChangeDep, order_id: OrderId, body: FeeBody = None)
     dependencies=_OPS,
     responses=_ACTING,
     summary="Waive the fee and let the order go on, the work included",
+    description="Its invoice is cancelled, and the customer is told (`messages.fee_waived`).",
 )
 async def waive_fee(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.WAIVE_FEE, ActionRequest(note=_note(body)))
@@ -288,6 +299,8 @@ async def waive_fee(change: ChangeDep, order_id: OrderId, body: NotedBody = None
     dependencies=_OPS,
     responses=_ACTING,
     summary="Take it as sold in the cart, without a fee",
+    description="For a customer who does not want the work: an open fee is taken back, the order goes on, and the "
+    "customer is told (`messages.request_dropped`).",
 )
 async def drop_request(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.DROP_REQUEST, ActionRequest(note=_note(body)))
@@ -310,11 +323,12 @@ async def cancel(change: ChangeDep, order_id: OrderId, body: CancelBody = None) 
     "/{order_id}/ask",
     response_model=OrderView,
     dependencies=_OPS,
-    responses=_ACTING,
+    responses=_ASKING,
     summary="Ask the customer, and hold it until the answer",
     description="By a ticket in the messages department; a further question goes into the same ticket. The answer "
     "brings the order to the top of the queue. Silence is reminded of once, and then it is proposed to cancel the "
-    "order. An open fee is taken back. 422 where no question is given and none is prepared.",
+    "order. An open fee is taken back. 422 where no question is given and none is prepared; 409 `looks-duplicate` "
+    "where the same question waits for its answer already.",
 )
 async def ask(change: ChangeDep, order_id: OrderId, body: AskBody = None) -> Response:
     asked = body or Ask()
@@ -327,6 +341,7 @@ async def ask(change: ChangeDep, order_id: OrderId, body: AskBody = None) -> Res
     dependencies=_OPS,
     responses=_ACTING,
     summary="Hold it for review",
+    description="Nothing is set up until a person decides. An open fee is taken back.",
 )
 async def hold(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.HOLD, ActionRequest(note=_note(body)))
@@ -338,6 +353,7 @@ async def hold(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> 
     dependencies=_OPS,
     responses=_ACTING,
     summary="Say that the refund which was due is done",
+    description="Refund it in the panel first: nothing here moves money back. Then the order leaves the queue.",
 )
 async def refund_done(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.REFUND_DONE, ActionRequest(note=_note(body)))

@@ -177,8 +177,9 @@ ALWAYS: Final = (Unauthenticated, Forbidden, Invalid, Unavailable)
 ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, TooLarge)
 #: What a change of our own things may answer.
 CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, TooLarge)
-#: The same, and the duplicate guard of credits.
+#: The same, and the guard against doing it twice: of credits, and of questions to customers.
 CREDITING: Final = (*ACTING, LooksDuplicate)
+ASKING: Final = CREDITING
 
 
 def declare(*problems: type[Problem]) -> Declared:

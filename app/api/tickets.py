@@ -59,7 +59,7 @@ async def try_text(
                 "an order by ticket": {
                     "value": {
                         "subject": "New server",
-                        "message": "Hi, please set up another VPS like my last one, with Ubuntu 8.04 and ffmpeg.",
+                        "message": "I would like to order another VPS like my last one, with Ubuntu 8.04 and ffmpeg.",
                     }
                 },
                 "a how-to": {"value": {"subject": "DNS", "message": "How do I point my domain to your name servers?"}},

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import datetime
 from typing import Final, assert_never
 
 from app.core.cart_links import cart_link
 from app.core.decision import Judgement, Outcome
-from app.core.facts import Facts, PlacedBy
+from app.core.facts import Agreement, Facts, PlacedBy
 from app.core.inert import is_plain_term
 from app.core.labour_value import payment_settled
 from app.core.money import Money
@@ -47,14 +47,28 @@ class Asked:
     """The fee that is really asked for, net of tax.
 
     `work` is what for, in words for the customer; empty where it is only for entering the order. `minutes` are None
-    where a person named an amount.
+    where a person named an amount. `expires_at` is when the offer ends, in the zone that the customer reads.
     """
 
     fee: Money
     work: str = ""
     minutes: int | None = None
-    expires_on: date | None = None
+    expires_at: datetime | None = None
     invoice_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an order stands now, whatever it was judged by.
+
+    `settled`: nothing is left to pay before it runs. `fee_paid`: its customer paid for the work. `cancelled`: it ended
+    without blame. `question_open`: a question of ours waits for the customer's answer.
+    """
+
+    settled: bool
+    fee_paid: bool = False
+    cancelled: bool = False
+    question_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +79,37 @@ class _Case:
     judgement: Judgement | None
     facts: Facts | None
     asked: Asked | None
+    standing: Standing
 
 
-def for_customer(judgement: Judgement, facts: Facts, policy: Policy, asked: Asked | None = None) -> Explanation:
+def for_customer(
+    judgement: Judgement, facts: Facts, policy: Policy, asked: Asked | None = None, standing: Standing | None = None
+) -> Explanation:
     """Explain a verdict to the customer, with the way to avoid it next time; never a risk signal or a staff note.
 
-    `asked` is the fee that is really asked for, where that is not the judgement's.
+    `asked` is the fee that is really asked for, where that is not the judgement's; `standing` what has changed since
+    the order was judged.
     """
-    case = _Case(policy=policy, judgement=judgement, facts=facts, asked=asked or _judged_fee(judgement, facts, policy))
+    case = _Case(
+        policy=policy, judgement=judgement, facts=facts, asked=asked or _judged_fee(judgement, facts, policy),
+        standing=standing or _judged_standing(facts, policy),
+    )  # fmt: skip
     return _explained(judgement.outcome, case)
 
 
-def for_customer_unjudged(outcome: Outcome, policy: Policy, asked: Asked | None = None) -> Explanation:
+def for_customer_unjudged(
+    outcome: Outcome, policy: Policy, asked: Asked | None = None, standing: Standing | None = None
+) -> Explanation:
     """Explain what a person decided about an order that the policy never judged."""
-    return _explained(outcome, _Case(policy=policy, judgement=None, facts=None, asked=asked))
+    case = _Case(
+        policy=policy, judgement=None, facts=None, asked=asked, standing=standing or Standing(settled=True)
+    )  # fmt: skip
+    return _explained(outcome, case)
+
+
+def deadline(at: datetime) -> str:
+    """Return a moment as customers read it, to the minute, with its zone: an offer may end in the middle of a day."""
+    return f"{at:%Y-%m-%d %H:%M %Z}"
 
 
 def as_message(explanation: Explanation) -> str:
@@ -119,6 +150,12 @@ def _judged_fee(judgement: Judgement, facts: Facts, policy: Policy) -> Asked | N
     return Asked(fee=judgement.fee, work=work_summary(facts, policy) if minutes else "", minutes=minutes or None)
 
 
+def _judged_standing(facts: Facts, policy: Policy) -> Standing:
+    return Standing(
+        settled=payment_settled(facts.order, policy), fee_paid=facts.agreement is Agreement.FEE_PAID
+    )  # fmt: skip
+
+
 def _explained(outcome: Outcome, case: _Case) -> Explanation:
     match outcome:
         case Outcome.APPROVE:
@@ -128,7 +165,7 @@ def _explained(outcome: Outcome, case: _Case) -> Explanation:
         case Outcome.HOLD_FOR_REVIEW:
             return _held_for_review(case)
         case Outcome.REJECT:
-            return _rejected(case.policy)
+            return _ended(case)
         case _:
             assert_never(outcome)
 
@@ -137,22 +174,20 @@ def _say(template: str, **values: str) -> str:
     return render(template, values)
 
 
-def _rejected(policy: Policy) -> Explanation:
-    texts = policy.texts.rejected
+def _ended(case: _Case) -> Explanation:
+    texts = case.policy.texts.cancelled if case.standing.cancelled else case.policy.texts.rejected
     return Explanation(outcome_text=_say(texts.outcome), paragraphs=(_say(texts.money),), contest=_say(texts.contest))
 
 
 def _approved(case: _Case) -> Explanation:
     texts, judgement, facts = case.policy.texts.approved, case.judgement, case.facts
     said = Explanation(outcome_text=_say(texts.outcome))
+    paragraphs = [] if case.standing.settled else [_say(texts.when_paid)]
     if judgement is None or facts is None:
-        return said
-    paragraphs = []
-    if not payment_settled(facts.order, case.policy):
-        paragraphs.append(_say(texts.when_paid))
-    elif judgement.accept.mode is AcceptMode.RELEASE_ONLY:
+        return replace(said, paragraphs=tuple(paragraphs))
+    if case.standing.settled and judgement.accept.mode is AcceptMode.RELEASE_ONLY:
         paragraphs.append(_say(texts.by_hand))
-    if judgement.labour.minutes:
+    if judgement.labour.minutes and not case.standing.fee_paid:
         paragraphs.append(_say(texts.free))
     entered = any(signal.code == HANDLING and signal.minutes for signal in judgement.signals)
     helped = entered or judgement.courtesy_used
@@ -173,13 +208,15 @@ def _held_for_fee(case: _Case) -> Explanation:
         "work": asked.work,
         "minutes": str(asked.minutes),
         "days": str(case.policy.hold.expires_days),
-        "expires_on": asked.expires_on.isoformat() if asked.expires_on else "",
+        "expires_on": deadline(asked.expires_at) if asked.expires_at else "",
         "invoice_url": asked.invoice_url or "",
     }
     reason = texts.handling
     if asked.work:
         reason = f"{texts.custom} {texts.minutes}" if asked.minutes else texts.custom
-    templates = (reason, texts.price, texts.until if asked.expires_on else texts.within)
+    templates = [reason, texts.price, texts.until if asked.expires_at else texts.within]
+    if not case.standing.settled:
+        templates.append(texts.unpaid)
     ways = {
         "pay": texts.pay_at if asked.invoice_url else texts.pay,
         "drop_request": texts.drop_request,
@@ -195,14 +232,16 @@ def _held_for_fee(case: _Case) -> Explanation:
 
 def _held_for_review(case: _Case) -> Explanation:
     policy, facts, texts = case.policy, case.facts, case.policy.texts
-    paragraphs, link = [_say(texts.review.person)], cart_link(facts, policy)
+    waits = case.standing.question_open
+    paragraphs, link = [_say(texts.review.asked if waits else texts.review.person)], cart_link(facts, policy)
     avoid = _say(texts.next_time.review_at, cart_link=link) if link else _say(texts.next_time.review)
-    if facts is not None and case.judgement is not None:
-        if any(reason.code == "mandate" for reason in case.judgement.reasons):
-            paragraphs.append(_say(texts.review.offer, work=work_summary(facts, policy)))
-            avoid = _use_the_cart(case)
-        settled = payment_settled(facts.order, policy)
-        hours = policy.hold.review_due_hours_paid if settled else policy.hold.review_due_hours_unpaid
+    reasons = case.judgement.reasons if case.judgement is not None else ()
+    if facts is not None and any(reason.code == "mandate" for reason in reasons):
+        paragraphs.append(_say(texts.review.offer, work=work_summary(facts, policy)))
+        avoid = _use_the_cart(case)
+    if facts is not None and not waits:
+        hold = policy.hold
+        hours = hold.review_due_hours_paid if case.standing.settled else hold.review_due_hours_unpaid
         paragraphs.append(_say(texts.review.hours, hours=str(hours)))
     return Explanation(
         outcome_text=_say(texts.review.outcome),

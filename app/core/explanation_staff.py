@@ -104,7 +104,8 @@ def for_staff(judgement: Judgement, facts: Facts, policy: Policy) -> tuple[str, 
         lines += [f"  {signal.points:+d} {signal.code}: {signal.detail}" for signal in signals]
     for line in work_lines(judgement, policy):
         figures = [f"{line.minutes} minutes" if line.minutes is not None else "", str(line.amount or "")]
-        lines.append(f"{line.code.replace('_', ' ')}: {', '.join(filter(None, figures)) or '-'}. {line.text}")
+        said = ". ".join(filter(None, (", ".join(filter(None, figures)), line.text)))
+        lines.append(f"{line.code.replace('_', ' ')}: {said}")
     if judgement.fee is not None:
         lines.append(f"fee: {judgement.fee}")
     if judgement.catalogue_gap:

@@ -194,7 +194,7 @@ def warnings(policy: Policy) -> tuple[str, ...]:
 def _message(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return policy_keys.unknown(Policy, error["loc"])
-    return str(error["msg"])
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _no_times(value: object) -> str:

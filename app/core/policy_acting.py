@@ -137,17 +137,23 @@ class Messages(Part):
     fee_paid: Message = Message(
         send=False,
         subject="Your order {order_number} goes on",
-        body="Thank you, we received {fee} for the work on your order {order_number}, and set it up now.",
+        body="Thank you, your payment for the work on your order {order_number} has come in.\n\n{explanation}",
     )
     fee_waived: Message = Message(
         send=True,
         subject="Your order {order_number} goes on, without a charge",
-        body="We do the work on your order {order_number} without charging for it. Nothing is left for you to do.",
+        body=(
+            "We do the work on your order {order_number} without charging for it: you need not pay the invoice for "
+            "that. If the order itself is not paid yet, it goes on as soon as it is."
+        ),
     )
     request_dropped: Message = Message(
         send=True,
         subject="Your order {order_number} goes on as sold in the cart",
-        body="As agreed we set up your order {order_number} as it is sold in our cart, without an extra charge.",
+        body=(
+            "As agreed your order {order_number} goes on as it is sold in our cart, without an extra charge. If it is "
+            "not paid yet, it goes on as soon as it is."
+        ),
     )
     rejected: Message = Message(
         send=False,
@@ -194,7 +200,7 @@ class Messages(Part):
         send=False,
         subject="Your order {order_number} still waits",
         body=(
-            "Your order {order_number} still waits for your word, and the invoice over {fee} is withdrawn. "
+            "Your order {order_number} still waits for your word, and the invoice for the work on it is withdrawn. "
             "A person looks at the order now. Answer this message to tell us what you would like."
         ),
     )

@@ -39,7 +39,7 @@ class ApprovedTexts(Part):
 
     outcome: Said = "Your order is accepted."
     when_paid: Said = "It goes on as soon as its invoice is paid."
-    by_hand: Said = "Our staff set it up for you."
+    by_hand: Said = "Our staff will set it up for you."
     free: Said = "There is no extra charge for the work of our staff."
 
 
@@ -49,22 +49,24 @@ class FeeTexts(Part):
     outcome: Said = "Your order waits for your word."
     custom: _Work = "Your order asks for work that its price does not cover: {work}."
     minutes: _Minutes = "We expect it to take our staff about {minutes} minutes."
-    handling: Said = "Our staff entered this order for you, although our cart sells it at once and without help."
+    handling: Said = "Our staff entered this order for you. Our cart sells the same without this charge."
     price: _Price = "For this we would charge {price}, once. Nothing is charged unless you pay it."
     plus_tax: _Fee = "{fee} plus tax where tax applies"
     until: _Date = "Please choose by {expires_on}; after that a person looks at the order again."
     within: _Days = "Please choose within {days} days; after that a person looks at the order again."
-    pay: _Price = "Pay {price}, and we do the work and go on with your order."
-    pay_at: _PriceAt = "Pay {price}, and we do the work and go on with your order: {invoice_url}"
-    drop_request: Said = "Take the order as it is sold in our cart, without this charge and at once."
+    pay: _Price = "Pay {price}, and we go on with your order as you asked."
+    pay_at: _PriceAt = "Pay {price}, and we go on with your order as you asked: {invoice_url}"
+    drop_request: Said = "Take the order as it is sold in our cart, without this charge."
     cancel: Said = "Cancel the order."
+    unpaid: Said = "The order itself goes on once its own invoice is paid, too."
 
 
 class ReviewTexts(Part):
-    """An order that a person looks at."""
+    """An order that a person looks at; `asked` instead of `person` and `hours` while the customer has a question."""
 
     outcome: Said = "We are looking at your order."
     person: Said = "A person looks at your order before it is set up. If we have a question, we ask you."
+    asked: Said = "We have asked you something about it and go on as soon as we have read your answer."
     offer: _Work = "You asked for {work}; we make you an offer before any work begins."
     hours: _Hours = "We mean to be done within {hours} hours. Nothing is charged for this."
     cancel: Said = "Cancel the order at any time: just tell us."
@@ -78,11 +80,21 @@ class RejectedTexts(Part):
     contest: Said = "If you think that this is a mistake, write to us and a person will look at it again."
 
 
+class CancelledTexts(Part):
+    """An order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
+
+    outcome: Said = "Your order is cancelled."
+    money: Said = "What you may have paid for it is returned."
+    contest: Said = "If you did not want that, write to us and a person will look at it again."
+
+
 class NextTimeTexts(Part):
     """How to avoid a hold next time; `_at` where there is a link into the cart."""
 
-    cart: Said = "What our cart sells is free of this and starts at once."
-    cart_at: _Link = "What our cart sells is free of this and starts at once: {cart_link}"
+    cart: Said = "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word."
+    cart_at: _Link = (
+        "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word: {cart_link}"
+    )
     review: Said = (
         "Orders placed in our cart with complete and current contact details are usually set up without waiting."
     )
@@ -153,8 +165,12 @@ class TermsOfService(Part):
     custom_free: _Numbers = "For work that the price of an order does not cover we charge nothing."
     tax: _Numbers = "These prices are plus tax where tax applies."
     small: _Numbers = "Work of less than {min_minutes} minutes in all is free."
-    courtesy: _Numbers = "The work for the first {courtesy_orders} of your orders that need it is free."
-    not_in_cart: _Numbers = "We charge nothing either for what our cart cannot sell you yet: {work}."
+    courtesy: _Numbers = (
+        "The work for the first {courtesy_orders} of your orders that need it, or that we enter for you, is free."
+    )
+    not_in_cart: _Numbers = (
+        "We charge nothing either for an order that asks only for what our cart cannot sell you yet: {work}."
+    )
     no_charge_kinds: _Numbers = "There is never such a charge for: {kinds}."
     less: _Numbers = "We may always charge less, or nothing."
     agree: _Numbers = (
@@ -207,6 +223,7 @@ class Texts(Part):
     fee: FeeTexts = FeeTexts()
     review: ReviewTexts = ReviewTexts()
     rejected: RejectedTexts = RejectedTexts()
+    cancelled: CancelledTexts = CancelledTexts()
     next_time: NextTimeTexts = NextTimeTexts()
     work: WorkWords = WorkWords()
     prices: PriceTexts = PriceTexts()

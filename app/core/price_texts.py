@@ -18,8 +18,12 @@ from app.core.policy_judgement import GapPayer
 from app.core.signals_self_service import REQUEST_KINDS
 from app.core.terms import TermKind
 
-#: What the notice in the cart names as examples of work.
-_EXAMPLES: Final = (TermKind.MIGRATION, TermKind.INSTALL, TermKind.HARDWARE)
+#: What the notice in the cart names as examples of work, the best known first, and how many of those that cost.
+_EXAMPLES: Final = (
+    TermKind.MIGRATION, TermKind.INSTALL, TermKind.HARDWARE, TermKind.CUSTOM_CONFIG, TermKind.PACKAGE,
+    TermKind.OS_UNUSUAL, TermKind.OS_OLD,
+)  # fmt: skip
+_MOST_EXAMPLES: Final = 3
 #: Kinds of order that may be charged for or not; renewals never are.
 _KINDS: Final = (OrderKind.NEW, OrderKind.ADDON, OrderKind.UPGRADE, OrderKind.DOMAIN)
 _URL: Final = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
@@ -112,6 +116,21 @@ def _words(policy: Policy, kinds: Iterable[TermKind]) -> str:
     return _listed([policy.texts.work.of(kind) for kind in kinds])
 
 
+def _examples(prices: _Prices) -> str:
+    """Name what is charged for by itself; with a price for custom work that no kind of request meets, only that."""
+    if not prices.custom:
+        return _words(prices.policy, _EXAMPLES[:_MOST_EXAMPLES])
+    costs = [kind for kind in _EXAMPLES if _costs(kind, prices.policy)][:_MOST_EXAMPLES]
+    return _words(prices.policy, costs) or prices.policy.texts.work.other
+
+
+def _costs(kind: TermKind, policy: Policy) -> bool:
+    """Whether an order that asks for nothing but this is charged for it."""
+    rules = policy.labour
+    on_us = rules.catalogue_gap_paid_by is GapPayer.PROVIDER and kind in rules.catalogue_gap_kinds
+    return rules.minutes.of(kind) >= max(1, rules.min_minutes) and not on_us
+
+
 def _listed(words: list[str]) -> str:
     return ", ".join(words)
 
@@ -120,7 +139,7 @@ def _cart(prices: _Prices) -> str:
     texts = prices.policy.texts.prices.cart
     examples = _Prices(
         policy=prices.policy, handling=prices.handling, custom=prices.custom,
-        values={**prices.values, "work": _words(prices.policy, _EXAMPLES)},
+        values={**prices.values, "work": _examples(prices)},
     )  # fmt: skip
     return examples.fill(
         texts.included,

@@ -256,7 +256,13 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
 
 
 async def _work_words(work: _Work) -> str:
-    """What the fee is for, in words for the customer: from the facts, never from a note of staff."""
+    """What the fee is for, in words for the customer: from the facts, never from a note of staff.
+
+    Empty for the estimate of an order that we only entered: it is for the handling.
+    """
+    by_estimate = work.request.minutes is None and work.request.amount is None
+    if by_estimate and work.judged is not None and not work.judged.labour.custom_minutes:
+        return ""
     stored = (
         await work.file.tx.execute(
             decisions_table.select()

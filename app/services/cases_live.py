@@ -9,7 +9,7 @@ from app.core.facts import Facts
 from app.core.history import terms_digest
 from app.db import insert_into
 from app.services.facts_codec import pack
-from app.services.orders import CLOCK, PANEL, POLICY, OrderFile
+from app.services.orders import CANCELLED, CLOCK, PANEL, POLICY, OrderFile
 from app.tables.history import CaseSource, Label, cases
 
 #: Who decides in `decisions.by` without being a person.
@@ -17,8 +17,6 @@ NO_PERSONS: Final = (POLICY, CLOCK, PANEL)
 #: How those begin who did something in the panel: `panel:cron`, `panel:api`, `panel:customer`, and its staff.
 _IN_PANEL: Final = f"{PANEL}:"
 _STAFF: Final = f"{PANEL}:staff:"
-#: Reasons of orders that were ended without a verdict on them.
-CANCELLED: Final = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
 
 
 def is_review(by: str, codes: Iterable[str]) -> bool:

@@ -21,7 +21,6 @@ from app.tables.inbox import EventState
 #: How long after its due time an overdue review is told of again, and how often in all.
 REMIND_EVERY: Final = timedelta(hours=24)
 REMINDERS: Final = 3
-_REVIEW_HOURS = timedelta(hours=24)
 
 
 def reminder(due_at: datetime, now: datetime) -> int:
@@ -55,10 +54,10 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
     if file.get("hold_expires_at") is None:
         await _remind(file, due_at)
         return "review-overdue"
-    cause = "clock:hold-expired"
-    days = file.policy.policy.hold.expires_days
-    reason = Reason("hold_expired", f"Nobody paid or answered within {days} days.")
-    await acting.hold_by_clock(file, reason, due_in=_REVIEW_HOURS)
+    cause, rules = "clock:hold-expired", file.policy.policy.hold
+    reason = Reason("hold_expired", f"Nobody paid or answered within {rules.expires_days} days.")
+    hours = rules.review_due_hours_paid if file.paid else rules.review_due_hours_unpaid
+    await acting.hold_by_clock(file, reason, due_in=timedelta(hours=hours))
     await messages.tell_customer(
         file, file.policy.policy.messages.hold_expired, key=f"order:{file.order_id}:tell:expired", cause=cause,
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,

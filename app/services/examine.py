@@ -5,6 +5,7 @@ Almost every event ends here. Nothing is taken from the event but which order it
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from app.services import (
     installation,
     invoices,
     judging,
+    messages,
     mirror,
     panel_changes,
     provisioning,
@@ -147,7 +149,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
         await _go_on_after_shadow(file)
         word = _HOOK_WORDS.get(str(file.get("panel_status")), "")
         await panel_changes.follow(file, status_before, _who(event, word))
-    await invoices.follow_fees(file, gathered)
+    paid_fees = await invoices.follow_fees(file, gathered)
     if not first:
         await invoices.follow_payment(file, payment_before)
     await panel_changes.watch_hold(file)
@@ -156,6 +158,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     own = judging.with_agreement(own, Agreement(file.get("agreement")))
     await judging.judge(context, file, gathered, own, at_once=at_once)
     await _release_agreed(context, file)
+    await _thank(context, file, paid_fees)
     await judging.release_when_paid(context, file)
     if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
         await acting.hurry_accept(file, paid=event.type != "order.created")
@@ -238,6 +241,15 @@ async def _release_agreed(context: Context, file: OrderFile) -> None:
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
     await acting.approve(file, wish, acting.default_plan(file, await decisions.latest_judged(file)))
+
+
+async def _thank(context: Context, file: OrderFile, paid_fees: list[uuid.UUID]) -> None:
+    """Tell the customer that a fee has come in, where the policy wants that, when what follows from it is decided."""
+    for fee_id in paid_fees if file.acts else ():
+        await messages.tell_customer(
+            file, file.policy.policy.messages.fee_paid, key=f"fee:{fee_id}:tell-paid", cause=f"fee:{fee_id}",
+            zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+        )  # fmt: skip
 
 
 async def _others_of_invoice(file: OrderFile, event: Event) -> None:

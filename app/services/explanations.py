@@ -10,33 +10,60 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Judgement, Outcome
-from app.core.explanation import Asked, Explanation, for_customer, for_customer_unjudged
+from app.core.explanation import Asked, Explanation, Standing, for_customer, for_customer_unjudged
+from app.core.lifecycle import FeeState
 from app.core.money import Money
 from app.core.policy import Policy
 from app.errors import NotFound, WrongState
 from app.services import policies as policy_service
 from app.services.decision_codec import load_facts, load_judgement
-from app.services.orders import POLICY
+from app.services.orders import CANCELLED, POLICY
 from app.tables.orders import decisions, fees
 
 
 async def explain(
-    connection: AsyncConnection, order_id: int, outcome: Outcome | None, *, zone: tzinfo, panel_url: str | None
+    connection: AsyncConnection,
+    order_id: int,
+    outcome: Outcome | None,
+    *,
+    settled: bool,
+    zone: tzinfo,
+    panel_url: str | None,
+    question_open: bool = False,
 ) -> Explanation:
-    """Explain this outcome of an order by what the policy saw last and the fee that is really asked for."""
+    """Explain this outcome of an order by what the policy saw last, the fee that is really asked for, and where the
+    order stands now: `settled` says that nothing is left to pay, `question_open` that the customer has to answer.
+    """
     if outcome is None:
         policy = (await policy_service.active(connection)).policy
         return Explanation(outcome_text=policy.texts.not_decided)
+    standing = Standing(
+        settled=settled,
+        fee_paid=await _fee_paid(connection, order_id),
+        cancelled=outcome is Outcome.REJECT and await _cancelled(connection, order_id),
+        question_open=question_open,
+    )
     judged = await last_judged(connection, order_id)
     judgement = None if judged is None else load_judgement(judged.judgement)
     asked = None
     if outcome is Outcome.HOLD_FOR_FEE:
         asked = await _asked(connection, order_id, judgement, zone=zone, panel_url=panel_url)
     if judged is None or judgement is None:
-        return for_customer_unjudged(outcome, (await policy_service.active(connection)).policy, asked)
+        return for_customer_unjudged(outcome, (await policy_service.active(connection)).policy, asked, standing)
     as_decided = replace(judgement, outcome=outcome, fee=judgement.fee if outcome is Outcome.HOLD_FOR_FEE else None)
     policy = await policy_of(connection, judged.policy_version)
-    return for_customer(as_decided, load_facts(judged.facts), policy, asked)
+    return for_customer(as_decided, load_facts(judged.facts), policy, asked, standing)
+
+
+async def _fee_paid(connection: AsyncConnection, order_id: int) -> bool:
+    paid = sa.select(fees.c.id).where(fees.c.order_id == order_id, fees.c.state == FeeState.PAID.value)
+    return (await connection.execute(paid.limit(1))).first() is not None
+
+
+async def _cancelled(connection: AsyncConnection, order_id: int) -> bool:
+    newest = sa.select(decisions.c.reasons).where(decisions.c.order_id == order_id).order_by(decisions.c.id.desc())
+    reasons = await connection.scalar(newest.limit(1))
+    return any(reason["code"] in CANCELLED for reason in reasons or ())
 
 
 async def last_judged(connection: AsyncConnection, order_id: int) -> Any:
@@ -74,6 +101,6 @@ async def _asked(
         fee=Money(int(fee.amount_minor), fee.currency),
         work=fee.work,
         minutes=minutes or None,
-        expires_on=fee.expires_at.astimezone(zone).date(),
+        expires_at=fee.expires_at.astimezone(zone),
         invoice_url=f"{panel_url}/viewinvoice.php?id={fee.invoice_id}" if panel_url and fee.invoice_id else None,
     )

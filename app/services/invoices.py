@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -57,29 +58,34 @@ def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
     return InvoiceTurn.GONE if invoice is None else _TURNS.get(invoice_state(invoice))
 
 
-async def follow_fees(file: OrderFile, gathered: Gathered) -> None:
-    """Bring each fee to what its invoice shows, and act on what changed."""
+async def follow_fees(file: OrderFile, gathered: Gathered) -> list[uuid.UUID]:
+    """Bring each fee to what its invoice shows, and act on what changed; return those that were paid just now, so that
+    the order goes on.
+    """
+    agreed = []
     for seen in gathered.fees:
         fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
         turn = turn_of(seen.invoice)
         if turn is None:
             continue
-        await _follow_fee(file, fee, turn, seen.invoice)
+        if await _follow_fee(file, fee, turn, seen.invoice) is Consequence.GO_ON:
+            agreed.append(seen.fee_id)
+    return agreed
 
 
-async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None) -> None:
+async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None) -> Consequence | None:
     was = FeeState(fee.state)
     await _keep_figures(file, fee, invoice)
     state = _new_state(file, fee, was, turn)
     if was is FeeState.REFUNDED and turn is InvoiceTurn.REFUNDED and await fees.was_credited_back(file, fee):
         await _given_back_twice(file, fee)
     if state is was:
-        return
+        return None
     settled = {} if state in OPEN_FEE_STATES else {"settled_at": file.now}
     await fees.set_fee(file, fee.id, state=state.value, **settled)
     file.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
     fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
-    await _after_fee(file, fee, was, turn)
+    return await _after_fee(file, fee, was, turn)
 
 
 async def _given_back_twice(file: OrderFile, fee: Any) -> None:
@@ -119,9 +125,9 @@ def _new_state(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> F
     return _FEE_STATES[turn]
 
 
-async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> None:
+async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
-        return
+        return None
     if turn is InvoiceTurn.DISPUTED:
         await customers.count_chargeback(file)
     consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
@@ -142,6 +148,7 @@ async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn
             file.say(f"too late to hold: the invoice of the fee is {turn.value}", by=PANEL)
         case Consequence.NOTE | Consequence.REFUND | Consequence.CREDIT_BACK:
             pass  # `fees.update_refund` counts what is left to give back
+    return consequence
 
 
 async def follow_payment(file: OrderFile, before: PaymentState) -> None:

@@ -7,14 +7,14 @@ import uuid
 from datetime import datetime, tzinfo
 
 from app.core.decision import Outcome
-from app.core.explanation import as_message
+from app.core.explanation import as_message, deadline
 from app.core.money import Money
 from app.core.policy_acting import Message, MessageForm, render
 from app.core.policy_modes import ActionMode
 from app.messaging import outbox
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.explanations import explain
-from app.services.fees import fee_expiry, order_number
+from app.services.fees import fee_expiry, latest_fee, order_number
 from app.services.orders import OrderFile
 
 _SUBJECT_QUESTION = 100
@@ -29,24 +29,15 @@ async def tell_customer(
     cause: str,
     zone: tzinfo,
     panel_url: str | None,
-    fee: Money | None = None,
-    work: str = "",
-    invoice_id: int | None = None,
 ) -> None:
     """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
     if not message.send or file.customer_id is None or not _may_tell(file):
         return
-    values = {
-        "order_number": order_number(file),
-        "fee": str(fee) if fee else "",
-        "work": work or "the handling of your order by our staff",
-        "expires_on": fee_expiry(file).astimezone(zone).date().isoformat(),
-        "invoice_url": f"{panel_url}/viewinvoice.php?id={invoice_id}" if panel_url and invoice_id else "",
-        "cart_url": file.policy.policy.cart.url,
-    }
+    values = await _values(file, zone=zone, panel_url=panel_url)
     if "{explanation}" in message.body:
-        outcome = Outcome.HOLD_FOR_FEE if fee else Outcome(file.get("outcome"))
-        said = await explain(file.tx, file.order_id, outcome, zone=zone, panel_url=panel_url)
+        said = await explain(
+            file.tx, file.order_id, Outcome(file.get("outcome")), settled=file.paid, zone=zone, panel_url=panel_url
+        )
         values["explanation"] = as_message(said)
     subject, body = render(message.subject, values), render(message.body, values)
     rules = file.policy.policy.messages
@@ -63,6 +54,27 @@ async def tell_customer(
     await outbox.enqueue(
         file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
     )
+
+
+async def _values(file: OrderFile, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
+    """Return what every message may name: the order, and its newest fee where it has one."""
+    fee, policy = await latest_fee(file), file.policy.policy
+    amount, currency = file.get("amount_minor"), file.get("currency")
+    values = {
+        "order_number": order_number(file),
+        "order_total": "" if amount is None or not currency else str(Money(int(amount), currency)),
+        "expires_on": deadline((fee.expires_at if fee else fee_expiry(file)).astimezone(zone)),
+        "cart_url": policy.cart.url,
+        "work": policy.texts.work.other,
+    }
+    if fee is None:
+        return values
+    link = f"{panel_url}/viewinvoice.php?id={fee.invoice_id}" if panel_url and fee.invoice_id else ""
+    return values | {
+        "fee": str(Money(int(fee.amount_minor), fee.currency)),
+        "work": fee.work or policy.texts.work.entering,
+        "invoice_url": link,
+    }
 
 
 async def write_in_ticket(
@@ -84,12 +96,8 @@ async def write_in_ticket(
     if customer_id is None or rules.messages.department_id is None:
         raise ValueError("a question needs a customer and a department")
     expires_at: datetime = file.get("hold_expires_at") or file.now
-    values = {
-        "order_number": order_number(file),
-        "question": question,
-        "expires_on": expires_at.astimezone(zone).date().isoformat(),
-        "cart_url": rules.cart.url,
-    }
+    values = await _values(file, zone=zone)
+    values |= {"question": question, "expires_on": deadline(expires_at.astimezone(zone))}
     body = render(message.body, values)
     action: OpenTicket | ReplyTicket
     if ticket_id is None:

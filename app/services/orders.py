@@ -29,6 +29,8 @@ from app.tables.orders import orders, timeline
 POLICY = "policy"
 CLOCK = "clock"
 PANEL = "panel"
+#: Reasons for which an order ends without a verdict on it; all others of an end are a reject.
+CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -109,7 +109,7 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
         )
     ).first()
     if row is None:
-        raise NotFound("no policy is active")
+        raise NotFound("no policy is active yet: `doorman policy publish FILE` makes one, `doorman serve` the default")
     return ActivePolicy(version=row.version, policy=_parse(row))
 
 
@@ -121,10 +121,21 @@ def read_file(file: Path) -> str:
         raise PolicyError([("", f"{file.name} is no UTF-8 text")]) from error
 
 
+async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) -> Published:
+    """Publish the file that the settings name. Raises PolicyError, which names the file, too."""
+    try:
+        return await publish(tx, read_file(file), by="DOORMAN_POLICY_FILE", now=now)
+    except OSError as error:
+        raise PolicyError([("DOORMAN_POLICY_FILE", f"can't read {file}: {error.strerror}")]) from error
+    except PolicyError as error:
+        found = [(f"{file}: {path}" if path else str(file), message) for path, message in error.errors]
+        raise PolicyError(found) from error
+
+
 async def prepare(tx: AsyncConnection, *, file: Path | None, now: datetime) -> None:
     """At start: make sure that a policy is active; publish the operator's file if its rules never were."""
     if file is not None:
-        published = await publish(tx, read_file(file), by="DOORMAN_POLICY_FILE", now=now)
+        published = await _publish_operators(tx, file, now=now)
         if published.new:
             await activate(tx, published.version, by="DOORMAN_POLICY_FILE", now=now)
     any_active = (await tx.execute(sa.select(policy_activations.c.id).limit(1))).first()

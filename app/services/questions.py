@@ -21,8 +21,7 @@ from app.messaging.outbox import Call
 from app.panels.records import PanelTicket
 from app.services import messages
 from app.services.alerts import alert
-from app.services.cases_live import CANCELLED
-from app.services.orders import POLICY, OrderFile
+from app.services.orders import CANCELLED, POLICY, OrderFile
 from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.tables.alerts import AlertKind
 from app.tables.orders import orders, questions

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from app.db import Database
 
@@ -26,6 +27,10 @@ def configuration(url: str | None = None) -> Config:
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     config.attributes["url"] = url
     return config
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
 
 
 def head() -> str | None:
@@ -51,8 +56,20 @@ async def is_empty(db: Database) -> bool:
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest revision; call it outside of a running event loop."""
-    command.upgrade(configuration(url), "head")
+    """Bring the database to the newest revision; call it outside of a running event loop.
+
+    Raises OldSchema where a newer version of this program has been there before.
+    """
+    try:
+        command.upgrade(configuration(url), "head")
+    except CommandError as error:
+        raise OldSchema(f"{error}: {_NEWER}") from None
+
+
+_NEWER = (
+    "a newer version of this program has worked with this database; install that version again, or restore the backup "
+    "from before its upgrade"
+)
 
 
 class OldSchema(Exception):
@@ -62,6 +79,8 @@ class OldSchema(Exception):
 async def require_current(db: Database) -> None:
     """Raise OldSchema unless the database is at the newest revision."""
     found, wanted = await current(db), head()
+    if found is not None and found not in _known():
+        raise OldSchema(f"the database is at revision {found}, which is unknown here: {_NEWER}")
     if found != wanted:
         state = "is empty" if found is None else f"is at revision {found}"
         raise OldSchema(f"the database {state}, this program needs {wanted}: run `doorman migrate` first")

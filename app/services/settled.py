@@ -187,7 +187,6 @@ async def _invoice_created(context: Context, file: OrderFile, call: Call) -> Non
     await messages.tell_customer(
         file, file.policy.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause,
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
-        fee=Money(int(fee.amount_minor), fee.currency), work=fee.work, invoice_id=invoice_id,
     )  # fmt: skip
     await look_again(file, seconds=0)  # a stored card may have paid it already
 

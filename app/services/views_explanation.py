@@ -13,6 +13,7 @@ from app.config import Settings
 from app.core.decision import Outcome
 from app.core.explanation import Explanation
 from app.errors import NotFound
+from app.services import questions
 from app.services.explanations import explain
 from app.services.views import cut, cut_or_none
 from app.services.zones import panel_zone
@@ -56,8 +57,10 @@ async def explanation_view(connection: AsyncConnection, settings: Settings, orde
     if row is None:
         raise NotFound(f"no order {order_id} is known; its event may not have come yet")
     outcome = None if row.outcome is None else Outcome(row.outcome)
-    zone = await panel_zone(connection, settings)
-    said = await explain(connection, order_id, outcome, zone=zone, panel_url=settings.panel_url)
+    said = await explain(
+        connection, order_id, outcome, settled=row.settled, zone=await panel_zone(connection, settings),
+        panel_url=settings.panel_url, question_open=await questions.waiting(connection, order_id) is not None,
+    )  # fmt: skip
     return _view(row, outcome, said)
 
 

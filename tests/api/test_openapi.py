@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from app.api.docs import TAGS
 from app.config import Mode, Settings
+from app.core.tickets import classify
 from app.main import create_app
 from tests.api.test_auth import PUBLIC
 
@@ -148,3 +149,42 @@ def test_examples_keep_to_their_schemas(document: dict[str, Any]) -> None:
 def test_operation_names_are_unique(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))
+
+
+def test_the_swagger_ui_fills_in_nothing_that_may_be_somebodys(document: dict[str, Any]) -> None:
+    """One click on Execute must not change the order, customer or policy that an example happens to name."""
+    for method, template, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            if method != "GET" and parameter["in"] == "path":
+                assert not {"example", "examples", "default"} & {*parameter, *parameter["schema"]}, (
+                    f"{method} {template}"
+                )
+
+
+def test_what_stands_in_a_body_at_first_says_nothing_that_nobody_said(document: dict[str, Any]) -> None:
+    first = {}
+    for _, template, operation in operations(document):
+        if template.startswith("/v1/orders/{order_id}/") and "requestBody" in operation:
+            examples = operation["requestBody"]["content"]["application/json"]["examples"]
+            first[template.rsplit("/", 1)[1]] = next(iter(examples.values()))["value"]
+
+    assert {action: value for action, value in first.items() if value} == {"cancel": {"reason": "other"}}
+    assert len(first) == 9
+
+
+def test_what_may_be_refused_as_a_duplicate_says_so(document: dict[str, Any]) -> None:
+    guarded = [
+        template
+        for _, template, operation in operations(document)
+        if "looks-duplicate" in str(operation["responses"].get("409"))
+    ]
+
+    assert guarded == ["/v1/orders/{order_id}/ask", "/v1/customers/{customer_id}/credits"]
+
+
+def test_a_text_to_try_is_taken_for_what_its_name_says(document: dict[str, Any]) -> None:
+    body = document["paths"]["/v1/tickets/classify"]["post"]["requestBody"]["content"]["application/json"]
+    read = {name: classify(**example["value"]) for name, example in body["examples"].items()}
+
+    assert (read["an order by ticket"].topic, read["an order by ticket"].order_intent) == ("order", "custom_order")
+    assert (read["a how-to"].topic, read["a how-to"].self_service) == ("dns_domain", True)

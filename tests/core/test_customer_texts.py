@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.cart_links import MOST, cart_link
 from app.core.decision import Outcome, decide
-from app.core.explanation import Asked, as_message, for_customer, for_customer_unjudged
-from app.core.facts import Facts, PaymentState, PlacedBy
+from app.core.explanation import Asked, Standing, as_message, for_customer, for_customer_unjudged
+from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.inert import inert
 from app.core.money import Money
 from app.core.policy import Policy, PolicyError, parse_policy
@@ -29,7 +31,7 @@ def message(facts: Facts, policy: Policy = POLICY, asked: Asked | None = None) -
 def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
     asked = Asked(
         fee=Money(10_000, "USD"), work="moving existing data or sites (migrate)", minutes=90,
-        expires_on=date(2026, 11, 27), invoice_url="https://billing.example/viewinvoice.php?id=7",
+        expires_at=datetime(2026, 11, 27, 13, 24, 59, tzinfo=ZoneInfo("Europe/Berlin")), invoice_url="https://billing.example/viewinvoice.php?id=7",
     )  # fmt: skip
 
     assert message(MIGRATION, asked=asked) == (
@@ -38,12 +40,13 @@ def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
         "We expect it to take our staff about 90 minutes.\n\n"
         "For this we would charge 100.00 USD plus tax where tax applies, once. "
         "Nothing is charged unless you pay it.\n\n"
-        "Please choose by 2026-11-27; after that a person looks at the order again.\n\n"
-        "1. Pay 100.00 USD plus tax where tax applies, and we do the work and go on with your order: "
+        "Please choose by 2026-11-27 13:24 CET; after that a person looks at the order again.\n\n"
+        "1. Pay 100.00 USD plus tax where tax applies, and we go on with your order as you asked: "
         "https://billing.example/viewinvoice.php?id=7\n"
-        "2. Take the order as it is sold in our cart, without this charge and at once.\n"
+        "2. Take the order as it is sold in our cart, without this charge.\n"
         "3. Cancel the order.\n\n"
-        f"What our cart sells is free of this and starts at once: {SHOP}?a=add&pid=11\n\n"
+        "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word: "
+        f"{SHOP}?a=add&pid=11\n\n"
         "If you think that this is a mistake, write to us and a person will look at it."
     )
 
@@ -91,7 +94,9 @@ def test_the_link_leads_to_the_product_else_to_the_cart_else_nowhere(document: s
 
     assert cart_link(MIGRATION, policy) == link
     avoid = for_customer(decide(MIGRATION, policy, now=NOW), MIGRATION, policy).avoid_next_time
-    assert avoid == "What our cart sells is free of this and starts at once" + (f": {link}" if link else ".")
+    assert avoid is not None
+    assert avoid.startswith("What our cart sells, ordered as it is, costs nothing extra")
+    assert avoid.endswith(f": {link}" if link else ".")
 
 
 def test_several_products_are_listed_by_name_and_too_many_are_not() -> None:
@@ -153,6 +158,50 @@ def test_what_a_person_decided_about_an_order_that_was_never_judged() -> None:
     assert "hours" not in told[Outcome.HOLD_FOR_REVIEW]
     assert "is returned" in told[Outcome.REJECT]
     assert "Your order waits" in as_message(for_customer_unjudged(Outcome.HOLD_FOR_FEE, POLICY))
+
+
+def standing(facts: Facts, outcome: Outcome, now: Standing) -> str:
+    judgement = replace(decide(facts, POLICY, now=NOW), outcome=outcome)
+    return as_message(for_customer(judgement, facts, POLICY, standing=now))
+
+
+def test_what_is_told_is_true_of_where_the_order_stands_now() -> None:
+    """Whatever the facts of the judgement said about payment, the fee and who was asked."""
+    paid, unpaid = Standing(settled=True), Standing(settled=False)
+
+    assert "its own invoice is paid, too" in standing(MIGRATION, Outcome.HOLD_FOR_FEE, unpaid)
+    assert "its own invoice" not in standing(MIGRATION, Outcome.HOLD_FOR_FEE, paid)
+    assert "as soon as its invoice is paid" in standing(MIGRATION, Outcome.APPROVE, unpaid)
+    assert "no extra charge" in standing(MIGRATION, Outcome.APPROVE, paid)
+    assert "no extra charge" not in standing(MIGRATION, Outcome.APPROVE, Standing(settled=True, fee_paid=True))
+    assert "within 24 hours" in standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, unpaid)
+    assert "within 4 hours" in standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, paid)
+
+
+def test_who_paid_a_fee_is_not_told_that_there_was_none() -> None:
+    agreed = replace(MIGRATION, agreement=Agreement.FEE_PAID)
+
+    assert message(agreed) == "Your order is accepted."
+
+
+def test_who_was_asked_reads_that_we_wait_for_the_answer() -> None:
+    text = standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, Standing(settled=True, question_open=True))
+
+    assert "We have asked you something about it and go on as soon as we have read your answer." in text
+    assert "hours" not in text
+    assert "If we have a question" not in text
+
+
+def test_an_order_that_was_cancelled_is_not_called_turned_away() -> None:
+    over = Standing(settled=True, cancelled=True)
+    texts = (
+        standing(MIGRATION, Outcome.REJECT, over),
+        as_message(for_customer_unjudged(Outcome.REJECT, POLICY, standing=over)),
+    )
+
+    for text in texts:
+        assert text.startswith("Your order is cancelled.\n\nWhat you may have paid for it is returned.")
+        assert "cannot take" not in text
 
 
 def test_the_provider_says_it_in_his_own_words_and_changes_only_what_he_names() -> None:

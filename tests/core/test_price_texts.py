@@ -14,9 +14,11 @@ from app.core.decision import decide
 from app.core.facts import PlacedBy
 from app.core.policy import Policy, parse_policy
 from app.core.price_texts import as_html, price_texts
+from app.core.signals_self_service import REQUEST_KINDS
 from app.core.terms import TermKind
 
 FREE = "currencies.EUR.handling_fee = '0'\ncurrencies.EUR.custom_rate_per_hour = '0'"
+NO_WORK = "\n".join(f"labour.minutes.{kind.value} = 0" for kind in REQUEST_KINDS)
 SHOP = "https://shop.example/cart.php?a=1&b=2"
 AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)? (?:EUR|USD|JPY|KWD)")
 
@@ -61,8 +63,17 @@ def test_the_signature_is_two_lines_with_the_link() -> None:
         ("labour.courtesy_orders = 3", ["first 3 of your orders"], []),
         (
             "labour.catalogue_gap_paid_by = 'provider'\nlabour.catalogue_gap_kinds = ['package', 'hardware']",
-            ["cannot sell you yet: extra software packages, special hardware."], [],
+            ["asks only for what our cart cannot sell you yet: extra software packages, special hardware."], [],
         ),
+        (
+            "labour.catalogue_gap_paid_by = 'provider'",
+            ["example: moving existing data or sites, an installation by our staff) costs"], ["example: special"],
+        ),
+        (
+            "labour.minutes.migration = 0\nlabour.minutes.install = 14",
+            ["(for example: special hardware, a special configuration, extra software packages) costs"], ["moving"],
+        ),
+        (NO_WORK, ["(for example: work by our staff) costs 50.00 EUR an hour"], ["special"]),
         ("labour.catalogue_gap_paid_by = 'provider'\nlabour.catalogue_gap_kinds = []", [], ["cannot sell you yet"]),
         ("hold.expires_days = 9\nhold.review_due_hours_unpaid = 50", ["9 days", "4 hours", "50 hours"], []),
         ("[texts.prices.cart]\ncustom = '{hourly_rate} die Stunde, {{netto}}'", ["50.00 EUR die Stunde, {netto}"], []),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.core.lifecycle import STAFF_ACTIONS
 from app.db import Database
 from tests.stories.house import House, open_house
 
@@ -10,8 +16,11 @@ POLICY = f"[cart]\nurl = '{SHOP}'\nproduct_url = '{SHOP}?a=add&pid={{product_id}
 BY_TICKET = "department_id = 1\n"
 ALL_SENT = "\n".join(
     f"[messages.{name}]\nsend = true\nbody = '''{{order_number}} {{fee}} {{work}} {{explanation}}'''"
-    for name in ("review_hold", "fee_waived", "request_dropped", "rejected", "cancelled", "hold_expired")
-)
+    for name in (
+        "review_hold", "fee_paid", "fee_waived", "request_dropped", "rejected", "declined", "cancelled", "hold_expired",
+    )
+)  # fmt: skip
+DAY = 86_400.0
 WISH = "Please migrate my old site. My password is Zebraquill, see http://zebraquill.example <b>zebraquill</b>"
 NOTE = "Staffonlyword: he was rude on the phone"
 
@@ -44,7 +53,7 @@ async def test_the_ticket_of_a_fee_hold_explains_it_once(db: Database) -> None:
         order = await house.order(placed.id)
         assert order["hold"]["kind"] == "fee"
         (ticket,) = tickets_of(house, client)
-        until = order["hold"]["expires_at"][:10]
+        ends = datetime.fromisoformat(order["hold"]["expires_at"]).astimezone(ZoneInfo("Europe/Berlin"))
         explained = (await house.api.get(f"/v1/orders/{placed.id}/explanation")).json()
 
         for once in (
@@ -52,15 +61,16 @@ async def test_the_ticket_of_a_fee_hold_explains_it_once(db: Database) -> None:
             "Your order waits for your word.",
             "moving existing data or sites",
             "For this we would charge 100.00 USD plus tax where tax applies, once.",
-            f"and we do the work and go on with your order: http://127.0.0.1:9/viewinvoice.php?id={order['fee']['invoice_id']}",
+            f"we go on with your order as you asked: http://127.0.0.1:9/viewinvoice.php?id={order['fee']['invoice_id']}",
+            "The order itself goes on once its own invoice is paid, too.",
             "2. Take the order as it is sold in our cart",
             "3. Cancel the order.",
-            f"starts at once: {SHOP}?a=add&pid={product}",
+            f"does not wait for your word: {SHOP}?a=add&pid={product}",
             "a person will look at it",
             "just answer this message",
         ):
             assert ticket.count(once) == 1, once
-        assert until[:4] in ticket
+        assert f"Please choose by {ends:%Y-%m-%d %H:%M %Z};" in ticket
         for paragraph in (explained["outcome_text"], *explained["paragraphs"], explained["contest"]):
             assert ticket.count(paragraph) == 1, "the API says the same"
         assert "zebraquill" not in told(house, client).lower()
@@ -96,10 +106,11 @@ async def test_no_note_of_staff_and_no_reason_of_ours_reaches_a_customer(db: Dat
         ends = (("cancel", {"reason": "other"}), ("reject", {}), ("reject", {"fraud": True}))
         first = await house.panel.place_order(client, [product], notes=f"{WISH} (staffonlyword)")
         ours = await house.panel.place_order(client, [product], notes=f"#ours {NOTE}. {WISH}")
-        suspect = await house.panel.place_order(client, [product], notes="It is for carding.")
+        suspect = await house.panel.place_order(client, [product], notes="It is for carding.", pay=True)
         await house.wait(100)
         done = []
-        courses = {first.id: (*ways, ends[0]), ours.id: (*ways[:2], ends[1]), suspect.id: (*ways[:2], ends[2])}
+        last = (("ask", {"question": "What is it for?"}), ends[2], ("refund-done", {}))
+        courses = {first.id: (*ways, ends[0]), ours.id: (*ways[:2], ends[1]), suspect.id: (*ways[:2], *last)}
         for order_id, course in courses.items():
             for action, body in course:
                 answer = await house.act(order_id, action, note=NOTE, **body)
@@ -108,9 +119,10 @@ async def test_no_note_of_staff_and_no_reason_of_ours_reaches_a_customer(db: Dat
                 customers = await house.api.get(f"/v1/orders/{order_id}/explanation")
                 assert "staffonlyword" not in customers.text.lower()
         accepted = {action for action, status in done if status == 200}
-        assert accepted == {"hold", "charge-fee", "waive-fee", "drop-request", "approve", "cancel", "reject"}
+        assert accepted == {action.value for action in STAFF_ACTIONS}
 
         read = told(house, client).lower()
+        assert "what is it for?" in read
         assert "your order waits for your word" in read
         assert "we cannot take your order" in read
         for secret in ("staffonlyword", "zebraquill", "carding", "fraud", "risk", "#ours", "own fault", "admin-key"):
@@ -147,3 +159,105 @@ async def test_a_fee_that_a_person_asks_for_is_told_as_it_is(db: Database) -> No
         assert "For this we would charge 25.00 USD plus tax" in ticket
         assert "minutes" not in ticket
         assert "Our staff entered" not in ticket
+
+
+@pytest.mark.parametrize(("asked", "minutes"), [({}, False), ({"amount": "25.00"}, False), ({"minutes": 90}, True)])
+async def test_who_paid_a_fee_is_thanked_for_it_and_told_what_is_left(
+    db: Database, asked: dict[str, object], minutes: bool
+) -> None:
+    """Whether the policy or a person asked for it; the order itself is not paid yet."""
+    thanks = "[messages.fee_paid]\nsend = true\n"
+    async with open_house(db, policy=POLICY + BY_TICKET + thanks) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], by="staff")
+        await house.settle(seconds=20)
+        if asked:
+            assert (await house.act(placed.id, "charge-fee", **asked)).status_code == 200
+            await house.settle(seconds=20)
+        fee = (await house.order(placed.id))["fee"]
+        assert ("about 90 minutes" in tickets_of(house, client)[-1]) is minutes
+        await house.panel.pay_invoice(fee["invoice_id"])
+        await house.settle(seconds=20)
+        assert (await house.order(placed.id))["state"] == "awaiting_payment"
+
+        (thanked,) = [text for text in tickets_of(house, client) if "your payment for the work" in text]
+        explained = (await house.api.get(f"/v1/orders/{placed.id}/explanation")).json()
+        assert "It goes on as soon as its invoice is paid." in thanked
+        assert "no extra charge" not in thanked
+        assert explained["paragraphs"] == ["It goes on as soon as its invoice is paid."]
+
+        await house.panel.pay_invoice(placed.invoice_id)
+        await house.wait(1_000)
+        explained = (await house.api.get(f"/v1/orders/{placed.id}/explanation")).json()
+        assert (explained["outcome_text"], explained["paragraphs"]) == ("Your order is accepted.", [])
+        assert len([text for text in tickets_of(house, client) if "your payment for the work" in text]) == 1
+
+
+async def test_an_offer_that_ran_out_names_what_was_withdrawn_and_when_a_person_looks(db: Database) -> None:
+    expired = "[messages.hold_expired]\nsend = true\n"
+    body = "body = '{fee} for {work} of {order_total} until {expires_on}. {explanation}'"
+    async with open_house(db, policy=POLICY + BY_TICKET + expired + body) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], by="staff", pay=True)
+        await house.settle(seconds=20)
+        ends = datetime.fromisoformat((await house.order(placed.id))["hold"]["expires_at"])
+        await house.wait(7 * DAY + 60)
+        due = datetime.fromisoformat((await house.order(placed.id))["hold"]["due_at"])
+        (text,) = [text for text in tickets_of(house, client) if "still waits" in text]
+
+        at = f"{ends.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%d %H:%M %Z}"
+        assert f"7.00 USD for entering the order for you of 10.00 USD until {at}." in text
+        assert "We mean to be done within 4 hours." in text
+        assert due == ends + timedelta(hours=4)
+
+
+async def test_who_was_asked_or_has_withdrawn_reads_just_that(db: Database) -> None:
+    async with open_house(db, policy=POLICY + BY_TICKET + ALL_SENT) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product])
+        await house.wait(100)
+
+        async def explained() -> str:
+            return (await house.api.get(f"/v1/orders/{placed.id}/explanation")).text
+
+        assert (await house.act(placed.id, "ask", question="Which system?")).status_code == 200
+        await house.settle(seconds=20)
+        assert "go on as soon as we have read your answer" in await explained()
+        assert "within 24 hours" not in await explained()
+
+        (ticket,) = [one for one in house.panel.state.tickets.values() if "question" in one.subject]
+        await house.panel.reply_ticket(ticket.id, "Debian. But never mind, cancel it.")
+        await house.settle(seconds=20)
+        assert "A person looks at your order" in await explained()
+
+        assert (await house.act(placed.id, "cancel", reason="customer_withdrew")).status_code == 200
+        await house.settle(seconds=20)
+        assert "Your order is cancelled." in await explained()
+        assert "Your order is cancelled." in tickets_of(house, client)[-1]
+        assert "We cannot take your order" not in told(house, client)
+
+
+@pytest.mark.parametrize("action", ["waive-fee", "drop-request"])
+async def test_who_is_let_off_still_learns_that_the_order_is_to_be_paid(db: Database, action: str) -> None:
+    async with open_house(db, policy=POLICY + BY_TICKET) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], by="staff")
+        await house.settle(seconds=20)
+        assert (await house.act(placed.id, action)).status_code == 200
+        await house.settle(seconds=20)
+
+        assert "not paid yet, it goes on as soon as it is." in tickets_of(house, client)[-1]
+
+
+async def test_the_flat_fee_stays_the_flat_fee_when_a_person_asks_for_it(db: Database) -> None:
+    async with open_house(db, policy=POLICY + BY_TICKET) as house:
+        client, product = shop(house)
+        placed = await house.panel.place_order(client, [product], by="staff")
+        await house.settle(seconds=20)
+        for action in ("hold", "charge-fee"):
+            assert (await house.act(placed.id, action)).status_code == 200
+            await house.settle(seconds=20)
+
+        assert "Our staff entered this order for you." in tickets_of(house, client)[-1]
+        bill = house.panel.state.invoices[(await house.order(placed.id))["fee"]["invoice_id"]]
+        assert bill.lines[0].description.startswith(f"Handling of order {placed.number}")
