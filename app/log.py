@@ -28,7 +28,8 @@ def configure(log_format: str | None = None, *, level: int = logging.INFO) -> No
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # not cached: a cached logger would go on writing to a stream that was replaced or closed since
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(
         format="%(levelname)s %(name)s %(message)s", level=logging.WARNING, stream=sys.stderr, force=True

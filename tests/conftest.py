@@ -33,6 +33,14 @@ def pytest_configure() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that runs a command in this process leaves its log behind, on a stream that is closed by then."""
+    kept = structlog.get_config()
+    yield
+    structlog.configure(**kept)
+
+
 @pytest.fixture
 def logs() -> Iterator[list[MutableMapping[str, Any]]]:
     """Everything that is logged; other tests log nothing at all."""

@@ -1,18 +1,12 @@
 """What the log shows of an error: where it happened, never what somebody's data was."""
 
-from collections.abc import Iterator
+import contextlib
+import io
 
 import pytest
 import structlog
 
 from app import log
-
-
-@pytest.fixture(autouse=True)
-def configured_as_before() -> Iterator[None]:
-    kept = structlog.get_config()
-    yield
-    structlog.configure(**kept)
 
 
 def judge(address: str) -> None:
@@ -31,3 +25,14 @@ def test_a_traceback_shows_no_local_variables(log_format: str, capsys: pytest.Ca
     assert "the judgement failed" in said
     assert "judge" in said  # the traceback itself is there
     assert "Springfield" not in said
+
+
+def test_a_logger_writes_where_it_was_last_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = structlog.get_logger("test")
+    with io.StringIO() as closed_later, contextlib.redirect_stderr(closed_later):
+        log.configure("json")
+        logger.info("first")
+        assert "first" in closed_later.getvalue()
+    log.configure("json")
+    logger.info("second")
+    assert "second" in capsys.readouterr().err
