@@ -118,6 +118,13 @@ async def test_what_is_compressed_though_we_asked_for_nothing_such_is_read_all_t
             await ask(line, url)
 
 
+async def test_what_grows_beyond_all_measure_when_unpacked_is_refused() -> None:
+    packed = answer(gzip.compress(bytes(1_000_000)), more=b"content-encoding: gzip\r\n")
+    async with serving([packed]) as (url, _), aclosing(BulkLine(answer_cap=100_000)) as line:
+        with pytest.raises(AnswerTooLargeError):
+            await ask(line, url)
+
+
 async def test_how_long_to_wait_is_passed_on() -> None:
     async with serving([answer(b"", more=b"Retry-After: 7\r\n")]) as (url, _), aclosing(BulkLine()) as line:
         assert (await ask(line, url)).retry_after == "7"

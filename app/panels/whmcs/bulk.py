@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Final, cast
 
@@ -119,15 +120,22 @@ class _Connection(asyncio.Protocol):
         self.free_since = time.monotonic()
         try:
             self._answered.set_result(self._reply(status))
-        except httpx.DecodingError as error:
+        except (httpx.DecodingError, AnswerTooLargeError) as error:
             self._fail(error)
 
     def _reply(self, status: int) -> Reply:
         headers = {name.lower(): value for name, value in self._headers}
-        body = b"".join(self._body)
-        if b"content-encoding" in headers:  # though we ask for none
-            body = httpx.Response(status, headers=self._headers, content=body).content
+        body = b"".join(self._unpacked(status) if b"content-encoding" in headers else self._body)
         return Reply(status=status, body=body, retry_after=headers.get(b"retry-after", b"").decode("latin-1"))
+
+    def _unpacked(self, status: int) -> Iterator[bytes]:
+        """Undo what compressed the answer though we asked for nothing such; part by part, as it may grow greatly."""
+        size = 0
+        for part in httpx.Response(status, headers=self._headers, content=iter(self._body)).iter_bytes():
+            size += len(part)
+            if size > self._answer_cap:
+                raise AnswerTooLargeError(f"more than {self._answer_cap} bytes")
+            yield part
 
     def _has_length(self) -> bool:
         return any(name.lower() in _LENGTHS for name, _ in self._headers)
