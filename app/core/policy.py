@@ -133,9 +133,7 @@ def parse_policy(document: str) -> Policy:
     Raises PolicyError with every place that is wrong (at most fifty), or unfair.
     """
     policy = parse_published(document)
-    hosting = bool(policy.thresholds.hosting_asns)
-    unfair = policy_fairness.unfair(policy.block)
-    unfair += policy_fairness.veil_alone(policy.points.risk, hosting=hosting, review_from=policy.risk.review_from)
+    unfair = policy_fairness.unfair(policy)
     if unfair:
         raise PolicyError(unfair[:_MAX_ERRORS])
     return policy
