@@ -111,3 +111,8 @@ def test_a_candidate_is_chosen_and_dropped(desk: Desk) -> None:
     assert desk.run("candidate", "none") == "no candidate runs\n"
     assert "candidate" not in desk.run("list")
     assert "a version such as 3, or none" in desk.run("candidate", "x", status=2)
+
+
+@pytest.mark.parametrize("words", [["check"], ["publish"], ["diff"]])
+def test_a_file_without_an_end_is_refused(desk: Desk, words: list[str]) -> None:
+    assert "zero is longer than 1000000 characters" in desk.run(*words, "/dev/zero", status=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Self
 
@@ -20,12 +19,14 @@ from app.core import (
     policy_vetting,
 )
 from app.core.money import BadAmount, Money
+from app.core.policy_document import BadDocument, read_toml, shown
 from app.core.policy_judgement import CurrencyRow
 from app.core.policy_types import CurrencyCode, Part
 
-#: The longest document that is read, in characters.
-MAX_DOCUMENT: Final = 1_000_000
 _MAX_ERRORS: Final = 50
+#: What pydantic calls the two kinds of a GroupRef.
+_EITHER: Final = frozenset({"constrained-int", "function-after[readable(), constrained-str]"})
+_EITHER_SAID: Final = "neither an id (1 or more) nor a name of 1 to 200 characters"
 _EVEN = {
     "staff_cost_per_hour": "40.00",
     "handling_fee": "7.00",
@@ -133,9 +134,7 @@ def parse_policy(document: str) -> Policy:
     Raises PolicyError with every place that is wrong (at most fifty), or unfair.
     """
     policy = parse_published(document)
-    hosting = bool(policy.thresholds.hosting_asns)
-    unfair = policy_fairness.unfair(policy.block)
-    unfair += policy_fairness.veil_alone(policy.points.risk, hosting=hosting, review_from=policy.risk.review_from)
+    unfair = policy_fairness.unfair(policy)
     if unfair:
         raise PolicyError(unfair[:_MAX_ERRORS])
     return policy
@@ -146,16 +145,10 @@ def parse_published(document: str) -> Policy:
 
     Raises PolicyError with every place that is wrong.
     """
-    if len(document) > MAX_DOCUMENT:
-        raise PolicyError([("", f"longer than {MAX_DOCUMENT} characters")])
     try:
-        document.encode("utf-8")
-        # Through JSON, because there a strict model takes lists for tuples and words for enums, and nothing else.
-        text = json.dumps(tomllib.loads(document), allow_nan=False, default=_no_times)
-    except (ValueError, TypeError) as error:
-        raise PolicyError([("", str(error)[:300])]) from error
-    except RecursionError as error:
-        raise PolicyError([("", "nested too deeply")]) from error
+        text = read_toml(document, at_most=_MAX_ERRORS)
+    except BadDocument as error:
+        raise PolicyError(error.errors) from error
     return from_canonical(text)
 
 
@@ -197,13 +190,17 @@ def _message(error: Any) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _no_times(value: object) -> str:
-    raise TypeError(f"a policy has no dates or times: {value}")
-
-
 def _readable(error: ValidationError) -> list[tuple[str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    shown = [(".".join(str(part) for part in entry["loc"])[:200], _message(entry)[:300]) for entry in found]
-    if len(shown) > _MAX_ERRORS:
-        return [*shown[:_MAX_ERRORS], ("", f"and {len(shown) - _MAX_ERRORS} more")]
-    return shown
+    # Only what is shown is put into words: looking for the key that was meant takes its time.
+    named = dict.fromkeys(_placed(entry) for entry in found[:_MAX_ERRORS])
+    if len(found) > _MAX_ERRORS:
+        named["", f"and {len(found) - _MAX_ERRORS} more"] = None
+    return list(named)
+
+
+def _placed(error: Any) -> tuple[str, str]:
+    """Return (path, message); of a value that may be an id or a name, only the value's own place."""
+    plain = tuple(part for part in error["loc"] if part not in _EITHER)
+    message = _message(error) if len(plain) == len(error["loc"]) else _EITHER_SAID
+    return shown(plain), message[:300]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import Any
 
 from app.core.money import Money
 from app.core.policy import Policy, warnings
@@ -12,7 +15,6 @@ from app.core.policy_acting import AcceptMode, HourLimits, NetList
 from app.core.policy_modes import STRENGTH, ActionMode
 
 _NAMED = 5
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def find_warnings(policy: Policy) -> tuple[str, ...]:
@@ -79,20 +81,22 @@ def _parents(domain: str) -> list[str]:
 
 def _overlaps(allow: NetList, block: NetList) -> Iterator[str]:
     """Yield the blocked networks that hold, or lie in, an allowed one; by look-up, since lists may be long."""
-    allowed, blocked = _networks(allow), _networks(block)
-    above_allowed = {parent for network in allowed for parent in _and_above(network)}
-    for network in blocked:
-        if network in above_allowed or any(parent in allowed for parent in _and_above(network)):
-            yield str(network)
+    for version in (4, 6):
+        allowed = sorted(_edges(network) for network in ipaddress.collapse_addresses(_networks(allow, version)))
+        for network in _networks(block, version):
+            first, last = _edges(network)
+            place = bisect_right(allowed, last, key=itemgetter(0))
+            if place and allowed[place - 1][1] >= first:
+                yield str(network)
 
 
-def _networks(entries: NetList) -> set[_Network]:
-    return {ipaddress.ip_network(text, strict=False) for text in entries.networks}
+def _networks(entries: NetList, version: int) -> list[Any]:
+    found = (ipaddress.ip_network(text, strict=False) for text in dict.fromkeys(entries.networks))
+    return [network for network in found if network.version == version]
 
 
-def _and_above(network: _Network) -> Iterator[_Network]:
-    for length in range(network.prefixlen + 1):
-        yield network.supernet(new_prefix=length)
+def _edges(network: Any) -> tuple[int, int]:
+    return int(network.network_address), int(network.broadcast_address)
 
 
 def _staff(policy: Policy) -> Iterator[str]:

@@ -13,6 +13,8 @@ from app.core.policy_words import SECTIONS, UNITS, WORDS, topic_words
 _ENTRIES: Final = 5
 _TEXT: Final = 60
 _AROUND: Final = 12
+_ROW: Final = 300
+_ENTRY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ def _sentence(path: tuple[str, ...], before: Any, after: Any) -> str:
     if isinstance(before, dict) or isinstance(after, dict):
         return _row(path, before, after)
     if isinstance(before, list) and isinstance(after, list):
-        return _list(path, before, after)
+        rows = all(isinstance(one, dict) for one in (*before, *after))
+        return _rows(path, before, after) if rows else _list(path, before, after)
     words = _OTHERWISE.get(".".join(path)) or (_BY_PREFIX.get(path[:-1]) if isinstance(after, int) else None)
     if words is not None:
         return words.format(what=_words(path), before=_value(path, before), after=_value(path, after))
-    if isinstance(before, str) and isinstance(after, str) and max(len(before), len(after)) > _TEXT:
+    texts = isinstance(before, str) and isinstance(after, str)
+    if texts and (max(len(before), len(after)) > _TEXT or before.split() == after.split()):
         return f"{_words(path)} reads differently: {_excerpts(before, after)}."
     if isinstance(before, bool) and isinstance(after, bool):
         return f"{_words(path)} is now {'on' if after else 'off'}; it was {'on' if before else 'off'}."
@@ -78,6 +82,7 @@ _BY_PREFIX: Final[Mapping[tuple[str, ...], str]] = {
 _OTHERWISE: Final = {
     "points.risk.allow_listed": "{what} now takes {after} risk points away instead of {before}.",
     "points.self_service.repeat_effortless": "{what} now gives {after} points back instead of {before}.",
+    "points.self_service.repeat_effortless_at_most": "{what} now give {after} points back instead of {before}.",
 }
 
 
@@ -92,6 +97,8 @@ def _words(path: tuple[str, ...]) -> str:
         return (
             f"{WORDS.get(f'limits.*.{path[2]}', _plain(path[2]))} within {'an' if path[1] == 'hour' else 'a'} {path[1]}"
         )
+    if path[0] == "texts":
+        return f'The text "{" ".join(path[1:]).replace("_", " ")}" for customers'
     if path[0] == "messages" and len(path) == 3:
         part = {"send": "Sending", "subject": "The subject of", "body": "The text of"}.get(path[2], _plain(path[2]))
         return f'{part} the message "{path[1].replace("_", " ")}"'
@@ -108,7 +115,7 @@ def _value(path: tuple[str, ...], value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "on" if value else "off"
-    number = isinstance(value, int | float) or (isinstance(value, str) and path[0] in {"labour", "currencies"})
+    number = isinstance(value, int) or path[0] == "currencies" or path[-1] == "tolerated_months"
     if not number:
         return f'"{_cut(value)}"' if isinstance(value, str) else _cut(_entry(value))
     if path[0] == "currencies":
@@ -120,15 +127,65 @@ def _value(path: tuple[str, ...], value: Any) -> str:
 
 
 def _list(path: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]) -> str:
-    old, new = [_entry(one) for one in before], [_entry(one) for one in after]
-    added, gone = [one for one in new if one not in set(old)], [one for one in old if one not in set(new)]
-    name = _words(path)
+    return f"{_words(path)}: {_entries(before, after)}."
+
+
+def _entries(before: Sequence[Any], after: Sequence[Any]) -> str:
+    """Say which entries came and went."""
+    old, new = dict.fromkeys(map(_listed, before)), dict.fromkeys(map(_listed, after))
+    added, gone = [one for one in new if one not in old], [one for one in old if one not in new]
     said = []
     if added:
         said.append(f"{_some(added)} {'was' if len(added) == 1 else 'were'} added")
     if gone:
         said.append(f"{_some(gone)} {'was' if len(gone) == 1 else 'were'} removed")
-    return f"{name}: {'; '.join(said) if said else 'the same entries in another order, or another number of times'}."
+    return "; ".join(said) or "the same entries in another order, or another number of times"
+
+
+def _listed(value: Any) -> str:
+    """Write an entry of a list; a product group may be named by a number that is no id."""
+    return f"{value} (a name)" if isinstance(value, str) and value.isdecimal() else _entry(value)
+
+
+def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> str:
+    """Say what became of a list's rows; one that is still there says what is different in it."""
+    old, new = _by_name(before), _by_name(after)
+    said = [f'"{name}" was added: {_cut(_entry(new[name]), _ROW)}' for name in new if name not in old]
+    said += [f'"{name}" was removed' for name in old if name not in new]
+    for name in new:
+        if name in old and new[name] != old[name]:
+            said.append(f'in "{name}" {", ".join(_inside(old[name], new[name]))}')
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        said.append("the order is another")
+    more = f"; and {len(said) - _ENTRIES} more changes" if len(said) > _ENTRIES else ""
+    return f"{_words(path)}: {'; '.join(said[:_ENTRIES])}{more}."
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Name each row by what it is about; of those with one name, the later ones by their place, too."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        about = (row.get("name"), row.get("unit"), row.get("product_types"), row.get("groups"))
+        name = _cut(" for ".join(_entry(one) for one in about if one))
+        found[f"{name}, no. {len(found) + 1}" if name in found else name] = row
+    return found
+
+
+def _inside(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for key in before:
+        old, new = before[key], after[key]
+        if old == new:
+            continue
+        if isinstance(old, list):
+            yield f"the {_said(key)}: {_entries(old, new)}"
+        elif isinstance(old, str) and max(len(old), len(new)) > _TEXT:
+            yield f"the {_said(key)} reads {_excerpts(old, new)}"
+        else:
+            yield f"{_said(key)} is {_entry(new)} instead of {_entry(old)}"
+
+
+def _said(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _row(path: tuple[str, ...], before: Any, after: Any) -> str:
@@ -150,7 +207,7 @@ def _entry(value: Any) -> str:
 
 
 def _some(entries: Sequence[str]) -> str:
-    shown = ", ".join(f'"{_cut(one)}"' for one in entries[:_ENTRIES])
+    shown = ", ".join(f'"{_cut(one, _ENTRY)}"' for one in entries[:_ENTRIES])
     return f"{shown} and {len(entries) - _ENTRIES} more" if len(entries) > _ENTRIES else shown
 
 
@@ -161,6 +218,8 @@ def _cut(text: str, length: int = _TEXT) -> str:
 
 def _excerpts(before: str, after: str) -> str:
     """Show two long texts from a little before where they part."""
+    if before.split() == after.split():
+        return "other spaces or line breaks"
     shared = 0
     for one, other in zip(before, after, strict=False):
         if one != other:

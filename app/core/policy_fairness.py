@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.core.policy_acting import NetList
 from app.core.policy_judgement import RiskPoints
+from app.core.policy_places import is_all_of_a_country, is_public_mail, names_a_country, names_public_mail
 
-#: Mailboxes of the public: millions of honest customers each.
-_PUBLIC_MAIL: Final = frozenset({
-    "gmail.com", "googlemail.com", "msn.com", "ymail.com", "rocketmail.com", "aol.com", "icloud.com", "me.com",
-    "mac.com", "web.de", "freenet.de", "t-online.de", "mail.com", "email.com", "pm.me", "tuta.io", "tutamail.com",
-    "posteo.de", "mailbox.org", "ya.ru", "mail.ru", "bk.ru", "inbox.ru", "list.ru", "rambler.ru", "qq.com", "163.com",
-    "126.com", "sina.com", "naver.com", "daum.net", "hanmail.net", "orange.fr", "wanadoo.fr", "free.fr", "laposte.net",
-    "sfr.fr", "libero.it", "virgilio.it", "tiscali.it", "seznam.cz", "centrum.cz", "wp.pl", "o2.pl", "onet.pl",
-    "interia.pl", "uol.com.br", "bol.com.br", "terra.com.br", "comcast.net", "verizon.net", "att.net",
-    "sbcglobal.net", "bellsouth.net", "cox.net", "btinternet.com", "sky.com", "talktalk.net", "bluewin.ch",
-    "rediffmail.com", "hey.com", "duck.com",
-})  # fmt: skip
-#: Those that have addresses under many endings: yahoo.co.uk, gmx.at.
-_EVERYWHERE: Final = re.compile(
-    r"(?:outlook|hotmail|live|yahoo|gmx|proton|protonmail|tuta|tutanota|fastmail|zoho|yandex)\.(?:com?\.)?[a-z]{2,4}"
-)
-#: All commercial or other names of one country (co.uk, com.br), or a top level.
-_COUNTRY: Final = re.compile(
-    r"(?:(?:ac|co|com|edu|gen|go|gob|gov|gouv|in|mil|ne|net|nom|or|org|web)\.[a-z]{2})|[a-z0-9-]+"
-)
+if TYPE_CHECKING:
+    from app.core.policy import Policy
+
+#: The widest single network of a block list: more is all of a provider of access, if not of a country.
+_WIDEST: Final = {4: 16, 6: 32}
+#: All networks of a block list together, in networks of that size: small countries have no more.
+_TOGETHER: Final = 64
+_NETWORKS: Final = "as large as a country, which alone must never hold an order; name the networks that did harm"
 
 
-def unfair(block: NetList) -> list[tuple[str, str]]:
-    """Return the entries of a block list that would hold orders by mail provider or country alone: (path, message)."""
-    found = []
+def unfair(policy: Policy) -> list[tuple[str, str]]:
+    """Return what would hold orders for a mail provider, a country or a VPN alone: (path, message)."""
+    hosting = bool(policy.thresholds.hosting_asns)
+    return [
+        *_domains(policy.block),
+        *_networks(policy.block),
+        *_terms(policy),
+        *_veil_alone(policy.points.risk, hosting=hosting, review_from=policy.risk.review_from),
+    ]
+
+
+def _domains(block: NetList) -> Iterator[tuple[str, str]]:
     for place, entry in enumerate(block.email_domains):
         domain = entry.casefold().lstrip("@.")
-        if domain in _PUBLIC_MAIL or _EVERYWHERE.fullmatch(domain):
+        if is_public_mail(domain):
             why = "is a mail provider of the public, which alone must never hold an order"
-        elif _COUNTRY.fullmatch(domain):
+        elif is_all_of_a_country(domain):
             why = "is all of a country or top level, which alone must never hold an order"
         else:
             continue
-        found.append((f"block.email_domains.{place}", f"{domain} {why}; name single addresses under block.emails"))
-    return found
+        yield f"block.email_domains.{place}", f"{domain} {why}; name single addresses under block.emails"
+
+
+def _networks(block: NetList) -> Iterator[tuple[str, str]]:
+    found = [ipaddress.ip_network(text, strict=False) for text in block.networks]
+    wide = False
+    for place, network in enumerate(found):
+        widest = _WIDEST[network.version]
+        if network.prefixlen < widest:
+            wide = True
+            yield f"block.networks.{place}", f"{network} is wider than /{widest}, {_NETWORKS}"
+    for version, widest in _WIDEST.items():
+        one = 2 ** ((32 if version == 4 else 128) - widest)
+        blocked = sum(network.num_addresses for network in set(found) if network.version == version)
+        if blocked > _TOGETHER * one and not wide:
+            yield "block.networks", f"more than {_TOGETHER} IPv{version} networks of /{widest} together, {_NETWORKS}"
+
+
+def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Terms are looked for in all that comes with an order: an answer may be an address, or name a country."""
+    vetting = policy.vetting
+    lists = {"acceptable_use.terms": policy.acceptable_use.terms, "vetting.terms": vetting.terms}
+    lists |= {f"vetting.rules.{place}.terms": rule.terms for place, rule in enumerate(vetting.rules)}
+    for path, terms in lists.items():
+        for place, term in enumerate(terms):
+            if names_a_country(term):
+                why = "is no more than a country or its code"
+            elif names_public_mail(term):
+                why = "stands in every address of a mail provider of the public"
+            else:
+                continue
+            yield f"{path}.{place}", f"{term} {why}, which alone must never hold an order; say what is done there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +95,7 @@ VPN: Final = Soft(times={"anonymous_ip": 1, "countries_disagree": 1, _HOSTING: 1
 SOFT: Final = (MAIL_AND_COUNTRY, VPN)
 
 
-def veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
-    """Return what is wrong where nothing but a VPN or proxy would hold an order: (path, message)."""
+def _veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[tuple[str, str]]:
     alone = VPN.together(points.model_dump(), hosting=hosting)
     if alone < review_from:
         return []

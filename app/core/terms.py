@@ -9,7 +9,7 @@ from app.core.terms_kinds import TermFinding, TermKind
 from app.core.terms_reader import Reader
 from app.core.terms_text import PhraseBook, Token, normalise, tokens, words
 
-__all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise"]
+__all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise", "spellings"]
 
 LEXICON_DATE = date(2026, 11, 21)
 """The day up to which the ends of life in the lexicon are known; versions are judged by it unless told otherwise."""
@@ -57,9 +57,10 @@ def _words(text: str) -> list[Token]:
 @lru_cache(maxsize=64)
 def _listed(terms: tuple[str, ...]) -> PhraseBook[str]:
     """An order of many lines meets the same list at each of them, so the book is kept."""
-    meanings: list[tuple[tuple[str, ...], str]] = []
-    for term in terms:
-        phrase = split(normalise(term))
-        if phrase:
-            meanings += [(phrase, term), (("".join(phrase),), term)]
-    return PhraseBook(meanings)
+    return PhraseBook((spelling, term) for term in terms for spelling in spellings(term))
+
+
+def spellings(term: str) -> tuple[tuple[str, ...], ...]:
+    """Return the words by which `find_terms` finds a term: as they are, and written as one; none without a word."""
+    phrase = split(normalise(term))
+    return (phrase, ("".join(phrase),)) if phrase else ()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
+from app.core.policy_document import MAX_DOCUMENT
 from app.errors import NotFound, WrongState
 from app.tables.policies import policies, policy_activations
 
@@ -32,6 +33,8 @@ class Published:
     new: bool
 
 
+#: The longest document in UTF-8.
+_MAX_BYTES: Final = 4 * MAX_DOCUMENT
 _parsed: dict[str, Policy] = {}
 
 
@@ -114,9 +117,13 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
 
 
 def read_file(file: Path) -> str:
-    """Return a policy document. Raises OSError, and PolicyError for what is no UTF-8 text."""
+    """Return a policy document. Raises OSError, and PolicyError for what is too long or no UTF-8 text."""
+    with file.open("rb") as opened:
+        content = opened.read(_MAX_BYTES + 1)  # whatever the file is: it may have no end
+    if len(content) > _MAX_BYTES:
+        raise PolicyError([("", f"{file.name} is longer than {MAX_DOCUMENT} characters")])
     try:
-        return file.read_text(encoding="utf-8")
+        return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise PolicyError([("", f"{file.name} is no UTF-8 text")]) from error
 

@@ -182,3 +182,20 @@ async def test_a_policy_that_this_program_refuses_by_now_is_not_activated(api: A
     for path in ("activate", "candidate"):
         body = check_problem(await api.ask("POST", f"/v1/policies/{version}/{path}", ADMIN), 409, "wrong-state")
         assert "not valid any more" in body["detail"]
+
+
+HOSTILE = {
+    "labour.tolerated_months": "[labour]\ntolerated_months = nan",
+    "cart.url": "[cart]\nurl = 2026-01-01",
+    "": ".".join(["a"] * 300_000) + " = 0x" + "f" * 300_000,
+    "risk": "[risk]\n" + "\n".join(f"k{number} = 1" for number in range(60_000)),
+    "vetting.terms.0": "[vetting]\nterms = ['gmail']",
+    "messages.fee_hold.subject": "[messages.fee_hold]\nsubject = '{fee.__class__}'",
+}
+
+
+@pytest.mark.parametrize("door", ["/v1/policies", "/v1/policies/check", "/v1/backtests"])
+async def test_a_hostile_document_is_refused_at_every_door(api: Api, door: str) -> None:
+    for place, hostile in HOSTILE.items():
+        body = check_problem(await api.ask("POST", door, ADMIN, json={"document": hostile}), 422, "invalid")
+        assert body["errors"][0]["path"] == f"document.{place}".rstrip(".")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.policy import Policy, canonical, from_canonical, parse_policy
+from app.core.policy import Policy, PolicyError, canonical, from_canonical, parse_policy
+from app.core.policy_acting import NetList
 from app.core.policy_diff import differences
+from app.core.policy_words import SECTIONS
 
 
 @pytest.mark.parametrize(
@@ -38,9 +41,9 @@ from app.core.policy_diff import differences
         ("", "hold.expires_days = 9", "Holds",
          "The time that customers have to answer a fee is now 9 days instead of 7 days."),
         ("block.email_domains = ['a.example', 'b.example']", "block.email_domains = ['b.example', 'c.example']",
-         "Block list", 'Email domains (block.email_domains): "c.example" was added; "a.example" was removed.'),
+         "Block list", 'Mail domains on the block list: "c.example" was added; "a.example" was removed.'),
         ("", "block.customer_ids = [1, 2, 3, 4, 5, 6, 7]", "Block list",
-         'Customer ids (block.customer_ids): "1", "2", "3", "4", "5" and 2 more were added.'),
+         'Customers on the block list: "1", "2", "3", "4", "5" and 2 more were added.'),
         ("vetting.terms = ['a', 'b']", "vetting.terms = ['b', 'a']", "Vetting",
          "Terms that a person looks at: the same entries in another order, or another number of times."),
         ("", "messages.department_id = 4", "Messages",
@@ -76,6 +79,121 @@ def leaves(table: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 DEFAULTS = leaves(json.loads(canonical(Policy())))
+
+
+RULE = "[[vetting.rules]]\nname = 'a'\nterms = ['x', 'Y']\nweight = 1\nquestion = '{question}'\n"
+ROW = "{{unit = 'visitors_day', at_most = {most}, weight = 1, question = 'q', groups = [{groups}]}}"
+
+
+def told(before: str, after: str) -> str:
+    (change,) = differences(parse_policy(before), parse_policy(after))
+    return change.sentence
+
+
+def test_a_change_within_a_row_is_told_by_what_changed() -> None:
+    """Not as one row gone and one come, of which the first words are the same."""
+    long = "Which of these do you mean to host here, and for whom? " * 3
+    before = RULE.format(question=long)
+    assert told(before, before.replace("weight = 1", "weight = 2")) == (
+        'Rules about what is hosted: in "a" weight is 2 instead of 1.'
+    )
+    assert told(before, before.replace("'Y'", "'Z'")) == (
+        'Rules about what is hosted: in "a" the terms: "Z" was added; "Y" was removed.'
+    )
+    assert told(before, before.replace("whom? '", "whom? Say'")) == (
+        'Rules about what is hosted: in "a" the question reads "…nd for whom? Say" instead of "…nd for whom?".'
+    )
+    second = RULE.format(question="q").replace("'a'", "'b'")
+    assert '"b" was added: name b, terms x and Y, weight 1' in told(before, before + second)
+    assert told(before + second, second) == 'Rules about what is hosted: "a" was removed.'
+    assert told(before + second, second + before) == "Rules about what is hosted: the order is another."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("vetting.resources = [" + ROW.format(most=1, groups="7") + "]",
+         "vetting.resources = [" + ROW.format(most=2, groups="7") + "]",
+         'What plans stand: in "visitors_day for 7" at most is 2 instead of 1.'),
+        ("accept.rules = [{groups = [1]}, {groups = [1]}]",
+         "accept.rules = [{groups = [1]}, {groups = [1], autosetup = false}]",
+         'Rules by product group: in "1, no. 2" autosetup is false instead of true.'),
+        ("labour.group_margins = [{groups = [1, 'VPS'], percent = 3}]",
+         "labour.group_margins = [{groups = [1, 'VPS'], percent = 4}]",
+         'Margins of product groups: in "1 and VPS" percent is 4 instead of 3.'),
+        ("exempt.product_groups = [1]", "exempt.product_groups = ['1']",
+         'Exempt product groups: "1 (a name)" was added; "1" was removed.'),
+        ("", "points.self_service.repeat_effortless_at_most = 9",
+         "All earlier orders that needed nobody together, at most, now give 9 points back instead of 15."),
+        ("ask.signed = 'a b'", "ask.signed = 'a  b'",
+         "The signature under questions reads differently: other spaces or line breaks."),
+        ("", "texts.prices.terms.less = 'We may charge less.'",
+         'The text "prices terms less" for customers is now "We may charge less." instead of "{old}".'.replace(
+             "{old}", Policy().texts.prices.terms.less)),
+        ("", "labour.catalogue_gap_paid_by = 'provider'",
+         'Who pays for work that the cart could not have sold is now "provider" instead of "customer".'),
+    ],
+)  # fmt: skip
+def test_what_could_be_told_wrongly(before: str, after: str, sentence: str) -> None:
+    assert told(before, after) == sentence
+
+
+def test_the_longest_lists_are_compared_at_once() -> None:
+    one = Policy().model_copy(update={"block": NetList(customer_ids=tuple(range(1, 20_001)))})
+    two = Policy().model_copy(update={"block": NetList(customer_ids=tuple(range(2, 20_002)))})
+    begun = time.process_time()
+    (change,) = differences(one, two)
+    assert change.sentence == 'Customers on the block list: "20001" was added; "1" was removed.'
+    assert time.process_time() - begun < 3
+
+
+def candidates(path: str, value: Any) -> list[Any]:
+    """Other values of a key, of which the model takes one."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value - 1]
+    if isinstance(value, list):
+        more = [{"groups": [1], "percent": 3}, {"groups": [1]}, 7, "192.0.2.1", "renewal"]
+        return [[*value, one] for one in more] + ([value[1:]] if value else [])
+    if value is None:
+        return [4]
+    if path.startswith("currencies."):
+        return [f"{float(value) + step:.2f}" for step in (1, -1)]
+    words = ["shadow", "enforce", "provider", "auto", "release_only", "mail", "2.00", "https://x.example/{product_id}"]
+    return [word for word in words if word != value]
+
+
+def changed_in(path: str, base: dict[str, Any]) -> Policy:
+    """Return the base policy with another value of one key."""
+    *tables, key = path.split(".")
+    for one in candidates(path, DEFAULTS[path]):
+        document = json.loads(json.dumps(base))
+        place = document
+        for table in tables:
+            place = place.setdefault(table, {})
+        place[key] = one
+        try:
+            changed = from_canonical(json.dumps(document))
+        except PolicyError:
+            continue
+        if changed != from_canonical(json.dumps(base)):
+            return changed
+    raise AssertionError(f"no other value fits {path}")
+
+
+def test_each_key_is_told_in_words_of_its_own() -> None:
+    """Whatever key of the default policy changes: one sentence, in words, and never that of another key."""
+    unheld = {"modes": {"fees": "shadow", "reject": "shadow"}}  # else no weaker hold is valid
+    told_by: dict[str, str] = {}
+    for path in DEFAULTS:
+        base: dict[str, Any] = unheld if path == "modes.hold" else {}
+        (change,) = differences(from_canonical(json.dumps(base)), changed_in(path, base))
+        assert change.path == path
+        assert path.split(".")[0] in SECTIONS
+        assert f"({path})" not in change.sentence, "it has no words of its own in policy_words"
+        assert change.sentence.endswith(".")
+        assert told_by.setdefault(change.sentence, path) == path
 
 
 def other(value: Any) -> Any:
