@@ -15,7 +15,7 @@ from app.core.money import Money
 from app.core.policy_acting import AcceptMode
 from app.messaging import outbox
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import customers, decisions, fees, messages, questions
+from app.services import customers, decisions, fees, messages, modes, questions
 from app.services.orders import CLOCK, OrderFile
 from app.services.timers import set_hold_clock
 from app.tables.inbox import EventSource, events
@@ -261,9 +261,13 @@ async def settle_money(file: OrderFile, *, cause: str) -> None:
 
 
 async def hold_by_clock(file: OrderFile, reason: Reason, *, due_in: timedelta = timedelta(0)) -> None:
-    """What no rule settles goes to a person: held for review by the clock, with nothing left open beside it."""
-    decision_id = await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK)
-    file.change(state=OrderState.HELD.value)
+    """What no rule settles goes to a person: held for review by the clock, with nothing left open beside it.
+
+    Where the policy's modes forbid to hold it, it only waits in the queue, and the panel goes on meanwhile.
+    """
+    why_not = modes.kept_back(modes.plan_of_clock(file, await decisions.latest(file)))
+    decision_id = await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK, kept_back=why_not)
+    file.change(state=(OrderState.HELD if why_not is None else OrderState.RECEIVED).value)
     file.hold(HoldKind.REVIEW, due_at=file.now + due_in, expires_at=None)
     current = await fees.open_fee(file)
     if current is not None and current.wanted_state is None and current.state in {"pending", "unpaid"}:

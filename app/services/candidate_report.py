@@ -82,13 +82,15 @@ class DifferingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateReport:
-    """A candidate policy beside the active one. Verdicts are compared as judged, before modes and limits."""
+    """A candidate policy beside the active one. Verdicts and their reasons are compared as judged, before modes and
+    limits, and only those that the two gave beside each other.
+    """
 
     version: Annotated[int | None, Field(description="Null: no candidate runs, and there is nothing to compare.")]
     active_version: int
     since: datetime | None
     by: str | None
-    decided: Annotated[int, Field(description="Orders that both have decided.")]
+    decided: Annotated[int, Field(description="Orders that this candidate and this active policy have both decided.")]
     complete: Annotated[bool, Field(description="False: only the newest 10,000 decisions were looked at.")]
     differing: Annotated[int, Field(description="Of them, those that the two decide differently.")]
     turns: Annotated[tuple[Turn, ...], Field(description="All of them, from the active policy's outcome to the other.")]
@@ -101,9 +103,11 @@ class CandidateReport:
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     """Return where the running candidate differs; empty where none runs."""
     running = await candidates.current(connection)
+    active_version = (await policies.active(connection)).version
     rows = [] if running.since is None else await _rows(connection, running.since)
     complete = len(rows) < LOOKED_AT
-    rows = [row for row in rows if row.candidate.get("version") == running.version]
+    beside = (running.version, active_version)
+    rows = [row for row in rows if (row.candidate.get("version"), row.policy_version) == beside]
     newest = {row.order_id: row for row in reversed(rows)}
     both = sorted(newest.values(), key=lambda row: row.id, reverse=True)
     differing = [row for row in both if row.judged != row.candidate["outcome"]]
@@ -111,7 +115,7 @@ async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     turns = Counter((row.judged, row.candidate["outcome"]) for row in both)
     return CandidateReport(
         version=running.version,
-        active_version=await _active_version(connection),
+        active_version=active_version,
         since=running.since,
         by=running.by,
         decided=len(both),
@@ -125,16 +129,13 @@ async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     )
 
 
-async def _active_version(connection: AsyncConnection) -> int:
-    return (await policies.active(connection)).version
-
-
 async def _rows(connection: AsyncConnection, since: datetime) -> list[Any]:
     judgement: Any = decisions.c.judgement
     query = (
         sa.select(
-            decisions.c.id, decisions.c.order_id, decisions.c.at, decisions.c.reasons, decisions.c.candidate,
+            decisions.c.id, decisions.c.order_id, decisions.c.at, decisions.c.candidate, decisions.c.policy_version,
             orders.c.currency, judgement["outcome"].as_string().label("judged"),
+            judgement["reasons"].as_json().label("reasons"),
             judgement[("fee", "amount_minor")].as_string().label("fee"),
             judgement[("labour", "minutes")].as_string().label("minutes"),
         )

@@ -76,15 +76,22 @@ async def record_judgement(
     return decision_id
 
 
-async def record_person(file: OrderFile, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None) -> int:
-    """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6)."""
+async def record_person(
+    file: OrderFile, outcome: Outcome, reason: Reason, *,
+    by: str, note: str | None = None, kept_back: Reason | None = None,
+) -> int:  # fmt: skip
+    """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6).
+
+    `kept_back`: why the policy's modes keep it from being carried out.
+    """
     await record_review(file, outcome.value, reason.code, by=by)
     await questions.close(file, outcome, reason)
     return await _insert(
         file,
         outcome=outcome,
-        reasons=(reason,),
+        reasons=(reason,) if kept_back is None else (reason, kept_back),
         by=by,
+        acted=kept_back is None,
         judgement=None,
         facts=None,
         intended_calls=[],

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.core.courses import Course
 from app.core.decision import Reason
 from app.core.facts import Agreement, PaymentState
 from app.core.lifecycle import (
@@ -23,7 +24,7 @@ from app.core.lifecycle import (
 )
 from app.messaging import outbox
 from app.panels.records import PanelInvoice
-from app.services import acting, customers, fees
+from app.services import acting, customers, decisions, fees, modes
 from app.services.alerts import alert
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
@@ -176,7 +177,7 @@ async def follow_payment(file: OrderFile, before: PaymentState) -> None:
 
 
 async def to_person(file: OrderFile, code: str, text: str) -> None:
-    """What no rule settles goes to a person: hold it for review."""
+    """What no rule settles goes to a person: hold it for review, where the policy's modes let us hold."""
     if not file.acts or file.state not in {
         OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,
     }:  # fmt: skip
@@ -184,5 +185,10 @@ async def to_person(file: OrderFile, code: str, text: str) -> None:
     withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
     if withdrawn.under_way:
         file.say(f"too late to hold: {text}", by=PANEL)
+        return
+    if modes.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
+        if file.state is OrderState.RELEASING:  # its accept was just taken back: it waits for the money again
+            file.change(state=OrderState.AWAITING_PAYMENT.value)
+        file.say(f"would be held, and is left to the panel: {text}", by=PANEL)
         return
     await acting.hold_by_clock(file, Reason(code, text), due_in=_REVIEW_HOURS)

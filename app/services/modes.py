@@ -18,6 +18,7 @@ from app.services.timers import set_hold_clock
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: By the reason in force: what a mode suggests, and what the silence of a customer does.
 _SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
+_TOLD_NO = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
@@ -72,6 +73,24 @@ def _review(
         text = f"A fee of {judgement.fee} is suggested (modes.fees): `charge-fee` asks for it."
     would = (_WOULD_REJECT,) if judgement.outcome is Outcome.REJECT else ()
     return Verdict(outcome=outcome, reasons=(*would, Reason(found.code, text), *plain.reasons), course=found.course)
+
+
+def plan_of_clock(file: OrderFile, in_force: Any) -> Plan:
+    """Return what is done where no rule settles an order and a person would have it held.
+
+    What was told no already stays so; anything else is held only where the policy's mode of holding is enforce.
+    """
+    if file.state in _TOLD_NO:
+        return Plan(Course.ACT)
+    if limits.was_left(in_force):
+        return Plan(Course.LEAVE, "hold_shadow")
+    hold = Outcome.HOLD_FOR_REVIEW
+    return no_stronger(plan(hold, file.policy.policy.modes), _earlier(in_force), hold)
+
+
+def kept_back(found: Plan) -> Reason | None:
+    """Return the reason why a plan does not carry out what was decided; None where it does."""
+    return None if found.course is Course.ACT else Reason(found.code, TEXTS[found.code])
 
 
 def was_left(decision: Any) -> bool:

@@ -21,9 +21,9 @@ DEAF = Behaviours(hook_repeats=0, gate_installed=False)
 
 
 @asynccontextmanager
-async def open_deaf(db: Database) -> AsyncIterator[House]:
+async def open_deaf(db: Database, *, policy: str = POLICY) -> AsyncIterator[House]:
     """Open it; the first round is over."""
-    async with open_house(db, policy=POLICY, behaviours=replace(DEAF)) as house:
+    async with open_house(db, policy=policy, behaviours=replace(DEAF)) as house:
         await reconcile.round(house.context)
         house.clock.forward(seconds=1)
         yield house

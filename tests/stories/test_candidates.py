@@ -112,3 +112,33 @@ async def test_a_candidate_that_this_program_refuses_by_now_says_nothing(house: 
     order_id = await place(house, WISH)
     assert (await house.order(order_id))["fee"]["amount"] == "200.00"
     assert (await stored(house))[order_id] is None
+
+
+async def test_reasons_are_compared_as_judged_whatever_the_modes_make_of_them(house: House) -> None:
+    """Holding is only suggested: what is done about the verdict would be the same for whichever policy gave it."""
+    modes = "[modes]\nhold = 'suggest'\nfees = 'suggest'\nreject = 'suggest'\n"
+    active = await publish(house, POLICY + modes)
+    assert (await house.api.post(f"/v1/policies/{active}/activate")).status_code == 200
+    version = await publish(house, CANDIDATE)
+    await house.api.post(f"/v1/policies/{version}/candidate")
+    suspect = await place(house, SUSPECT)
+    assert (await house.order(suspect))["decision"]["reasons"][0]["code"] == "hold_suggest"
+    report = (await house.api.get("/v1/reports/candidate")).json()
+    assert [(one["active_reason"], one["candidate_reason"]) for one in report["reasons"]] == [
+        ("risk_review", "no_work")
+    ]
+    assert report["latest"][0]["active_reasons"] == ["risk_review"]
+
+
+async def test_another_active_policy_begins_the_comparison_anew(house: House) -> None:
+    version = await publish(house, CANDIDATE)
+    await house.api.post(f"/v1/policies/{version}/candidate")
+    await place(house, SUSPECT)
+    assert (await house.api.get("/v1/reports/candidate")).json()["differing"] == 1
+    milder = await publish(house, POLICY + "[acceptable_use]\nterms = ['minecraft']\n")
+    assert (await house.api.post(f"/v1/policies/{milder}/activate")).status_code == 200
+    report = (await house.api.get("/v1/reports/candidate")).json()
+    assert (report["active_version"], report["decided"], report["differing"]) == (milder, 0, 0)
+    await place(house, SUSPECT)
+    report = (await house.api.get("/v1/reports/candidate")).json()
+    assert (report["decided"], report["differing"]) == (1, 0)
