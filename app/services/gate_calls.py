@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.policy_modes import ActionMode
-from app.errors import NotFound
+from app.errors import NotFound, WrongState
 from app.services import installation, policies
 from app.services.context import Context
 from app.services.orders import POLICY, OrderFile
@@ -59,7 +59,7 @@ async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
         return False
     try:
         return (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
-    except NotFound:  # nothing was prepared yet
+    except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return False
 
 

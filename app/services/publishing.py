@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import Change, differences
-from app.errors import ConfirmationNeeded, Invalid
+from app.errors import ConfirmationNeeded, Invalid, NotFound
 from app.services import policies
 from app.services.idempotency import Answer
 from app.services.policy_share import HeldShare, held_share
-from app.services.views_lists import active_version, get_policy
+from app.services.views_lists import get_policy
 from app.services.views_records import PublishedPolicy
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
     view = PublishedPolicy(
         version=published.version,
         hash=published.hash,
-        active=await active_version(tx) == published.version,
+        active=await policies.active_version(tx) == published.version,
         warnings=found,
     )
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
@@ -116,9 +116,14 @@ async def _view(tx: AsyncConnection, version: int) -> PublishedPolicy:
 
 
 async def compare(connection: AsyncConnection, version: int, other: int | None) -> PolicyDiff:
-    """Say in words what is different in a version from another one, by default the active. Raises NotFound."""
+    """Say in words what is different in a version from another one, by default the active.
+
+    Raises NotFound, and WrongState for one that is refused by now.
+    """
     if other is None:
-        other = (await policies.active(connection)).version
+        other = await policies.active_version(connection)
+    if other is None:
+        raise NotFound("no policy is active yet")
     before, after = await policies.get(connection, other), await policies.get(connection, version)
     found = tuple(_change(one) for one in differences(before, after))
     return PolicyDiff(version=version, compared_with=other, changes=found)
