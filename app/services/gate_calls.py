@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.core.policy import Policy
 from app.core.policy_modes import ActionMode
 from app.errors import NotFound, WrongState
 from app.services import installation, policies
@@ -61,6 +62,14 @@ async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
         return (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
     except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return False
+
+
+async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ...]:
+    """Say that a policy would hold while no gate has ever asked: holds need a gate that answered."""
+    if policy.modes.hold is not ActionMode.ENFORCE:
+        return ()
+    asked = await installation.get(connection, installation.GATE_ASKED)
+    return () if asked is not None else (f"modes.hold is enforce: {installation.NO_GATE}",)
 
 
 async def mind(file: OrderFile) -> None:

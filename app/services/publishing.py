@@ -15,7 +15,7 @@ from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import Change, differences
 from app.errors import ConfirmationNeeded, Invalid, NotFound
-from app.services import policies
+from app.services import gate_calls, policies
 from app.services.idempotency import Answer
 from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy
@@ -64,12 +64,14 @@ async def check(connection: AsyncConnection, document: str) -> CheckedPolicy:
     """Say what is odd about a document and how many orders it would hold. Raises Invalid."""
     policy = parsed(document)
     share = await held_share(connection, policy)
-    return CheckedPolicy(hash=policy_hash(policy), warnings=find_warnings(policy), share=share)
+    found = (*await gate_calls.warnings(connection, policy), *find_warnings(policy))
+    return CheckedPolicy(hash=policy_hash(policy), warnings=found, share=share)
 
 
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Answer:
     """Publish a document: 201 for new rules, 200 for those that were published before. Raises Invalid."""
-    found = find_warnings(parsed(document))
+    policy = parsed(document)
+    found = (*await gate_calls.warnings(tx, policy), *find_warnings(policy))
     published = await policies.publish(tx, document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
@@ -112,7 +114,8 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> Published
 
 async def _view(tx: AsyncConnection, version: int) -> PublishedPolicy:
     row = await get_policy(tx, version)
-    return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=row.warnings)
+    found = (*await gate_calls.warnings(tx, await policies.get(tx, version)), *row.warnings)
+    return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=found)
 
 
 async def compare(connection: AsyncConnection, version: int, other: int | None) -> PolicyDiff:

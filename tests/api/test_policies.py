@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.core.terms_kinds import TermKind
 from app.db import Database
+from app.services import installation
 from app.services.facts_codec import pack
 from app.tables.access import Role
 from app.tables.history import cases
@@ -234,6 +235,25 @@ async def test_the_same_policy_published_at_once_is_one_version(api: Api) -> Non
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({(answer.json()["version"], answer.json()["hash"]) for answer in answers}) == 1
     assert len((await api.ask("GET", "/v1/policies")).json()["items"]) == 2
+
+
+async def test_a_policy_that_holds_while_no_gate_ever_asked_is_warned_about(api: Api) -> None:
+    async def warned(method: str, path: str, document: str | None = None) -> bool:
+        body = {} if document is None else {"json": {"document": document}}
+        found = (await api.ask(method, path, ADMIN, **body)).json()["warnings"]
+        return any(text.startswith("modes.hold is enforce: No gate has ever asked") for text in found)
+
+    version = await published(api, STRICT)
+    doors = [
+        ("POST", "/v1/policies/check", STRICT), ("POST", "/v1/policies", STRICT),
+        ("POST", f"/v1/policies/{version}/activate", None), ("POST", "/v1/policies/rollback", None),
+    ]  # fmt: skip
+    assert [await warned(*door) for door in doors] == [True] * 4
+    quiet = "[modes]\nhold = 'suggest'\nfees = 'suggest'\nreject = 'suggest'\n"
+    assert not await warned("POST", "/v1/policies/check", quiet)
+    async with api.db.begin() as tx:
+        await installation.put(tx, installation.GATE_ASKED, {"first": "x", "last": "x"}, now=NOW)
+    assert [await warned(*door) for door in doors] == [False] * 4
 
 
 HOSTILE = {
