@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ from app.core.policy import Policy, parse_policy, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import differences
 from app.db import Database
-from app.services import candidates, policies, schema
+from app.services import candidates, gate_calls, policies, schema
 from app.services.context import utc_now
 from app.services.listing import Window
 from app.services.policy_share import HeldShare, held_share
@@ -40,13 +40,20 @@ async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
 def check(file: Path) -> Policy:
     """Print what is odd about a document. Raises PolicyError, OSError."""
     parsed = parse_policy(policies.read_file(file))
-    for warning in find_warnings(parsed):
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
+    _warn(find_warnings(parsed))
     return parsed
 
 
+def _warn(found: Iterable[str]) -> None:
+    for warning in found:
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW)
+
+
 async def share(settings: Settings, policy: Policy) -> HeldShare | None:
-    """Say how many of the last orders a policy would hold; None without a database that can tell."""
+    """Say how many of the last orders a policy would hold, and warn where no gate would keep them.
+
+    None without a database that can tell.
+    """
     db = Database.open(settings.database_url)
     try:
         if db.is_sqlite and not _is_there(db):
@@ -54,7 +61,9 @@ async def share(settings: Settings, policy: Policy) -> HeldShare | None:
         if not await schema.is_current(db):
             return None
         async with db.read() as connection:
-            return await held_share(connection, policy)
+            found = await held_share(connection, policy)
+            _warn(await gate_calls.warnings(connection, policy))
+            return found
     except (sa.exc.SQLAlchemyError, OSError, ImportError):
         return None
     finally:
@@ -72,7 +81,9 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
     """
     async with transaction(settings) as tx:
         made = await policies.publish(tx, document, by=BY, now=utc_now())
-        found = await held_share(tx, await policies.get(tx, made.version))
+        policy = await policies.get(tx, made.version)
+        found, ungated = await held_share(tx, policy), await gate_calls.warnings(tx, policy)
+    _warn(ungated)
     typer.echo(found.text)
     if found.asks and not confirm(found):
         typer.secho(f"version {made.version} is published and not active", fg=typer.colors.YELLOW)

@@ -10,7 +10,7 @@ from app.api import problems
 from app.api.fields import Absent
 from app.api.serving import ContextDep, read, router
 from app.auth import OPS
-from app.errors import NotFound
+from app.errors import NotFound, WrongState
 from app.services.views_texts import PolicyTextsView, policy_texts_view
 
 texts = router("/policies", "policies")
@@ -33,7 +33,7 @@ Currency = Annotated[
     "/{version}/texts",
     response_model=PolicyTextsView,
     dependencies=[Depends(OPS)],
-    responses=problems.declare(NotFound),
+    responses=problems.declare(NotFound, WrongState),
     summary="Write its prices in words, ready to copy",
     description="For the cart, the terms of service and the signature of e-mails, so that prices are known before "
     "anyone orders. The wording is the policy's own (`[texts.prices]`).",

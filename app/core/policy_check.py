@@ -6,6 +6,7 @@ import ipaddress
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
@@ -13,13 +14,26 @@ from app.core.money import Money
 from app.core.policy import Policy, warnings
 from app.core.policy_acting import AcceptMode, HourLimits, NetList
 from app.core.policy_modes import STRENGTH, ActionMode
+from app.core.signals import FAMILIES
 
 _NAMED = 5
+#: The signals of points that have another name.
+_CODES = {
+    "fraud_check_fail": "fraud_check",
+    "fraud_check_review": "fraud_check",
+    "fraud_check_high_score": "fraud_check",
+    "fraudrecord_high_score": "fraudrecord",
+    "overdue_invoice": "overdue_invoices",
+    "overdue_invoices_at_most": "overdue_invoices",
+}
 
 
 def find_warnings(policy: Policy) -> tuple[str, ...]:
     """Return all that is allowed but rarely meant, the contradictions last. Each names its keys."""
-    rules = (_exempt, _lists, _staff, _orders_of_groups, _terms, _thresholds, _money, _limits, _modes)
+    rules = (
+        _exempt, _lists, _staff, _orders_of_groups, _terms, _thresholds, _caps, _never_reached, _money, _unsaid,
+        _limits, _modes,
+    )  # fmt: skip
     return (*warnings(policy), *(text for rule in rules for text in rule(policy)))
 
 
@@ -150,6 +164,58 @@ def _thresholds(policy: Policy) -> Iterator[str]:
         yield "hold.review_due_hours_paid is above review_due_hours_unpaid: who paid waits longer than who did not"
     if policy.accept.mode is AcceptMode.RELEASE_ONLY and policy.accept.hand_built is AcceptMode.AUTO:
         yield "accept.hand_built is auto while accept.mode is release_only: only what nothing builds is accepted"
+
+
+def _caps(policy: Policy) -> Iterator[str]:
+    """Points of one signal that its family's cap always cuts."""
+    caps = policy.families.model_dump()
+    for key, points in policy.points.risk.model_dump().items():
+        family = FAMILIES.get(_CODES.get(key, key))
+        cap = caps.get(family.value) if family else None
+        if cap is not None and points > cap:
+            yield f"points.risk.{key} ({points}) is above families.{family} ({cap}), so it never counts in full"
+
+
+def _never_reached(policy: Policy) -> Iterator[str]:
+    """Thresholds that everything together does not reach."""
+    vetting, risk = policy.vetting, policy.risk
+    most: dict[str, int] = {}
+    for room in vetting.resources:
+        most[room.unit] = max(most.get(room.unit, 0), room.weight)
+    weight = sum(rule.weight for rule in vetting.rules) + sum(most.values())
+    if (vetting.rules or vetting.resources) and weight < vetting.review_from:
+        yield (
+            f"the weights of vetting.rules and vetting.resources come to {weight} together and never reach "
+            f"vetting.review_from ({vetting.review_from})"
+        )
+    together = sum(policy.families.model_dump().values()) + policy.points.risk.block_listed
+    for key, threshold in (("review_from", risk.review_from), ("reject_from", risk.reject_from)):
+        if together < threshold:
+            yield f"all families of signals come to {together} points at most and never reach risk.{key} ({threshold})"
+
+
+def _unsaid(policy: Policy) -> Iterator[str]:
+    """Fees that are asked for and not named to the customer: in the message of the hold, and before anyone orders."""
+    if policy.modes.fees is ActionMode.SHADOW or not policy.labour.fee_kinds:
+        return
+    message, said = policy.messages.fee_hold, policy.texts.fee
+    if not message.send:
+        yield "messages.fee_hold.send is off: customers get an invoice and no word why"
+    elif "{explanation}" in message.body:
+        if "{price}" not in said.price + said.pay:
+            yield "neither texts.fee.price nor texts.fee.pay says {price}: customers are not told what it costs"
+    elif "{fee}" not in message.body:
+        yield "messages.fee_hold.body says neither {explanation} nor {fee}: customers are not told what it costs"
+    rows = policy.currencies.values()
+    charged = {
+        "handling": ("{handling_fee}",) if any(Decimal(row.handling_fee) for row in rows) else (),
+        "custom": ("{hourly_rate}", "{minimum_fee}") if any(Decimal(row.custom_rate_per_hour) for row in rows) else (),
+    }
+    prices = policy.texts.prices
+    for place, texts in (("cart", prices.cart), ("terms", prices.terms)):
+        for key, numbers in charged.items():
+            if numbers and not any(number in getattr(texts, key) for number in numbers):
+                yield f"texts.prices.{place}.{key} does not say {numbers[0]}, and the policy charges it"
 
 
 def _money(policy: Policy) -> Iterator[str]:

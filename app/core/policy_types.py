@@ -22,6 +22,8 @@ PLACEHOLDERS = frozenset(
         "question",
     }
 )
+#: So much of a wrong placeholder is shown, so that what is known still fits.
+_SHOWN = 40
 
 
 class Part(BaseModel):
@@ -57,8 +59,11 @@ def naming(*names: str) -> Callable[[str], str]:
         except ValueError as error:
             raise ValueError(f"braces do not match: {error}") from error
         for _, name, spec, conversion in fields:
-            if name not in names or spec or conversion:
-                raise ValueError(f"unknown placeholder {{{name}}}; known are {known}")
+            if name in names and (spec or conversion):
+                written = f"{name}{f'!{conversion}' if conversion else ''}{f':{spec}' if spec else ''}"
+                raise ValueError(f"write {{{name}}} instead of {{{written[:_SHOWN]}}}: a placeholder has no format")
+            if name not in names:
+                raise ValueError(f"unknown placeholder {{{(name or '')[:_SHOWN]}}}; known are {known}")
         return text
 
     return check

@@ -26,7 +26,7 @@ from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import Named, build_report
 from app.services.cases_texts import find_again
 from app.services.context import utc_now
-from app.services.policies import active
+from app.services.policies import active, get
 from app.tables.history import backtest_decisions, backtests, cases
 from app.tables.policies import policies
 
@@ -60,10 +60,11 @@ class Wanted:
 async def begin(tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime) -> uuid.UUID:
     """Store that a backtest is wanted, and return its id; one at a time.
 
-    Raises PolicyError, NotFound for an unknown version, WrongState where there is no history, RequestRunning.
+    Raises PolicyError, NotFound for an unknown version, WrongState for one that is not valid any more and where there
+    is no history, RequestRunning.
     """
     document = wanted.document if wanted.version is None else await _published(tx, wanted.version)
-    policy = parse_policy(document or "")
+    policy = parse_policy(document or "") if wanted.version is None else await get(tx, wanted.version)
     await installation.locked(tx, _TURN, now=now)
     if await _running(tx, now=now) is not None:
         raise RequestRunning("another backtest is running; look for it in GET /v1/backtests")
@@ -192,7 +193,7 @@ async def _begun(db: Database, backtest_id: uuid.UUID) -> tuple[Any, Named, Name
         same = sa.select(policies.c.version).where(policies.c.hash == row.policy_hash)
         version = row.options["version"] or await connection.scalar(same)
         in_force = parse_published(await _published(connection, row.active_version))
-    given = Named(policy=parse_policy(row.options["document"]), version=version)
+    given = Named(policy=parse_published(row.options["document"]), version=version)
     return row, given, Named(policy=in_force, version=row.active_version)
 
 

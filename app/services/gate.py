@@ -15,6 +15,7 @@ from app.config import Mode
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
 from app.core.policy_modes import ActionMode
+from app.errors import WrongState
 from app.messaging import inbox
 from app.services import installation, limits, modes, policies
 from app.services.context import Context
@@ -82,7 +83,10 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
 
 async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
-    holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+    try:
+        holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+    except WrongState:  # not valid any more: nothing is decided until there is another
+        return None
     return None if holds else GateAnswer(provision=True, reason="shadow")
 
 

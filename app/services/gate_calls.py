@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.core.policy import Policy
 from app.core.policy_modes import ActionMode
-from app.errors import NotFound
+from app.errors import NotFound, WrongState
 from app.services import installation, policies
 from app.services.context import Context
 from app.services.orders import POLICY, OrderFile
@@ -59,8 +60,16 @@ async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
         return False
     try:
         return (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
-    except NotFound:  # nothing was prepared yet
+    except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return False
+
+
+async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ...]:
+    """Say that a policy would hold while no gate has ever asked: holds need a gate that answered."""
+    if policy.modes.hold is not ActionMode.ENFORCE:
+        return ()
+    asked = await installation.get(connection, installation.GATE_ASKED)
+    return () if asked is not None else (f"modes.hold is enforce: {installation.NO_GATE}",)
 
 
 async def mind(file: OrderFile) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.lifecycle import OrderState
-from app.errors import NotFound
+from app.errors import NotFound, WrongState
 from app.messaging import inbox, outbox
 from app.panels.breaker import BreakerState
 from app.services import gate_calls, installation, limits, policies, provisioning, queue, schema, waiting
@@ -224,7 +224,7 @@ async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dic
         return {}
     try:
         policy = (await policies.active(connection)).policy
-    except NotFound:  # nothing was prepared yet
+    except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return {}
     reached = {(one.limit, one.window) for one in await limits.reached(connection, policy, now=now)}
     return {(limit, window): (limit, window) in reached for limit in Limit for window in Window}

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
 from app.core.policy_document import MAX_DOCUMENT
+from app.db import insert_new
 from app.errors import NotFound, WrongState
 from app.tables.policies import policies, policy_activations
 
@@ -55,9 +56,12 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
     query = sa.select(policies.c.version, policies.c.hash).where(same).order_by(policies.c.version.desc()).limit(1)
     if (found := (await tx.execute(query)).first()) is not None:
         return Published(version=found.version, hash=found.hash, new=False)
-    row = policies.insert().values(hash=digest, document=document, published_by=by, published_at=now)
-    version = (await tx.execute(row.returning(policies.c.version))).scalar_one()
-    return Published(version=version, hash=digest, new=True)
+    row = insert_new(tx, policies).values(hash=digest, document=document, published_by=by, published_at=now)
+    version = await tx.scalar(row.returning(policies.c.version))
+    if version is not None:
+        return Published(version=version, hash=digest, new=True)
+    published = (await tx.execute(query)).one()  # by another request, at this moment
+    return Published(version=published.version, hash=published.hash, new=False)
 
 
 async def get(connection: AsyncConnection, version: int) -> Policy:
@@ -66,15 +70,15 @@ async def get(connection: AsyncConnection, version: int) -> Policy:
     row = (await connection.execute(sa.select(*columns).where(policies.c.version == version))).first()
     if row is None:
         raise NotFound(f"there is no policy version {version}")
-    try:
-        return _parse(row)
-    except PolicyError as error:
-        raise WrongState(f"policy version {version} is not valid any more: {str(error)[:300]}") from None
+    return _parse(version, row)
 
 
-def _parse(row: Any) -> Policy:
+def _parse(version: int, row: Any) -> Policy:
     if row.hash not in _parsed:
-        _parsed[row.hash] = parse_published(row.document)
+        try:
+            _parsed[row.hash] = parse_published(row.document)
+        except PolicyError as error:
+            raise WrongState(f"policy version {version} is not valid any more: {str(error)[:300]}") from None
     return _parsed[row.hash]
 
 
@@ -89,13 +93,8 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
 
     Raises WrongState where no other version was ever active.
     """
-    now_active = (await active(tx)).version
-    before = (
-        sa.select(policy_activations.c.version)
-        .where(policy_activations.c.version != now_active)
-        .order_by(policy_activations.c.id.desc())
-        .limit(1)
-    )
+    now_active = await active_version(tx)  # only that: one that is refused by now can be left, too
+    before = _latest().where(policy_activations.c.version != now_active)
     version: int | None = await tx.scalar(before)
     if version is None:
         raise WrongState(f"no other policy than version {now_active} was ever active")
@@ -103,17 +102,26 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
     return version
 
 
+def _latest() -> sa.Select[tuple[int]]:
+    return sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
+
+
+async def active_version(connection: AsyncConnection) -> int | None:
+    """Return the version of the policy in force, valid or not; None when none was ever activated."""
+    found: int | None = await connection.scalar(_latest())
+    return found
+
+
 async def active(connection: AsyncConnection) -> ActivePolicy:
-    """Return the policy in force. Raises NotFound when none was ever activated (`prepare` was not run)."""
-    latest = sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1).scalar_subquery()
-    row = (
-        await connection.execute(
-            sa.select(policies.c.version, policies.c.hash, policies.c.document).where(policies.c.version == latest)
-        )
-    ).first()
+    """Return the policy in force.
+
+    Raises NotFound when none was ever activated (`prepare` was not run), WrongState for one that is refused by now.
+    """
+    query = sa.select(policies.c.version, policies.c.hash, policies.c.document)
+    row = (await connection.execute(query.where(policies.c.version == _latest().scalar_subquery()))).first()
     if row is None:
         raise NotFound("no policy is active yet: `doorman policy publish FILE` makes one, `doorman serve` the default")
-    return ActivePolicy(version=row.version, policy=_parse(row))
+    return ActivePolicy(version=row.version, policy=_parse(row.version, row))
 
 
 def read_file(file: Path) -> str:
@@ -131,12 +139,16 @@ def read_file(file: Path) -> str:
 async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) -> Published:
     """Publish the file that the settings name. Raises PolicyError, which names the file, too."""
     try:
-        return await publish(tx, read_file(file), by="DOORMAN_POLICY_FILE", now=now)
+        document = read_file(file)
+        known = sa.select(policies.c.version, policies.c.hash).where(policies.c.document == document).limit(1)
+        if (found := (await tx.execute(known)).first()) is not None:  # an older version of us may have been milder
+            return Published(version=found.version, hash=found.hash, new=False)
+        return await publish(tx, document, by="DOORMAN_POLICY_FILE", now=now)
     except OSError as error:
         raise PolicyError([("DOORMAN_POLICY_FILE", f"can't read {file}: {error.strerror}")]) from error
     except PolicyError as error:
-        found = [(f"{file}: {path}" if path else str(file), message) for path, message in error.errors]
-        raise PolicyError(found) from error
+        named = [(f"{file}: {path}" if path else str(file), message) for path, message in error.errors]
+        raise PolicyError(named) from error
 
 
 async def prepare(tx: AsyncConnection, *, file: Path | None, now: datetime) -> None:

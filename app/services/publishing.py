@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import Change, differences
-from app.errors import ConfirmationNeeded, Invalid
-from app.services import policies
+from app.errors import ConfirmationNeeded, Invalid, NotFound
+from app.services import gate_calls, policies
 from app.services.idempotency import Answer
 from app.services.policy_share import HeldShare, held_share
-from app.services.views_lists import active_version, get_policy
+from app.services.views_lists import get_policy
 from app.services.views_records import PublishedPolicy
 
 log = structlog.get_logger()
@@ -64,18 +64,20 @@ async def check(connection: AsyncConnection, document: str) -> CheckedPolicy:
     """Say what is odd about a document and how many orders it would hold. Raises Invalid."""
     policy = parsed(document)
     share = await held_share(connection, policy)
-    return CheckedPolicy(hash=policy_hash(policy), warnings=find_warnings(policy), share=share)
+    found = (*await gate_calls.warnings(connection, policy), *find_warnings(policy))
+    return CheckedPolicy(hash=policy_hash(policy), warnings=found, share=share)
 
 
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Answer:
     """Publish a document: 201 for new rules, 200 for those that were published before. Raises Invalid."""
-    found = find_warnings(parsed(document))
+    policy = parsed(document)
+    found = (*await gate_calls.warnings(tx, policy), *find_warnings(policy))
     published = await policies.publish(tx, document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
         version=published.version,
         hash=published.hash,
-        active=await active_version(tx) == published.version,
+        active=await policies.active_version(tx) == published.version,
         warnings=found,
     )
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
@@ -112,13 +114,19 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> Published
 
 async def _view(tx: AsyncConnection, version: int) -> PublishedPolicy:
     row = await get_policy(tx, version)
-    return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=row.warnings)
+    found = (*await gate_calls.warnings(tx, await policies.get(tx, version)), *row.warnings)
+    return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=found)
 
 
 async def compare(connection: AsyncConnection, version: int, other: int | None) -> PolicyDiff:
-    """Say in words what is different in a version from another one, by default the active. Raises NotFound."""
+    """Say in words what is different in a version from another one, by default the active.
+
+    Raises NotFound, and WrongState for one that is refused by now.
+    """
     if other is None:
-        other = (await policies.active(connection)).version
+        other = await policies.active_version(connection)
+    if other is None:
+        raise NotFound("no policy is active yet")
     before, after = await policies.get(connection, other), await policies.get(connection, version)
     found = tuple(_change(one) for one in differences(before, after))
     return PolicyDiff(version=version, compared_with=other, changes=found)

@@ -13,8 +13,9 @@ from app.config import Settings
 from app.core.customers import Segment
 from app.core.decision import Outcome
 from app.core.lifecycle import FeeState, OrderState
-from app.core.policy import Policy, parse_published
+from app.core.policy import Policy, PolicyError, parse_published
 from app.core.policy_check import find_warnings
+from app.core.policy_fairness import unfair
 from app.errors import NotFound
 from app.services import customers as customer_service
 from app.services import policies as policy_service
@@ -42,9 +43,11 @@ from app.tables.customers import customers
 from app.tables.inbox import EventState, events
 from app.tables.orders import fees, orders, ticket_texts, tickets
 from app.tables.outbox import CallState, panel_calls
-from app.tables.policies import policies, policy_activations
+from app.tables.policies import policies
 
 _MONTH = timedelta(days=30)
+_REFUSED = 500
+_REFUSALS = 20
 
 
 async def list_orders(
@@ -215,25 +218,25 @@ async def list_policies(connection: AsyncConnection, window: Window) -> Page[Pol
     columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
     order = Order(columns=(policies.c.version,), kinds=(int,))
     rows, cursor = await read_page(connection, sa.select(*columns), order, window)
-    active = await active_version(connection)
+    active = await policy_service.active_version(connection)
     found = [PolicyView(**row._mapping, active=row.version == active) for row in rows]
     return Page(items=tuple(found), next_cursor=cursor)
 
 
 async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocument:
-    """Return a policy with its document. Raises NotFound."""
+    """Return a policy with its document, also one that is refused by now. Raises NotFound."""
     row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
     if row is None:
         raise NotFound(f"there is no policy version {version}")
-    active = await active_version(connection)
-    return PolicyDocument(
-        **row._mapping, active=row.version == active, warnings=find_warnings(parse_published(row.document))
-    )
+    active = await policy_service.active_version(connection)
+    return PolicyDocument(**row._mapping, active=row.version == active, warnings=_warnings(row.document))
 
 
-async def active_version(connection: AsyncConnection) -> int | None:
-    """Return the version of the policy in force."""
-    found: int | None = await connection.scalar(
-        sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
-    )
-    return found
+def _warnings(document: str) -> tuple[str, ...]:
+    """Return what is odd about a published document; first of all what would be refused today."""
+    try:
+        policy = parse_published(document)
+    except PolicyError as error:
+        return (f"it is not valid any more: {str(error)[:_REFUSED]}",)
+    refused = [f"it would be refused today: {path}: {message}" for path, message in unfair(policy)]
+    return (*refused[:_REFUSALS], *find_warnings(policy))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, parse_published
+from app.core.policy import Policy
 from app.core.price_texts import as_html, price_texts
-from app.errors import Invalid, NotFound
+from app.errors import Invalid
 from app.services import policies as policy_service
-from app.tables.policies import policies
 
 #: So many currencies are shown where none is asked for, so that an answer stays small.
 SHOWN: Final = 5
@@ -57,7 +55,10 @@ class PolicyTextsView:
 
 
 async def policy_texts_view(connection: AsyncConnection, version: int | None, currency: str | None) -> PolicyTextsView:
-    """Write the texts of a version, or of the active policy. Raises NotFound, and Invalid for an unknown currency."""
+    """Write the texts of a version, or of the active policy.
+
+    Raises NotFound, WrongState for one that is refused by now, and Invalid for an unknown currency.
+    """
     number, policy = await _policy(connection, version)
     known = tuple(policy.currencies)
     if currency is not None and currency not in known:
@@ -71,10 +72,7 @@ async def _policy(connection: AsyncConnection, version: int | None) -> tuple[int
     if version is None:
         active = await policy_service.active(connection)
         return active.version, active.policy
-    document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
-    if document is None:
-        raise NotFound(f"there is no policy version {version}")
-    return version, parse_published(document)
+    return version, await policy_service.get(connection, version)
 
 
 def _in_currency(policy: Policy, currency: str) -> CurrencyTextsView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from app.core.terms_kinds import TermKind
 from app.db import Database
+from app.services import installation
 from app.services.facts_codec import pack
 from app.tables.access import Role
 from app.tables.history import cases
@@ -174,14 +176,84 @@ async def test_who_may_do_what(api: Api, method: str, path: str, allowed: set[Ro
         assert (answer.status_code != 403) is (role in allowed), (role, answer.text)
 
 
-async def test_a_policy_that_this_program_refuses_by_now_is_not_activated(api: Api) -> None:
-    version = await published(api, STRICT)
+async def outdate(api: Api, version: int, document: str) -> None:
+    """Let a published version be one that an older program took."""
     async with api.db.begin() as tx:
-        statement = "UPDATE policies SET document = 'nonsense = 1', hash = :other WHERE version = :version"
-        await tx.execute(sa.text(statement), {"other": "0" * 64, "version": version})
-    for path in ("activate", "candidate"):
-        body = check_problem(await api.ask("POST", f"/v1/policies/{version}/{path}", ADMIN), 409, "wrong-state")
+        statement = "UPDATE policies SET document = :document, hash = :other WHERE version = :version"
+        await tx.execute(sa.text(statement), {"document": document, "other": f"{version:064}", "version": version})
+
+
+async def test_a_policy_that_is_refused_by_now_is_shown_and_not_used(api: Api) -> None:
+    version = await published(api, STRICT)
+    await outdate(api, version, "nonsense = 1")
+    await add_cases(api.db, 60, held=0)
+
+    shown = (await api.ask("GET", f"/v1/policies/{version}")).json()
+    assert (shown["document"], shown["active"]) == ("nonsense = 1", False)
+    assert "not valid any more: nonsense: unknown key" in shown["warnings"][0]
+    assert [row["version"] for row in (await api.ask("GET", "/v1/policies")).json()["items"]] == [version, 1]
+    for method, path, more in (
+        ("POST", f"/v1/policies/{version}/activate", {}),
+        ("POST", f"/v1/policies/{version}/candidate", {}),
+        ("GET", f"/v1/policies/{version}/texts", {}),
+        ("GET", f"/v1/policies/{version}/diff", {}),
+        ("GET", f"/v1/policies/1/diff?with={version}", {}),
+        ("POST", "/v1/backtests", {"json": {"version": version}}),
+    ):
+        body = check_problem(await api.ask(method, path, ADMIN, **more), 409, "wrong-state")
+        assert f"policy version {version} is not valid any more: nonsense: unknown key" in body["detail"]
+
+
+async def test_an_active_policy_that_is_refused_by_now_says_so_and_can_be_left(api: Api) -> None:
+    version = await published(api, STRICT)
+    await api.ask("POST", f"/v1/policies/{version}/activate", ADMIN)
+    await outdate(api, version, "nonsense = 1")
+
+    assert (await api.ask("GET", f"/v1/policies/{version}")).json()["active"] is True
+    for path in ("/v1/policies/active/texts", "/v1/policies/1/diff"):
+        body = check_problem(await api.ask("GET", path), 409, "wrong-state")
         assert "not valid any more" in body["detail"]
+    assert (await api.client.get("/readyz")).status_code in {200, 503}
+    gate = await api.ask("GET", "/v1/orders/77/gate", Role.PANEL)
+    assert gate.status_code == 200
+    back = (await api.ask("POST", "/v1/policies/rollback", ADMIN)).json()
+    assert (back["version"], back["active"]) == (1, True)
+
+
+async def test_a_published_policy_that_would_be_unfair_today_says_so(api: Api) -> None:
+    version = await published(api, STRICT)
+    await outdate(api, version, "[block]\nemail_domains = ['gmail.com']")
+    (first, *_) = (await api.ask("GET", f"/v1/policies/{version}")).json()["warnings"]
+    assert first.startswith("it would be refused today: block.email_domains.0: gmail.com is a mail provider")
+    body = {"document": "[block]\nemail_domains = ['gmail.com']"}
+    check_problem(await api.ask("POST", "/v1/policies", ADMIN, json=body), 422, "invalid")
+
+
+async def test_the_same_policy_published_at_once_is_one_version(api: Api) -> None:
+    body = {"json": {"document": STRICT}}
+    answers = await asyncio.gather(*(api.ask("POST", "/v1/policies", ADMIN, **body) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({(answer.json()["version"], answer.json()["hash"]) for answer in answers}) == 1
+    assert len((await api.ask("GET", "/v1/policies")).json()["items"]) == 2
+
+
+async def test_a_policy_that_holds_while_no_gate_ever_asked_is_warned_about(api: Api) -> None:
+    async def warned(method: str, path: str, document: str | None = None) -> bool:
+        body = {} if document is None else {"json": {"document": document}}
+        found = (await api.ask(method, path, ADMIN, **body)).json()["warnings"]
+        return any(text.startswith("modes.hold is enforce: No gate has ever asked") for text in found)
+
+    version = await published(api, STRICT)
+    doors = [
+        ("POST", "/v1/policies/check", STRICT), ("POST", "/v1/policies", STRICT),
+        ("POST", f"/v1/policies/{version}/activate", None), ("POST", "/v1/policies/rollback", None),
+    ]  # fmt: skip
+    assert [await warned(*door) for door in doors] == [True] * 4
+    quiet = "[modes]\nhold = 'suggest'\nfees = 'suggest'\nreject = 'suggest'\n"
+    assert not await warned("POST", "/v1/policies/check", quiet)
+    async with api.db.begin() as tx:
+        await installation.put(tx, installation.GATE_ASKED, {"first": "x", "last": "x"}, now=NOW)
+    assert [await warned(*door) for door in doors] == [False] * 4
 
 
 HOSTILE = {

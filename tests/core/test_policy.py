@@ -190,6 +190,29 @@ def test_a_template_is_filled_and_what_is_unknown_stays_empty() -> None:
     assert render("{fee} for {work}{cart_url}", {"fee": "7.00 USD", "work": "{fee}"}) == "7.00 USD for {fee}"
 
 
+@pytest.mark.parametrize(
+    ("placeholder", "says"),
+    [
+        ("{fee:>10}", "write {fee} instead of {fee:>10}: a placeholder has no format"),
+        ("{fee!r}", "write {fee} instead of {fee!r}: a placeholder has no format"),
+        ("{fee:{work}}", "write {fee} instead of {fee:{work}}: a placeholder has no format"),
+        ("{fee:" + "9" * 900 + "}", "write {fee} instead of {fee:999"),
+        ("{fee.__class__}", "unknown placeholder {fee.__class__}; known are cart_url, expires_on, "),
+        ("{fee[0]}", "unknown placeholder {fee[0]}; known are"),
+        ("{note}", "unknown placeholder {note}; known are"),
+        ("{}", "unknown placeholder {}; known are"),
+        ("{" + "x" * 900 + "}", "}; known are cart_url"),
+        ("{fee", "braces do not match"),
+    ],
+)
+@pytest.mark.parametrize("key", ["fee.custom_line", "messages.fee_hold.subject", "messages.fee_hold.body"])
+def test_a_placeholder_is_a_known_name_and_nothing_else(key: str, placeholder: str, says: str) -> None:
+    ((path, message),) = errors_of(f"{key} = '{placeholder}'")
+    assert path == key
+    assert says in message
+    assert "note" not in message.partition("known are")[2]
+
+
 def test_damage_limits_change_only_what_they_name_and_zero_is_none() -> None:
     assert (Policy().limits.hour.fees, Policy().limits.day.fees) == (30, 150)
     limits = parse_policy("[limits.day]\nfees = 0\nheld_share = 100").limits

@@ -50,12 +50,31 @@ def test_the_default_policy_contradicts_itself_in_nothing() -> None:
         ("limits.day.fees = 20", "limits.hour.fees is above limits.day.fees"),
         ("modes.messages = 'suggest'", "modes.messages is suggest"),
         ("modes.accept = 'suggest'", "modes.accept is suggest"),
+        ("points.risk.shared_email = 81", "points.risk.shared_email (81) is above families.identity (80)"),
+        ("families.outside = 69", "points.risk.fraud_check_fail (70) is above families.outside (69)"),
+        ("families.history = 59", "points.risk.earlier_fraud_orders (60) is above families.history (59)"),
+        ("vetting.review_from = 9999", "never reach vetting.review_from (9999)"),
+        (
+            "[vetting]\nresources = []\nrules = [{name = 'a', terms = ['x'], weight = 59, question = 'q'}]",
+            "come to 59 together and never reach vetting.review_from (60)",
+        ),
+        ("messages.fee_hold.send = false", "messages.fee_hold.send is off"),
+        ("messages.fee_hold.body = 'Pay {invoice_url}'", "says neither {explanation} nor {fee}"),
+        ("texts.fee.price = 'It costs.'\ntexts.fee.pay = 'Pay.'", "neither texts.fee.price nor texts.fee.pay says"),
+        ("texts.prices.cart.handling = 'We enter it.'", "texts.prices.cart.handling does not say {handling_fee}"),
+        ("texts.prices.terms.custom = 'Work costs.'", "texts.prices.terms.custom does not say {hourly_rate}"),
         ("risk.auto_reject = true\nmodes.reject = 'suggest'", "modes.reject is suggest"),
     ],
 )
 def test_a_contradiction_is_named(document: str, words: str) -> None:
     (found,) = new_warnings(document)
     assert words in found
+
+
+def test_thresholds_that_all_signals_together_do_not_reach() -> None:
+    caps = "".join(f"{name} = 5\n" for name in Policy().families.model_dump())
+    found = new_warnings(f"[families]\n{caps}[points.risk]\nblock_listed = 10")
+    assert "all families of signals come to 45 points at most and never reach risk.review_from (60)" in found
 
 
 @pytest.mark.parametrize(
@@ -65,6 +84,12 @@ def test_a_contradiction_is_named(document: str, words: str) -> None:
         "allow.email_domains = ['b.example']\nblock.email_domains = ['ab.example']\nblock.emails = ['x@cb.example']",
         "limits.day.fees = 0",
         "exempt.product_groups = [1]\nvetting.product_groups = [2]",
+        "vetting.rules = []\nvetting.resources = []",
+        "messages.fee_hold.body = 'It costs {fee}'",
+        "messages.fee_hold.send = false\nmodes.fees = 'shadow'",
+        "texts.prices.terms.custom = 'From {minimum_fee}'",
+        "[texts.prices.cart]\nhandling = 'Free'\n"
+        + "".join(f"[currencies.{code}]\nhandling_fee = '0'\n" for code in ("USD", "EUR", "GBP")),
     ],
 )
 def test_what_only_looks_like_one_is_not(document: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
+from app.core.policy import PolicyError
 from app.db import Database
 from app.services import policies, schema
 from app.tables.orders import decisions, orders
@@ -36,6 +37,22 @@ async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(
         await policies.activate(tx, other.version, by="somebody", now=now)
         await policies.prepare(tx, file=file, now=now)
         assert (await policies.active(tx)).version == other.version
+
+
+async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(db: Database, tmp_path: Path) -> None:
+    """It was published by an older version, and stays in force until somebody publishes another."""
+    file, now = tmp_path / "policy.toml", datetime.now(UTC)
+    file.write_text("[block]\nemail_domains = ['gmail.com']\n")
+    async with db.begin() as tx:
+        with pytest.raises(PolicyError, match=r"policy\.toml: block\.email_domains\.0: gmail\.com is a mail provider"):
+            await policies.prepare(tx, file=file, now=now)
+        row = policies_table.insert().values(
+            hash="of an older version", document=file.read_text(), published_by="DOORMAN_POLICY_FILE", published_at=now
+        )
+        version = (await tx.execute(row.returning(policies_table.c.version))).scalar_one()
+        await policies.activate(tx, version, by="DOORMAN_POLICY_FILE", now=now)
+        await policies.prepare(tx, file=file, now=now)
+        assert await policies.active_version(tx) == version
 
 
 async def test_data_of_the_first_version_survives_the_migrations(database_kind: str, tmp_path: Path) -> None:
