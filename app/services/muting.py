@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy import Policy
+from app.core.policy_judgement import Muting
 from app.tables.customers import order_sightings, signal_firings
 
 _MUTED_SECONDS = 600.0
@@ -17,21 +18,22 @@ _MUTED_SECONDS = 600.0
 
 @dataclass(slots=True)
 class MutedCache:
-    """Risk signals that fire on too many orders, counted anew every ten minutes."""
+    """Risk signals that fire on too many orders, counted anew every ten minutes and when the policy's rules change."""
 
     codes: tuple[str, ...] = ()
+    rules: Muting | None = None
     read_at: float = -_MUTED_SECONDS
 
     async def get(self, connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
         """Return the codes that say nothing at this provider (design §4)."""
-        if time.monotonic() - self.read_at >= _MUTED_SECONDS:
-            self.codes = await _muted(connection, policy, now=now)
-            self.read_at = time.monotonic()
+        rules = policy.muting
+        if rules != self.rules or time.monotonic() - self.read_at >= _MUTED_SECONDS:
+            self.codes = await _muted(connection, rules, now=now)
+            self.rules, self.read_at = rules, time.monotonic()
         return self.codes
 
 
-async def _muted(connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
-    rules = policy.muting
+async def _muted(connection: AsyncConnection, rules: Muting, *, now: datetime) -> tuple[str, ...]:
     since = now - timedelta(days=rules.days)
     total = (
         await connection.execute(

@@ -275,9 +275,13 @@ async def _said(file: OrderFile, what: str) -> bool:
 
 
 def unbuilt_orders() -> sa.ColumnElement[bool]:
-    """Return the condition of released orders that were not built: they wait for a person."""
+    """Return the condition of released orders that were not built: they wait for a person.
+
+    Released are most of all orders: no index of states is to be tempted by that.
+    """
+    released = sa.func.coalesce(orders.c.state, "") == OrderState.RELEASED
     flagged = sa.cast(orders.c.flags, sa.Text).like(f'%"{Flag.PROVISIONING_FAILED.value}"%')
-    return sa.and_(sa.text(UNBUILT), orders.c.state == OrderState.RELEASED, flagged)
+    return sa.and_(sa.text(UNBUILT), released, flagged)
 
 
 async def count_failed(connection: AsyncConnection, *, at_most: int) -> int:

@@ -64,21 +64,23 @@ class Compared:
 # --- which orders -------------------------------------------------------------------------------------------------
 
 
-def _watched(now: datetime) -> sa.ColumnElement[bool]:
-    newest = sa.select(sa.func.max(orders.c.order_id) - _NEWEST).scalar_subquery()
-    recent = sa.and_(orders.c.state.in_(_SETTLED), orders.c.order_id > newest, orders.c.last_read_at >= now - RECENT)
-    gone = sa.and_(
-        orders.c.state == OrderState.CLOSED, orders.c.order_id > newest, orders.c.last_read_at >= now - _GONE
-    )
+def _watched(now: datetime, *, after: int = 0, limit: int | None = None) -> sa.CompoundSelect[Any]:
+    """Return the ids of the orders to compare, the first `limit` of each part: each is found by an index of its own."""
+    newest = sa.func.max(orders.c.order_id) - _NEWEST
+    lately = sa.select(sa.case((newest > after, newest), else_=after)).scalar_subquery()  # one bound for the index
+    settled = sa.and_(orders.c.state.in_(_SETTLED), orders.c.last_read_at >= now - RECENT)
+    gone = sa.and_(orders.c.state == OrderState.CLOSED, orders.c.last_read_at >= now - _GONE)
+    with_fee = fees.join(orders, orders.c.order_id == fees.c.order_id)
+    parts = [
+        *(sa.select(orders.c.order_id).where(orders.c.state == state, orders.c.order_id > after) for state in _OPEN),
+        *(sa.select(orders.c.order_id).where(orders.c.order_id > lately, one) for one in (settled, gone)),
+        sa.select(orders.c.order_id).select_from(with_fee)
+        .where(fees.c.state.in_(OPEN_STATES), orders.c.state != OrderState.CLOSED, orders.c.order_id > after),
+    ]  # fmt: skip
     waits = sa.exists().where(events.c.order_id == orders.c.order_id, events.c.state == EventState.RECEIVED)
     unread = sa.and_(orders.c.last_read_at.is_(None), waits)  # its first look is still to come
-    with_fee = sa.and_(fees.c.id.is_not(None), orders.c.state != OrderState.CLOSED)
-    watched = sa.or_(orders.c.state.in_(_OPEN), recent, gone, with_fee)
-    return sa.and_(watched, ~unread)
-
-
-def _with_fee() -> sa.Join:
-    return orders.outerjoin(fees, sa.and_(fees.c.order_id == orders.c.order_id, fees.c.state.in_(OPEN_STATES)))
+    some = [part.where(~unread).order_by(orders.c.order_id).limit(limit) for part in parts]
+    return sa.union(*(sa.select(one.subquery()) for one in some))
 
 
 async def next_orders(connection: AsyncConnection, *, after: int, limit: int, now: datetime) -> Sequence[Any]:
@@ -90,8 +92,8 @@ async def next_orders(connection: AsyncConnection, *, after: int, limit: int, no
             fees.c.invoice_id.label("fee_invoice_id"),
             fees.c.paid_minor.label("fee_paid"),
         )
-        .select_from(_with_fee())
-        .where(orders.c.order_id > after, _watched(now))
+        .outerjoin(fees, sa.and_(fees.c.order_id == orders.c.order_id, fees.c.state.in_(OPEN_STATES)))
+        .where(orders.c.order_id.in_(_watched(now, after=after, limit=limit)))
         .order_by(orders.c.order_id)
         .limit(limit)
     )
@@ -100,8 +102,7 @@ async def next_orders(connection: AsyncConnection, *, after: int, limit: int, no
 
 async def count_orders(connection: AsyncConnection, *, now: datetime) -> int:
     """Return how many orders there are to compare."""
-    query = sa.select(sa.func.count()).select_from(_with_fee()).where(_watched(now))
-    return int(await connection.scalar(query) or 0)
+    return int(await connection.scalar(sa.select(sa.func.count()).select_from(_watched(now).subquery())) or 0)
 
 
 # --- comparing ----------------------------------------------------------------------------------------------------

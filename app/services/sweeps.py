@@ -252,8 +252,9 @@ async def _questions(context: Context, now: datetime) -> int:
                 name, data = f"sweep:question:{row.id}", {"order_id": row.order_id}
                 found += await inbox.add_internal(tx, type=QUESTION_DUE, data=data, now=now, name=name)
                 continue
-            over = sa.and_(panel_calls.c.key == ask_key(row.id), panel_calls.c.settled_at <= now - GRACE)
-            call = (await tx.execute(sa.select(panel_calls).where(over).limit(1))).first()
+            asks = sa.and_(panel_calls.c.order_id == row.order_id, panel_calls.c.key == ask_key(row.id))
+            over = sa.select(panel_calls).where(asks, panel_calls.c.settled_at <= now - GRACE)
+            call = (await tx.execute(over.limit(1))).first()
             found += call is not None and await _tell_again(tx, call, now=now)
     return found
 

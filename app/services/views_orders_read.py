@@ -88,13 +88,13 @@ async def _common_parts(connection: AsyncConnection, rows: Sequence[Any]) -> lis
         return []
     in_force = [row.decision_id for row in rows if row.decision_id is not None]
     judged = (
-        sa.select(sa.func.max(decisions.c.id))
+        sa.select(sa.func.max(decisions.c.id).label("id"))
         .where(decisions.c.order_id.in_(ids), decisions.c.by == POLICY)
         .group_by(decisions.c.order_id)
     )
-    found = await connection.execute(
-        sa.select(*_DECISION).where(sa.or_(decisions.c.id.in_(in_force), decisions.c.id.in_(judged)))
-    )
+    named = sa.select(decisions.c.id).where(decisions.c.id.in_(in_force))
+    # one list of ids: of two conditions joined by OR PostgreSQL reads the whole table
+    found = await connection.execute(sa.select(*_DECISION).where(decisions.c.id.in_(sa.union(named, judged))))
     by_id = {row.id: row for row in found}
     judgements = {row.order_id: row.judgement for row in by_id.values() if row.by == POLICY and row.judgement}
     newest = await connection.execute(sa.select(fees).where(fees.c.order_id.in_(ids)).order_by(fees.c.created_at))

@@ -48,6 +48,13 @@ customers = sa.Table(
     # the customer's standing
     sa.Column("pinned_segment", sa.String(24)),
     sa.Column("white_glove", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index(
+        "ix_customers_pinned",
+        "pinned_segment",
+        "customer_id",
+        sqlite_where=sa.text("pinned_segment IS NOT NULL"),
+        postgresql_where=sa.text("pinned_segment IS NOT NULL"),
+    ),
 )
 
 #: Who else had this identity before this moment: found by index, never by scanning.
@@ -83,6 +90,7 @@ order_sightings = sa.Table(
     sa.Column("placed_at", UtcDateTime, nullable=False),
     sa.Index("ix_order_sightings_customer", "customer_id", "placed_at"),
     sa.Index("ix_order_sightings_ip", "ip_hash", "placed_at"),
+    sa.Index("ix_order_sightings_placed", "placed_at"),
 )
 
 #: Which risk signals fired on which order, to find those that fire on too many to say anything.
@@ -93,6 +101,7 @@ signal_firings = sa.Table(
     sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("placed_at", UtcDateTime, nullable=False),
     sa.Index("ix_signal_firings_placed", "placed_at", "code"),
+    sa.Index("ix_signal_firings_order", "order_id"),
 )
 
 credits = sa.Table(
@@ -109,4 +118,5 @@ credits = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_credits_customer", "customer_id", "created_at"),
     sa.Index("ix_credits_created", "created_at"),
+    sa.Index("ix_credits_call", "panel_call_id"),
 )

@@ -8,15 +8,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.core.policy import Policy
 from app.db import Database
-from app.services import clocks, limits, queue, rings, sweeps, waiting
-from app.services.listing import Window
+from app.services import clocks, sweeps, waiting
 from app.services.waiting import Waiting
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.tables.orders import fees, orders
-from app.tables.outbox import panel_calls
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
@@ -323,38 +320,3 @@ async def test_a_round_sweeps_so_many_of_a_kind_and_the_next_goes_on(house: Hous
         await sweeps.round(house.context)
         assert await swept(house) == many
         await lose_events(house)
-
-
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # the other planner reads small tables whole
-async def test_everything_is_found_by_index(house: House) -> None:
-    """What comes round, and what is asked each second, reads no table from end to end."""
-    asked: list[tuple[str, Any]] = []
-
-    def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT"):
-            asked.append((statement, parameters))
-
-    engines = (house.db.reader.sync_engine, house.db.writer.sync_engine)
-    for engine in engines:
-        sa.event.listen(engine, "before_cursor_execute", remember)
-    await sweeps.round(house.context)
-    await rings.round(house.context)
-    async with house.db.read() as connection:
-        await limits.reached(connection, Policy(), now=house.clock())
-        await waiting.oldest(connection, now=house.clock())
-        await queue.count_queue(connection, at_most=10)
-        await queue.list_queue(connection, house.context.settings, Window(limit=10, cursor=None))
-    for engine in engines:
-        sa.event.remove(engine, "before_cursor_execute", remember)
-    assert len(asked) > 25
-    tables = {table.name for table in (orders, fees, events, panel_calls, alerts)} | {"decisions", "credits"}
-    small = {"ix_orders_queue", "ix_orders_refund", "ix_orders_breached", "ix_alerts_waiting"}  # of what waits only
-    used = set()
-    async with house.db.read() as connection:
-        for statement, parameters in asked:
-            for step in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
-                words = set(str(step.detail).split())
-                used |= words
-                assert "SCAN" not in words or not words & tables or words & small, f"{step.detail} in {statement}"
-    assert used >= small | {"ix_orders_undecided", "ix_decisions_at", "ix_fees_created", "ix_panel_calls_credits"}
-    assert "ix_orders_outcome" not in used

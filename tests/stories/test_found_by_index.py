@@ -1,0 +1,145 @@
+"""What comes round, what is asked for each order and what a page shows is found by index, on both databases.
+
+A house lives through a little of everything while its statements are kept; then each is asked for its plan, on
+PostgreSQL over as many rows as make its planner choose as it would for a provider with a long past.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.policy import Policy
+from app.db import Database
+from app.services import limits, queue, reconcile, rings, sweeps, waiting
+from app.services.listing import Window
+from app.services.muting import MutedCache
+from app.tables.customers import credits, customers, order_sightings, signal_firings
+from app.tables.inbox import events
+from app.tables.orders import decisions, fees, orders, timeline
+from app.tables.outbox import panel_calls
+from tests.stories.conftest import POLICY
+from tests.stories.house import House, open_house
+from tests.stories.test_limits import place
+from tests.stories.test_orders import SUSPECT, WISH
+
+#: Grow with the years. The others are small, or nobody reads them but one row at a time.
+LARGE = (orders, decisions, fees, timeline, events, panel_calls, signal_firings, order_sightings, credits, customers)
+TABLES = {table.name for table in LARGE} | {"alerts", "cases", "identities", "questions", "tickets"}
+#: Of what waits only.
+SMALL = {"ix_orders_queue", "ix_orders_refund", "ix_orders_breached", "ix_orders_unbuilt", "ix_alerts_waiting"}
+USED = SMALL | {
+    "ix_orders_undecided", "ix_decisions_at", "ix_fees_created", "ix_panel_calls_credits", "ix_signal_firings_order",
+    "ix_credits_call", "ix_order_sightings_placed", "ix_customers_pinned",
+}  # fmt: skip
+#: A page of a list without a condition: the rows are read in the order of the key, as many as the page has.
+PAGE = re.compile(r"SELECT [^()]* FROM \w+ ORDER BY \S+ (DESC|ASC)\s+LIMIT \S+( OFFSET \S+)?$")
+PAGES = (
+    "orders", "orders?state=held", "orders?outcome=approve", "queue", "fees", "fees?state=paid", "customers",
+    "customers?segment=effortless", "panel-calls", "panel-calls?state=done", "events?state=processed", "policies",
+)  # fmt: skip
+_ROWS = "FROM (SELECT g, now() - (30000 - g) * interval '1 hour' AS at FROM generate_series(1, 30000) g) past"
+#: A past of orders that are through: one row of each kind for each.
+PAST = """
+INSERT INTO orders (order_id, customer_id, order_number, kind, state, panel_status, provisioning, placed_by, placed_at,
+    first_heard_at, last_read_at, payment_state, items, flags, decision_id, outcome)
+  SELECT g, g, g, 'new', 'released', 'Active', 'done', 'customer', at, at, at, 'paid', '[]', '[]', g + 1000000, 'x'
+INSERT INTO decisions (id, order_id, outcome, reasons, by, mode, engine_version, intended_calls, at)
+  SELECT g + 1000000, g, 'approve', '[]', 'policy', 'enforce', '3', '[]', at
+INSERT INTO fees (id, order_id, customer_id, amount_minor, currency, form, state, created_at, expires_at)
+  SELECT gen_random_uuid(), g, g, 100, 'USD', 'invoice', 'paid', at, at
+INSERT INTO timeline (order_id, at, what, by) SELECT g, at, 'paid', 'panel'
+INSERT INTO events (webhook_id, type, source, body, order_id, occurred_at, received_at, state, due_at)
+  SELECT 'past' || g, 'order.paid', 'webhook', '{}', g, at, at, 'processed', at
+INSERT INTO panel_calls (id, seq, key, action, call_class, money, lifecycle, order_id, customer_id, params, cause,
+    state, due_at, created_at, settled_at)
+  SELECT gen_random_uuid(), g, 'past' || g, 'accept_order', 'guarded', false, true, g, g, '{}', '', 'done', at, at, at
+INSERT INTO signal_firings (code, order_id, placed_at) SELECT 'velocity', g, at
+INSERT INTO order_sightings (order_id, customer_id, placed_at) SELECT g, g, at
+INSERT INTO credits (id, customer_id, amount_minor, currency, reason, state, panel_call_id, by, created_at)
+  SELECT gen_random_uuid(), g, 100, 'USD', 'sorry', 'done', gen_random_uuid(), 'ops', at
+INSERT INTO customers (customer_id, first_heard_at) SELECT g + 1000000, at
+"""
+
+
+@contextmanager
+def heard(db: Database) -> Iterator[dict[str, Any]]:
+    """Keep what is asked and changed, and with which parameters."""
+    said: dict[str, Any] = {}
+
+    def hear(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            said.setdefault(" ".join(statement.split()), parameters[0] if many else parameters)
+
+    engines = {db.reader.sync_engine, db.writer.sync_engine}
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield said
+    finally:
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", hear)
+
+
+async def live(house: House) -> None:
+    """Orders that are let in, held, asked about and paid for; a credit; all rounds; all pages."""
+    plain, wish, suspect = [await place(house, notes) for notes in ("", WISH, SUSPECT)]
+    fee = (await house.order(wish))["fee"]
+    await house.panel.pay_invoice(fee["invoice_id"])
+    assert (await house.act(suspect, "ask", question="What will you host?")).status_code == 200
+    customer = (await house.order(plain))["customer_id"]
+    credit = {"amount": "5.00", "reason": "sorry"}
+    assert (await house.api.post(f"/v1/customers/{customer}/credits", json=credit)).status_code == 202
+    await house.wait(1800)
+    for one in (sweeps, rings, reconcile):
+        await one.round(house.context)
+    for page in PAGES:
+        assert (await house.api.get(f"/v1/{page}")).status_code == 200, page
+    async with house.db.read() as connection:
+        await limits.reached(connection, Policy(), now=house.clock())
+        await waiting.oldest(connection, now=house.clock())
+        await queue.count_queue(connection, at_most=10)
+        await queue.list_queue(connection, house.context.settings, Window(limit=10, cursor=None))
+        await MutedCache().get(connection, Policy(), now=house.clock())
+
+
+async def test_everything_is_found_by_index(db: Database) -> None:
+    async with open_house(db, policy=POLICY) as house:
+        with heard(db) as said:
+            await live(house)
+        assert len(said) > 120
+        async with db.writer.connect() as connection:
+            if db.is_sqlite:
+                await _look_at_sqlite(connection, said)
+            else:
+                await _look_at_postgres(connection, said)
+            await connection.rollback()
+
+
+async def _look_at_sqlite(connection: Any, said: dict[str, Any]) -> None:
+    used: set[str] = set()
+    for statement, parameters in said.items():
+        for step in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
+            words = set(str(step.detail).split())
+            used |= words
+            if "SCAN" in words and words & TABLES and not words & SMALL:
+                assert PAGE.match(statement), f"{step.detail} in {statement}"
+    assert used >= USED, USED - used
+
+
+async def _look_at_postgres(connection: Any, said: dict[str, Any]) -> None:
+    await _fill(connection)
+    for statement, parameters in said.items():
+        plan = (await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)).scalars().all()
+        whole = {name for line in plan for name in re.findall(r"Seq Scan on (\w+)", line)}
+        assert not whole & {table.name for table in LARGE}, f"{statement}\n" + "\n".join(plan)
+
+
+async def _fill(connection: Any) -> None:
+    for statement in PAST.split("INSERT ")[1:]:
+        await connection.exec_driver_sql(f"INSERT {statement} {_ROWS}")
+    await connection.exec_driver_sql("ANALYZE")
