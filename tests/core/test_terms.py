@@ -200,7 +200,7 @@ def test_listed_terms_never_raise(text: str, terms: list[str]) -> None:
 )  # fmt: skip
 def test_a_megabyte_of_malice_is_read_quickly(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()  # our own: a busy machine is no malice
     find_requests(text, where="notes", catalogue=CATALOGUE)
     find_terms(text, ["casino", "online casino"], where="notes")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

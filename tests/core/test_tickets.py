@@ -108,6 +108,6 @@ def test_quoted_mail_changes_nothing(message: str, quote: str) -> None:
 
 @pytest.mark.parametrize("unit", ["a", "please order ", "server down ", "<", "a.", "paid "])
 def test_a_megabyte_is_sorted_quickly(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # our own: a busy machine is no malice
     classify(unit * 10_000, unit * (1_000_000 // len(unit)), minutes={})
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
