@@ -15,7 +15,7 @@ MAX_DOCUMENT: Final = 1_000_000
 _LONGEST_LIST: Final = 20_000
 _MOST_KEYS: Final = 1_000
 _DEEPEST: Final = 20
-_MOST_DIGITS: Final = 40
+_MOST_DIGITS: Final = 400
 _SHOWN: Final = 200
 
 # What is read for a key or value, and what parts them. Possessive, so that no document is gone through twice.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.core.policy_acting import NetList
 from app.core.policy_judgement import RiskPoints
-from app.core.policy_places import is_all_of_a_country, is_public_mail, names_a_country, names_public_mail
+from app.core.policy_places import is_all_of_a_country, is_public_mail, only_names
 
 if TYPE_CHECKING:
     from app.core.policy import Policy
@@ -66,13 +66,9 @@ def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
     lists |= {f"vetting.rules.{place}.terms": rule.terms for place, rule in enumerate(vetting.rules)}
     for path, terms in lists.items():
         for place, term in enumerate(terms):
-            if names_a_country(term):
-                why = "is no more than a country or its code"
-            elif names_public_mail(term):
-                why = "stands in every address of a mail provider of the public"
-            else:
-                continue
-            yield f"{path}.{place}", f"{term} {why}, which alone must never hold an order; say what is done there"
+            why = only_names(term)
+            if why is not None:
+                yield f"{path}.{place}", f"{term} {why}, which alone must never hold an order; say what is done there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,9 @@ from typing import Final
 
 from app.core.terms import spellings
 
+#: A term as the words that a text is searched for.
+Phrase = tuple[str, ...]
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -110,32 +113,33 @@ def is_all_of_a_country(domain: str) -> bool:
     return _COUNTRY.fullmatch(domain) is not None
 
 
-def names_public_mail(term: str) -> bool:
-    """Return whether a term is found in every address of some mail provider, as "gmail" is in somebody@gmail.com."""
-    if is_public_mail(term.strip().casefold().lstrip("@.")) or not _mail_phrases().isdisjoint(spellings(term)):
-        return True
-    plain = {tuple(word for word in phrase if word not in _OF_MAIL) for phrase in spellings(term)}
-    return not _brand_phrases().isdisjoint(plain)
+def only_names(term: str) -> str | None:
+    """Say of a term that is a mail provider or a country, and nothing more, which; None for any other."""
+    phrases = spellings(term)
+    if _DIALLED.fullmatch(term) or any(_is_a_country(phrase) for phrase in phrases):
+        return "is no more than a country or its code"
+    if is_public_mail(term.strip().casefold().lstrip("@.")) or any(_is_public_mail(phrase) for phrase in phrases):
+        return "stands in every address of a mail provider of the public"
+    return None
 
 
-def names_a_country(term: str) -> bool:
-    """Return whether a term is a country, its code, its ending or its dialling code, and nothing more."""
-    if _DIALLED.fullmatch(term):
-        return True
+def _is_a_country(phrase: Phrase) -> bool:
     names = _country_phrases()
-    for phrase in spellings(term):
-        plain = tuple(word for word in phrase if word not in _FILLING)
-        if phrase in names or plain in names or (len(phrase) == 1 and phrase[0] in _CODES):
-            return True
-        if is_all_of_a_country(".".join(phrase)) and len(phrase) > 1 and phrase[-1] in _CODES:
-            return True
-    return False
+    if phrase in names or tuple(word for word in phrase if word not in _FILLING) in names:
+        return True
+    return phrase[-1] in _CODES and is_all_of_a_country(".".join(phrase))
+
+
+def _is_public_mail(phrase: Phrase) -> bool:
+    """Whether every address of some provider holds these words, as "gmail" is in somebody@gmail.com."""
+    plain = tuple(word for word in phrase if word not in _OF_MAIL)
+    return phrase in _mail_phrases() or plain in _brand_phrases()
 
 
 @cache
-def _mail_phrases() -> frozenset[tuple[str, ...]]:
+def _mail_phrases() -> frozenset[Phrase]:
     """Return every run of words in the providers' domains: what a term of just these words is found by."""
-    found: set[tuple[str, ...]] = set()
+    found: set[Phrase] = set()
     for domain in (*PUBLIC_MAIL, *(f"{brand}.com" for brand in _BRANDS)):
         words = spellings(domain)[0]
         found |= {words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)}
@@ -143,10 +147,10 @@ def _mail_phrases() -> frozenset[tuple[str, ...]]:
 
 
 @cache
-def _brand_phrases() -> frozenset[tuple[str, ...]]:
+def _brand_phrases() -> frozenset[Phrase]:
     return frozenset(spelling for name in (*_BRANDS, *_SINGLE) for spelling in spellings(name))
 
 
 @cache
-def _country_phrases() -> frozenset[tuple[str, ...]]:
+def _country_phrases() -> frozenset[Phrase]:
     return frozenset(spelling for name in _NAMES.split(",") for spelling in spellings(name))

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import Change, differences
-from app.errors import ConfirmationNeeded, Invalid, NotFound
+from app.core.policy_fairness import unfair
+from app.errors import ConfirmationNeeded, Invalid, NotFound, WrongState
 from app.services import gate_calls, policies
 from app.services.idempotency import Answer
 from app.services.policy_share import HeldShare, held_share
@@ -22,6 +23,8 @@ from app.services.views_lists import get_policy
 from app.services.views_records import PublishedPolicy
 
 log = structlog.get_logger()
+
+_REFUSED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +91,13 @@ async def activate(
 ) -> PublishedPolicy:
     """Make a version the active one.
 
-    Raises NotFound, WrongState, and ConfirmationNeeded where it would hold many of the last orders and nobody has
-    said that this is meant.
+    Raises NotFound, WrongState for one that is refused by now, and ConfirmationNeeded where it would hold many of the
+    last orders and nobody has said that this is meant.
     """
-    share = await held_share(tx, await policies.get(tx, version))
+    policy = await policies.get(tx, version)
+    if refused := unfair(policy):
+        raise WrongState(f"policy version {version} would be refused today: {PolicyError(refused)}"[:_REFUSED])
+    share = await held_share(tx, policy)
     if share.asks and not confirmed:
         raise ConfirmationNeeded(
             f"{share.text} That is more than {share.at_most} % (limits.confirm_hold_percent); "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.policy import Policy, PolicyError, parse_policy, parse_published
-from app.core.policy_places import PUBLIC_MAIL, names_public_mail
+from app.core.policy_places import PUBLIC_MAIL, only_names
 from app.core.terms import find_terms
 
 LISTS = {
@@ -57,7 +57,7 @@ def test_no_accepted_term_is_found_in_every_address_of_a_mail_provider() -> None
         parts = [*domain.split("."), domain, domain.replace(".", " "), domain.replace(".", "-"), domain.upper()]
         held = [term for term in parts if find_terms(f"write to ann@{domain}", [term], where="notes")]
         assert held
-        assert all(names_public_mail(term) for term in held), domain
+        assert all(only_names(term) for term in held), domain
 
 
 def test_the_default_terms_name_nobody() -> None:
