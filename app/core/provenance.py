@@ -79,7 +79,7 @@ def without_today(facts: Facts) -> Facts:
     if plan.order or plan.items:
         items = tuple([_changed(item, plan.items) for item in order.items]) if plan.items else order.items
         order = _changed(order, {**plan.order, "items": items})
-    missing = tuple(sorted({*facts.missing, *facts.today}))
+    missing = _named(facts.missing, facts.today)
     return replace(facts, order=order, customer=customer, missing=missing, today=())
 
 
@@ -102,7 +102,7 @@ def leave_out_today(facts: Facts) -> None:
     for item in order.items if plan.items else ():
         for name, unknown in plan.items.items():
             change(item, name, unknown)
-    change(facts, "missing", tuple(sorted({*facts.missing, *facts.today})) if facts.missing else plan.names)
+    change(facts, "missing", _named(facts.missing, facts.today))
     change(facts, "today", ())
 
 
@@ -120,7 +120,6 @@ class _Plan:
     order: dict[str, Any]
     items: dict[str, Any]
     neighbours: frozenset[str]
-    names: tuple[str, ...]  # as `missing` has them
 
 
 @lru_cache(maxsize=1024)
@@ -131,8 +130,12 @@ def _plan(today: tuple[str, ...]) -> _Plan:
         order=_unknown("order", _ORDER, left_out),
         items=_unknown("items", _ITEM, left_out),
         neighbours=frozenset(kind for kind in _NEIGHBOURS if f"neighbours.{kind}" in left_out),
-        names=tuple(sorted(left_out)),
     )
+
+
+@lru_cache(maxsize=1024)
+def _named(missing: tuple[str, ...], today: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*missing, *today}))
 
 
 def _unknown(prefix: str, fields: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

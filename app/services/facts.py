@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Final
 
 from disposable_email_domains import blocklist
 
@@ -34,6 +34,13 @@ OURS_MARK = "#ours"
 _TEXT_CAP = 20_000
 _FIELDS_CAP = 50
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
+
+
+#: Facts of a customer that signals rest on and only the panel can tell.
+TOLD_BY_PANEL: Final = (
+    "country", "phone_country", "email_disposable", "email_verified", "active_services", "overdue_invoices",
+    "collections_invoices", "paid_invoices",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,8 @@ def build_facts(
     reports = (*gathered.outside, *(gathered.ip_place.reports() if _theirs(placed_by) else ()))
     missing |= {f"outside.{report.provider}" for report in reports if report.degraded}
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
+    if customer:
+        missing |= _untold(customer)
     return Facts(
         order=_order(gathered, order, own, policy, placed_by=placed_by, offered=offered, reports=reports),
         customer=customer or None,
@@ -80,6 +89,12 @@ def build_facts(
         muted=own.muted,
         missing=tuple(sorted(missing)),
     )
+
+
+def _untold(customer: CustomerFacts) -> set[str]:
+    """Return the names of what signals look at and the panel does not tell of a customer."""
+    found = {f"customer.{name}" for name in TOLD_BY_PANEL if getattr(customer, name) is None}
+    return found | ({"signed_up_on"} if customer.signed_up_at is None else set())
 
 
 def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy:

@@ -441,7 +441,7 @@ async def test_ctrl_c_ends_clean_and_says_how_to_go_on(db: Database) -> None:
         }  # fmt: skip
         importing = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app", "import", "--rate", "30", env=environment,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
         async with asyncio.timeout(60):
             while not await town.kept():

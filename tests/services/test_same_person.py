@@ -1,0 +1,41 @@
+"""Who a customer is by name, sex and age makes no difference: the facts of otherwise equal orders are the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.decision import decide
+from app.core.policy import Policy
+from tests.services.test_untold import CLIENT, STATS, facts
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)
+#: What panels keep of a person, in fields of their own or in custom fields of the customer.
+PERSON = st.fixed_dictionaries(
+    {
+        "firstname": NAMES,
+        "lastname": NAMES,
+        "fullname": NAMES,
+        "companyname": NAMES,
+        "customfields": st.fixed_dictionaries(
+            {
+                "Salutation": st.sampled_from(["Mr", "Ms", "Mx", "Frau", "Herr", ""]),
+                "Sex": st.sampled_from(["m", "f", "x", "male", "female", ""]),
+                "Date of birth": st.dates(date(1930, 1, 1), date(2010, 1, 1)).map(str),
+                "Age": st.integers(14, 99).map(str),
+            }
+        ).map(lambda known: [{"id": n, "name": k, "value": v} for n, (k, v) in enumerate(known.items(), 1)]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PERSON, PERSON)
+def test_name_sex_and_age_change_nothing(one: dict[str, Any], other: dict[str, Any]) -> None:
+    seen = [facts({"result": "success", "client": {**CLIENT, **who}, "stats": STATS}) for who in (one, other)]
+    assert seen[0] == seen[1]
+    assert decide(seen[0], Policy(), now=NOW) == decide(seen[1], Policy(), now=NOW)
