@@ -156,7 +156,7 @@ def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Seq
         if name in old and new[name] != old[name]:
             said.append(f'in "{name}" {", ".join(_inside(old[name], new[name]))}')
     if [name for name in old if name in new] != [name for name in new if name in old]:
-        said.append("the order is another")
+        said.append("the sequence is another")
     more = f"; and {len(said) - _ENTRIES} more changes" if len(said) > _ENTRIES else ""
     return f"{_words(path)}: {'; '.join(said[:_ENTRIES])}{more}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -64,7 +65,10 @@ async def begin(tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime) 
     is no history, RequestRunning.
     """
     document = wanted.document if wanted.version is None else await _published(tx, wanted.version)
-    policy = parse_policy(document or "") if wanted.version is None else await get(tx, wanted.version)
+    if wanted.version is None:
+        policy = await asyncio.to_thread(parse_policy, document or "")
+    else:
+        policy = await get(tx, wanted.version)
     await installation.locked(tx, _TURN, now=now)
     if await _running(tx, now=now) is not None:
         raise RequestRunning("another backtest is running; look for it in GET /v1/backtests")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
 
     Raises PolicyError.
     """
-    policy = parse_policy(document)
+    policy = await asyncio.to_thread(parse_policy, document)
     digest = policy_hash(policy)
     # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
     same = sa.or_(policies.c.hash == digest, policies.c.document == document)

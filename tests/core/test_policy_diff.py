@@ -106,7 +106,7 @@ def test_a_change_within_a_row_is_told_by_what_changed() -> None:
     second = RULE.format(question="q").replace("'a'", "'b'")
     assert '"b" was added: name b, terms x and Y, weight 1' in told(before, before + second)
     assert told(before + second, second) == 'Rules about what is hosted: "a" was removed.'
-    assert told(before + second, second + before) == "Rules about what is hosted: the order is another."
+    assert told(before + second, second + before) == "Rules about what is hosted: the sequence is another."
 
 
 @pytest.mark.parametrize(
