@@ -104,10 +104,9 @@ async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     """Return where the running candidate differs; empty where none runs."""
     running = await candidates.current(connection)
     active_version = (await policies.active(connection)).version
-    rows = [] if running.since is None else await _rows(connection, running.since)
+    rows = [] if running.since is None else await _rows(connection, running.since, active_version)
     complete = len(rows) < LOOKED_AT
-    beside = (running.version, active_version)
-    rows = [row for row in rows if (row.candidate.get("version"), row.policy_version) == beside]
+    rows = [row for row in rows if row.candidate.get("version") == running.version]
     newest = {row.order_id: row for row in reversed(rows)}
     both = sorted(newest.values(), key=lambda row: row.id, reverse=True)
     differing = [row for row in both if row.judged != row.candidate["outcome"]]
@@ -129,11 +128,11 @@ async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     )
 
 
-async def _rows(connection: AsyncConnection, since: datetime) -> list[Any]:
+async def _rows(connection: AsyncConnection, since: datetime, active_version: int) -> list[Any]:
     judgement: Any = decisions.c.judgement
     query = (
         sa.select(
-            decisions.c.id, decisions.c.order_id, decisions.c.at, decisions.c.candidate, decisions.c.policy_version,
+            decisions.c.id, decisions.c.order_id, decisions.c.at, decisions.c.candidate,
             orders.c.currency, judgement["outcome"].as_string().label("judged"),
             judgement["reasons"].as_json().label("reasons"),
             judgement[("fee", "amount_minor")].as_string().label("fee"),
@@ -141,6 +140,7 @@ async def _rows(connection: AsyncConnection, since: datetime) -> list[Any]:
         )
         .join(orders, orders.c.order_id == decisions.c.order_id)
         .where(decisions.c.at >= since, decisions.c.by == POLICY, decisions.c.candidate.is_not(None))
+        .where(decisions.c.policy_version == active_version)
         .order_by(decisions.c.at.desc(), decisions.c.id.desc())
         .limit(LOOKED_AT)
     )  # fmt: skip

@@ -111,6 +111,8 @@ async def judge(
     beside = await candidates.verdict(file, gathered, own)
     await decisions.record_judgement(file, facts, judgement, verdict, intended=intended, candidate=beside)
     if verdict.left:
+        if file.state is OrderState.RELEASING and await acting.withdraw_lifecycle(file):
+            file.change(state=OrderState.RECEIVED.value)  # its accept is of the decision before
         await modes.leave(file, verdict)
     elif file.acts:
         await _carry_out(context, file, facts, judgement, verdict)

@@ -72,6 +72,23 @@ async def test_an_accept_of_what_is_not_paid_any_more_is_taken_back_without_a_ho
         assert await gate(house, order_id) == (True, "shadow")
 
 
+@pytest.mark.parametrize(("modes", "proposed"), [(SHADOW, None), (SUGGEST, "hold")])
+async def test_an_accept_on_its_way_is_taken_back_when_the_policy_would_hold_now(
+    db: Database, modes: str, proposed: str | None
+) -> None:
+    async with open_house(db, policy="points.risk.fraud_check_review = 60\n" + POLICY + modes) as house:
+        assert (await house.api.post("/v1/ops/pause")).status_code == 200
+        order_id = await place(house)
+        await house.panel.run_fraud_check(order_id, score=95.0, status="Review")
+        await house.wait(60)
+        assert (await house.api.post("/v1/ops/resume")).status_code == 200
+        await house.wait(600)
+        assert seen(await house.order(order_id)) == ("received", "hold_for_review", "shadow", proposed)
+        assert await gate(house, order_id) == (True, "shadow")
+        assert await queue(house) == ([(order_id, "review", "hold")] if proposed else [])
+        assert house.effects("AcceptOrder") == 0
+
+
 async def test_what_a_person_let_pass_waits_for_its_payment_again(db: Database) -> None:
     async with open_house(db, policy=POLICY + SHADOW) as house:
         order_id = await place(house, SUSPECT, pay=False)
