@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Body as BodyParam
 from fastapi import Depends, Query, Response
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.fields import Absent, Body, Flag, PolicyVersion
@@ -15,7 +14,6 @@ from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import ConfirmationNeeded, NotFound, TooLarge, WrongState
 from app.services import publishing
-from app.services.idempotency import Answer
 from app.services.listing import Page
 from app.services.publishing import CheckedPolicy, PolicyDiff
 from app.services.views_lists import get_policy, list_policies
@@ -87,7 +85,8 @@ async def diff(
     "would hold. Stores nothing.",
 )
 async def check(context: ContextDep, body: DocumentBody) -> Response:
-    return await read(context, lambda connection: publishing.check(connection, body.document))
+    new = await publishing.read_document(body.document)
+    return await read(context, lambda connection: publishing.check(connection, new))
 
 
 @policies.post(
@@ -103,10 +102,8 @@ async def check(context: ContextDep, body: DocumentBody) -> Response:
     description="It is checked whole, gets the next version and is not active yet. Every place that is wrong is named.",
 )
 async def publish(change: ChangeDep, body: DocumentBody) -> Response:
-    async def effect(tx: AsyncConnection) -> Answer:
-        return await publishing.publish(tx, body.document, by=change.by, now=change.now)
-
-    return await change.run(effect)
+    new = await publishing.read_document(body.document)
+    return await change.run(lambda tx: publishing.publish(tx, new, by=change.by, now=change.now))
 
 
 @policies.post(

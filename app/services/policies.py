@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,11 +45,12 @@ def default_document() -> str:
 
 
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Published:
-    """Store a policy, immutable from now on; the same rules published twice are one version.
+    """Read a document and store it. Raises PolicyError. See `store`."""
+    return await store(tx, parse_policy(document), document, by=by, now=now)
 
-    Raises PolicyError.
-    """
-    policy = await asyncio.to_thread(parse_policy, document)
+
+async def store(tx: AsyncConnection, policy: Policy, document: str, *, by: str, now: datetime) -> Published:
+    """Store a policy as it was read, immutable from now on; the same rules published twice are one version."""
     digest = policy_hash(policy)
     # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
     same = sa.or_(policies.c.hash == digest, policies.c.document == document)

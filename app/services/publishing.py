@@ -55,28 +55,43 @@ class PolicyDiff:
     changes: tuple[ChangeView, ...]
 
 
-def parsed(document: str) -> Policy:
-    """Read a document. Raises Invalid, which names every place that is wrong."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPolicy:
+    """A document that was read, and what is odd about it by itself."""
+
+    document: str
+    policy: Policy
+    warnings: tuple[str, ...]
+
+
+async def read_document(document: str) -> ReadPolicy:
+    """Read a document. Raises Invalid, which names every place that is wrong.
+
+    In a thread, and not within a transaction: a long one takes a second, for which webhooks must not wait.
+    """
+    return await asyncio.to_thread(_read, document)
+
+
+def _read(document: str) -> ReadPolicy:
     try:
-        return parse_policy(document)
+        policy = parse_policy(document)
     except PolicyError as error:
         errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
         raise Invalid("The document is no valid policy.", errors) from None
+    return ReadPolicy(document=document, policy=policy, warnings=find_warnings(policy))
 
 
-async def check(connection: AsyncConnection, document: str) -> CheckedPolicy:
-    """Say what is odd about a document and how many orders it would hold. Raises Invalid."""
-    policy = await asyncio.to_thread(parsed, document)  # a long one takes a second, and webhooks don't wait
-    share = await held_share(connection, policy)
-    found = (*await gate_calls.warnings(connection, policy), *find_warnings(policy))
-    return CheckedPolicy(hash=policy_hash(policy), warnings=found, share=share)
+async def check(connection: AsyncConnection, new: ReadPolicy) -> CheckedPolicy:
+    """Say what is odd about a policy and how many orders it would hold."""
+    share = await held_share(connection, new.policy)
+    found = (*await gate_calls.warnings(connection, new.policy), *new.warnings)
+    return CheckedPolicy(hash=policy_hash(new.policy), warnings=found, share=share)
 
 
-async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Answer:
-    """Publish a document: 201 for new rules, 200 for those that were published before. Raises Invalid."""
-    policy = await asyncio.to_thread(parsed, document)
-    found = (*await gate_calls.warnings(tx, policy), *find_warnings(policy))
-    published = await policies.publish(tx, document, by=by, now=now)
+async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetime) -> Answer:
+    """Publish a policy: 201 for new rules, 200 for those that were published before."""
+    found = (*await gate_calls.warnings(tx, new.policy), *new.warnings)
+    published = await policies.store(tx, new.policy, new.document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
         version=published.version,
