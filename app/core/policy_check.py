@@ -14,17 +14,17 @@ from app.core.money import Money
 from app.core.policy import Policy, warnings
 from app.core.policy_acting import AcceptMode, HourLimits, NetList
 from app.core.policy_modes import STRENGTH, ActionMode
+from app.core.signal_catalogue import CATALOGUE
 from app.core.signals import FAMILIES
 
 _NAMED = 5
-#: The signals of points that have another name.
-_CODES = {
-    "fraud_check_fail": "fraud_check",
-    "fraud_check_review": "fraud_check",
-    "fraud_check_high_score": "fraud_check",
-    "fraudrecord_high_score": "fraudrecord",
-    "overdue_invoice": "overdue_invoices",
-    "overdue_invoices_at_most": "overdue_invoices",
+#: The family of each key of [points.risk]; `each_further` belongs to signals of several families.
+_FAMILY_OF = {
+    key: FAMILIES[entry.code]
+    for entry in CATALOGUE
+    if entry.code in FAMILIES
+    for key in entry.keys
+    if key != "each_further"
 }
 
 
@@ -170,7 +170,7 @@ def _caps(policy: Policy) -> Iterator[str]:
     """Points of one signal that its family's cap always cuts."""
     caps = policy.families.model_dump()
     for key, points in policy.points.risk.model_dump().items():
-        family = FAMILIES.get(_CODES.get(key, key))
+        family = _FAMILY_OF.get(key)
         cap = caps.get(family.value) if family else None
         if cap is not None and points > cap:
             yield f"points.risk.{key} ({points}) is above families.{family} ({cap}), so it never counts in full"
