@@ -15,9 +15,8 @@ from app.api import problems
 from app.api.fields import Body, Text
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
-from app.core.policy import PolicyError
 from app.errors import NotFound, WrongState
-from app.services import backtest
+from app.services import backtest, policies
 from app.services.backtest import Wanted
 from app.services.backtest_processes import BacktestProcesses
 from app.services.listing import Page
@@ -111,12 +110,10 @@ async def start(
     begun: list[uuid.UUID] = []
     since = None if body.since is None else datetime.combine(body.since, time(), UTC)
     wanted = Wanted(document=body.document, version=body.version, since=since, with_today=body.with_today)
+    given = None if body.document is None else await policies.read_document(body.document)
 
     async def effect(tx: AsyncConnection) -> BacktestView:
-        try:
-            begun.append(await backtest.begin(tx, wanted, by=change.by, now=change.now))
-        except PolicyError as error:
-            raise backtest.invalid_policy(error) from None
+        begun.append(await backtest.begin(tx, wanted, by=change.by, now=change.now, read=given))
         return await get_view(tx, begun[-1], now=change.now)
 
     answer = await change.run(effect, status=202)

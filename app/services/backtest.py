@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -16,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION
 from app.core.history import terms_digest
-from app.core.policy import PolicyError, canonical, parse_policy, parse_published, policy_hash
+from app.core.policy import Policy, canonical, parse_policy, parse_published, policy_hash
 from app.db import Database
-from app.errors import Invalid, NotFound, RequestRunning, WrongState
+from app.errors import NotFound, RequestRunning, WrongState
 from app.services import backtest_examples, installation
 from app.services.backtest_counting import Tally
 from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, places
@@ -58,15 +57,19 @@ class Wanted:
     with_today: bool = False
 
 
-async def begin(tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime) -> uuid.UUID:
+async def begin(
+    tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime, read: Policy | None = None
+) -> uuid.UUID:
     """Store that a backtest is wanted, and return its id; one at a time.
+
+    `read`: the wanted document, where it was read before the transaction.
 
     Raises PolicyError, NotFound for an unknown version, WrongState for one that is not valid any more and where there
     is no history, RequestRunning.
     """
     document = wanted.document if wanted.version is None else await _published(tx, wanted.version)
     if wanted.version is None:
-        policy = await asyncio.to_thread(parse_policy, document or "")
+        policy = read or parse_policy(document or "")
     else:
         policy = await get(tx, wanted.version)
     await installation.locked(tx, _TURN, now=now)
@@ -114,12 +117,6 @@ async def require_cases(connection: AsyncConnection, *, since: datetime | None) 
         raise WrongState("there is no history to judge yet: run `doorman import` first")
     if since is not None and await connection.scalar(query.where(cases.c.placed_at >= since)) is None:
         raise WrongState(f"no order of the history was placed since {since:%Y-%m-%d}")
-
-
-def invalid_policy(error: PolicyError) -> Invalid:
-    """Return the problem for a document that is no policy."""
-    errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
-    return Invalid("The document is no valid policy.", errors)
 
 
 async def run(

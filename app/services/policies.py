@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
 from app.core.policy_document import MAX_DOCUMENT
 from app.db import insert_new
-from app.errors import NotFound, WrongState
+from app.errors import Invalid, NotFound, WrongState
 from app.tables.policies import policies, policy_activations
 
 
@@ -44,6 +45,18 @@ def default_document() -> str:
     return (Path(__file__).parent.parent / "core" / "default_policy.toml").read_text(encoding="utf-8")
 
 
+async def read_document(document: str) -> Policy:
+    """Read a document that came with a request. Raises Invalid, which names every place that is wrong.
+
+    In a thread, and for use before a transaction: a long one takes a second, for which webhooks must not wait.
+    """
+    try:
+        return await asyncio.to_thread(parse_policy, document)
+    except PolicyError as error:
+        errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
+        raise Invalid("The document is no valid policy.", errors) from None
+
+
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Published:
     """Read a document and store it. Raises PolicyError. See `store`."""
     return await store(tx, parse_policy(document), document, by=by, now=now)
@@ -54,15 +67,22 @@ async def store(tx: AsyncConnection, policy: Policy, document: str, *, by: str, 
     digest = policy_hash(policy)
     # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
     same = sa.or_(policies.c.hash == digest, policies.c.document == document)
-    query = sa.select(policies.c.version, policies.c.hash).where(same).order_by(policies.c.version.desc()).limit(1)
-    if (found := (await tx.execute(query)).first()) is not None:
-        return Published(version=found.version, hash=found.hash, new=False)
+    newest = _newest(same)
+    if (found := (await tx.execute(newest)).first()) is not None:
+        return _known(found)
     row = insert_new(tx, policies).values(hash=digest, document=document, published_by=by, published_at=now)
     version = await tx.scalar(row.returning(policies.c.version))
     if version is not None:
         return Published(version=version, hash=digest, new=True)
-    published = (await tx.execute(query)).one()  # by another request, at this moment
-    return Published(version=published.version, hash=published.hash, new=False)
+    return _known((await tx.execute(newest)).one())  # by another request, at this moment
+
+
+def _newest(same: sa.ColumnElement[bool]) -> sa.Select[tuple[int, str]]:
+    return sa.select(policies.c.version, policies.c.hash).where(same).order_by(policies.c.version.desc()).limit(1)
+
+
+def _known(row: Any) -> Published:
+    return Published(version=row.version, hash=row.hash, new=False)
 
 
 async def get(connection: AsyncConnection, version: int) -> Policy:
@@ -141,9 +161,9 @@ async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) 
     """Publish the file that the settings name. Raises PolicyError, which names the file, too."""
     try:
         document = read_file(file)
-        known = sa.select(policies.c.version, policies.c.hash).where(policies.c.document == document).limit(1)
-        if (found := (await tx.execute(known)).first()) is not None:  # an older version of us may have been milder
-            return Published(version=found.version, hash=found.hash, new=False)
+        known = (await tx.execute(_newest(policies.c.document == document))).first()
+        if known is not None:  # an older version of us may have been milder
+            return _known(known)
         return await publish(tx, document, by="DOORMAN_POLICY_FILE", now=now)
     except OSError as error:
         raise PolicyError([("DOORMAN_POLICY_FILE", f"can't read {file}: {error.strerror}")]) from error

@@ -12,11 +12,11 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy import Policy, PolicyError, policy_hash
 from app.core.policy_check import find_warnings
 from app.core.policy_diff import Change, differences
 from app.core.policy_fairness import unfair
-from app.errors import ConfirmationNeeded, Invalid, NotFound, WrongState
+from app.errors import ConfirmationNeeded, NotFound, WrongState
 from app.services import gate_calls, policies
 from app.services.idempotency import Answer
 from app.services.policy_share import HeldShare, held_share
@@ -65,20 +65,9 @@ class ReadPolicy:
 
 
 async def read_document(document: str) -> ReadPolicy:
-    """Read a document. Raises Invalid, which names every place that is wrong.
-
-    In a thread, and not within a transaction: a long one takes a second, for which webhooks must not wait.
-    """
-    return await asyncio.to_thread(_read, document)
-
-
-def _read(document: str) -> ReadPolicy:
-    try:
-        policy = parse_policy(document)
-    except PolicyError as error:
-        errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
-        raise Invalid("The document is no valid policy.", errors) from None
-    return ReadPolicy(document=document, policy=policy, warnings=find_warnings(policy))
+    """Read a document, and see what is odd about it. Raises Invalid. See `policies.read_document`."""
+    policy = await policies.read_document(document)
+    return ReadPolicy(document=document, policy=policy, warnings=await asyncio.to_thread(find_warnings, policy))
 
 
 async def check(connection: AsyncConnection, new: ReadPolicy) -> CheckedPolicy:
