@@ -72,6 +72,7 @@ class Policy(Part):
     customers: policy_judgement.CustomerRules = policy_judgement.CustomerRules()
     accept: policy_acting.Accept = policy_acting.Accept()
     fee: policy_acting.FeeRules = policy_acting.FeeRules()
+    facts: policy_acting.FactRules = policy_acting.FactRules()
     hold: policy_acting.Hold = policy_acting.Hold()
     limits: policy_acting.DamageLimits = policy_acting.DamageLimits()
     messages: policy_acting.Messages = policy_acting.Messages()

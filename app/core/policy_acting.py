@@ -52,6 +52,12 @@ class FeeRules(Part):
     custom_line: Template = "Custom work for order {order_number}: {work}"
 
 
+class FactRules(Part):
+    """How long an order waits for reads of the panel that fail, before it is decided without them."""
+
+    wait_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
+
+
 class Hold(Part):
     """The clocks of a hold (design §4, Fee)."""
 

@@ -208,6 +208,7 @@ WORDS: Final = {
     "fee.due_days_after_expiry": "The time from a hold's end to the invoice's due date",
     "fee.handling_line": "The invoice line for handling",
     "fee.custom_line": "The invoice line for custom work",
+    "facts.wait_minutes": "The time that an order waits for reads of the panel that fail",
     "hold.expires_days": "The time that customers have to answer a fee",
     "hold.review_due_hours_paid": "The time in which a person looks at a paid order",
     "hold.review_due_hours_unpaid": "The time in which a person looks at an unpaid order",

@@ -42,3 +42,17 @@ def next_delay(attempt: int, delays: tuple[float, ...], *, jitter: float) -> flo
     if attempt > len(delays):
         return None
     return delays[attempt - 1] * (1 - jitter * _SHORTENED_AT_MOST)
+
+
+def delay_at(age: float, delays: tuple[float, ...], *, jitter: float) -> float:
+    """Return the seconds to wait before the next attempt of something that was first tried `age` seconds ago.
+
+    For what is tried for a given time, however many attempts that takes: the list runs out at its last delay, which is
+    then repeated. `jitter` shortens the wait as in `next_delay`.
+    """
+    began = 0.0
+    for delay in delays:
+        began += delay
+        if age < began:
+            return delay * (1 - jitter * _SHORTENED_AT_MOST)
+    return delays[-1] * (1 - jitter * _SHORTENED_AT_MOST)

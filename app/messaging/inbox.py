@@ -42,16 +42,26 @@ class ClaimLost(Exception):
 
 
 class Postpone(Exception):
-    """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure."""
+    """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure.
+
+    `reads_failed`: it waits for reads that fail, and `Event.reads_failed_at` says since when.
+    """
 
     def __init__(
-        self, reason: str, *, delay: timedelta | None = None, due_at: datetime | None = None, counted: bool = False
+        self,
+        reason: str,
+        *,
+        delay: timedelta | None = None,
+        due_at: datetime | None = None,
+        counted: bool = False,
+        reads_failed: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.delay = delay
         self.due_at = due_at
         self.counted = counted
+        self.reads_failed = reads_failed
 
 
 class GiveUp(Exception):
@@ -81,6 +91,7 @@ class Event:
     occurred_at: datetime
     received_at: datetime
     attempts: int  # this one included
+    reads_failed_at: datetime | None  # since when it waits for reads that fail
     urgent: bool
     owner: uuid.UUID
     claimed_at: datetime
@@ -276,6 +287,7 @@ def _to_event(row: sa.Row[Any]) -> Event:
         occurred_at=row.occurred_at,
         received_at=row.received_at,
         attempts=row.attempts,
+        reads_failed_at=row.reads_failed_at,
         urgent=row.urgent,
         owner=row.owner,
         claimed_at=row.claimed_at,
@@ -328,10 +340,22 @@ async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result
 
 
 async def postpone(
-    db: Database, event: Event, *, due_at: datetime, error: str | None, now: datetime, counted: bool = True
+    db: Database,
+    event: Event,
+    *,
+    due_at: datetime,
+    error: str | None,
+    now: datetime,
+    counted: bool = True,
+    reads_failed: bool = False,
 ) -> bool:
-    """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened."""
+    """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened.
+
+    An event that is put back for anything but `reads_failed` has had its reads, or the panel was away altogether: the
+    time that it waits for them starts anew.
+    """
     values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error), "deaths": 0}
+    values["reads_failed_at"] = (event.reads_failed_at or now) if reads_failed else None
     attempts = event.attempts if counted else event.attempts - 1
     async with db.begin() as tx:
         changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, attempts=attempts))

@@ -211,6 +211,15 @@ def _cancelled(now: datetime) -> dict[str, Any]:
     return {"state": CallState.CANCELLED, "owner": None, "settled_at": now}
 
 
+async def was_wanted(tx: AsyncConnection, key: str, *, order_id: int) -> bool:
+    """Say whether a call about this order is on its way or done; one that was called off or given up does not count."""
+    ended = (CallState.CANCELLED, CallState.DEAD)
+    query = sa.select(panel_calls.c.id).where(
+        panel_calls.c.order_id == order_id, panel_calls.c.key == key, panel_calls.c.state.not_in(ended)
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
+
+
 # --- for people ---------------------------------------------------------------------------------------------------
 
 

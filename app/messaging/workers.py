@@ -260,7 +260,9 @@ class Worker:
             await self._later(event, wish.reason, result="out-of-attempts", due_at=due_at)
             return
         due_at = due_at or now + timedelta(seconds=self._rules.delays[0])
-        await inbox.postpone(self._db, event, due_at=due_at, error=wish.reason, now=now, counted=False)
+        await inbox.postpone(
+            self._db, event, due_at=due_at, error=wish.reason, now=now, counted=False, reads_failed=wish.reads_failed
+        )
 
     async def _wait_for_panel(self, event: Event, error: PanelDown) -> None:
         """Put off an event that needs the panel, uncounted: an outage of days uses up no attempts."""

@@ -52,6 +52,10 @@ class PanelUnavailable(PanelError):
         self.alarm = alarm
 
 
+class PanelNotPermitted(PanelUnavailable):
+    """Our role lacks this action, or this version of the panel has none; other actions may well work."""
+
+
 class PanelDown(PanelUnavailable):
     """The panel has not answered anybody for a while, so it was not even asked (circuit breaker)."""
 

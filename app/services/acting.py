@@ -191,7 +191,7 @@ async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: i
     file.change(fee_wanted=wanted)
     await fees.ask(file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone)
     await messages.note_for_staff(
-        file, f"held for a fee of {amount} ({work or 'handling'})", about="fee", cause=wish.cause
+        file, f"held for a fee of {amount} ({work or 'handling'})", about=f"fee:{amount.amount_minor}", cause=wish.cause
     )
     await set_hold_clock(file)
     return True

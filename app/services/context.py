@@ -33,9 +33,9 @@ class CatalogueCache:
     read_at: float = -_CATALOGUE_SECONDS
 
     async def get(self, panel: PanelReader, *, urgent: bool) -> tuple[PanelProduct, ...]:
-        """Return the products. Raises PanelUnavailable when they were never read and can't be now."""
-        if time.monotonic() - self.read_at >= _CATALOGUE_SECONDS:
-            self.products = await panel.catalogue(urgent=urgent)
+        """Return the products; an empty list is not kept. Raises PanelUnavailable when they can't be read."""
+        if not self.products or time.monotonic() - self.read_at >= _CATALOGUE_SECONDS:
+            self.products = await panel.catalogue(urgent=urgent) or self.products
             self.read_at = time.monotonic()
         return self.products
 

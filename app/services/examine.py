@@ -27,6 +27,7 @@ from app.services import (
     mirror,
     panel_changes,
     provisioning,
+    unread,
 )
 from app.services.acting import Wish
 from app.services.context import Context
@@ -55,6 +56,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     """
     now = context.clock()
     gathered = await gather_order(context, order_id, now=now, urgent=event.urgent, placed_by=_told_placed_by(event))
+    await unread.wait(context, event, gathered, now=now)
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
     except Postpone as wish:
@@ -166,6 +168,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
         await set_settle_clock(file, seconds=context.settings.settle_seconds)
     await mirror.remember_identities(file, gathered, known)
     await fees.update_refund(file)
+    await unread.look_again(file, gathered)
     await _others_of_invoice(file, event)
 
 

@@ -27,6 +27,11 @@ def create_key(fee_id: uuid.UUID) -> str:
     return f"fee:{fee_id}:create"
 
 
+def cancel_key(fee_id: uuid.UUID) -> str:
+    """Name the thing wanted: that this fee's invoice is cancelled."""
+    return f"fee:{fee_id}:cancel"
+
+
 async def open_fee(file: OrderFile) -> Any:
     """Return the open fee of an order, or None."""
     query = sa.select(fees).where(fees.c.order_id == file.order_id, fees.c.state.in_(OPEN_STATES))
@@ -55,7 +60,7 @@ async def ask(
     """Want this fee: an open one of the same amount stays, one of another amount is taken back first."""
     current = await open_fee(file)
     if current is not None:
-        if await is_asked(file, amount):
+        if await is_asked(file, amount) or await _wanted_again(file, current, amount):
             # it stays as it was asked for, and so does the time until which the customer may choose
             file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
@@ -87,6 +92,30 @@ async def ask(
         order_id=file.order_id, customer_id=file.customer_id,
     )  # fmt: skip
     file.say(f"asks the customer for a fee of {amount}", by=by)
+
+
+async def _wanted_again(file: OrderFile, fee: Any, amount: Money) -> bool:
+    """Keep a fee that was to be taken back, where its invoice still stands and nothing about it is on the wire.
+
+    Its invoice then stays what the customer was told of. One that is just being made is kept when it is there.
+    """
+    same = (fee.amount_minor, fee.currency) == (amount.amount_minor, amount.currency)
+    if not same or fee.wanted_state != FeeState.CANCELLED or fee.state not in {FeeState.PENDING, FeeState.UNPAID}:
+        return False
+    key = cancel_key(fee.id)
+    sent = sa.select(panel_calls.c.id).where(panel_calls.c.key == key, panel_calls.c.state.in_(outbox.ON_THE_WIRE))
+    if (await file.tx.execute(sent.limit(1))).first() is not None:
+        return False
+    if fee.invoice_id is None:
+        making = sa.update(panel_calls).where(
+            panel_calls.c.key == create_key(fee.id), panel_calls.c.state.in_(outbox.ON_THE_WIRE)
+        )
+        if (await file.tx.execute(making.values(unwanted=False))).rowcount != 1:
+            return False
+    await outbox.cancel(file.tx, now=file.now, keys=[key])
+    await set_fee(file, fee.id, wanted_state=None)
+    file.say(f"the fee of {amount} stays as it was asked for", by=POLICY)
+    return True
 
 
 def fee_expiry(file: OrderFile) -> datetime:
@@ -138,7 +167,7 @@ async def cancel_invoice(file: OrderFile, fee: Any, *, cause: str) -> None:
     """Have the unpaid invoice of a fee cancelled."""
     action = CancelInvoice(customer_id=int(fee.customer_id), invoice_id=int(fee.invoice_id))
     await outbox.enqueue(
-        file.tx, action, key=f"fee:{fee.id}:cancel", cause=cause, now=file.now,
+        file.tx, action, key=cancel_key(fee.id), cause=cause, now=file.now,
         order_id=file.order_id, customer_id=int(fee.customer_id),
     )  # fmt: skip
 

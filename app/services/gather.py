@@ -1,24 +1,26 @@
 """Read everything that one decision needs, from the panel and from our own tables, with no transaction open.
 
-The only reader of the panel for facts. What could not be read is named in `missing`; an order that the panel does not
-list is None; a panel that can't be asked raises PanelUnavailable.
+The only reader of the panel for facts. What could not be read is named in `missing`, and in `failed` where the panel
+may well tell it at the next try; what is not there although it should be is named in `absent`. An order that the panel
+does not list is None; a panel that can't be asked raises PanelUnavailable.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.core.facts import OutsideReport, PlacedBy
+from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.tickets import OrderIntent, classify
 from app.outside.geoip import NOWHERE, Place
-from app.panels.base import PanelDown, PanelReader, PanelUnavailable
+from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
     PanelInvoice,
@@ -35,6 +37,10 @@ from app.tables.orders import fees, orders, ticket_orders
 TICKET_DAYS = 14
 _TICKETS_READ = 5  # whole tickets read to find the one that asked for a staff-entered order
 _LINES_ONE_BY_ONE = 3  # above that the customer's services are listed once
+#: Reads without which nothing can be said about an order.
+_ESSENTIAL = frozenset({"customer", "services"})
+#: Fees of these states have an invoice in the panel.
+_INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,15 @@ class Gathered:
     outside: tuple[OutsideReport, ...] = ()
     ip_place: Place = NOWHERE  # of the order's IP, whoever's it is
     missing: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()  # those of the missing that may be there at the next try
+    absent: tuple[str, ...] = ()  # not there, although the order or we name it: maybe a list is short for a moment
+    retry_after: float = 0.0  # seconds for which the panel asked to be left alone
+    unread_since: datetime | None = None  # our own row: since when its reads fail
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """What a judgement of this would lack, though it may be read later."""
+        return tuple(sorted({*self.failed, *({"customer"} & set(self.absent))}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,25 @@ class _Own:
     fees: tuple[Any, ...]
     asking_ticket_id: int | None
     placed_by: PlacedBy = PlacedBy.UNKNOWN
+    payment_state: str = ""
+    unread_since: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Unread:
+    """What the reads of one look did not bring."""
+
+    missing: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    retry_after: float = 0.0
+
+    def add(self, name: str, error: PanelUnavailable) -> None:
+        """Name a read that failed; one that our role lacks fails for as long as nobody mends that."""
+        self.missing.append(name)
+        if isinstance(error, PanelNotPermitted) and name not in _ESSENTIAL:
+            return
+        self.failed.append(name)
+        self.retry_after = max(self.retry_after, error.retry_after or 0.0)
 
 
 async def gather_order(
@@ -89,11 +123,14 @@ async def gather_order(
     if panel is None:
         raise PanelUnavailable("no panel is configured")
     own, order = await asyncio.gather(_own_rows(context, order_id), panel.order(order_id, urgent=urgent))
-    missing: list[str] = []
+    unread = _Unread()
     seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees))
     if order is None:
-        return Gathered(order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees))
-    customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, missing=missing)
+        return Gathered(
+            order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees),
+            absent=_absent_fees(seen_fees), unread_since=own.unread_since,
+        )  # fmt: skip
+    customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, unread=unread)
     (customer, signed_up_on), services, invoice, catalogue, (tickets, asking), pay_methods = await asyncio.gather(
         *customer_reads
     )
@@ -102,7 +139,7 @@ async def gather_order(
     reports, place = await asyncio.gather(
         outside.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
     )
-    return Gathered(
+    found = Gathered(
         order_id=order_id,
         order_version=own.version,
         read_at=now,
@@ -118,8 +155,39 @@ async def gather_order(
         pay_methods=pay_methods,
         outside=reports,
         ip_place=place,
-        missing=tuple(sorted(missing)),
+        missing=tuple(sorted(unread.missing)),
+        failed=tuple(sorted(unread.failed)),
+        retry_after=unread.retry_after,
+        unread_since=own.unread_since,
     )
+    return replace(found, absent=_absent(found, order, own))
+
+
+def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
+    """Name what was read and is not there, although the order or our own row says that it is.
+
+    Of an order that is not Pending only invoices count: nothing else can change what is done about it.
+    """
+    absent = set(_absent_fees(found.fees))
+    if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
+        absent.add("invoice")
+    if order.status.strip().lower() == "pending":
+        wanted = len(_services_of(order))
+        absent |= {
+            name
+            for name, gone in (
+                ("customer", order.customer_id is not None and found.customer is None),
+                ("services", len(found.services) < (wanted if order.customer_id else min(wanted, _LINES_ONE_BY_ONE))),
+                ("catalogue", bool(wanted) and not found.catalogue),
+                ("tickets", own.asking_ticket_id is not None and found.asking_ticket is None),
+            )
+            if gone
+        }
+    return tuple(sorted(absent - set(found.missing)))
+
+
+def _absent_fees(seen: Sequence[FeeSeen]) -> tuple[str, ...]:
+    return tuple(f"fee:{fee.fee_id}" for fee in seen if fee.invoice is None and fee.state in _INVOICED)
 
 
 async def _place(context: Context, order: PanelOrder) -> Place:
@@ -142,19 +210,19 @@ def _customer_reads(
     *,
     now: datetime,
     urgent: bool,
-    missing: list[str],
+    unread: _Unread,
 ) -> tuple[Any, ...]:
     async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
         try:
             return await reading
         except PanelDown:  # nothing of the panel can be read: that is no fact missing, it has to wait
             raise
-        except PanelUnavailable:
-            missing.append(name)
+        except PanelUnavailable as error:
+            unread.add(name, error)
             return otherwise
 
     return (
-        attempt("customer", _customer(panel, order, urgent=urgent, missing=missing), (None, None)),
+        attempt("customer", _customer(panel, order, urgent=urgent, unread=unread), (None, None)),
         attempt("services", _services(panel, order, urgent=urgent), ()),
         attempt("invoice", _invoice(panel, order, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
@@ -167,7 +235,9 @@ async def _own_rows(context: Context, order_id: int) -> _Own:
     async with context.db.read() as connection:
         known = (
             await connection.execute(
-                sa.select(orders.c.version, orders.c.placed_by).where(orders.c.order_id == order_id)
+                sa.select(orders.c.version, orders.c.placed_by, orders.c.payment_state, orders.c.unread_since).where(
+                    orders.c.order_id == order_id
+                )
             )
         ).first()
         rows = (
@@ -187,7 +257,7 @@ async def _own_rows(context: Context, order_id: int) -> _Own:
         ).scalar_one_or_none()
     if known is None:
         return _Own(None, tuple(rows), asking)
-    return _Own(known.version, tuple(rows), asking, PlacedBy(known.placed_by))
+    return _Own(known.version, tuple(rows), asking, PlacedBy(known.placed_by), known.payment_state, known.unread_since)
 
 
 async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
@@ -196,7 +266,7 @@ async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
 
 
 async def _customer(
-    panel: PanelReader, order: PanelOrder, *, urgent: bool, missing: list[str]
+    panel: PanelReader, order: PanelOrder, *, urgent: bool, unread: _Unread
 ) -> tuple[PanelCustomer | None, date | None]:
     if order.customer_id is None:
         return None, None
@@ -207,13 +277,13 @@ async def _customer(
         return customer, await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
     except PanelDown:
         raise
-    except PanelUnavailable:
-        missing.append("signed_up_on")
+    except PanelUnavailable as error:
+        unread.add("signed_up_on", error)
         return customer, None
 
 
 async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> tuple[PanelService, ...]:
-    wanted = {line.relid for line in order.lines if line.kind == "product" and line.relid}
+    wanted = _services_of(order)
     if not wanted:
         return ()
     if len(wanted) <= _LINES_ONE_BY_ONE or order.customer_id is None:
@@ -222,6 +292,10 @@ async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> t
         return tuple(service for group in found for service in group if service.service_id in wanted)
     listed = await panel.services(customer_id=order.customer_id, urgent=urgent)
     return tuple(service for service in listed if service.service_id in wanted)
+
+
+def _services_of(order: PanelOrder) -> set[int]:
+    return {line.relid for line in order.lines if line.kind == "product" and line.relid}
 
 
 async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> PanelInvoice | None:
@@ -235,7 +309,7 @@ async def _pay_methods(
     if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
         return ()
     if context.pay_methods_barred:
-        raise PanelUnavailable("our role may not read pay methods")
+        raise PanelNotPermitted("our role may not read pay methods", alarm=True)
     try:
         return await context.pay_methods.get(panel, order.customer_id, urgent=urgent)
     except PanelUnavailable as error:

@@ -15,7 +15,7 @@ from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.labour_value import payment_settled
 from app.core.lifecycle import OrderState, Trigger
 from app.messaging.inbox import Postpone
-from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes
+from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.facts import OwnKnowledge, build_facts
@@ -28,7 +28,6 @@ from app.services.timers import look_again
 from app.services.zones import panel_zone
 from app.tables.orders import fees, ticket_orders, tickets
 
-_JUDGED_STATES = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 #: Why an event waits whose verdict would take back a call that is on the wire.
 UNDER_WAY = "a call about this order is under way"
@@ -93,14 +92,18 @@ async def judge(
     Raises Postpone while a lifecycle call is under way that the verdict would have to take back.
     """
     facts = build_facts(gathered, own, file.policy.policy)
-    file.change(placed_by=facts.order.placed_by.value, settled=payment_settled(facts.order, file.policy.policy))
+    file.change(placed_by=facts.order.placed_by.value)
+    if "invoice" not in gathered.missing:
+        file.change(settled=payment_settled(facts.order, file.policy.policy))
     if not await _is_due(file, facts, at_once=at_once):
         return None
-    digest = inputs_digest(facts)
+    digest = inputs_digest(facts, without=gathered.without)
     if digest == file.get("decided_inputs"):
         return None
     judgement = decide(facts, file.policy.policy, now=file.now)
-    file.change(decided_inputs=digest)
+    if unread.keeps(file, gathered, judgement):
+        return None
+    file.change(decided_inputs=digest, decided_without=list(gathered.without) or None)
     await customers.count_judged(file, judgement)
     current = await decisions.latest(file)
     verdict = await modes.apply(file, judgement, current)
@@ -123,7 +126,7 @@ async def _is_due(file: OrderFile, facts: Facts, *, at_once: bool) -> bool:
     """Say whether there is enough to see; else set the clock that decides later."""
     if file.get("touched_by_person") or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
         return False
-    if file.state not in _JUDGED_STATES:
+    if file.state not in unread.JUDGED_STATES:
         return False
     current = await decisions.latest(file)
     if current is not None:

@@ -33,6 +33,8 @@ async def tell_customer(
     """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
     if not message.send or file.customer_id is None or not _may_tell(file):
         return
+    if await outbox.was_wanted(file.tx, key, order_id=file.order_id):
+        return
     values = await _values(file, zone=zone, panel_url=panel_url)
     if "{explanation}" in message.body:
         said = await explain(
@@ -125,11 +127,14 @@ def _may_tell(file: OrderFile) -> bool:
 
 
 async def note_for_staff(file: OrderFile, text: str, *, about: str, cause: str) -> None:
-    """Leave a note at the customer for staff in the panel; customers never see it."""
+    """Leave a note at the customer for staff in the panel, once for each hold; customers never see it."""
     if file.customer_id is None:
+        return
+    since = file.get("hold_since")
+    key = f"order:{file.order_id}:note:{about}" + (f":{since.isoformat()}" if since else "")
+    if since is not None and await outbox.was_wanted(file.tx, key, order_id=file.order_id):
         return
     action = AddClientNote(customer_id=file.customer_id, notes=f"Doorman, order {order_number(file)}: {text}")
     await outbox.enqueue(
-        file.tx, action, key=f"order:{file.order_id}:note:{about}", cause=cause, now=file.now,
-        order_id=file.order_id, customer_id=file.customer_id,
-    )  # fmt: skip
+        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
+    )

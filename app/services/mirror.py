@@ -32,7 +32,6 @@ async def mirror_order(file: OrderFile, gathered: Gathered, placed_by: PlacedBy)
     order = gathered.order
     if order is None:
         return
-    statuses = _statuses(gathered, order)
     file.change(
         customer_id=order.customer_id,
         order_number=order.order_number[:40],
@@ -43,9 +42,10 @@ async def mirror_order(file: OrderFile, gathered: Gathered, placed_by: PlacedBy)
         amount_minor=order.amount.amount_minor if order.amount else None,
         currency=order.currency,
         invoice_id=order.invoice_id,
-        items=_items(gathered, order),
-        provisioning=_provisioning(file, statuses).value,
     )
+    if "services" not in gathered.missing or not file.get("items"):  # else what we knew of them stays
+        statuses = _statuses(gathered, order)
+        file.change(items=_items(gathered, order), provisioning=_provisioning(file, statuses).value)
     if placed_by is PlacedBy.STAFF and order.admin_requestor_id and file.get("staff_id") is None:
         file.change(staff_id=order.admin_requestor_id)
     _mirror_payment(file, gathered, order)
@@ -141,10 +141,11 @@ async def remember_identities(file: OrderFile, gathered: Gathered, known: Links)
     await identities.remember_order(file.tx, file.order_id, file.customer_id, ip_hash, placed_at=placed_at)
 
 
-def inputs_digest(facts: Facts) -> str:
+def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
     """Return a digest of what makes an order be decided again: fraud check, payment, asking ticket, items, agreement.
 
-    Who placed it is part of it, because the event that says so may come after the first look.
+    Who placed it is part of it, because the event that says so may come after the first look; and so is what could not
+    be read, because the order is decided again when it is there.
     """
     order = facts.order
     check = order.fraud_check
@@ -162,6 +163,8 @@ def inputs_digest(facts: Facts) -> str:
     answers = [each for each in order.outside if each.provider != geoip.NAME]  # a new file is no news of an order
     if answers:  # one may come at a later look than the first
         seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
+    if without:
+        seen.append(["without", *without])
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -42,6 +42,7 @@ events = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),  # of workers in a row that had it in hand
     sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("reads_failed_at", UtcDateTime),  # since when it waits for reads of the panel that fail
     sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate waits for it
     sa.Column("owner", sa.Uuid),
     sa.Column("claimed_at", UtcDateTime),

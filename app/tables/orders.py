@@ -61,6 +61,8 @@ orders = sa.Table(
     sa.Column("hold_due_at", UtcDateTime),
     sa.Column("hold_expires_at", UtcDateTime),
     sa.Column("decided_inputs", sa.String(64)),  # digest of what the latest judgement depended on
+    sa.Column("decided_without", Json),  # names of the reads that failed for the latest judgement
+    sa.Column("unread_since", UtcDateTime),  # reads fail since then, and it is looked at again until they are there
     sa.Column("settle_at", UtcDateTime),  # an unpaid, unchecked order is decided then
     # what this order has added to its customer's aggregates
     sa.Column("counted", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -7,7 +7,7 @@ The table of kinds (panel.md §2.2; design §3 rule 4):
 | 2xx, `result=success` | the answer | the answer |
 | 2xx, `result=error`, text in `PERMANENT` | PanelRejected | PanelRejected |
 | 2xx, `result=error`, another text | PanelUnavailable | PanelOutcomeUnknown, complete and refused |
-| any status below 500, text in `BARRED` | NotPermitted, alarm | the same |
+| any status below 500, text in `BARRED` | PanelNotPermitted, alarm | the same |
 | any status below 500, text in `AT_THE_DOOR`; 403 with `result=error` | PanelUnavailable, alarm | the same |
 | 2xx or 500 that can't be read, redirects, other 4xx | PanelUnavailable | PanelOutcomeUnknown, complete |
 | 401, 404, 405, 413 …: the web server's own refusal, before PHP | PanelUnavailable, alarm | the same |
@@ -27,7 +27,13 @@ from typing import Any, Final
 
 import msgspec
 
-from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
+from app.panels.base import (
+    PanelError,
+    PanelNotPermitted,
+    PanelOutcomeUnknown,
+    PanelRejected,
+    PanelUnavailable,
+)
 from app.panels.whmcs import wire
 
 #: Beginnings of error texts (lower case) after which asking again changes nothing → our code. First match counts.
@@ -100,10 +106,6 @@ _PLAIN: Final = msgspec.json.Decoder(float_hook=str)
 Scrub = Callable[[str], str]
 
 
-class NotPermitted(PanelUnavailable):
-    """Our API role lacks this action, or this version of WHMCS does not have it; other actions may well work."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A whole HTTP answer, as far as it matters."""
@@ -134,7 +136,7 @@ def _raise_refusal(status: int, message: str, *, write: bool) -> None:
     """Raise for an error in WHMCS's own words."""
     words = message.lower()
     if words.startswith(BARRED) or _NO_SUCH_ACTION in words:
-        raise NotPermitted(message, alarm=True)
+        raise PanelNotPermitted(message, alarm=True)
     if status == 403 or words.startswith(AT_THE_DOOR):
         raise PanelUnavailable(message or "the panel refused us (403)", alarm=True)
     for beginning, code in PERMANENT.items():

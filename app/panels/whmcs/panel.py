@@ -47,6 +47,8 @@ from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_o
 log = structlog.get_logger(__name__)
 
 CURRENCY_KEPT: Final = timedelta(hours=1)
+#: A client that the panel does not list may only be missing for a moment.
+ABSENCE_KEPT: Final = timedelta(seconds=10)
 _MOST_CURRENCIES: Final = 10_000
 
 
@@ -308,7 +310,7 @@ class WhmcsPanel:
         return answer
 
     def _keep_currency(self, customer_id: int, code: str | None) -> None:
-        self._currencies[customer_id] = (code, self._now() + CURRENCY_KEPT)
+        self._currencies[customer_id] = (code, self._now() + (ABSENCE_KEPT if code is None else CURRENCY_KEPT))
         self._currencies.move_to_end(customer_id)
         while len(self._currencies) > _MOST_CURRENCIES:
             self._currencies.popitem(last=False)

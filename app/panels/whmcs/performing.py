@@ -8,9 +8,8 @@ from datetime import date
 from typing import Any, Final
 
 from app.panels.actions import AcceptOrder, CreateQuote, NotifyStaff
-from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable
+from app.panels.base import PanelNotPermitted, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.whmcs import actions, lookups, wire
-from app.panels.whmcs.answers import NotPermitted
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.paging import read_or_none
 
@@ -74,7 +73,7 @@ async def _date_format(client: WhmcsClient) -> str:
     """Return how the panel writes dates; year-month-day where our role may not ask, or it names none that we know."""
     try:
         answer = await client.read("GetConfigurationValue", {"setting": "DateFormat"})
-    except (NotPermitted, PanelRejected):
+    except (PanelNotPermitted, PanelRejected):
         return _ISO
     return actions.DATE_FORMATS.get(wire.text(answer.get("value")).strip().upper(), _ISO)
 
@@ -97,7 +96,7 @@ async def _refusal(write: Write, call: actions.Call) -> str | None:
     """Send one call; return why the panel would not do it, None where it did."""
     try:
         await write(*call)
-    except (PanelRejected, NotPermitted) as error:
+    except (PanelRejected, PanelNotPermitted) as error:
         return str(error)
     except PanelOutcomeUnknown as error:
         if not error.refused:

@@ -1,0 +1,89 @@
+"""Reads of the panel that failed: how long an event waits for them, and when its order is looked at again.
+
+A read that fails for a moment decides nothing. The event waits and tries again until the reads are there or the
+policy's `facts.wait_minutes` are over; only then is the order decided without them. From then on it is looked at again
+by itself, for a day, and decided anew when they are there.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.core.decision import Judgement, Outcome
+from app.core.lifecycle import OrderState
+from app.core.retry import delay_at
+from app.messaging import inbox
+from app.messaging.inbox import Event, Postpone
+from app.services import policies
+from app.services.context import Context
+from app.services.gather import Gathered
+from app.services.orders import OrderFile
+from app.services.timers import READ_BACK
+
+#: What is not there though it should be is believed to be gone when it was asked for again this long after.
+BELIEVED_AFTER: Final = timedelta(seconds=60)
+_ABSENT_DELAYS: Final = (15.0, 45.0)
+#: Minutes after the first look without all reads at which an order is looked at again.
+LOOKS: Final = (1, 3, 8, 15, 30, 45, 60, 75, 90, 105, *range(120, 24 * 60 + 1, 60))
+
+JUDGED_STATES: Final = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
+_LACK: Final = "facts_missing"
+
+
+async def wait(context: Context, event: Event, gathered: Gathered, *, now: datetime) -> None:
+    """Put the event off while reads may come that this look lacks.
+
+    Raises Postpone. Returns where nothing is lacking, or it was waited for long enough, by this event or by another
+    one about the same order.
+    """
+    if gathered.unread_since is not None or not (gathered.failed or gathered.absent):
+        return
+    waited = now - (event.reads_failed_at or now)
+    named = ", ".join(name.partition(":")[0] for name in (*gathered.failed, *gathered.absent))
+    if gathered.failed:
+        async with context.db.read() as connection:
+            rules = (await policies.active(connection)).policy.facts
+        limit = timedelta(minutes=rules.wait_minutes)
+        delays, said = context.settings.retry_delays, f"the panel did not answer all reads: {named}"
+    else:
+        limit, delays, said = BELIEVED_AFTER, _ABSENT_DELAYS, f"the panel does not list what belongs to it: {named}"
+    if waited >= limit:
+        return
+    seconds = delay_at(waited.total_seconds(), delays, jitter=random.random())
+    delay = timedelta(seconds=max(seconds, gathered.retry_after))
+    raise Postpone(said, delay=min(delay, limit - waited), reads_failed=True)
+
+
+async def look_again(file: OrderFile, gathered: Gathered) -> None:
+    """Set the next look at an order whose reads fail; none where they are there, or where it is not ours to judge.
+
+    Each look has its own time, so that several events about one order set one row of looks.
+    """
+    judged = file.state in JUDGED_STATES and not file.get("touched_by_person")
+    if not gathered.without or not judged or str(file.get("panel_status")).lower() != "pending":
+        file.change(unread_since=None)
+        return
+    since: datetime = file.get("unread_since") or file.now
+    file.change(unread_since=since)
+    due = (since + timedelta(minutes=minutes) for minutes in LOOKS)
+    due_at = next((at for at in due if at > file.now), None)
+    if due_at is not None:
+        await inbox.add_internal(
+            file.tx, type=READ_BACK, data={"order_id": file.order_id}, now=file.now, due_at=due_at,
+            name=f"unread:{file.order_id}:{due_at.isoformat()}",
+        )  # fmt: skip
+
+
+def keeps(file: OrderFile, gathered: Gathered, judgement: Judgement) -> bool:
+    """Say whether the decision in force stays, because this judgement lacks reads that the earlier one had.
+
+    Danger that is seen all the same counts: an approved order is held or turned away for what the reads do show.
+    """
+    before = file.get("outcome")
+    if before is None or set(gathered.without) <= set(file.get("decided_without") or ()):
+        return False
+    lack = any(reason.code == _LACK for reason in judgement.reasons)
+    danger = judgement.outcome in {Outcome.HOLD_FOR_REVIEW, Outcome.REJECT} and before == Outcome.APPROVE
+    return lack or not danger
