@@ -26,6 +26,7 @@ SECTIONS: Final = {
     "staff": "Staff",
     "accept": "Accepting",
     "fee": "Fees",
+    "facts": "Facts",
     "hold": "Holds",
     "limits": "Limits",
     "messages": "Messages",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.snapshot import Snapshot
@@ -35,7 +36,8 @@ _BREACHES = {"hold_breached", "accepted_by_automation"}
 def wrong(snapshot: Snapshot) -> list[str]:
     """Return everything that is wrong, in words; empty when all is well."""
     rules = (
-        _events, _accepts, _fee_invoices, _fee_states, _credits, _balances, _tickets, _views, _nothing_stuck, _calls,
+        _events, _accepts, _fee_invoices, _fee_states, _calm, _credits, _balances, _tickets, _views, _nothing_stuck,
+        _calls,
     )  # fmt: skip
     return [f"{rule.__name__.strip('_')}: {what}" for rule in rules for what in rule(snapshot)]
 
@@ -97,6 +99,28 @@ def _fee_states(s: Snapshot) -> Iterator[str]:
                 yield f"fee {fee['id']} is {fee['state']} without an invoice"
         elif fee["state"] not in _FEES_FOR.get(invoice.status, set()):
             yield f"fee {fee['id']} is {fee['state']}, its invoice {fee['invoice_id']} is {invoice.status}"
+
+
+def _calm(s: Snapshot) -> Iterator[str]:
+    """No invoice is sent, withdrawn and sent again for the same wish; nothing stays held for lack of readable facts."""
+    people = [row for row in s.decisions if row["by"] not in {"policy", "clock"}]
+    by_wish: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for fee in sorted(s.fees, key=lambda fee: fee["created_at"]):
+        by_wish[fee["order_id"], fee["amount_minor"], fee["currency"]].append(fee)
+    for (order_id, *_wish), fees in by_wish.items():
+        for first, second in pairwise(fees):
+            withdrawn = first["invoice_id"] is not None and first["wanted_state"] == first["state"] == "cancelled"
+            between = (first["created_at"], second["created_at"])
+            told = any(row["order_id"] == order_id and between[0] <= row["at"] <= between[1] for row in people)
+            if withdrawn and not told:
+                yield f"order {order_id} was billed, not billed and billed again for the same"
+    in_force = {row["id"]: row for row in s.decisions}
+    looks = {row["order_id"] for row in s.events if row["type"] == "order.read_back" and row["state"] == "received"}
+    for order_id, known in s.orders.items():
+        reasons = in_force.get(known["decision_id"], {}).get("reasons") or ()
+        lack = known["state"] == "held" and any(reason["code"] == "facts_missing" for reason in reasons)
+        if lack and not (known["unread_since"] and order_id in looks):
+            yield f"order {order_id} is held for lack of facts, and nobody looks again"
 
 
 def _credits(s: Snapshot) -> Iterator[str]:

@@ -16,7 +16,7 @@ from app.db import Database
 from app.panels.sandbox import SandboxPanel
 from app.tables.customers import credits
 from app.tables.inbox import events
-from app.tables.orders import fees, orders
+from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
 
 Get = Callable[[str], Awaitable[dict[str, Any]]]
@@ -65,6 +65,7 @@ class Snapshot:
     """Webhooks that were answered 202: type by id."""
     events: list[dict[str, Any]] = field(default_factory=list)
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
     fees: list[dict[str, Any]] = field(default_factory=list)
     credits: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +81,7 @@ async def look(
     _look_at_panel(panel, snapshot)
     async with db.read() as connection:
         for table, into in ((events, snapshot.events), (fees, snapshot.fees), (credits, snapshot.credits),
-                            (panel_calls, snapshot.calls)):  # fmt: skip
+                            (panel_calls, snapshot.calls), (decisions, snapshot.decisions)):  # fmt: skip
             rows = await connection.execute(sa.select(table))
             into.extend(dict(row._mapping) for row in rows)
         for row in await connection.execute(sa.select(orders)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -64,6 +65,21 @@ def _fee_without_invoice(s: Snapshot) -> None:
 
 def _invoice_gone(s: Snapshot) -> None:
     del s.invoices[next(fee for fee in s.fees if fee["state"] == "paid")["invoice_id"]]
+
+
+def _billed_again(s: Snapshot) -> None:
+    paid = next(fee for fee in s.fees if fee["state"] == "paid")
+    first = {**paid, "id": uuid.uuid4(), "created_at": paid["created_at"] - timedelta(seconds=30)}
+    s.fees.append(first | {"state": "cancelled", "wanted_state": "cancelled"})
+    s.decisions = [row for row in s.decisions if row["order_id"] != paid["order_id"]]
+
+
+def _held_for_lack(s: Snapshot) -> None:
+    known = next(known for known in s.orders.values() if known["decision_id"])
+    known["state"] = "held"
+    for row in s.decisions:
+        if row["id"] == known["decision_id"]:
+            row["reasons"] = [{"code": "facts_missing", "text": ""}]
 
 
 def _credited_twice(s: Snapshot) -> None:
@@ -134,6 +150,7 @@ BREAKS: dict[Callable[[Snapshot], None], str] = {
     _built_twice: "was built 2 times",
     _billed_twice: "was billed 2 times", _bill_of_nobody: "is nobody's fee", _two_open_fees: "2 fee invoices",
     _fee_unpaid_with_us: "is unpaid, its invoice", _fee_without_invoice: "without an invoice",
+    _billed_again: "billed again for the same", _held_for_lack: "and nobody looks again",
     _invoice_gone: "is gone", _credited_twice: "was credited 2 times", _credit_missing: "is done and 0 times",
     _credit_of_nobody: "nobody granted it", _a_cent_too_much: "and should have", _told_twice: "was told 2 times",
     _status_unseen: "is Fraud, we think", _released_though_cancelled: "is Cancelled in the panel and released",
