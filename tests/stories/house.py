@@ -151,7 +151,7 @@ async def open_house(
     """Open the house on an empty database. `policy` is a TOML document over the defaults."""
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
     clock, wake = Clock(), Wake()
-    app = create_app(settings, context=Context(db=db, settings=settings, clock=clock, wake=wake.ring))
+    app = create_app(settings, context=Context(db=db, settings=settings, clock=clock, wake=wake.ring), freeze=False)
     sandbox = SandboxPanel(
         doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
         behaviours=behaviours or Behaviours(), now=clock, signing_clock=clock,
