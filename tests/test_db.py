@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,9 @@ import sqlalchemy as sa
 
 from app.config import SettingsError, load_settings, safe_panel_url
 from app.db import Database, async_url
-from app.services import installation
+from app.services import installation, policies
+from app.tables import metadata
+from tests.databases import Databases
 
 
 async def test_eight_concurrent_read_modify_writes_count_to_eight(db: Database) -> None:
@@ -87,3 +90,27 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path, nam
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_each_test_finds_empty_tables_whatever_the_one_before_left(databases: Databases, kind: str) -> None:
+    """Rows in each table, numbers drawn, and a connection in a transaction that holds locks."""
+    now = datetime.now(UTC)
+    url = await databases.give(kind)
+    before = Database.open(url)
+    async with before.begin() as tx:
+        await policies.publish(tx, "", by="test", now=now)
+        await installation.put(tx, "counter", 1, now=now)
+    left_open = await before.writer.connect()
+    await installation.put(left_open, "counter", 2, now=now)
+    databases.take_back(url)
+
+    async with databases.opened(kind) as db, db.begin() as tx:
+        names = await tx.run_sync(lambda sync: sa.inspect(sync).get_table_names())
+        assert set(names) == {"alembic_version", *metadata.tables}
+        counted = {name: await tx.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in names}
+        assert counted == dict.fromkeys(metadata.tables, 0) | {"alembic_version": 1}
+        assert (await policies.publish(tx, "", by="test", now=now)).version == 1
+    with suppress(sa.exc.DBAPIError):  # PostgreSQL has ended it
+        await left_open.close()
+    await before.close()

@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 
 from app.db import Database
 from app.services import schema
-from tests.conftest import create_postgres_database, drop_postgres_database, missing
+from tests.asked import missing
+from tests.databases import create_postgres_database, drop_postgres_database
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from app.tables.outbox import CallClass, CallState, panel_calls
 
 #: How long a call waits when another of its order or customer turned out to be on the wire.
 _WAIT_FOR_WIRE = timedelta(seconds=1)
+_NOW = sa.bindparam("now", type_=panel_calls.c.due_at.type)
 _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
 
@@ -59,7 +61,7 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
             return 0
         return (
             await connection.scalar(
-                sa.select(sa.func.count()).select_from(_due(now, shadow=shadow).limit(limit).subquery())
+                sa.select(sa.func.count()).select_from(_due(shadow=shadow).limit(limit).subquery()), {"now": now}
             )
             or 0
         )
@@ -72,7 +74,7 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, sh
 
     Never two lifecycle calls of one order or two money calls of one customer at a time, and those in their order.
     """
-    due = _due(now, shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
     if limit <= 0:
         return []
     async with db.begin() as tx:
@@ -81,7 +83,7 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, sh
         select = (
             due.add_columns(panel_calls.c.claimed_at).limit(limit).with_for_update(skip_locked=True, of=panel_calls)
         )
-        chosen = (await tx.execute(select)).all()
+        chosen = (await tx.execute(select, {"now": now})).all()
         if not chosen:
             return []
         rows = await tx.execute(
@@ -94,14 +96,12 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, sh
     return [by_id[row.id] for row in chosen]
 
 
-def _due(now: datetime, *, shadow: bool) -> sa.Select[Any]:
+@cache
+def _due(*, shadow: bool) -> sa.Select[Any]:
+    """Select what could be claimed at `:now`: built once, since workers ask all the time."""
     call = panel_calls.c
-    same_order = _waits_for(
-        lambda other: sa.and_(other.lifecycle, other.order_id == call.order_id), patient=True, now=now
-    )
-    same_customer = _waits_for(
-        lambda other: sa.and_(other.money, other.customer_id == call.customer_id), patient=False, now=now
-    )
+    same_order = _waits_for(lambda other: sa.and_(other.lifecycle, other.order_id == call.order_id), patient=True)
+    same_customer = _waits_for(lambda other: sa.and_(other.money, other.customer_id == call.customer_id), patient=False)
     sendable = sa.and_(
         call.state == CallState.PENDING,
         sa.or_(~call.lifecycle, ~same_order),
@@ -109,12 +109,12 @@ def _due(now: datetime, *, shadow: bool) -> sa.Select[Any]:
     )
     return (
         sa.select(call.id)
-        .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at <= now)
+        .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at <= _NOW)
         .where(call.state == CallState.UNKNOWN if shadow else sa.or_(call.state == CallState.UNKNOWN, sendable))
     )
 
 
-def _waits_for(same: Any, *, patient: bool, now: datetime) -> sa.Exists:
+def _waits_for(same: Any, *, patient: bool) -> sa.Exists:
     """Whether another call of the same group goes first: on the wire, claimed, or earlier and not done with.
 
     The patient wait for an earlier one even while it waits for its next attempt: the steps of an order's life must not
@@ -122,7 +122,7 @@ def _waits_for(same: Any, *, patient: bool, now: datetime) -> sa.Exists:
     """
     call, other = panel_calls.c, panel_calls.alias("other").c
     earlier = sa.or_(other.seq < call.seq, sa.and_(other.seq == call.seq, other.id < call.id))
-    first = earlier if patient else sa.and_(earlier, other.due_at <= now)
+    first = earlier if patient else sa.and_(earlier, other.due_at <= _NOW)
     waits = sa.and_(other.state == CallState.PENDING, sa.or_(other.owner.is_not(None), first))
     return sa.exists().where(same(other), other.id != call.id, sa.or_(other.state.in_(ON_THE_WIRE), waits))
 

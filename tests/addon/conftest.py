@@ -13,7 +13,7 @@ import pytest
 from tests.addon.pretend_doorman import PretendDoorman, pretending
 from tests.addon.service import SECRET, Service
 from tests.addon.whmcs_request import HOW, STAFF, Whmcs, php_command
-from tests.conftest import ASKED, missing
+from tests.asked import ASKED, missing
 
 MARIADB = "mysql:host=127.0.0.1;port=3306;charset=utf8mb4"
 #: Looks like a key of Doorman's; a pretend one takes any.

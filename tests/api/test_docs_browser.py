@@ -19,7 +19,7 @@ from app.main import create_app
 from app.services.context import Context
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_world, make_keys
-from tests.conftest import ASKED, missing
+from tests.asked import ASKED, missing
 
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _HOW = "Chromium is not installed (Debian: apt-get install chromium)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.conftest import missing
+from tests.asked import missing
 
 _HOW = "initdb and pg_ctl are not here; install PostgreSQL's server (Debian: apt-get install postgresql)"
 #: Small, and quick to come back; what is committed must survive all the same, so fsync stays on.

@@ -1,4 +1,4 @@
-"""What the messaging tests share: both databases, a clock moved by hand, a panel that does what a script says."""
+"""What the messaging tests share: a clock moved by hand, a panel that does what a script says."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import asyncio
 import json
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import asyncpg
-import pytest
 import sqlalchemy as sa
 
 from app.db import Database
@@ -25,12 +21,8 @@ from app.messaging.wake import Wake
 from app.messaging.workers import Worker, WorkerLimits
 from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
-from app.tables import metadata
 from app.tables.inbox import EventState, events
-from tests.conftest import ASKED
 
-DATABASES = ("sqlite", "postgres")
-POSTGRES = ASKED.get("DOORMAN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=150)
 RULES = SendRules(settle=SETTLE, delays=(1, 5, 30), jitter=lambda: 0.0)
@@ -53,41 +45,6 @@ class Time:
         by = by if isinstance(by, timedelta) else timedelta(seconds=by)
         self.now += by
         self._seconds += by.total_seconds()
-
-
-@asynccontextmanager
-async def database(kind: str, folder: Path) -> AsyncIterator[Database]:
-    """An empty database with our tables, on SQLite or on a PostgreSQL database of its own."""
-    if kind == "sqlite":
-        db = Database.open(f"sqlite:///{folder / 'doorman.db'}")
-        async with _with_tables(db):
-            yield db
-        return
-    name = f"doorman_test_{uuid.uuid4().hex}"
-    try:
-        server = await asyncpg.connect(f"{POSTGRES}/postgres", timeout=5)
-    except (OSError, asyncpg.PostgresError) as error:
-        if ASKED.get("DOORMAN_TEST_REQUIRE_POSTGRES") == "1":
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRES} ({error}); start one or set DOORMAN_TEST_POSTGRES")
-    try:
-        await server.execute(f"CREATE DATABASE {name}")
-        db = Database.open(f"{POSTGRES}/{name}")
-        async with _with_tables(db):
-            yield db
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await server.close()
-
-
-@asynccontextmanager
-async def _with_tables(db: Database) -> AsyncIterator[None]:
-    async with db.begin() as tx:
-        await tx.run_sync(metadata.create_all)
-    try:
-        yield
-    finally:
-        await db.close()
 
 
 # --- things wanted ------------------------------------------------------------------------------------------------

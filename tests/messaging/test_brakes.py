@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import RULES, FakePanel, Time, accept, credit, database, handler_of, note, read, until, want, worker
+from outbox_support import RULES, FakePanel, Time, accept, credit, handler_of, note, read, until, want, worker
 
 from app.db import Database
 from app.messaging import inbox, outbox_claims, workers
@@ -26,6 +25,7 @@ from app.panels.limiter import RateLimiter
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState
+from tests.databases import Databases
 
 QUICK = WorkerLimits(poll=timedelta(seconds=0.02), heartbeat=timedelta(seconds=0.02), grace=timedelta(seconds=0.2))
 
@@ -381,9 +381,9 @@ async def test_a_database_away_just_before_the_first_byte_sends_nothing(db: Data
 
 
 @pytest.fixture
-async def shared(tmp_path: Path) -> AsyncIterator[Database]:
+async def shared(databases: Databases) -> AsyncIterator[Database]:
     """PostgreSQL: on SQLite there is one worker and one writer, and nobody to be held up."""
-    async with database("postgres", tmp_path) as db:
+    async with databases.opened("postgres") as db:
         yield db
 
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from outbox_support import (
     Time,
     accept,
     credit,
-    database,
     handler_of,
     note,
     read,
@@ -54,12 +52,6 @@ QUICK = WorkerLimits(poll=timedelta(seconds=0.02), heartbeat=timedelta(seconds=0
 @pytest.fixture
 def time() -> Time:
     return Time()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    async with database(request.param, tmp_path) as opened:
-        yield opened
 
 
 # --- each step ----------------------------------------------------------------------------------------------------

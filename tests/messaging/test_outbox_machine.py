@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -14,10 +12,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from outbox_support import DATABASES, SETTLE, FakePanel, Time, accept, credit, database, note, want, worker
+from outbox_support import SETTLE, FakePanel, Time, accept, credit, note, want, worker
 
 from app.messaging import outbox
 from app.tables.outbox import CallState, panel_calls
+from tests.databases import Databases
 
 WORDS = ("ok", "lost", "late", "never", "broken", "refused", "unavailable", "die", "die-late", "die-applied")
 CREDITS = [(customer, number) for customer in (1, 2) for number in (1, 2, 3)]
@@ -44,16 +43,16 @@ class MortalPanel(FakePanel):
 class OutboxMachine(RuleBasedStateMachine):
     """Two workers, two customers, two orders; the clock moves by hand."""
 
+    databases: ClassVar[Databases]
     kind: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
-        self.folder = tempfile.TemporaryDirectory()
         self.time = Time()
         self.panel = MortalPanel(self.time)
-        self.db = self.run(self.stack.enter_async_context(database(self.kind, Path(self.folder.name))))
+        self.db = self.run(self.stack.enter_async_context(self.databases.opened(self.kind)))
         self.workers = [self.new_worker(), self.new_worker()]
         self.notes = 0
 
@@ -143,7 +142,6 @@ class OutboxMachine(RuleBasedStateMachine):
         finally:
             self.run(self.stack.aclose())
             self.runner.close()
-            self.folder.cleanup()
 
     async def nothing_is_forgotten(self) -> None:
         async with self.db.read() as connection:
@@ -155,11 +153,10 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kind", DATABASES)
-def test_any_story_ends_with_each_effect_once(kind: str) -> None:
-    machine = type("Machine", (OutboxMachine,), {"kind": kind})
+def test_any_story_ends_with_each_effect_once(databases: Databases, database_kind: str) -> None:
+    machine = type("Machine", (OutboxMachine,), {"databases": databases, "kind": database_kind})
     rules = settings(
-        max_examples=15 if kind == "sqlite" else 6,
+        max_examples=15 if database_kind == "sqlite" else 6,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -20,7 +20,6 @@ from outbox_support import (
     Time,
     accept,
     credit,
-    database,
     handler_of,
     note,
     read,
@@ -42,6 +41,7 @@ from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState
+from tests.databases import Databases
 
 QUICK = WorkerLimits(poll=timedelta(seconds=0.05), heartbeat=timedelta(seconds=0.05), grace=timedelta(seconds=0.2))
 
@@ -451,8 +451,8 @@ async def test_a_commit_that_fails_on_the_way_costs_time_and_nothing_else(
 # --- waking and locking -------------------------------------------------------------------------------------------
 
 
-async def test_the_pipe_wakes_and_its_end_ends_the_worker(tmp_path: Path, time: Time) -> None:
-    async with database("sqlite", tmp_path) as db:
+async def test_the_pipe_wakes_and_its_end_ends_the_worker(databases: Databases, time: Time) -> None:
+    async with databases.opened("sqlite") as db:
         reading, writing = wake_pipe()
         ringer, seen = Ringer(writing), []
         limits = WorkerLimits(poll=timedelta(seconds=60))

@@ -19,7 +19,6 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.db import Database
-from app.main import create_app
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.limiter import RateLimiter
@@ -34,9 +33,11 @@ from app.services.startup import prepare
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
 from app.working import learn_identity, send_rules
+from tests.application import application
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-story-0123456789abcdef"
+_LOOK_AGAIN = 0.1  # seconds; what comes in rings, and what falls due because the clock was moved does not
 
 
 class Clock:
@@ -62,6 +63,7 @@ class House:
     worker: Worker
     context: Context
     api: httpx.AsyncClient
+    wake: Wake
     turn: asyncio.Lock
     closing: asyncio.Event
 
@@ -91,7 +93,7 @@ class House:
         """Be the worker that runs beside: the gate waits for it inside a checkout."""
         while not self.closing.is_set():
             if not await self.work():
-                await asyncio.sleep(0.01)
+                await self.wake.wait(_LOOK_AGAIN)
 
     async def wait(self, seconds: float) -> None:
         """Live through some time, from one due thing to the next, so that clocks ring in order."""
@@ -151,7 +153,7 @@ async def open_house(
     """Open the house on an empty database. `policy` is a TOML document over the defaults."""
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
     clock, wake = Clock(), Wake()
-    app = create_app(settings, context=Context(db=db, settings=settings, clock=clock, wake=wake.ring))
+    app = application(Context(db=db, settings=settings, clock=clock, wake=wake.ring))
     sandbox = SandboxPanel(
         doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
         behaviours=behaviours or Behaviours(), now=clock, signing_clock=clock,
@@ -171,12 +173,13 @@ async def open_house(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://doorman", headers=headers) as api,
     ):
-        house = House(clock, sandbox, db, worker, context, api, asyncio.Lock(), asyncio.Event())
+        house = House(clock, sandbox, db, worker, context, api, wake, asyncio.Lock(), asyncio.Event())
         beside = asyncio.create_task(house.keep_working())
         try:
             yield house
         finally:
             house.closing.set()  # what is in hand is finished, so that nothing is left half done
+            wake.ring()
             await asyncio.wait({beside}, timeout=10)
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)

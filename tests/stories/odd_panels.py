@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from tests.conftest import missing
+from tests.asked import missing
 
 
 @dataclass(slots=True)

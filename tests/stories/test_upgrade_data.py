@@ -18,7 +18,8 @@ from app.services import policies, schema
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
 from app.tables.policies import policies as policies_table
-from tests.conftest import create_postgres_database, drop_postgres_database, missing
+from tests.asked import missing
+from tests.databases import create_postgres_database, drop_postgres_database
 from tests.stories.conftest import POLICY
 from tests.stories.house import House
 from tests.stories.test_limits import SHARE
