@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
@@ -39,6 +40,9 @@ from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
 
+#: Requests wait less long for a lock than the worker does: somebody waits for their answers.
+_LOCK_WAIT = timedelta(seconds=4)
+
 _ROUTERS = (
     queue, orders, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
     signals, calls, events, ops, health,
@@ -61,7 +65,8 @@ def create_app(
     """
     own = context is None and db is None
     if context is None:
-        context = Context(db=db or Database.open(settings.database_url), settings=settings)
+        db = db or Database.open(settings.database_url, lock_wait=_LOCK_WAIT)
+        context = Context(db=db, settings=settings)
         context.wake = wake or context.wake
     app = Doorman(
         title="Doorman",
