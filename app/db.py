@@ -134,6 +134,14 @@ class Database:
         async with self.writer.begin() as connection:
             yield connection
 
+    async def wait_less(self, tx: AsyncConnection, seconds: float) -> None:
+        """Have a transaction fail at the first lock that takes longer (a SQLite file has one lock, had by now).
+
+        The server gives up by itself then: that is surer than asking it to.
+        """
+        if not self.is_sqlite:
+            await tx.execute(sa.text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+
     async def close(self) -> None:
         """Let go of all connections."""
         await self.reader.dispose()

@@ -31,6 +31,13 @@ async def within(seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
             task.add_done_callback(_forget)
 
 
+async def all_home(seconds: float) -> None:
+    """Wait, but no longer than this, for what was left behind: an event loop that ends over it may never end."""
+    here = asyncio.get_running_loop()
+    if away := {task for task in _left_behind if task.get_loop() is here}:
+        await asyncio.wait(away, timeout=seconds)
+
+
 def _forget(task: asyncio.Task[Any]) -> None:
     _left_behind.discard(task)
     if not task.cancelled():

@@ -31,6 +31,7 @@ from app.api.work import calls, events, fees, ops, queue
 from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
+from app.deadline import all_home
 from app.messaging.intake import Intake
 from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
@@ -128,5 +129,6 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
         await app.state.backtests.aclose()
         if intake is not None:
             await intake.aclose()
+        await all_home(_LOCK_WAIT.total_seconds())
         if close:
             await context.db.close()

@@ -51,10 +51,8 @@ class PostgresWriter(BatchWriter):
             return await self._try(batch, until)
 
     async def aclose(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        """Let go of the connection, whose time limit is nobody else's."""
+        await self._disconnect()
 
     async def _try(self, batch: Sequence[Arrival], until: float) -> Collection[str]:
         # Sorted: two replicas that insert the same ids in different order would wait for each other.
@@ -73,6 +71,8 @@ class PostgresWriter(BatchWriter):
     async def _connected(self) -> Any:
         if self._connection is None:
             self._connection = await self._engine.connect()
+            driver: Any = (await self._connection.get_raw_connection()).driver_connection
+            await driver.execute(f"SET statement_timeout = {int(self._patience * 900)}")  # the server gives up first
         return (await self._connection.get_raw_connection()).driver_connection
 
     async def _disconnect(self) -> None:

@@ -144,6 +144,7 @@ async def _ask_worker(context: Context, order_id: int) -> str:
     now = context.clock()
     name = f"gate:{order_id}:{uuid.uuid4()}"
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, WAIT_SECONDS - 2 * _LAST_LOOK_SECONDS)
         await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
     context.wake()
     return name

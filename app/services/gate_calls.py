@@ -47,6 +47,7 @@ async def _write(context: Context, order_id: int, now: datetime) -> None:
     if known is None:
         return
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, PATIENCE_SECONDS / 2)
         before = await installation.get(tx, installation.GATE_ASKED) or {}
         at = now.isoformat()
         await installation.put(tx, installation.GATE_ASKED, {"first": before.get("first", at), "last": at}, now=now)

@@ -138,7 +138,8 @@ class Probe:
         if not standing.schema_current:
             return standing
         try:
-            await within(WRITE_SECONDS, installation.try_to_write(context.db, now=context.clock()))
+            tried = installation.try_to_write(context.db, seconds=WRITE_SECONDS / 2, now=context.clock())
+            await within(WRITE_SECONDS, tried)
         except (sa.exc.SQLAlchemyError, OSError) as error:
             context.db.outage.note("readyz", error)
             return replace(standing, writable=False)

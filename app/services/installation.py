@@ -22,6 +22,8 @@ NO_GATE = "No gate has ever asked: a hold stops nothing that the panel sets up b
 ORDERS_SEEN = "reconcile:orders"
 #: When a process last tried whether the database can be written.
 _TRIED = "tried-to-write"
+#: What everything writes; in its way is only who keeps all others from writing.
+_WRITTEN = sa.text("LOCK TABLE events, orders, panel_calls IN ROW EXCLUSIVE MODE")
 
 
 async def get(connection: AsyncConnection, name: str) -> Any:
@@ -46,9 +48,15 @@ async def put(tx: AsyncConnection, name: str, value: Any, *, now: datetime) -> N
         await tx.execute(installation.insert().values(name=name, value=value, changed_at=now))
 
 
-async def try_to_write(db: Database, *, now: datetime) -> None:
-    """Store a row for good: nothing less tells of a lock, of a file or server that is read-only, and of a full disk."""
+async def try_to_write(db: Database, *, seconds: float, now: datetime) -> None:
+    """Store a row for good: nothing less tells of a lock, of a file or server that is read-only, and of a full disk.
+
+    Raises what the database raises, after this time where it is a lock on PostgreSQL, which locks tables singly.
+    """
     async with db.begin() as tx:
+        if not db.is_sqlite:
+            await db.wait_less(tx, seconds)
+            await tx.execute(_WRITTEN)
         row = insert_into(tx, installation).values(name=_TRIED, value="", changed_at=now)
         await tx.execute(row.on_conflict_do_update(index_elements=["name"], set_={"changed_at": now}))
 
