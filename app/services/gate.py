@@ -1,12 +1,16 @@
-"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time."""
+"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time.
+
+Whatever the database does meanwhile: nothing in here waits for it outside of `in_time`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +19,8 @@ from app.config import Mode
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
 from app.core.policy_modes import ActionMode
+from app.db import is_unavailable
+from app.deadline import within
 from app.errors import WrongState
 from app.messaging import inbox
 from app.services import installation, limits, modes, policies
@@ -22,8 +28,13 @@ from app.services.context import Context
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
 
-WAIT_SECONDS = 1.5
+#: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
+WAIT_SECONDS: Final = 1.4
+#: So long before that, waiting ends and what can be known is read for the last time.
+_LAST_LOOK_SECONDS = 0.2
 _POLL_SECONDS = 0.02
+
+_T = TypeVar("_T")
 
 _BY_OUTCOME = {
     Outcome.APPROVE: (True, "approved"),
@@ -41,17 +52,41 @@ class GateAnswer:
     reason: str
 
 
-async def ask(context: Context, order_id: int) -> GateAnswer:
-    """Answer for one order within `WAIT_SECONDS`; an undecided one is decided now by the worker."""
+#: There is no verdict, or none can be known: shut. A later approval heals it with an accept.
+UNDECIDED: Final = GateAnswer(provision=False, reason="undecided")
+
+
+async def ask(context: Context, order_id: int, *, since: float | None = None) -> GateAnswer:
+    """Answer for one order within `WAIT_SECONDS` of `since` (monotonic; else of now), whatever the database does."""
     if context.settings.mode is Mode.SHADOW:
         return GateAnswer(provision=True, reason="shadow")
-    deadline = time.monotonic() + WAIT_SECONDS
+    until = (time.monotonic() if since is None else since) + WAIT_SECONDS
+    return await in_time(context, until, _ask(context, order_id, until), otherwise=UNDECIDED)
+
+
+async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T], *, otherwise: _T) -> _T:
+    """Return what the work finds, or `otherwise` when the monotonic clock says `until` or the database fails it."""
+    try:
+        return await within(until - time.monotonic(), work)
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        context.db.outage.note("gate", error)
+        return otherwise
+
+
+async def _ask(context: Context, order_id: int, until: float) -> GateAnswer:
+    """Read what is known, else have the order decided now by the worker and wait for it."""
     async with context.db.read() as connection:
         answer = await _known(connection, context, order_id) or await _holds_nothing(connection)
     if answer is not None:
         return answer
-    asked = await _ask_worker(context, order_id)
-    while time.monotonic() < deadline:
+    wait_until = until - _LAST_LOOK_SECONDS
+    asked = await in_time(context, wait_until, _ask_worker(context, order_id), otherwise=None)
+    if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
+        async with context.db.read() as connection:
+            return await _known(connection, context, order_id) or UNDECIDED
+    while time.monotonic() < wait_until:
         await asyncio.sleep(_POLL_SECONDS)
         async with context.db.read() as connection:
             answer = await _known(connection, context, order_id) or await _finished(connection, asked)
@@ -109,6 +144,7 @@ async def _ask_worker(context: Context, order_id: int) -> str:
     now = context.clock()
     name = f"gate:{order_id}:{uuid.uuid4()}"
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, WAIT_SECONDS - 2 * _LAST_LOOK_SECONDS)
         await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
     context.wake()
     return name
@@ -132,4 +168,4 @@ async def _too_late(context: Context, order_id: int) -> GateAnswer:
         row = await _row(connection, order_id)
         if heard.first() is None and (row is None or row.last_read_at is None):
             return GateAnswer(provision=True, reason="not_ours")
-    return GateAnswer(provision=False, reason="undecided")
+    return UNDECIDED
