@@ -20,6 +20,8 @@ from app.tables.access import Role
 CACHE_SECONDS: Final = 2.0
 _CACHE_KEYS = 1024
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="key", description="An API key: `doorman keys create NAME --role ROLE` shows it once."
 )
@@ -69,15 +71,19 @@ async def authenticate(request: Request) -> Caller:
 class GuardedRoute(APIRoute):
     """A route that knows its caller before anything of the request's body is read."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Put the question who calls before the handler."""
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await authenticate(request)
-            return await handle(request)
+            return await self.answer(request, handle)
 
         return guarded
+
+    async def answer(self, request: Request, handle: Handler) -> Response:
+        """Answer a request of the caller that `request.state` names."""
+        return await handle(request)
 
 
 class Requires:
