@@ -25,6 +25,8 @@ _CACHE_KEYS = 1024
 _PATIENCE_SECONDS = 4.0
 _QUICK_SECONDS = 0.7
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="key", description="An API key: `doorman keys create NAME --role ROLE` shows it once."
 )
@@ -101,7 +103,7 @@ async def _look_up(context: Context, key: str) -> Caller | None:
 class GuardedRoute(APIRoute):
     """A route that knows its caller before anything of the request's body is read."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Put the question who calls before the handler."""
         handle = super().get_route_handler()
         quickly = any(isinstance(one.dependency, Requires) and one.dependency.quickly for one in self.dependencies)
@@ -109,9 +111,13 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             request.state.arrived = time.monotonic()
             request.state.caller = await authenticate(request, quickly=quickly)
-            return await handle(request)
+            return await self.answer(request, handle)
 
         return guarded
+
+    async def answer(self, request: Request, handle: Handler) -> Response:
+        """Answer a request of the caller that `request.state` names."""
+        return await handle(request)
 
 
 class Requires:

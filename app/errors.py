@@ -100,6 +100,12 @@ class KeyReused(Problem):
     slug, title, status = "key-reused", "Idempotency-Key was used with another body", 422
 
 
+class Busy(Problem):
+    """So much work of this kind is waiting that no more is taken on."""
+
+    slug, title, status = "busy", "Too much of this at once", 429
+
+
 class Unavailable(Problem):
     """Try again a little later."""
 

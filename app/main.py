@@ -36,6 +36,7 @@ from app.messaging.intake import Intake
 from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
 from app.services.health import Probe
+from app.services.heavy import HeavyWork
 from app.services.idempotency import Repeats
 from app.services.startup import prepare, tidy
 
@@ -84,6 +85,7 @@ def create_app(
     app.state.probe = Probe(context)
     app.state.metrics = Metrics()
     app.state.backtests = BacktestProcesses(context.db)
+    app.state.heavy = HeavyWork()
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
@@ -126,6 +128,7 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
     finally:
         if freeze:
             gc.unfreeze()
+        await app.state.heavy.aclose()
         await app.state.backtests.aclose()
         if intake is not None:
             await intake.aclose()

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.fields import Body, Text
+from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import NotFound, WrongState
@@ -20,6 +21,7 @@ from app.services import backtest, policies
 from app.services.backtest import Wanted
 from app.services.backtest_processes import BacktestProcesses
 from app.services.listing import Page
+from app.services.policy_reading import read_document
 from app.services.views_backtests import (
     BacktestDocument,
     BacktestView,
@@ -97,6 +99,7 @@ async def show(context: ContextDep, backtest_id: BacktestId) -> Response:
 async def start(
     request: Request,
     change: ChangeDep,
+    turn: TurnDep,
     body: Annotated[
         BacktestRequest,
         BodyParam(
@@ -110,7 +113,10 @@ async def start(
     begun: list[uuid.UUID] = []
     since = None if body.since is None else datetime.combine(body.since, time(), UTC)
     wanted = Wanted(document=body.document, version=body.version, since=since, with_today=body.with_today)
-    given = None if body.document is None else await policies.read_document(body.document)
+    if body.version is not None:
+        given = await policies.load(change.context.db, body.version, turn)
+    else:
+        given = (await turn.run(read_document, body.document or "")).policy
 
     async def effect(tx: AsyncConnection) -> BacktestView:
         begun.append(await backtest.begin(tx, wanted, by=change.by, now=change.now, read=given))

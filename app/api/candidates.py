@@ -6,9 +6,11 @@ from fastapi import Depends, Response
 
 from app.api import problems
 from app.api.fields import PolicyVersion
+from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.auth import ADMIN, OPS
 from app.services import candidates as service
+from app.services import policies
 from app.services.candidate_report import CandidateReport, candidate_report
 from app.services.candidates import Candidate
 
@@ -24,7 +26,8 @@ candidates = router("", "policies")
     description="From now on it decides each order that is decided, and its verdict is kept beside the other. It never "
     "acts. Another candidate takes the place of the one before.",
 )
-async def choose(change: ChangeDep, version: PolicyVersion) -> Response:
+async def choose(change: ChangeDep, turn: TurnDep, version: PolicyVersion) -> Response:
+    await policies.load(change.context.db, version, turn)
     return await change.run(lambda tx: service.choose(tx, version, by=change.by, now=change.now))
 
 

@@ -10,13 +10,15 @@ from pydantic import Field
 
 from app.api import problems
 from app.api.fields import Absent, Body, Flag, PolicyVersion
-from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
+from app.api.heavy import TurnDep
+from app.api.serving import ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import ADMIN, OPS
-from app.errors import ConfirmationNeeded, NotFound, TooLarge, WrongState
+from app.errors import Busy, ConfirmationNeeded, NotFound, WrongState
 from app.services import publishing
 from app.services.listing import Page
+from app.services.policy_reading import read_document
 from app.services.publishing import CheckedPolicy, PolicyDiff
-from app.services.views_lists import get_policy, list_policies
+from app.services.views_lists import list_policies
 from app.services.views_records import PolicyDocument, PolicyView, PublishedPolicy
 
 policies = router("/policies", "policies")
@@ -50,43 +52,43 @@ async def list_all(context: ContextDep, window: WindowDep) -> Response:
     "/{version}",
     response_model=PolicyDocument,
     dependencies=_OPS,
-    responses=problems.declare(NotFound),
+    responses=problems.declare(NotFound, Busy),
     summary="Show one policy with its document",
 )
-async def show(context: ContextDep, version: PolicyVersion) -> Response:
-    return await read(context, lambda connection: get_policy(connection, version))
+async def show(context: ContextDep, turn: TurnDep, version: PolicyVersion) -> Response:
+    return answer(await publishing.show(context.db, version, turn))
 
 
 @policies.get(
     "/{version}/diff",
     response_model=PolicyDiff,
     dependencies=_OPS,
-    responses=problems.declare(NotFound, WrongState),
+    responses=problems.declare(NotFound, WrongState, Busy),
     summary="Say in words what is different in a policy",
     description="One sentence for each change, by section. Compared with the active policy where nothing else is said.",
 )
 async def diff(
     context: ContextDep,
+    turn: TurnDep,
     version: PolicyVersion,
     other: Annotated[
         int | Absent, Query(alias="with", ge=1, le=2**31 - 1, description="The version to compare it with.")
     ] = None,
 ) -> Response:
-    return await read(context, lambda connection: publishing.compare(connection, version, other))
+    return answer(await publishing.compare(context.db, version, other, turn))
 
 
 @policies.post(
     "/check",
     response_model=CheckedPolicy,
     dependencies=_OPS,
-    responses=problems.declare(TooLarge),
+    responses=problems.declare(*problems.READING),
     summary="Check a policy without publishing it",
     description="What is wrong is 422 with every place; what is odd is a warning. Says how many of the last orders it "
     "would hold. Stores nothing.",
 )
-async def check(context: ContextDep, body: DocumentBody) -> Response:
-    new = await publishing.read_document(body.document)
-    return await read(context, lambda connection: publishing.check(connection, new))
+async def check(context: ContextDep, turn: TurnDep, body: DocumentBody) -> Response:
+    return answer(await publishing.check(context.db, body.document, turn))
 
 
 @policies.post(
@@ -101,8 +103,8 @@ async def check(context: ContextDep, body: DocumentBody) -> Response:
     summary="Publish a policy",
     description="It is checked whole, gets the next version and is not active yet. Every place that is wrong is named.",
 )
-async def publish(change: ChangeDep, body: DocumentBody) -> Response:
-    new = await publishing.read_document(body.document)
+async def publish(change: ChangeDep, turn: TurnDep, body: DocumentBody) -> Response:
+    new = await turn.run(read_document, body.document)
     return await change.run(lambda tx: publishing.publish(tx, new, by=change.by, now=change.now))
 
 
@@ -117,13 +119,15 @@ async def publish(change: ChangeDep, body: DocumentBody) -> Response:
 )
 async def activate(
     change: ChangeDep,
+    turn: TurnDep,
     version: PolicyVersion,
     body: Annotated[Activation | None, BodyParam(openapi_examples={"plain": {"value": {}}})] = None,
     confirm: Annotated[bool, Query(description="The same as `confirm` in the body.")] = False,
 ) -> Response:
     confirmed = confirm or (body is not None and body.confirm)
+    weighed = await publishing.weigh_version(change.context.db, version, turn)
     return await change.run(
-        lambda tx: publishing.activate(tx, version, by=change.by, now=change.now, confirmed=confirmed)
+        lambda tx: publishing.activate(tx, weighed, by=change.by, now=change.now, confirmed=confirmed)
     )
 
 
@@ -135,5 +139,6 @@ async def activate(
     summary="Go back to the policy that was active before",
     description="Says which. It never asks for confirmation; the same again undoes it. 409 if there is none.",
 )
-async def roll_back(change: ChangeDep) -> Response:
-    return await change.run(lambda tx: publishing.roll_back(tx, by=change.by, now=change.now))
+async def roll_back(change: ChangeDep, turn: TurnDep) -> Response:
+    back = await publishing.look_back(change.context.db, turn)
+    return await change.run(lambda tx: publishing.roll_back(tx, back, by=change.by, now=change.now))

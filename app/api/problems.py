@@ -18,6 +18,7 @@ from app.db import is_unavailable
 from app.errors import (
     PROBLEM_MEDIA_TYPE,
     PROBLEM_TYPE,
+    Busy,
     Forbidden,
     Invalid,
     KeyReused,
@@ -34,6 +35,7 @@ from app.errors import (
 from app.services.context import Context
 
 RETRY_AFTER: Final = "2"
+_LATER: Final = frozenset({Busy.status, Unavailable.status})
 _SHOWN_ERRORS = 20
 _LONGEST_TEXT = 300
 
@@ -60,7 +62,7 @@ def render_problem(problem: Problem) -> Response:
     headers = {}
     if problem.status == Unauthenticated.status:
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == Unavailable.status:
+    if problem.status in _LATER:
         headers["Retry-After"] = RETRY_AFTER
     return render(problem.to_body(), headers)
 
@@ -159,14 +161,17 @@ _WORDS: Final[dict[int, str]] = {
     409: "Not possible now.",
     413: "The body is larger than 1 MiB.",
     422: "The request is malformed; `errors` says where.",
+    429: "Too many requests that take long are waiting, of this key or of all; try again after `Retry-After` seconds.",
     503: "The database can't be reached; try again after `Retry-After` seconds.",
 }
 #: What every route behind a key may answer.
 ALWAYS: Final = (Unauthenticated, Forbidden, Invalid, Unavailable)
+#: What a route that reads a body may answer beside those: a long one is read while others wait for their turn.
+READING: Final = (TooLarge, Busy)
 #: What an action on something in the panel may answer, beside those.
-ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, TooLarge)
+ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, *READING)
 #: What a change of our own things may answer.
-CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, TooLarge)
+CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, *READING)
 #: The same, and the guard against doing it twice: of credits, and of questions to customers.
 CREDITING: Final = (*ACTING, LooksDuplicate)
 ASKING: Final = CREDITING
@@ -191,7 +196,7 @@ def _declaration(status: int, found: list[type[Problem]]) -> dict[str, Any]:
             }
         },
     }
-    if status == Unavailable.status:
+    if status in _LATER:
         declared["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     if status == Unauthenticated.status:
         declared["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}

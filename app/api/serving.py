@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.fields import IdempotencyKey, window
-from app.auth import CallerDep, GuardedRoute, Requires
+from app.api.heavy import Route
+from app.auth import CallerDep, Requires
 from app.deadline import within
 from app.services.context import Context
 from app.services.idempotency import Answer, KeyedRequest, Repeats
@@ -32,7 +33,7 @@ def router(prefix: str, tag: str, requires: Requires | None = None) -> APIRouter
     return APIRouter(
         prefix=f"/v1{prefix}",
         tags=tags,
-        route_class=GuardedRoute,
+        route_class=Route,
         dependencies=[Depends(requires)] if requires is not None else [],
         responses=problems.declare(*problems.ALWAYS),
     )

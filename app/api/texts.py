@@ -8,9 +8,11 @@ from fastapi import Depends, Path, Query, Response
 
 from app.api import problems
 from app.api.fields import Absent
+from app.api.heavy import TurnDep
 from app.api.serving import ContextDep, read, router
 from app.auth import OPS
-from app.errors import NotFound, WrongState
+from app.errors import Busy, NotFound, WrongState
+from app.services import policies
 from app.services.views_texts import PolicyTextsView, policy_texts_view
 
 texts = router("/policies", "policies")
@@ -33,11 +35,15 @@ Currency = Annotated[
     "/{version}/texts",
     response_model=PolicyTextsView,
     dependencies=[Depends(OPS)],
-    responses=problems.declare(NotFound, WrongState),
+    responses=problems.declare(NotFound, WrongState, Busy),
     summary="Write its prices in words, ready to copy",
     description="For the cart, the terms of service and the signature of e-mails, so that prices are known before "
     "anyone orders. The wording is the policy's own (`[texts.prices]`).",
 )
-async def show_texts(context: ContextDep, version: VersionOrActive, currency: Currency = None) -> Response:
+async def show_texts(
+    context: ContextDep, turn: TurnDep, version: VersionOrActive, currency: Currency = None
+) -> Response:
     number = None if version == "active" else int(version)
+    if number is not None:
+        await policies.load(context.db, number, turn)
     return await read(context, lambda connection: policy_texts_view(connection, number, currency))

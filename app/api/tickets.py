@@ -8,14 +8,14 @@ from fastapi import Body as BodyParam
 from fastapi import Response
 from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.concurrency import run_in_threadpool
 
 from app.api import problems
 from app.api.fields import Body, LoggedMinutes, Text, TicketId
+from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
 from app.auth import OPS
 from app.core.tickets import Topic, classify
-from app.errors import NotFound, TooLarge
+from app.errors import NotFound
 from app.services import policies, ticket_records
 from app.services.views_lists import get_ticket
 from app.services.views_records import ReadingView, TicketView, reading_view
@@ -46,12 +46,13 @@ class TicketPatch(Body):
 @tickets.post(
     "/classify",
     response_model=ReadingView,
-    responses=problems.declare(TooLarge),
+    responses=problems.declare(*problems.READING),
     summary="Try what a ticket would be taken for",
     description="Stores nothing. Every term that spoke for the topic is in `evidence`.",
 )
 async def try_text(
     context: ContextDep,
+    turn: TurnDep,
     body: Annotated[
         TicketText,
         BodyParam(
@@ -69,7 +70,7 @@ async def try_text(
 ) -> Response:
     async with context.db.read() as connection:
         minutes = (await policies.active(connection)).policy.labour.topic_minutes.by_topic()
-    return answer(reading_view(await run_in_threadpool(classify, body.subject, body.message, minutes=minutes)))
+    return answer(reading_view(await turn.run(classify, body.subject, body.message, minutes=minutes)))
 
 
 @tickets.get(

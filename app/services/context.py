@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -88,5 +89,6 @@ class Context:
     pay_methods: PayMethodsCache = field(default_factory=PayMethodsCache)
     pay_methods_barred: Bar = field(default_factory=Bar)
     outside: Outside | None = None  # services and files outside; None: nothing is configured
+    scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # of long lists: one at a time
     gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, parse_policy, parse_published, policy_hash
+from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy_document import MAX_DOCUMENT
-from app.db import insert_new
-from app.errors import Invalid, NotFound, WrongState
+from app.db import Database, insert_new
+from app.errors import NotFound, WrongState
+from app.services.heavy import Turn
+from app.services.policy_reading import read_published
 from app.tables.policies import policies, policy_activations
 
 
@@ -45,26 +46,16 @@ def default_document() -> str:
     return (Path(__file__).parent.parent / "core" / "default_policy.toml").read_text(encoding="utf-8")
 
 
-async def read_document(document: str) -> Policy:
-    """Read a document that came with a request. Raises Invalid, which names every place that is wrong.
-
-    In a thread, and for use before a transaction: a long one takes a second, for which webhooks must not wait.
-    """
-    try:
-        return await asyncio.to_thread(parse_policy, document)
-    except PolicyError as error:
-        errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
-        raise Invalid("The document is no valid policy.", errors) from None
-
-
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Published:
     """Read a document and store it. Raises PolicyError. See `store`."""
-    return await store(tx, parse_policy(document), document, by=by, now=now)
+    return await store(tx, policy_hash(parse_policy(document)), document, by=by, now=now)
 
 
-async def store(tx: AsyncConnection, policy: Policy, document: str, *, by: str, now: datetime) -> Published:
-    """Store a policy as it was read, immutable from now on; the same rules published twice are one version."""
-    digest = policy_hash(policy)
+async def store(tx: AsyncConnection, digest: str, document: str, *, by: str, now: datetime) -> Published:
+    """Store a document that was read, immutable from now on; the same rules published twice are one version.
+
+    `digest`: the hash of its policy.
+    """
     # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
     same = sa.or_(policies.c.hash == digest, policies.c.document == document)
     newest = _newest(same)
@@ -87,19 +78,33 @@ def _known(row: Any) -> Published:
 
 async def get(connection: AsyncConnection, version: int) -> Policy:
     """Return a published policy. Raises NotFound, and WrongState for one that this program refuses by now."""
+    row = await _published(connection, version)
+    return _parse(version, row)
+
+
+async def _published(connection: AsyncConnection, version: int) -> Any:
     columns = (policies.c.hash, policies.c.document)
     row = (await connection.execute(sa.select(*columns).where(policies.c.version == version))).first()
     if row is None:
         raise NotFound(f"there is no policy version {version}")
-    return _parse(version, row)
+    return row
+
+
+async def load(db: Database, version: int, turn: Turn) -> Policy:
+    """Return a published policy as `get` does, and have `get` find it read: a long document takes a second.
+
+    For requests, before their transaction. Raises what `get` raises, and what `Turn.run` does.
+    """
+    async with db.read() as connection:
+        row = await _published(connection, version)
+    if row.hash not in _parsed:
+        _parsed[row.hash] = await turn.run(read_published, version, row.document)
+    return _parsed[row.hash]
 
 
 def _parse(version: int, row: Any) -> Policy:
     if row.hash not in _parsed:
-        try:
-            _parsed[row.hash] = parse_published(row.document)
-        except PolicyError as error:
-            raise WrongState(f"policy version {version} is not valid any more: {str(error)[:300]}") from None
+        _parsed[row.hash] = read_published(version, row.document)
     return _parsed[row.hash]
 
 
@@ -114,12 +119,18 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
 
     Raises WrongState where no other version was ever active.
     """
-    now_active = await active_version(tx)  # only that: one that is refused by now can be left, too
+    version = await previous_version(tx)
+    await activate(tx, version, by=by, now=now)
+    return version
+
+
+async def previous_version(connection: AsyncConnection) -> int:
+    """Return the version that was active before the one in force. Raises WrongState where none was."""
+    now_active = await active_version(connection)  # only that: one that is refused by now can be left, too
     before = _latest().where(policy_activations.c.version != now_active)
-    version: int | None = await tx.scalar(before)
+    version: int | None = await connection.scalar(before)
     if version is None:
         raise WrongState(f"no other policy than version {now_active} was ever active")
-    await activate(tx, version, by=by, now=now)
     return version
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Final
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -42,12 +42,25 @@ class HeldShare:
         return self.cases >= FEWEST and self.held * 100 > self.at_most * self.cases
 
 
+#: One of the last orders: its facts as they are stored, when it is judged, and where it comes from.
+Last = tuple[bytes, datetime, str]
+
+
 async def held_share(connection: AsyncConnection, policy: Policy) -> HeldShare:
     """Judge the last orders of the history by a policy, as far as their facts were known then."""
+    return weigh(policy, await last_orders(connection))
+
+
+async def last_orders(connection: AsyncConnection) -> list[Last]:
+    """Return the orders that were placed last."""
     query = sa.select(cases.c.facts, cases.c.judged_at, cases.c.source)
     query = query.order_by(cases.c.placed_at.desc(), cases.c.order_id.desc())
-    found = (await connection.execute(query.limit(LAST))).all()
-    held, unknown = await asyncio.to_thread(_count_held, found, policy) if len(found) >= FEWEST else (0, 0)
+    return [(row.facts, row.judged_at, row.source) for row in await connection.execute(query.limit(LAST))]
+
+
+def weigh(policy: Policy, found: Sequence[Last]) -> HeldShare:
+    """Say how many of these orders a policy would hold: a second's work."""
+    held, unknown = _count_held(found, policy) if len(found) >= FEWEST else (0, 0)
     at_most, known = policy.limits.confirm_hold_percent, len(found) - unknown
     if known < FEWEST:
         text = f"How many orders it would hold can't be told: {known} are known, and {FEWEST} are needed."
@@ -59,14 +72,14 @@ async def held_share(connection: AsyncConnection, policy: Policy) -> HeldShare:
     return HeldShare(cases=known, held=held, percent=percent, at_most=at_most, text=text)
 
 
-def _count_held(found: Sequence[Any], policy: Policy) -> tuple[int, int]:
+def _count_held(found: Sequence[Last], policy: Policy) -> tuple[int, int]:
     """Return how many would be held, and of how many that can't be told."""
     judge, modes = QuickJudge(policy), policy.modes
     held = unknown = 0
-    for row in found:
-        verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+    for facts, judged_at, source in found:
+        verdict = judge.verdict(without_today(unpack(facts)), now=judged_at)
         outcome = verdict.outcome
-        if row.source == CaseSource.IMPORTED and for_lack_of_facts(outcome, verdict.reasons):
+        if source == CaseSource.IMPORTED and for_lack_of_facts(outcome, verdict.reasons):
             unknown += 1
         else:
             held += outcome is not Outcome.APPROVE and plan(outcome, modes).course in {Course.REVIEW, Course.ACT}

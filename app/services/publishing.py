@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -12,20 +11,19 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, policy_hash
-from app.core.policy_check import find_warnings
+from app.core.policy import Policy
 from app.core.policy_diff import Change, differences
-from app.core.policy_fairness import unfair
+from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
 from app.services import gate_calls, policies
+from app.services.heavy import Turn
 from app.services.idempotency import Answer
-from app.services.policy_share import HeldShare, held_share
+from app.services.policy_reading import ReadPolicy, oddities, read_document, still_wanted
+from app.services.policy_share import HeldShare, last_orders, weigh
 from app.services.views_lists import get_policy
-from app.services.views_records import PublishedPolicy
+from app.services.views_records import PolicyDocument, PublishedPolicy
 
 log = structlog.get_logger()
-
-_REFUSED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,31 +54,34 @@ class PolicyDiff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPolicy:
-    """A document that was read, and what is odd about it by itself."""
+class WeighedPolicy:
+    """A published policy that somebody wants to activate, and what that would do."""
 
-    document: str
+    version: int
     policy: Policy
     warnings: tuple[str, ...]
+    share: HeldShare
 
 
-async def read_document(document: str) -> ReadPolicy:
-    """Read a document, and see what is odd about it. Raises Invalid. See `policies.read_document`."""
-    policy = await policies.read_document(document)
-    return ReadPolicy(document=document, policy=policy, warnings=await asyncio.to_thread(find_warnings, policy))
+async def check(db: Database, document: str, turn: Turn) -> CheckedPolicy:
+    """Say what is odd about a document and how many orders it would hold. Raises Invalid, and what `Turn.run` does."""
+    new = await turn.run(read_document, document)
+    share = await _share(db, new.policy, turn)
+    async with db.read() as connection:
+        found = await gate_calls.warnings(connection, new.policy)
+    return CheckedPolicy(hash=new.hash, warnings=(*found, *new.warnings), share=share)
 
 
-async def check(connection: AsyncConnection, new: ReadPolicy) -> CheckedPolicy:
-    """Say what is odd about a policy and how many orders it would hold."""
-    share = await held_share(connection, new.policy)
-    found = (*await gate_calls.warnings(connection, new.policy), *new.warnings)
-    return CheckedPolicy(hash=policy_hash(new.policy), warnings=found, share=share)
+async def _share(db: Database, policy: Policy, turn: Turn) -> HeldShare:
+    async with db.read() as connection:
+        last = await last_orders(connection)
+    return await turn.run(weigh, policy, last)
 
 
 async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetime) -> Answer:
     """Publish a policy: 201 for new rules, 200 for those that were published before."""
     found = (*await gate_calls.warnings(tx, new.policy), *new.warnings)
-    published = await policies.store(tx, new.policy, new.document, by=by, now=now)
+    published = await policies.store(tx, new.hash, new.document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
         version=published.version,
@@ -91,18 +92,24 @@ async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetim
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
 
 
+async def weigh_version(db: Database, version: int, turn: Turn) -> WeighedPolicy:
+    """Say what activating a version would do.
+
+    Raises NotFound, WrongState for one that is refused by now, and what `Turn.run` does.
+    """
+    policy = await policies.load(db, version, turn)
+    odd = await turn.run(still_wanted, version, policy)
+    return WeighedPolicy(version=version, policy=policy, warnings=odd, share=await _share(db, policy, turn))
+
+
 async def activate(
-    tx: AsyncConnection, version: int, *, by: str, now: datetime, confirmed: bool = False
+    tx: AsyncConnection, weighed: WeighedPolicy, *, by: str, now: datetime, confirmed: bool = False
 ) -> PublishedPolicy:
     """Make a version the active one.
 
-    Raises NotFound, WrongState for one that is refused by now, and ConfirmationNeeded where it would hold many of the
-    last orders and nobody has said that this is meant.
+    Raises ConfirmationNeeded where it would hold many of the last orders and nobody has said that this is meant.
     """
-    policy = await policies.get(tx, version)
-    if refused := unfair(policy):
-        raise WrongState(f"policy version {version} would be refused today: {PolicyError(refused)}"[:_REFUSED])
-    share = await held_share(tx, policy)
+    version, share = weighed.version, weighed.share
     if share.asks and not confirmed:
         raise ConfirmationNeeded(
             f"{share.text} That is more than {share.at_most} % (limits.confirm_hold_percent); "
@@ -113,33 +120,59 @@ async def activate(
         )
     await policies.activate(tx, version, by=by, now=now)
     log.info("policy.activated", version=version, by=by, confirmed=confirmed)
-    return await _view(tx, version)
+    return await _view(tx, version, weighed.warnings)
 
 
-async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> PublishedPolicy:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """The version to go back to, and what is odd about it."""
+
+    version: int
+    warnings: tuple[str, ...]
+
+
+async def look_back(db: Database, turn: Turn) -> WayBack:
+    """Return where a roll-back would go. Raises WrongState, and what `Turn.run` does."""
+    async with db.read() as connection:
+        version = await policies.previous_version(connection)
+    await policies.load(db, version, turn)
+    return WayBack(version=version, warnings=(await show(db, version, turn)).warnings)
+
+
+async def roll_back(tx: AsyncConnection, back: WayBack, *, by: str, now: datetime) -> PublishedPolicy:
     """Go back to the version that was active before; never asks. Raises WrongState."""
     version = await policies.roll_back(tx, by=by, now=now)
+    if version != back.version:
+        raise WrongState("another policy was activated at this moment; look again, then try again")
     log.info("policy.rolled_back", version=version, by=by)
-    return await _view(tx, version)
+    return await _view(tx, version, back.warnings)
 
 
-async def _view(tx: AsyncConnection, version: int) -> PublishedPolicy:
+async def show(db: Database, version: int, turn: Turn) -> PolicyDocument:
+    """Return a policy with its document and what is odd about it. Raises NotFound, and what `Turn.run` does."""
+    async with db.read() as connection:
+        found = await get_policy(connection, version)
+    return replace(found, warnings=await turn.run(oddities, found.document))
+
+
+async def _view(tx: AsyncConnection, version: int, odd: tuple[str, ...]) -> PublishedPolicy:
     row = await get_policy(tx, version)
-    found = (*await gate_calls.warnings(tx, await policies.get(tx, version)), *row.warnings)
+    found = (*await gate_calls.warnings(tx, await policies.get(tx, version)), *odd)
     return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=found)
 
 
-async def compare(connection: AsyncConnection, version: int, other: int | None) -> PolicyDiff:
+async def compare(db: Database, version: int, other: int | None, turn: Turn) -> PolicyDiff:
     """Say in words what is different in a version from another one, by default the active.
 
-    Raises NotFound, and WrongState for one that is refused by now.
+    Raises NotFound, WrongState for one that is refused by now, and what `Turn.run` does.
     """
     if other is None:
-        other = await policies.active_version(connection)
+        async with db.read() as connection:
+            other = await policies.active_version(connection)
     if other is None:
         raise NotFound("no policy is active yet")
-    before, after = await policies.get(connection, other), await policies.get(connection, version)
-    found = tuple(_change(one) for one in differences(before, after))
+    before, after = await policies.load(db, other, turn), await policies.load(db, version, turn)
+    found = tuple(_change(one) for one in await turn.run(differences, before, after))
     return PolicyDiff(version=version, compared_with=other, changes=found)
 
 
