@@ -67,14 +67,17 @@ async def authenticate(request: Request) -> Caller:
 
 
 class GuardedRoute(APIRoute):
-    """A route that knows its caller before anything of the request's body is read."""
+    """A route that knows its caller, and what they may do, before anything of the request's body is read."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Put the question who calls before the handler."""
+        """Check the key and its role before the handler, which reads the body before it asks any dependency."""
         handle = super().get_route_handler()
+        required = [one.dependency for one in self.dependencies if isinstance(one.dependency, Requires)]
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await authenticate(request)
+            caller = request.state.caller = await authenticate(request)
+            for one in required:
+                one.check(caller)
             return await handle(request)
 
         return guarded
@@ -91,10 +94,14 @@ class Requires:
     ) -> Caller:
         """Return the caller. Raises Forbidden."""
         caller: Caller = request.state.caller
+        self.check(caller)
+        return caller
+
+    def check(self, caller: Caller) -> None:
+        """Raise Forbidden unless the caller has one of the roles."""
         if caller.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise Forbidden(f"the role {caller.role} may not do this; it is for: {allowed}")
-        return caller
 
 
 #: The queue's people: everything but the policy.

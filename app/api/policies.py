@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Response
 from pydantic import Field
 
 from app.api import problems
-from app.api.fields import Absent, Body, Flag, PolicyVersion
+from app.api.fields import Body, Flag, OtherVersion, PolicyVersion
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import ConfirmationNeeded, NotFound, TooLarge, WrongState
@@ -68,9 +68,7 @@ async def show(context: ContextDep, version: PolicyVersion) -> Response:
 async def diff(
     context: ContextDep,
     version: PolicyVersion,
-    other: Annotated[
-        int | Absent, Query(alias="with", ge=1, le=2**31 - 1, description="The version to compare it with.")
-    ] = None,
+    other: OtherVersion = None,
 ) -> Response:
     return await read(context, lambda connection: publishing.compare(connection, version, other))
 

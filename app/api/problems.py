@@ -11,8 +11,10 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import exc as sql
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -116,7 +118,7 @@ def _path(location: Sequence[int | str]) -> str:
     return ".".join(parts)[:_LONGEST_TEXT]
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown addresses, other methods, bodies that can't be read."""
     if not isinstance(error, HTTPException):
         raise error
@@ -134,7 +136,16 @@ async def _on_http(_request: Request, error: Exception) -> Response:
         "status": error.status_code,
         "detail": "This address knows other methods." if error.status_code == 405 else str(error.detail),
     }
-    return render(document, error.headers)
+    return render(document, _allow(request) if error.status_code == 405 else error.headers)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Return the methods of all routes at this address: the framework names those of the first one only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return {"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))}  # mounted files are no routes
 
 
 #: SQLSTATE classes that pass: connection, rolled back, resources, object in use, operator intervention.
