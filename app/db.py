@@ -10,18 +10,23 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+log = structlog.get_logger()
+
 _BUSY_MS = 15_000
+_PRIVATE = 0o600
+_OTHERS = 0o077
 #: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
 _FROZEN_MS = "15000"
 
@@ -54,6 +59,35 @@ def require_folder(url: sa.URL) -> None:
         raise ValueError(f"the folder {folder} can't be written by this user")
 
 
+def keep_private(engine: AsyncEngine) -> None:
+    """Have the file of a SQLite engine readable by nobody but its owner, from its first byte on."""
+    sa.event.listen(engine.sync_engine, "do_connect", _before_connect)
+
+
+def _before_connect(_dialect: object, _record: object, arguments: list[Any], _more: object) -> None:
+    _make_private(str(arguments[0]) if arguments else "")
+
+
+def _make_private(path: str) -> None:
+    """Make the file with 0600, or take from others what an older version left to them.
+
+    SQLite gives its `-wal`, `-shm` and `-journal` the mode of the file. That is never opened and closed here: closing
+    it would drop the locks that this process holds on it.
+    """
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE))
+    for file in (Path(path + suffix) for suffix in ("", "-wal", "-shm")):
+        try:
+            if file.stat().st_mode & _OTHERS:
+                file.chmod(_PRIVATE)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("database.open_to_others", file=file.name, error=error.strerror)
+
+
 def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, never the driver's
     cursor = connection.cursor()
@@ -71,6 +105,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         poolclass=sa.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
+    keep_private(engine)
     sa.event.listen(engine.sync_engine, "connect", _on_connect)
 
     def on_begin(connection: sa.Connection) -> None:
@@ -130,6 +165,7 @@ class Database:
 
 def sqlite_connection(path: str) -> sqlite3.Connection:
     """Open a plain connection with the same durability as the engines, for the intake's writer thread."""
+    _make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     _on_connect(connection, None)
     return connection

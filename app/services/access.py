@@ -20,10 +20,11 @@ BOOTSTRAP_NAME = "admin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls the API: the key's name is the `by` of what it does."""
+    """Who calls the API: the key's name is the `by` of what it does, its id the scope of its repeated requests."""
 
     name: str
     role: Role
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +75,12 @@ async def find_caller(connection: AsyncConnection, key: str, *, bootstrap: str |
     """Return who a key belongs to, or None. The look-up is by hash, so its time tells nothing about the key."""
     hashed = digest(key)
     if bootstrap is not None and secrets.compare_digest(hashed, digest(bootstrap)):
-        return Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN)
+        return Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN, key_id=hashed)
     row = (
         await connection.execute(
-            sa.select(api_keys.c.name, api_keys.c.role).where(
+            sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.role).where(
                 api_keys.c.sha256 == hashed, api_keys.c.revoked_at.is_(None)
             )
         )
     ).first()
-    return None if row is None else Caller(name=row.name, role=Role(row.role))
+    return None if row is None else Caller(name=row.name, role=Role(row.role), key_id=row.id.hex)
