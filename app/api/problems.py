@@ -28,6 +28,7 @@ from app.errors import (
     RequestRunning,
     ShadowMode,
     TooLarge,
+    TooSlow,
     Unauthenticated,
     Unavailable,
     WrongState,
@@ -177,13 +178,14 @@ _WORDS: Final[dict[int, str]] = {
     401: "No valid API key.",
     403: "The key's role may not do this.",
     404: "There is no such thing.",
+    408: "Headers or body took longer than ten seconds to come in; the connection is closed.",
     409: "Not possible now.",
     413: "The body is larger than 1 MiB.",
     422: "The request is malformed; `errors` says where.",
     503: "The database can't be reached; try again after `Retry-After` seconds.",
 }
 #: What every route behind a key may answer.
-ALWAYS: Final = (Unauthenticated, Forbidden, Invalid, Unavailable)
+ALWAYS: Final = (Unauthenticated, Forbidden, TooSlow, Invalid, Unavailable)
 #: What an action on something in the panel may answer, beside those.
 ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, TooLarge)
 #: What a change of our own things may answer.
