@@ -34,10 +34,11 @@ async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
 
 async def create_key(settings: Settings, name: str, role: Role) -> str:
     """Make a key and return it. Raises Invalid, WrongState, schema.OldSchema."""
-    if not (name.isprintable() and 0 < len(name.strip()) <= _LONGEST_NAME) or name == access.BOOTSTRAP_NAME:
+    name = name.strip()
+    if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or name.casefold() == access.BOOTSTRAP_NAME:
         raise Invalid(f"a key's name is 1 to {_LONGEST_NAME} printable characters, and not {access.BOOTSTRAP_NAME!r}")
     async with transaction(settings) as tx:
-        return await access.create_key(tx, name.strip(), role, now=utc_now())
+        return await access.create_key(tx, name, role, now=utc_now())
 
 
 async def list_keys(settings: Settings) -> list[KeyRow]:

@@ -94,23 +94,27 @@ async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
 
 async def _look_up(context: Context, key: str) -> Caller | None:
     bootstrap = context.settings.admin_key
-    if bootstrap is not None and access.is_bootstrap(key, bootstrap.get_secret_value()):
-        return access.BOOTSTRAP
+    caller = None if bootstrap is None else access.bootstrap_caller(key, bootstrap.get_secret_value())
+    if caller is not None:
+        return caller
     async with context.db.read() as connection:
         return await access.find_caller(connection, key)
 
 
 class GuardedRoute(APIRoute):
-    """A route that knows its caller before anything of the request's body is read."""
+    """A route that knows its caller, and what they may do, before anything of the request's body is read."""
 
     def get_route_handler(self) -> Handler:
-        """Put the question who calls before the handler."""
+        """Check the key and its role before the handler, which reads the body before it asks any dependency."""
         handle = super().get_route_handler()
-        quickly = any(isinstance(one.dependency, Requires) and one.dependency.quickly for one in self.dependencies)
+        required = [one.dependency for one in self.dependencies if isinstance(one.dependency, Requires)]
+        quickly = any(one.quickly for one in required)
 
         async def guarded(request: Request) -> Response:
             request.state.arrived = time.monotonic()
-            request.state.caller = await authenticate(request, quickly=quickly)
+            caller = request.state.caller = await authenticate(request, quickly=quickly)
+            for one in required:
+                one.check(caller)
             return await self.answer(request, handle)
 
         return guarded
@@ -132,10 +136,14 @@ class Requires:
     ) -> Caller:
         """Return the caller. Raises Forbidden."""
         caller: Caller = request.state.caller
+        self.check(caller)
+        return caller
+
+    def check(self, caller: Caller) -> None:
+        """Raise Forbidden unless the caller has one of the roles."""
         if caller.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise Forbidden(f"the role {caller.role} may not do this; it is for: {allowed}")
-        return caller
 
 
 #: The queue's people: everything but the policy.

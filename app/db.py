@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -24,8 +25,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.outage import Outage
 
+log = structlog.get_logger()
+
 #: So long a connection waits for another's lock, unless whoever opens the database says otherwise.
 LOCK_WAIT = timedelta(seconds=15)
+_PRIVATE = 0o600
+_OTHERS = 0o077
 #: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
 _FROZEN_MS = "15000"
 
@@ -58,6 +63,35 @@ def require_folder(url: sa.URL) -> None:
         raise ValueError(f"the folder {folder} can't be written by this user")
 
 
+def keep_private(engine: AsyncEngine) -> None:
+    """Have the file of a SQLite engine readable by nobody but its owner, from its first byte on."""
+    sa.event.listen(engine.sync_engine, "do_connect", _before_connect)
+
+
+def _before_connect(_dialect: object, _record: object, arguments: list[Any], _more: object) -> None:
+    _make_private(str(arguments[0]) if arguments else "")
+
+
+def _make_private(path: str) -> None:
+    """Make the file with 0600, or take from others what an older version left to them.
+
+    SQLite gives its `-wal`, `-shm` and `-journal` the mode of the file. That is never opened and closed here: closing
+    it would drop the locks that this process holds on it.
+    """
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _PRIVATE))
+    for file in (Path(path + suffix) for suffix in ("", "-wal", "-shm")):
+        try:
+            if file.stat().st_mode & _OTHERS:
+                file.chmod(_PRIVATE)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("database.open_to_others", file=file.name, error=error.strerror)
+
+
 def _set_up(connection: Any, lock_wait: timedelta) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, never the driver's
     cursor = connection.cursor()
@@ -76,6 +110,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timede
         poolclass=sa.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
+    keep_private(engine)
 
     def on_connect(connection: Any, _record: object) -> None:
         _set_up(connection, lock_wait)
@@ -151,6 +186,7 @@ class Database:
 
 def sqlite_connection(path: str, *, lock_wait: timedelta = LOCK_WAIT) -> sqlite3.Connection:
     """Open a plain connection with the same durability as the engines, for the intake's writer thread."""
+    _make_private(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     _set_up(connection, lock_wait)
     return connection

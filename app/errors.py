@@ -79,6 +79,12 @@ class RequestRunning(Problem):
     slug, title, status = "request-running", "An earlier request is still running", 409
 
 
+class TooSlow(Problem):
+    """Headers or body did not come in whole in time."""
+
+    slug, title, status = "too-slow", "Request timeout", 408
+
+
 class TooLarge(Problem):
     """The body is larger than we read."""
 

@@ -19,7 +19,7 @@ from app.api.candidates import candidates
 from app.api.customers import customers
 from app.api.health import health
 from app.api.metrics import Metrics
-from app.api.middleware import BodyLimit, Observer
+from app.api.middleware import BodyLimit, Observer, Private
 from app.api.orders import orders
 from app.api.policies import policies
 from app.api.questions import questions
@@ -76,6 +76,7 @@ def create_app(
         description=docs.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lambda running: _lifespan(running, close=own, freeze=freeze),
         generate_unique_id_function=docs.operation_id,
     )
@@ -92,6 +93,7 @@ def create_app(
     docs.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Observer, metrics=app.state.metrics)
+    app.add_middleware(Private)
     app.front = WebhookFront(
         super(Doorman, app).__call__,
         intake_of=lambda: app.state.intake,

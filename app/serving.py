@@ -28,6 +28,7 @@ from app.outside.asking import open_geo
 from app.services import schema
 from app.services.context import utc_now
 from app.services.startup import prepare
+from app.slow_clients import ImpatientProtocol
 
 log = structlog.get_logger()
 
@@ -183,7 +184,7 @@ def api_process(settings: Settings, *, listener_fd: int, wake_fd: int, life_fd: 
     listener = socket.socket(fileno=listener_fd)
     app = create_app(settings, wake=Ringer(wake_fd).ring)
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", lifespan="on", access_log=False, log_config=None,
+        app, loop="uvloop", http=ImpatientProtocol, ws="none", lifespan="on", access_log=False, log_config=None,
         timeout_graceful_shutdown=int(_GRACE_SECONDS) - 4, server_header=False, proxy_headers=False,
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -10,7 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db import async_url
+from app.db import async_url, keep_private
 from app.tables import columns, metadata
 
 LOCK_TIMEOUT = "5s"
@@ -50,7 +50,10 @@ def _run(connection: Connection) -> None:
 
 
 async def _online() -> None:
-    engine = create_async_engine(async_url(_url()))
+    url = async_url(_url())
+    engine = create_async_engine(url)
+    if url.get_backend_name() == "sqlite":
+        keep_private(engine)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_run)

@@ -87,3 +87,13 @@ def test_a_database_without_a_policy_says_how_to_get_one() -> None:
     schema.migrate("sqlite:///doorman.db")
 
     assert "`doorman policy publish FILE`" in said("policy", "texts")
+
+
+@pytest.mark.parametrize("name", ["admin", " admin", "admin ", "Admin", "\tadmin", " ", "", "x" * 81])
+def test_a_name_that_no_key_may_have(name: str) -> None:
+    schema.migrate("sqlite:///doorman.db")
+
+    assert "a key's name is 1 to 80 printable characters, and not 'admin'" in said(
+        "keys", "create", name, "--role", "ops"
+    )
+    assert "no keys yet" in said("keys", "list", status=0)

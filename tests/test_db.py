@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from app.config import SettingsError, load_settings, safe_panel_url
-from app.db import Database, async_url
-from app.services import installation, policies
+from app.db import Database, async_url, sqlite_connection
+from app.messaging.lock import only_worker
+from app.services import installation, policies, schema
 from app.tables import metadata
 from tests.databases import Databases
 
@@ -114,3 +119,60 @@ async def test_each_test_finds_empty_tables_whatever_the_one_before_left(databas
     with suppress(sa.exc.DBAPIError):  # PostgreSQL has ended it
         await left_open.close()
     await before.close()
+
+
+@pytest.fixture
+def _open_umask() -> Iterator[None]:
+    """Whoever starts us may have an umask that leaves new files to everybody."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def _modes(folder: Path) -> dict[str, str]:
+    return {file.name: oct(file.stat().st_mode & 0o777) for file in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("_open_umask")
+@pytest.mark.parametrize("made_by", ["migrate", "engine", "intake"])
+async def test_the_files_of_a_database_are_its_owners_alone(tmp_path: Path, made_by: str) -> None:
+    path = tmp_path / "doorman.db"
+    url = f"sqlite:///{path}"
+    if made_by == "migrate":
+        await asyncio.to_thread(schema.migrate, url)
+    if made_by == "intake":
+        sqlite_connection(str(path)).close()
+    db = Database.open(url)
+    with only_worker(db):
+        async with db.begin() as tx:
+            await tx.execute(sa.text("CREATE TABLE written (a INTEGER)"))
+        found = _modes(tmp_path)
+    await db.close()
+
+    assert set(found) == {"doorman.db", "doorman.db-wal", "doorman.db-shm", "doorman.db.lock"}
+    assert set(found.values()) == {"0o600"}
+
+
+async def test_files_that_an_older_version_left_to_others_are_taken_from_them(tmp_path: Path) -> None:
+    path = tmp_path / "doorman.db"
+    with sqlite3.connect(path) as older:
+        older.execute("PRAGMA journal_mode=WAL")
+        older.execute("CREATE TABLE written (a INTEGER)")
+        (tmp_path / "doorman.db.lock").touch()
+        for file in tmp_path.iterdir():
+            file.chmod(0o664)
+        db = Database.open(f"sqlite:///{path}")
+        with only_worker(db):
+            async with db.read() as connection:
+                await connection.execute(sa.text("SELECT * FROM written"))
+            found = _modes(tmp_path)
+        await db.close()
+    older.close()
+
+    assert set(found) == {"doorman.db", "doorman.db-wal", "doorman.db-shm", "doorman.db.lock"}
+    assert set(found.values()) == {"0o600"}
+
+
+def test_opening_makes_no_file(tmp_path: Path) -> None:
+    Database.open(f"sqlite:///{tmp_path / 'doorman.db'}")
+    assert not list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.api import problems, webhooks
+from app.core.webhooks import MAX_ID
 
 DOCS: Final = "/docs"
 ASSETS: Final = "/docs/assets"
@@ -117,5 +118,17 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = problems.SCHEMA
         made["components"]["schemas"] = dict(sorted(schemas.items()))
+        _round_bounds(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _round_bounds(node: Any) -> None:
+    """Write the bounds of integers as integers: the framework makes floats of them, which rounds the largest id up."""
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list):
+            _round_bounds(value)
+    if isinstance(node, dict) and node.get("type") == "integer":
+        for bound in ("minimum", "maximum"):
+            if isinstance(node.get(bound), float):
+                node[bound] = min(int(node[bound]), MAX_ID)

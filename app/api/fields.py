@@ -29,28 +29,30 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _storable(value: str) -> str:
+def storable_text(value: str) -> str:
     """Refuse what no database stores."""
     if storable(value) != value:
         raise ValueError("must not contain NUL or half of a surrogate pair")
     return value
 
 
-def _path_id(text: str, *, most: int = MAX_ID) -> Any:
+def _path_id(text: str) -> Any:
     """Describe an id in an address. No example: the Swagger UI would fill it in, and it may be somebody's."""
-    return Path(ge=1, le=most, description=text, json_schema_extra={"format": "int64"})
+    return Path(description=text, json_schema_extra={"format": "int64"})
 
 
-OrderId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's order id.")]
-CustomerId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's client id.")]
-TicketId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's ticket id.")]
-EventId = Annotated[int, BeforeValidator(_plain), _path_id("The event's id.")]
-PolicyVersion = Annotated[int, BeforeValidator(_plain), _path_id("The policy's version.", most=2**31 - 1)]
-CustomerFilter = Annotated[
-    int | Absent, BeforeValidator(_plain), Query(ge=1, le=MAX_ID, description="The panel's client id.")
-]
+# Bounds stand with the type itself: behind a validator or an optional the OpenAPI document would not know them.
+_Id = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_plain)]
+_Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+OrderId = Annotated[_Id, _path_id("The panel's order id.")]
+CustomerId = Annotated[_Id, _path_id("The panel's client id.")]
+TicketId = Annotated[_Id, _path_id("The panel's ticket id.")]
+EventId = Annotated[_Id, _path_id("The event's id.")]
+PolicyVersion = Annotated[_Version, BeforeValidator(_plain), _path_id("The policy's version.")]
+OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The version to compare it with.")]
+CustomerFilter = Annotated[_Id | Absent, Query(description="The panel's client id.")]
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(storable_text)]
 Note = Annotated[
     Text | None,
     Field(max_length=LONGEST_NOTE, description="For the timeline; customers never see it.", examples=["Called them."]),
@@ -78,8 +80,8 @@ class Body(BaseModel):
 def window(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
     cursor: Annotated[
-        str | Absent,
-        Query(max_length=MAX_CURSOR, description="The `next_cursor` of the page before; leave it out for the first."),
+        Annotated[str, Field(max_length=MAX_CURSOR)] | Absent,
+        Query(description="The `next_cursor` of the page before; leave it out for the first."),
     ] = None,
 ) -> Window:
     """Return which part of a list is asked for."""
@@ -87,12 +89,9 @@ def window(
 
 
 IdempotencyKey = Annotated[
-    str | Absent,
+    Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | Absent,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
         description="Makes a repeat safe: the same key and body get the same answer and nothing happens twice.",
     ),
 ]

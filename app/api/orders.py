@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Body as BodyParam
 from fastapi import Depends, Query, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.background import BackgroundTask
 
@@ -22,7 +22,7 @@ from app.api.fields import (
     Minutes,
     Note,
     OrderId,
-    Text,
+    storable_text,
 )
 from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import GATE, OPS, PANEL
@@ -166,10 +166,8 @@ class Ask(Noted):
     """Ask the customer, and wait for the answer."""
 
     question: Annotated[
-        Text | None,
+        Annotated[str, Field(pattern=r"\S", max_length=LONGEST_QUESTION), AfterValidator(storable_text)] | None,
         Field(
-            pattern=r"\S",
-            max_length=LONGEST_QUESTION,
             description="Plain text for the customer; left out, the decision's prepared question.",
             examples=["Which of your sites sends newsletters, and to whom?"],
         ),

@@ -9,7 +9,7 @@ from fastapi import Depends, Query, Response
 from pydantic import Field
 
 from app.api import problems
-from app.api.fields import Absent, Body, Flag, PolicyVersion
+from app.api.fields import Body, Flag, OtherVersion, PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import ADMIN, OPS
@@ -71,9 +71,7 @@ async def diff(
     context: ContextDep,
     turn: TurnDep,
     version: PolicyVersion,
-    other: Annotated[
-        int | Absent, Query(alias="with", ge=1, le=2**31 - 1, description="The version to compare it with.")
-    ] = None,
+    other: OtherVersion = None,
 ) -> Response:
     return answer(await publishing.compare(context.db, version, other, turn))
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import exc as sql
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.db import is_unavailable
 from app.errors import (
@@ -28,6 +30,7 @@ from app.errors import (
     RequestRunning,
     ShadowMode,
     TooLarge,
+    TooSlow,
     Unauthenticated,
     Unavailable,
     WrongState,
@@ -120,7 +123,7 @@ def _path(location: Sequence[int | str]) -> str:
     return ".".join(parts)[:_LONGEST_TEXT]
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown addresses, other methods, bodies that can't be read."""
     if not isinstance(error, HTTPException):
         raise error
@@ -138,7 +141,16 @@ async def _on_http(_request: Request, error: Exception) -> Response:
         "status": error.status_code,
         "detail": "This address knows other methods." if error.status_code == 405 else str(error.detail),
     }
-    return render(document, error.headers)
+    return render(document, _allow(request) if error.status_code == 405 else error.headers)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Return the methods of all routes at this address: the framework names those of the first one only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return {"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))}  # mounted files are no routes
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
@@ -158,6 +170,7 @@ _WORDS: Final[dict[int, str]] = {
     401: "No valid API key.",
     403: "The key's role may not do this.",
     404: "There is no such thing.",
+    408: "Headers or body took longer than ten seconds to come in; the connection is closed.",
     409: "Not possible now.",
     413: "The body is larger than 1 MiB.",
     422: "The request is malformed; `errors` says where.",
@@ -165,7 +178,7 @@ _WORDS: Final[dict[int, str]] = {
     503: "The database can't be reached; try again after `Retry-After` seconds.",
 }
 #: What every route behind a key may answer.
-ALWAYS: Final = (Unauthenticated, Forbidden, Invalid, Unavailable)
+ALWAYS: Final = (Unauthenticated, Forbidden, TooSlow, Invalid, Unavailable)
 #: What a route that reads a body may answer beside those: a long one is read while others wait for their turn.
 READING: Final = (TooLarge, Busy)
 #: What an action on something in the panel may answer, beside those.

@@ -96,7 +96,7 @@ async def _change(request: Request, context: ContextDep, caller: CallerDep, key:
     if key is not None:
         body = hashlib.sha256(await request.body()).hexdigest()
         route = f"{request.method} {request.url.path}"[:200]
-        keyed = KeyedRequest(actor=caller.name, route=route, key=key, body_sha256=body)
+        keyed = KeyedRequest(actor=caller.key_id, route=route, key=key, body_sha256=body)
     repeats: Repeats = request.app.state.repeats
     until = request.state.arrived + CHANGE_SECONDS
     return Change(context=context, by=caller.name, now=context.clock(), until=until, _repeats=repeats, _request=keyed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Response
+from pydantic import Field
 
 from app.api import problems
 from app.api.fields import Absent
@@ -27,7 +28,8 @@ VersionOrActive = Annotated[
     ),
 ]
 Currency = Annotated[
-    str | Absent, Query(pattern=r"^[A-Z]{3}$", description="Only in this currency (ISO 4217).", examples=["EUR"])
+    Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | Absent,
+    Query(description="Only in this currency (ISO 4217).", examples=["EUR"]),
 ]
 
 

@@ -191,6 +191,7 @@ _HEADERS = (
 _REFUSED = (
     (HTTPStatus.UNAUTHORIZED, "`bad-signature`: unsigned, signed by another secret, or not within five minutes."),
     (HTTPStatus.NOT_FOUND, "`not-found`: no webhook secret is set, so the endpoint is off."),
+    (HTTPStatus.REQUEST_TIMEOUT, "`too-slow`: the request took longer than ten seconds to come in."),
     (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "`too-large`: more than 256 KiB."),
     (HTTPStatus.UNPROCESSABLE_ENTITY, "`invalid`: signed, but not an event; `errors` says what is wrong where."),
     (HTTPStatus.SERVICE_UNAVAILABLE, "`unavailable`: not stored; send it again after `Retry-After` seconds."),

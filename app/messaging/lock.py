@@ -27,6 +27,7 @@ def only_worker(db: Database) -> Iterator[bool]:
         return
     file = os.open(Path(f"{path}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        os.fchmod(file, 0o600)  # an older version may have left it to others
         _lock(file, path)
         yield True
     finally:

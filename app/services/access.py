@@ -20,14 +20,11 @@ BOOTSTRAP_NAME = "admin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls the API: the key's name is the `by` of what it does."""
+    """Who calls the API: the key's name is the `by` of what it does, its id the scope of its repeated requests."""
 
     name: str
     role: Role
-
-
-#: Whoever has the key of the settings.
-BOOTSTRAP = Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN)
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +71,21 @@ async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
     ]
 
 
-def is_bootstrap(key: str, bootstrap: str) -> bool:
-    """Say whether it is the key of the settings, in a time that tells nothing about that key."""
-    return secrets.compare_digest(digest(key), digest(bootstrap))
+def bootstrap_caller(key: str, bootstrap: str) -> Caller | None:
+    """Return the caller with the key of the settings, or None, in a time that tells nothing about that key."""
+    hashed = digest(key)
+    if not secrets.compare_digest(hashed, digest(bootstrap)):
+        return None
+    return Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN, key_id=hashed)
 
 
 async def find_caller(connection: AsyncConnection, key: str) -> Caller | None:
     """Return who a stored key belongs to, or None. The look-up is by hash, so its time tells nothing about the key."""
     row = (
         await connection.execute(
-            sa.select(api_keys.c.name, api_keys.c.role).where(
+            sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.role).where(
                 api_keys.c.sha256 == digest(key), api_keys.c.revoked_at.is_(None)
             )
         )
     ).first()
-    return None if row is None else Caller(name=row.name, role=Role(row.role))
+    return None if row is None else Caller(name=row.name, role=Role(row.role), key_id=row.id.hex)

@@ -13,6 +13,7 @@ from app.core import vetting
 from app.core.decision import Judgement, Outcome, Reason
 from app.core.explanation import work_summary
 from app.core.facts import Agreement, PaymentState
+from app.core.inert import plain
 from app.core.labour import custom_fee, max_fee
 from app.core.lifecycle import (
     TRANSITIONS,
@@ -195,11 +196,11 @@ async def _hold(work: _Work) -> None:
 
 
 async def _ask(work: _Work) -> None:
-    file, given = work.file, (work.request.question or "").strip()
+    file, given = work.file, plain(work.request.question or "").strip()
     prepared = work.judged.question if work.judged is not None else None
     text = given or prepared
-    if not text:
-        message = "the decision has prepared no question: write one"
+    if not text or (work.request.question and not given):
+        message = "must have words" if work.request.question else "the decision has prepared no question: write one"
         raise Invalid("no question", [{"path": "question", "message": message}])
     await questions.check(file, text)
     await _withdraw(work)

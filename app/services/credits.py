@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.core.inert import plain
 from app.core.money import BadAmount, Money
 from app.core.policy_modes import ActionMode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
@@ -94,10 +95,10 @@ def _amount(text: str, row: Any) -> Money:
 
 
 def _reason(text: str) -> str:
-    plain = " ".join(text.split())
-    if not plain or len(plain) > _LONGEST_REASON:
+    line = " ".join(plain(text).split())
+    if not line or len(line) > _LONGEST_REASON:
         raise Invalid("bad reason", [{"path": "reason", "message": f"must be 1 to {_LONGEST_REASON} characters"}])
-    return plain
+    return line
 
 
 async def _same(tx: AsyncConnection, customer_id: int, money: Money, reason: str, now: datetime) -> bool:

@@ -25,7 +25,7 @@ KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedRequest:
-    """Who asks what of whom, under which key."""
+    """Which API key (by its id) asks what, and the Idempotency-Key that it asks under."""
 
     actor: str
     route: str

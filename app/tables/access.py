@@ -39,7 +39,7 @@ api_keys = sa.Table(
 idempotency_keys = sa.Table(
     "idempotency_keys",
     metadata,
-    sa.Column("actor", sa.String(80), primary_key=True),  # the API key's name
+    sa.Column("actor", sa.String(80), primary_key=True),  # the API key's id: names are used again
     sa.Column("route", sa.String(200), primary_key=True),
     sa.Column("key", sa.String(255), primary_key=True),
     sa.Column("body_sha256", sa.String(64), nullable=False),

@@ -60,17 +60,17 @@ def start(db: Database, document: dict[str, Any]) -> Start:
     """Start an application on the test's database."""
 
     @asynccontextmanager
-    async def run(mode: Mode = Mode.ENFORCE, **settings: Any) -> AsyncIterator[Api]:
+    async def run(mode: Mode = Mode.ENFORCE, *, keys: bool = True, **settings: Any) -> AsyncIterator[Api]:
         made = Settings(_env_file=None, mode=mode, panel_url="https://billing.example.com", **settings)
         context = Context(db=db, settings=made, clock=lambda: NOW)
         app = create_app(made, context=context, freeze=False)
-        keys = await make_keys(db)
+        made_keys = await make_keys(db) if keys else {}
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://doorman.test") as client,
         ):
-            yield Api(app=app, db=db, keys=keys, document=document, client=client)
+            yield Api(app=app, db=db, keys=made_keys, document=document, client=client)
 
     return run
 

@@ -123,7 +123,7 @@ async def test_a_revoked_key_is_refused_promptly(api: Api) -> None:
 def test_the_cache_forgets_and_stays_small() -> None:
     cache = KeyCache(lambda: 0.0)
     for number in range(3000):
-        cache.keep(str(number), Caller(name="a", role=Role.OPS))
+        cache.keep(str(number), Caller(name="a", role=Role.OPS, key_id="a"))
     assert cache.get("0") is None
     assert cache.get("2999") is not None
 

@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from app.errors import RequestRunning
+from app.services import access
 from app.services.idempotency import KEPT, Answer, KeyedRequest, Repeats, forget_old
 from app.tables.access import Role, idempotency_keys
 from app.tables.customers import credits as credits_table
 from tests.api.api_support import CUSTOMER, NOW, ORDER, add_customer, add_order, check_problem
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Start
 
 CREDITS = f"/v1/customers/{CUSTOMER}/credits"
 BODY: dict[str, Any] = {"amount": "25.00", "reason": "Outage"}
@@ -56,6 +57,31 @@ async def test_the_scope_is_caller_and_address(known: Api) -> None:
     await post(known, "k-1")
     assert (await post(known, "k-1", path=f"/v1/customers/{CUSTOMER + 1}/credits")).status_code == 202
     check_problem(await post(known, "k-1", role=Role.ADMIN), 409, "looks-duplicate")  # another caller, considered anew
+
+
+async def test_a_new_key_of_an_old_name_gets_no_kept_answer(known: Api) -> None:
+    assert (await post(known, "k-1")).status_code == 202
+    async with known.db.begin() as tx:
+        await access.revoke_key(tx, f"{Role.OPS}-key", now=NOW)
+        new = await access.create_key(tx, f"{Role.OPS}-key", Role.OPS, now=NOW)
+    headers = {"Authorization": f"Bearer {new}", "Idempotency-Key": "k-1"}
+
+    answer = await known.client.post(CREDITS, json=BODY, headers=headers)
+
+    check_problem(answer, 409, "looks-duplicate")  # it is considered anew
+
+
+async def test_a_new_admin_key_of_the_settings_gets_no_kept_answer(start: Start) -> None:
+    async def ask(api: Api, admin: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {admin}", "Idempotency-Key": "k-1"}
+        return await api.client.post(CREDITS, json=BODY, headers=headers)
+
+    async with start(admin_key="a" * 32) as api:
+        await add_customer(api.db)
+        assert (await ask(api, "a" * 32)).status_code == 202
+        assert (await ask(api, "a" * 32)).status_code == 202
+    async with start(admin_key="b" * 32, keys=False) as api:
+        check_problem(await ask(api, "b" * 32), 409, "looks-duplicate")
 
 
 async def test_a_refusal_is_not_kept(known: Api) -> None:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from app.api.docs import TAGS
 from app.config import Mode, Settings
 from app.core.tickets import classify
+from app.core.webhooks import MAX_ID
 from app.main import create_app
 from tests.api.test_auth import PUBLIC
 
@@ -188,3 +189,33 @@ def test_a_text_to_try_is_taken_for_what_its_name_says(document: dict[str, Any])
 
     assert (read["an order by ticket"].topic, read["an order by ticket"].order_intent) == ("order", "custom_order")
     assert (read["a how-to"].topic, read["a how-to"].self_service) == ("dns_domain", True)
+
+
+def _schemas(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            yield node
+        for value in node.values():
+            yield from _schemas(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _schemas(value)
+
+
+def test_the_document_has_bounds_in_words_that_clients_know(document: dict[str, Any]) -> None:
+    largest = 0
+    for schema in _schemas(document):
+        assert not {"ge", "le", "gt", "lt"} & set(schema), schema
+        if schema["type"] == "integer":
+            bounds = [schema[name] for name in ("minimum", "maximum") if name in schema]
+            assert all(type(bound) is int for bound in bounds), schema
+            largest = max([largest, *bounds])
+    assert largest == MAX_ID
+    assert str(MAX_ID) in json.dumps(document)
+
+
+def test_the_document_names_the_pattern_of_an_idempotency_key(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/v1/ops/pause"]["post"]["parameters"]
+    schema = next(one["schema"] for one in parameters if one["name"] == "Idempotency-Key")
+    assert schema["pattern"] == r"^[\x21-\x7e]+$"
+    assert (schema["minLength"], schema["maxLength"]) == (1, 255)

@@ -90,12 +90,30 @@ async def test_body_and_note_are_optional(held: Api) -> None:
     assert (await held.ask("POST", ASK)).status_code == 200
 
 
-@pytest.mark.parametrize("text", ["{fee} {question} {}", "<script>alert(1)</script> &amp; {x!r}", "🦊" * 4_000, "a\nb"])
-async def test_a_question_is_sent_as_it_is(held: Api, text: str) -> None:
-    assert (await held.ask("POST", ASK, json={"question": text})).status_code == 200
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("2 * 4 GB & more? See https://shop.example/a_b#c, 100% (or so).", None),
+        ("🦊" * 4_000, None),
+        ("a\nb", None),
+        ("{fee} {question} {}", "(fee) (question) ()"),
+        ("<script>alert(1)</script> &lt;b&#62;", "\u2039script\u203aalert(1)\u2039/script\u203a \uff06lt;b\uff06#62;"),
+        ("[bill](http://evil.example) {$client_password}", "(bill)(http://evil.example) ($client_password)"),
+        ("\u202egnp.exe\x07 a\r\nb\u2028c", "gnp.exe a\nb\nc"),
+    ],
+)
+async def test_a_question_is_sent_as_plain_text(held: Api, text: str, sent: str | None) -> None:
+    answer = await held.ask("POST", ASK, json={"question": text})
+    assert answer.status_code == 200
     (call,) = await calls_of(held)
-    assert text in call.params["message"]
+    assert (sent or text) in call.params["message"]
     assert "\n" not in call.params["subject"]
+
+
+async def test_a_question_without_words_is_none(held: Api) -> None:
+    found = check_problem(await held.ask("POST", ASK, json={"question": "\u200b\u202e"}), 422, "invalid")
+    assert found["errors"] == [{"path": "question", "message": "must have words"}]
+    assert await calls_of(held) == []
 
 
 BAD: list[Any] = [

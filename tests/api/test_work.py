@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.tables.access import Role
 from app.tables.orders import ticket_orders
+from app.tables.outbox import panel_calls
 from tests.api.api_support import (
     CUSTOMER,
     NOW,
@@ -254,3 +256,15 @@ async def test_a_policy_that_is_none_names_every_place(api: Api) -> None:
         errors = check_problem(answer, 422, "invalid")["errors"]
         assert errors
         assert all(error["path"].startswith("document") for error in errors)
+
+
+async def test_the_reason_of_a_credit_goes_out_as_plain_text(api: Api) -> None:
+    await add_customer(api.db)
+    reason = "<b>Outage</b>\u2028of {$date}: [see](http://x.example) R&amp;D \u202e"
+    answer = await api.ask("POST", CREDITS, json={"amount": "5.00", "reason": reason})
+
+    plain = "\u2039b\u203aOutage\u2039/b\u203a of ($date): (see)(http://x.example) R\uff06amp;D"
+    assert answer.json()["reason"] == plain
+    async with api.db.read() as connection:
+        params = (await connection.execute(sa.select(panel_calls.c.params))).scalar_one()
+    assert params["description"] == plain

@@ -23,6 +23,7 @@ from app.config import Settings
 from app.log import configure
 from app.main import create_app
 from app.services.schema import migrate
+from app.slow_clients import ImpatientProtocol
 
 
 class Floor:
@@ -113,7 +114,7 @@ def main() -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=ImpatientProtocol if name == "ours" else "httptools",
             access_log=False,
             log_config=None,
             server_header=False,

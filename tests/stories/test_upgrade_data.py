@@ -15,6 +15,7 @@ from alembic import command
 from app.core.policy import PolicyError
 from app.db import Database
 from app.services import policies, schema
+from app.tables.access import idempotency_keys
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
 from app.tables.policies import policies as policies_table
@@ -70,7 +71,7 @@ async def test_data_of_the_first_version_survives_the_migrations(database_kind: 
         await asyncio.to_thread(command.upgrade, schema.configuration(url), "0001")
         old = Database.open(url)
         async with old.begin() as tx:
-            for statement in _old_rows():
+            for statement in [*_old_rows(), *_old_keys()]:
                 await tx.execute(sa.text(statement))
         await old.close()
         await asyncio.to_thread(schema.migrate, url)
@@ -92,6 +93,11 @@ async def test_data_of_the_first_version_survives_the_migrations(database_kind: 
             await tx.execute(
                 panel_calls.update().where(panel_calls.c.state == "cancelled").values(key="order:1:accept")
             )
+            kept = (await tx.execute(sa.select(idempotency_keys).order_by(idempotency_keys.c.answer))).all()
+            assert [(row.actor, row.answer) for row in kept if row.actor != "anna"] == [
+                ("a" * 32, "of the first key"), ("b" * 32, "of the second key"),
+            ]  # fmt: skip
+            assert len(kept) == 4  # what the version before looks for is still there
         await migrated.close()
     finally:
         if name:
@@ -122,6 +128,22 @@ async def test_what_was_held_by_the_engine_before_goes_on(house: House) -> None:
     await house.settle(seconds=60)
     assert (await house.order(order_id))["state"] == "released"
     assert house.effects("AcceptOrder") == 1
+
+
+def _old_keys() -> list[str]:
+    """Return two API keys of one name, the first of them revoked, and an answer kept for each."""
+    days = [f"2026-11-0{day} 10:00:00.000000+00:00" for day in range(1, 8)]
+    keys = [
+        f"INSERT INTO api_keys (id, name, role, sha256, created_at, revoked_at) "
+        f"VALUES ('{letter * 32}', 'anna', 'ops', '{letter}', '{made}', {revoked})"
+        for letter, made, revoked in (("a", days[0], f"'{days[2]}'"), ("b", days[4], "NULL"))
+    ]
+    answers = [
+        f"INSERT INTO idempotency_keys (actor, route, key, body_sha256, status, answer, created_at) "
+        f"VALUES ('anna', 'POST /x', '{key}', '', 200, 'of the {key} key', '{at}')"
+        for key, at in (("first", days[1]), ("second", days[5]))
+    ]
+    return [*keys, *answers]
 
 
 def _old_rows() -> list[str]:

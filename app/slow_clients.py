@@ -1,0 +1,90 @@
+"""Slow clients: headers and bodies that dribble are ended, so that nobody holds connections or requests that way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import ClassVar, Final
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.middleware import PRIVATE
+from app.errors import PROBLEM_MEDIA_TYPE, TooSlow
+
+log = structlog.get_logger()
+
+_TICKS: Final = 10
+
+
+def _refusal() -> bytes:
+    body = json.dumps(TooSlow("the request did not come in whole in time").to_body()).encode()
+    headers = (
+        (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        *PRIVATE,
+    )
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 408 Request Timeout\r\n" + lines + b"\r\n" + body
+
+
+_REFUSAL: Final = _refusal()
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """One HTTP connection. Headers have `patience` seconds to come in, and so has a body; uvicorn would wait for ever.
+
+    A timer of the connection counts ticks while something is due from the client: a request costs two assignments and
+    no timer of its own, and a standstill of ours counts as one tick, whatever it took.
+    """
+
+    patience: ClassVar[float] = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to count: a connection that says nothing is slow, too."""
+        super().connection_made(transport)
+        self._ticks = 0
+        self._in_headers = False
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop counting."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request: its headers are due."""
+        self._ticks, self._in_headers = 0, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The headers are there: the body is due."""
+        self._ticks, self._in_headers = 0, False
+        super().on_headers_complete()
+
+    def _wait(self) -> None:
+        self._timer = self.loop.call_later(self.patience / _TICKS, self._tick)
+
+    def _tick(self) -> None:
+        if self.transport.is_closing():
+            return
+        self._ticks = self._ticks + 1 if self._client_is_due() else 0
+        if self._ticks <= _TICKS:
+            self._wait()
+        else:
+            self._end()
+
+    def _client_is_due(self) -> bool:
+        """Whether we wait for the client, and not it for us."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return True
+        return cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue
+
+    def _end(self) -> None:
+        unanswered = self.cycle is not None and not self.cycle.response_started
+        if self._in_headers or unanswered:
+            log.info("request.too_slow", part="headers" if self._in_headers else "body")
+            self.transport.write(_REFUSAL)
+        self.transport.close()
