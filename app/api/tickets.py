@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Body as BodyParam
 from fastapi import Response
 from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.concurrency import run_in_threadpool
 
 from app.api import problems
 from app.api.fields import Body, LoggedMinutes, Text, TicketId
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
 from app.auth import OPS
+from app.core.terms_text import MAX_TEXT
 from app.core.tickets import Topic, classify
 from app.errors import NotFound, TooLarge
 from app.services import policies, ticket_records
+from app.services.texts import ASKED, apart
 from app.services.views_lists import get_ticket
 from app.services.views_records import ReadingView, TicketView, reading_view
 
@@ -27,7 +29,7 @@ class TicketText(Body):
     """A ticket's words."""
 
     subject: Annotated[Text, Field(max_length=1_000)] = ""
-    message: Annotated[Text, Field(max_length=20_000)] = ""
+    message: Annotated[Text, Field(max_length=MAX_TEXT)] = ""
 
 
 class TicketPatch(Body):
@@ -69,7 +71,9 @@ async def try_text(
 ) -> Response:
     async with context.db.read() as connection:
         minutes = (await policies.active(connection)).policy.labour.topic_minutes.by_topic()
-    return answer(reading_view(await run_in_threadpool(classify, body.subject, body.message, minutes=minutes)))
+    size = len(body.subject) + len(body.message)
+    reading = await apart(size, partial(classify, body.subject, body.message, minutes=minutes), whose=ASKED)
+    return answer(reading_view(reading))
 
 
 @tickets.get(
