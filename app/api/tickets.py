@@ -14,6 +14,7 @@ from app.api.fields import Body, LoggedMinutes, Text, TicketId
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
 from app.auth import OPS
+from app.core.terms_text import MAX_TEXT
 from app.core.tickets import Topic, classify
 from app.errors import NotFound
 from app.services import policies, ticket_records
@@ -27,7 +28,7 @@ class TicketText(Body):
     """A ticket's words."""
 
     subject: Annotated[Text, Field(max_length=1_000)] = ""
-    message: Annotated[Text, Field(max_length=20_000)] = ""
+    message: Annotated[Text, Field(max_length=MAX_TEXT)] = ""
 
 
 class TicketPatch(Body):

@@ -18,7 +18,7 @@ from app.core.policy_judgement import GapPayer
 from app.core.rulebook import Rulebook
 from app.core.scoring import settle
 from app.core.signals import LIMITS, Finding
-from app.core.signals_self_service import handling_unknown
+from app.core.signals_self_service import cut_words, handling_unknown
 
 
 class Outcome(StrEnum):
@@ -173,6 +173,8 @@ def _risky(case: Case) -> _Verdict | None:
     groups = case.rules.vetted_products
     if groups and any(item in groups for item in order.items):
         reasons.append(Ground("vetting_product_group", "A person looks at every order of this product group."))
+    if order.cut:
+        reasons.append(Ground("text_cut", lambda: f"A person reads what was written: {cut_words(order.cut)}."))
     fit = vetting.fit_reason(order, case.rules.policy) if order.fit or order.expected else None
     if fit is not None:
         reasons.append(Ground(vetting.FIT, fit))

@@ -130,6 +130,23 @@ class ExpectedUse:
     where: str
 
 
+class Cut(StrEnum):
+    """Why a person should read what was written."""
+
+    TOO_LONG = "too_long"  # there is more of it than is read
+    TOO_MANY = "too_many"  # there are more tickets than are read
+    REQUEST_LEFT_OUT = "request_left_out"  # what was taken for another's words, or for mark-up, asks for work
+    TERM_LEFT_OUT = "term_left_out"  # or holds a term of the policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextCut:
+    """A place that was not read to its end, or not as the customer's own words."""
+
+    where: str  # notes, custom_field, ticket, tickets, domain
+    why: Cut
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
     """Other customers who share one identity with this one, as known before this order."""
@@ -197,6 +214,7 @@ class OrderFacts:
     vetting: tuple[TermFinding, ...] = ()  # terms of the policy's vetting list in notes, custom fields, domain names
     fit: tuple[TermFinding, ...] = ()  # terms of the policy's vetting rules, in the same places
     expected: tuple[ExpectedUse, ...] = ()  # what the customer expects to use, by the same texts
+    cut: tuple[TextCut, ...] = ()  # what of these texts was not read
     ours: bool = False  # "#ours" in the notes: our own initiative or fault
     labour_billed: bool = False  # the order's invoice already has a line for labour
     asking_ticket_id: int | None = None  # verified ticket of this customer that asked for this order

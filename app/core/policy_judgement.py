@@ -139,6 +139,7 @@ class SelfServicePoints(Part):
     request_hardware: Points = 30
     request_custom_config: Points = 20
     request_manual_order: Points = 5
+    text_cut: Points = 5
     outside_catalogue: Points = 15
     price_override: Points = 10
     manual_payment: Points = 10

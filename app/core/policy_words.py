@@ -94,6 +94,7 @@ WORDS: Final = {
     "points.self_service.request_hardware": "A wish for other hardware",
     "points.self_service.request_custom_config": "A wish for a configuration of their own",
     "points.self_service.request_manual_order": "A wish to have the order placed",
+    "points.self_service.text_cut": "A text that could not be read as a whole",
     "points.self_service.outside_catalogue": "A line that the cart does not sell",
     "points.self_service.price_override": "A line with a price of its own",
     "points.self_service.manual_payment": "A payment that a person must book",

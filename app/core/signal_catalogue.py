@@ -105,6 +105,13 @@ CATALOGUE: Final = (
         for kind in REQUEST_KINDS
     ),
     _service(
+        "text_cut",
+        "Not all that was written could be judged, so a person reads it: more text or tickets than are read, or work "
+        "or a term of the policy named in what looks like a quotation, a signature or mark-up.",
+        "where, and why, never the text",
+        "order.cut",
+    ),
+    _service(
         "outside_catalogue", "A line is not sold in the cart, or not by this cycle.", "how many lines, which", *_LINES
     ),
     _service("price_override", "A line has a price of its own.", "how many lines", "items.price_override"),

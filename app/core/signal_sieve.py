@@ -42,6 +42,8 @@ def _of_the_order(order: OrderFacts) -> list[SignalRule]:
     if order.requests:
         kinds = [finding.kind for finding in order.requests]  # no set: an enum's hash takes long
         rules += [rule for kind, rule in _REQUESTS if kind in kinds]
+    if order.cut:
+        rules.append(signals_self_service.text_cut)
     rules.append(signals_self_service.outside_catalogue)
     for item in order.items:
         if item.price_override:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from app.core.facts import Facts, Item, PaymentState, PlacedBy
+from app.core.facts import Cut, Facts, Item, PaymentState, PlacedBy, TextCut
 from app.core.labour_value import payment_settled
 from app.core.rulebook import Rulebook
 from app.core.signals import HANDLING, Finding, ScoreKind, SignalRule, Words, said
@@ -128,6 +128,40 @@ def _request(kind: TermKind) -> SignalRule:
     return rule
 
 
+_CUT_WORDS: Final = {
+    Cut.TOO_LONG: "more text than is read",
+    Cut.TOO_MANY: "more tickets than are read",
+    Cut.REQUEST_LEFT_OUT: "work named in what looks like a quotation, a signature or mark-up",
+    Cut.TERM_LEFT_OUT: "a term of the policy in what looks like a quotation, a signature or mark-up",
+}
+_PLACES: Final = {
+    "notes": "the notes",
+    "custom_field": "custom fields",
+    "ticket": "the ticket",
+    "tickets": "tickets",
+    "domain": "domain names",
+}
+
+
+def cut_words(cut: Iterable[TextCut]) -> str:
+    """Return what of the texts was not read, for staff."""
+    return "; ".join(f"{_PLACES.get(one.where, one.where)}: {_CUT_WORDS[one.why]}" for one in cut)
+
+
+def text_cut(facts: Facts, rules: Rulebook) -> Finding | None:
+    """What was written with the order could not be read as a whole."""
+    cut = facts.order.cut
+    if not cut:
+        return None
+
+    def words() -> Words:
+        places, kinds = sorted({one.where for one in cut}), sorted({one.why.value for one in cut})
+        detail = f"Not all that was written could be judged: {cut_words(cut)}."
+        return said(detail, where=", ".join(places), why=", ".join(kinds))
+
+    return _finding("text_cut", -rules.effort.text_cut, words)
+
+
 def outside_catalogue(facts: Facts, rules: Rulebook) -> Finding | None:
     """A line that the catalogue does not list, or not with this billing cycle."""
     lines = [item for item in facts.order.items if _is_outside(item, rules)]
@@ -233,6 +267,7 @@ SIGNALS: Final[tuple[SignalRule, ...]] = (
     entered_by_staff,
     asked_by_ticket,
     *REQUESTS,
+    text_cut,
     outside_catalogue,
     price_override,
     manual_payment,

@@ -1,6 +1,6 @@
 """Reading what customers write with an order: which special requests a text makes, and which listed terms it holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -27,7 +27,14 @@ def find_requests(
     `on` is the day for ends of life, so that old orders are judged by their own time. `start` counts characters of
     `normalise(text)`.
     """
-    return Reader(tokens(normalise(text)), where=where, catalogue=read_catalogue(catalogue), on=on).findings()
+    return find_asked(tokens(normalise(text)), where=where, catalogue=catalogue, on=on)
+
+
+def find_asked(
+    found: list[Token], *, where: str, catalogue: frozenset[str] = frozenset(), on: date = LEXICON_DATE
+) -> tuple[TermFinding, ...]:
+    """Return what `find_requests` does of a text whose tokens are at hand."""
+    return Reader(found, where=where, catalogue=read_catalogue(catalogue), on=on).findings()
 
 
 def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFinding, ...]:
@@ -37,8 +44,12 @@ def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFind
     in "cheap-casino24.example", and a phrase also where it is written as one word ("onlinecasino.example"). A part of
     a longer word is no hit. Nobody's intention is judged: "no casino" holds "casino".
     """
+    return find_listed(words_of(text), terms, where=where)
+
+
+def find_listed(found: Sequence[Token], terms: Iterable[str], *, where: str) -> tuple[TermFinding, ...]:
+    """Return what `find_terms` does of a text whose words are at hand."""
     book = _listed(tuple(terms))
-    found = _words(text)
     first: dict[str, TermFinding] = {}
     for at, token in enumerate(found):
         if not book.begins_with(token.text):
@@ -48,10 +59,9 @@ def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFind
     return tuple(first.values())
 
 
-@lru_cache(maxsize=64)
-def _words(text: str) -> list[Token]:
-    """The same text is held against one list after the other."""
-    return list(words(normalise(text)))
+def words_of(text: str) -> Sequence[Token]:
+    """Return the words of a text for `find_listed`: one text is held against one list after the other."""
+    return tuple(words(normalise(text)))
 
 
 @lru_cache(maxsize=64)

@@ -105,18 +105,26 @@ def find_expected(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
 
 def _amounts(text: str) -> Iterator[tuple[UseUnit, int]]:
     text = _WORD_NUMBER.sub(lambda match: "0.5" if "hal" in match[0] else "1", text)
+    known: dict[tuple[str, str, str], _Reading] = {}  # who pads a text repeats himself
     read_to = 0  # a word that named one amount does not name the next
     for match in _QUANTITY.finditer(text):
         before = text[max(read_to, match.start() - _BEFORE) : match.start()]
         after = _clause(text[match.end() : match.end() + _AFTER])
         read_to = match.end()
-        value = _upper(match)
-        if value is None:
-            continue
-        unit, amount, used = (_of_bytes if match["bytes"] else _of_counts)(match, value, before, after)
+        same = match[0], before, after
+        if same not in known:
+            known[same] = _amount(match, before, after)
+        unit, amount, used = known[same]
         read_to += used
         if unit is not None and amount > 0:
             yield unit, min(MOST, -(-amount.numerator // amount.denominator))
+
+
+def _amount(match: re.Match[str], before: str, after: str) -> _Reading:
+    value = _upper(match)
+    if value is None:
+        return _NOTHING
+    return (_of_bytes if match["bytes"] else _of_counts)(match, value, before, after)
 
 
 def _clause(after: str) -> str:

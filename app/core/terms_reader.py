@@ -30,6 +30,8 @@ _VERBS = frozenset(
 )
 _ENDS = frozenset({STOP, QUESTION, COLON, BULLET})
 _SHORT = 14
+#: From so many words on, sentences that come again are not read again: who pads a text repeats himself.
+_LONG_TEXT = 2_000
 _NEAR = 5
 _CLOSE = 3
 _POLITE = frozenset({"please", "pls", "plz", "kindly", "bitte", "graag", "svp"})
@@ -77,6 +79,11 @@ class _Sentence:
     found: list[_Found] = field(default_factory=list)
     waiting: list[_Found] = field(default_factory=list)  # programs named before it is clear what is to be done
     offered: list[int] = field(default_factory=list)
+    installs: int = 0  # how many of `found` are
+    # A sentence may be a whole text, so that nothing may be walked through again and again:
+    confirmed: int = 0  # so many of `found` are requests for certain
+    staying: int = 0  # so many of `found`, and of `waiting`, stand before what can be taken back
+    waiting_staying: int = 0
 
 
 class Reader:
@@ -94,16 +101,28 @@ class Reader:
     def findings(self) -> tuple[TermFinding, ...]:
         """Return the requests in order of appearance, each term once per kind."""
         seen: dict[tuple[TermKind, str], TermFinding] = {}
+        known: dict[tuple[object, ...], tuple[_State | None, bool]] = {}
+        long = len(self._tokens) > _LONG_TEXT
         first = 0
         for index, token in enumerate([*self._tokens, Token(STOP, 0)]):
             if token.text not in _ENDS:
                 continue
             if index > first:
-                for item in self._read_sentence(first, index, token.text):
-                    finding = TermFinding(kind=item.kind, term=item.term, where=self._where, start=item.token.start)
-                    seen.setdefault((item.kind, item.term), finding)
+                same = self._same(first, index, token.text) if long else ()
+                if same in known:
+                    self._carry, self._carry_acted = known[same]
+                else:
+                    for item in self._read_sentence(first, index, token.text):
+                        finding = TermFinding(kind=item.kind, term=item.term, where=self._where, start=item.token.start)
+                        seen.setdefault((item.kind, item.term), finding)
+                    if long:
+                        known[same] = self._carry, self._carry_acted
             first = index + 1
         return tuple(sorted(seen.values(), key=lambda finding: (finding.start, finding.kind)))
+
+    def _same(self, first: int, last: int, mark: str) -> tuple[object, ...]:
+        """Return all that the reading of a sentence rests on."""
+        return self._carry, self._carry_acted, mark, *[token.text for token in self._tokens[first:last]]
 
     def _read_sentence(self, first: int, last: int, mark: str) -> list[_Found]:
         told = any(token.text in lexicon.STORYTELLERS for token in self._tokens[first : min(last, first + _SHORT)])
@@ -198,8 +217,7 @@ class Reader:
         elif entry.cue is Cue.AFTER and sentence.state is not _State.BLOCKED:
             _confirm(sentence, programs=True)
         elif entry.cue is Cue.BACK:
-            sentence.found = [item for item in sentence.found if item.index < sentence.anchor]
-            sentence.waiting = [item for item in sentence.waiting if item.index < sentence.anchor]
+            _take_back(sentence)
             sentence.state, sentence.blocked_at = _State.BLOCKED, at + length
 
     def _adds(self, sentence: _Sentence, at: int, length: int) -> None:
@@ -212,6 +230,9 @@ class Reader:
         if negation and last and last.kind is TermKind.INSTALL and at - last.index <= _CLOSE:
             sentence.found.pop()  # "install nothing", "installieren Sie keine Software"
             sentence.acted = False
+            sentence.installs -= 1
+            sentence.staying = min(sentence.staying, len(sentence.found))
+            sentence.confirmed = min(sentence.confirmed, len(sentence.found))
         first = self._tokens[at].text
         if first in lexicon.COPULAS and length == 1 and sentence.asked_at == sentence.anchor:
             return
@@ -224,6 +245,7 @@ class Reader:
 
     def _add(self, sentence: _Sentence, kind: TermKind, term: str, at: int, hold: _Hold) -> None:
         sentence.found.append(_Found(kind, term, self._tokens[at], at, hold))
+        sentence.installs += kind is TermKind.INSTALL
 
     def _verb(self, sentence: _Sentence, kind: TermKind, term: str, at: int, length: int) -> bool:
         """Record a verb if it is a request here; say whether it surely is one."""
@@ -247,8 +269,7 @@ class Reader:
         elif not self._verb(sentence, TermKind.INSTALL, entry.term, at, length):
             return
         sentence.acted = True
-        sentence.found += sentence.waiting
-        sentence.waiting = []
+        _include_waiting(sentence)
 
     def _moves_data(self, sentence: _Sentence, at: int) -> bool:
         ahead = [self._word(sentence, at + step) for step in range(1, 9)]
@@ -331,12 +352,30 @@ class Reader:
 
 def _confirm(sentence: _Sentence, *, programs: bool) -> None:
     """Somebody asks at the end: what was only named becomes a request."""
-    for item in sentence.found:
-        item.hold = _Hold.FIRM
-        sentence.acted = sentence.acted or item.kind is TermKind.INSTALL
+    for at in range(sentence.confirmed, len(sentence.found)):
+        sentence.found[at].hold = _Hold.FIRM
+    sentence.confirmed = len(sentence.found)
+    sentence.acted = sentence.acted or sentence.installs > 0
     if sentence.acted or programs:
-        sentence.found += sentence.waiting
-        sentence.waiting = []
+        _include_waiting(sentence)
+
+
+def _include_waiting(sentence: _Sentence) -> None:
+    sentence.found += sentence.waiting
+    sentence.waiting = []
+    sentence.waiting_staying = 0
+
+
+def _take_back(sentence: _Sentence) -> None:
+    """What was named since the anchor is not wanted after all."""
+    named = sentence.found[sentence.staying :]
+    del sentence.found[sentence.staying :]
+    sentence.confirmed = min(sentence.confirmed, sentence.staying)
+    sentence.found += [item for item in named if item.index < sentence.anchor]
+    sentence.installs -= sum(item.kind is TermKind.INSTALL for item in named if item.index >= sentence.anchor)
+    waiting = sentence.waiting[sentence.waiting_staying :]
+    sentence.waiting[sentence.waiting_staying :] = [item for item in waiting if item.index < sentence.anchor]
+    sentence.staying, sentence.waiting_staying = len(sentence.found), len(sentence.waiting)
 
 
 def _close(sentence: _Sentence, *, asked: bool) -> list[_Found]:

@@ -1,30 +1,40 @@
 """Texts made comparable: what the customer wrote, without mark-up, quotes and signatures, and its words with offsets.
 
-Every step is linear in the length of the text, and the length is capped, so a hostile text costs milliseconds.
+Every step is linear in the length of the text, and the length is capped, so a hostile text costs little.
 """
 
 import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
 
 V = TypeVar("V")
 
-MAX_RAW = 80_000
-"""Characters of a text that are looked at before mark-up is taken out."""
+MAX_TEXT = 256 * 1024
+"""Characters of a text that are read, before and after it is made comparable; `is_cut` says whether there were more."""
 
-MAX_TEXT = 20_000
-"""Characters of the normalised text; what is beyond is not read."""
+#: Longer texts are not kept between two readings.
+_SHORT = 4 * 1024
+#: Texts with more characters lose their accents before they are taken apart, too: sorting a long run of them is slow.
+_FEW_ACCENTS = 256
+#: Into how many characters one is taken apart at most: U+FDFA.
+_MOST_FROM_ONE = 18
 
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,14})\b[^<>]{0,600}>|<!--|<![^<>]{0,80}>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,14})\b([^<>]{0,600})>|<!--|<!([^<>]{0,80})>", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"<[^\s<>]{3,400}>")
 _BREAKING = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "hr", "pre", "blockquote"})
 _HIDDEN = frozenset({"blockquote", "script", "style"})
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\ufe0e\ufe0f]")
+#: Python does not read numbers of thousands of digits, and no character has one of eight.
+_LONG_NUMBER = re.compile(r"&#([0-9]{5,})")
+#: What stands on another character or shows nothing: accents, joiners, soft hyphens, marks of direction.
+_UNSEEN = frozenset({"Mn", "Me", "Cf"})
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2013": "-", "\u2014": "-"})
+_PLAIN_MARKS = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2013": "-", "\u2014": "-"}
+    | dict.fromkeys("\u115f\u1160\u180e\u2800\u3164\uffa0", " ")  # letters and signs that show as a blank
+)
 _SPACES = re.compile(r"[^\S\n]+")
 _DROPPED_TAIL = re.compile(
     r"-{2,}\s?(?:original message|forwarded message|urspruengliche nachricht|ursprungliche nachricht|original-nachricht"
@@ -44,56 +54,128 @@ def normalise(text: str) -> str:
     Quoted mail, forwarded originals and the signature are gone; line breaks stay, other white space is one blank.
     Offsets of findings count characters of this text. Never longer than `MAX_TEXT`.
     """
+    return _parts(text).own
+
+
+def left_out(text: str) -> str:
+    """Return what `normalise` leaves out as another's words or as mark-up, comparable too: people can read it."""
+    return _parts(text).others
+
+
+def is_cut(text: str) -> bool:
+    """Say whether there is more of a text than is read."""
+    return len(text) * _MOST_FROM_ONE > MAX_TEXT and (len(text) > MAX_TEXT or _parts(text).cut)
+
+
+def unescape(text: str) -> str:
+    """Return a text with its HTML entities decoded once, whatever numbers they have."""
+    if "&" not in text:
+        return text
+    return html.unescape(_LONG_NUMBER.sub(lambda found: f"&#{found[1].lstrip('0')[:8] or 0}", text))
+
+
+class _Parts(NamedTuple):
+    own: str
+    others: str = ""
+    cut: bool = False
+
+
+def _parts(text: str) -> _Parts:
+    if len(text) <= _SHORT:
+        return _short_parts(text)
+    return _take_apart(text)
+
+
+@lru_cache(maxsize=128)
+def _short_parts(text: str) -> _Parts:
+    """The same text is read for one thing after the other."""
+    return _take_apart(text)
+
+
+def _take_apart(text: str) -> _Parts:
     if len(text) <= MAX_TEXT and _BARE.fullmatch(text):
-        return text.lower()
+        return _Parts(text.lower())
+    marked: list[str] = []
     # A browser's form sends entities, and WHMCS escapes them once more.
-    plain = _without_markup(html.unescape(html.unescape(text[:MAX_RAW])))
-    plain = _INVISIBLE.sub("", plain.replace("\r\n", "\n").replace("\r", "\n"))
-    plain = unicodedata.normalize("NFKD", _UNWANTED.sub(" ", plain).translate(_APOSTROPHES)).casefold()
-    plain = plain[:MAX_RAW]
-    if not plain.isascii():
-        plain = "".join(char for char in plain if not unicodedata.combining(char))
-    kept = _own_lines(_SPACES.sub(" ", plain).split("\n"))
-    return "\n".join(kept)[:MAX_TEXT].strip()
+    plain = _comparable(_without_markup(unescape(unescape(text[:MAX_TEXT])), marked))
+    others: list[str] = []
+    own = _own_lines(plain[:MAX_TEXT].split("\n"), others)
+    if marked:
+        others.append(_comparable("\n".join(marked)))
+    cut = len(text) > MAX_TEXT or len(plain) > MAX_TEXT
+    return _Parts("\n".join(own).strip(), "\n".join(others).strip()[:MAX_TEXT], cut)
 
 
-def _without_markup(text: str) -> str:
+def _comparable(text: str) -> str:
+    """Return a text in lower case without diacritics; cut only where it grew far beyond what is read."""
+    plain = _UNWANTED.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).translate(_PLAIN_MARKS)
+    if plain.isascii():
+        return _SPACES.sub(" ", plain.lower())
+    if len(plain) > _FEW_ACCENTS:
+        plain = _seen(plain)
+    plain = unicodedata.normalize("NFKD", plain)[: 4 * MAX_TEXT].casefold()
+    return _SPACES.sub(" ", _seen(plain))
+
+
+def _seen(text: str) -> str:
+    return "".join([char for char in text if char < "\x80" or unicodedata.category(char) not in _UNSEEN])
+
+
+def _without_markup(text: str, left: list[str]) -> str:
+    """Return a text without mark-up and what that hides; whatever of this has words goes to `left`."""
+    if "<" not in text:
+        return text
     parts: list[str] = []
-    hidden: list[str] = []
+    depth, opened = 0, dict[str, int]()  # how many blocks are open that hide what is in them, the first of each name
     position = 0
-    text = _IN_BRACKETS.sub(lambda match: " " if "@" in match[0] or "://" in match[0] else match[0], text)
+
+    def without_address(match: re.Match[str]) -> str:
+        if "@" not in match[0] and "://" not in match[0]:
+            return match[0]
+        left.append(match[0][1:-1])
+        return " "
+
+    text = _IN_BRACKETS.sub(without_address, text)
     for tag in _TAG.finditer(text):
-        if not hidden:
-            parts.append(text[position : tag.start()])
+        (left if depth else parts).append(text[position : tag.start()])
         position = tag.end()
         name = (tag[2] or "").lower()
         if name in _HIDDEN:
             if not tag[1]:
-                hidden.append(name)
-            elif name in hidden:
-                del hidden[hidden.index(name) :]
+                opened.setdefault(name, depth)
+                depth += 1
+            elif name in opened:
+                depth = opened[name]
+                opened = {other: at for other, at in opened.items() if at < depth}
+        if tag[3] and tag[3].strip(" /"):
+            left.append(f"{name} {tag[3]}")
+        elif tag[4]:
+            left.append(tag[4])
         parts.append("\n" if name in _BREAKING else " ")
     # A block that is never closed is no quote: better to read too much than to lose the request after it.
     parts.append(text[position:])
     return "".join(parts)
 
 
-def _own_lines(lines: list[str]) -> list[str]:
+def _own_lines(lines: list[str], others: list[str]) -> list[str]:
+    """Return the lines that are the writer's own, and add what they leave out to `others`."""
     kept: list[str] = []
     own_after = _own_after(lines)
     skip_next = False
     for number, line in enumerate(lines):
         if skip_next or _is_quoted(line):
             skip_next = False
+            others.append(line.lstrip(" >|"))
             continue
         if _ends_own_text(lines, number, own_after[number]):
+            others += lines[number:]
             break
         spread = _attribution_lines(lines, number)
         if spread and not _quote_follows(lines, number + spread):
+            others += lines[number:]
             break
         skip_next = spread > 1
-        if not spread:
-            kept.append(line.strip())
+        (others if spread else kept).append(line.strip())
     return kept
 
 
@@ -137,8 +219,7 @@ def _attribution_lines(lines: list[str], number: int) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word or number of a normalised text, or a mark that ends a thought."""
 
     text: str
@@ -154,8 +235,10 @@ _WORD = r"(?:[cdjlmnst]|qu)(?='[^\W\d_]{2})|[^\W\d_]{1,60}(?:'[^\W\d_]{1,20})?"
 _NUMBER = r"\d{1,9}(?:\.\d{1,9}){0,4}"
 _PLAIN = re.compile(f"{_NUMBER}|{_WORD}")
 _TOKEN = re.compile(
-    r"(?P<host>https?://[^\s<>]{1,300}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"
-    rf"|(?<![\w.@-])(?!asp\.net|vb\.net)[a-z0-9][\w-]{{0,62}}(?:\.[\w-]{{1,63}}){{0,5}}\.(?:{_HOST_ENDINGS})(?![\w-]|\.\w))"
+    r"(?P<plain>[^\W\d_]{1,60}(?= ))"  # most words, found without trying the rest
+    r"|(?P<host>https?://[^\s<>]{1,300}|[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,6}+"
+    r"|(?<![\w.@-])(?!asp\.net|vb\.net)[a-z0-9][\w-]{0,62}+(?=\.)"
+    rf"(?:\.[\w-]{{1,63}}+){{0,5}}\.(?:{_HOST_ENDINGS})(?![\w-]|\.\w))"
     rf"|(?P<number>{_NUMBER})"
     rf"|(?P<word>{_WORD})"
     r"|(?P<stop>[.!?]+(?=\s|$)|[;:](?=\s|$)|\n+ ?(?:[-*\u2022+]|\d{1,2}[.)])? ?)"
@@ -180,7 +263,9 @@ def tokens(text: str) -> list[Token]:
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         start = match.start()
-        if kind == "host":
+        if kind == "plain":
+            found.append(Token(match[0], start))
+        elif kind == "host":
             found.append(Token(HOST, start))
         elif kind == "comma":
             found.append(Token(COMMA, start))
@@ -251,6 +336,8 @@ class PhraseBook(Generic[V]):
 
     def match(self, found: Sequence[Token], at: int) -> tuple[int, V] | None:
         """Return (number of words, meaning) of the longest phrase that begins at this word, if one does."""
+        if found[at].text not in self._next:
+            return None
         every = list(self.matches(found, at))
         return every[-1] if every else None
 

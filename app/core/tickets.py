@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.core import lexicon_ticket_pairs, lexicon_tickets
-from app.core.terms import find_requests
+from app.core.terms import find_asked
 from app.core.terms_book import split
 from app.core.terms_kinds import TermFinding, TermKind
 from app.core.terms_text import PhraseBook, Token, expand, normalise, tokens
@@ -173,8 +173,9 @@ def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAU
     `minutes` are the policy's, by topic; a topic that it leaves out takes `DEFAULT_MINUTES`. `confidence` is 0-1: how
     much speaks for the topic, and how little for the next best.
     """
-    parts = {_SUBJECT: _words(subject), _MESSAGE: _words(message)}
-    requests = find_requests(subject, where=_SUBJECT) + find_requests(message, where=_MESSAGE)
+    read = {_SUBJECT: tokens(normalise(subject)), _MESSAGE: tokens(normalise(message))}
+    requests = tuple(finding for where, found in read.items() for finding in find_asked(found, where=where))
+    parts = {where: _words(found) for where, found in read.items()}
     evidence = _phrases(parts) + _pairs(parts) + _requests(requests)
     topic, confidence = _weigh(evidence, length=sum(len(part) for part in parts.values()))
     intent = _intent(parts, {finding.kind for finding in requests}, topic)
@@ -190,9 +191,9 @@ def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAU
     )
 
 
-def _words(text: str) -> list[Token]:
-    """Return the words of a text, without marks and addresses."""
-    return [token for token in tokens(normalise(text)) if not token.text.startswith("<")]
+def _words(found: list[Token]) -> list[Token]:
+    """Leave out marks and addresses."""
+    return [token for token in found if token.text[0] != "<"]
 
 
 def _phrases(parts: Mapping[str, list[Token]]) -> list[Evidence]:
@@ -215,7 +216,10 @@ def _pairs(parts: Mapping[str, list[Token]]) -> list[Evidence]:
     sides: dict[tuple[Topic, int], tuple[str, str]] = {}
     for where, found in parts.items():
         for at in range(len(found)):
-            length, meanings = _PAIRS.match(found, at) or (1, frozenset())
+            match = _PAIRS.match(found, at)
+            if match is None:
+                continue
+            length, meanings = match
             term = " ".join(token.text for token in found[at : at + length])
             for meaning in sorted(meanings):
                 sides.setdefault(meaning, (term, where))

@@ -23,9 +23,10 @@ from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelPro
 from app.services.cases_labels import is_paid, label_of
 from app.services.cases_shared import OF_TODAY, Shared, micros
 from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at, services_of
-from app.services.facts import OwnKnowledge, build_facts, offered_by, who_placed
-from app.services.gather import Gathered, asks_for_order, could_ask
+from app.services.facts import OwnKnowledge, build_facts, who_placed
+from app.services.gather import Gathered, asks_for_order, could_ask, not_all_read
 from app.services.identities import canonical_ip, hashed
+from app.services.texts import offered_by
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (
@@ -255,6 +256,7 @@ class CaseMaker:
             catalogue=self.catalogue,
             tickets=tickets,
             asking_ticket=asking,
+            tickets_left=asking is None and order.admin_requestor_id > 0 and not_all_read(order, tickets),
             missing=tuple(sorted(self._missing(then, tickets, asking))),
         )
 
@@ -301,7 +303,7 @@ def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: dat
 
 
 def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket | None:
-    return next((ticket for ticket in could_ask(order, recent) if asks_for_order(ticket)), None)
+    return next((ticket for ticket in could_ask(order, recent) if asks_for_order(ticket, order)), None)
 
 
 def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInvoice | None:

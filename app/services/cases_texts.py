@@ -14,22 +14,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.facts import Facts, PlacedBy
+from app.core.facts import Cut, Facts, PlacedBy, TextCut
 from app.core.policy import Policy
 from app.core.policy_matching import match_lists
 from app.core.terms import TermFinding
+from app.core.written import DOMAIN, Written, read_words
 from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
 from app.services.cases_rows import in_chunks
 from app.services.cases_timeline import services_of
-from app.services.facts import domain_terms, domains_of, findings_in, line_domain, texts_of
+from app.services.facts import domain_terms, findings_in, line_domain
 from app.services.facts_codec import unpack
 from app.services.gather import Gathered
 from app.services.history_rows import Resource, load
 from app.services.identities import canonical_email
+from app.services.texts import domains_of, written_for
 from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)  # no text is read by its date here
+_LISTED = ("acceptable_use", "vetting", "fit")  # the fields of what stands on the policy's lists
 _THEIRS = frozenset({PlacedBy.CUSTOMER, PlacedBy.UNKNOWN})
 
 
@@ -37,7 +40,7 @@ _THEIRS = frozenset({PlacedBy.CUSTOMER, PlacedBy.UNKNOWN})
 class Lines:
     """What is left of an order's lines and of its customer's addresses, where the order was imported."""
 
-    named: tuple[tuple[str, str], ...]  # domain names that the lines bear, as (where, text)
+    named: tuple[Written, ...]  # domain names that the lines bear
     domains: tuple[str, ...]  # of each line, or of its service
     emails: tuple[str, ...] | None  # None: the customer is not known any more
     ip: str | None
@@ -45,21 +48,23 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseTexts:
-    """What is left of one order's texts, as (where, text). Personal data: looked at, and never stored again.
+    """What is left of one order's texts. Personal data: looked at, and never stored again.
 
     Without `lines` what was found in domain names and on lists stays as it is.
     """
 
-    texts: tuple[tuple[str, str], ...]
+    texts: tuple[Written, ...]
     lines: Lines | None = None
 
 
 def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
     """Return the facts with what this policy's terms and lists find in the texts."""
     lines, order, customer = texts.lines, facts.order, facts.customer
-    found = findings_in(texts.texts, lines.named if lines else (), policy)
+    named = lines.named if lines else ()
+    found = findings_in(read_words((*texts.texts, *named)), policy)
+    found["cut"] = tuple(sorted({*_lasting(order.cut), *_by_terms(found["cut"])}, key=lambda one: (one.where, one.why)))
     if lines is None:
-        found = {name: (*hits, *_in_domains(getattr(order, name))) for name, hits in found.items()}
+        found |= {name: (*found[name], *_in_domains(getattr(order, name))) for name in _LISTED}
         return replace(facts, order=replace(order, **found))
     order = replace(order, **found)
     if len(lines.domains) == len(order.items):
@@ -81,6 +86,15 @@ async def find_again(connection: AsyncConnection, policy: Policy, judged: Sequen
     """
     texts = await texts_of_cases(connection, [order_id for order_id, _ in judged])
     return [refind(facts, texts[one], policy) if one in texts else facts for one, facts in judged]
+
+
+def _by_terms(cut: Iterable[TextCut]) -> list[TextCut]:
+    return [one for one in cut if one.why is Cut.TERM_LEFT_OUT]
+
+
+def _lasting(cut: Iterable[TextCut]) -> list[TextCut]:
+    """What another policy's terms do not change."""
+    return [one for one in cut if one.why is not Cut.TERM_LEFT_OUT]
 
 
 def _in_domains(hits: tuple[TermFinding, ...]) -> tuple[TermFinding, ...]:
@@ -141,20 +155,20 @@ def _texts(
     )
     by_id = {service.service_id: service for service in own}
     lines = Lines(
-        named=domains_of(order),
+        named=tuple(domains_of(order)),
         domains=tuple(
             line_domain(line, by_id.get(line.relid or 0) if line.kind == "product" else None) for line in order.lines
         ),
         emails=(customer.email, canonical_email(customer.email) or "") if customer else None,
         ip=order.ip,
     )
-    return CaseTexts(texts=texts_of(gathered), lines=lines)
+    return CaseTexts(texts=tuple(one for one in written_for(gathered) if one.where != DOMAIN), lines=lines)
 
 
 async def _live_texts(connection: AsyncConnection, order_ids: list[int]) -> dict[int, CaseTexts]:
     """Orders that were decided live and never imported: their texts stand together, without where each stood."""
     query = sa.select(order_texts.c.order_id, order_texts.c.request_text)
     return {
-        row.order_id: CaseTexts(texts=(("notes", row.request_text),))
+        row.order_id: CaseTexts(texts=(Written(where="notes", text=row.request_text),))
         async for row in in_chunks(connection, query, order_texts.c.order_id, order_ids)
     }

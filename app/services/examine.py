@@ -36,6 +36,7 @@ from app.services.gather import Gathered, gather_order
 from app.services.links import Links, links_of
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.panel_changes import Actor
+from app.services.texts import read_ahead
 from app.services.ticket_records import keep_tickets
 from app.services.timers import look_again, set_settle_clock
 from app.services.zones import panel_zone
@@ -57,6 +58,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     now = context.clock()
     gathered = await gather_order(context, order_id, now=now, urgent=event.urgent, placed_by=_told_placed_by(event))
     await unread.wait(context, event, gathered, now=now)
+    gathered = await read_ahead(gathered)
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
     except Postpone as wish:

@@ -24,15 +24,15 @@ from app.core.facts import (
 from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_matching import match_lists
-from app.core.terms import TermFinding, TermKind, find_requests, find_terms
+from app.core.terms import TermFinding, find_terms
+from app.core.written import Reading
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 from app.services.fraud import read_fraud_check
-from app.services.gather import Gathered, opening_message
+from app.services.gather import Gathered
 from app.services.identities import canonical_email, canonical_phone, email_domain, phone_country
+from app.services.texts import DOMAIN_CAP, read_written
 
 OURS_MARK = "#ours"
-_TEXT_CAP = 20_000
-_FIELDS_CAP = 50
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
 
 
@@ -164,11 +164,6 @@ def order_kind(order: PanelOrder) -> OrderKind:
     return OrderKind.MIXED if kinds else OrderKind.NEW
 
 
-def offered_by(catalogue: tuple[PanelProduct, ...]) -> frozenset[str]:
-    """Return the names of everything that can be chosen with a product."""
-    return frozenset(option for product in catalogue for option in product.options)
-
-
 def _order(
     gathered: Gathered,
     order: PanelOrder,
@@ -180,10 +175,8 @@ def _order(
     reports: tuple[OutsideReport, ...],
 ) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
-    texts = texts_of(gathered)
+    reading = gathered.reading or read_written(gathered, offered=offered)
     check = read_fraud_check(order.fraud_module, order.fraud_output)
-    catalogue = offered_by(gathered.catalogue) if offered is None else offered
-    on = order.placed_at.date() if order.placed_at else gathered.read_at.date()
     return OrderFacts(
         order_id=order.order_id,
         placed_at=order.placed_at or gathered.read_at,
@@ -198,9 +191,9 @@ def _order(
         invoice_id=order.invoice_id,
         promo_code=order.promo_code,
         items=items,
-        requests=_requests(texts, catalogue, on),
-        **findings_in(texts, domains_of(order), policy),
-        expected=vetting.expected_uses(texts, _answers(gathered)),
+        requests=reading.requests,
+        **findings_in(reading, policy),
+        expected=reading.expected,
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
@@ -216,52 +209,15 @@ def _theirs(placed_by: PlacedBy) -> bool:
     return placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
 
 
-def texts_of(gathered: Gathered) -> tuple[tuple[str, str], ...]:
-    """Return what the customer wrote for this order as (where, text): notes, custom fields, the asking ticket."""
-    found: list[tuple[str, str]] = []
-    if gathered.order is not None and gathered.order.notes.strip():
-        found.append(("notes", gathered.order.notes[:_TEXT_CAP]))
-    found.extend(("custom_field", value) for _name, value in _answers(gathered))
-    if gathered.asking_ticket is not None:
-        ticket = gathered.asking_ticket
-        found.append(("ticket", f"{ticket.subject}\n{opening_message(ticket)}"[:_TEXT_CAP]))
-    return tuple(found)
-
-
-def _answers(gathered: Gathered) -> list[tuple[str, str]]:
-    """Return the custom fields that were filled in, as (name, value)."""
-    fields = [(name, value[:_TEXT_CAP]) for one in gathered.services for name, value in one.custom_fields]
-    return [(name, value) for name, value in fields if value.strip()][:_FIELDS_CAP]
-
-
-def _requests(texts: tuple[tuple[str, str], ...], catalogue: frozenset[str], on: Any) -> tuple[TermFinding, ...]:
-    findings: dict[tuple[TermKind, str], TermFinding] = {}
-    for where, text in texts:
-        for finding in find_requests(text, where=where, catalogue=catalogue, on=on):
-            findings.setdefault((finding.kind, finding.term), finding)
-    return tuple(findings.values())
-
-
-def findings_in(
-    texts: tuple[tuple[str, str], ...], domains: tuple[tuple[str, str], ...], policy: Policy
-) -> dict[str, Any]:
-    """Return the fields of the order that hold what the policy's own terms find; `texts` and `domains` as
-    (where, text).
-    """
+def findings_in(reading: Reading, policy: Policy) -> dict[str, Any]:
+    """Return the fields of the order that hold what the policy's own terms find, and what is not read of the texts."""
+    use, vetted, fit = policy.acceptable_use.terms, policy.vetting.terms, vetting.rule_terms(policy)
     return {
-        "acceptable_use": _terms_in(texts, policy.acceptable_use.terms),
-        "vetting": _terms_in((*texts, *domains), policy.vetting.terms),
-        "fit": _terms_in((*texts, *domains), vetting.rule_terms(policy)),
+        "acceptable_use": reading.listed(use, domains=False),
+        "vetting": reading.listed(vetted, domains=True),
+        "fit": reading.listed(fit, domains=True),
+        "cut": reading.cut_by((*use, *vetted, *fit)),
     }
-
-
-def _terms_in(texts: tuple[tuple[str, str], ...], terms: tuple[str, ...]) -> tuple[TermFinding, ...]:
-    return tuple(finding for where, text in texts for finding in find_terms(text, terms, where=where))
-
-
-def domains_of(order: PanelOrder) -> tuple[tuple[str, str], ...]:
-    """Return the domain names that the order's lines bear, as (where, text)."""
-    return tuple(("domain", line.domain) for line in order.lines[:_FIELDS_CAP] if line.domain)
 
 
 def _labour_billed(invoice: PanelInvoice | None) -> bool:
@@ -333,7 +289,7 @@ def line_domain(line: PanelLine, service: PanelService | None) -> str:
 
 def domain_terms(domain: str, policy: Policy) -> tuple[TermFinding, ...]:
     """Return the acceptable-use terms in a domain name."""
-    return find_terms(domain, policy.acceptable_use.terms, where="domain") if domain else ()
+    return find_terms(domain[:DOMAIN_CAP], policy.acceptable_use.terms, where="domain") if domain else ()
 
 
 def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: PlacedBy) -> CustomerFacts:

@@ -18,7 +18,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
-from app.core.tickets import OrderIntent, classify
+from app.core.tickets import OrderIntent, TicketReading, classify
+from app.core.written import Reading
 from app.outside.geoip import NOWHERE, Place
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
@@ -35,7 +36,9 @@ from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
 
 TICKET_DAYS = 14
-_TICKETS_READ = 5  # whole tickets read to find the one that asked for a staff-entered order
+TICKETS_READ = 20  # whole tickets read to find the one that asked for a staff-entered order ...
+_TICKETS_AT_ONCE = 5  # ... so many at a time, while none did
+_TICKETS_LISTED = 50
 _LINES_ONE_BY_ONE = 3  # above that the customer's services are listed once
 #: Reads without which nothing can be said about an order.
 _ESSENTIAL = frozenset({"customer", "services"})
@@ -68,6 +71,7 @@ class Gathered:
     catalogue: tuple[PanelProduct, ...] = ()
     tickets: tuple[PanelTicket, ...] = ()
     asking_ticket: PanelTicket | None = None
+    tickets_left: bool = False  # there are more tickets than were read, any of which may have asked for the order
     fees: tuple[FeeSeen, ...] = ()
     pay_methods: tuple[PanelPayMethod, ...] = ()
     outside: tuple[OutsideReport, ...] = ()
@@ -77,6 +81,8 @@ class Gathered:
     absent: tuple[str, ...] = ()  # not there, although the order or we name it: maybe a list is short for a moment
     retry_after: float = 0.0  # seconds for which the panel asked to be left alone
     unread_since: datetime | None = None  # our own row: since when its reads fail
+    reading: Reading | None = None  # of its texts, and of the asking ticket, where they are so long that they were
+    asking_reading: TicketReading | None = None  # read ahead
 
     @property
     def without(self) -> tuple[str, ...]:
@@ -111,6 +117,13 @@ class _Unread:
         self.retry_after = max(self.retry_after, error.retry_after or 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tickets:
+    recent: tuple[PanelTicket, ...] = ()
+    asking: PanelTicket | None = None
+    left: bool = False
+
+
 async def gather_order(
     context: Context, order_id: int, *, now: datetime, urgent: bool = False, placed_by: PlacedBy | None = None
 ) -> Gathered:
@@ -131,9 +144,7 @@ async def gather_order(
             absent=_absent_fees(seen_fees), unread_since=own.unread_since,
         )  # fmt: skip
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, unread=unread)
-    (customer, signed_up_on), services, invoice, catalogue, (tickets, asking), pay_methods = await asyncio.gather(
-        *customer_reads
-    )
+    (customer, signed_up_on), services, invoice, catalogue, read, pay_methods = await asyncio.gather(*customer_reads)
     own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
     seconds = outside.seconds_left(began, urgent=urgent)
     reports, place = await asyncio.gather(
@@ -149,8 +160,9 @@ async def gather_order(
         services=services,
         invoice=invoice,
         catalogue=catalogue,
-        tickets=tickets,
-        asking_ticket=asking,
+        tickets=read.recent,
+        asking_ticket=read.asking,
+        tickets_left=read.left,
         fees=tuple(seen_fees),
         pay_methods=pay_methods,
         outside=reports,
@@ -226,7 +238,7 @@ def _customer_reads(
         attempt("services", _services(panel, order, urgent=urgent), ()),
         attempt("invoice", _invoice(panel, order, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
-        attempt("tickets", _tickets(panel, order, own, now=now, urgent=urgent), ((), None)),
+        attempt("tickets", _tickets(panel, order, own, now=now, urgent=urgent), _Tickets()),
         attempt("neighbours.payment", _pay_methods(context, panel, order, urgent=urgent), ()),
     )
 
@@ -318,20 +330,21 @@ async def _pay_methods(
         raise
 
 
-async def _tickets(
-    panel: PanelReader, order: PanelOrder, own: _Own, *, now: datetime, urgent: bool
-) -> tuple[tuple[PanelTicket, ...], PanelTicket | None]:
+async def _tickets(panel: PanelReader, order: PanelOrder, own: _Own, *, now: datetime, urgent: bool) -> _Tickets:
     if order.customer_id is None:
-        return (), None
+        return _Tickets()
     if own.asking_ticket_id is not None:
         heads, asking = await asyncio.gather(
             panel.tickets(order.customer_id, urgent=urgent), panel.ticket(own.asking_ticket_id, urgent=urgent)
         )
-        return _recent(heads, now), asking
-    recent = _recent(await panel.tickets(order.customer_id, urgent=urgent), now)
+        return _Tickets(_recent(heads, now), asking)
+    heads = await panel.tickets(order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
+    recent = _recent(heads, now)
     if order.admin_requestor_id <= 0:
-        return recent, None
-    return recent, await _find_asking(panel, order, recent, urgent=urgent)
+        return _Tickets(recent)
+    asking = await _find_asking(panel, order, recent, urgent=urgent)
+    unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)
+    return _Tickets(recent, asking, asking is None and (unlisted or not_all_read(order, recent)))
 
 
 def _recent(heads: tuple[PanelTicket, ...], now: datetime) -> tuple[PanelTicket, ...]:
@@ -343,14 +356,26 @@ async def _find_asking(
     panel: PanelReader, order: PanelOrder, recent: tuple[PanelTicket, ...], *, urgent: bool
 ) -> PanelTicket | None:
     before = could_ask(order, recent)
-    whole = await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in before))
-    return next((ticket for ticket in whole if ticket is not None and asks_for_order(ticket)), None)
+    for start in range(0, len(before), _TICKETS_AT_ONCE):
+        some = before[start : start + _TICKETS_AT_ONCE]
+        for ticket in await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in some)):
+            if ticket is not None and await asyncio.to_thread(asks_for_order, ticket, order):
+                return ticket
+    return None
 
 
 def could_ask(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
-    """Return the tickets that may have asked for an order that staff entered: verified, opened before it, the newest
-    first.
-    """
+    """Return the tickets that may have asked for an order that staff entered and are read: the newest ones."""
+    return _before(order, recent)[:TICKETS_READ]
+
+
+def not_all_read(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> bool:
+    """Say whether more tickets than `could_ask` returns may have asked for an order."""
+    return len(_before(order, recent)) > TICKETS_READ
+
+
+def _before(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
+    """Return the verified tickets that were opened before an order, the newest first."""
     before = [
         head
         for head in recent
@@ -360,7 +385,7 @@ def could_ask(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelT
         and (order.placed_at is None or head.opened_at <= order.placed_at)
     ]
     before.sort(key=lambda head: head.opened_at.timestamp() if head.opened_at else 0.0, reverse=True)
-    return before[:_TICKETS_READ]
+    return before
 
 
 def opening_message(ticket: PanelTicket) -> str:
@@ -368,7 +393,18 @@ def opening_message(ticket: PanelTicket) -> str:
     return next((reply.message for reply in ticket.replies if reply.reply_id == 0), "")
 
 
-def asks_for_order(ticket: PanelTicket) -> bool:
-    """Say whether a ticket asks us to place an order."""
-    intent = classify(ticket.subject, opening_message(ticket)).order_intent
-    return intent in {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
+def own_messages(ticket: PanelTicket, order: PanelOrder | None) -> list[str]:
+    """Return the customer's replies in a ticket before an order was placed, without the opening message."""
+    placed_at = order.placed_at if order is not None else None
+    return [
+        reply.message
+        for reply in ticket.replies
+        if reply.reply_id and not reply.by_staff and (placed_at is None or reply.at is None or reply.at <= placed_at)
+    ]
+
+
+def asks_for_order(ticket: PanelTicket, order: PanelOrder) -> bool:
+    """Say whether a ticket asks us to place an order, in its first message or a reply."""
+    messages = ((ticket.subject, opening_message(ticket)), *(("", one) for one in own_messages(ticket, order)))
+    asking = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
+    return any(classify(subject, message).order_intent in asking for subject, message in messages)

@@ -14,16 +14,16 @@ from app.db import insert_new
 from app.outside import geoip
 from app.panels.records import PanelCustomer, PanelOrder
 from app.services import identities, links
-from app.services.facts import order_kind, paid_on, payment_state, texts_of
+from app.services.facts import order_kind, paid_on, payment_state
 from app.services.gather import Gathered
 from app.services.links import Links
 from app.services.orders import PANEL, OrderFile
+from app.services.texts import as_stored
 from app.tables.customers import customers
 from app.tables.orders import order_texts
 
 _BUILT = {"active", "completed"}
 _FAILED = {"failed"}
-_TEXT_CAP = 20_000
 _ITEMS_SHOWN = 50
 
 
@@ -94,7 +94,7 @@ def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
 
 async def _keep_texts(file: OrderFile, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
     """Texts and the IP stay in a table of their own that can be erased; staff's IP is nobody's."""
-    text = "\n\n".join(text for _where, text in texts_of(gathered))[:_TEXT_CAP].replace("\x00", "")
+    text = as_stored(gathered)
     theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     row = {"customer_id": order.customer_id, "request_text": text, "ip": order.ip[:45] if order.ip and theirs else None}
     changed = await file.tx.execute(order_texts.update().where(order_texts.c.order_id == file.order_id).values(row))
@@ -165,6 +165,8 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
         seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
     if without:
         seen.append(["without", *without])
+    if order.cut:
+        seen.append([[one.where, one.why.value] for one in order.cut])
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.facts import PlacedBy
 from app.core.lifecycle import OrderState
 from app.core.policy import Policy
+from app.core.terms_text import MAX_TEXT
 from app.core.tickets import OrderIntent, TicketReading, Topic, classify
 from app.db import insert_new
 from app.errors import Invalid, NotFound
@@ -24,19 +26,18 @@ from app.services.context import Context
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, hashed
 from app.services.orders import PANEL, OrderFile, open_file
+from app.services.texts import apart
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
 
-_TEXT_CAP = 20_000
 _LONGEST_MINUTES = 60 * 24 * 14
 _NOT_LISTED_DELAY = timedelta(seconds=15)
 _ASKING = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
 
 
-def read_ticket(ticket: PanelTicket, policy: Policy) -> TicketReading:
-    """Sort a ticket into its topic, with the policy's minutes."""
+def _with_minutes(reading: TicketReading, policy: Policy) -> TicketReading:
     minutes = policy.labour.topic_minutes.by_topic()
-    return classify(ticket.subject, opening_message(ticket), minutes=minutes)
+    return replace(reading, minutes=minutes.get(reading.topic, reading.minutes))
 
 
 async def handle_ticket(context: Context, event: Event) -> None:
@@ -48,6 +49,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
         raise PanelUnavailable("no panel is configured")
     ticket_id = int(event.data["ticket_id"])
     ticket = await context.panel.ticket(ticket_id)
+    reading = await _read_ahead(ticket) if ticket is not None else None
     now = context.clock()
     async with context.db.begin() as tx:
         result = "ticket-not-found"
@@ -55,7 +57,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
             raise Postpone("the panel does not list this ticket yet", delay=_NOT_LISTED_DELAY, counted=True)
         if ticket is not None:
             policy = (await policies.active(tx)).policy
-            await store(tx, ticket, policy, now=now)
+            await store(tx, ticket, policy, now=now, reading=reading)
             for order_id in await questions.adopt(tx, ticket):
                 await mark_ours(tx, ticket_id, order_id=order_id, customer_id=ticket.customer_id, now=now)
             await _reply_on_hold(context, tx, event, ticket, now)
@@ -64,9 +66,20 @@ async def handle_ticket(context: Context, event: Event) -> None:
     context.wake()
 
 
-async def store(tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now: datetime) -> None:
-    """Keep what a ticket is about; a topic that staff corrected stays."""
-    reading = read_ticket(ticket, policy)
+async def _read_ahead(ticket: PanelTicket) -> TicketReading:
+    """Sort a ticket while no transaction is open: a long one takes its time."""
+    subject, message = ticket.subject, opening_message(ticket)
+    return await apart(len(subject) + len(message), partial(classify, subject, message))
+
+
+async def store(
+    tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now: datetime, reading: TicketReading | None = None
+) -> None:
+    """Keep what a ticket is about, with the policy's minutes; a topic that staff corrected stays.
+
+    `reading` is the ticket's where it was sorted before.
+    """
+    reading = _with_minutes(reading or classify(ticket.subject, opening_message(ticket)), policy)
     row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket.ticket_id))).first()
     values: dict[str, Any] = {"state": ticket.status[:40]}
     if row is None or (row.corrected_by is None and ticket.replies):
@@ -78,7 +91,7 @@ async def store(tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now
         read_anew = row.corrected_by is None and row.minutes != values.get("minutes", row.minutes)
         if read_anew and row.customer_id and not row.ours:
             await customers.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
-    text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:_TEXT_CAP]}
+    text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:MAX_TEXT]}
     if ticket.replies:
         await tx.execute(ticket_texts.delete().where(ticket_texts.c.ticket_id == ticket.ticket_id))
         await tx.execute(
@@ -198,7 +211,7 @@ async def keep_tickets(file: OrderFile, gathered: Gathered) -> None:
         if file.get("placed_by") == PlacedBy.STAFF and gathered.customer is not None:
             await _propose_guests(file, gathered.customer.email)
         return
-    await store(file.tx, asking, file.policy.policy, now=file.now)
+    await store(file.tx, asking, file.policy.policy, now=file.now, reading=gathered.asking_reading)
     same = asking.customer_id is not None and asking.customer_id == file.customer_id
     kind = "asked" if same and asking.verified else "proposed"
     linked = await file.tx.execute(

@@ -9,6 +9,7 @@ from typing import Any
 from app.core.facts import (
     Agreement,
     CustomerFacts,
+    Cut,
     Facts,
     FraudCheck,
     FraudVerdict,
@@ -20,6 +21,7 @@ from app.core.facts import (
     OutsideReport,
     PaymentState,
     PlacedBy,
+    TextCut,
 )
 from app.core.terms import TermFinding, TermKind
 
@@ -131,6 +133,9 @@ def _order(changes: dict[str, Any]) -> dict[str, Any]:
     if "requests" in found:
         pairs = [text.split(": ", 1) for text in found["requests"]]
         found["requests"] = tuple(a_request(TermKind(kind), term) for kind, term in pairs)
+    if "cut" in found:
+        pairs = [text.split(": ", 1) for text in found["cut"]]
+        found["cut"] = tuple(TextCut(where=where, why=Cut(why)) for where, why in pairs)
     for name in ("acceptable_use", "vetting"):
         if name in found:
             found[name] = tuple(_listed(term, "notes") for term in found[name])

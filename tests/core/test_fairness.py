@@ -117,7 +117,8 @@ KNOWN_FACTS = {
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
         "payment_method", "invoice_id", "promo_code", "items", "requests", "acceptable_use", "vetting", "fit",
-        "expected", "ours", "labour_billed", "asking_ticket_id", "fraud_check", "fraud_check_ran", "outside", "ip_asn",
+        "expected", "cut", "ours", "labour_billed", "asking_ticket_id", "fraud_check", "fraud_check_ran", "outside",
+        "ip_asn",
     )),
     *(f"CustomerFacts.{name}" for name in (
         "customer_id", "status", "group_id", "signed_up_at", "country", "phone_country", "ip_country", "email_domain",

@@ -12,6 +12,7 @@ from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.decision import decide
 from app.core.facts import (
+    Cut,
     Facts,
     FraudCheck,
     FraudVerdict,
@@ -20,6 +21,7 @@ from app.core.facts import (
     OutsideReport,
     PaymentState,
     PlacedBy,
+    TextCut,
 )
 from app.core.policy import parse_policy
 from app.core.provenance import NAMES, without_today
@@ -92,6 +94,8 @@ CASES = [
     Case("special hardware is asked for", asking(TermKind.HARDWARE), "request_hardware", -30),
     Case("a configuration of its own is asked for", asking(TermKind.CUSTOM_CONFIG), "request_custom_config", -20),
     Case("the customer asks us to place the order", asking(TermKind.MANUAL_ORDER), "request_manual_order", -5),
+    Case("the notes are longer than what is read", ordering(cut=(TextCut(where="notes", why=Cut.TOO_LONG),)),
+         "text_cut", -5),
     Case("the catalogue does not list the product", ordering(items=(an_item(listed=False),)),
          "outside_catalogue", -15),
     Case("the product is not sold by this cycle", ordering(items=(an_item(cycle_offered=False),)),

@@ -1,5 +1,6 @@
 """What is left of a text when mark-up, quotes and signatures are gone."""
 
+import time
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import lexicon, lexicon_software, lexicon_ticket_pairs, lexicon_tickets, lexicon_work
-from app.core.terms_text import MAX_TEXT, expand, normalise, tokens
+from app.core.terms import find_requests, find_terms
+from app.core.terms_quantities import find_expected
+from app.core.terms_text import MAX_TEXT, expand, is_cut, left_out, normalise, tokens
+from app.core.tickets import classify
 
 
 @pytest.mark.parametrize(
@@ -98,3 +102,101 @@ def test_normalising_never_raises_and_stays_short(text: str) -> None:
     plain = normalise(text)
     assert len(plain) <= MAX_TEXT
     assert all(0 <= token.start < len(plain) for token in tokens(plain))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in\u00adst\u200ball doc\u2060ker",
+        "install\u202e docker",
+        "install\u3164docker",
+        "install\u2800docker",
+        "install\uffa0docker",
+        "install\u180edocker",
+        "install\u2003docker",
+        "i\u034fn\u0336s\ufe00t\U000e0100all docker",
+        "inst&shy;all&#8195;docker",
+        "inst&amp;shy;all&amp;nbsp;docker",
+        "&#0000000105;nstall docker",
+        "<!-- install docker -->",
+        "instal\u200dl docker",
+        "\U0001d422\U0001d427\U0001d42c\U0001d42d\U0001d41a\U0001d425\U0001d425 docker",
+    ],
+)
+def test_what_nobody_sees_hides_no_word(text: str) -> None:
+    assert "install docker" in normalise(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> install docker",
+        "fine\n>> install docker\nthanks",
+        "<blockquote>install docker</blockquote>thanks",
+        "<style>install docker</style>",
+        "<b install docker>",
+        "<install docker>",
+        "<! install docker>",
+        '<p title="install docker">hello',
+        "hello\n-- \ninstall docker",
+        "hello\n-----Original Message-----\ninstall docker",
+        "hello\nOn Monday please install docker, Jo wrote:\n> hello",
+        "hello\nFrom: Jo\nSent: now\ninstall docker",
+    ],
+)
+def test_what_is_left_out_is_there_to_be_read(text: str) -> None:
+    assert "install docker" not in normalise(text)
+    assert "install docker" in left_out(text)
+
+
+def test_nothing_is_left_out_of_plain_words() -> None:
+    assert left_out("hello,\n\nplease install <b>docker</b>. 3 < 4 > 2") == ""
+
+
+@pytest.mark.parametrize("digits", ["1" * 5_000, "0" * 5_000 + "105", "9" * 200_000])
+def test_a_number_too_long_for_python_is_no_error(digits: str) -> None:
+    assert normalise(f"mine &#{digits}; too").startswith("mine")
+    assert classify(f"&#{digits}", f"&amp;#{digits};").order_intent == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a" * MAX_TEXT, False),
+        ("a" * (MAX_TEXT + 1), True),
+        ("\ufdfa" * (MAX_TEXT // 18), False),
+        ("\ufdfa" * (MAX_TEXT // 18 + 1), True),
+        ("&#65018;" * (MAX_TEXT // 18 + 1), True),
+        ("", False),
+    ],
+)
+def test_what_is_beyond_the_limit_is_said(text: str, cut: bool) -> None:
+    assert is_cut(text) is cut
+
+
+SHAPES = [
+    "thank you. ", "a", "a.a.a.", "\n", "x\n", "\u00e9\u4f60 ", "7", "7 gb ", "> quoted\n", "-- \nJo Doe\n", "a@",
+    "<b>", "<blockquote>", "<script></style>", "&amp;", "\ufdfa", "a\u0301\u0323", "\u0301\u0323", "please docker ",
+    "install docker, ", "docker not needed ", "on wrote wrote\n", "visitors per day = 5\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_work_grows_with_the_length_and_no_faster(shape: str) -> None:
+    def seconds(size: int) -> float:
+        text = (shape * (size // len(shape) + 1))[:size]
+        started = time.process_time()  # our own: a busy machine is no malice
+        classify("", text)
+        find_terms(text, ("casino",), where="notes")
+        find_expected(text, where="notes")
+        left_out(text)
+        return time.process_time() - started
+
+    assert seconds(MAX_TEXT // 2) < 12 * (seconds(MAX_TEXT // 8) + 0.02)
+
+
+@pytest.mark.parametrize("unit", ["please docker ", "docker, install ", "install docker, not needed, "])
+def test_one_endless_sentence_is_walked_through_once(unit: str) -> None:
+    started = time.process_time()
+    find_requests("install docker, " + unit * (MAX_TEXT // 2 // len(unit)) + "not needed " * 10_000, where="notes")
+    assert time.process_time() - started < 5

@@ -117,6 +117,10 @@ def test_texts_are_decoded_and_clean(value: Any, text: str) -> None:
     assert wire.text(value) == text
 
 
+def test_a_number_too_long_for_python_is_text_like_any_other() -> None:
+    assert wire.text(f"a &#{'9' * 5_000}; b") == "a \ufffd b"
+
+
 @given(JSON)
 def test_any_value_gives_text_that_every_database_stores(value: Any) -> None:
     for written in (wire.text(value), wire.plain(value), wire.json_text(value)):

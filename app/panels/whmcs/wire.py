@@ -7,13 +7,13 @@ lone surrogates, so that every database can store them.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
+from app.core.terms_text import unescape
 from app.panels.base import PanelUnavailable
 
 Row = dict[str, Any]
@@ -164,7 +164,7 @@ def text(value: object) -> str:
     """Return the value as clean text; form input comes back entity-encoded (panel.md §1.1) and is decoded once."""
     if isinstance(value, str) and value.isascii() and "&" not in value and "\0" not in value:
         return value  # nearly all, and an import reads millions of them
-    return clean(html.unescape(plain(value)))
+    return clean(unescape(plain(value)))
 
 
 def json_text(value: object) -> str:

@@ -1,0 +1,96 @@
+"""What a customer wrote for an order, gathered whole, and read before the transaction that decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Final, TypeVar
+
+from app.core.facts import Cut, TextCut
+from app.core.terms_text import MAX_TEXT
+from app.core.tickets import classify
+from app.core.written import DOMAIN, Reading, Written, read, within
+from app.panels.records import PanelOrder, PanelProduct, PanelTicket
+from app.services.gather import Gathered, opening_message, own_messages
+
+T = TypeVar("T")
+
+#: A domain has 253 characters at most.
+DOMAIN_CAP: Final = 1_000
+#: Longer texts take so long to read that nothing else may have to wait for them.
+_LONG: Final = 8 * 1024
+# One at a time, as many at once would keep the event loop from its turn.
+_READER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="long-texts")
+
+
+async def apart(size: int, work: Callable[[], T]) -> T:
+    """Read texts of so many characters: long ones in a thread of their own, one after the other."""
+    if size <= _LONG:
+        return work()
+    return await asyncio.get_running_loop().run_in_executor(_READER, work)
+
+
+async def read_ahead(gathered: Gathered) -> Gathered:
+    """Read long texts now, while no transaction is open; short ones are read when they are needed."""
+    size = sum(len(one.text) for one in written_for(gathered))
+    if gathered.order is None or size <= _LONG:
+        return gathered
+    reading = await apart(size, partial(read_written, gathered))
+    asking = gathered.asking_ticket
+    if asking is None:
+        return replace(gathered, reading=reading)
+    sorted_as = await apart(size, partial(classify, asking.subject, opening_message(asking)))
+    return replace(gathered, reading=reading, asking_reading=sorted_as)
+
+
+def read_written(gathered: Gathered, *, offered: frozenset[str] | None = None) -> Reading:
+    """Read all that was written for an order; `offered` is `offered_by(gathered.catalogue)`."""
+    order = gathered.order
+    on = order.placed_at.date() if order is not None and order.placed_at else gathered.read_at.date()
+    reading = read(
+        written_for(gathered), catalogue=offered_by(gathered.catalogue) if offered is None else offered, on=on
+    )
+    if not gathered.tickets_left:
+        return reading
+    return replace(reading, cut=(*reading.cut, TextCut(where="tickets", why=Cut.TOO_MANY)))
+
+
+def offered_by(catalogue: tuple[PanelProduct, ...]) -> frozenset[str]:
+    """Return the names of everything that can be chosen with a product."""
+    return frozenset(option for product in catalogue for option in product.options)
+
+
+def written_for(gathered: Gathered) -> list[Written]:
+    """Return what the customer wrote for this order: notes, custom fields, the asking ticket, and names of domains."""
+    order, ticket = gathered.order, gathered.asking_ticket
+    found: list[Written] = []
+    if order is not None and order.notes.strip():
+        found.append(Written(where="notes", text=order.notes))
+    found += [
+        Written(where="custom_field", text=value, label=name)
+        for one in gathered.services
+        for name, value in one.custom_fields
+        if value.strip()
+    ]
+    if ticket is not None:
+        found.append(Written(where="ticket", text=_of_ticket(ticket, order)))
+    return found if order is None else found + domains_of(order)
+
+
+def _of_ticket(ticket: PanelTicket, order: PanelOrder | None) -> str:
+    """Return its subject and what the customer wrote in it before the order was placed, his replies included."""
+    return "\n\n".join([f"{ticket.subject}\n{opening_message(ticket)}", *own_messages(ticket, order)])
+
+
+def domains_of(order: PanelOrder) -> list[Written]:
+    """Return the domain names that the order's lines bear."""
+    return [Written(where=DOMAIN, text=line.domain) for line in order.lines if line.domain]
+
+
+def as_stored(gathered: Gathered) -> str:
+    """Return the texts as they are kept beside an order: all that is read of them."""
+    kept, _ = within(one for one in written_for(gathered) if one.where != DOMAIN)
+    return "\n\n".join(one.text for one in kept)[:MAX_TEXT].replace("\x00", "")
