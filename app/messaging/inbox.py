@@ -48,14 +48,9 @@ class Postpone(Exception):
     """
 
     def __init__(
-        self,
-        reason: str,
-        *,
-        delay: timedelta | None = None,
-        due_at: datetime | None = None,
-        counted: bool = False,
-        reads_failed: bool = False,
-    ) -> None:
+        self, reason: str, *,
+        delay: timedelta | None = None, due_at: datetime | None = None, counted: bool = False, reads_failed: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(reason)
         self.reason = reason
         self.delay = delay
@@ -340,15 +335,9 @@ async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result
 
 
 async def postpone(
-    db: Database,
-    event: Event,
-    *,
-    due_at: datetime,
-    error: str | None,
-    now: datetime,
-    counted: bool = True,
-    reads_failed: bool = False,
-) -> bool:
+    db: Database, event: Event, *,
+    due_at: datetime, error: str | None, now: datetime, counted: bool = True, reads_failed: bool = False,
+) -> bool:  # fmt: skip
     """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened.
 
     An event that is put back for anything but `reads_failed` has had its reads, or the panel was away altogether: the
