@@ -22,8 +22,8 @@ from app.services.processes import belong_to_parent
 PLACES: Final = 5
 #: How many of them may come with the same key, so that nobody locks the others out.
 OF_ONE_KEY: Final = 2
-#: So long a piece may take; the longest documents that are allowed take a few seconds.
-LONGEST_SECONDS: Final = 30.0
+#: So long a piece may take; the longest documents take seconds, and longer where others need the machine more.
+LONGEST_SECONDS: Final = 60.0
 
 #: What is imported once, by the process that the others are forked from: another one is there within milliseconds.
 _PRELOADED: Final = (

@@ -25,7 +25,7 @@ from tests.api.conftest import Api, Start
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 CHECK = "/v1/policies/check"
-LONG = {"document": "[block]\nnetworks = [" + ", ".join(f'"10.0.{n >> 8}.{n & 255}"' for n in range(20_000)) + "]"}
+LONG = {"document": "[block]\nnetworks = [" + ", ".join(f'"10.0.{n >> 8}.{n & 255}"' for n in range(2_000)) + "]"}
 JSON = {"content-type": "application/json"}
 
 
