@@ -37,7 +37,7 @@ ifdef SEED
 	@DOORMAN_TEST_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos/test_seeds.py tests/chaos/test_processes.py $(ARGS)
 else
 	@DOORMAN_TEST_CHAOS_SEEDS=$(SEEDS) DOORMAN_TEST_CHAOS_KILLS=$(KILLS) DOORMAN_TEST_CHAOS_RUNS=60 \
-		DOORMAN_TEST_PERMUTATIONS=0 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
+		DOORMAN_TEST_PERMUTATIONS=0 DOORMAN_TEST_SCHEMATHESIS=25 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q \
 		tests/chaos tests/stories/test_permutations.py tests/stories/test_replicas.py $(ARGS)
 endif
 

@@ -89,6 +89,7 @@ def create_app(
     app.state.heavy = HeavyWork()
     for router in _ROUTERS:
         app.include_router(router)
+    app.state.fixed_addresses = problems.fixed_addresses(app)
     problems.install(app)
     docs.install(app)
     app.add_middleware(BodyLimit)

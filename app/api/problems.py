@@ -146,11 +146,21 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 def _allow(request: Request) -> dict[str, str]:
     """Return the methods of all routes at this address: the framework names those of the first one only."""
-    methods: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
+    methods = set(request.app.state.fixed_addresses.get(request.url.path, ()))
+    if not methods:
+        for route in iter_route_contexts(request.app.routes):
+            if route.matches(request.scope)[0] is not Match.NONE:
+                methods |= route.methods or set()
     return {"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))}  # mounted files are no routes
+
+
+def fixed_addresses(app: FastAPI) -> dict[str, frozenset[str]]:
+    """Return the addresses without a parameter, and the methods that each knows."""
+    found: dict[str, frozenset[str]] = {}
+    for route in iter_route_contexts(app.routes):
+        if route.path and "{" not in route.path:
+            found[route.path] = found.get(route.path, frozenset()) | frozenset(route.methods or ())
+    return found
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
