@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.outage import Outage
+
+log = structlog.get_logger()
 
 #: So long a connection waits for another's lock, unless whoever opens the database says otherwise.
 LOCK_WAIT = timedelta(seconds=15)
@@ -180,3 +183,11 @@ def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
     """An INSERT that knows `on_conflict_do_update`, in the words of the database in use."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
+
+
+def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:
+    """Log what failed; of a database that can't be used once a minute, and without where in the code."""
+    if is_unavailable(error):
+        db.outage.note(what, error)
+    else:
+        log.error(what, exc_info=error, **fields)
