@@ -216,3 +216,11 @@ def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
     """An INSERT that knows `on_conflict_do_update`, in the words of the database in use."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
+
+
+def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:
+    """Log what failed; of a database that can't be used once a minute, and without where in the code."""
+    if is_unavailable(error):
+        db.outage.note(what, error)
+    else:
+        log.error(what, exc_info=error, **fields)

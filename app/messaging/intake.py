@@ -22,9 +22,9 @@ from app.messaging.intake_batch import Arrival, BatchWriter, DatabaseDown
 MAX_WAITING = 4096
 MAX_BATCH = 256
 #: For one try at a locked or distant database.
-PATIENCE = timedelta(seconds=1)
-#: An event is stored or refused so long after it came at the latest: the panel's addon hangs up after two seconds.
-ANSWER = timedelta(seconds=1.25)
+PATIENCE = timedelta(seconds=0.9)
+#: An event is stored or refused so long after it came: within 1.5 s at its sender's, who hangs up after two.
+ANSWER = timedelta(seconds=1.1)
 
 #: Whether the event is a repeat.
 _Answer = asyncio.Future[bool]

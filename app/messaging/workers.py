@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from app.core.retry import next_delay
-from app.db import Database, is_unavailable
+from app.db import Database, note_failure
 from app.messaging import inbox, outbox_claims
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
@@ -111,7 +111,7 @@ class Worker:
                 try:
                     await self._turn()
                 except Exception as error:  # noqa: BLE001  (the database is away, most likely: look again shortly)
-                    self._note("worker.turn_failed", error)
+                    note_failure(self._db, "worker.turn_failed", error)
                     self._swept_at = float("-inf")  # a claim may be committed that we don't know of
                 await self._wake.wait(self._limits.poll.total_seconds())
         finally:
@@ -196,17 +196,10 @@ class Worker:
             del under_way[finished]
             self._wake.ring()
             if not finished.cancelled() and (error := finished.exception()) is not None:
-                self._note("worker.task_failed", error)  # its claim was not settled: sweep for it
+                note_failure(self._db, "worker.task_failed", error)  # its claim was not settled: sweep for it
                 self._swept_at = float("-inf")
 
         task.add_done_callback(done)
-
-    def _note(self, what: str, error: BaseException) -> None:
-        """Log what went wrong; of a database that can't be used once a minute, and without where in the code."""
-        if is_unavailable(error):
-            self._db.outage.note("worker", error)
-        else:
-            log.error(what, exc_info=error)
 
     # --- events
 
@@ -232,7 +225,7 @@ class Worker:
         except PanelError as error:
             await self._later(event, str(error), result="panel-error")
         except Exception as error:  # noqa: BLE001  (whatever it is, the event is tried again)
-            self._note("event.error", error)
+            note_failure(self._db, "event.error", error)
             await self._later(event, _describe(error), result="handling-failed")
 
     async def _ask_handler(self, event: Event) -> None:
@@ -362,7 +355,7 @@ class Worker:
             try:
                 await self._beat(worker)
             except Exception as error:  # noqa: BLE001  (the next beat is in two seconds)
-                self._note("worker.heartbeat_failed", error)
+                note_failure(self._db, "worker.heartbeat_failed", error)
 
     async def _look_after_others(self, me: uuid.UUID) -> None:
         at = self._monotonic()

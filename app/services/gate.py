@@ -29,9 +29,9 @@ from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
 
 #: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
-WAIT_SECONDS: Final = 1.4
+WAIT_SECONDS: Final = 1.35
 #: So long before that, waiting ends and what can be known is read for the last time.
-_LAST_LOOK_SECONDS = 0.2
+_LAST_LOOK_SECONDS = 0.15
 _POLL_SECONDS = 0.02
 
 _T = TypeVar("_T")
