@@ -46,6 +46,7 @@ CustomerId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's clien
 TicketId = Annotated[int, BeforeValidator(_plain), _path_id("The panel's ticket id.")]
 EventId = Annotated[int, BeforeValidator(_plain), _path_id("The event's id.")]
 PolicyVersion = Annotated[int, BeforeValidator(_plain), _path_id("The policy's version.", most=2**31 - 1)]
+ListedId = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"}), BeforeValidator(_plain)]
 CustomerFilter = Annotated[
     int | Absent, BeforeValidator(_plain), Query(ge=1, le=MAX_ID, description="The panel's client id.")
 ]

@@ -135,7 +135,7 @@ class GateView(Body):
 async def ask_gate(context: ContextDep, order_id: OrderId) -> Response:
     made: GateAnswer = await gate.ask(context, order_id)
     answered = answer(made)
-    answered.background = BackgroundTask(gate_calls.remember, context, order_id)  # no checkout waits for it
+    answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # no checkout waits for it
     return answered
 
 

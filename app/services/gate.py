@@ -25,6 +25,14 @@ from app.tables.orders import decisions, orders
 WAIT_SECONDS = 1.5
 _POLL_SECONDS = 0.02
 
+#: What the worker found where an order is none of ours: the panel does not list it, or not as Pending.
+NOT_OURS = frozenset({"not-listed", "not-pending"})
+#: Of an order and its decision, what `verdict` looks at.
+COLUMNS = (
+    orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
+    orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
+)  # fmt: skip
+
 _BY_OUTCOME = {
     Outcome.APPROVE: (True, "approved"),
     Outcome.HOLD_FOR_FEE: (False, "held_for_fee"),
@@ -47,7 +55,7 @@ async def ask(context: Context, order_id: int) -> GateAnswer:
         return GateAnswer(provision=True, reason="shadow")
     deadline = time.monotonic() + WAIT_SECONDS
     async with context.db.read() as connection:
-        answer = await _known(connection, context, order_id) or await _holds_nothing(connection)
+        answer = await _known(connection, context, order_id) or await holds_nothing(connection)
     if answer is not None:
         return answer
     asked = await _ask_worker(context, order_id)
@@ -67,6 +75,11 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
     acts = await installation.acts_on_order(
         connection, context.settings.mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
     )
+    return verdict(row, acts=acts)
+
+
+def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
+    """Return the answer by an order's row, which the panel was read for; None while it has no verdict."""
     if not acts and not row.touched_by_person:
         return GateAnswer(provision=True, reason="before_cutover")
     if row.outcome is None:
@@ -81,7 +94,7 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
     return GateAnswer(provision=provision, reason=reason)
 
 
-async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
+async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
     try:
         holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
@@ -91,13 +104,9 @@ async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
 
 
 async def _row(connection: AsyncConnection, order_id: int) -> Any:
-    columns = (
-        orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
-        orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
-    )  # fmt: skip
     return (
         await connection.execute(
-            sa.select(*columns)
+            sa.select(*COLUMNS)
             .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
             .where(orders.c.order_id == order_id)
         )
@@ -118,7 +127,7 @@ async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None
     """What the worker found, where that is no verdict: the panel does not list the order, or not as Pending."""
     query = sa.select(events.c.state, events.c.result).where(events.c.webhook_id == inbox.internal_id(name))
     row = (await connection.execute(query)).first()
-    if row is not None and row.state == EventState.PROCESSED and row.result in {"not-listed", "not-pending"}:
+    if row is not None and row.state == EventState.PROCESSED and row.result in NOT_OURS:
         return GateAnswer(provision=True, reason="not_ours")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,8 +28,8 @@ PATIENCE_SECONDS: Final = 0.4
 log = structlog.get_logger()
 
 
-async def remember(context: Context, order_id: int) -> None:
-    """Record that the gate asked and was answered; only for an order that we know, so that no test call counts.
+async def remember(context: Context, order_ids: Collection[int]) -> None:
+    """Record that the gate asked and was answered; only for orders that we know, so that no test call counts.
 
     Called when the answer has gone. Where the database is busy or away, the next call is recorded instead.
     """
@@ -37,14 +38,14 @@ async def remember(context: Context, order_id: int) -> None:
         return
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await _write(context, order_id, now)
+            await _write(context, order_ids, now)
     except (OSError, sa.exc.SQLAlchemyError) as error:  # a time-out is an OSError too
         log.info("gate.not_noted", error=type(error).__name__)
 
 
-async def _write(context: Context, order_id: int, now: datetime) -> None:
+async def _write(context: Context, order_ids: Collection[int], now: datetime) -> None:
     async with context.db.read() as connection:
-        known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id == order_id))
+        known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids)).limit(1))
     if known is None:
         return
     async with context.db.begin() as tx:
