@@ -17,6 +17,7 @@ from app.api.agreement import reports as agreement_reports
 from app.api.backtests import backtests
 from app.api.candidates import candidates
 from app.api.customers import customers
+from app.api.gate import gate
 from app.api.health import health
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Observer, Private
@@ -46,7 +47,7 @@ log = structlog.get_logger()
 _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
-    queue, orders, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
+    queue, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
     signals, calls, events, ops, health,
 )  # fmt: skip
 

@@ -50,6 +50,7 @@ TicketId = Annotated[_Id, _path_id("The panel's ticket id.")]
 EventId = Annotated[_Id, _path_id("The event's id.")]
 PolicyVersion = Annotated[_Version, BeforeValidator(_plain), _path_id("The policy's version.")]
 OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The version to compare it with.")]
+ListedId = Annotated[_Id, Field(json_schema_extra={"format": "int64"})]
 CustomerFilter = Annotated[_Id | Absent, Query(description="The panel's client id.")]
 
 Text = Annotated[str, AfterValidator(storable_text)]

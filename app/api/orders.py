@@ -136,7 +136,7 @@ class GateView(Body):
 async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> Response:
     made: GateAnswer = await gate.ask(context, order_id, since=request.state.arrived)
     answered = answer(made)
-    answered.background = BackgroundTask(gate_calls.remember, context, order_id)  # no checkout waits for it
+    answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # no checkout waits for it
     return answered
 
 

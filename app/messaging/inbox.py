@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,8 +48,8 @@ class Postpone(Exception):
     """
 
     def __init__(
-        self, reason: str, *,
-        delay: timedelta | None = None, due_at: datetime | None = None, counted: bool = False, reads_failed: bool = False,
+        self, reason: str, *, delay: timedelta | None = None, due_at: datetime | None = None,
+        counted: bool = False, reads_failed: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(reason)
         self.reason = reason
@@ -122,22 +122,33 @@ async def add_internal(
     With a `name`, a second one of the same name changes nothing and the answer is False. An event is due at once
     unless `due_at` says otherwise.
     """
-    body = json.dumps({"type": type, "timestamp": now.isoformat(), "data": data}, separators=(",", ":"), default=str)
-    statement = insert_new(tx, events).values(
-        webhook_id=internal_id(name or str(uuid.uuid4())),
-        type=type,
-        source=source,
-        body=body.encode(),
-        order_id=_panel_id(data.get("order_id")),
-        customer_id=_panel_id(data.get("customer_id")),
-        occurred_at=now,
-        received_at=now,
-        state=EventState.RECEIVED,
-        due_at=due_at or now,
-        urgent=urgent,
-    )
-    added = (await tx.execute(statement.returning(events.c.id))).first()
+    values = _internal(type=type, data=data, now=now, name=name) | {
+        "source": source, "due_at": due_at or now, "urgent": urgent
+    }  # fmt: skip
+    added = (await tx.execute(insert_new(tx, events).values(values).returning(events.c.id))).first()
     return added is not None
+
+
+async def add_urgent(tx: AsyncConnection, *, type: str, named: Mapping[str, dict[str, Any]], now: datetime) -> None:  # noqa: A002
+    """Set events that somebody waits for, by one statement; `named` holds the data of each by its name."""
+    rows = [_internal(type=type, data=data, now=now, name=name) | {"urgent": True} for name, data in named.items()]
+    await tx.execute(insert_new(tx, events).values(rows))
+
+
+def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | None) -> dict[str, Any]:  # noqa: A002
+    body = json.dumps({"type": type, "timestamp": now.isoformat(), "data": data}, separators=(",", ":"), default=str)
+    return {
+        "webhook_id": internal_id(name or str(uuid.uuid4())),
+        "type": type,
+        "source": EventSource.INTERNAL,
+        "body": body.encode(),
+        "order_id": _panel_id(data.get("order_id")),
+        "customer_id": _panel_id(data.get("customer_id")),
+        "occurred_at": now,
+        "received_at": now,
+        "state": EventState.RECEIVED,
+        "due_at": now,
+    }
 
 
 async def hurry(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:

@@ -31,10 +31,19 @@ from app.tables.orders import decisions, orders
 #: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
 WAIT_SECONDS: Final = 1.35
 #: So long before that, waiting ends and what can be known is read for the last time.
-_LAST_LOOK_SECONDS = 0.15
+LAST_LOOK_SECONDS = 0.15
 _POLL_SECONDS = 0.02
 
 _T = TypeVar("_T")
+#: What the worker found where an order is none of ours: the panel does not list it, or not as Pending.
+NOT_OURS = frozenset({"not-listed", "not-pending"})
+#: Events by which an order is one of ours: it was told of, or the panel lists it as Pending and other reads fail.
+HEARD = sa.or_(events.c.type != "gate.asked", events.c.reads_failed_at.is_not(None))
+#: Of an order and its decision, what `verdict` looks at.
+COLUMNS = (
+    orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
+    orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
+)  # fmt: skip
 
 _BY_OUTCOME = {
     Outcome.APPROVE: (True, "approved"),
@@ -78,10 +87,10 @@ async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T],
 async def _ask(context: Context, order_id: int, until: float) -> GateAnswer:
     """Read what is known, else have the order decided now by the worker and wait for it."""
     async with context.db.read() as connection:
-        answer = await _known(connection, context, order_id) or await _holds_nothing(connection)
+        answer = await _known(connection, context, order_id) or await holds_nothing(connection)
     if answer is not None:
         return answer
-    wait_until = until - _LAST_LOOK_SECONDS
+    wait_until = until - LAST_LOOK_SECONDS
     asked = await in_time(context, wait_until, _ask_worker(context, order_id), otherwise=None)
     if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
         async with context.db.read() as connection:
@@ -102,6 +111,11 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
     acts = await installation.acts_on_order(
         connection, context.settings.mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
     )
+    return verdict(row, acts=acts)
+
+
+def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
+    """Return the answer by an order's row, which the panel was read for; None while it has no verdict."""
     if not acts and not row.touched_by_person:
         return GateAnswer(provision=True, reason="before_cutover")
     if row.outcome is None:
@@ -116,7 +130,7 @@ async def _known(connection: AsyncConnection, context: Context, order_id: int) -
     return GateAnswer(provision=provision, reason=reason)
 
 
-async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
+async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
     try:
         holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
@@ -126,13 +140,9 @@ async def _holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
 
 
 async def _row(connection: AsyncConnection, order_id: int) -> Any:
-    columns = (
-        orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
-        orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
-    )  # fmt: skip
     return (
         await connection.execute(
-            sa.select(*columns)
+            sa.select(*COLUMNS)
             .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
             .where(orders.c.order_id == order_id)
         )
@@ -144,7 +154,7 @@ async def _ask_worker(context: Context, order_id: int) -> str:
     now = context.clock()
     name = f"gate:{order_id}:{uuid.uuid4()}"
     async with context.db.begin() as tx:
-        await context.db.wait_less(tx, WAIT_SECONDS - 2 * _LAST_LOOK_SECONDS)
+        await context.db.wait_less(tx, WAIT_SECONDS - 2 * LAST_LOOK_SECONDS)
         await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
     context.wake()
     return name
@@ -154,7 +164,7 @@ async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None
     """What the worker found, where that is no verdict: the panel does not list the order, or not as Pending."""
     query = sa.select(events.c.state, events.c.result).where(events.c.webhook_id == inbox.internal_id(name))
     row = (await connection.execute(query)).first()
-    if row is not None and row.state == EventState.PROCESSED and row.result in {"not-listed", "not-pending"}:
+    if row is not None and row.state == EventState.PROCESSED and row.result in NOT_OURS:
         return GateAnswer(provision=True, reason="not_ours")
     return None
 
@@ -162,9 +172,7 @@ async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None
 async def _too_late(context: Context, order_id: int) -> GateAnswer:
     """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
     async with context.db.read() as connection:
-        heard = await connection.execute(
-            sa.select(events.c.id).where(events.c.order_id == order_id, events.c.type != "gate.asked").limit(1)
-        )
+        heard = await connection.execute(sa.select(events.c.id).where(events.c.order_id == order_id, HEARD).limit(1))
         row = await _row(connection, order_id)
         if heard.first() is None and (row is None or row.last_read_at is None):
             return GateAnswer(provision=True, reason="not_ours")

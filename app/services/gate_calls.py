@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,8 +26,8 @@ APART: Final = timedelta(hours=1)
 PATIENCE_SECONDS: Final = 0.4
 
 
-async def remember(context: Context, order_id: int) -> None:
-    """Record that the gate asked and was answered; only for an order that we know, so that no test call counts.
+async def remember(context: Context, order_ids: Collection[int]) -> None:
+    """Record that the gate asked and was answered; only for orders that we know, so that no test call counts.
 
     Called when the answer has gone. Where the database is busy or away, the next call is recorded instead.
     """
@@ -34,16 +35,16 @@ async def remember(context: Context, order_id: int) -> None:
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
         return
     try:
-        await within(PATIENCE_SECONDS, _write(context, order_id, now))
+        await within(PATIENCE_SECONDS, _write(context, order_ids, now))
     except Exception as error:
         if not is_unavailable(error):
             raise
         context.db.outage.note("gate", error)
 
 
-async def _write(context: Context, order_id: int, now: datetime) -> None:
+async def _write(context: Context, order_ids: Collection[int], now: datetime) -> None:
     async with context.db.read() as connection:
-        known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id == order_id))
+        known = await connection.scalar(sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids)).limit(1))
     if known is None:
         return
     async with context.db.begin() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -67,23 +68,42 @@ async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
         await put(tx, ENFORCE_SINCE, now.isoformat(), now=now)
 
 
-async def acts_on(connection: AsyncConnection, mode: Mode, placed_at: datetime | None) -> bool:
-    """Say whether an order placed then is acted on now."""
-    if mode is Mode.SHADOW:
-        return False
-    since = await get(connection, ENFORCE_SINCE)
-    return since is not None and placed_at is not None and placed_at >= datetime.fromisoformat(since)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutOver:
+    """What says whether an order is acted on: the mode, since when, and up to which number orders are the past."""
+
+    mode: Mode
+    since: datetime | None
+    floor: int | None = None
+
+    def acts_on(self, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime) -> bool:
+        """Say whether an order is acted on now; without a date that can be read, its number tells."""
+        if self.mode is Mode.SHADOW or self.since is None:
+            return False
+        if placed_at is None and self.floor is not None and order_id <= self.floor:
+            return False
+        return (placed_at or first_heard_at) >= self.since
+
+
+async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
+    """Return what says whether orders are acted on, for many of them."""
+    names = (ENFORCE_SINCE, ORDERS_SEEN)
+    query = sa.select(installation.c.name, installation.c.value).where(installation.c.name.in_(names))
+    found = {row.name: row.value for row in await connection.execute(query)}
+    since, seen = found.get(ENFORCE_SINCE), found.get(ORDERS_SEEN)
+    return CutOver(
+        mode=mode,
+        since=datetime.fromisoformat(since) if since is not None else None,
+        floor=int(seen["floor"]) if seen else None,
+    )
 
 
 async def acts_on_order(
     connection: AsyncConnection, mode: Mode, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime
 ) -> bool:
     """Say whether an order is acted on now; without a date that can be read, its number tells whether it is past."""
-    if placed_at is None and mode is Mode.ENFORCE:
-        seen = await get(connection, ORDERS_SEEN)
-        if seen and order_id <= int(seen["floor"]):
-            return False
-    return await acts_on(connection, mode, placed_at or first_heard_at)
+    cut_over = await read_cut_over(connection, mode)
+    return cut_over.acts_on(order_id, placed_at=placed_at, first_heard_at=first_heard_at)
 
 
 async def is_paused(connection: AsyncConnection) -> bool:

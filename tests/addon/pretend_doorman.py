@@ -26,6 +26,22 @@ class Sent:
         """The webhook's body."""
         return dict(json.loads(self.body))
 
+    @property
+    def asks_for_several(self) -> bool:
+        """Whether it is the gate's question for several orders."""
+        return "/gate?order_ids=" in self.path
+
+    @property
+    def asks_gate(self) -> bool:
+        return self.asks_for_several or self.path.endswith("/gate")
+
+    @property
+    def orders(self) -> list[int]:
+        """The orders that the gate is asked about."""
+        if self.asks_for_several:
+            return [int(one) for one in self.path.partition("=")[2].split(",")]
+        return [int(self.path.split("/")[-2])]
+
     def everything(self) -> str:
         """All of it as text, to be searched."""
         return f"{self.path} {self.headers} {self.body.decode(errors='replace')}"
@@ -62,12 +78,24 @@ class PretendDoorman:
 
     @property
     def gate_asked(self) -> list[Sent]:
-        return [sent for sent in self.got if sent.path.endswith("/gate")]
+        return [sent for sent in self.got if sent.asks_gate]
 
     def gate(self, *, provision: bool, reason: str) -> None:
         """Answer every gate call like this, and take every webhook."""
-        verdict = Reply.of({"provision": provision, "reason": reason})
-        self.answer = lambda sent: verdict if sent.path.endswith("/gate") else ACCEPTED
+        self.verdicts(lambda _: (provision, reason))
+
+    def verdicts(self, judge: Callable[[int], tuple[bool, str]]) -> None:
+        """Answer every gate call by order, and take every webhook."""
+
+        def answer(sent: Sent) -> Reply:
+            if not sent.asks_gate:
+                return ACCEPTED
+            rows = [
+                {"order_id": one, **dict(zip(("provision", "reason"), judge(one), strict=True))} for one in sent.orders
+            ]
+            return Reply.of({"orders": rows} if sent.asks_for_several else rows[0])
+
+        self.answer = answer
 
     def always(self, reply: Reply) -> None:
         """Answer everything like this."""

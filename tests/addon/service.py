@@ -41,7 +41,17 @@ from app.working import learn_identity, send_rules
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-addon-0123456789abcdef"
-POLICY = "[messages]\ndepartment_id = 1\n"
+#: Thirty holds at once are what some tests are about: no damage limit stops them.
+POLICY = """
+[messages]
+department_id = 1
+[limits.hour]
+held_share = 0
+fees = 0
+[limits.day]
+held_share = 0
+fees = 0
+"""
 PATIENCE = 30.0
 WISH = "Please install Ubuntu 8.04 on it and migrate my old site."
 

@@ -44,14 +44,14 @@ NO_ANSWER = {
 
 @pytest.fixture
 def shop(whmcs: Whmcs) -> Whmcs:
-    """Order 41 with service 5 and domain 6; addon 9 of service 5 belongs to order 42; service 8 to no order."""
+    """Order 41 with service 5 and domain 6; addon 9 of service 5 to order 42, of another client; service 8 to none."""
     fill(whmcs)
     return whmcs
 
 
 def fill(whmcs: Whmcs) -> None:
     whmcs.add_order(41)
-    whmcs.add_order(42)
+    whmcs.add_order(42, customer_id=102)
     whmcs.insert("tblhosting", id=5, userid=101, orderid=41)
     whmcs.insert("tblhosting", id=8, userid=101, orderid=0)
     whmcs.insert("tblhostingaddons", id=9, hostingid=5, userid=101, orderid=42)

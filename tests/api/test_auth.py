@@ -18,7 +18,9 @@ from tests.api.conftest import Api, Start
 #: The only addresses that answer without a key (style §8 rule 23).
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/openapi.json", "/webhooks"}
 SCORES = {("GET", "/v1/customers/{customer_id}/score"), ("POST", "/v1/customers/scores")}
-PANEL = {("GET", "/v1/orders/{order_id}"), ("GET", "/v1/orders/{order_id}/gate"), ("GET", "/v1/queue")}
+PANEL = {
+    ("GET", "/v1/orders/{order_id}"), ("GET", "/v1/orders/{order_id}/gate"), ("GET", "/v1/gate"), ("GET", "/v1/queue"),
+}  # fmt: skip
 ADMIN = {
     ("POST", "/v1/policies"), ("POST", "/v1/policies/{version}/activate"), ("POST", "/v1/policies/rollback"),
     ("POST", "/v1/policies/{version}/candidate"), ("DELETE", "/v1/policies/candidate"), ("POST", "/v1/backtests"),
@@ -33,6 +35,7 @@ BODIES: dict[str, Any] = {
     "/v1/backtests": {"document": ""},
     "/v1/policies/check": {"document": ""},
 }
+QUERIES = {"/v1/gate": f"?order_ids={ORDER}"}
 FIXED = {"order_id": ORDER, "customer_id": CUSTOMER, "ticket_id": TICKET, "version": 1}
 
 
@@ -89,7 +92,7 @@ async def test_roles_open_what_the_contract_says_and_nothing_else(api: Api, role
     made = await add_world(api.db)
     for operation in operations(api):
         method, template = operation
-        path = template.format(**FIXED, **made)
+        path = template.format(**FIXED, **made) + QUERIES.get(template, "")
         response = await api.ask(method, path, role, json=BODIES.get(template))
         if allowed(role, operation):
             assert response.status_code in {200, 201, 202, 409}, f"{operation}: {response.text}"

@@ -21,6 +21,7 @@ GET /v1/orders
 GET /v1/orders/{order_id}
 GET /v1/orders/{order_id}/explanation
 GET /v1/orders/{order_id}/gate
+GET /v1/gate
 POST /v1/orders/{order_id}/approve
 POST /v1/orders/{order_id}/reject
 POST /v1/orders/{order_id}/charge-fee

@@ -69,6 +69,18 @@ async def test_a_regular_s_paid_order_waits_for_a_read_that_fails_and_is_accepte
     assert await calls(house, "add_client_note") == []
 
 
+async def test_the_gate_is_shut_for_an_order_whose_reads_fail_though_nobody_told_us_of_it_yet(house: House) -> None:
+    """The panel asks in the checkout, before its hook tells of the order."""
+    client, product = shop(house)
+    fail(house, "GetClientsDetails")
+    placed = await house.panel.place_order(client, [product], pay=True)
+    built = [one.status for one in house.panel.state.services.values() if one.order_id == placed.id]
+    assert built == ["Pending"]
+    house.panel.faults.clear()
+    await house.wait(300)
+    assert (await house.order(placed.id))["provisioning"] == "done"
+
+
 @pytest.mark.parametrize("read", READS)
 async def test_a_fee_stays_as_it_was_asked_for_whatever_read_fails_and_for_however_long(
     house: House, read: str

@@ -92,7 +92,7 @@ final class AdminPage
     private static function queue(Settings $settings): string
     {
         $head = '<h2>Waiting for a person</h2>';
-        $answer = Doorman::get($settings, '/queue?limit=' . self::SHOWN);
+        $answer = Doorman::get($settings, '/queue?limit=' . self::SHOWN, Budget::rest());
         $page = $answer->json();
         if ($page === null || !is_array($page['items'] ?? null)) {
             $problem = Problems::ofApi($answer) ?: 'the answer makes no sense';

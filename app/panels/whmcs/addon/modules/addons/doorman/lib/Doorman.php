@@ -15,17 +15,25 @@ final class Doorman
         $key = (string) Signature::key($settings->webhookSecret);
         $headers = Signature::headers($event, $key, time());
         $headers[] = 'Content-Type: application/json';
-        return Transport::call($settings->url . '/webhooks', $headers, $event->body);
+        $answer = Transport::call($settings->url . '/webhooks', $headers, $event->body, Budget::rest());
+        if ($answer->isSuccess()) {
+            Contact::tookEvent();
+        }
+        return $answer;
     }
 
-    /** Read from `/v1`; `$path` begins with a slash. */
-    public static function get(Settings $settings, string $path, int $limitMs = Transport::TOTAL_MS): Answer
-    {
+    /** Read from `/v1` within a budget; `$path` begins with a slash. */
+    public static function get(
+        Settings $settings,
+        string $path,
+        Budget $budget,
+        int $limitMs = Transport::TOTAL_MS
+    ): Answer {
         $problem = $settings->apiProblem();
         if ($problem !== '') {
             return Answer::notMade($problem);
         }
         $headers = ['Authorization: Bearer ' . $settings->apiKey];
-        return Transport::call($settings->url . '/v1' . $path, $headers, null, $limitMs);
+        return Transport::call($settings->url . '/v1' . $path, $headers, null, $budget, $limitMs);
     }
 }

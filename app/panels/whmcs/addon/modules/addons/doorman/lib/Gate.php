@@ -7,9 +7,6 @@ final class Gate
 {
     const NOTICE = 'doorman_notice';
 
-    /** @var array<int, GateAnswer> one question for each order and request */
-    private static $answers = [];
-
     /** @var array<int, true> orders whose override was told already */
     private static $overridden = [];
 
@@ -47,7 +44,9 @@ final class Gate
         if ($settings === null || Actor::current()->isStaffAtWork()) {
             return null; // without its settings nobody can say that a gate was wanted
         }
-        $answer = $orderId === null ? self::unreachable($settings) : self::withoutAnswer($settings, $orderId);
+        $answer = $orderId === null
+            ? self::unreachable($settings)
+            : self::withoutAnswer($settings, $orderId, Answer::notMade('the gate failed'));
         return $answer->provision ? null : self::sentence($answer);
     }
 
@@ -69,31 +68,23 @@ final class Gate
 
     private static function ask(Settings $settings, int $orderId): GateAnswer
     {
-        if (isset(self::$answers[$orderId])) {
-            return self::$answers[$orderId];
+        $answer = GateQuestions::known($orderId);
+        if ($answer !== null) {
+            return $answer;
         }
-        $reply = Doorman::get($settings, "/orders/$orderId/gate");
-        $answer = GateAnswer::from($reply);
+        $reply = GateQuestions::ask($settings, $orderId);
+        $answer = GateQuestions::known($orderId);
         if ($answer === null) {
             $problem = Problems::ofApi($reply) ?: 'it makes no sense';
             Log::problem("the gate had no answer for order $orderId: $problem");
-            $answer = self::withoutAnswer($settings, $orderId);
-        } else {
-            self::remember($orderId, $answer);
+            $answer = self::withoutAnswer($settings, $orderId, $reply);
+            GateQuestions::keep($orderId, $answer);
         }
-        return self::$answers[$orderId] = $answer;
+        return $answer;
     }
 
-    private static function remember(int $orderId, GateAnswer $answer): void
-    {
-        try {
-            GateMemory::keep($orderId, $answer);
-        } catch (\Throwable $error) {
-            Log::problem('the answer of the gate could not be kept: ' . Log::describe($error));
-        }
-    }
-
-    private static function withoutAnswer(Settings $settings, int $orderId): GateAnswer
+    /** Nobody knows: a known hold stays shut. Where Doorman is there, so does the rest; it accepts what it approves. */
+    private static function withoutAnswer(Settings $settings, int $orderId, Answer $reply): GateAnswer
     {
         try {
             $last = GateMemory::last($orderId);
@@ -101,7 +92,10 @@ final class Gate
             Log::problem('the last answer of the gate could not be read: ' . Log::describe($error));
             $last = null;
         }
-        return $last !== null && $last->isHold() ? $last : self::unreachable($settings);
+        if ($last !== null && $last->isHold()) {
+            return $last;
+        }
+        return Contact::isThere($reply) ? new GateAnswer(false, 'unanswered') : self::unreachable($settings);
     }
 
     private static function unreachable(Settings $settings): GateAnswer

@@ -2,7 +2,7 @@
 
 namespace DoormanAddon;
 
-/** Whether an order may be provisioned, and why: a word of Doorman's, or `unreachable`. */
+/** Whether an order may be provisioned, and why: a word of Doorman's, or `unanswered` or `unreachable`. */
 final class GateAnswer
 {
     const SENTENCES = [
@@ -10,6 +10,7 @@ final class GateAnswer
         'held_for_review' => 'a person is to look at it first',
         'rejected' => 'it was rejected',
         'undecided' => 'it is not decided yet',
+        'unanswered' => 'Doorman, which is there, did not answer for it in time',
         'unreachable' => 'Doorman cannot be reached, and the addon is set to stop orders then',
     ];
 
@@ -25,10 +26,9 @@ final class GateAnswer
         $this->reason = $reason;
     }
 
-    /** Return what Doorman said, or null when this is no answer of its gate. */
-    public static function from(Answer $answer): ?self
+    /** Return what Doorman said of one order, or null when this is no answer of its gate. */
+    public static function from(?array $json): ?self
     {
-        $json = $answer->json();
         if ($json === null || !is_bool($json['provision'] ?? null)) {
             return null;
         }
@@ -37,10 +37,10 @@ final class GateAnswer
         return new self($json['provision'], $isWord ? $reason : '');
     }
 
-    /** Whether Doorman decided to hold it; "not decided yet" and "unreachable" stop an order without being that. */
+    /** Whether Doorman decided to hold it; what is not decided, or was not answered, is stopped without being that. */
     public function isHold(): bool
     {
-        return !$this->provision && !in_array($this->reason, ['undecided', 'unreachable'], true);
+        return !$this->provision && !in_array($this->reason, ['undecided', 'unanswered', 'unreachable'], true);
     }
 
     public function sentence(): string

@@ -14,13 +14,26 @@ final class GateMemory
         return $row === null ? null : new GateAnswer((int) $row->provision === 1, (string) $row->reason);
     }
 
-    /** Throws what the database throws. */
-    public static function keep(int $orderId, GateAnswer $answer): void
+    /**
+     * Keep answers by order: one statement for those that say the same, and one for those that are new.
+     *
+     * Throws what the database throws.
+     *
+     * @param array<int, GateAnswer> $answers not empty
+     */
+    public static function keep(array $answers): void
     {
-        $row = ['provision' => (int) $answer->provision, 'reason' => $answer->reason, 'asked_at' => time()];
-        if (Capsule::table(Tables::GATE)->where('order_id', '=', $orderId)->update($row) === 0) {
-            // Two requests may come here at once; and a row that changes nothing counts as not updated.
-            Capsule::table(Tables::GATE)->insertOrIgnore(['order_id' => $orderId] + $row);
+        ksort($answers); // two requests that keep the same ones don't lock each other out
+        $said = [];
+        $rows = [];
+        foreach ($answers as $orderId => $answer) {
+            $row = ['provision' => (int) $answer->provision, 'reason' => $answer->reason, 'asked_at' => time()];
+            $said[json_encode($row)][] = $orderId;
+            $rows[] = ['order_id' => $orderId] + $row;
         }
+        foreach ($said as $row => $orderIds) {
+            Capsule::table(Tables::GATE)->whereIn('order_id', $orderIds)->update(json_decode($row, true));
+        }
+        Capsule::table(Tables::GATE)->insertOrIgnore($rows);
     }
 }

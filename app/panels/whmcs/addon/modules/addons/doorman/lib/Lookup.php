@@ -8,6 +8,7 @@ use WHMCS\Database\Capsule;
 final class Lookup
 {
     const MOST_CLIENTS = 20;
+    const MOST_ORDERS = 500;
 
     /** Return [client id or null, address that it was placed from or empty] of an order. */
     public static function orderOwner(int $orderId): array
@@ -41,6 +42,49 @@ final class Lookup
         $orderId = $addonId === null ? null : self::orderOfAddon($addonId);
         $serviceId = Ids::of($params, 'serviceid');
         return $orderId === null && $serviceId !== null ? self::orderOfService($serviceId) : $orderId;
+    }
+
+    /**
+     * Return the client's other orders that may be built in the same request: Pending, with something not set up yet.
+     *
+     * Those of the same invoice come first, as they were placed; then the newest.
+     */
+    public static function ordersBeside(int $orderId): array
+    {
+        $order = Capsule::table('tblorders')->where('id', '=', $orderId)->first(['userid', 'invoiceid']);
+        $clientId = $order === null ? null : Ids::positive($order->userid);
+        if ($clientId === null) {
+            return [];
+        }
+        $rows = Capsule::table('tblorders')->where('userid', '=', $clientId)->where('status', '=', 'Pending')
+            ->where('id', '<>', $orderId)->orderBy('id', 'desc')->limit(self::MOST_ORDERS)->get(['id', 'invoiceid']);
+        $invoiceId = Ids::positive($order->invoiceid);
+        $together = [];
+        $others = [];
+        foreach ($rows as $row) {
+            if ($invoiceId !== null && Ids::positive($row->invoiceid) === $invoiceId) {
+                array_unshift($together, (int) $row->id);
+            } else {
+                $others[] = (int) $row->id;
+            }
+        }
+        $orderIds = array_merge($together, $others);
+        return array_values(array_intersect($orderIds, self::ordersToBuild($orderIds)));
+    }
+
+    /** Return those of these orders that hold something not set up yet. */
+    private static function ordersToBuild(array $orderIds): array
+    {
+        $found = [];
+        $tables = ['tblhosting' => 'domainstatus', 'tblhostingaddons' => 'status', 'tbldomains' => 'status'];
+        foreach ($orderIds === [] ? [] : $tables as $table => $status) {
+            $rows = Capsule::table($table)->whereIn('orderid', $orderIds)->where($status, 'like', 'Pending%')
+                ->get(['orderid']); // domains: also "Pending Registration" and "Pending Transfer"
+            foreach ($rows as $row) {
+                $found[] = (int) $row->orderid;
+            }
+        }
+        return $found;
     }
 
     /** Return the clients that a login belongs to, at most so many. */

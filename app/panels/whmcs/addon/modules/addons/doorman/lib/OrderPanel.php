@@ -48,7 +48,7 @@ final class OrderPanel
     private static function verdict(int $orderId): string
     {
         $settings = Settings::load();
-        $answer = Doorman::get($settings, "/orders/$orderId", self::LIMIT_MS);
+        $answer = Doorman::get($settings, "/orders/$orderId", Budget::rest(), self::LIMIT_MS);
         $order = $answer->json();
         if ($order === null) {
             $problem = $answer->status === 404 ? 'it does not know this order' : Problems::ofApi($answer);

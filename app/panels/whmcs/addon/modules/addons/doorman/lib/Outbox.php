@@ -35,11 +35,11 @@ final class Outbox
         if ($settings->webhookProblem() !== '') {
             return;
         }
-        Budget::allowDrain();
+        Budget::rest()->allowDrain();
         $rows = Capsule::table(Tables::EVENTS)->whereNull('delivered_at')->where('next_at', '<=', time())
             ->orderBy('id')->limit(self::MOST_PER_RUN)->get();
         foreach ($rows as $row) {
-            if (!Budget::allowsCall()) {
+            if (!Budget::rest()->allowsCall()) {
                 return;
             }
             if (!self::claim($row)) {

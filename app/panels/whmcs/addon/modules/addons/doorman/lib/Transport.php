@@ -13,19 +13,24 @@ final class Transport
     private static $handle;
 
     /**
-     * Make one call within `$limitMs` and what is left of the request's budget. `$body` null makes it a GET.
+     * Make one call within `$limitMs` and what is left of the budget. `$body` null makes it a GET.
      *
      * @param string[] $headers lines
      */
-    public static function call(string $url, array $headers, ?string $body, int $limitMs = self::TOTAL_MS): Answer
-    {
+    public static function call(
+        string $url,
+        array $headers,
+        ?string $body,
+        Budget $budget,
+        int $limitMs = self::TOTAL_MS
+    ): Answer {
         if (!function_exists('curl_init')) {
             return Answer::notMade('PHP lacks its curl extension');
         }
-        if (!Budget::allowsCall()) {
+        if (!$budget->allowsCall()) {
             return Answer::notMade('not tried: an earlier call of this page had no answer, or took all the time');
         }
-        $limitMs = min($limitMs, self::TOTAL_MS, Budget::leftMs());
+        $limitMs = min($limitMs, self::TOTAL_MS, $budget->leftMs());
         $received = '';
         $tooLarge = false;
         $options = self::options($url, $headers, $body, $limitMs);
@@ -39,7 +44,7 @@ final class Transport
         curl_exec($handle);
         $took = (hrtime(true) - $from) / 1e6;
         $code = curl_errno($handle);
-        Budget::spend($took, $code === 0 || $tooLarge);
+        $budget->spend($took, $code === 0 || $tooLarge);
         if ($code !== 0) {
             $failure = $tooLarge ? 'the answer is too large to be Doorman\'s' : self::failure($handle, $took);
             return Answer::missing($failure, (int) round($took));

@@ -7,13 +7,13 @@ if (!defined('WHMCS')) {
 }
 
 /** Sent as User-Agent, and shown by WHMCS. */
-const VERSION = '0.1.0';
+const VERSION = '0.2.0';
 
 return (static function (): bool {
     $files = [
-        'Actor', 'AdminPage', 'Answer', 'Budget', 'Doorman', 'Event', 'Gate', 'GateAnswer', 'GateMemory', 'HookEvents',
-        'Hooks', 'Html', 'Ids', 'Log', 'Lookup', 'OrderPanel', 'Outbox', 'Problems', 'Request', 'Settings', 'Signature',
-        'StoredSecret', 'Tables', 'Transport',
+        'Actor', 'AdminPage', 'Answer', 'Budget', 'Contact', 'Doorman', 'Event', 'Gate', 'GateAnswer', 'GateMemory',
+        'GateQuestions', 'HookEvents', 'Hooks', 'Html', 'Ids', 'Log', 'Lookup', 'OrderPanel', 'Outbox', 'Problems',
+        'Request', 'Settings', 'Signature', 'StoredSecret', 'Tables', 'Transport',
     ];
     foreach ($files as $file) {
         if (!is_file(__DIR__ . "/$file.php")) {

@@ -1,0 +1,73 @@
+"""The gate for several orders at once: what the panel's addon asks before it builds the first of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from pydantic import AfterValidator, BeforeValidator, Field
+from starlette.background import BackgroundTask
+
+from app.api.fields import Body, ListedId
+from app.api.orders import GateView
+from app.api.serving import ContextDep, answer, router
+from app.auth import GATE
+from app.services import gate_batch, gate_calls
+from app.services.gate_batch import MOST_ORDERS
+
+gate = router("/gate", "orders", GATE)
+
+
+def _split(given: Any) -> Any:
+    """One list of `1,2`, of a parameter that is repeated, and of both."""
+    if not isinstance(given, list):
+        return given
+    return [part for one in given for part in (one.split(",") if isinstance(one, str) else [one])]
+
+
+def _each_once(given: list[int]) -> list[int]:
+    if len(set(given)) < len(given):
+        raise ValueError("must name each order once")
+    return given
+
+
+class GateOfOrder(GateView):
+    """The gate's answer for one of the orders."""
+
+    order_id: Annotated[int, Field(json_schema_extra={"format": "int64"})]
+
+
+class GatesView(Body):
+    """The gate's answers, one for each order that was asked about and in the same order."""
+
+    orders: list[GateOfOrder]
+
+
+@gate.get(
+    "",
+    response_model=GatesView,
+    summary="Ask which of these orders may be provisioned now",
+    description="One question for all orders that a payment lets the panel build, asked before the first of them. Says "
+    "of each what `GET /v1/orders/{order_id}/gate` says, within the same 1.5 seconds for all together; what is not "
+    "decided yet is decided in the order in which it is named. More than 100 are several questions. Always 200.",
+)
+async def ask_gates(
+    request: Request,
+    context: ContextDep,
+    order_ids: Annotated[
+        list[ListedId],
+        AfterValidator(_each_once),
+        BeforeValidator(_split),
+        Query(
+            min_length=1,
+            max_length=MOST_ORDERS,
+            description="The panel's order ids, each once: `1,2,3`, or the parameter repeated.",
+            json_schema_extra={"uniqueItems": True},
+        ),
+    ],
+) -> Response:
+    made = await gate_batch.ask_all(context, order_ids, since=request.state.arrived)
+    answered = answer({"orders": [{"order_id": one, **asdict(made[one])} for one in order_ids]})
+    answered.background = BackgroundTask(gate_calls.remember, context, order_ids)  # no checkout waits for it
+    return answered

@@ -1,0 +1,70 @@
+"""One payment of many orders against the real Doorman, with its worker, a panel, and a way between the machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.addon.conftest import connect
+from tests.addon.service import WISH, Service, until
+from tests.addon.slow_line import slow_line
+from tests.addon.test_gate_stories import accepts, create, placed
+from tests.addon.whmcs_request import CALLBACK, CUSTOMER, Whmcs, hook
+
+
+@pytest.fixture
+def open_shop(whmcs: Whmcs, service: Service) -> Whmcs:
+    """A WHMCS whose addon knows the real Doorman."""
+    connect(whmcs, service.url, key=service.key)
+    return whmcs
+
+
+def place_many(whmcs: Whmcs, service: Service, count: int, *, notes: str = WISH) -> list[Any]:
+    """Paid orders of one client, in the panel and in WHMCS's tables; nobody has told Doorman."""
+    client, product = service.shop(autosetup="accept")
+    made = [service.call(service.panel.place_order(client, [product], notes=notes, pay=True)) for _ in range(count)]
+    for order in made:
+        whmcs.copy_order(service.panel, order)
+    return made
+
+
+def healed(service: Service, order: Any) -> bool:
+    """Whether it was decided, and an approved one is to be accepted: minutes later, as WHMCS itself may build it."""
+    outcome = (service.order(order.id).get("decision") or {}).get("outcome")
+    return outcome == "hold_for_review" or (outcome == "approve" and accepts(service, order) != [])
+
+
+def test_thirty_held_orders_with_thirty_milliseconds_between_the_machines(open_shop: Whmcs, service: Service) -> None:
+    orders = place_many(open_shop, service, 30)
+    question = "/v1/gate?order_ids=" + ",".join(str(order.id) for order in orders)
+    until(
+        lambda: all(row["reason"] in {"held_for_fee", "held_for_review"} for row in service.get(question)["orders"]),
+        "all are held",
+    )
+    with slow_line(service.port, seconds=0.03) as address:
+        connect(open_shop, address, key=service.key)
+        news = hook("InvoicePaid", invoiceid=orders[0].invoice_id)
+        answer = open_shop.request(news, *[create(order) for order in orders], **CALLBACK)
+    assert [step["returned"] for step in answer.steps[1:]] == [[{"abortcmd": True}]] * 30
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_five_undecided_orders_with_a_slow_panel_are_shut_and_healed(
+    open_shop: Whmcs, service: Service, seconds: float
+) -> None:
+    orders = place_many(open_shop, service, 5, notes="")
+    service.slow_panel(seconds)
+    try:
+        for order in orders:
+            open_shop.request(placed(order), **CUSTOMER)
+        with slow_line(service.port, seconds=0.03) as address:
+            connect(open_shop, address, key=service.key, unreachable="closed")  # a busy machine may need too long
+            answer = open_shop.request(*[create(order) for order in orders], **CALLBACK)
+    finally:
+        service.slow_panel(0)
+    told = {int(row["order_id"]): row["reason"] for row in open_shop.sql("SELECT * FROM mod_doorman_gate")}
+    assert {told.get(order.id, "undecided") for order in orders} <= {"approved", "undecided", "held_for_review"}
+    passed = [step["returned"] == [None] for step in answer.steps]
+    assert passed == [told.get(order.id) == "approved" for order in orders]
+    until(lambda: all(healed(service, order) for order in orders), "what was approved is to be accepted")

@@ -1,0 +1,96 @@
+"""One question for many orders, with the worker and the panel behind it: each gets its own verdict, in one wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+from app.db import Database
+from tests.stories.conftest import POLICY
+from tests.stories.house import House, open_house
+from tests.stories.test_orders import WISH, shop
+
+Found = dict[int, tuple[bool, str]]
+
+
+async def ask(house: House, *order_ids: int) -> Found:
+    answer = await house.api.get("/v1/gate", params={"order_ids": ",".join(map(str, order_ids))})
+    assert answer.status_code == 200, answer.text
+    return {row["order_id"]: (row["provision"], row["reason"]) for row in answer.json()["orders"]}
+
+
+async def ask_until_decided(house: House, *order_ids: int) -> Found:
+    """Ask twice: on a busy machine some are not decided within the first wait, and those are shut meanwhile."""
+    first = await ask(house, *order_ids)
+    await house.settle()
+    then = await ask(house, *order_ids)
+    assert all(answer in {then[number], (False, "undecided")} for number, answer in first.items())
+    return then
+
+
+async def test_what_is_undecided_is_decided_now_each_by_its_own_facts(house: House) -> None:
+    client, product = shop(house, autosetup="accept")
+    decided = await house.panel.place_order(client, [product])
+    await house.settle(seconds=100)
+    plain = [(await house.panel.place_order(client, [product])).id for _ in range(2)]
+    wishes = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(3)]
+    found = await ask_until_decided(house, 424242, *wishes, decided.id, *plain)
+    assert found == {
+        424242: (True, "not_ours"),
+        **dict.fromkeys(wishes, (False, "held_for_fee")),
+        **dict.fromkeys([decided.id, *plain], (True, "approved")),
+    }
+
+
+async def test_none_of_thirty_undecided_orders_passes_before_its_verdict(house: House) -> None:
+    client, product = shop(house, autosetup="accept")
+    known = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(30)]
+    found = await ask_until_decided(house, *known)
+    assert found == dict.fromkeys(known, (False, "held_for_fee"))
+
+
+async def test_a_slow_panel_leaves_them_shut_in_time_and_the_verdict_heals_it(house: House) -> None:
+    client, product = shop(house, autosetup="accept")
+    numbers = [(await house.panel.place_order(client, [product], pay=True)).id for _ in range(5)]
+    house.panel.faults.add("http_429", times=10_000)
+    began = time.monotonic()
+    found = await ask(house, *numbers)
+    assert time.monotonic() - began < 2.0
+    assert found == dict.fromkeys(numbers, (False, "undecided"))
+    house.panel.faults.clear()
+    await house.wait(3600)
+    assert {(await house.order(number))["state"] for number in numbers} == {"released"}
+    assert await ask(house, *numbers) == dict.fromkeys(numbers, (True, "approved"))
+
+
+async def test_the_same_question_twice_at_once_has_one_answer(house: House) -> None:
+    client, product = shop(house, autosetup="accept")
+    numbers = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(5)]
+    for found in await asyncio.gather(ask(house, *numbers), ask(house, *reversed(numbers))):
+        assert {answer for answer, _ in found.values()} == {False}
+    await house.settle()
+    assert await ask(house, *numbers) == dict.fromkeys(numbers, (False, "held_for_fee"))
+    fees = [row for row in house.panel.state.invoices.values() if "doorman:fee" in str(row)]
+    assert len(fees) == len(numbers)
+
+
+async def test_where_nothing_is_held_nobody_waits(db: Database) -> None:
+    async with open_house(
+        db, policy=POLICY + '[modes]\nhold = "suggest"\nfees = "suggest"\nreject = "suggest"\n'
+    ) as house:
+        client, product = shop(house, autosetup="accept")
+        house.panel.faults.add("http_429", times=10_000)
+        numbers = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(3)]
+        began = time.monotonic()
+        assert await ask(house, *numbers) == dict.fromkeys(numbers, (True, "shadow"))
+        assert time.monotonic() - began < 1.0
+
+
+async def test_what_was_placed_before_the_cut_over_passes_beside_what_is_held(house: House) -> None:
+    client, product = shop(house, autosetup="accept")
+    old = await house.panel.place_order(client, [product], notes=WISH)
+    old.placed_at -= timedelta(days=9)
+    new = await house.panel.place_order(client, [product], notes=WISH)
+    found = await ask_until_decided(house, old.id, new.id)
+    assert found == {old.id: (True, "before_cutover"), new.id: (False, "held_for_fee")}
