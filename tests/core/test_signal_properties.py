@@ -184,6 +184,7 @@ REMOVING: dict[str, Callable[[Facts], Facts]] = {
     "entered_by_staff": _order(placed_by=PlacedBy.UNKNOWN),
     "asked_by_ticket": _order(asking_ticket_id=None),
     **{request_code(kind): _without_request(kind) for kind in REQUEST_KINDS},
+    "text_cut": _order(cut=()),
     "manual_payment": _order(payment_method=""),
     "earlier_manual_orders": _customer(earlier_manual_orders=0),
     "tickets_per_service": _customer(tickets_recent=None),
