@@ -160,8 +160,11 @@ async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None
 
 
 async def _too_late(context: Context, order_id: int) -> GateAnswer:
-    """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
+    """The last look: without a verdict, what we never heard of passes, what we know waits for the verdict."""
     async with context.db.read() as connection:
+        answer = await _known(connection, context, order_id)
+        if answer is not None:
+            return answer
         heard = await connection.execute(
             sa.select(events.c.id).where(events.c.order_id == order_id, events.c.type != "gate.asked").limit(1)
         )
