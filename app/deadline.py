@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+#: Where our own event loop stood still, what the work waits for may have come in meanwhile: it gets to see it.
+_STALL_SECONDS = 0.15
 
 _left_behind: set[asyncio.Task[Any]] = set()  # the event loop itself holds tasks only weakly
 
@@ -18,9 +22,11 @@ async def within(seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
     began in the database is rolled back as soon as it hears of that. How much can be left behind is bounded by the
     connections of the pool, which it keeps until then.
     """
-    task = asyncio.create_task(work)
+    task, until = asyncio.create_task(work), time.monotonic() + seconds
     try:
         await asyncio.wait({task}, timeout=max(0.0, seconds))
+        if not task.done() and time.monotonic() > until + _STALL_SECONDS:
+            await asyncio.wait({task}, timeout=_STALL_SECONDS)
         if not task.done():
             raise TimeoutError
         return task.result()

@@ -60,3 +60,13 @@ async def test_whoever_gives_up_takes_the_work_along() -> None:
 async def test_no_time_at_all_is_too_late() -> None:
     with pytest.raises(TimeoutError):
         await within(-1, asyncio.sleep(60))
+
+
+async def test_a_standstill_of_our_own_is_not_the_works_fault() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        return "done"
+
+    asyncio.get_running_loop().call_soon(time.sleep, 0.5)
+    assert await within(0.1, work()) == "done"
