@@ -10,6 +10,8 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.db import is_unavailable
+from app.deadline import within
 from app.errors import Forbidden, Unauthenticated
 from app.services import access
 from app.services.access import Caller
@@ -19,6 +21,9 @@ from app.tables.access import Role
 #: A key that was revoked is refused at the latest after so many seconds.
 CACHE_SECONDS: Final = 2.0
 _CACHE_KEYS = 1024
+#: So long at most the database may take to say whose key it is; and where somebody waits in the middle of a checkout.
+_PATIENCE_SECONDS = 4.0
+_QUICK_SECONDS = 0.7
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="key", description="An API key: `doorman keys create NAME --role ROLE` shows it once."
@@ -26,7 +31,10 @@ _bearer = HTTPBearer(
 
 
 class KeyCache:
-    """Who a key belonged to a moment ago: most requests ask the database one thing less. Refusals are not kept."""
+    """Who a key belonged to when that was last asked: most requests ask the database one thing less.
+
+    Refusals are not kept, and what is refused is not known any more.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -37,6 +45,14 @@ class KeyCache:
         caller, until = self._known.get(digest, (None, 0.0))
         return caller if self._clock() < until else None
 
+    def last(self, digest: str) -> Caller | None:
+        """Return the caller of a key that was good when it was last looked up, however long ago."""
+        return self._known.get(digest, (None, 0.0))[0]
+
+    def forget(self, digest: str) -> None:
+        """Know a key no more."""
+        self._known.pop(digest, None)
+
     def keep(self, digest: str, caller: Caller) -> None:
         """Remember whose key it is."""
         if len(self._known) >= _CACHE_KEYS:
@@ -44,8 +60,12 @@ class KeyCache:
         self._known[digest] = (caller, self._clock() + CACHE_SECONDS)
 
 
-async def authenticate(request: Request) -> Caller:
-    """Return who calls. Raises Unauthenticated."""
+async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
+    """Return who calls. Raises Unauthenticated, and what the database raises.
+
+    With `quickly` the answer is there within `_QUICK_SECONDS`, and a key that was good when it was last looked up is
+    believed while the database can't be asked: for routes that change nothing.
+    """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -55,15 +75,27 @@ async def authenticate(request: Request) -> Caller:
     caller = cache.get(digest)
     if caller is None:
         context: Context = request.app.state.context
-        bootstrap = context.settings.admin_key
-        async with context.db.read() as connection:
-            caller = await access.find_caller(
-                connection, key, bootstrap=bootstrap.get_secret_value() if bootstrap else None
-            )
+        try:
+            caller = await within(_QUICK_SECONDS if quickly else _PATIENCE_SECONDS, _look_up(context, key))
+        except Exception as error:
+            caller = cache.last(digest) if quickly and is_unavailable(error) else None
+            if caller is None:
+                raise
+            context.db.outage.note("keys", error)
+            return caller
         if caller is None:
+            cache.forget(digest)
             raise Unauthenticated("this key is not known, or it was revoked")
         cache.keep(digest, caller)
     return caller
+
+
+async def _look_up(context: Context, key: str) -> Caller | None:
+    bootstrap = context.settings.admin_key
+    if bootstrap is not None and access.is_bootstrap(key, bootstrap.get_secret_value()):
+        return access.BOOTSTRAP
+    async with context.db.read() as connection:
+        return await access.find_caller(connection, key)
 
 
 class GuardedRoute(APIRoute):
@@ -72,19 +104,22 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Put the question who calls before the handler."""
         handle = super().get_route_handler()
+        quickly = any(isinstance(one.dependency, Requires) and one.dependency.quickly for one in self.dependencies)
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await authenticate(request)
+            request.state.arrived = time.monotonic()
+            request.state.caller = await authenticate(request, quickly=quickly)
             return await handle(request)
 
         return guarded
 
 
 class Requires:
-    """A dependency: the caller's role is one of these. `admin` may do everything."""
+    """A dependency: the caller's role is one of these. `admin` may do everything. `quickly`: see `authenticate`."""
 
-    def __init__(self, *roles: Role) -> None:
+    def __init__(self, *roles: Role, quickly: bool = False) -> None:
         self.roles = frozenset({*roles, Role.ADMIN})
+        self.quickly = quickly
 
     async def __call__(
         self, request: Request, _key: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None
@@ -103,6 +138,8 @@ OPS = Requires(Role.OPS)
 ADMIN = Requires()
 #: What the panel's addon asks.
 PANEL = Requires(Role.OPS, Role.PANEL)
+#: The same, for what the addon asks in the middle of a checkout.
+GATE = Requires(Role.OPS, Role.PANEL, quickly=True)
 #: What other services ask before they act.
 SCORES = Requires(Role.OPS, Role.SCORES)
 

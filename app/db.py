@@ -11,17 +11,24 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-_BUSY_MS = 15_000
+from app.outage import Outage
+
+log = structlog.get_logger()
+
+#: So long a connection waits for another's lock, unless whoever opens the database says otherwise.
+LOCK_WAIT = timedelta(seconds=15)
 #: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
 _FROZEN_MS = "15000"
 
@@ -33,7 +40,7 @@ def async_url(url: str) -> sa.URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except exc.ArgumentError as error:
         raise ValueError("must look like sqlite:///doorman.db or postgresql://…") from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -54,15 +61,16 @@ def require_folder(url: sa.URL) -> None:
         raise ValueError(f"the folder {folder} can't be written by this user")
 
 
-def _on_connect(connection: Any, _record: object) -> None:
+def _set_up(connection: Any, lock_wait: timedelta) -> None:
     connection.isolation_level = None  # SQLAlchemy's own BEGIN below, never the driver's
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+    busy = f"busy_timeout={lock_wait // timedelta(milliseconds=1)}"  # first, because the next one may meet a lock
+    for pragma in (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timedelta) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -71,36 +79,44 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int) -> AsyncEngine:
         poolclass=sa.AsyncAdaptedQueuePool,
         hide_parameters=True,
     )
-    sa.event.listen(engine.sync_engine, "connect", _on_connect)
+
+    def on_connect(connection: Any, _record: object) -> None:
+        _set_up(connection, lock_wait)
 
     def on_begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    sa.event.listen(engine.sync_engine, "connect", on_connect)
     sa.event.listen(engine.sync_engine, "begin", on_begin)
     return engine
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The engines of one database; `close` them when done."""
+    """The engines of one database; `close` them when done. `outage` says it when they can't be used."""
 
     url: sa.URL
     reader: AsyncEngine
     writer: AsyncEngine
+    outage: Outage = field(default_factory=Outage)
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 5) -> Database:
-        """Open by URL; nothing is connected yet."""
+    def open(cls, url: str, *, pool_size: int = 5, lock_wait: timedelta = LOCK_WAIT) -> Database:
+        """Open by URL; nothing is connected yet. Whoever waits longer than `lock_wait` for a lock fails."""
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
             return cls(
                 parsed,
-                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size),
-                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1),
+                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size, lock_wait=lock_wait),
+                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1, lock_wait=lock_wait),
             )
+        waits = {
+            "idle_in_transaction_session_timeout": _FROZEN_MS,
+            "lock_timeout": str(lock_wait // timedelta(milliseconds=1)),
+        }
         engine = create_async_engine(
             parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
-            connect_args={"server_settings": {"idle_in_transaction_session_timeout": _FROZEN_MS}},
+            connect_args={"server_settings": waits},
         )  # fmt: skip
         return cls(parsed, engine, engine)
 
@@ -121,6 +137,14 @@ class Database:
         async with self.writer.begin() as connection:
             yield connection
 
+    async def wait_less(self, tx: AsyncConnection, seconds: float) -> None:
+        """Have a transaction fail at the first lock that takes longer (a SQLite file has one lock, had by now).
+
+        The server gives up by itself then: that is surer than asking it to.
+        """
+        if not self.is_sqlite:
+            await tx.execute(sa.text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+
     async def close(self) -> None:
         """Let go of all connections."""
         await self.reader.dispose()
@@ -128,11 +152,26 @@ class Database:
             await self.writer.dispose()
 
 
-def sqlite_connection(path: str) -> sqlite3.Connection:
+def sqlite_connection(path: str, *, lock_wait: timedelta = LOCK_WAIT) -> sqlite3.Connection:
     """Open a plain connection with the same durability as the engines, for the intake's writer thread."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    _on_connect(connection, None)
+    _set_up(connection, lock_wait)
     return connection
+
+
+#: SQLSTATE classes that pass: connection, rolled back, resources, object in use, operator intervention; and a server
+#: that takes reads only.
+_PASSING = ("08", "40", "53", "55", "57", "25006")
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Say whether the database is away, busy, full or read-only, so that the same may work a little later."""
+    if isinstance(error, OSError | exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
+        return True  # a time limit that has passed is an OSError too
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state.startswith(_PASSING)
 
 
 def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
@@ -144,3 +183,11 @@ def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
     """An INSERT that knows `on_conflict_do_update`, in the words of the database in use."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
+
+
+def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:
+    """Log what failed; of a database that can't be used once a minute, and without where in the code."""
+    if is_unavailable(error):
+        db.outage.note(what, error)
+    else:
+        log.error(what, exc_info=error, **fields)

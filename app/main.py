@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
@@ -31,6 +32,7 @@ from app.api.work import calls, events, fees, ops, queue
 from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
+from app.deadline import all_home
 from app.messaging.intake import Intake
 from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
@@ -39,6 +41,9 @@ from app.services.idempotency import Repeats
 from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()
+
+#: Requests wait less long for a lock than the worker does: somebody waits for their answers.
+_LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
     queue, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
@@ -62,7 +67,8 @@ def create_app(
     """
     own = context is None and db is None
     if context is None:
-        context = Context(db=db or Database.open(settings.database_url), settings=settings)
+        db = db or Database.open(settings.database_url, lock_wait=_LOCK_WAIT)
+        context = Context(db=db, settings=settings)
         context.wake = wake or context.wake
     app = Doorman(
         title="Doorman",
@@ -124,5 +130,6 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
         await app.state.backtests.aclose()
         if intake is not None:
             await intake.aclose()
+        await all_home(_LOCK_WAIT.total_seconds())
         if close:
             await context.db.close()

@@ -13,7 +13,7 @@ import structlog
 
 from app import log as logging_setup
 from app.config import Mode, Settings
-from app.db import Database
+from app.db import Database, note_failure
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
@@ -121,8 +121,8 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
         except PanelUnavailable as error:
             log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
             pause = _PEOPLE_SECONDS if error.alarm else _RETRY_SECONDS
-        except Exception:  # the database is away, or a fault of ours: it goes on, and so do the rounds beside it
-            log.exception("housekeeping.failed")
+        except Exception as error:  # noqa: BLE001  (the database is away, or a fault of ours: it goes on)
+            note_failure(context.db, "housekeeping.failed", error)
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
 

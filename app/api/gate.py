@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.background import BackgroundTask
 
 from app.api.fields import Body, ListedId
 from app.api.orders import GateView
 from app.api.serving import ContextDep, answer, router
-from app.auth import PANEL
+from app.auth import GATE
 from app.services import gate_batch, gate_calls
 from app.services.gate_batch import MOST_ORDERS
 
-gate = router("/gate", "orders", PANEL)
+gate = router("/gate", "orders", GATE)
 
 
 def _split(given: Any) -> Any:
@@ -53,6 +53,7 @@ class GatesView(Body):
     "decided yet is decided in the order in which it is named. More than 100 are several questions. Always 200.",
 )
 async def ask_gates(
+    request: Request,
     context: ContextDep,
     order_ids: Annotated[
         list[ListedId],
@@ -66,7 +67,7 @@ async def ask_gates(
         ),
     ],
 ) -> Response:
-    made = await gate_batch.ask_all(context, order_ids)
+    made = await gate_batch.ask_all(context, order_ids, since=request.state.arrived)
     answered = answer({"orders": [{"order_id": one, **asdict(made[one])} for one in order_ids]})
     answered.background = BackgroundTask(gate_calls.remember, context, order_ids)  # no checkout waits for it
     return answered

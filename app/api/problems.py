@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc as sql
 from starlette.exceptions import HTTPException
 
+from app.db import is_unavailable
 from app.errors import (
     PROBLEM_MEDIA_TYPE,
     PROBLEM_TYPE,
@@ -30,6 +31,7 @@ from app.errors import (
     Unavailable,
     WrongState,
 )
+from app.services.context import Context
 
 RETRY_AFTER: Final = "2"
 _SHOWN_ERRORS = 20
@@ -137,27 +139,15 @@ async def _on_http(_request: Request, error: Exception) -> Response:
     return render(document, error.headers)
 
 
-#: SQLSTATE classes that pass: connection, rolled back, resources, object in use, operator intervention.
-_PASSING = ("08", "40", "53", "55", "57")
-
-
-async def _on_database(_request: Request, error: Exception) -> Response:
+async def _on_database(request: Request, error: Exception) -> Response:
     """A database that is away or busy is 503; two who wrote the same at one moment are told so."""
     if isinstance(error, sql.IntegrityError):
         return render_problem(WrongState("another request changed the same at this moment; look again, then try again"))
-    if not _is_passing(error):
+    if not is_unavailable(error):
         return render_internal(error)
-    log.warning("database.unavailable", error=type(error).__name__)
+    context: Context = request.app.state.context
+    context.db.outage.note("api", error)
     return render_problem(Unavailable("the database can't be reached at the moment; try again"))
-
-
-def _is_passing(error: Exception) -> bool:
-    if isinstance(error, OSError | sql.OperationalError | sql.InterfaceError | sql.TimeoutError):
-        return True
-    if not isinstance(error, sql.DBAPIError):
-        return False
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or state.startswith(_PASSING)
 
 
 # --- declaring ----------------------------------------------------------------------------------------------------

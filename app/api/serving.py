@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import to_json
@@ -16,9 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api import problems
 from app.api.fields import IdempotencyKey, window
 from app.auth import CallerDep, GuardedRoute, Requires
+from app.deadline import within
 from app.services.context import Context
 from app.services.idempotency import Answer, KeyedRequest, Repeats
 from app.services.listing import Window
+
+#: A change is done or refused so long after its request came: whoever clicks is told within five seconds.
+CHANGE_SECONDS: Final = 4.7
 
 
 def router(prefix: str, tag: str, requires: Requires | None = None) -> APIRouter:
@@ -59,25 +64,28 @@ Effect = Callable[[AsyncConnection], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A request that changes something, made by one caller at one moment."""
+    """A request that changes something, made by one caller at one moment; `until` says for how long it may take."""
 
     context: Context
     by: str
     now: datetime
+    until: float
     _repeats: Repeats
     _request: KeyedRequest | None
 
     async def run(self, effect: Effect, *, status: int = 200) -> Response:
         """Carry out the effect, at most once for its Idempotency-Key, and answer with the view that it returns.
 
-        An effect that returns an `Answer` of its own also says the status.
+        An effect that returns an `Answer` of its own also says the status. Raises TimeoutError when there is no more
+        time: the effect is rolled back then, unless its commit was on the way; its key finds out.
         """
 
         async def answered(tx: AsyncConnection) -> Answer:
             view = await effect(tx)
             return view if isinstance(view, Answer) else Answer(status=status, body=to_json(view).decode())
 
-        made = await self._repeats.run(self._request, answered, now=self.now)
+        work = self._repeats.run(self._request, answered, now=self.now)
+        made = await within(self.until - time.monotonic(), work)
         self.context.wake()
         return Response(made.body.encode(), status_code=made.status, media_type="application/json")
 
@@ -89,7 +97,8 @@ async def _change(request: Request, context: ContextDep, caller: CallerDep, key:
         route = f"{request.method} {request.url.path}"[:200]
         keyed = KeyedRequest(actor=caller.name, route=route, key=key, body_sha256=body)
     repeats: Repeats = request.app.state.repeats
-    return Change(context=context, by=caller.name, now=context.clock(), _repeats=repeats, _request=keyed)
+    until = request.state.arrived + CHANGE_SECONDS
+    return Change(context=context, by=caller.name, now=context.clock(), until=until, _repeats=repeats, _request=keyed)
 
 
 ChangeDep = Annotated[Change, Depends(_change)]

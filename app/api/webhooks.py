@@ -93,7 +93,8 @@ class WebhookFront:
             answer = await self._answer(scope, receive)
         except _Refusal as refusal:
             answer = refusal.answer
-            log.info("event.refused", status=answer.status)
+            if answer.status != Unavailable.status:  # the database's outage is said by itself, and not each time
+                log.info("event.refused", status=answer.status)
         except _Disconnected:
             return
         length = (b"content-length", b"%d" % len(answer.body))

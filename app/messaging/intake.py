@@ -2,6 +2,9 @@
 
 Requests that wait together are committed together, and each is answered after its commit. What is a database
 transaction for each request otherwise is one for dozens of them.
+
+While the database can't be written each is refused in time, whatever the writer is at. What was refused before its turn
+came is not written; what was refused in the middle of a commit may be stored all the same, and its repeat says so.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ from app.messaging.intake_batch import Arrival, BatchWriter, DatabaseDown
 
 MAX_WAITING = 4096
 MAX_BATCH = 256
-#: For one try at a locked or distant database. Senders hang up after some ten seconds; they must know before.
-PATIENCE = timedelta(seconds=4)
+#: For one try at a locked or distant database.
+PATIENCE = timedelta(seconds=0.9)
+#: An event is stored or refused so long after it came: within 1.5 s at its sender's, who hangs up after two.
+ANSWER = timedelta(seconds=1.1)
 
 #: Whether the event is a repeat.
 _Answer = asyncio.Future[bool]
@@ -41,8 +46,11 @@ class Intake:
         wake: Callable[[], None],
         max_waiting: int = MAX_WAITING,
         patience: timedelta = PATIENCE,
+        answer: timedelta = ANSWER,
     ) -> None:
         self._writer = _writer(database, patience)
+        self._outage = database.outage
+        self._answer_seconds = answer.total_seconds()
         self._wake = wake
         self._max_waiting = max_waiting
         self._waiting: deque[tuple[Arrival, _Answer]] = deque()
@@ -65,14 +73,18 @@ class Intake:
     async def record(self, arrival: Arrival) -> bool:
         """Store it and return, once it is on disk, whether it is a repeat.
 
-        Raises IntakeUnavailable. A caller that is cancelled meanwhile hurts nobody; the event may be stored.
+        Raises IntakeUnavailable, in time. A caller that is cancelled meanwhile hurts nobody; the event may be stored.
         """
         if self._task is None or self._closing or len(self._waiting) >= self._max_waiting:
             raise IntakeUnavailable
         answer: _Answer = asyncio.get_running_loop().create_future()
         self._waiting.append((arrival, answer))
         self._arrived.set()
-        return await answer
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await answer
+        except TimeoutError:
+            raise IntakeUnavailable from None
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -81,7 +93,8 @@ class Intake:
                 await self._arrived.wait()
                 continue
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
-            await self._settle(batch)
+            if still_asked := [(arrival, answer) for arrival, answer in batch if not answer.done()]:
+                await self._settle(still_asked)
 
     async def _settle(self, batch: Sequence[tuple[Arrival, _Answer]]) -> None:
         distinct: dict[str, Arrival] = {}
@@ -104,7 +117,7 @@ class Intake:
         try:
             return await self._writer.write(arrivals), ()
         except DatabaseDown as error:
-            log.error("intake.write_failed", events=len(arrivals), reason=str(error))
+            self._outage.note("intake", error)
             return (), {arrival.webhook_id for arrival in arrivals}
         except Exception as error:  # noqa: BLE001  (whatever it is, the next batch must go on)
             log.warning("intake.batch_split", events=len(arrivals), reason=type(error).__name__)
@@ -117,7 +130,7 @@ class Intake:
             try:
                 new.update(await self._writer.write([arrival]))
             except DatabaseDown as error:
-                log.error("intake.write_failed", events=len(failed), reason=str(error))
+                self._outage.note("intake", error)
                 break
             except Exception as error:  # noqa: BLE001  (its text may quote the row)
                 log.error("intake.event_failed", event_id=arrival.webhook_id, reason=type(error).__name__)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.deadline import within
 from app.messaging.intake_batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
 
 #: One statement is one transaction: it is on disk when the answer comes.
@@ -25,6 +28,7 @@ RETURNING webhook_id
 """  # noqa: E501
 #: A row's own fault, or a transaction that may simply be tried again.
 _ROW_FAULTS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.TransactionRollbackError)
+_GOODBYE_SECONDS = 0.2
 _DOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError, OSError, TimeoutError)
 
 
@@ -38,22 +42,23 @@ class PostgresWriter(BatchWriter):
 
     async def write(self, batch: Sequence[Arrival]) -> Collection[str]:
         """Commit the batch; see `BatchWriter`. A connection that was cut while idle is replaced unnoticed."""
+        until = time.monotonic() + self._patience
         try:
-            return await self._try(batch)
+            return await self._try(batch, until)
         except DatabaseDown:
-            return await self._try(batch)
+            if time.monotonic() > until - self._patience / 2:
+                raise  # it was no cut connection that took so long
+            return await self._try(batch, until)
 
     async def aclose(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        """Let go of the connection, whose time limit is nobody else's."""
+        await self._disconnect()
 
-    async def _try(self, batch: Sequence[Arrival]) -> Collection[str]:
+    async def _try(self, batch: Sequence[Arrival], until: float) -> Collection[str]:
         # Sorted: two replicas that insert the same ids in different order would wait for each other.
         arrivals = sorted(batch, key=lambda arrival: arrival.webhook_id)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(until - time.monotonic()):
                 connection = await self._connected()
                 rows = await connection.fetch(_INSERT, *_columns(arrivals))
         except _ROW_FAULTS:
@@ -66,13 +71,20 @@ class PostgresWriter(BatchWriter):
     async def _connected(self) -> Any:
         if self._connection is None:
             self._connection = await self._engine.connect()
+            driver: Any = (await self._connection.get_raw_connection()).driver_connection
+            await driver.execute(f"SET statement_timeout = {int(self._patience * 900)}")  # the server gives up first
         return (await self._connection.get_raw_connection()).driver_connection
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await connection.invalidate()
-            await connection.close()
+            with suppress(TimeoutError):  # a server that does not answer does not say goodbye either
+                await within(_GOODBYE_SECONDS, _let_go(connection))
+
+
+async def _let_go(connection: AsyncConnection) -> None:
+    await connection.invalidate()
+    await connection.close()
 
 
 def _columns(arrivals: Sequence[Arrival]) -> tuple[list[Any], ...]:

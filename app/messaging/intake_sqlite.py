@@ -33,7 +33,7 @@ class SqliteWriter(BatchWriter):
 
     def __init__(self, path: str, *, patience: timedelta) -> None:
         self._path = path
-        self._busy_ms = int(patience.total_seconds() * 1000)
+        self._patience = patience
         self._connection: sqlite3.Connection | None = None
         self._jobs: SimpleQueue[tuple[_Batch, asyncio.Future[_New]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
@@ -70,8 +70,7 @@ class SqliteWriter(BatchWriter):
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = sqlite_connection(self._path)
-            self._connection.execute(f"PRAGMA busy_timeout={self._busy_ms}")
+            self._connection = sqlite_connection(self._path, lock_wait=self._patience)
         return self._connection
 
     def _disconnect(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from app.core.retry import next_delay
-from app.db import Database
+from app.db import Database, note_failure
 from app.messaging import inbox, outbox_claims
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
@@ -110,8 +110,8 @@ class Worker:
             while not self._stopping and not self._wake.abandoned:
                 try:
                     await self._turn()
-                except Exception:
-                    log.exception("worker.turn_failed")  # the database is away, most likely: look again shortly
+                except Exception as error:  # noqa: BLE001  (the database is away, most likely: look again shortly)
+                    note_failure(self._db, "worker.turn_failed", error)
                     self._swept_at = float("-inf")  # a claim may be committed that we don't know of
                 await self._wake.wait(self._limits.poll.total_seconds())
         finally:
@@ -196,7 +196,7 @@ class Worker:
             del under_way[finished]
             self._wake.ring()
             if not finished.cancelled() and (error := finished.exception()) is not None:
-                log.error("worker.task_failed", exc_info=error)  # its claim was not settled: sweep for it
+                note_failure(self._db, "worker.task_failed", error)  # its claim was not settled: sweep for it
                 self._swept_at = float("-inf")
 
         task.add_done_callback(done)
@@ -224,8 +224,8 @@ class Worker:
             await self._later(event, str(error), result="panel-unavailable", at_least=error.retry_after or 0)
         except PanelError as error:
             await self._later(event, str(error), result="panel-error")
-        except Exception as error:
-            log.exception("event.error", attempts=event.attempts)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the event is tried again)
+            note_failure(self._db, "event.error", error)
             await self._later(event, _describe(error), result="handling-failed")
 
     async def _ask_handler(self, event: Event) -> None:
@@ -352,8 +352,8 @@ class Worker:
                 continue
             try:
                 await self._beat(worker)
-            except Exception:
-                log.exception("worker.heartbeat_failed", worker_id=str(worker))
+            except Exception as error:  # noqa: BLE001  (the next beat is in two seconds)
+                note_failure(self._db, "worker.heartbeat_failed", error)
 
     async def _look_after_others(self, me: uuid.UUID) -> None:
         at = self._monotonic()

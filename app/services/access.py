@@ -26,6 +26,10 @@ class Caller:
     role: Role
 
 
+#: Whoever has the key of the settings.
+BOOTSTRAP = Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
     """A key as it is listed: never the key itself."""
@@ -70,15 +74,17 @@ async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
     ]
 
 
-async def find_caller(connection: AsyncConnection, key: str, *, bootstrap: str | None) -> Caller | None:
-    """Return who a key belongs to, or None. The look-up is by hash, so its time tells nothing about the key."""
-    hashed = digest(key)
-    if bootstrap is not None and secrets.compare_digest(hashed, digest(bootstrap)):
-        return Caller(name=BOOTSTRAP_NAME, role=Role.ADMIN)
+def is_bootstrap(key: str, bootstrap: str) -> bool:
+    """Say whether it is the key of the settings, in a time that tells nothing about that key."""
+    return secrets.compare_digest(digest(key), digest(bootstrap))
+
+
+async def find_caller(connection: AsyncConnection, key: str) -> Caller | None:
+    """Return who a stored key belongs to, or None. The look-up is by hash, so its time tells nothing about the key."""
     row = (
         await connection.execute(
             sa.select(api_keys.c.name, api_keys.c.role).where(
-                api_keys.c.sha256 == hashed, api_keys.c.revoked_at.is_(None)
+                api_keys.c.sha256 == digest(key), api_keys.c.revoked_at.is_(None)
             )
         )
     ).first()

@@ -1,29 +1,32 @@
-"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time."""
+"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time.
+
+Whatever the database does meanwhile: nothing in here waits for it outside of `in_time`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import time
-import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
 from app.core.policy_modes import ActionMode
+from app.db import is_unavailable
+from app.deadline import within
 from app.errors import WrongState
-from app.messaging import inbox
-from app.services import installation, limits, modes, policies
+from app.services import limits, modes, policies
 from app.services.context import Context
-from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
 
-WAIT_SECONDS = 1.5
-_POLL_SECONDS = 0.02
+#: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
+WAIT_SECONDS: Final = 1.35
+#: So long before that, waiting ends and what can be known is read for the last time.
+LAST_LOOK_SECONDS: Final = 0.15
 
 #: What the worker found where an order is none of ours: the panel does not list it, or not as Pending.
 NOT_OURS = frozenset({"not-listed", "not-pending"})
@@ -32,6 +35,8 @@ COLUMNS = (
     orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
     orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
 )  # fmt: skip
+
+_T = TypeVar("_T")
 
 _BY_OUTCOME = {
     Outcome.APPROVE: (True, "approved"),
@@ -49,33 +54,19 @@ class GateAnswer:
     reason: str
 
 
-async def ask(context: Context, order_id: int) -> GateAnswer:
-    """Answer for one order within `WAIT_SECONDS`; an undecided one is decided now by the worker."""
-    if context.settings.mode is Mode.SHADOW:
-        return GateAnswer(provision=True, reason="shadow")
-    deadline = time.monotonic() + WAIT_SECONDS
-    async with context.db.read() as connection:
-        answer = await _known(connection, context, order_id) or await holds_nothing(connection)
-    if answer is not None:
-        return answer
-    asked = await _ask_worker(context, order_id)
-    while time.monotonic() < deadline:
-        await asyncio.sleep(_POLL_SECONDS)
-        async with context.db.read() as connection:
-            answer = await _known(connection, context, order_id) or await _finished(connection, asked)
-        if answer is not None:
-            return answer
-    return await _too_late(context, order_id)
+#: There is no verdict, or none can be known: shut. A later approval heals it with an accept.
+UNDECIDED: Final = GateAnswer(provision=False, reason="undecided")
 
 
-async def _known(connection: AsyncConnection, context: Context, order_id: int) -> GateAnswer | None:
-    row = await _row(connection, order_id)
-    if row is None or row.last_read_at is None:
-        return None
-    acts = await installation.acts_on_order(
-        connection, context.settings.mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
-    )
-    return verdict(row, acts=acts)
+async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T], *, otherwise: _T) -> _T:
+    """Return what the work finds, or `otherwise` when the monotonic clock says `until` or the database fails it."""
+    try:
+        return await within(until - time.monotonic(), work)
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        context.db.outage.note("gate", error)
+        return otherwise
 
 
 def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
@@ -101,44 +92,3 @@ async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     except WrongState:  # not valid any more: nothing is decided until there is another
         return None
     return None if holds else GateAnswer(provision=True, reason="shadow")
-
-
-async def _row(connection: AsyncConnection, order_id: int) -> Any:
-    return (
-        await connection.execute(
-            sa.select(*COLUMNS)
-            .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
-            .where(orders.c.order_id == order_id)
-        )
-    ).first()
-
-
-async def _ask_worker(context: Context, order_id: int) -> str:
-    """Have the worker look at the order now; its reads go first in the rate limit."""
-    now = context.clock()
-    name = f"gate:{order_id}:{uuid.uuid4()}"
-    async with context.db.begin() as tx:
-        await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
-    context.wake()
-    return name
-
-
-async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None:
-    """What the worker found, where that is no verdict: the panel does not list the order, or not as Pending."""
-    query = sa.select(events.c.state, events.c.result).where(events.c.webhook_id == inbox.internal_id(name))
-    row = (await connection.execute(query)).first()
-    if row is not None and row.state == EventState.PROCESSED and row.result in NOT_OURS:
-        return GateAnswer(provision=True, reason="not_ours")
-    return None
-
-
-async def _too_late(context: Context, order_id: int) -> GateAnswer:
-    """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
-    async with context.db.read() as connection:
-        heard = await connection.execute(
-            sa.select(events.c.id).where(events.c.order_id == order_id, events.c.type != "gate.asked").limit(1)
-        )
-        row = await _row(connection, order_id)
-        if heard.first() is None and (row is None or row.last_read_at is None):
-            return GateAnswer(provision=True, reason="not_ours")
-    return GateAnswer(provision=False, reason="undecided")

@@ -1,4 +1,7 @@
-"""The gate for several orders at once: one payment may let a panel build many, within one checkout."""
+"""Asking the gate, about one order or about all that one payment lets the panel build within one checkout.
+
+Whatever the database does meanwhile: nothing in here waits for it outside of `gate.in_time`.
+"""
 
 from __future__ import annotations
 
@@ -29,31 +32,46 @@ _POLL_SECONDS_EACH: Final = 0.001
 Answers = dict[int, GateAnswer]
 
 
-async def ask_all(context: Context, order_ids: Sequence[int]) -> Answers:
-    """Answer for all of them within `gate.WAIT_SECONDS`; those not decided are decided now, in the order given."""
+async def ask(context: Context, order_id: int, *, since: float | None = None) -> GateAnswer:
+    """Answer for one order as for many."""
+    return (await ask_all(context, [order_id], since=since))[order_id]
+
+
+async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | None = None) -> Answers:
+    """Answer for all within `gate.WAIT_SECONDS` of `since` (monotonic; else of now), whatever the database does.
+
+    Those not decided are decided now, in the order given.
+    """
     if context.settings.mode is Mode.SHADOW:
         return _same(order_ids, GateAnswer(provision=True, reason="shadow"))
-    deadline = time.monotonic() + gate.WAIT_SECONDS
+    until = (time.monotonic() if since is None else since) + gate.WAIT_SECONDS
+    answers: Answers = {}
+    await gate.in_time(context, until, _answer(context, order_ids, answers, until=until), otherwise=None)
+    return _same(order_ids, gate.UNDECIDED) | answers
+
+
+async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, *, until: float) -> None:
+    """Fill in what is known, and what the worker decides: whatever is found by then is kept when the time is over."""
     async with context.db.read() as connection:
         cut_over = await installation.read_cut_over(connection, context.settings.mode)
-        answers = await _known(connection, cut_over, order_ids)
+        answers |= await _known(connection, cut_over, order_ids)
         unknown = [order_id for order_id in order_ids if order_id not in answers]
         if unknown and (passes := await gate.holds_nothing(connection)) is not None:
-            return answers | _same(unknown, passes)
-    return answers | await _decided(context, cut_over, unknown, deadline=deadline) if unknown else answers
-
-
-async def _decided(context: Context, cut_over: CutOver, order_ids: Sequence[int], *, deadline: float) -> Answers:
-    """Have the worker decide, and wait for it."""
-    asked = await _ask_worker(context, order_ids)
-    answers: Answers = {}
-    while asked and time.monotonic() < deadline:
-        pause = max(_POLL_SECONDS, _POLL_SECONDS_EACH * len(asked))
-        await asyncio.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+            answers |= _same(unknown, passes)
+            return
+    wait_until = until - gate.LAST_LOOK_SECONDS
+    asked = await gate.in_time(context, wait_until, _ask_worker(context, unknown), otherwise=None) if unknown else {}
+    if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
+        async with context.db.read() as connection:
+            answers |= await _known(connection, cut_over, unknown)
+        return
+    while asked and (left := wait_until - time.monotonic()) > 0:
+        await asyncio.sleep(min(max(_POLL_SECONDS, _POLL_SECONDS_EACH * len(asked)), left))
         async with context.db.read() as connection:
             answers |= await _found(connection, cut_over, asked)
         asked = {name: order_id for name, order_id in asked.items() if order_id not in answers}
-    return answers | await _too_late(context, asked.values()) if asked else answers
+    if asked:
+        answers |= await _too_late(context, asked.values())
 
 
 def _same(order_ids: Collection[int], answer: GateAnswer) -> Answers:
@@ -89,6 +107,7 @@ async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, i
     asked = {f"gate:{order_id}:{question}": order_id for order_id in order_ids}
     named = {name: {"order_id": order_id} for name, order_id in asked.items()}
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, gate.WAIT_SECONDS - 2 * gate.LAST_LOOK_SECONDS)
         await inbox.add_urgent(tx, type="gate.asked", named=named, now=context.clock())
     context.wake()
     return asked
@@ -122,8 +141,6 @@ async def _too_late(context: Context, order_ids: Collection[int]) -> Answers:
     async with context.db.read() as connection:
         heard = set(await connection.scalars(told.union(read)))
     return {
-        order_id: GateAnswer(provision=False, reason="undecided")
-        if order_id in heard
-        else GateAnswer(provision=True, reason="not_ours")
+        order_id: gate.UNDECIDED if order_id in heard else GateAnswer(provision=True, reason="not_ours")
         for order_id in order_ids
     }

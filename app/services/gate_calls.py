@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.policy import Policy
 from app.core.policy_modes import ActionMode
+from app.db import is_unavailable
+from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.services import installation, policies
 from app.services.context import Context
@@ -25,8 +25,6 @@ APART: Final = timedelta(hours=1)
 #: So long at most that may take: the connection to the panel is kept until then.
 PATIENCE_SECONDS: Final = 0.4
 
-log = structlog.get_logger()
-
 
 async def remember(context: Context, order_ids: Collection[int]) -> None:
     """Record that the gate asked and was answered; only for orders that we know, so that no test call counts.
@@ -37,10 +35,11 @@ async def remember(context: Context, order_ids: Collection[int]) -> None:
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
         return
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await _write(context, order_ids, now)
-    except (OSError, sa.exc.SQLAlchemyError) as error:  # a time-out is an OSError too
-        log.info("gate.not_noted", error=type(error).__name__)
+        await within(PATIENCE_SECONDS, _write(context, order_ids, now))
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        context.db.outage.note("gate", error)
 
 
 async def _write(context: Context, order_ids: Collection[int], now: datetime) -> None:
@@ -49,6 +48,7 @@ async def _write(context: Context, order_ids: Collection[int], now: datetime) ->
     if known is None:
         return
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, PATIENCE_SECONDS / 2)
         before = await installation.get(tx, installation.GATE_ASKED) or {}
         at = now.isoformat()
         await installation.put(tx, installation.GATE_ASKED, {"first": before.get("first", at), "last": at}, now=now)

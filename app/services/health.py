@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.lifecycle import OrderState
+from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.messaging import inbox, outbox
 from app.panels.breaker import BreakerState
@@ -39,8 +40,9 @@ CALL_SECONDS: Final = 300.0
 UNKNOWN_CALLS: Final = 20
 #: More dead calls than this: something is wrong beyond single calls.
 DEAD_CALLS: Final = 50
-#: Longer than this the database may not take to answer.
+#: Longer than this the database may not take to answer, and then to store a row.
 DATABASE_SECONDS: Final = 3.0
+WRITE_SECONDS: Final = 1.5
 #: Counts stop here: "this many or more".
 COUNTED: Final = 10_000
 _FRESH_SECONDS = 1.0
@@ -89,6 +91,7 @@ class Standing:
     """What was read from the database at one moment."""
 
     schema_current: bool = False
+    writable: bool = True
     paused: bool = False
     shadow: bool = False
     workers_alive: int = 0
@@ -126,15 +129,29 @@ class Probe:
             return self._last
 
     async def _read(self) -> Standing | None:
+        context = self._context
         try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                self._head = self._head or schema.head()
-                if await schema.current(self._context.db) != self._head:
-                    return Standing()
-                async with self._context.db.read() as connection:
-                    return await _standing(connection, self._context.settings.mode, self._context.clock())
-        except (sa.exc.SQLAlchemyError, OSError):  # a time-out is an OSError too
+            standing = await within(DATABASE_SECONDS, self._look())
+        except (sa.exc.SQLAlchemyError, OSError) as error:  # a time-out is an OSError too
+            context.db.outage.note("readyz", error)
             return None
+        if not standing.schema_current:
+            return standing
+        try:
+            tried = installation.try_to_write(context.db, seconds=WRITE_SECONDS / 2, now=context.clock())
+            await within(WRITE_SECONDS, tried)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            context.db.outage.note("readyz", error)
+            return replace(standing, writable=False)
+        return standing
+
+    async def _look(self) -> Standing:
+        context = self._context
+        self._head = self._head or schema.head()
+        if await schema.current(context.db) != self._head:
+            return Standing()
+        async with context.db.read() as connection:
+            return await _standing(connection, context.settings.mode, context.clock())
 
     async def readiness(self) -> Readiness:
         """Judge how we stand."""
@@ -165,7 +182,7 @@ def _reasons(standing: Standing | None) -> tuple[str, ...]:
         return ("the database can't be reached",)
     if not standing.schema_current:
         return ("the database has another schema than this program: run `doorman migrate`",)
-    found = []
+    found = [] if standing.writable else ["the database can't be written: it is locked, read-only or full"]
     if standing.workers_alive == 0:
         found.append(f"no worker has shown a heartbeat for {HEARTBEAT_SECONDS:.0f} seconds")
     elif standing.workers_moving == 0:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.db import insert_new
+from app.db import Database, insert_into, insert_new
 from app.tables.inbox import installation
 
 ENFORCE_SINCE = "enforce_since"
@@ -21,6 +21,10 @@ GATE_ASKED = "gate:asked"
 NO_GATE = "No gate has ever asked: a hold stops nothing that the panel sets up by itself. Install the addon."
 #: Which orders `reconcile` has seen: `floor`, up to which they are the past, and `seen`.
 ORDERS_SEEN = "reconcile:orders"
+#: When a process last tried whether the database can be written.
+_TRIED = "tried-to-write"
+#: What everything writes; in its way is only who keeps all others from writing.
+_WRITTEN = sa.text("LOCK TABLE events, orders, panel_calls IN ROW EXCLUSIVE MODE")
 
 
 async def get(connection: AsyncConnection, name: str) -> Any:
@@ -43,6 +47,19 @@ async def put(tx: AsyncConnection, name: str, value: Any, *, now: datetime) -> N
     )
     if changed.rowcount == 0:
         await tx.execute(installation.insert().values(name=name, value=value, changed_at=now))
+
+
+async def try_to_write(db: Database, *, seconds: float, now: datetime) -> None:
+    """Store a row for good: nothing less tells of a lock, of a file or server that is read-only, and of a full disk.
+
+    Raises what the database raises, after this time where it is a lock on PostgreSQL, which locks tables singly.
+    """
+    async with db.begin() as tx:
+        if not db.is_sqlite:
+            await db.wait_less(tx, seconds)
+            await tx.execute(_WRITTEN)
+        row = insert_into(tx, installation).values(name=_TRIED, value="", changed_at=now)
+        await tx.execute(row.on_conflict_do_update(index_elements=["name"], set_={"changed_at": now}))
 
 
 async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.db import Database
+from app.db import Database, note_failure
 from app.panels.base import PanelUnavailable
 from app.services import installation
 from app.services.context import Context
@@ -51,6 +51,6 @@ async def _keep(context: Context, one: Round) -> None:
                 await one.run(context)
         except PanelUnavailable as error:
             log.warning("round.panel_unavailable", round=one.name, error=str(error), alarm=error.alarm)
-        except Exception:  # the database is away, or a fault of ours: the other rounds go on
-            log.exception("round.failed", round=one.name)
+        except Exception as error:  # noqa: BLE001  (the database is away, or a fault of ours: the other rounds go on)
+            note_failure(context.db, "round.failed", error, round=one.name)
         await asyncio.sleep(min(_LOOK_SECONDS, one.every.total_seconds()))

@@ -17,6 +17,7 @@ from app.db import Database, sqlite_connection
 from app.messaging.intake import Intake, IntakeUnavailable
 from app.messaging.intake_batch import Arrival
 from app.tables.inbox import events
+from tests.faults import locked
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 5, tzinfo=UTC)
 
@@ -180,6 +181,20 @@ async def test_a_missing_table_refuses_until_it_is_there(db: Database) -> None:
         assert await intake.record(arrival("msg_1")) is False
 
 
+async def test_what_was_refused_before_its_turn_is_not_written(db: Database) -> None:
+    """A lock of long does not pile up work: the writer is at the first, the others leave the queue as they came."""
+    async with running(db, patience=timedelta(seconds=14), answer=timedelta(seconds=1)) as intake:
+        await stored_at_last(intake, arrival("msg_0"))
+        async with locked(db):
+            with pytest.raises(IntakeUnavailable):
+                await intake.record(arrival("msg_1"))
+            asked = (intake.record(arrival(f"msg_{n}")) for n in range(2, 6))
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            assert [type(answer) for answer in answers] == [IntakeUnavailable] * 4
+        await stored_at_last(intake, arrival("msg_6"))
+    assert [row.webhook_id for row in await stored(db)] == ["msg_0", "msg_1", "msg_6"]
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_a_locked_sqlite_file_refuses_and_the_writer_goes_on(db: Database) -> None:
     other = sqlite_connection(str(db.url.database))
@@ -243,6 +258,16 @@ async def test_replicas_that_take_the_same_events_do_not_block_each_other(db: Da
             *(one.record(arrival(id_)) for id_ in ids), *(other.record(arrival(id_)) for id_ in reversed(ids))
         )
     assert answers.count(False) == 100
+
+
+async def stored_at_last(intake: Intake, one: Arrival) -> None:
+    """Send it again until it is stored, as the panel does."""
+    while True:
+        try:
+            await intake.record(one)
+        except IntakeUnavailable:
+            continue
+        return
 
 
 def watch(intake: Intake) -> list[int]:
