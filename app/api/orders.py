@@ -29,7 +29,7 @@ from app.auth import GATE, OPS, PANEL
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState, Trigger
 from app.errors import NotFound
-from app.services import actions, gate, gate_calls
+from app.services import actions, gate_batch, gate_calls
 from app.services.actions import ActionRequest
 from app.services.gate import GateAnswer
 from app.services.listing import Page
@@ -134,7 +134,7 @@ class GateView(Body):
     "nothing can be known then.",
 )
 async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> Response:
-    made: GateAnswer = await gate.ask(context, order_id, since=request.state.arrived)
+    made: GateAnswer = await gate_batch.ask(context, order_id, since=request.state.arrived)
     answered = answer(made)
     answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # no checkout waits for it
     return answered

@@ -5,9 +5,7 @@ Whatever the database does meanwhile: nothing in here waits for it outside of `i
 
 from __future__ import annotations
 
-import asyncio
 import time
-import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -22,19 +20,16 @@ from app.core.policy_modes import ActionMode
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState
-from app.messaging import inbox
-from app.services import installation, limits, modes, policies
+from app.services import limits, modes, policies
 from app.services.context import Context
-from app.tables.inbox import EventState, events
+from app.tables.inbox import events
 from app.tables.orders import decisions, orders
 
 #: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
 WAIT_SECONDS: Final = 1.35
 #: So long before that, waiting ends and what can be known is read for the last time.
-LAST_LOOK_SECONDS = 0.15
-_POLL_SECONDS = 0.02
+LAST_LOOK_SECONDS: Final = 0.15
 
-_T = TypeVar("_T")
 #: What the worker found where an order is none of ours: the panel does not list it, or not as Pending.
 NOT_OURS = frozenset({"not-listed", "not-pending"})
 #: Events by which an order is one of ours: it was told of, or the panel lists it as Pending and other reads fail.
@@ -44,6 +39,8 @@ COLUMNS = (
     orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
     orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
 )  # fmt: skip
+
+_T = TypeVar("_T")
 
 _BY_OUTCOME = {
     Outcome.APPROVE: (True, "approved"),
@@ -65,14 +62,6 @@ class GateAnswer:
 UNDECIDED: Final = GateAnswer(provision=False, reason="undecided")
 
 
-async def ask(context: Context, order_id: int, *, since: float | None = None) -> GateAnswer:
-    """Answer for one order within `WAIT_SECONDS` of `since` (monotonic; else of now), whatever the database does."""
-    if context.settings.mode is Mode.SHADOW:
-        return GateAnswer(provision=True, reason="shadow")
-    until = (time.monotonic() if since is None else since) + WAIT_SECONDS
-    return await in_time(context, until, _ask(context, order_id, until), otherwise=UNDECIDED)
-
-
 async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T], *, otherwise: _T) -> _T:
     """Return what the work finds, or `otherwise` when the monotonic clock says `until` or the database fails it."""
     try:
@@ -82,36 +71,6 @@ async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T],
             raise
         context.db.outage.note("gate", error)
         return otherwise
-
-
-async def _ask(context: Context, order_id: int, until: float) -> GateAnswer:
-    """Read what is known, else have the order decided now by the worker and wait for it."""
-    async with context.db.read() as connection:
-        answer = await _known(connection, context, order_id) or await holds_nothing(connection)
-    if answer is not None:
-        return answer
-    wait_until = until - LAST_LOOK_SECONDS
-    asked = await in_time(context, wait_until, _ask_worker(context, order_id), otherwise=None)
-    if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
-        async with context.db.read() as connection:
-            return await _known(connection, context, order_id) or UNDECIDED
-    while time.monotonic() < wait_until:
-        await asyncio.sleep(_POLL_SECONDS)
-        async with context.db.read() as connection:
-            answer = await _known(connection, context, order_id) or await _finished(connection, asked)
-        if answer is not None:
-            return answer
-    return await _too_late(context, order_id)
-
-
-async def _known(connection: AsyncConnection, context: Context, order_id: int) -> GateAnswer | None:
-    row = await _row(connection, order_id)
-    if row is None or row.last_read_at is None:
-        return None
-    acts = await installation.acts_on_order(
-        connection, context.settings.mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
-    )
-    return verdict(row, acts=acts)
 
 
 def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
@@ -137,43 +96,3 @@ async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     except WrongState:  # not valid any more: nothing is decided until there is another
         return None
     return None if holds else GateAnswer(provision=True, reason="shadow")
-
-
-async def _row(connection: AsyncConnection, order_id: int) -> Any:
-    return (
-        await connection.execute(
-            sa.select(*COLUMNS)
-            .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
-            .where(orders.c.order_id == order_id)
-        )
-    ).first()
-
-
-async def _ask_worker(context: Context, order_id: int) -> str:
-    """Have the worker look at the order now; its reads go first in the rate limit."""
-    now = context.clock()
-    name = f"gate:{order_id}:{uuid.uuid4()}"
-    async with context.db.begin() as tx:
-        await context.db.wait_less(tx, WAIT_SECONDS - 2 * LAST_LOOK_SECONDS)
-        await inbox.add_internal(tx, type="gate.asked", data={"order_id": order_id}, now=now, name=name, urgent=True)
-    context.wake()
-    return name
-
-
-async def _finished(connection: AsyncConnection, name: str) -> GateAnswer | None:
-    """What the worker found, where that is no verdict: the panel does not list the order, or not as Pending."""
-    query = sa.select(events.c.state, events.c.result).where(events.c.webhook_id == inbox.internal_id(name))
-    row = (await connection.execute(query)).first()
-    if row is not None and row.state == EventState.PROCESSED and row.result in NOT_OURS:
-        return GateAnswer(provision=True, reason="not_ours")
-    return None
-
-
-async def _too_late(context: Context, order_id: int) -> GateAnswer:
-    """No verdict in time: what we never heard of passes, what we know waits for the verdict (design §6)."""
-    async with context.db.read() as connection:
-        heard = await connection.execute(sa.select(events.c.id).where(events.c.order_id == order_id, HEARD).limit(1))
-        row = await _row(connection, order_id)
-        if heard.first() is None and (row is None or row.last_read_at is None):
-            return GateAnswer(provision=True, reason="not_ours")
-    return UNDECIDED

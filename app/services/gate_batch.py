@@ -1,4 +1,7 @@
-"""The gate for several orders at once: one payment may let a panel build many, within one checkout."""
+"""Asking the gate, about one order or about all that one payment lets the panel build within one checkout.
+
+Whatever the database does meanwhile: nothing in here waits for it outside of `gate.in_time`.
+"""
 
 from __future__ import annotations
 
@@ -29,49 +32,46 @@ _POLL_SECONDS_EACH: Final = 0.001
 Answers = dict[int, GateAnswer]
 
 
-async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | None = None) -> Answers:
-    """Answer for all of them within `gate.WAIT_SECONDS` of `since` (monotonic; else of now).
+async def ask(context: Context, order_id: int, *, since: float | None = None) -> GateAnswer:
+    """Answer for one order as for many."""
+    return (await ask_all(context, [order_id], since=since))[order_id]
 
-    Those not decided are decided now, in the order given. Where the database fails, what was found until then counts.
+
+async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | None = None) -> Answers:
+    """Answer for all within `gate.WAIT_SECONDS` of `since` (monotonic; else of now), whatever the database does.
+
+    Those not decided are decided now, in the order given.
     """
     if context.settings.mode is Mode.SHADOW:
         return _same(order_ids, GateAnswer(provision=True, reason="shadow"))
     until = (time.monotonic() if since is None else since) + gate.WAIT_SECONDS
-    found: Answers = {}
-    await gate.in_time(context, until, _ask(context, order_ids, found, until), otherwise=None)
-    return _same(order_ids, gate.UNDECIDED) | found
+    answers: Answers = {}
+    await gate.in_time(context, until, _answer(context, order_ids, answers, until=until), otherwise=None)
+    return _same(order_ids, gate.UNDECIDED) | answers
 
 
-async def _ask(context: Context, order_ids: Sequence[int], found: Answers, until: float) -> None:
-    """Put into `found` what is known, then what the worker decides, so that it is there whenever time is up."""
+async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, *, until: float) -> None:
+    """Fill in what is known, and what the worker decides: whatever is found by then is kept when the time is over."""
     async with context.db.read() as connection:
         cut_over = await installation.read_cut_over(connection, context.settings.mode)
-        found |= await _known(connection, cut_over, order_ids)
-        unknown = [order_id for order_id in order_ids if order_id not in found]
+        answers |= await _known(connection, cut_over, order_ids)
+        unknown = [order_id for order_id in order_ids if order_id not in answers]
         if unknown and (passes := await gate.holds_nothing(connection)) is not None:
-            found |= _same(unknown, passes)
+            answers |= _same(unknown, passes)
             return
-    if unknown:
-        await _decide(context, cut_over, unknown, found, deadline=until - gate.LAST_LOOK_SECONDS)
-
-
-async def _decide(
-    context: Context, cut_over: CutOver, order_ids: Sequence[int], found: Answers, *, deadline: float
-) -> None:
-    """Have the worker decide, and wait for it."""
-    asked = await gate.in_time(context, deadline, _ask_worker(context, order_ids), otherwise=None)
+    wait_until = until - gate.LAST_LOOK_SECONDS
+    asked = await gate.in_time(context, wait_until, _ask_worker(context, unknown), otherwise=None) if unknown else {}
     if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
         async with context.db.read() as connection:
-            found |= await _known(connection, cut_over, order_ids)
+            answers |= await _known(connection, cut_over, unknown)
         return
-    while asked and time.monotonic() < deadline:
-        pause = max(_POLL_SECONDS, _POLL_SECONDS_EACH * len(asked))
-        await asyncio.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+    while asked and (left := wait_until - time.monotonic()) > 0:
+        await asyncio.sleep(min(max(_POLL_SECONDS, _POLL_SECONDS_EACH * len(asked)), left))
         async with context.db.read() as connection:
-            found |= await _found(connection, cut_over, asked)
-        asked = {name: order_id for name, order_id in asked.items() if order_id not in found}
+            answers |= await _found(connection, cut_over, asked)
+        asked = {name: order_id for name, order_id in asked.items() if order_id not in answers}
     if asked:
-        found |= await _too_late(context, asked.values())
+        answers |= await _too_late(context, cut_over, list(asked.values()))
 
 
 def _same(order_ids: Collection[int], answer: GateAnswer) -> Answers:
@@ -107,6 +107,7 @@ async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, i
     asked = {f"gate:{order_id}:{question}": order_id for order_id in order_ids}
     named = {name: {"order_id": order_id} for name, order_id in asked.items()}
     async with context.db.begin() as tx:
+        await context.db.wait_less(tx, gate.WAIT_SECONDS - 2 * gate.LAST_LOOK_SECONDS)
         await inbox.add_urgent(tx, type="gate.asked", named=named, now=context.clock())
     context.wake()
     return asked
@@ -133,13 +134,12 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
     return answers
 
 
-async def _too_late(context: Context, order_ids: Collection[int]) -> Answers:
-    """No verdict in time: what we never heard of passes, what we know waits for the verdict."""
+async def _too_late(context: Context, cut_over: CutOver, order_ids: Sequence[int]) -> Answers:
+    """The last look: without a verdict, what we never heard of passes, what we know waits for the verdict."""
     told = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), gate.HEARD)
     read = sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids), orders.c.last_read_at.is_not(None))
     async with context.db.read() as connection:
+        known = await _known(connection, cut_over, order_ids)
         heard = set(await connection.scalars(told.union(read)))
-    return {
-        order_id: gate.UNDECIDED if order_id in heard else GateAnswer(provision=True, reason="not_ours")
-        for order_id in order_ids
-    }
+    passes = GateAnswer(provision=True, reason="not_ours")
+    return {order_id: gate.UNDECIDED if order_id in heard else passes for order_id in order_ids} | known

