@@ -19,7 +19,7 @@ import structlog
 
 from app.core.retry import next_delay
 from app.db import Database, note_failure
-from app.messaging import inbox, outbox_claims
+from app.messaging import clock_jumps, inbox, outbox_claims
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
 from app.messaging.outbox import Call
@@ -144,7 +144,10 @@ class Worker:
     # --- one turn of the main loop
 
     async def _turn(self) -> bool:
-        now = self._progress_at = self._clock()
+        before, now = self._progress_at, self._clock()
+        if now < before - clock_jumps.TOLERANCE:
+            self._swept_at = float("-inf")  # the clock was put right
+        self._progress_at = now
         me = await self._living_id(now)
         await self._look_after_others(me)
         if self._panel is None:
@@ -375,6 +378,7 @@ class Worker:
             await self._sweep(me)
 
     async def _sweep(self, me: uuid.UUID) -> None:
+        await clock_jumps.correct(self._db, settle=self._rules.settle, now=self._clock())
         await release_strays(
             self._db, me, at_events=[event.id for event in self._events.values()],
             at_calls=[call.id for call in self._calls.values()], settle=self._rules.settle, now=self._clock(),

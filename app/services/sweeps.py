@@ -20,7 +20,7 @@ from app.core.lifecycle import FeeState, HoldKind, OrderState
 from app.core.policy_modes import ActionMode
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
-from app.services import acting, limits, policies, provisioning
+from app.services import acting, clock_jumps, limits, policies, provisioning
 from app.services.alerts import alert
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
 from app.services.context import Context
@@ -57,7 +57,18 @@ async def round(context: Context) -> None:  # a round of sweeping, as `rings.rou
     """Sweep every waiting state once."""
     now = context.clock()
     found = 0
-    for sweep in (_undecided, _on_the_way, _paid, _unbuilt, _holds, _fees, _questions, _unheard_fees, _unheard_credits):
+    for sweep in (
+        clock_jumps.correct,
+        _undecided,
+        _on_the_way,
+        _paid,
+        _unbuilt,
+        _holds,
+        _fees,
+        _questions,
+        _unheard_fees,
+        _unheard_credits,
+    ):
         found += await sweep(context, now)
     await _tell(context, now)
     if found:

@@ -1,0 +1,52 @@
+"""Orders whose times were set by a clock that had jumped ahead; events and calls are `messaging.clock_jumps`.
+
+A customer's time to pay or answer stays what they were told.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from app.messaging.clock_jumps import TOLERANCE, moved_back
+from app.services.context import Context
+from app.services.orders import open_file
+from app.services.timers import set_hold_clock
+from app.services.waiting import UNDECIDED
+from app.tables.orders import orders
+
+_AT_ONCE: Final = 100
+
+
+async def correct(context: Context, now: datetime) -> int:
+    """Move back when orders are decided at the latest, and when reviews are due; return how many orders."""
+    ahead = now + TOLERANCE
+    undecided = sa.and_(UNDECIDED, orders.c.settle_at > now, orders.c.first_heard_at > ahead)
+    held = sa.and_(
+        orders.c.hold_kind.is_not(None), orders.c.hold_due_at > now, orders.c.hold_expires_at.is_(None),
+        orders.c.hold_since > ahead,
+    )  # fmt: skip
+    async with context.db.read() as connection:
+        found: set[int] = set()
+        for condition in (undecided, held):
+            found.update(await connection.scalars(sa.select(orders.c.order_id).where(condition).limit(_AT_ONCE)))
+    for order_id in sorted(found):
+        await _correct(context, order_id, now)
+    return len(found)
+
+
+async def _correct(context: Context, order_id: int, now: datetime) -> None:
+    async with context.db.begin() as tx:
+        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        if file is None:
+            return
+        since, due_at, settle_at = file.get("hold_since"), file.get("hold_due_at"), file.get("settle_at")
+        heard_at = file.row.first_heard_at
+        if heard_at > now and settle_at is not None:
+            file.change(settle_at=moved_back(settle_at, (heard_at,), now), first_heard_at=now)
+        if since is not None and since > now and due_at is not None and file.get("hold_expires_at") is None:
+            file.change(hold_due_at=moved_back(due_at, (since,), now), hold_since=now)
+            await set_hold_clock(file)
+        await file.save()
