@@ -18,7 +18,7 @@ from app.services import schema
 from tests.asked import EVERYTHING
 from tests.databases import Databases, databases_of_this_process
 
-_ONE_IS_ENOUGH = ("stories", "api")
+_ONE_IS_ENOUGH = ("stories", "api", "backtests", "learning")
 _SLOW_SECONDS = 5
 
 
@@ -44,7 +44,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a database on both kinds; stories and the API's tests on SQLite, unless `both_databases` says why.
+    """Run what needs a database on both; stories, the API and reports on SQLite, unless `both_databases` says why not.
 
     What they are about is not the database. `make chaos` runs them on both, too.
     """
