@@ -224,3 +224,14 @@ def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -
         db.outage.note(what, error)
     else:
         log.error(what, exc_info=error, **fields)
+
+
+def storable(value: Any) -> Any:
+    """Return text, or whatever holds text, without what no database stores: NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value

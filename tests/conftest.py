@@ -9,17 +9,53 @@ from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 
 from app.db import Database
 from app.services import schema
+from tests.asked import EVERYTHING
 from tests.databases import Databases, databases_of_this_process
+
+_ONE_IS_ENOUGH = ("stories", "api", "backtests", "learning")
+_SLOW_SECONDS = 5
 
 
 def pytest_configure() -> None:
-    """Logs of the code under test go nowhere unless a test looks at them."""
+    """Logs of the code under test go nowhere unless a test looks at them; examples are the same ones each time.
+
+    `make chaos` draws others with each run.
+    """
+    hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("others", deadline=None)
+    hypothesis.settings.load_profile("others" if EVERYTHING else "same")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name tests that take long and don't say why; on a busy machine others show here, too, so nothing fails."""
+    passed = terminalreporter.getreports("passed")
+    slow = [report for report in passed if report.duration > _SLOW_SECONDS and "slow" not in report.keywords]
+    if slow:
+        terminalreporter.section(f"over {_SLOW_SECONDS} s without a mark `slow` that says why")
+        for report in sorted(slow, key=lambda report: -report.duration):
+            terminalreporter.line(f"{report.duration:.1f}s {report.when} {report.nodeid}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a database on both; stories, the API and reports on SQLite, unless `both_databases` says why not.
+
+    What they are about is not the database. `make chaos` runs them on both, too.
+    """
+    marks = list(metafunc.definition.iter_markers())
+    chosen = any(mark.name == "parametrize" and mark.args[0] == "database_kind" for mark in marks)
+    if "database_kind" not in metafunc.fixturenames or chosen:
+        return
+    folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+    both = folder not in _ONE_IS_ENOUGH or any(mark.name == "both_databases" for mark in marks)
+    kinds = ["sqlite", "postgres"] if both or EVERYTHING else ["sqlite"]
+    metafunc.parametrize("database_kind", kinds, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +99,9 @@ def databases(sqlite_template: Path) -> Iterator[Databases]:
         yield found
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """Both databases, one after the other."""
+    """The kind of database that a test runs on: see `pytest_generate_tests`."""
     return str(request.param)
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 
 from app.core.webhooks import MAX_ID
-from app.messaging.inbox import storable
+from app.db import storable
 from app.services.listing import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
 
 #: An optional parameter is left out; unlike a body, an address has no null.

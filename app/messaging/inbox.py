@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Database, insert_new
+from app.db import Database, insert_new, storable
 from app.tables.inbox import EventSource, EventState, events
 
 log = structlog.get_logger()
@@ -184,17 +184,6 @@ def internal_id(name: str) -> str:
 
 def _panel_id(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LAST_ID else None
-
-
-def storable(value: Any) -> Any:
-    """Return text, or whatever holds text, without what no database stores: NUL and lone surrogates."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {storable(name): storable(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [storable(item) for item in value]
-    return value
 
 
 # --- claiming -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import insert_new
+from app.db import insert_new, storable
 from app.messaging import inbox
 from app.panels.actions import Action, PanelAction, action_from_params
 from app.tables.outbox import CallClass, CallState, panel_calls
@@ -125,7 +125,7 @@ async def enqueue(
     If it is wanted already (or done, for what can be found again), that call's id is returned and nothing changes,
     except that a call which was called off while under way is wanted again.
     """
-    params = inbox.storable(action.to_params())
+    params = storable(action.to_params())
     row = {
         "seq": _sequence.after(now),
         "key": key,

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.lifecycle import OrderState
 from app.core.money import Money
-from app.db import insert_new
-from app.messaging.inbox import storable
+from app.db import insert_new, storable
 from app.messaging.outbox import Call
 from app.panels.actions import Action
 from app.services import installation

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from app.config import Settings
 from app.core.money import Money
-from app.messaging.inbox import storable
+from app.db import storable
 
 #: No answer about one thing, and no page at the default limit, is larger than this.
 MAX_BYTES: Final = 64_000

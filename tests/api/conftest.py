@@ -17,6 +17,7 @@ from app.main import create_app
 from app.services.context import Context
 from app.tables.access import Role
 from tests.api.api_support import NOW, check_contract, make_keys, template_of
+from tests.application import application
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ def start(db: Database, document: dict[str, Any]) -> Start:
     async def run(mode: Mode = Mode.ENFORCE, *, keys: bool = True, **settings: Any) -> AsyncIterator[Api]:
         made = Settings(_env_file=None, mode=mode, panel_url="https://billing.example.com", **settings)
         context = Context(db=db, settings=made, clock=lambda: NOW)
-        app = create_app(made, context=context, freeze=False)
+        app = application(context)
         made_keys = await make_keys(db) if keys else {}
         transport = httpx.ASGITransport(app)
         async with (

@@ -19,6 +19,8 @@ from tests.api.api_support import (
 )
 from tests.api.conftest import Api, Start
 
+pytestmark = pytest.mark.both_databases("of two at once one wins")
+
 ACTIONS = ["approve", "reject", "charge-fee", "waive-fee", "drop-request", "cancel", "hold", "refund-done"]
 BASE = f"/v1/orders/{ORDER}"
 

@@ -20,6 +20,7 @@ from app.services.context import Context
 from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys
 from tests.api.conftest import Api
+from tests.asked import examples
 
 #: Half of what is generated fits the field it is for, so that it gets past the first check.
 _SCALARS = (
@@ -86,7 +87,7 @@ def _operations(document: dict[str, Any], *methods: str) -> list[tuple[str, str]
     ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_is_our_fault(api: Api, runner: asyncio.Runner, data: st.DataObject) -> None:
     method, template = data.draw(st.sampled_from(_operations(api.document, "get", "post", "patch")))

@@ -17,6 +17,8 @@ from app.tables.customers import credits as credits_table
 from tests.api.api_support import CUSTOMER, NOW, ORDER, add_customer, add_order, check_problem
 from tests.api.conftest import Api, Start
 
+pytestmark = pytest.mark.both_databases("the first of two at once is known by a lock or an index")
+
 CREDITS = f"/v1/customers/{CUSTOMER}/credits"
 BODY: dict[str, Any] = {"amount": "25.00", "reason": "Outage"}
 

@@ -29,6 +29,8 @@ from tests.api.api_support import (
 )
 from tests.api.conftest import Api, Start
 
+pytestmark = pytest.mark.both_databases("sorting, paging and searching")
+
 #: Design §6, "An order as answered", with the totals.
 FIELDS = [
     "order_id", "order_number", "panel_url", "customer_id", "kind", "state", "panel_status", "provisioning",

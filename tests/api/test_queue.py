@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from app.config import Mode
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order
 from tests.api.conftest import Api, Start
+
+pytestmark = pytest.mark.both_databases("sorting, paging and searching")
 
 HOUR = timedelta(hours=1)
 FIELDS = ["order_id", "order_number", "panel_url", "customer_id", "why", "reasons", "since", "due_at", "actions"]

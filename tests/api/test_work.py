@@ -27,6 +27,8 @@ from tests.api.api_support import (
 )
 from tests.api.conftest import Api
 
+pytestmark = pytest.mark.both_databases("sorting, paging and searching")
+
 CREDITS = f"/v1/customers/{CUSTOMER}/credits"
 
 

@@ -30,7 +30,7 @@ from app.tables.history import backtest_decisions, backtests, cases
 from tests.api.api_support import add_decision, add_order
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.both_databases("processes that share rows")]
 
 
 async def begin(db: Database, **wanted: Any) -> uuid.UUID:

@@ -18,7 +18,7 @@ from tests.chaos.script import live
 from tests.chaos.town import dump, open_town, take_snapshot
 
 ONE = os.environ.get("DOORMAN_TEST_CHAOS_SEED")
-MANY = int(os.environ.get("DOORMAN_TEST_CHAOS_SEEDS", "6"))
+MANY = int(os.environ.get("DOORMAN_TEST_CHAOS_SEEDS", "2"))
 FIRST = int(os.environ.get("DOORMAN_TEST_CHAOS_FIRST", "1"))
 SEEDS = [int(ONE)] if ONE else range(FIRST, FIRST + MANY)
 

@@ -30,6 +30,7 @@ from app.core.policy import Policy, parse_policy
 from app.core.scoring import START
 from app.core.signals import HANDLING, ScoreKind
 from app.core.signals_self_service import REQUEST_KINDS
+from tests.asked import examples
 
 POLICIES = [
     Policy(),
@@ -117,7 +118,7 @@ def facts(draw: Any) -> Facts:
 
 
 policies = st.sampled_from(POLICIES)
-quick = settings(deadline=None, max_examples=50)  # a busy machine is no reason to fail
+quick = settings(deadline=None, max_examples=examples(50))  # a busy machine is no reason to fail
 
 
 @quick

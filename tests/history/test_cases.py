@@ -29,6 +29,7 @@ from app.services.identities import canonical_ip, hashed, identities_of
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
+from tests.asked import examples
 from tests.history.past import (
     CATALOGUE,
     NOW,
@@ -278,7 +279,7 @@ def _facts_in_memory(past: Past) -> dict[int, Facts]:
     return {case.order.order_id: case.facts for rows in by_customer.values() for case in maker.cases(rows, Ours())}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(draw=st.data())
 def test_what_came_later_never_changes_what_was_known(draw: st.DataObject) -> None:
     past = Past()

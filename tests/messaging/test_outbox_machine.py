@@ -16,6 +16,7 @@ from outbox_support import SETTLE, FakePanel, Time, accept, credit, note, want, 
 
 from app.messaging import outbox
 from app.tables.outbox import CallState, panel_calls
+from tests.asked import examples
 from tests.databases import Databases
 
 WORDS = ("ok", "lost", "late", "never", "broken", "refused", "unavailable", "die", "die-late", "die-applied")
@@ -156,7 +157,7 @@ class OutboxMachine(RuleBasedStateMachine):
 def test_any_story_ends_with_each_effect_once(databases: Databases, database_kind: str) -> None:
     machine = type("Machine", (OutboxMachine,), {"databases": databases, "kind": database_kind})
     rules = settings(
-        max_examples=15 if database_kind == "sqlite" else 6,
+        max_examples=examples(15 if database_kind == "sqlite" else 6),
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -19,10 +19,7 @@ from app.tables.inbox import panel_turns
 RATE = 50
 
 
-@pytest.fixture
-def database_kind() -> str:
-    """Only PostgreSQL is shared."""
-    return "postgres"
+pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)  # only PostgreSQL is shared
 
 
 @pytest.fixture

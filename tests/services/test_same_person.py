@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.core.decision import decide
 from app.core.policy import Policy
+from tests.asked import examples
 from tests.services.test_untold import CLIENT, STATS, facts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,7 +34,7 @@ PERSON = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(PERSON, PERSON)
 def test_name_sex_and_age_change_nothing(one: dict[str, Any], other: dict[str, Any]) -> None:
     seen = [facts({"result": "success", "client": {**CLIENT, **who}, "stats": STATS}) for who in (one, other)]

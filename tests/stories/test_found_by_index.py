@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from app.core.policy import Policy
@@ -26,6 +27,8 @@ from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_limits import place
 from tests.stories.test_orders import SUSPECT, WISH
+
+pytestmark = pytest.mark.both_databases("each database plans for itself")
 
 #: Grow with the years. The others are small, or nobody reads them but one row at a time.
 LARGE = (orders, decisions, fees, timeline, events, panel_calls, signal_firings, order_sightings, credits, customers)

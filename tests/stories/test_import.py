@@ -43,6 +43,8 @@ from app.services.history_import import Imported, import_history
 from app.services.history_rows import Resource
 from app.tables.history import Label, imports, panel_rows
 
+pytestmark = pytest.mark.both_databases("many rows at a time, with types of each database")
+
 ROOT = Path(__file__).parents[2]
 ORDERS = 260
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)

@@ -22,6 +22,8 @@ from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH
 
+pytestmark = pytest.mark.both_databases("what is counted together is locked together")
+
 SHARE = POLICY + "[limits.hour]\nheld_share = 50\nheld_min_orders = 4\n[points.risk]\nfraud_check_high_score = 60\n"
 BLOCKED = "[block]\nemail_domains = ['bad.example']\n"
 

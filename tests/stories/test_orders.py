@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from app.core.decision import decide
 from app.services import decision_codec, policies
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
+
+pytestmark = pytest.mark.both_databases("the main stories, with everything that they store")
 
 SUSPECT = "It is for carding."
 WISH = "Please install Ubuntu 8.04 on it and migrate my old site."

@@ -23,6 +23,8 @@ from standardwebhooks import Webhook
 from tests.stories.house import ADMIN_KEY, SECRET
 from tests.stories.plain_whmcs import PlainWhmcs, serving
 
+pytestmark = pytest.mark.both_databases("workers of several processes")
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 

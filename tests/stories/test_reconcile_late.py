@@ -16,6 +16,8 @@ from tests.stories.deaf import abandon, compare, credit, open_deaf, placed
 from tests.stories.house import House
 from tests.stories.test_orders import shop
 
+pytestmark = pytest.mark.both_databases("a comparison and the worker write the same rows")
+
 
 @pytest.fixture
 async def deaf(db: Database) -> AsyncIterator[House]:

@@ -29,7 +29,7 @@ from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import shop
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.both_databases("several workers")]
 
 postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

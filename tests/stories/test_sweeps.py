@@ -17,6 +17,8 @@ from app.tables.orders import fees, orders
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
+pytestmark = pytest.mark.both_databases("what workers left behind is found by times and claims")
+
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 

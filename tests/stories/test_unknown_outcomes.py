@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -19,9 +20,14 @@ from app.messaging import outbox
 from app.panels.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicket, SendEmail
 from app.panels.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
+from tests.asked import EVERYTHING
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import WISH, services_of, shop
+
+pytestmark = pytest.mark.both_databases(
+    "a call is claimed, settled and kept alone on the wire by locks and partial indexes"
+)
 
 SETTLE = 60.0
 TIMEOUT = 0.25
@@ -196,8 +202,21 @@ async def _done_once(house: House, name: str, scene: Scene, *, sent: int) -> Non
     assert [(call.state, call.uncertain, call.attempts) for call in calls] == [("done", False, sent)]
 
 
-@pytest.mark.parametrize("fault", [*BEFORE, *AFTER])
-@each_action
+def _pairs() -> list[tuple[str, FaultKind]]:
+    """Each fault with one action of each kind, and each action with two faults; all with all where everything is asked.
+
+    Sending is one way for all of them: what a fault does there doesn't depend on the action beyond its kind.
+    """
+    if EVERYTHING:
+        return [(name, fault) for name in SCENES for fault in (*BEFORE, *AFTER)]
+    kinds = ("AcceptOrder", "CreateInvoice", "AddCredit")  # guarded by a state; findable; money
+    others = [name for name in SCENES if name not in kinds]
+    chosen = [(name, fault) for name in kinds for fault in (*BEFORE, *AFTER)]
+    chosen += zip(others, cycle(BEFORE), strict=False)
+    return chosen + list(zip(others, cycle(AFTER), strict=False))
+
+
+@pytest.mark.parametrize(("name", "fault"), _pairs())
 async def test_one_effect_whatever_the_first_answer_was(house: House, name: str, fault: FaultKind) -> None:
     scene = await SCENES[name](house)
     house.panel.faults.add(fault, action=name, seconds=2 * TIMEOUT)

@@ -27,6 +27,8 @@ from tests.stories.test_limits import SHARE
 from tests.stories.test_modes import place
 from tests.stories.test_orders import WISH
 
+pytestmark = pytest.mark.both_databases("migrations")
+
 
 async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(db: Database, tmp_path: Path) -> None:
     """A new version knows more rules, so the same document has another hash; a roll-back survives that too."""
