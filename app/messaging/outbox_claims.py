@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import Database
+from app.db import Database, storable
 from app.messaging import inbox
 from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
 from app.tables.inbox import installation
@@ -202,14 +202,14 @@ async def settle(db: Database, call: Call, outcome: Outcome, *, now: datetime) -
             "state": state,
             "owner": None,
             "due_at": outcome.due_at or now,
-            "last_error": None if outcome.error is None else inbox.storable(outcome.error)[:500],
+            "last_error": None if outcome.error is None else storable(outcome.error)[:500],
             "uncertain": outcome.uncertain,
             "attempts": call.attempts if outcome.attempts is None else outcome.attempts,
         }
         if outcome.applies_until is not None:
             values["applies_until"] = outcome.applies_until
         if state is CallState.DONE:
-            values["result"] = inbox.storable(outcome.result or {})
+            values["result"] = storable(outcome.result or {})
         if state in _ENDS:
             values["settled_at"] = now
             await tell_settled(tx, call, state, now=now)
