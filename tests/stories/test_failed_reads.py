@@ -158,6 +158,22 @@ async def test_reads_that_fail_at_random_end_in_one_decision_one_invoice_one_not
         assert len(await calls(house, action)) == count, action
 
 
+async def test_the_same_fee_wanted_again_keeps_an_invoice_whose_cancelling_was_not_sent_yet(house: House) -> None:
+    client, product = shop(house)
+    placed = await house.panel.place_order(client, [product], notes=WISH, pay=True)
+    await house.wait(60)
+    before = await house.order(placed.id)
+    assert (await house.api.post("/v1/ops/pause", json={})).status_code == 200
+    assert (await house.act(placed.id, "hold")).json()["fee"]["invoice_id"] == before["fee"]["invoice_id"]
+    assert (await house.act(placed.id, "charge-fee", amount=before["fee"]["amount"])).status_code == 200
+    await house.api.post("/v1/ops/resume", json={})
+    await house.wait(60)
+    after = await house.order(placed.id)
+    assert after["fee"] == before["fee"]
+    assert after["hold"]["kind"] == "fee"
+    assert [len(await calls(house, action)) for action in ("create_invoice", "cancel_invoice")] == [1, 0]
+
+
 class Emptied:
     """The panel, but some of its answers are empty for a while."""
 
