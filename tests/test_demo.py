@@ -19,7 +19,7 @@ from app.demo_processes import free_ports
 
 WITHIN = 180
 
-slow = pytest.mark.timeout(400)
+patient = pytest.mark.timeout(400)
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -58,7 +58,8 @@ def _left(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != "output"]
 
 
-@slow
+@patient
+@pytest.mark.slow("the demo takes its time to be watched")
 def test_demo_shows_every_outcome_and_ends_clean_when_told_to(tmp_path: Path) -> None:
     process = _start(tmp_path)
     _wait_for(tmp_path, process, "approved", "held for a fee of", "is paid; the order is", "sent to review")
@@ -74,7 +75,8 @@ def test_demo_shows_every_outcome_and_ends_clean_when_told_to(tmp_path: Path) ->
     assert _left(tmp_path) == []
 
 
-@slow
+@patient
+@pytest.mark.slow("the demo takes its time to be watched")
 def test_demo_ends_by_itself(tmp_path: Path) -> None:
     process = _start(tmp_path, "--seconds", "1")
     assert process.wait(WITHIN) == 0, (tmp_path / "output").read_text()
@@ -83,7 +85,7 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
     assert _left(tmp_path) == []
 
 
-@slow
+@patient
 def test_a_child_that_dies_is_told_in_one_message(tmp_path: Path) -> None:
     process = _start(tmp_path)
     _wait_for(tmp_path, process, "Swagger UI")

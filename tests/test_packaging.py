@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SLOW = 120
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow("builds a wheel and installs it")]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from app.services.backtest_records import BacktestReport
 from app.services.context import utc_now
 from tests.backtests.history import GIVEN, add_cases, set_active, some_cases
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(200), pytest.mark.slow("starts the command with its processes")]
 
 
 def prepare(url: str, orders: int) -> None:

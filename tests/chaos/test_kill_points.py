@@ -22,6 +22,7 @@ RUNS = int(os.environ.get("DOORMAN_TEST_CHAOS_RUNS", "2"))
 _NOTHING_NEW = 4
 
 
+@pytest.mark.slow("two whole stories with a dozen deaths each")
 @pytest.mark.timeout(60 + 30 * RUNS)
 async def test_a_worker_dies_at_every_point_of_the_story(fresh: Fresh) -> None:
     reaper, deaths, nothing_new = Reaper(), 0, 0

@@ -213,6 +213,7 @@ async def own_database(kind: str, folder: Path, template: Path) -> AsyncIterator
         yield cluster.url + "/doorman", cluster
 
 
+@pytest.mark.slow("processes are killed and started again, sixteen times")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_lost_and_nothing_twice_whoever_is_killed(

@@ -23,6 +23,7 @@ FIRST = int(os.environ.get("DOORMAN_TEST_CHAOS_FIRST", "1"))
 SEEDS = [int(ONE)] if ONE else range(FIRST, FIRST + MANY)
 
 
+@pytest.mark.slow("days of a town's life")
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_everything_comes_to_a_good_end(fresh: Fresh, database_kind: str, seed: int) -> None:
     async with fresh() as db, open_town(db, seed) as town:

@@ -121,6 +121,7 @@ async def test_refused_accept_goes_to_a_person_and_can_be_sent_again(house: Hous
     assert house.panel.state.orders[placed.id].status in {"Pending", "Active"}
 
 
+@pytest.mark.slow("five thousand orders")
 async def test_thousands_of_stale_pending_orders_cause_no_write(db: Database) -> None:
     """Real panels have thousands of old orders that are Pending though long running; events about them come in."""
     async with open_house(db, policy=POLICY) as house:

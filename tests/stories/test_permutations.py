@@ -25,6 +25,7 @@ __all__ = ["fresh"]
 SAMPLE = int(os.environ.get("DOORMAN_TEST_PERMUTATIONS", "4"))
 pytestmark = [
     pytest.mark.timeout(7200 if SAMPLE == 0 else 120 + 5 * SAMPLE),
+    pytest.mark.slow("a story is told a dozen times"),
     pytest.mark.both_databases("events at once: who waits for whom is each database's own"),
 ]
 

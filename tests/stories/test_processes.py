@@ -23,7 +23,7 @@ from standardwebhooks import Webhook
 from tests.stories.house import ADMIN_KEY, SECRET
 from tests.stories.plain_whmcs import PlainWhmcs, serving
 
-pytestmark = pytest.mark.both_databases("workers of several processes")
+pytestmark = [pytest.mark.both_databases("workers of several processes"), pytest.mark.slow("starts serve")]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0

@@ -29,7 +29,11 @@ from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import shop
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.both_databases("several workers")]
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.both_databases("several workers"),
+    pytest.mark.slow("workers are processes, and one that is gone is missed after seconds"),
+]
 
 postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
