@@ -20,7 +20,7 @@ help:
 	@echo "make format   write the formatting"
 	@echo "make bench    how fast webhooks come in and orders are judged"
 	@echo "make openapi  write openapi.yaml"
-	@echo "make readme   write the tables of README.md"
+	@echo "make readme   write the tables of README and handbook"
 	@echo "make lock     pin all dependencies anew in requirements.lock"
 
 demo: .venv/runtime.stamp
@@ -58,7 +58,7 @@ openapi: .venv/runtime.stamp
 	@$(BIN)/doorman openapi openapi.yaml
 
 readme: .venv/dev.stamp
-	@$(BIN)/python -m tests.test_readme
+	@$(BIN)/python -m tests.documents
 
 # --- set-up: what the service needs, and on top of it what tests and checks need -------------------------------------
 

@@ -61,7 +61,9 @@ def test_wheel_holds_migrations_policy_and_pages(wheel: Path) -> None:
     assert versions
     assert versions <= names
     sources = {
-        str(path.relative_to(ROOT)) for path in (ROOT / "app").rglob("*") if path.suffix in {".py", ".toml", ".php"}
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "app").rglob("*")
+        if path.suffix in {".py", ".toml", ".php", ".md", ".svg"}
     }
     assert sources <= names
 

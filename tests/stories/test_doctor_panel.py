@@ -20,7 +20,6 @@ from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
 from tests.stories.house import settings_for
 from tests.stories.odd_panels import Scripted, answering, certificate, closed_port, said, silent
 
-README = Path(__file__).parents[2] / "README.md"
 ADAPTER = Path(__file__).parents[2] / "app/panels/whmcs"
 HTML = Scripted(body="<!doctype html><h1>Welcome</h1>", headers={"content-type": "text/html"})
 

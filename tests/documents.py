@@ -1,0 +1,102 @@
+"""README and handbook, and the tables that the program writes into them: ``make readme``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from app.config import PREFIX, Settings
+from app.core.lifecycle import (
+    INVOICE_TABLE,
+    TRANSITIONS,
+    InvoiceRole,
+    InvoiceTurn,
+    OrderState,
+    Phase,
+    Target,
+    Trigger,
+)
+from app.core.signal_catalogue import markdown_table
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+HANDBOOK = ROOT / "app" / "handbook"
+
+
+def documents() -> tuple[Path, ...]:
+    """Return the README and every page of the handbook."""
+    return README, *sorted(HANDBOOK.glob("*.md"))
+
+
+def settings_table() -> str:
+    """One row for each field of `Settings`."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        lines.append(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
+    return "\n".join(lines)
+
+
+def _default(value: Any) -> str:
+    if value is None or value is PydanticUndefined:
+        return "none"
+    text = ",".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
+    return f"`{text}`"
+
+
+def transitions_table() -> str:
+    """Triggers down, states across."""
+    lines = [
+        "| trigger | " + " | ".join(f"`{state}`" for state in OrderState) + " |",
+        "|---" * (len(OrderState) + 1) + "|",
+    ]
+    for trigger in Trigger:
+        cells = [_cell(TRANSITIONS.get((state, trigger))) for state in OrderState]
+        lines.append(f"| {trigger} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(target: Target | None) -> str:
+    if target is None:
+        return ""
+    return f"*{target}*" if target in {Target.RELEASE, Target.SAME} else str(target)
+
+
+def invoices_table() -> str:
+    """Whose invoice and what became of it down, where the order stands across."""
+    lines = ["| invoice | is found | " + " | ".join(Phase) + " |", "|---" * (len(Phase) + 2) + "|"]
+    for role in InvoiceRole:
+        for turn in InvoiceTurn:
+            cells = [INVOICE_TABLE[role, turn, phase].value for phase in Phase]
+            lines.append(f"| {role} | {turn} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "transitions": transitions_table,
+    "invoices": invoices_table,
+    "signals": markdown_table,
+}
+
+
+def part(name: str) -> re.Pattern[str]:
+    """Return what finds a generated table: its opening mark, its text, its closing mark."""
+    return re.compile(rf"(<!-- {name}: [^\n]*-->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
+
+
+def write() -> None:
+    """Write every generated table into the document that has its marks."""
+    made = {name: table() for name, table in TABLES.items()}
+    for document in documents():
+        text = document.read_text(encoding="utf-8")
+        for name, table in made.items():
+            text = part(name).sub(lambda match, table=table: f"{match[1]}{table}\n{match[3]}", text)  # type: ignore[misc]
+        document.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
