@@ -388,6 +388,15 @@ def backtest_process(backtest_id: str) -> None:
 
 
 @cli.command()
+def handbook(page: Annotated[str | None, typer.Argument(help="Which page; without one, the list.")] = None) -> None:
+    """Print a page of the handbook."""
+    from app.cli.handbook import console, show
+
+    with plain_errors():
+        show(console(), page)
+
+
+@cli.command()
 def demo(
     port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.", min=0, max=65535)] = 8000,
     panel_port: Annotated[int, typer.Option(help="Port of the sandbox panel.", min=0, max=65535)] = 8080,

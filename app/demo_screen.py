@@ -18,7 +18,7 @@ from app.demo_news import Ledger, Line, Tone
 _MARKS = {
     Tone.PANEL: ("·", "dim"),
     Tone.GOOD: ("✔", "green"),
-    Tone.FEE: ("⏸", "yellow"),
+    Tone.FEE: ("‖", "yellow"),
     Tone.REVIEW: ("?", "magenta"),
     Tone.BAD: ("✘", "red"),
     Tone.HINT: ("→", "cyan"),
@@ -159,26 +159,32 @@ class LiveScreen:
         self._clock.start()
 
     def tell(self, line: Line) -> None:
-        mark, style = _MARKS[line.tone]
-        text = Text(line.text, style="" if line.tone is not Tone.PANEL else "dim")
-        if line.why:
-            text.append(f"\n{line.why}", style="dim italic")
-        row = Table.grid(padding=(0, 1), expand=True)
-        row.add_column(width=6, justify="right")
-        row.add_column(width=1)
-        row.add_column(ratio=1, overflow="fold")
-        row.add_row(Text(self._clock(), style="dim"), Text(mark, style=f"bold {style}"), text)
-        self._console.print(row)
+        self._console.print(story_line(line, self._clock()))
 
     def refresh(self, ledger: Ledger, seconds: float) -> None:
         if self._addresses is not None:
-            self._live.update(_footer(self._addresses, ledger, seconds), refresh=True)
+            self._live.update(footer(self._addresses, ledger, seconds), refresh=True)
 
     def stop(self) -> None:
         self._live.stop()
 
 
-def _footer(addresses: Addresses, ledger: Ledger, seconds: float) -> Group:
+def story_line(line: Line, at: str) -> Table:
+    """Return one line of the story, with when it was."""
+    mark, style = _MARKS[line.tone]
+    text = Text(line.text, style="" if line.tone is not Tone.PANEL else "dim")
+    if line.why:
+        text.append(f"\n{line.why}", style="dim italic")
+    row = Table.grid(padding=(0, 1), expand=True)
+    row.add_column(width=6, justify="right")
+    row.add_column(width=1)
+    row.add_column(ratio=1, overflow="fold")
+    row.add_row(Text(at, style="dim"), Text(mark, style=f"bold {style}"), text)
+    return row
+
+
+def footer(addresses: Addresses, ledger: Ledger, seconds: float) -> Group:
+    """Return what stays below the story: where to look, the numbers, and something to try."""
     where = Table.grid(padding=(0, 2))
     for name, value in (
         ("Swagger UI", addresses.swagger),

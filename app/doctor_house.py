@@ -199,7 +199,7 @@ async def _standing(settings: Settings, db: Database) -> list[Finding]:
     readiness = await Probe(Context(db=db, settings=settings)).readiness()
     found = []
     for reason in readiness.reasons:
-        cure = "The README's runbook says what to do."
+        cure = "`doorman handbook runbook` says what to do."
         if "worker" in reason:
             cure = "Start `doorman serve`; if it runs, look at its log."
         found.append(fault("not-ready", reason, cure))

@@ -21,6 +21,8 @@ from app.core.lifecycle import (
     Trigger,
 )
 from app.core.signal_catalogue import markdown_table
+from tests.pictures import pictures
+from tests.worked_example import example_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -80,6 +82,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "transitions": transitions_table,
     "invoices": invoices_table,
     "signals": markdown_table,
+    "example": example_table,
 }
 
 
@@ -89,7 +92,9 @@ def part(name: str) -> re.Pattern[str]:
 
 
 def write() -> None:
-    """Write every generated table into the document that has its marks."""
+    """Draw the pictures, and write every generated table into the document that has its marks."""
+    for name, drawn in pictures().items():
+        (HANDBOOK / name).write_text(drawn, encoding="utf-8")
     made = {name: table() for name, table in TABLES.items()}
     for document in documents():
         text = document.read_text(encoding="utf-8")

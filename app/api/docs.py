@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from app.api import problems, webhooks
+from app.api import handbook, problems, webhooks
 
 DOCS: Final = "/docs"
 ASSETS: Final = "/docs/assets"
@@ -23,7 +23,8 @@ Stands at the door of the billing panel: knows the regulars, waves them through,
 tells people what extra work costs *before* it is given.
 
 **To begin:** press *Authorize*, enter your API key, and open *queue*. Each order says in `actions` what may be done
-now.
+now. The [handbook](docs/handbook/index) says the rest: what waits in the queue, the states of an order, what to do
+when something is wrong.
 
 Refusals are `application/problem+json` (RFC 9457); tell them apart by `type`. POSTs that change something honour an
 `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
@@ -103,6 +104,7 @@ def install(app: FastAPI) -> None:
         return HTMLResponse(page.body, headers={"Content-Security-Policy": _POLICY})
 
     app.router.routes.append(Route(DOCS, docs, include_in_schema=False))
+    app.router.routes.append(Route(handbook.PATH, handbook.serve, include_in_schema=False))
     app.router.routes.append(Mount(ASSETS, StaticFiles(packages=[("fastapi_offline", "static")])))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
 

@@ -16,7 +16,9 @@ from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, check
 from tests.api.conftest import Api, Start
 
 #: The only addresses that answer without a key (style §8 rule 23).
-PUBLIC = {"/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/openapi.json", "/webhooks"}
+PUBLIC = {
+    "/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/docs/handbook/{name}", "/openapi.json", "/webhooks",
+}  # fmt: skip
 SCORES = {("GET", "/v1/customers/{customer_id}/score"), ("POST", "/v1/customers/scores")}
 PANEL = {("GET", "/v1/orders/{order_id}"), ("GET", "/v1/orders/{order_id}/gate"), ("GET", "/v1/queue")}
 ADMIN = {
@@ -98,7 +100,8 @@ async def test_roles_open_what_the_contract_says_and_nothing_else(api: Api, role
 
 
 async def test_public_addresses_answer_without_a_key(api: Api) -> None:
-    for path in ("/healthz", "/metrics", "/docs", "/docs/assets/swagger-ui-bundle.js", "/openapi.json"):
+    pages = ("/docs", "/docs/assets/swagger-ui-bundle.js", "/docs/handbook/index")
+    for path in ("/healthz", "/metrics", *pages, "/openapi.json"):
         assert (await api.client.get(path)).status_code == 200, path
 
 

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from playwright.async_api import ConsoleMessage, Page, Route, async_playwright
 
 from app.config import Mode, Settings
 from app.db import Database
+from app.handbook import NAMES
 from app.main import create_app
 from app.services.context import Context
 from app.tables.access import Role
@@ -77,8 +79,9 @@ async def _execute(page: Page, operation: str) -> None:
     await block.locator(".live-responses-table tbody .response-col_status").first.wait_for()
 
 
-async def test_the_swagger_ui_works_without_a_network(chromium: str, served: tuple[str, str], tmp_path: Path) -> None:
-    base, key = served
+@asynccontextmanager
+async def _browsing(chromium: str, base: str) -> AsyncIterator[Page]:
+    """A page that reaches only us; at the end nothing may have gone wrong in it, and nothing been asked of others."""
     errors: list[str] = []
     outside: list[str] = []
 
@@ -92,6 +95,15 @@ async def test_the_swagger_ui_works_without_a_network(chromium: str, served: tup
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", on_console)
         await page.route("**/*", lambda route: _only_us(route, base, outside))
+        yield page
+        await browser.close()
+    assert errors == []
+    assert outside == []
+
+
+async def test_the_swagger_ui_works_without_a_network(chromium: str, served: tuple[str, str], tmp_path: Path) -> None:
+    base, key = served
+    async with _browsing(chromium, base) as page:
         await page.goto(f"{base}/docs")
         await page.wait_for_selector(".opblock")
         titles = await page.locator(".opblock-tag").all_inner_texts()
@@ -101,17 +113,32 @@ async def test_the_swagger_ui_works_without_a_network(chromium: str, served: tup
         answer = page.locator("#operations-orders-orders_list_all .live-responses-table")
         assert (await answer.locator("tbody .response-col_status").first.inner_text()).strip().startswith("200")
         assert str(ORDER) in await answer.locator(".highlight-code").first.inner_text()
-        await page.screenshot(path=str(_screenshot(tmp_path)))
+        await page.screenshot(path=str(_screenshot(tmp_path, "docs")))
         await page.reload()  # the key is remembered
         await page.wait_for_selector(".opblock")
         await _execute(page, "operations-queue-queue_list_waiting")
         assert await page.locator("#operations-queue-queue_list_waiting .live-responses-table").is_visible()
-        await browser.close()
-    assert errors == []
-    assert outside == []
 
 
-def _screenshot(tmp_path: Path) -> Path:
+async def test_the_handbook_is_read_from_the_swagger_ui(chromium: str, served: tuple[str, str], tmp_path: Path) -> None:
+    base, _ = served
+    async with _browsing(chromium, base) as page:
+        await page.goto(f"{base}/docs")
+        await page.wait_for_selector(".opblock")
+        where = await page.locator(".info a", has_text="handbook").evaluate("link => link.href")
+        assert where == f"{base}/docs/handbook/index"
+        await page.goto(where)
+        for name in NAMES:
+            await page.click(f"nav a[href='{name}']")
+            await page.wait_for_url(f"{base}/docs/handbook/{name}")
+            assert await page.locator("h1").count() == 1
+            assert await page.locator("body").evaluate("body => getComputedStyle(body).maxWidth") == "992px"
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert await page.evaluate(wide) == 0, f"{name} is wider than the screen"
+            await page.screenshot(path=str(_screenshot(tmp_path, name)))
+
+
+def _screenshot(tmp_path: Path, name: str) -> Path:
     """Where the picture goes: to be looked at, where DOORMAN_TEST_SCREENSHOTS names a folder."""
     folder: Any = ASKED.get("DOORMAN_TEST_SCREENSHOTS")
-    return (Path(folder) if folder else tmp_path) / "docs.png"
+    return (Path(folder) if folder else tmp_path) / f"{name}.png"
