@@ -79,6 +79,11 @@ def test_help_works(doorman: Path, environment: dict[str, str], tmp_path: Path) 
     assert "migrate" in said
 
 
+def test_the_handbook_is_in_the_wheel(doorman: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    assert "whmcs-admin" in _run(doorman, "handbook", cwd=tmp_path, env=environment)
+    assert _run(doorman, "handbook", "runbook", cwd=tmp_path, env=environment).startswith("# Runbook")
+
+
 def test_migrate_and_serve_from_an_empty_folder(doorman: Path, environment: dict[str, str], tmp_path: Path) -> None:
     assert "revision" in _run(doorman, "migrate", cwd=tmp_path, env=environment)
     with _serving(doorman, cwd=tmp_path, env=environment) as client:
