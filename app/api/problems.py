@@ -110,7 +110,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_validation(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    found = error.errors()
+    found = [one for one in error.errors() if one["type"] != "none_required"]  # left out is never what was meant
     shown = [{"path": _path(one["loc"]), "message": str(one["msg"])[:_LONGEST_TEXT]} for one in found[:_SHOWN_ERRORS]]
     return render_problem(Invalid("The request can't be understood; `errors` says where.", shown))
 
@@ -118,7 +118,9 @@ async def _on_validation(_request: Request, error: Exception) -> Response:
 def _path(location: Sequence[int | str]) -> str:
     """Name a place: fields of the body by themselves, the others with where they are, such as `query.limit`."""
     parts = [str(part)[:_LONGEST_TEXT] for part in location]
-    if parts[:1] == ["body"]:
+    if parts[:1] != ["body"]:  # beyond a parameter's name and a place in its list stand only names of our own types
+        parts = parts[:2] + [part for part in parts[2:] if part.isdigit()]
+    else:
         parts = [part for part in parts[1:] if not part.isdigit() or len(parts) > 2] or ["body"]
     return ".".join(parts)[:_LONGEST_TEXT]
 

@@ -91,6 +91,9 @@ async def _gate_let_pass_at(file: OrderFile) -> datetime | None:
     for query in (told, told_no):
         if (await file.tx.execute(query.limit(1))).first() is not None:
             return None
+    before = sa.select(decided.c.outcome).where(decided.c.order_id == file.order_id, decided.c.at < asked.received_at)
+    if await file.tx.scalar(before.order_by(decided.c.id.desc()).limit(1)) not in {None, Outcome.APPROVE}:
+        return None  # a hold that was being written when the gate asked: the answer waited for it
     at: datetime = asked.received_at
     return at
 

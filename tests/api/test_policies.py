@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -232,8 +233,12 @@ async def test_a_published_policy_that_would_be_unfair_today_says_so(api: Api) -
 
 
 async def test_the_same_policy_published_at_once_is_one_version(api: Api) -> None:
-    body = {"json": {"document": STRICT}}
-    answers = await asyncio.gather(*(api.ask("POST", "/v1/policies", ADMIN, **body) for _ in range(8)))
+    async def publish() -> httpx.Response:
+        while (answer := await api.ask("POST", "/v1/policies", ADMIN, json={"document": STRICT})).status_code == 429:
+            await asyncio.sleep(0.02)  # two of a key at a time
+        return answer
+
+    answers = await asyncio.gather(*(publish() for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({(answer.json()["version"], answer.json()["hash"]) for answer in answers}) == 1
     assert len((await api.ask("GET", "/v1/policies")).json()["items"]) == 2
