@@ -6,14 +6,14 @@ from fastapi import Response
 
 from app.api.serving import ContextDep, read, router
 from app.auth import OPS
-from app.services.agreement import Agreement, agreement
+from app.services.agreement import AgreementReport, agreement
 
 reports = router("/reports/agreement", "reports", OPS)
 
 
 @reports.get(
     "",
-    response_model=Agreement,
+    response_model=AgreementReport,
     summary="Compare what people decided with what the policy said",
     description="Over the latest orders that a person decided, and signal by signal. `doorman suggest` turns what is "
     "known of the history into proposed points.",

@@ -43,7 +43,7 @@ class SignalAgreement(_View):
     ]
 
 
-class Agreement(_View):
+class AgreementReport(_View):
     """What people decided about orders that the policy had judged."""
 
     orders: int = Field(description="The latest orders that a person decided, at most 2,000.")
@@ -57,7 +57,7 @@ class Agreement(_View):
     signals: tuple[SignalAgreement, ...] = Field(description="The signals that fired, the most frequent first.")
 
 
-async def agreement(connection: AsyncConnection) -> Agreement:
+async def agreement(connection: AsyncConnection) -> AgreementReport:
     """Compare the newest decisions of people with what the policy said before them."""
     pairs = await _pairs(connection)
     outcomes: dict[str, Counter[str]] = {}
@@ -69,7 +69,7 @@ async def agreement(connection: AsyncConnection) -> Agreement:
         for score, code in {(signal["score"], signal["code"]) for signal in _signals(row.judgement)}:
             fired.setdefault((score, code), Counter())[row.decided] += 1
     found = [_signal(score, code, counts) for (score, code), counts in fired.items()]
-    return Agreement(
+    return AgreementReport(
         orders=len(pairs),
         since=min((row.at for row in pairs), default=None),
         outcomes={said: dict(sorted(counts.items())) for said, counts in sorted(outcomes.items())},
