@@ -18,12 +18,12 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.lifecycle import BREACHES, Flag, HoldKind, OrderState
+from app.core.lifecycle import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.services import questions
 from app.services.listing import Order, Page, Window, read_page
+from app.services.modes import proposal
 from app.services.provisioning import unbuilt_orders
 from app.services.views import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
-from app.services.views_orders_read import actions_of
 from app.tables.columns import UtcDateTime
 from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import CallState, panel_calls
@@ -271,3 +271,17 @@ def _order_row(
         )
 
     return fit(build, limit=MAX_ROW_BYTES)
+
+
+def actions_of(row: Any, fee_state: str | None, why: Any) -> tuple[str, ...]:
+    """Return what staff may do with an order now, by the names of the routes; what the policy suggests comes first.
+
+    `why` are the reasons of the decision in force.
+    """
+    possible = possible_actions(
+        OrderState(row.state),
+        fee=None if fee_state is None else FeeState(fee_state),
+        refund_due=row.refund_due_minor > 0,
+    )
+    suggested = proposal(row, why)
+    return tuple(sorted((action.value for action in possible), key=lambda name: name != suggested))

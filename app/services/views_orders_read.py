@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Mode, Settings
 from app.core.decision import Outcome
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning, possible_actions
+from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.core.signals import ScoreKind
 from app.errors import NotFound
-from app.services.modes import proposal
 from app.services.orders import POLICY
+from app.services.queue import actions_of
 from app.services.views import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.services.views_orders import (
     DecisionView,
@@ -195,20 +195,6 @@ def _tail(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, 
 def _actions(parts: OrderParts) -> tuple[str, ...]:
     reasons_of = () if parts.decision is None else parts.decision.reasons
     return actions_of(parts.row, None if parts.fee is None else parts.fee.state, reasons_of)
-
-
-def actions_of(row: Any, fee_state: str | None, why: Any) -> tuple[str, ...]:
-    """Return what staff may do with an order now, by the names of the routes; what the policy suggests comes first.
-
-    `why` are the reasons of the decision in force.
-    """
-    possible = possible_actions(
-        OrderState(row.state),
-        fee=None if fee_state is None else FeeState(fee_state),
-        refund_due=row.refund_due_minor > 0,
-    )
-    suggested = proposal(row, why)
-    return tuple(sorted((action.value for action in possible), key=lambda name: name != suggested))
 
 
 def _hold(row: Any) -> HoldView | None:
