@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.core.terms import TermFinding
+from app.core.terms_kinds import ExpectedUse
 
 
 class PlacedBy(StrEnum):
@@ -119,15 +120,6 @@ class OutsideReport:
     reports: int | None = None  # FraudRecord: how many providers reported this person
     page: str | None = None  # FraudRecord: the code of the page that shows its reports to staff
     marks: tuple[str, ...] = ()  # stable words: anonymous_ip, vpn, hosting_ip, own_rule_reject, …
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectedUse:
-    """How much of something the customer expects to use, as read in a text: never the sentence itself."""
-
-    unit: str  # gb_storage, gb_traffic_month, visitors_day, mails_day, …
-    amount: int
-    where: str
 
 
 class Cut(StrEnum):

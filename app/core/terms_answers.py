@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.core.facts import ExpectedUse
+from app.core.terms_kinds import ExpectedUse
 from app.core.terms_quantities import (
     BYTES,
     MAILS,

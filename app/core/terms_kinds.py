@@ -26,3 +26,12 @@ class TermFinding:
     term: str
     where: str
     start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedUse:
+    """How much of something the customer expects to use, as read in a text: never the sentence itself."""
+
+    unit: str  # gb_storage, gb_traffic_month, visitors_day, mails_day, …
+    amount: int
+    where: str

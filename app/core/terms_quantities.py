@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from app.core.facts import ExpectedUse
+from app.core.terms_kinds import ExpectedUse
 from app.core.terms_text import normalise
 
 #: No amount is larger than this.

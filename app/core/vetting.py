@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from app.core.facts import ExpectedUse, Item, OrderFacts
+from app.core.facts import Item, OrderFacts
 from app.core.policy import Policy
 from app.core.policy_matching import Groups
 from app.core.policy_vetting import FitRule, PlanRoom
 from app.core.terms_answers import find_answer, find_in_lines
+from app.core.terms_kinds import ExpectedUse
 from app.core.terms_quantities import UseUnit, find_expected
 
 #: The reason of an order whose weights reach `vetting.review_from`.

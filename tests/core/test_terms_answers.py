@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.facts import ExpectedUse
 from app.core.terms_answers import find_answer, find_in_lines
+from app.core.terms_kinds import ExpectedUse
 from app.core.terms_quantities import MOST
 from app.core.vetting import expected_uses
 

@@ -14,10 +14,11 @@ from pydantic import TypeAdapter
 
 from app.core import vetting
 from app.core.decision import Judgement, Outcome, decide
-from app.core.facts import ExpectedUse, Facts, OrderKind
+from app.core.facts import Facts, OrderKind
 from app.core.policy import Policy, PolicyError, parse_policy
 from app.core.quick import QuickJudge
 from app.core.terms import TermFinding, TermKind, find_terms
+from app.core.terms_kinds import ExpectedUse
 from app.core.terms_quantities import UseUnit
 
 DEFAULT = Policy()
