@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.errors import Invalid
 from app.services import access, schema
 from app.services.access import KeyRow
-from app.services.context import utc_now
 from app.tables.access import Role
 
 #: Who stands in the records.

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import backtesting_tables, log
+from app.clock import utc_now
 from app.config import Settings
 from app.core.policy import parse_policy
 from app.db import Database
 from app.services import backtest, backtest_chart, schema
 from app.services.backtest import Wanted
 from app.services.backtest_records import BacktestReport
-from app.services.context import utc_now
 
 _BY: Final = "command line"
 _WIDTH: Final = 80

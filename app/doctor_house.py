@@ -11,6 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.clock import utc_now
 from app.config import Mode, Settings
 from app.core.policy import Policy, PolicyError, parse_policy
 from app.core.policy_check import find_warnings
@@ -19,7 +20,7 @@ from app.db import Database
 from app.doctor_findings import Finding, fault, ok, unchecked, warning
 from app.errors import NotFound
 from app.services import doctor, installation, policies, schema
-from app.services.context import Context, utc_now
+from app.services.context import Context
 from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.services.health import Probe
 from app.tables.access import Role

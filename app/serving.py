@@ -19,6 +19,7 @@ import structlog
 import uvicorn
 
 from app import log as logging_setup
+from app.clock import utc_now
 from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
@@ -26,7 +27,6 @@ from app.main import create_app
 from app.messaging.wake import Ringer
 from app.outside.asking import open_geo
 from app.services import schema
-from app.services.context import utc_now
 from app.services.startup import prepare
 from app.slow_clients import ImpatientProtocol
 

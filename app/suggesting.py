@@ -14,13 +14,13 @@ from rich.table import Table
 from tomlkit.items import InlineTable
 
 from app.backtesting import run_backtest
+from app.clock import utc_now
 from app.config import Settings
 from app.core.policy import parse_policy
 from app.core.scorecard import PointChange
 from app.db import Database
 from app.errors import Invalid
 from app.services import learning, policies, schema
-from app.services.context import utc_now
 from app.services.learning import Suggestion
 from app.services.views_lists import get_policy
 

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from app import log as logging_setup
+from app.clock import utc_now
 from app.config import Mode, Settings
 from app.db import Database, note_failure
 from app.messaging.lock import only_worker
@@ -23,7 +24,7 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
 from app.services import installation, reconcile, rings, sweeps
-from app.services.context import Context, utc_now
+from app.services.context import Context
 from app.services.events import handle
 from app.services.rounds import Round, keep_rounds
 from app.services.startup import prepare, tidy

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.clock import utc_now
 from app.core.decision import ENGINE_VERSION
 from app.core.history import terms_digest
 from app.core.policy import Policy, canonical, parse_policy, parse_published, policy_hash
@@ -25,7 +26,6 @@ from app.services.backtest_pool import judge_parts
 from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import Named, build_report
 from app.services.cases_texts import find_again
-from app.services.context import utc_now
 from app.services.policies import active, get
 from app.tables.history import backtest_decisions, backtests, cases
 from app.tables.policies import policies

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.outside.asking import Outside
@@ -19,11 +20,6 @@ _CATALOGUE_SECONDS = 300.0
 _BARRED_SECONDS = 900.0
 _PAY_METHODS_SECONDS = 300.0
 _PAY_METHODS_KEPT = 1_000  # customers
-
-
-def utc_now() -> datetime:
-    """The one clock of the shell; the core gets its time as a parameter."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

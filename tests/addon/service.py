@@ -23,6 +23,7 @@ import sqlalchemy as sa
 import uvicorn
 from pydantic import SecretStr
 
+from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.main import create_app
@@ -32,7 +33,7 @@ from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.server import serving
 from app.panels.whmcs import open_panel
 from app.services import access, policies
-from app.services.context import CatalogueCache, Context, utc_now
+from app.services.context import CatalogueCache, Context
 from app.services.events import handle
 from app.services.startup import prepare
 from app.tables.access import Role

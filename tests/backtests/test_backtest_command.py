@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from app.clock import utc_now
 from app.db import Database
 from app.services import backtest
 from app.services.backtest import Wanted
 from app.services.backtest_chart import draw
 from app.services.backtest_records import BacktestReport
-from app.services.context import utc_now
 from tests.backtests.history import GIVEN, add_cases, set_active, some_cases
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.slow("starts the command with its processes")]

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from rich.console import Console
 
+from app.clock import utc_now
 from app.config import Mode
 from app.db import Database
 from app.doctor import Section, secrets_of, show, summary
@@ -27,7 +28,6 @@ from app.doctor_findings import Finding, Level, fault, ok, unchecked
 from app.doctor_house import check_records, check_settings, check_signs, check_webhooks
 from app.services import doctor, installation
 from app.services.access import create_key
-from app.services.context import utc_now
 from app.services.startup import prepare
 from app.tables.access import Role
 from app.tables.inbox import events, workers

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.doctor import secrets_of
 from app.doctor_findings import Finding, Level
 from app.doctor_house import check_records
 from app.doctor_outside import check_outside
-from app.services.context import utc_now
 from app.services.doctor import OutsideDay
 from app.services.startup import prepare
 from app.tables.orders import outside_answers

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import cli
+from app.clock import utc_now
 from app.db import Database
 from app.errors import Invalid
 from app.services import policies
-from app.services.context import utc_now
 from app.texts_command import in_force, written
 from tests.stories.house import settings_for
 
