@@ -5,14 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from app.core.policy_acting import NetList
-from app.core.policy_judgement import RiskPoints
+from app.core.policy_judgement import AcceptableUse, PointTables, RiskPoints, RiskThresholds, SignalThresholds
 from app.core.policy_places import is_all_of_a_country, is_public_mail, only_names
-
-if TYPE_CHECKING:
-    from app.core.policy import Policy
+from app.core.policy_vetting import Vetting
 
 #: The widest single network of a block list: more is all of a provider of access, if not of a country.
 _WIDEST: Final = {4: 16, 6: 32}
@@ -21,7 +19,29 @@ _TOGETHER: Final = 64
 _NETWORKS: Final = "as large as a country, which alone must never hold an order; name the networks that did harm"
 
 
-def unfair(policy: Policy) -> list[tuple[str, str]]:
+class Parts(Protocol):
+    """The parts of a policy that fairness is about."""
+
+    @property
+    def risk(self) -> RiskThresholds: ...
+
+    @property
+    def points(self) -> PointTables: ...
+
+    @property
+    def thresholds(self) -> SignalThresholds: ...
+
+    @property
+    def block(self) -> NetList: ...
+
+    @property
+    def acceptable_use(self) -> AcceptableUse: ...
+
+    @property
+    def vetting(self) -> Vetting: ...
+
+
+def unfair(policy: Parts) -> list[tuple[str, str]]:
     """Return what would hold orders for a mail provider, a country or a VPN alone: (path, message)."""
     hosting = bool(policy.thresholds.hosting_asns)
     return [
@@ -59,7 +79,7 @@ def _networks(block: NetList) -> Iterator[tuple[str, str]]:
             yield "block.networks", f"more than {_TOGETHER} IPv{version} networks of /{widest} together, {_NETWORKS}"
 
 
-def _terms(policy: Policy) -> Iterator[tuple[str, str]]:
+def _terms(policy: Parts) -> Iterator[tuple[str, str]]:
     """Terms are looked for in all that comes with an order: an answer may be an address, or name a country."""
     vetting = policy.vetting
     lists = {"acceptable_use.terms": policy.acceptable_use.terms, "vetting.terms": vetting.terms}
