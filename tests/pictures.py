@@ -18,7 +18,7 @@ from app.core.explanation import as_message, for_customer
 from app.core.explanation_staff import for_staff
 from app.core.facts import Agreement, Facts, FraudCheck, FraudVerdict, PlacedBy
 from app.core.policy import Policy
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 from app.demo_news import Ledger, Line, Tone
 from app.demo_screen import Addresses, footer, story_line
 from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts

@@ -9,7 +9,7 @@ from typing import Final
 from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, PlacedBy
 from app.core.policy import Policy
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 from tests.core.judging import NOW, a_request, an_order, some_facts
 
 #: What a host of this size may look like. Everything else comes from the default policy.

@@ -14,8 +14,8 @@ from app.api.fields import Body, LoggedMinutes, Text, TicketId
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
 from app.auth import OPS
-from app.core.terms_text import MAX_TEXT
-from app.core.tickets import Topic, classify
+from app.core.reading.text import MAX_TEXT
+from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
 from app.services import policies, ticket_records
 from app.services.views_lists import get_ticket

@@ -14,9 +14,9 @@ from app.core.labour_value import payment_settled
 from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_acting import AcceptMode, render
+from app.core.reading.requests import TermKind
 from app.core.signals import HANDLING
 from app.core.signals_self_service import REQUEST_KINDS
-from app.core.terms import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 _TERMS_SHOWN: Final = 5

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from app.core.terms import TermFinding
-from app.core.terms_kinds import ExpectedUse
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.requests import TermFinding
 
 
 class PlacedBy(StrEnum):

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from app.core.facts import OrderKind
 from app.core.policy_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points, naming
-from app.core.terms import TermKind
-from app.core.tickets import Topic
+from app.core.reading.requests import TermKind
+from app.core.reading.topics import Topic
 
 
 class GapPayer(StrEnum):

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Final
 
-from app.core.terms import spellings
+from app.core.reading.requests import spellings
 
 #: A term as the words that a text is searched for.
 Phrase = tuple[str, ...]

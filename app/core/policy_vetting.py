@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.core.policy_types import GroupRef, Line, Part, readable
-from app.core.terms_quantities import UseUnit
+from app.core.reading.quantities import UseUnit
 
 
 class ProductType(StrEnum):

@@ -15,8 +15,8 @@ from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_acting import render
 from app.core.policy_judgement import GapPayer
+from app.core.reading.requests import TermKind
 from app.core.signals_self_service import REQUEST_KINDS
-from app.core.terms import TermKind
 
 #: What the notice in the cart names as examples of work, the best known first, and how many of those that cost.
 _EXAMPLES: Final = (

@@ -10,7 +10,7 @@ from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_judgement import CurrencyRow
 from app.core.policy_matching import Groups
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 
 #: How many policies are kept ready: the active one, a candidate, and those of a backtest.
 _KEPT: Final = 16

@@ -12,9 +12,9 @@ from typing import Final
 
 from app.core.facts import Cut, Facts, Item, PaymentState, PlacedBy, TextCut
 from app.core.labour_value import payment_settled
+from app.core.reading.requests import TermKind
 from app.core.rulebook import Rulebook
 from app.core.signals import HANDLING, Finding, ScoreKind, SignalRule, Words, said
-from app.core.terms import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 # Reading a member off its enum, or looking one up by its hash, takes longer than most rules (Python 3.11).

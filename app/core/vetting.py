@@ -14,9 +14,9 @@ from app.core.facts import Item, OrderFacts
 from app.core.policy import Policy
 from app.core.policy_matching import Groups
 from app.core.policy_vetting import FitRule, PlanRoom
-from app.core.terms_answers import find_answer, find_in_lines
-from app.core.terms_kinds import ExpectedUse
-from app.core.terms_quantities import UseUnit, find_expected
+from app.core.reading.answers import find_answer, find_in_lines
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.quantities import UseUnit, find_expected
 
 #: The reason of an order whose weights reach `vetting.review_from`.
 FIT: Final = "vetting_fit"

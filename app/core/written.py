@@ -9,9 +9,9 @@ from typing import Final
 
 from app.core import vetting
 from app.core.facts import Cut, TextCut
-from app.core.terms import TermFinding, TermKind, find_asked, find_listed, find_requests, words_of
-from app.core.terms_kinds import ExpectedUse
-from app.core.terms_text import MAX_TEXT, Token, is_cut, left_out, tokens, words
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.requests import TermFinding, TermKind, find_asked, find_listed, find_requests, words_of
+from app.core.reading.text import MAX_TEXT, Token, is_cut, left_out, tokens, words
 
 #: Where the names of domains stand: nobody asks for work in them.
 DOMAIN: Final = "domain"

@@ -24,7 +24,7 @@ from app.core.facts import (
 from app.core.money import Money
 from app.core.policy import Policy
 from app.core.policy_matching import match_lists
-from app.core.terms import TermFinding, find_terms
+from app.core.reading.requests import TermFinding, find_terms
 from app.core.written import Reading
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 from app.services.fraud import read_fraud_check

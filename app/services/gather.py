@@ -18,7 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
-from app.core.tickets import OrderIntent, TicketReading, classify
+from app.core.reading.topics import OrderIntent, TicketReading, classify
 from app.core.written import Reading
 from app.outside.geoip import NOWHERE, Place
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable

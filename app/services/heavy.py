@@ -30,7 +30,7 @@ _PRELOADED: Final = (
     "app.services.policy_share",
     "app.services.policy_reading",
     "app.core.policy_diff",
-    "app.core.tickets",
+    "app.core.reading.topics",
 )
 
 P = ParamSpec("P")

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.facts import PlacedBy
 from app.core.lifecycle import OrderState
 from app.core.policy import Policy
-from app.core.terms_text import MAX_TEXT
-from app.core.tickets import OrderIntent, TicketReading, Topic, classify
+from app.core.reading.text import MAX_TEXT
+from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
 from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.messaging import inbox

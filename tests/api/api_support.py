@@ -16,7 +16,7 @@ from app.core.decision import Judgement, decide
 from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
 from app.core.lifecycle import OrderState, is_breached
 from app.core.policy import Policy
-from app.core.terms_kinds import TermFinding, TermKind
+from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import access
 from app.services.decision_codec import dump_facts, dump_judgement

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.terms_kinds import TermKind
+from app.core.reading.kinds import TermKind
 from app.services import policies
 from app.services.decisions import dump_facts, dump_judgement
 from app.tables.access import Role

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from app.api.docs import TAGS
 from app.config import Mode, Settings
-from app.core.tickets import classify
+from app.core.reading.topics import classify
 from app.core.webhooks import MAX_ID
 from app.main import create_app
 from tests.api.test_auth import PUBLIC

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from app.core.terms_kinds import TermKind
+from app.core.reading.kinds import TermKind
 from app.db import Database
 from app.services import installation
 from app.services.facts_codec import pack

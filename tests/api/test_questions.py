@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.config import Mode
 from app.core.policy import parse_policy
-from app.core.terms_kinds import TermFinding, TermKind
+from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import policies, questions_report
 from app.services.decision_codec import dump_facts, dump_judgement

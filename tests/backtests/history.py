@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, Neighbours, PaymentState, PlacedBy
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 from app.db import Database
 from app.services import facts_codec
 from app.services.policies import activate, publish

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.facts import Facts, PlacedBy
 from app.core.policy import parse_policy
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 from app.db import Database
 from app.services import facts_codec
 from app.services.policy_share import held_share

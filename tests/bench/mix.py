@@ -17,7 +17,7 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
-from app.core.terms import TermFinding, TermKind
+from app.core.reading.requests import TermFinding, TermKind
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _KINDS = [kind for kind in TermKind if kind is not TermKind.LISTED]

@@ -23,7 +23,7 @@ from app.core.facts import (
     PlacedBy,
     TextCut,
 )
-from app.core.terms import TermFinding, TermKind
+from app.core.reading.requests import TermFinding, TermKind
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PLACED_AT = NOW - timedelta(minutes=5)

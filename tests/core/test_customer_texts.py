@@ -16,7 +16,7 @@ from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.inert import inert
 from app.core.money import Money
 from app.core.policy import Policy, PolicyError, parse_policy
-from app.core.terms import TermKind
+from app.core.reading.requests import TermKind
 
 SHOP = "https://shop.example/cart.php"
 POLICY = parse_policy(f"[cart]\nurl = '{SHOP}'\nproduct_url = '{SHOP}?a=add&pid={{product_id}}'")

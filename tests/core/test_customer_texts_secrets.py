@@ -26,9 +26,9 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.policy import Policy, parse_policy
+from app.core.reading.requests import TermFinding, TermKind, find_requests
 from app.core.signals import Family, ScoreKind
 from app.core.signals_self_service import REQUEST_KINDS
-from app.core.terms import TermFinding, TermKind, find_requests
 
 CART = "[cart]\nurl = 'https://shop.example/'\nproduct_url = 'https://shop.example/?pid={product_id}'\n"
 POLICIES = [

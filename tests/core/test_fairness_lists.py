@@ -6,7 +6,7 @@ import pytest
 
 from app.core.policy import Policy, PolicyError, parse_policy, parse_published
 from app.core.policy_places import PUBLIC_MAIL, only_names
-from app.core.terms import find_terms
+from app.core.reading.requests import find_terms
 
 LISTS = {
     "acceptable_use.terms.1": "[acceptable_use]\nterms = ['tor exit', {term}]",

@@ -23,7 +23,7 @@ from app.core.policy import (
 )
 from app.core.policy_acting import render
 from app.core.policy_document import MAX_DOCUMENT
-from app.core.tickets import DEFAULT_MINUTES, Topic
+from app.core.reading.topics import DEFAULT_MINUTES, Topic
 
 DEFAULT = (Path(__file__).parents[2] / "app" / "core" / "default_policy.toml").read_text(encoding="utf-8")
 

@@ -14,8 +14,8 @@ from app.core.decision import decide
 from app.core.facts import PlacedBy
 from app.core.policy import Policy, parse_policy
 from app.core.price_texts import as_html, price_texts
+from app.core.reading.requests import TermKind
 from app.core.signals_self_service import REQUEST_KINDS
-from app.core.terms import TermKind
 
 FREE = "currencies.EUR.handling_fee = '0'\ncurrencies.EUR.custom_rate_per_hour = '0'"
 NO_WORK = "\n".join(f"labour.minutes.{kind.value} = 0" for kind in REQUEST_KINDS)

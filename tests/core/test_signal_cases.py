@@ -25,9 +25,9 @@ from app.core.facts import (
 )
 from app.core.policy import parse_policy
 from app.core.provenance import NAMES, without_today
+from app.core.reading.requests import TermFinding, TermKind
 from app.core.signal_catalogue import CATALOGUE, not_testable
 from app.core.signals import LIMITS
-from app.core.terms import TermFinding, TermKind
 
 POLICY = parse_policy("""
 [thresholds]

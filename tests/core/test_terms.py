@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.lexicon import COPULAS
-from app.core.terms import LEXICON_DATE, TermFinding, TermKind, find_requests, find_terms, normalise
+from app.core.reading.lexicon.asking import COPULAS
+from app.core.reading.requests import LEXICON_DATE, TermFinding, TermKind, find_requests, find_terms, normalise
 
 TEXTS = Path(__file__).parent.parent / "data" / "texts"
 CATALOGUE = frozenset(

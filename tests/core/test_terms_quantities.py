@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.terms_quantities import MOST, UseUnit, find_expected
+from app.core.reading.quantities import MOST, UseUnit, find_expected
 
 STORAGE, TRAFFIC, VISITORS, MAILS = "gb_storage", "gb_traffic_month", "visitors_day", "mails_day"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.lexicon_ticket_pairs import PAIRS
-from app.core.lexicon_tickets import TOPICS
-from app.core.tickets import DEFAULT_MINUTES, OrderIntent, TicketReading, Topic, classify
+from app.core.reading.lexicon.topic_pairs import PAIRS
+from app.core.reading.lexicon.topics import TOPICS
+from app.core.reading.topics import DEFAULT_MINUTES, OrderIntent, TicketReading, Topic, classify
 
 TEXTS = Path(__file__).parent.parent / "data" / "texts"
 

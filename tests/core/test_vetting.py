@@ -17,9 +17,9 @@ from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, OrderKind
 from app.core.policy import Policy, PolicyError, parse_policy
 from app.core.quick import QuickJudge
-from app.core.terms import TermFinding, TermKind, find_terms
-from app.core.terms_kinds import ExpectedUse
-from app.core.terms_quantities import UseUnit
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.quantities import UseUnit
+from app.core.reading.requests import TermFinding, TermKind, find_terms
 
 DEFAULT = Policy()
 OWN = parse_policy(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.facts import Cut, TextCut
-from app.core.terms_text import MAX_TEXT
+from app.core.reading.text import MAX_TEXT
 from app.core.written import Reading, Written, read
 
 ON = date(2026, 11, 21)

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from app.__main__ import cli
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy import Policy, parse_policy
+from app.core.reading.requests import TermFinding, TermKind
 from app.core.scorecard import PointChange
-from app.core.terms import TermFinding, TermKind
 from app.db import Database
 from app.services import learning, policies
 from app.services.facts_codec import pack, unpack

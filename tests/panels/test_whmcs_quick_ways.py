@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.terms_text import normalise
+from app.core.reading.text import normalise
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import decode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from app.core.terms_text import MAX_TEXT
+from app.core.reading.text import MAX_TEXT
 from app.tables.orders import order_texts, ticket_texts
 from tests.stories.house import House
 from tests.stories.test_orders import WISH, shop

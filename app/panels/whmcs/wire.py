@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
-from app.core.terms_text import unescape
+from app.core.reading.text import unescape
 from app.panels.base import PanelUnavailable
 
 Row = dict[str, Any]

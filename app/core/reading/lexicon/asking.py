@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from app.core.terms_text import word_set
+from app.core.reading.text import word_set
 
 LEXICON_VERSION = "2026.11"
 """Changes with every change of these lists; recorded with the findings so that a replay can tell."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.core.terms_text import word_set
+from app.core.reading.text import word_set
 
 INSTALL_VERBS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 
-from app.core import lexicon, lexicon_software, lexicon_systems, lexicon_work
-from app.core.lexicon import Cue
-from app.core.terms_book import BOOK, Catalogue, Entry, Role, Version, ended, read_system
-from app.core.terms_kinds import TermFinding, TermKind
-from app.core.terms_text import BULLET, COLON, COMMA, HOST, QUESTION, STOP, Token
+from app.core.reading.kinds import TermFinding, TermKind
+from app.core.reading.lexicon import asking, software, systems, work
+from app.core.reading.lexicon.asking import Cue
+from app.core.reading.phrases import BOOK, Catalogue, Entry, Role, Version, ended, read_system
+from app.core.reading.text import BULLET, COLON, COMMA, HOST, QUESTION, STOP, Token
 
 _THINGS = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL, TermKind.PACKAGE, TermKind.HARDWARE, TermKind.CUSTOM_CONFIG})
 _VERBS = frozenset(
@@ -125,7 +125,7 @@ class Reader:
         return self._carry, self._carry_acted, mark, *[token.text for token in self._tokens[first:last]]
 
     def _read_sentence(self, first: int, last: int, mark: str) -> list[_Found]:
-        told = any(token.text in lexicon.STORYTELLERS for token in self._tokens[first : min(last, first + _SHORT)])
+        told = any(token.text in asking.STORYTELLERS for token in self._tokens[first : min(last, first + _SHORT)])
         sentence = _Sentence(first, last, short=last - first <= _SHORT and not told, anchor=first)
         sentence.numbers = any(token.text[0].isdecimal() for token in self._tokens[first:last])
         if self._carry is not None:
@@ -152,10 +152,10 @@ class Reader:
         elif entry is not None:
             self._apply(sentence, at, length, entry)
         last_word = self._tokens[at + length - 1].text
-        if last_word in lexicon_work.PARTS and at + length - 1 - sentence.extra <= _NEAR:
+        if last_word in work.PARTS and at + length - 1 - sentence.extra <= _NEAR:
             self._thing(sentence, TermKind.HARDWARE, "extra hardware", at, Role.HARDWARE)
         resumed = entry is not None and entry.cue in (Cue.RESUME, Cue.NEUTRAL)
-        sentence.fresh = resumed or token.text in lexicon.CLAUSE_OPENERS
+        sentence.fresh = resumed or token.text in asking.CLAUSE_OPENERS
         return length
 
     def _apply(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
@@ -234,10 +234,10 @@ class Reader:
             sentence.staying = min(sentence.staying, len(sentence.found))
             sentence.confirmed = min(sentence.confirmed, len(sentence.found))
         first = self._tokens[at].text
-        if first in lexicon.COPULAS and length == 1 and sentence.asked_at == sentence.anchor:
+        if first in asking.COPULAS and length == 1 and sentence.asked_at == sentence.anchor:
             return
         sentence.state, sentence.anchor = _State.BLOCKED, at
-        if negation or first in lexicon.QUESTION_WORDS:
+        if negation or first in asking.QUESTION_WORDS:
             sentence.blocked_at = at + length
 
     def _word(self, sentence: _Sentence, at: int) -> str:
@@ -249,16 +249,16 @@ class Reader:
 
     def _verb(self, sentence: _Sentence, kind: TermKind, term: str, at: int, length: int) -> bool:
         """Record a verb if it is a request here; say whether it surely is one."""
-        if sentence.state is _State.BLOCKED or self._word(sentence, at + length) in lexicon.NOT_A_VERB:
+        if sentence.state is _State.BLOCKED or self._word(sentence, at + length) in asking.NOT_A_VERB:
             return False
         firm = sentence.state in (_State.ASKED, _State.WANTED)
-        if not firm and sentence.fresh and self._word(sentence, at) in lexicon.IMPERATIVES:
+        if not firm and sentence.fresh and self._word(sentence, at) in asking.IMPERATIVES:
             firm, sentence.state = True, _State.ASKED
         self._add(sentence, kind, term, at, _Hold.FIRM if firm else _Hold.PENDING)
         return firm
 
     def _install(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
-        if entry.term == lexicon_work.WEAK:
+        if entry.term == work.WEAK:
             if sentence.state is _State.OPEN and sentence.fresh:
                 sentence.state = _State.ASKED
             if sentence.state is not _State.ASKED:
@@ -274,9 +274,9 @@ class Reader:
     def _moves_data(self, sentence: _Sentence, at: int) -> bool:
         ahead = [self._word(sentence, at + step) for step in range(1, 9)]
         behind = [self._word(sentence, at - step) for step in range(1, 7)]
-        if lexicon_work.NOT_MOVABLE.intersection(ahead[:4]):
+        if work.NOT_MOVABLE.intersection(ahead[:4]):
             return False
-        return bool(lexicon_work.MOVABLE.intersection(ahead) or lexicon_work.MOVABLE.intersection(behind))
+        return bool(work.MOVABLE.intersection(ahead) or work.MOVABLE.intersection(behind))
 
     def _physical(self, sentence: _Sentence, at: int) -> None:
         if sentence.state in (_State.ASKED, _State.WANTED) or (sentence.state is _State.OPEN and sentence.fresh):
@@ -298,8 +298,8 @@ class Reader:
     def _system(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> int:
         system = read_system(self._tokens, at, length, entry.term)
         before = self._word(sentence, at - 1)
-        spoken_of = before in lexicon.SYSTEM_PREPOSITIONS or (before == "for" and sentence.state is _State.OPEN)
-        own = self._word(sentence, at + system.length) in lexicon.NOT_A_SYSTEM_WISH
+        spoken_of = before in asking.SYSTEM_PREPOSITIONS or (before == "for" and sentence.state is _State.OPEN)
+        own = self._word(sentence, at + system.length) in asking.NOT_A_SYSTEM_WISH
         if sentence.state is _State.BLOCKED or spoken_of or own:
             return system.length
         sentence.system = True
@@ -315,15 +315,15 @@ class Reader:
         return system.length
 
     def _is_unusual(self, system: Version, hold: _Hold) -> bool:
-        if system.family not in lexicon_systems.COMMON:
+        if system.family not in systems.COMMON:
             return True
         if not self._catalogue.systems:
             return False
         return bool(system.version) or (hold is _Hold.FIRM and system.family != "windows")
 
     def _unusual(self, sentence: _Sentence, at: int, length: int, term: str) -> None:
-        spoken_of = self._word(sentence, at - 1) in lexicon.SYSTEM_PREPOSITIONS and term != "custom iso"
-        own = self._word(sentence, at + length) in lexicon.NOT_A_SYSTEM_WISH
+        spoken_of = self._word(sentence, at - 1) in asking.SYSTEM_PREPOSITIONS and term != "custom iso"
+        own = self._word(sentence, at + length) in asking.NOT_A_SYSTEM_WISH
         if sentence.state is _State.BLOCKED or spoken_of or own:
             return
         sentence.system = True
@@ -336,15 +336,15 @@ class Reader:
 
     def _package(self, sentence: _Sentence, at: int, length: int, term: str) -> None:
         before, after = self._word(sentence, at - 1), self._word(sentence, at + length)
-        if sentence.state is _State.BLOCKED or before in lexicon.HOST_PREPOSITIONS:
+        if sentence.state is _State.BLOCKED or before in asking.HOST_PREPOSITIONS:
             return
         if self._catalogue.offers(term):
             sentence.offered.append(at)
             return
         item = _Found(TermKind.PACKAGE, term, self._tokens[at], at, _Hold.FIRM)
-        everyday = term in lexicon_software.VERSIONED and not after[:1].isdecimal()
+        everyday = term in software.VERSIONED and not after[:1].isdecimal()
         wished = sentence.state is _State.WANTED or (sentence.state is _State.WITH and sentence.system)
-        if sentence.acted or (wished and not everyday and after not in lexicon.NOT_A_PACKAGE_WISH):
+        if sentence.acted or (wished and not everyday and after not in asking.NOT_A_PACKAGE_WISH):
             sentence.found.append(item)
         else:
             sentence.waiting.append(item)
@@ -397,7 +397,7 @@ def _is_work(item: _Found, things: dict[int, TermKind], offered: set[int]) -> bo
             return False
         if index in things:
             return things[index] not in (TermKind.HARDWARE, TermKind.CUSTOM_CONFIG)
-    return item.term != lexicon_work.WEAK
+    return item.term != work.WEAK
 
 
 def _lists_programs(sentence: _Sentence) -> bool:

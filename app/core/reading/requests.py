@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 
-from app.core.terms_book import read_catalogue, split
-from app.core.terms_kinds import TermFinding, TermKind
-from app.core.terms_reader import Reader
-from app.core.terms_text import PhraseBook, Token, normalise, tokens, words
+from app.core.reading.kinds import TermFinding, TermKind
+from app.core.reading.phrases import read_catalogue, split
+from app.core.reading.reader import Reader
+from app.core.reading.text import PhraseBook, Token, normalise, tokens, words
 
 __all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise", "spellings"]
 

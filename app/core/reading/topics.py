@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from app.core import lexicon_ticket_pairs, lexicon_tickets
-from app.core.terms import find_asked
-from app.core.terms_book import split
-from app.core.terms_kinds import TermFinding, TermKind
-from app.core.terms_text import PhraseBook, Token, expand, normalise, tokens
+from app.core.reading.kinds import TermFinding, TermKind
+from app.core.reading.lexicon import topic_pairs, topics
+from app.core.reading.phrases import split
+from app.core.reading.requests import find_asked
+from app.core.reading.text import PhraseBook, Token, expand, normalise, tokens
 
 
 class Topic(StrEnum):
@@ -134,7 +134,7 @@ _SPECIAL = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL, TermKind.PACKAGE, Te
 def _topic_book() -> PhraseBook[tuple[str, Topic, float]]:
     return PhraseBook(
         (split(phrase), (phrase, Topic(topic), float(weight)))
-        for topic, weights in lexicon_tickets.TOPICS.items()
+        for topic, weights in topics.TOPICS.items()
         for weight, patterns in weights.items()
         for pattern in patterns
         for phrase in expand(pattern)
@@ -143,9 +143,9 @@ def _topic_book() -> PhraseBook[tuple[str, Topic, float]]:
 
 def _intent_book() -> PhraseBook[OrderIntent]:
     groups = (
-        (OrderIntent.HOW_TO_ORDER, lexicon_tickets.ORDER_HOW_TO),
-        (OrderIntent.CUSTOM_ORDER, lexicon_tickets.ORDER_CUSTOM),
-        (OrderIntent.ORDER_BY_MESSAGE, lexicon_tickets.ORDER_MESSAGE),
+        (OrderIntent.HOW_TO_ORDER, topics.ORDER_HOW_TO),
+        (OrderIntent.CUSTOM_ORDER, topics.ORDER_CUSTOM),
+        (OrderIntent.ORDER_BY_MESSAGE, topics.ORDER_MESSAGE),
     )
     return PhraseBook(
         (split(phrase), intent) for intent, patterns in groups for pattern in patterns for phrase in expand(pattern)
@@ -154,7 +154,7 @@ def _intent_book() -> PhraseBook[OrderIntent]:
 
 def _pair_book() -> PhraseBook[frozenset[tuple[Topic, int]]]:
     sides: dict[tuple[str, ...], set[tuple[Topic, int]]] = {}
-    for topic, (_, *lists) in lexicon_ticket_pairs.PAIRS.items():
+    for topic, (_, *lists) in topic_pairs.PAIRS.items():
         for side, patterns in enumerate(lists):
             for pattern in patterns:
                 for phrase in expand(pattern):
@@ -224,7 +224,7 @@ def _pairs(parts: Mapping[str, list[Token]]) -> list[Evidence]:
             for meaning in sorted(meanings):
                 sides.setdefault(meaning, (term, where))
     evidence: list[Evidence] = []
-    for slug, (weight, *_) in lexicon_ticket_pairs.PAIRS.items():
+    for slug, (weight, *_) in topic_pairs.PAIRS.items():
         first, second = sides.get((Topic(slug), 0)), sides.get((Topic(slug), 1))
         if first and second:
             term = f"{first[0]} + {second[0]}"

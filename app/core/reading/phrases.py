@@ -6,9 +6,12 @@ from datetime import date
 from enum import Enum, auto
 from functools import lru_cache
 
-from app.core import lexicon, lexicon_software, lexicon_systems, lexicon_work
-from app.core.lexicon import Cue
-from app.core.terms_text import PhraseBook, Token, expand, words
+from app.core.reading.lexicon import asking as lexicon
+from app.core.reading.lexicon import software as lexicon_software
+from app.core.reading.lexicon import systems as lexicon_systems
+from app.core.reading.lexicon import work as lexicon_work
+from app.core.reading.lexicon.asking import Cue
+from app.core.reading.text import PhraseBook, Token, expand, words
 
 
 class Role(Enum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.core.terms_kinds import ExpectedUse
-from app.core.terms_quantities import (
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.quantities import (
     BYTES,
     MAILS,
     MAY_HOLD_NUMBERS,
@@ -22,7 +22,7 @@ from app.core.terms_quantities import (
     find_expected,
     period_in,
 )
-from app.core.terms_text import normalise
+from app.core.reading.text import normalise
 
 #: A line of a form that somebody wrote into the notes.
 _LINE: Final = re.compile(r"^[ \t*•-]*(?P<label>[^:=\n]{3,120}?) ?[:=] ?(?P<answer>[^:=\n]{1,80})$", re.MULTILINE)

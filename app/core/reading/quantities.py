@@ -13,8 +13,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from app.core.terms_kinds import ExpectedUse
-from app.core.terms_text import normalise
+from app.core.reading.kinds import ExpectedUse
+from app.core.reading.text import normalise
 
 #: No amount is larger than this.
 MOST: Final = 10**12

@@ -1,0 +1,1 @@
+"""The phrases that reading looks for, a file for each subject; they import nothing. They become data files."""
