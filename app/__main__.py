@@ -39,7 +39,7 @@ def plain_errors() -> Iterator[None]:
     """Say what is wrong in one line, and end with status 2."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.core.policy import PolicyError
+    from app.core.policy.document import PolicyError
     from app.core.webhooks import SecretError
     from app.errors import Problem
     from app.messaging.lock import WorkerRunning

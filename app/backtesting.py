@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app import backtesting_tables, log
 from app.clock import utc_now
 from app.config import Settings
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.db import Database
 from app.services import backtest, backtest_chart, schema
 from app.services.backtest import Wanted

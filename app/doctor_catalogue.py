@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.config import Mode
-from app.core.policy import Policy
-from app.core.policy_acting import MessageForm
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import MessageForm
 from app.doctor_findings import Finding, fault, ok, unchecked, warning
 from app.doctor_role import Standing, Tried
 from app.panels.whmcs import wire

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
 from app.config import Mode, Settings
-from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.policy_check import find_warnings
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database

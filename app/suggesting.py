@@ -16,7 +16,7 @@ from tomlkit.items import InlineTable
 from app.backtesting import run_backtest
 from app.clock import utc_now
 from app.config import Settings
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.core.scorecard import PointChange
 from app.db import Database
 from app.errors import Invalid

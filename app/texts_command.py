@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import Settings
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.price_texts import price_texts
 from app.db import Database, async_url
 from app.errors import Invalid

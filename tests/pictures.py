@@ -17,7 +17,7 @@ from app.core.decision import Judgement, Outcome, decide
 from app.core.explanation import as_message, for_customer
 from app.core.explanation_staff import for_staff
 from app.core.facts import Agreement, Facts, FraudCheck, FraudVerdict, PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from app.demo_news import Ledger, Line, Tone
 from app.demo_screen import Addresses, footer, story_line

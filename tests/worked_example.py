@@ -8,7 +8,7 @@ from typing import Final
 
 from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from tests.core.judging import NOW, a_request, an_order, some_facts
 

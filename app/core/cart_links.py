@@ -7,8 +7,8 @@ from typing import Final
 
 from app.core.facts import Facts
 from app.core.inert import inert
-from app.core.policy import Policy
-from app.core.policy_acting import render
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import render
 from app.core.rulebook import rulebook
 from app.core.signals_self_service import in_cart
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.decision import Outcome
-from app.core.policy_modes import ActionMode, Modes
+from app.core.policy.sections.modes import ActionMode, Modes
 
 
 class Course(StrEnum):

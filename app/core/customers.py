@@ -12,7 +12,7 @@ from typing import Final
 
 from app.core.decision import Reason
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 
 _FULL_YEAR: Final = 12
 

@@ -14,7 +14,7 @@ from app.core.decision_rows import SEVERITY, Case, Ground, Outcome, Reason, firs
 from app.core.facts import Facts, OrderKind
 from app.core.labour import Labour, weigh
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import Rulebook, rulebook
 from app.core.scoring import NOTHING_FOUND, Scores, find
 from app.core.signals import HANDLING, Signal

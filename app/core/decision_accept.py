@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.facts import Facts, Item
-from app.core.policy import Policy
-from app.core.policy_acting import Accept, AcceptMode, AcceptRule
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import Accept, AcceptMode, AcceptRule
 from app.core.rulebook import rulebook
 
 

@@ -14,7 +14,7 @@ from app.core import vetting
 from app.core.decision_facts import has_negative_amount
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState, PlacedBy
 from app.core.labour import Work
-from app.core.policy_judgement import GapPayer
+from app.core.policy.sections.judging import GapPayer
 from app.core.rulebook import Rulebook
 from app.core.scoring import settle
 from app.core.signals import LIMITS, Finding

@@ -12,8 +12,8 @@ from app.core.facts import Agreement, Facts, PlacedBy
 from app.core.inert import is_plain_term
 from app.core.labour_value import payment_settled
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.policy_acting import AcceptMode, render
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import AcceptMode, render
 from app.core.reading.requests import TermKind
 from app.core.signals import HANDLING
 from app.core.signals_self_service import REQUEST_KINDS

@@ -9,7 +9,7 @@ from app.core.decision import Judgement
 from app.core.facts import Facts
 from app.core.labour import max_fee, uncapped_fee
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.scoring import START
 from app.core.signals import ScoreKind
 

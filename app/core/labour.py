@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from app.core.facts import Facts
 from app.core.labour_value import Value, order_value
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import HUNDREDTHS, Rates, Rulebook, rulebook
 
 _HOUR: Final = 60

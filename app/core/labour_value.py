@@ -11,7 +11,7 @@ from math import lcm
 from typing import Final, NamedTuple
 
 from app.core.facts import Facts, Item, OrderFacts, PaymentState
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import Rulebook, rulebook
 
 _CYCLES: Final = {

@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import Any
 
 from app.core.money import Money
-from app.core.policy import Policy, warnings
-from app.core.policy_acting import AcceptMode, HourLimits, NetList
-from app.core.policy_modes import STRENGTH, ActionMode
+from app.core.policy.document import Policy, warnings
+from app.core.policy.sections.acting import AcceptMode, HourLimits, NetList
+from app.core.policy.sections.modes import STRENGTH, ActionMode
 from app.core.signal_catalogue import CATALOGUE
 from app.core.signals import FAMILIES
 

@@ -12,9 +12,9 @@ from typing import Final
 from app.core.facts import OrderKind
 from app.core.labour import custom_fee, max_fee
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.policy_acting import render
-from app.core.policy_judgement import GapPayer
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import render
+from app.core.policy.sections.judging import GapPayer
 from app.core.reading.requests import TermKind
 from app.core.signals_self_service import REQUEST_KINDS
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.core.decision import Outcome, missing_of, weigh_up
 from app.core.facts import Facts
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import rulebook
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.policy_judgement import CurrencyRow
-from app.core.policy_matching import Groups
+from app.core.policy.document import Policy
+from app.core.policy.matching import Groups
+from app.core.policy.sections.judging import CurrencyRow
 from app.core.reading.requests import TermKind
 
 #: How many policies are kept ready: the active one, a candidate, and those of a backtest.

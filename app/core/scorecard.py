@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.core.policy import Policy
-from app.core.policy_fairness import SOFT
-from app.core.policy_judgement import RiskPoints
+from app.core.policy.document import Policy
+from app.core.policy.fairness import SOFT
+from app.core.policy.sections.judging import RiskPoints
 
 #: What stands behind each signal's points in [points.risk]; all of them are scaled alike.
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 from app.core.facts import Item, OrderFacts
-from app.core.policy import Policy
-from app.core.policy_matching import Groups
-from app.core.policy_vetting import FitRule, PlanRoom
+from app.core.policy.document import Policy
+from app.core.policy.matching import Groups
+from app.core.policy.sections.vetting import FitRule, PlanRoom
 from app.core.reading.answers import find_answer, find_in_lines
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit, find_expected

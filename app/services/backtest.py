@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
 from app.core.decision import ENGINE_VERSION
-from app.core.history import terms_digest
-from app.core.policy import Policy, canonical, parse_policy, parse_published, policy_hash
+from app.core.policy.document import Policy, canonical, parse_policy, parse_published, policy_hash
+from app.core.policy.terms import terms_digest
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
 from app.services import backtest_examples, installation

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.decision import Outcome
-from app.core.history import MATURE_DAYS
+from app.core.policy.terms import MATURE_DAYS
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, DecidedCase, Kind, Part, microseconds
 from app.tables.history import CaseSource, Label
 

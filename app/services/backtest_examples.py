@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION, Judgement, Outcome, decide
-from app.core.policy import Policy, PolicyError, parse_published
+from app.core.policy.document import Policy, PolicyError, parse_published
 from app.db import Database
 from app.services import decision_codec as stored
 from app.services.backtest_judging import Bench

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.core.decision import Outcome
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.statistics import auc, auc_interval, wilson
 from app.services.backtest_counting import HELD, Key
 from app.services.backtest_records import (

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
-from app.core.policy import Policy, from_canonical
+from app.core.policy.document import Policy, from_canonical
 from app.core.provenance import leave_out_today, without_today
 from app.core.quick import QuickJudge
 from app.db import Database

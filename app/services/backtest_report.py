@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.decision import ENGINE_VERSION
-from app.core.policy import Policy, policy_hash
+from app.core.policy.document import Policy, policy_hash
 from app.core.provenance import NAMES
 from app.core.signal_catalogue import not_testable
 from app.services.backtest_counting import MATURE_AFTER, Tally

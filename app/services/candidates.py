@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Judgement, decide
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
 from app.services import policies
 from app.services.facts import OwnKnowledge, build_facts

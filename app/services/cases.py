@@ -16,7 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import Database
 from app.panels.base import PanelUnavailable
 from app.panels.patience import patiently

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from app.core.facts import Facts, PlacedBy
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import rulebook
 from app.core.scoring import find
 from app.core.signals import LIMITS, ScoreKind

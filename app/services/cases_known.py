@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import insert_into, insert_new
 from app.services.addresses import block_of
 from app.services.cases_facts import PastCase

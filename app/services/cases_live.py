@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.core.facts import Facts
-from app.core.history import terms_digest
+from app.core.policy.terms import terms_digest
 from app.db import insert_into
 from app.services.facts_codec import pack
 from app.services.orders import CANCELLED, CLOCK, PANEL, POLICY, OrderFile

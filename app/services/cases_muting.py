@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from app.core.policy_judgement import Muting
+from app.core.policy.sections.judging import Muting
 
 
 @dataclass(slots=True)

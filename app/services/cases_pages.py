@@ -13,8 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.history import terms_digest
-from app.core.policy_judgement import Muting
+from app.core.policy.sections.judging import Muting
+from app.core.policy.terms import terms_digest
 from app.db import Database, insert_into
 from app.services.cases_facts import CaseMaker, Ours, PastCase
 from app.services.cases_known import Known, remember

@@ -13,7 +13,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import Database
 from app.services.cases_pages import Part, Work, take_span
 from app.services.cases_rows import Span, read_sightings

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import Database
 from app.services.cases_shared import Shared
 from app.services.cases_timeline import Rows, fraud_known_at, midnight

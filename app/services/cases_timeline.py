@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from app.core.facts import FraudVerdict
-from app.core.history import MATURE_DAYS
+from app.core.policy.terms import MATURE_DAYS
 from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTicket
 from app.services.cases_labels import is_paid
 from app.services.cases_shared import micros

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Mode
 from app.core.inert import plain
 from app.core.money import BadAmount, Money
-from app.core.policy_modes import ActionMode
+from app.core.policy.sections.modes import ActionMode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
 from app.panels.actions import AddCredit

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.customers import CustomerHistory, CustomerScore, Segment, score_customer
 from app.core.decision import Judgement
 from app.core.facts import PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import insert_new
 from app.services import policies
 from app.services.orders import OrderFile

@@ -13,7 +13,7 @@ from app.core.decision import Judgement, Outcome
 from app.core.explanation import Asked, Explanation, Standing, for_customer, for_customer_unjudged
 from app.core.lifecycle import FeeState
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
 from app.services import policies as policy_service
 from app.services.decision_codec import load_facts, load_judgement

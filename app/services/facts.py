@@ -22,8 +22,8 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.policy_matching import match_lists
+from app.core.policy.document import Policy
+from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
 from app.core.written import Reading
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Mode
 from app.core.decision import Outcome
 from app.core.lifecycle import OrderState
-from app.core.policy_modes import ActionMode
+from app.core.policy.sections.modes import ActionMode
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.policy import Policy
-from app.core.policy_modes import ActionMode
+from app.core.policy.document import Policy
+from app.core.policy.sections.modes import ActionMode
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import NotFound, WrongState

@@ -29,7 +29,7 @@ LONGEST_SECONDS: Final = 60.0
 _PRELOADED: Final = (
     "app.services.policy_share",
     "app.services.policy_reading",
-    "app.core.policy_diff",
+    "app.core.policy.diff",
     "app.core.reading.topics",
 )
 

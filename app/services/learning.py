@@ -15,8 +15,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.core.decision import Outcome
-from app.core.history import is_mature
-from app.core.policy import Policy
+from app.core.policy.document import Policy
+from app.core.policy.terms import is_mature
 from app.core.provenance import without_today
 from app.core.quick import QuickJudge
 from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few

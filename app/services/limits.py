@@ -20,8 +20,8 @@ from app.core.courses import Course
 from app.core.decision import Judgement, Outcome, Reason
 from app.core.lifecycle import OrderState
 from app.core.money import Money
-from app.core.policy import Policy
-from app.core.policy_acting import HourLimits
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import HourLimits
 from app.errors import WrongState
 from app.services import fees as fees_service
 from app.services import policies

@@ -9,8 +9,8 @@ from datetime import datetime, tzinfo
 from app.core.decision import Outcome
 from app.core.explanation import as_message, deadline
 from app.core.money import Money
-from app.core.policy_acting import Message, MessageForm, render
-from app.core.policy_modes import ActionMode
+from app.core.policy.sections.acting import Message, MessageForm, render
+from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.explanations import explain

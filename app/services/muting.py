@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy
-from app.core.policy_judgement import Muting
+from app.core.policy.document import Policy
+from app.core.policy.sections.judging import Muting
 from app.tables.customers import order_sightings, signal_firings
 
 _MUTED_SECONDS = 600.0

@@ -21,7 +21,7 @@ from app.core.lifecycle import (
     next_state,
     release_state,
 )
-from app.core.policy_acting import AcceptMode
+from app.core.policy.sections.acting import AcceptMode
 from app.services import alerts, installation, policies
 from app.services.policies import ActivePolicy
 from app.tables.orders import orders, timeline

@@ -10,8 +10,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy, PolicyError, parse_policy, policy_hash
-from app.core.policy_document import MAX_DOCUMENT
+from app.core.policy.document import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy.toml import MAX_DOCUMENT
 from app.db import Database, insert_new
 from app.errors import NotFound, WrongState
 from app.services.heavy import Turn
@@ -43,7 +43,7 @@ _parsed: dict[str, Policy] = {}
 
 def default_document() -> str:
     """Return the document that a new installation starts with."""
-    return (Path(__file__).parent.parent / "core" / "default_policy.toml").read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / "core" / "policy" / "default.toml").read_text(encoding="utf-8")
 
 
 async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime) -> Published:

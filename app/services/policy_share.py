@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.courses import Course, plan
 from app.core.decision import Outcome
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.provenance import without_today
 from app.core.quick import QuickJudge
 from app.services.backtest_counting import for_lack_of_facts

@@ -11,8 +11,8 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy
-from app.core.policy_diff import Change, differences
+from app.core.policy.diff import Change, differences
+from app.core.policy.document import Policy
 from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
 from app.services import gate_calls, policies

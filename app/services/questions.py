@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import Outcome, Reason
 from app.core.lifecycle import HoldKind, OrderState
-from app.core.policy_modes import ActionMode
+from app.core.policy.sections.modes import ActionMode
 from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
 from app.core.lifecycle import OrderState
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
 from app.db import insert_new

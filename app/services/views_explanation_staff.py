@@ -14,7 +14,7 @@ from app.config import Mode
 from app.core.decision import Judgement, Outcome
 from app.core.explanation_staff import WorkLine, for_staff, score_sums, work_lines
 from app.core.facts import Facts
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.signals import ScoreKind, Signal
 from app.errors import NotFound
 from app.services.decision_codec import load_facts, load_judgement

@@ -14,7 +14,7 @@ from app.config import Settings
 from app.core.customers import Segment
 from app.core.decision import Outcome
 from app.core.lifecycle import FeeState, OrderState
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.errors import NotFound
 from app.services import customers as customer_service
 from app.services import policies as policy_service

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.signal_catalogue import CATALOGUE, SignalEntry
 from app.core.signals import Family, ScoreKind
 from app.services import policies

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from app.core.decision import Judgement, decide
 from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
 from app.core.lifecycle import OrderState, is_breached
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import access

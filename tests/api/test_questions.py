@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.config import Mode
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
 from app.services import policies, questions_report

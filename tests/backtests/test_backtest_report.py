@@ -17,7 +17,7 @@ from rich.console import Console
 from app.backtesting_tables import show
 from app.core.decision import Outcome
 from app.core.facts import Facts
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.core.provenance import NAMES, without_today
 from app.core.quick import QuickJudge
 from app.db import Database

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.decision import ENGINE_VERSION, decide
 from app.core.facts import Facts
-from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.facts import Facts, PlacedBy
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.core.reading.requests import TermKind
 from app.db import Database
 from app.services import facts_codec

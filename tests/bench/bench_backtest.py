@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.policy import canonical, parse_policy
+from app.core.policy.document import canonical, parse_policy
 from app.core.provenance import without_today
 from app.core.quick import QuickJudge
 from app.db import Database

@@ -20,7 +20,7 @@ from mix import NOW, mixed
 
 from app.core.decision import decide
 from app.core.facts import Facts
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.quick import QuickJudge
 
 WANTED_RATE = 35_000  # verdicts a second and core, at least

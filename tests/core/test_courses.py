@@ -8,8 +8,8 @@ import pytest
 
 from app.core.courses import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.decision import Outcome
-from app.core.policy import PolicyError, parse_policy
-from app.core.policy_modes import STRENGTH, ActionMode, Modes
+from app.core.policy.document import PolicyError, parse_policy
+from app.core.policy.sections.modes import STRENGTH, ActionMode, Modes
 
 A, R, P, L = Course.ACT, Course.REVIEW, Course.PROPOSE, Course.LEAVE
 SH, SU, EN = ActionMode.SHADOW, ActionMode.SUGGEST, ActionMode.ENFORCE

@@ -15,7 +15,7 @@ from app.core.explanation import Asked, Standing, as_message, for_customer, for_
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.inert import inert
 from app.core.money import Money
-from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermKind
 
 SHOP = "https://shop.example/cart.php"

@@ -25,7 +25,7 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind, find_requests
 from app.core.signals import Family, ScoreKind
 from app.core.signals_self_service import REQUEST_KINDS

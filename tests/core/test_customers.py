@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.customers import CustomerHistory, Segment, score_customer
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 
 REGULAR = CustomerHistory(
     currency="USD",

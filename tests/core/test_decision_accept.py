@@ -9,8 +9,8 @@ from judging import an_item, an_order, some_facts
 
 from app.core.decision_accept import AcceptPlan, built_by_hand, plan_accept
 from app.core.facts import Item
-from app.core.policy import parse_policy
-from app.core.policy_acting import AcceptMode
+from app.core.policy.document import parse_policy
+from app.core.policy.sections.acting import AcceptMode
 
 HAND_BUILT = an_item(group_id=4, product_type="server", module="")
 

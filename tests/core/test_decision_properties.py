@@ -26,7 +26,7 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.labour import max_fee
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.scoring import START
 from app.core.signals import HANDLING, ScoreKind
 from app.core.signals_self_service import REQUEST_KINDS

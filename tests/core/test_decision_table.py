@@ -10,7 +10,7 @@ import pytest
 from judging import NOW, facts_from
 
 from app.core.decision import decide
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 
 FOLDER = Path(__file__).parent.parent / "data" / "decisions"
 KEYS = {

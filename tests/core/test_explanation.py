@@ -9,7 +9,7 @@ from app.core.decision import Outcome, decide
 from app.core.explanation import Explanation, for_customer, work_summary
 from app.core.explanation_staff import for_staff
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, PaymentState, PlacedBy
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
 
 POLICY = parse_policy("cart.url = 'https://shop.example/cart.php'")

@@ -13,7 +13,7 @@ from test_decision_properties import facts, policies, quick
 
 from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import CustomerFacts, Facts, FraudCheck, Item, Neighbours, OrderFacts, OutsideReport, PlacedBy
-from app.core.policy import Policy, PolicyError, parse_policy, parse_published
+from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
 from app.core.reading.requests import TermFinding, TermKind
 from app.core.signals import HANDLING, LIMITS
 

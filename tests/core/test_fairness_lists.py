@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.policy import Policy, PolicyError, parse_policy, parse_published
-from app.core.policy_places import PUBLIC_MAIL, only_names
+from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
+from app.core.policy.places import PUBLIC_MAIL, only_names
 from app.core.reading.requests import find_terms
 
 LISTS = {

@@ -14,7 +14,7 @@ from app.core.facts import Item, PaymentState
 from app.core.labour import Labour, custom_fee, max_fee, uncapped_fee, weigh
 from app.core.labour_value import cycle_months, payment_settled
 from app.core.money import Money
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.rulebook import rulebook
 
 POLICY = Policy()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.policy import (
+from app.core.policy.document import (
     Policy,
     PolicyError,
     canonical,
@@ -21,11 +21,11 @@ from app.core.policy import (
     policy_hash,
     warnings,
 )
-from app.core.policy_acting import render
-from app.core.policy_document import MAX_DOCUMENT
+from app.core.policy.sections.acting import render
+from app.core.policy.toml import MAX_DOCUMENT
 from app.core.reading.topics import DEFAULT_MINUTES, Topic
 
-DEFAULT = (Path(__file__).parents[2] / "app" / "core" / "default_policy.toml").read_text(encoding="utf-8")
+DEFAULT = (Path(__file__).parents[2] / "app" / "core" / "policy" / "default.toml").read_text(encoding="utf-8")
 
 
 def errors_of(document: str) -> list[tuple[str, str]]:

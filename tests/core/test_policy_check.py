@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.policy import Policy, PolicyError, parse_policy, warnings
+from app.core.policy.document import Policy, PolicyError, parse_policy, warnings
 from app.core.policy_check import find_warnings
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.policy import Policy, PolicyError, canonical, from_canonical, parse_policy
-from app.core.policy_acting import NetList
-from app.core.policy_diff import differences
-from app.core.policy_words import SECTIONS
+from app.core.policy.diff import differences
+from app.core.policy.document import Policy, PolicyError, canonical, from_canonical, parse_policy
+from app.core.policy.sections.acting import NetList
+from app.core.policy.words import SECTIONS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.core.policy import PolicyError, parse_policy
+from app.core.policy.document import PolicyError, parse_policy
 from app.core.policy_check import find_warnings
 
 LONG = 400_000

@@ -6,8 +6,8 @@ import pytest
 from judging import an_item
 
 from app.core.facts import ListKind
-from app.core.policy import parse_policy
-from app.core.policy_matching import Groups, match_lists
+from app.core.policy.document import parse_policy
+from app.core.policy.matching import Groups, match_lists
 from app.core.rulebook import rulebook
 
 POLICY = parse_policy("""

@@ -12,7 +12,7 @@ from judging import NOW, a_request, an_order, some_facts
 
 from app.core.decision import decide
 from app.core.facts import PlacedBy
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.price_texts import as_html, price_texts
 from app.core.reading.requests import TermKind
 from app.core.signals_self_service import REQUEST_KINDS

@@ -8,7 +8,7 @@ from test_decision_properties import facts, policies, quick
 
 from app.core.decision import Outcome, decide
 from app.core.facts import Facts, OrderKind
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.quick import QuickJudge
 from app.core.rulebook import rulebook
 from app.core.signals import LIMITS

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.policy import Policy, PolicyError, parse_policy
-from app.core.policy_judgement import RiskPoints
+from app.core.policy.document import Policy, PolicyError, parse_policy
+from app.core.policy.sections.judging import RiskPoints
 from app.core.scorecard import (
     EVENTS_PER_SIGNAL,
     KEYS,

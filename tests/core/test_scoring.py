@@ -6,7 +6,7 @@ from judging import NOW, a_customer, an_order, some_facts
 
 from app.core.decision import decide
 from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import rulebook
 from app.core.scoring import settle
 from app.core.signals import Finding, ScoreKind, said

@@ -23,7 +23,7 @@ from app.core.facts import (
     PlacedBy,
     TextCut,
 )
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.core.provenance import NAMES, without_today
 from app.core.reading.requests import TermFinding, TermKind
 from app.core.signal_catalogue import CATALOGUE, not_testable

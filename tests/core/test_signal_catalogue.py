@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 from app.core.facts import CustomerFacts, Item, OrderFacts
-from app.core.policy import Policy, parse_policy
-from app.core.policy_judgement import FamilyCaps
+from app.core.policy.document import Policy, parse_policy
+from app.core.policy.sections.judging import FamilyCaps
 from app.core.provenance import NAMES
 from app.core.signal_catalogue import CATALOGUE, markdown_table
 from app.core.signals import FAMILIES, LIMITS, Family, ScoreKind

@@ -25,7 +25,7 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.provenance import NAMES, without_today
 from app.core.scoring import START
 from app.core.signal_catalogue import CATALOGUE

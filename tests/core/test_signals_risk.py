@@ -10,7 +10,7 @@ from judging import NOW, a_customer, a_request, an_order, some_facts
 from app.core import signals_outside
 from app.core import signals_risk as signals
 from app.core.facts import Facts, FraudCheck, FraudVerdict, Neighbours, PaymentState, PlacedBy
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.core.rulebook import rulebook
 from app.core.signals import Signal
 

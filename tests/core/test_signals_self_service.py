@@ -10,7 +10,7 @@ from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core import signals_self_service as signals
 from app.core.facts import Item, PaymentState, PlacedBy
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
 from app.core.rulebook import rulebook
 

@@ -9,7 +9,7 @@ import pytest
 from judging import NOW, a_request, an_order, some_facts
 
 from app.core.decision import ENGINE_VERSION, decide
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.services.decisions import dump_judgement, load_judgement
 
 FOLDER = Path(__file__).parent.parent / "data" / "judgements"

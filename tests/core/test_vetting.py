@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from app.core import vetting
 from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, OrderKind
-from app.core.policy import Policy, PolicyError, parse_policy
+from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.quick import QuickJudge
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.db import Database
 from app.services.cases_texts import refind, texts_of_cases
 from app.services.facts_codec import unpack

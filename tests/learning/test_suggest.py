@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from app.__main__ import cli
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
-from app.core.policy import Policy, parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.core.scorecard import PointChange
 from app.db import Database

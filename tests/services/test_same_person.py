@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.decision import decide
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from tests.asked import examples
 from tests.services.test_untold import CLIENT, STATS, facts
 

@@ -10,7 +10,7 @@ import pytest
 from app.core.decision import Judgement, decide
 from app.core.facts import Facts, PlacedBy
 from app.core.money import Money
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import mapping_customers, wire
 from app.services.facts import TOLD_BY_PANEL, OwnKnowledge, build_facts

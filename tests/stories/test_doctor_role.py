@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.config import Mode
-from app.core.policy import parse_policy
+from app.core.policy.document import parse_policy
 from app.doctor_catalogue import check_policy, check_products
 from app.doctor_findings import Finding, Level
 from app.doctor_role import Standing, check_role, try_actions

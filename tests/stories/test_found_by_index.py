@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import Database
 from app.services import limits, queue, reconcile, rings, sweeps, waiting
 from app.services.listing import Window

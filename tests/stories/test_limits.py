@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.decision import decide
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 from app.db import Database
 from app.panels.sandbox import Behaviours
 from app.services import decision_codec, limits, policies, sweeps

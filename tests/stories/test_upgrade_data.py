@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from app.core.policy import PolicyError
+from app.core.policy.document import PolicyError
 from app.db import Database
 from app.services import policies, schema
 from app.tables.access import idempotency_keys

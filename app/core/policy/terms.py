@@ -7,7 +7,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.policy import Policy
+from app.core.policy.document import Policy
 
 #: Days until what became of an order counts: refunds, chargebacks and fraud that is found late need their time
 #: (issue 4, point 1).

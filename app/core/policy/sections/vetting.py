@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from app.core.policy_types import GroupRef, Line, Part, readable
+from app.core.policy.base_types import GroupRef, Line, Part, readable
 from app.core.reading.quantities import UseUnit
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from app.core.policy_types import Part
+from app.core.policy.base_types import Part
 
 
 class ActionMode(StrEnum):

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from app.core.facts import OrderKind
-from app.core.policy_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points, naming
+from app.core.policy.base_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points, naming
 from app.core.reading.requests import TermKind
 from app.core.reading.topics import Topic
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.core.policy_types import GroupRef, Line, MessageBody, PanelId, Part, Template
+from app.core.policy.base_types import GroupRef, Line, MessageBody, PanelId, Part, Template
 
 
 class AcceptMode(StrEnum):

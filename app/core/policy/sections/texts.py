@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from app.core.policy_types import Line, Part, naming, readable
+from app.core.policy.base_types import Line, Part, naming, readable
 from app.core.reading.kinds import TermKind
 
 _BOUNDS = StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)

@@ -9,19 +9,16 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from app.core import (
-    policy_acting,
-    policy_fairness,
-    policy_judgement,
-    policy_keys,
-    policy_modes,
-    policy_texts,
-    policy_vetting,
-)
 from app.core.money import BadAmount, Money
-from app.core.policy_document import BadDocument, read_toml, shown
-from app.core.policy_judgement import CurrencyRow
-from app.core.policy_types import CurrencyCode, Part
+from app.core.policy import fairness, keys
+from app.core.policy.base_types import CurrencyCode, Part
+from app.core.policy.sections import acting as policy_acting
+from app.core.policy.sections import judging as policy_judgement
+from app.core.policy.sections import modes as policy_modes
+from app.core.policy.sections import texts as policy_texts
+from app.core.policy.sections import vetting as policy_vetting
+from app.core.policy.sections.judging import CurrencyRow
+from app.core.policy.toml import BadDocument, read_toml, shown
 
 _MAX_ERRORS: Final = 50
 #: What pydantic calls the two kinds of a GroupRef.
@@ -109,7 +106,7 @@ class Policy(Part):
         for code, row in self.currencies.items():
             self._check_row(code, row)
         hosting = bool(self.thresholds.hosting_asns)
-        soft = policy_fairness.MAIL_AND_COUNTRY.together(self.points.risk.model_dump(), hosting=hosting)
+        soft = fairness.MAIL_AND_COUNTRY.together(self.points.risk.model_dump(), hosting=hosting)
         if soft >= self.risk.review_from:
             raise ValueError(
                 f"e-mail provider, countries and network alone come to {soft} points and would hold an order:"
@@ -135,7 +132,7 @@ def parse_policy(document: str) -> Policy:
     Raises PolicyError with every place that is wrong (at most fifty), or unfair.
     """
     policy = parse_published(document)
-    unfair = policy_fairness.unfair(policy)
+    unfair = fairness.unfair(policy)
     if unfair:
         raise PolicyError(unfair[:_MAX_ERRORS])
     return policy
@@ -187,7 +184,7 @@ def warnings(policy: Policy) -> tuple[str, ...]:
 
 def _message(error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return policy_keys.unknown(Policy, error["loc"])
+        return keys.unknown(Policy, error["loc"])
     return str(error["msg"]).removeprefix("Value error, ")
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from app.core.facts import Item, ListKind
-from app.core.policy import Policy
-from app.core.policy_acting import NetList
+from app.core.policy.document import Policy
+from app.core.policy.sections.acting import NetList
 
 
 class Groups:

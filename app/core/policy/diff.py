@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.core.policy import Policy
-from app.core.policy_words import SECTIONS, UNITS, WORDS, topic_words
+from app.core.policy.document import Policy
+from app.core.policy.words import SECTIONS, UNITS, WORDS, topic_words
 
 _ENTRIES: Final = 5
 _TEXT: Final = 60

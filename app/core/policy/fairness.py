@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from app.core.policy_acting import NetList
-from app.core.policy_judgement import AcceptableUse, PointTables, RiskPoints, RiskThresholds, SignalThresholds
-from app.core.policy_places import is_all_of_a_country, is_public_mail, only_names
-from app.core.policy_vetting import Vetting
+from app.core.policy.places import is_all_of_a_country, is_public_mail, only_names
+from app.core.policy.sections.acting import NetList
+from app.core.policy.sections.judging import AcceptableUse, PointTables, RiskPoints, RiskThresholds, SignalThresholds
+from app.core.policy.sections.vetting import Vetting
 
 #: The widest single network of a block list: more is all of a provider of access, if not of a country.
 _WIDEST: Final = {4: 16, 6: 32}

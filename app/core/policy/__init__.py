@@ -1,0 +1,3 @@
+"""The provider's document: its model, reading, checking, comparing; may import facts, reading and money. New
+sections go into `sections`.
+"""
