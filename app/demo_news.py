@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from app.core.signals import LIMITS
+from app.core.judgement.signals.base import LIMITS
 
 Order = Mapping[str, Any]
 

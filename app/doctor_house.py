@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
 from app.config import Mode, Settings
+from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy
-from app.core.policy_check import find_warnings
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor_findings import Finding, fault, ok, unchecked, warning

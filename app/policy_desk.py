@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.administration import BY, transaction
 from app.clock import utc_now
 from app.config import Settings
+from app.core.judgement.contradictions import find_warnings
 from app.core.policy.diff import differences
 from app.core.policy.document import Policy, parse_policy, policy_hash
-from app.core.policy_check import find_warnings
 from app.db import Database
 from app.services import candidates, gate_calls, policies, schema
 from app.services.listing import Window

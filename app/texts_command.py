@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import Settings
+from app.core.judgement.explanation.prices import price_texts
 from app.core.policy.document import Policy, parse_policy
-from app.core.price_texts import price_texts
 from app.db import Database, async_url
 from app.errors import Invalid
 from app.services import policies, schema

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from app.config import PREFIX, Settings
-from app.core.lifecycle import (
+from app.core.judgement.signals.catalogue import markdown_table
+from app.core.states import (
     INVOICE_TABLE,
     TRANSITIONS,
     InvoiceRole,
@@ -20,7 +21,6 @@ from app.core.lifecycle import (
     Target,
     Trigger,
 )
-from app.core.signal_catalogue import markdown_table
 from tests.pictures import pictures
 from tests.worked_example import example_table
 

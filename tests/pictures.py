@@ -13,10 +13,10 @@ from rich.panel import Panel
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from app.core.decision import Judgement, Outcome, decide
-from app.core.explanation import as_message, for_customer
-from app.core.explanation_staff import for_staff
 from app.core.facts import Agreement, Facts, FraudCheck, FraudVerdict, PlacedBy
+from app.core.judgement.decide import Judgement, Outcome, decide
+from app.core.judgement.explanation.customer import as_message, for_customer
+from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from app.demo_news import Ledger, Line, Tone

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, PlacedBy
+from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from tests.core.judging import NOW, a_request, an_order, some_facts

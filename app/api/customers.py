@@ -13,7 +13,7 @@ from app.api import problems
 from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, Flag, Text
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import OPS, SCORES
-from app.core.customers import Segment
+from app.core.judgement.customer_score import Segment
 from app.errors import NotFound
 from app.services import credits as credit_service
 from app.services import pinning, views_lists

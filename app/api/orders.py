@@ -26,8 +26,8 @@ from app.api.fields import (
 )
 from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import GATE, OPS, PANEL
-from app.core.decision import Outcome
-from app.core.lifecycle import OrderState, Trigger
+from app.core.judgement.decide import Outcome
+from app.core.states import OrderState, Trigger
 from app.errors import NotFound
 from app.services import actions, gate_batch, gate_calls
 from app.services.actions import ActionRequest

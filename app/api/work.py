@@ -12,7 +12,7 @@ from app.api import problems
 from app.api.fields import Absent, CustomerFilter, EventId
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import OPS, PANEL
-from app.core.lifecycle import FeeState
+from app.core.states import FeeState
 from app.services import operations
 from app.services.listing import Page
 from app.services.operations import Brake

@@ -19,7 +19,7 @@ import maxminddb
 import structlog
 
 from app.core.facts import OutsideReport
-from app.core.signals_outside import ANONYMOUS_IP, HOSTING_IP
+from app.core.judgement.signals.enrichment import ANONYMOUS_IP, HOSTING_IP
 
 log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.decision import Judgement, Outcome, Reason
-from app.core.decision_accept import AcceptPlan
-from app.core.lifecycle import HoldKind, OrderState, Provisioning, Trigger
+from app.core.judgement.accepting import AcceptPlan
+from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
+from app.core.states import HoldKind, OrderState, Provisioning, Trigger
 from app.messaging import outbox
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.services import customers, decisions, fees, messages, modes, questions

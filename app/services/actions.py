@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core import vetting
-from app.core.decision import Judgement, Outcome, Reason
-from app.core.explanation import work_summary
 from app.core.facts import Agreement, PaymentState
-from app.core.inert import plain
-from app.core.labour import custom_fee, max_fee
-from app.core.lifecycle import (
+from app.core.judgement import vetting
+from app.core.judgement.decide import Judgement, Outcome, Reason
+from app.core.judgement.explanation.customer import work_summary
+from app.core.judgement.explanation.plain import plain
+from app.core.judgement.labour import custom_fee, max_fee
+from app.core.money import BadAmount, Money
+from app.core.states import (
     TRANSITIONS,
     FeeState,
     Flag,
@@ -25,7 +26,6 @@ from app.core.lifecycle import (
     Trigger,
     action_guard,
 )
-from app.core.money import BadAmount, Money
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish

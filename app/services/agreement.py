@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Outcome
-from app.core.signals import LIMITS
+from app.core.judgement.decide import Outcome
+from app.core.judgement.signals.base import LIMITS
 from app.services.cases_live import NO_PERSONS, is_review
 from app.tables.orders import decisions, orders
 

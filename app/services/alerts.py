@@ -10,8 +10,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.lifecycle import OrderState
 from app.core.money import Money
+from app.core.states import OrderState
 from app.db import insert_new, storable
 from app.messaging.outbox import Call
 from app.panels.actions import Action

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
-from app.core.decision import ENGINE_VERSION
+from app.core.judgement.decide import ENGINE_VERSION
 from app.core.policy.document import Policy, canonical, parse_policy, parse_published, policy_hash
 from app.core.policy.terms import terms_digest
 from app.db import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from xml.sax.saxutils import escape
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
 from app.services.backtest_records import BacktestReport, Figures, ScoreRange
 
 _WIDTH: Final = 760

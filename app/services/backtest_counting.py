@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
 from app.core.policy.terms import MATURE_DAYS
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, DecidedCase, Kind, Part, microseconds
 from app.tables.history import CaseSource, Label

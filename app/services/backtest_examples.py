@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import ENGINE_VERSION, Judgement, Outcome, decide
+from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, decide
 from app.core.policy.document import Policy, PolicyError, parse_published
 from app.db import Database
 from app.services import decision_codec as stored

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.statistics import auc, auc_interval, wilson

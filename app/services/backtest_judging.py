@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
+from app.core.judgement.provenance import leave_out_today, without_today
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, from_canonical
-from app.core.provenance import leave_out_today, without_today
-from app.core.quick import QuickJudge
 from app.db import Database
 from app.services import facts_codec
 from app.services.backtest_counting import Tally, count

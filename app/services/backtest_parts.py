@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from app.core.quick import Verdict
+from app.core.judgement.quick import Verdict
 
 GIVEN: Final = "given"  # the policy that is tried
 ACTIVE: Final = "active"  # the policy in force

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core.decision import ENGINE_VERSION
+from app.core.judgement.decide import ENGINE_VERSION
+from app.core.judgement.provenance import NAMES
+from app.core.judgement.signals.catalogue import not_testable
 from app.core.policy.document import Policy, policy_hash
-from app.core.provenance import NAMES
-from app.core.signal_catalogue import not_testable
 from app.services.backtest_counting import MATURE_AFTER, Tally
 from app.services.backtest_figures import BAD, GOOD, Counts, compare, counted, share
 from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.services import candidates, policies
 from app.services.orders import CLOCK, PANEL, POLICY

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Judgement, decide
+from app.core.judgement.decide import Judgement, decide
 from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
 from app.services import policies

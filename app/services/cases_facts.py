@@ -1,7 +1,7 @@
 """Facts of past orders as of their own time, made by the same code as live ones (issue 4, point 1).
 
 What the panel gives with a date is as it was then. What it gives only as it is today is named in `Facts.today`
-(`app.core.provenance`); what nobody can know is named in `Facts.missing`.
+(`app.core.judgement.provenance`); what nobody can know is named in `Facts.missing`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 from msgspec import structs
 
 from app.core.facts import Facts, PlacedBy
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.scoring import find
+from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.rulebook import rulebook
-from app.core.scoring import find
-from app.core.signals import LIMITS, ScoreKind
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.cases_labels import is_paid, label_of
 from app.services.cases_shared import OF_TODAY, Shared, micros

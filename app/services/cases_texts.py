@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Cut, Facts, PlacedBy, TextCut
+from app.core.judgement.written import DOMAIN, Written, read_words
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding
-from app.core.written import DOMAIN, Written, read_words
 from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
 from app.services.cases_rows import in_chunks
 from app.services.cases_timeline import services_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.decision import Reason
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.judgement.decide import Reason
+from app.core.states import HoldKind, OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.services import acting, messages, questions

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.inert import plain
+from app.core.judgement.explanation.plain import plain
 from app.core.money import BadAmount, Money
 from app.core.policy.sections.modes import ActionMode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.customers import CustomerHistory, CustomerScore, Segment, score_customer
-from app.core.decision import Judgement
 from app.core.facts import PlacedBy
+from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Segment, score_customer
+from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
 from app.services import policies

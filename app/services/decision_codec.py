@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from app.core.decision import Judgement
 from app.core.facts import Facts
+from app.core.judgement.decide import Judgement
 
 _FACTS = TypeAdapter(Facts)
 _JUDGEMENT = TypeAdapter(Judgement)

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.config import Mode
-from app.core.decision import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.facts import Facts
-from app.core.signals import LIMITS
+from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
+from app.core.judgement.signals.base import LIMITS
 from app.services import questions
 from app.services.cases_live import record_case, record_review
 from app.services.decision_codec import dump_facts, dump_judgement, load_judgement

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
-from app.core.lifecycle import Flag
+from app.core.states import Flag
 from app.panels.breaker import BreakerState
 from app.services.health import HEARTBEAT_SECONDS
 from app.tables.access import Role, api_keys

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, time, timedelta
 import sqlalchemy as sa
 
 from app.config import Mode
-from app.core.decision import Outcome, Reason
 from app.core.facts import Agreement, PaymentState, PlacedBy
-from app.core.lifecycle import Flag, OrderState, Trigger
+from app.core.judgement.decide import Outcome, Reason
+from app.core.states import Flag, OrderState, Trigger
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.services import (

@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Judgement, Outcome
-from app.core.explanation import Asked, Explanation, Standing, for_customer, for_customer_unjudged
-from app.core.lifecycle import FeeState
+from app.core.judgement.decide import Judgement, Outcome
+from app.core.judgement.explanation.customer import Asked, Explanation, Standing, for_customer, for_customer_unjudged
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.states import FeeState
 from app.errors import NotFound, WrongState
 from app.services import policies as policy_service
 from app.services.decision_codec import load_facts, load_judgement

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from disposable_email_domains import blocklist
 
-from app.core import vetting
 from app.core.facts import (
     Agreement,
     CustomerFacts,
@@ -21,11 +20,12 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
+from app.core.judgement import vetting
+from app.core.judgement.written import Reading
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
-from app.core.written import Reading
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 from app.services.fraud import read_fraud_check
 from app.services.gather import Gathered

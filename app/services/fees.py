@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.facts import PaymentState
-from app.core.inert import inert
-from app.core.lifecycle import OPEN_FEE_STATES, FeeState, Phase, phase_of
+from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.sections.acting import render
+from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
 from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.services.orders import POLICY, OrderFile

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.decision import Outcome
-from app.core.lifecycle import OrderState
+from app.core.judgement.decide import Outcome
 from app.core.policy.sections.modes import ActionMode
+from app.core.states import OrderState
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState

@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.lifecycle import OrderState
+from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.messaging import inbox, outbox

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.courses import Course
-from app.core.decision import Reason
 from app.core.facts import Agreement, PaymentState
-from app.core.lifecycle import (
+from app.core.judgement.course import Course
+from app.core.judgement.decide import Reason
+from app.core.states import (
     INVOICE_TABLE,
     OPEN_FEE_STATES,
     Consequence,

@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.courses import Course
-from app.core.decision import Judgement, Outcome, decide
-from app.core.explanation import work_summary
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
-from app.core.labour_value import payment_settled
-from app.core.lifecycle import OrderState, Trigger
+from app.core.judgement.course import Course
+from app.core.judgement.decide import Judgement, Outcome, decide
+from app.core.judgement.explanation.customer import work_summary
+from app.core.judgement.labour_value import payment_settled
+from app.core.states import OrderState, Trigger
 from app.messaging.inbox import Postpone
 from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
 from app.services.acting import Wish

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
+from app.core.judgement.provenance import without_today
+from app.core.judgement.quick import QuickJudge
+from app.core.judgement.vetting import only_unfit
 from app.core.policy.document import Policy
 from app.core.policy.terms import is_mature
-from app.core.provenance import without_today
-from app.core.quick import QuickJudge
 from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
-from app.core.vetting import only_unfit
 from app.db import Database
 from app.errors import Invalid
 from app.services.facts_codec import unpack

@@ -16,12 +16,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.courses import Course
-from app.core.decision import Judgement, Outcome, Reason
-from app.core.lifecycle import OrderState
+from app.core.judgement.course import Course
+from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
+from app.core.states import OrderState
 from app.errors import WrongState
 from app.services import fees as fees_service
 from app.services import policies

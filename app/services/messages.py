@@ -6,8 +6,8 @@ import html
 import uuid
 from datetime import datetime, tzinfo
 
-from app.core.decision import Outcome
-from app.core.explanation import as_message, deadline
+from app.core.judgement.decide import Outcome
+from app.core.judgement.explanation.customer import as_message, deadline
 from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
 from app.core.policy.sections.modes import ActionMode

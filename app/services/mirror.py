@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.core.facts import Facts, PaymentState, PlacedBy
-from app.core.lifecycle import Flag, OrderState, Provisioning
+from app.core.states import Flag, OrderState, Provisioning
 from app.db import insert_new
 from app.outside import geoip
 from app.panels.records import PanelCustomer, PanelOrder

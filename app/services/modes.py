@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from app.config import Mode
-from app.core.courses import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
-from app.core.decision import Judgement, Outcome, Reason
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
+from app.core.judgement.decide import Judgement, Outcome, Reason
+from app.core.states import HoldKind, OrderState
 from app.services import fees, limits
 from app.services.limits import Verdict
 from app.services.orders import POLICY, OrderFile

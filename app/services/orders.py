@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import (
+from app.core.policy.sections.acting import AcceptMode
+from app.core.states import (
     Flag,
     HoldKind,
     OrderState,
@@ -21,7 +22,6 @@ from app.core.lifecycle import (
     next_state,
     release_state,
 )
-from app.core.policy.sections.acting import AcceptMode
 from app.services import alerts, installation, policies
 from app.services.policies import ActivePolicy
 from app.tables.orders import orders, timeline

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.decision import Outcome, Reason
-from app.core.lifecycle import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
+from app.core.judgement.decide import Outcome, Reason
+from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees

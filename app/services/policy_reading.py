@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published, policy_hash
 from app.core.policy.fairness import unfair
-from app.core.policy_check import find_warnings
 from app.errors import Invalid, WrongState
 
 _REFUSED: Final = 500

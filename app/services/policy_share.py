@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.courses import Course, plan
-from app.core.decision import Outcome
+from app.core.judgement.course import Course, plan
+from app.core.judgement.decide import Outcome
+from app.core.judgement.provenance import without_today
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
-from app.core.provenance import without_today
-from app.core.quick import QuickJudge
 from app.services.backtest_counting import for_lack_of_facts
 from app.services.facts_codec import unpack
 from app.tables.history import CaseSource, cases

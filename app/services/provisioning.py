@@ -14,8 +14,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Outcome
-from app.core.lifecycle import Flag, OrderState, Provisioning
+from app.core.judgement.decide import Outcome
+from app.core.states import Flag, OrderState, Provisioning
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call

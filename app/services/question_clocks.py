@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.core.decision import Reason
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.judgement.decide import Reason
+from app.core.states import HoldKind, OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable

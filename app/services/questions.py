@@ -12,9 +12,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import Outcome, Reason
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.judgement.decide import Outcome, Reason
 from app.core.policy.sections.modes import ActionMode
+from app.core.states import HoldKind, OrderState
 from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call

@@ -18,7 +18,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.lifecycle import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
+from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.services import questions
 from app.services.listing import Order, Page, Window, read_page
 from app.services.modes import proposal

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.lifecycle import OrderState
+from app.core.states import OrderState
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
 from app.panels.actions import Action, PanelAction

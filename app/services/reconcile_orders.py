@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PaymentState
-from app.core.lifecycle import FeeState, InvoiceTurn, OrderState
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.states import FeeState, InvoiceTurn, OrderState
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.services import policies

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.core.decision import Outcome, Reason
-from app.core.lifecycle import FeeState, Flag, OrderState, Trigger
+from app.core.judgement.decide import Outcome, Reason
 from app.core.money import Money
+from app.core.states import FeeState, Flag, OrderState, Trigger
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call

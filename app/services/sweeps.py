@@ -15,9 +15,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.decision import Outcome, Reason
-from app.core.lifecycle import FeeState, HoldKind, OrderState
+from app.core.judgement.decide import Outcome, Reason
 from app.core.policy.sections.modes import ActionMode
+from app.core.states import FeeState, HoldKind, OrderState
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, clock_jumps, limits, policies, provisioning

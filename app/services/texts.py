@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final, TypeVar
 
 from app.core.facts import Cut, TextCut
+from app.core.judgement.written import DOMAIN, Reading, Written, read, within
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import classify
-from app.core.written import DOMAIN, Reading, Written, read, within
 from app.panels.records import PanelOrder, PanelProduct, PanelTicket
 from app.services.gather import Gathered, opening_message, own_messages
 

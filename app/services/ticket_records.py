@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
-from app.core.lifecycle import OrderState
 from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
+from app.core.states import OrderState
 from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.messaging import inbox

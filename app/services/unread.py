@@ -11,9 +11,9 @@ import random
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.decision import Judgement, Outcome
-from app.core.lifecycle import OrderState
+from app.core.judgement.decide import Judgement, Outcome
 from app.core.retry import delay_at
+from app.core.states import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.services import policies

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.core.customers import CustomerScore, Segment
-from app.core.decision import Reason
+from app.core.judgement.customer_score import CustomerScore, Segment
+from app.core.judgement.decide import Reason
 from app.services.views import ReasonView, amount, cut
 
 

@@ -10,8 +10,8 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
-from app.core.decision import Outcome
-from app.core.explanation import Explanation
+from app.core.judgement.decide import Outcome
+from app.core.judgement.explanation.customer import Explanation
 from app.errors import NotFound
 from app.services import questions
 from app.services.explanations import explain

@@ -11,11 +11,11 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.decision import Judgement, Outcome
-from app.core.explanation_staff import WorkLine, for_staff, score_sums, work_lines
 from app.core.facts import Facts
+from app.core.judgement.decide import Judgement, Outcome
+from app.core.judgement.explanation.staff import WorkLine, for_staff, score_sums, work_lines
+from app.core.judgement.signals.base import ScoreKind, Signal
 from app.core.policy.document import Policy
-from app.core.signals import ScoreKind, Signal
 from app.errors import NotFound
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.explanations import last_judged, policy_of

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
-from app.core.customers import Segment
-from app.core.decision import Outcome
-from app.core.lifecycle import FeeState, OrderState
+from app.core.judgement.customer_score import Segment
+from app.core.judgement.decide import Outcome
 from app.core.policy.document import Policy
+from app.core.states import FeeState, OrderState
 from app.errors import NotFound
 from app.services import customers as customer_service
 from app.services import policies as policy_service

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.config import Mode
-from app.core.decision import Outcome
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning
-from app.core.signals import ScoreKind
+from app.core.judgement.decide import Outcome
+from app.core.judgement.signals.base import ScoreKind
+from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.services.views import ReasonView
 from app.tables.orders import FeeForm
 from app.tables.outbox import CallState

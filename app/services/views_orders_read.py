@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
-from app.core.decision import Outcome
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import FeeState, Flag, HoldKind, OrderState, Provisioning
-from app.core.signals import ScoreKind
+from app.core.judgement.decide import Outcome
+from app.core.judgement.signals.base import ScoreKind
+from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.errors import NotFound
 from app.services.orders import POLICY
 from app.services.queue import actions_of

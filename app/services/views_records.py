@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.core.lifecycle import FeeState
 from app.core.reading.topics import OrderIntent, TicketReading, Topic
+from app.core.states import FeeState
 from app.services.views import MAX_ROW_BYTES, Lengths, amount, cut, cut_or_none, fit
 from app.tables.customers import CreditState
 from app.tables.inbox import EventSource, EventState

@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement.signals.base import Family, ScoreKind
+from app.core.judgement.signals.catalogue import CATALOGUE, SignalEntry
 from app.core.policy.document import Policy
-from app.core.signal_catalogue import CATALOGUE, SignalEntry
-from app.core.signals import Family, ScoreKind
 from app.services import policies
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement.explanation.prices import as_html, price_texts
 from app.core.policy.document import Policy
-from app.core.price_texts import as_html, price_texts
 from app.errors import Invalid
 from app.services import policies as policy_service
 

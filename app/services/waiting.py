@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.lifecycle import HoldKind, OrderState
+from app.core.states import HoldKind, OrderState
 from app.services import questions
 from app.services.acting import LIFECYCLE
 from app.services.fees import OPEN_STATES

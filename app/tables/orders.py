@@ -7,7 +7,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.lifecycle import FeeState, HoldKind, OrderState, Provisioning
+from app.core.states import FeeState, HoldKind, OrderState, Provisioning
 from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
 
 

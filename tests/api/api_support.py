@@ -12,11 +12,11 @@ import httpx
 import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 
-from app.core.decision import Judgement, decide
 from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
-from app.core.lifecycle import OrderState, is_breached
+from app.core.judgement.decide import Judgement, decide
 from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
+from app.core.states import OrderState, is_breached
 from app.db import Database
 from app.services import access
 from app.services.decision_codec import dump_facts, dump_judgement

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.signal_catalogue import CATALOGUE
+from app.core.judgement.signals.catalogue import CATALOGUE
 from app.services import policies
 from app.tables.access import Role
 from tests.api.api_support import NOW

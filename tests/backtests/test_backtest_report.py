@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from app.backtesting_tables import show
-from app.core.decision import Outcome
 from app.core.facts import Facts
+from app.core.judgement.decide import Outcome
+from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import parse_policy
-from app.core.provenance import NAMES, without_today
-from app.core.quick import QuickJudge
 from app.db import Database
 from app.services import backtest, facts_codec
 from app.services.backtest import Wanted

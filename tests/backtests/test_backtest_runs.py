@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.decision import ENGINE_VERSION, decide
 from app.core.facts import Facts
+from app.core.judgement.decide import ENGINE_VERSION, decide
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database

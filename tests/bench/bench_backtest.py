@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from app.core.judgement.provenance import without_today
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import canonical, parse_policy
-from app.core.provenance import without_today
-from app.core.quick import QuickJudge
 from app.db import Database
 from app.services import backtest, facts_codec, schema
 from app.services.backtest import Wanted

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 from mix import NOW, mixed
 
-from app.core.decision import decide
 from app.core.facts import Facts
+from app.core.judgement.decide import decide
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
-from app.core.quick import QuickJudge
 
 WANTED_RATE = 35_000  # verdicts a second and core, at least
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from app.core.courses import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
-from app.core.decision import Outcome
+from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
+from app.core.judgement.decide import Outcome
 from app.core.policy.document import PolicyError, parse_policy
 from app.core.policy.sections.modes import STRENGTH, ActionMode, Modes
 

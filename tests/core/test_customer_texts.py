@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
-from app.core.cart_links import MOST, cart_link
-from app.core.decision import Outcome, decide
-from app.core.explanation import Asked, Standing, as_message, for_customer, for_customer_unjudged
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
-from app.core.inert import inert
+from app.core.judgement.decide import Outcome, decide
+from app.core.judgement.explanation.cart_links import MOST, cart_link
+from app.core.judgement.explanation.customer import Asked, Standing, as_message, for_customer, for_customer_unjudged
+from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermKind

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
-from app.core.decision import Judgement, Outcome, decide
-from app.core.explanation import as_message, for_customer, work_summary
 from app.core.facts import (
     CustomerFacts,
     Facts,
@@ -25,10 +23,12 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
+from app.core.judgement.decide import Judgement, Outcome, decide
+from app.core.judgement.explanation.customer import as_message, for_customer, work_summary
+from app.core.judgement.signals.base import Family, ScoreKind
+from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind, find_requests
-from app.core.signals import Family, ScoreKind
-from app.core.signals_self_service import REQUEST_KINDS
 
 CART = "[cart]\nurl = 'https://shop.example/'\nproduct_url = 'https://shop.example/?pid={product_id}'\n"
 POLICIES = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.customers import CustomerHistory, Segment, score_customer
+from app.core.judgement.customer_score import CustomerHistory, Segment, score_customer
 from app.core.policy.document import Policy, parse_policy
 
 REGULAR = CustomerHistory(

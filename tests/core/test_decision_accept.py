@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from judging import an_item, an_order, some_facts
 
-from app.core.decision_accept import AcceptPlan, built_by_hand, plan_accept
 from app.core.facts import Item
+from app.core.judgement.accepting import AcceptPlan, built_by_hand, plan_accept
 from app.core.policy.document import parse_policy
 from app.core.policy.sections.acting import AcceptMode
 

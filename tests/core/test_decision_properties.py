@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
-from app.core.decision import SEVERITY, Outcome, decide
 from app.core.facts import (
     Agreement,
     CustomerFacts,
@@ -25,11 +24,12 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
-from app.core.labour import max_fee
+from app.core.judgement.decide import SEVERITY, Outcome, decide
+from app.core.judgement.labour import max_fee
+from app.core.judgement.scoring import START
+from app.core.judgement.signals.base import HANDLING, ScoreKind
+from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.policy.document import Policy, parse_policy
-from app.core.scoring import START
-from app.core.signals import HANDLING, ScoreKind
-from app.core.signals_self_service import REQUEST_KINDS
 from tests.asked import examples
 
 POLICIES = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from judging import NOW, facts_from
 
-from app.core.decision import decide
+from app.core.judgement.decide import decide
 from app.core.policy.document import parse_policy
 
 FOLDER = Path(__file__).parent.parent / "data" / "decisions"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
-from app.core.decision import Outcome, decide
-from app.core.explanation import Explanation, for_customer, work_summary
-from app.core.explanation_staff import for_staff
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, PaymentState, PlacedBy
+from app.core.judgement.decide import Outcome, decide
+from app.core.judgement.explanation.customer import Explanation, for_customer, work_summary
+from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
 

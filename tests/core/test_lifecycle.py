@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from app.core.lifecycle import (
+from app.core.states import (
     INVOICE_TABLE,
     STAFF_ACTIONS,
     TRANSITIONS,

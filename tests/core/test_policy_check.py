@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy, warnings
-from app.core.policy_check import find_warnings
 
 
 def new_warnings(document: str) -> list[str]:

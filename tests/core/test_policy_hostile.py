@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import PolicyError, parse_policy
-from app.core.policy_check import find_warnings
 
 LONG = 400_000
 

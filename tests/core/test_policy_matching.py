@@ -6,9 +6,9 @@ import pytest
 from judging import an_item
 
 from app.core.facts import ListKind
+from app.core.judgement.rulebook import rulebook
 from app.core.policy.document import parse_policy
 from app.core.policy.matching import Groups, match_lists
-from app.core.rulebook import rulebook
 
 POLICY = parse_policy("""
 [allow]

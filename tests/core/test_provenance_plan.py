@@ -12,7 +12,7 @@ from test_decision_properties import facts as any_facts
 from test_decision_properties import quick
 
 from app.core.facts import Agreement, Facts, Neighbours
-from app.core.provenance import NAMES, leave_out_today, without_today
+from app.core.judgement.provenance import NAMES, leave_out_today, without_today
 from tests.core.judging import a_customer, some_facts
 
 

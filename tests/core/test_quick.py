@@ -6,15 +6,15 @@ from hypothesis import given
 from judging import NOW
 from test_decision_properties import facts, policies, quick
 
-from app.core.decision import Outcome, decide
 from app.core.facts import Facts, OrderKind
+from app.core.judgement.decide import Outcome, decide
+from app.core.judgement.quick import QuickJudge
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.signals.base import LIMITS
+from app.core.judgement.signals.enrichment import SIGNALS as OUTSIDE
+from app.core.judgement.signals.risk import SIGNALS as RISK
+from app.core.judgement.signals.work import SIGNALS as SELF_SERVICE
 from app.core.policy.document import Policy
-from app.core.quick import QuickJudge
-from app.core.rulebook import rulebook
-from app.core.signals import LIMITS
-from app.core.signals_outside import SIGNALS as OUTSIDE
-from app.core.signals_risk import SIGNALS as RISK
-from app.core.signals_self_service import SIGNALS as SELF_SERVICE
 
 
 @quick

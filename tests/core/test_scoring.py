@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from judging import NOW, a_customer, an_order, some_facts
 
-from app.core.decision import decide
 from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
+from app.core.judgement.decide import decide
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.scoring import settle
+from app.core.judgement.signals.base import Finding, ScoreKind, said
+from app.core.judgement.signals.risk import SIGNALS
 from app.core.policy.document import Policy
-from app.core.rulebook import rulebook
-from app.core.scoring import settle
-from app.core.signals import Finding, ScoreKind, said
-from app.core.signals_risk import SIGNALS
 
 RULES = rulebook(Policy())
 

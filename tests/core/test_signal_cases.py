@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import pytest
 from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
-from app.core.decision import decide
 from app.core.facts import (
     Cut,
     Facts,
@@ -23,11 +22,12 @@ from app.core.facts import (
     PlacedBy,
     TextCut,
 )
+from app.core.judgement.decide import decide
+from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.signals.base import LIMITS
+from app.core.judgement.signals.catalogue import CATALOGUE, not_testable
 from app.core.policy.document import parse_policy
-from app.core.provenance import NAMES, without_today
 from app.core.reading.requests import TermFinding, TermKind
-from app.core.signal_catalogue import CATALOGUE, not_testable
-from app.core.signals import LIMITS
 
 POLICY = parse_policy("""
 [thresholds]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 
 from app.core.facts import CustomerFacts, Item, OrderFacts
+from app.core.judgement.provenance import NAMES
+from app.core.judgement.signals.base import FAMILIES, LIMITS, Family, ScoreKind
+from app.core.judgement.signals.catalogue import CATALOGUE, markdown_table
 from app.core.policy.document import Policy, parse_policy
 from app.core.policy.sections.judging import FamilyCaps
-from app.core.provenance import NAMES
-from app.core.signal_catalogue import CATALOGUE, markdown_table
-from app.core.signals import FAMILIES, LIMITS, Family, ScoreKind
 
 BY_CODE = {entry.code: entry for entry in CATALOGUE}
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from judging import NOW, a_customer, a_request, an_order, some_facts
 from test_decision_properties import facts, policies, quick
 
-from app.core.decision import Outcome, decide
 from app.core.facts import (
     CustomerFacts,
     Facts,
@@ -25,12 +24,13 @@ from app.core.facts import (
     PaymentState,
     PlacedBy,
 )
+from app.core.judgement.decide import Outcome, decide
+from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.scoring import START
+from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMITS, ScoreKind, Signal
+from app.core.judgement.signals.catalogue import CATALOGUE
+from app.core.judgement.signals.work import REQUEST_KINDS, request_code
 from app.core.policy.document import Policy, parse_policy
-from app.core.provenance import NAMES, without_today
-from app.core.scoring import START
-from app.core.signal_catalogue import CATALOGUE
-from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMITS, ScoreKind, Signal
-from app.core.signals_self_service import REQUEST_KINDS, request_code
 
 
 def signals(seen: Facts, policy: Policy) -> tuple[Signal, ...]:

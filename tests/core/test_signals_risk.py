@@ -7,18 +7,18 @@ from datetime import timedelta
 import pytest
 from judging import NOW, a_customer, a_request, an_order, some_facts
 
-from app.core import signals_outside
-from app.core import signals_risk as signals
 from app.core.facts import Facts, FraudCheck, FraudVerdict, Neighbours, PaymentState, PlacedBy
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.signals import enrichment
+from app.core.judgement.signals import risk as signals
+from app.core.judgement.signals.base import Signal
 from app.core.policy.document import Policy
-from app.core.rulebook import rulebook
-from app.core.signals import Signal
 
 POLICY = Policy()
 
 
 def fired(seen: Facts) -> dict[str, Signal]:
-    found = [rule(seen, rulebook(POLICY)) for rule in (*signals_outside.SIGNALS, *signals.SIGNALS)]
+    found = [rule(seen, rulebook(POLICY)) for rule in (*enrichment.SIGNALS, *signals.SIGNALS)]
     return {finding.code: finding.written() for finding in found if finding is not None}
 
 

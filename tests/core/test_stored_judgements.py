@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from judging import NOW, a_request, an_order, some_facts
 
-from app.core.decision import ENGINE_VERSION, decide
+from app.core.judgement.decide import ENGINE_VERSION, decide
 from app.core.policy.document import Policy
 from app.services.decisions import dump_judgement, load_judgement
 

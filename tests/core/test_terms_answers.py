@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.judgement.vetting import expected_uses
 from app.core.reading.answers import find_answer, find_in_lines
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import MOST
-from app.core.vetting import expected_uses
 
 STORAGE, TRAFFIC, VISITORS, MAILS = "gb_storage", "gb_traffic_month", "visitors_day", "mails_day"
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from judging import NOW, an_item, an_order, some_facts
 from pydantic import TypeAdapter
 
-from app.core import vetting
-from app.core.decision import Judgement, Outcome, decide
 from app.core.facts import Facts, OrderKind
+from app.core.judgement import vetting
+from app.core.judgement.decide import Judgement, Outcome, decide
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, PolicyError, parse_policy
-from app.core.quick import QuickJudge
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit
 from app.core.reading.requests import TermFinding, TermKind, find_terms

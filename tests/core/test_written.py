@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.facts import Cut, TextCut
+from app.core.judgement.written import Reading, Written, read
 from app.core.reading.text import MAX_TEXT
-from app.core.written import Reading, Written, read
 
 ON = date(2026, 11, 21)
 WISHES = ["Please install docker.", "We need CentOS 6.", "Please migrate our old site."]

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.facts import Facts, PaymentState, PlacedBy
+from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, parse_policy
 from app.core.policy.terms import MATURE_DAYS, is_mature, terms_digest
-from app.core.provenance import NAMES, without_today
-from app.core.quick import QuickJudge
 from app.db import Database
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelProduct

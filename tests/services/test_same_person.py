@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.decision import decide
+from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from tests.asked import examples
 from tests.services.test_untold import CLIENT, STATS, facts

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.core.decision import Judgement, decide
 from app.core.facts import Facts, PlacedBy
+from app.core.judgement.decide import Judgement, decide
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.panels.records import PanelLine, PanelOrder

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.core.decision import decide
+from app.core.judgement.decide import decide
 from app.db import Database
 from app.messaging import inbox
 from app.outside import geoip

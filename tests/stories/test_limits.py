@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.core.decision import decide
+from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
 from app.panels.sandbox import Behaviours

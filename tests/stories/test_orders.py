@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from app.core.decision import decide
+from app.core.judgement.decide import decide
 from app.services import decision_codec, policies
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.core.lifecycle import STAFF_ACTIONS
+from app.core.states import STAFF_ACTIONS
 from app.db import Database
 from tests.stories.house import House, open_house
 

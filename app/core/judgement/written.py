@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from app.core import vetting
 from app.core.facts import Cut, TextCut
+from app.core.judgement import vetting
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.requests import TermFinding, TermKind, find_asked, find_listed, find_requests, words_of
 from app.core.reading.text import MAX_TEXT, Token, is_cut, left_out, tokens, words

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Final
 
 from app.core.facts import OrderKind
-from app.core.labour import custom_fee, max_fee
+from app.core.judgement.labour import custom_fee, max_fee
+from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import render
 from app.core.policy.sections.judging import GapPayer
 from app.core.reading.requests import TermKind
-from app.core.signals_self_service import REQUEST_KINDS
 
 #: What the notice in the cart names as examples of work, the best known first, and how many of those that cost.
 _EXAMPLES: Final = (

@@ -7,19 +7,19 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from app.core import vetting
-from app.core.decision_accept import AcceptPlan, plan_accept
-from app.core.decision_facts import essential_missing
-from app.core.decision_rows import SEVERITY, Case, Ground, Outcome, Reason, first_that_fits, notes
 from app.core.facts import Facts, OrderKind
-from app.core.labour import Labour, weigh
+from app.core.judgement import vetting
+from app.core.judgement.accepting import AcceptPlan, plan_accept
+from app.core.judgement.essentials import essential_missing
+from app.core.judgement.labour import Labour, weigh
+from app.core.judgement.outcome import SEVERITY, Case, Ground, Outcome, Reason, first_that_fits, notes
+from app.core.judgement.rulebook import Rulebook, rulebook
+from app.core.judgement.scoring import NOTHING_FOUND, Scores, find
+from app.core.judgement.signals.base import HANDLING, Signal
+from app.core.judgement.signals.enrichment import degraded
+from app.core.judgement.signals.work import is_catalogue_gap
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.rulebook import Rulebook, rulebook
-from app.core.scoring import NOTHING_FOUND, Scores, find
-from app.core.signals import HANDLING, Signal
-from app.core.signals_outside import degraded
-from app.core.signals_self_service import is_catalogue_gap
 
 __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "decide", "missing_of", "weigh_up"]
 

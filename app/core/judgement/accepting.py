@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.facts import Facts, Item
+from app.core.judgement.rulebook import rulebook
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import Accept, AcceptMode, AcceptRule
-from app.core.rulebook import rulebook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
+from app.core.judgement.signals.base import FAMILIES
+from app.core.judgement.signals.catalogue import CATALOGUE
 from app.core.money import Money
 from app.core.policy.document import Policy, warnings
 from app.core.policy.sections.acting import AcceptMode, HourLimits, NetList
 from app.core.policy.sections.modes import STRENGTH, ActionMode
-from app.core.signal_catalogue import CATALOGUE
-from app.core.signals import FAMILIES
 
 _NAMED = 5
 #: The family of each key of [points.risk]; `each_further` belongs to signals of several families.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
-from app.core.decision import Reason
+from app.core.judgement.decide import Reason
 from app.core.money import Money
 from app.core.policy.document import Policy
 

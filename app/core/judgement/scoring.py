@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.core import signals_risk, signals_self_service
 from app.core.facts import Facts
-from app.core.rulebook import Rulebook
-from app.core.signal_sieve import rules_to_ask
-from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
+from app.core.judgement.rulebook import Rulebook
+from app.core.judgement.signal_sieve import rules_to_ask
+from app.core.judgement.signals import risk as signals_risk
+from app.core.judgement.signals import work as signals_self_service
+from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
 
 #: Where each score starts.
 START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}

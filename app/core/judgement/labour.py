@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from app.core.facts import Facts
-from app.core.labour_value import Value, order_value
+from app.core.judgement.labour_value import Value, order_value
+from app.core.judgement.rulebook import HUNDREDTHS, Rates, Rulebook, rulebook
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.rulebook import HUNDREDTHS, Rates, Rulebook, rulebook
 
 _HOUR: Final = 60
 _HUNDRED: Final = 100

@@ -11,8 +11,8 @@ from math import lcm
 from typing import Final, NamedTuple
 
 from app.core.facts import Facts, Item, OrderFacts, PaymentState
+from app.core.judgement.rulebook import Rulebook, rulebook
 from app.core.policy.document import Policy
-from app.core.rulebook import Rulebook, rulebook
 
 _CYCLES: Final = {
     "monthly": 1,

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
-from app.core.cart_links import cart_link
-from app.core.decision import Judgement, Outcome
 from app.core.facts import Agreement, Facts, PlacedBy
-from app.core.inert import is_plain_term
-from app.core.labour_value import payment_settled
+from app.core.judgement.decide import Judgement, Outcome
+from app.core.judgement.explanation.cart_links import cart_link
+from app.core.judgement.explanation.plain import is_plain_term
+from app.core.judgement.labour_value import payment_settled
+from app.core.judgement.signals.base import HANDLING
+from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import AcceptMode, render
 from app.core.reading.requests import TermKind
-from app.core.signals import HANDLING
-from app.core.signals_self_service import REQUEST_KINDS
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 _TERMS_SHOWN: Final = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.decision import Outcome, missing_of, weigh_up
 from app.core.facts import Facts
+from app.core.judgement.decide import Outcome, missing_of, weigh_up
+from app.core.judgement.rulebook import rulebook
 from app.core.policy.document import Policy
-from app.core.rulebook import rulebook
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.core.decision import Outcome
+from app.core.judgement.decide import Outcome
 from app.core.policy.sections.modes import ActionMode, Modes
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from app.core.facts import Cut, Facts, Item, PaymentState, PlacedBy, TextCut
-from app.core.labour_value import payment_settled
+from app.core.judgement.labour_value import payment_settled
+from app.core.judgement.rulebook import Rulebook
+from app.core.judgement.signals.base import HANDLING, Finding, ScoreKind, SignalRule, Words, said
 from app.core.reading.requests import TermKind
-from app.core.rulebook import Rulebook
-from app.core.signals import HANDLING, Finding, ScoreKind, SignalRule, Words, said
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 # Reading a member off its enum, or looking one up by its hash, takes longer than most rules (Python 3.11).

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.core import vetting
-from app.core.decision_facts import has_negative_amount
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState, PlacedBy
-from app.core.labour import Work
+from app.core.judgement import vetting
+from app.core.judgement.essentials import has_negative_amount
+from app.core.judgement.labour import Work
+from app.core.judgement.rulebook import Rulebook
+from app.core.judgement.scoring import settle
+from app.core.judgement.signals.base import LIMITS, Finding
+from app.core.judgement.signals.work import cut_words, handling_unknown
 from app.core.policy.sections.judging import GapPayer
-from app.core.rulebook import Rulebook
-from app.core.scoring import settle
-from app.core.signals import LIMITS, Finding
-from app.core.signals_self_service import cut_words, handling_unknown
 
 
 class Outcome(StrEnum):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.core.decision import Judgement
 from app.core.facts import Facts
-from app.core.labour import max_fee, uncapped_fee
+from app.core.judgement.decide import Judgement
+from app.core.judgement.labour import max_fee, uncapped_fee
+from app.core.judgement.scoring import START
+from app.core.judgement.signals.base import ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.scoring import START
-from app.core.signals import ScoreKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from app.core.facts import Facts
-from app.core.rulebook import Rulebook
+from app.core.judgement.rulebook import Rulebook
 
 #: What evidence is made of.
 EvidenceValue = str | int | float | bool | None

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMIT, Family, ScoreKind
+from app.core.judgement.signals.risk import UNMUTABLE
+from app.core.judgement.signals.work import REQUEST_KINDS, request_code, work_words
 from app.core.policy.document import Policy
-from app.core.signals import FAMILIES, FAMILY_LIMIT, LIMIT, Family, ScoreKind
-from app.core.signals_risk import UNMUTABLE
-from app.core.signals_self_service import REQUEST_KINDS, request_code, work_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
+from app.core.judgement.rulebook import Rulebook
+from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.money import Money
-from app.core.rulebook import Rulebook
-from app.core.signals import Finding, SignalRule, Words, risk_finding, said
 
 #: The provider's own lists are never muted: they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})

@@ -9,9 +9,9 @@ import math
 from typing import Final
 
 from app.core.facts import Facts, FraudVerdict, OutsideReport
-from app.core.rulebook import Rulebook
-from app.core.signals import Finding, SignalRule, Words, risk_finding, said
-from app.core.signals_risk import ip_is_the_customers
+from app.core.judgement.rulebook import Rulebook
+from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
+from app.core.judgement.signals.risk import ip_is_the_customers
 
 MINFRAUD: Final = "minfraud"
 FRAUDRECORD: Final = "fraudrecord"

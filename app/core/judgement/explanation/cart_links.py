@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.core.facts import Facts
-from app.core.inert import inert
+from app.core.judgement.explanation.plain import inert
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.signals.work import in_cart
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import render
-from app.core.rulebook import rulebook
-from app.core.signals_self_service import in_cart
 
 #: More products than this are not listed; the cart itself is linked instead.
 MOST: Final = 5
