@@ -23,9 +23,9 @@ from app.clock import utc_now
 from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
+from app.enrichment.asking import open_geo
 from app.main import create_app
 from app.messaging.wake import Ringer
-from app.outside.asking import open_geo
 from app.services import schema
 from app.services.startup import prepare
 from app.slow_clients import ImpatientProtocol

@@ -15,11 +15,11 @@ from app import log as logging_setup
 from app.clock import utc_now
 from app.config import Mode, Settings
 from app.db import Database, note_failure
+from app.enrichment.asking import Outside, open_outside
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
-from app.outside.asking import Outside, open_outside
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel

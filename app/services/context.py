@@ -11,7 +11,7 @@ from datetime import datetime
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
-from app.outside.asking import Outside
+from app.enrichment.asking import Outside
 from app.panels.base import PanelReader
 from app.panels.records import PanelPayMethod, PanelProduct
 from app.services.muting import MutedCache

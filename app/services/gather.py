@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import OrderIntent, TicketReading, classify
-from app.outside.geoip import NOWHERE, Place
+from app.enrichment.geoip import NOWHERE, Place
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.states import Flag, OrderState, Provisioning
 from app.db import insert_new
-from app.outside import geoip
+from app.enrichment import geoip
 from app.panels.records import PanelCustomer, PanelOrder
 from app.services import identities, links
 from app.services.facts import order_kind, paid_on, payment_state

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from app.core.facts import OutsideReport
 from app.db import insert_new
-from app.outside.asking import Asked, Outside, no_answer
-from app.outside.base import Question
+from app.enrichment.asking import Asked, Outside, no_answer
+from app.enrichment.base import Question
 from app.panels.records import PanelCustomer, PanelOrder
 from app.services.context import Context
 from app.services.identities import canonical_email, public_ip

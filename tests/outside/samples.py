@@ -11,7 +11,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from app.core.money import Money
-from app.outside.base import Question
+from app.enrichment.base import Question
 
 HOME = "81.2.69.142"
 FAR = "202.196.224.5"

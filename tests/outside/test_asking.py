@@ -11,8 +11,8 @@ import pytest
 
 from app.config import Settings, SettingsError, load_settings
 from app.core.facts import OutsideReport
-from app.outside.asking import TOO_LATE, Asked, Outside, open_outside
-from app.outside.base import NoAnswer, Question
+from app.enrichment.asking import TOO_LATE, Asked, Outside, open_outside
+from app.enrichment.base import NoAnswer, Question
 from tests.outside.samples import countries, networks, question
 
 

@@ -12,9 +12,9 @@ import respx
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.outside.base import NoAnswer, Question
-from app.outside.fraudrecord import URL, FraudRecord, normalised, read_reply, slow_hash
-from app.outside.transport import ANSWER_CAP, Reply
+from app.enrichment.base import NoAnswer, Question
+from app.enrichment.fraudrecord import URL, FraudRecord, normalised, read_reply, slow_hash
+from app.enrichment.transport import ANSWER_CAP, Reply
 from tests.outside.samples import HOME, question
 
 KEY = "0123456789abcdef"

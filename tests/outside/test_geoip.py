@@ -13,7 +13,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from app.core.facts import OutsideReport
-from app.outside.geoip import GeoFileError, GeoFiles, Place
+from app.enrichment.geoip import GeoFileError, GeoFiles, Place
 from tests.outside.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
 
 

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
 from app.core.money import Money
-from app.outside.base import NoAnswer, Question
-from app.outside.minfraud import URL, MinFraud, request_of
-from app.outside.transport import ANSWER_CAP
+from app.enrichment.base import NoAnswer, Question
+from app.enrichment.minfraud import URL, MinFraud, request_of
+from app.enrichment.transport import ANSWER_CAP
 from tests.outside.samples import HOME, question
 
 KEY = "licence-key-0123456789"

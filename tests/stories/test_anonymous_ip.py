@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from app.core.judgement.decide import decide
 from app.db import Database
+from app.enrichment import geoip
+from app.enrichment.asking import Outside
+from app.enrichment.geoip import GeoFiles
 from app.messaging import inbox
-from app.outside import geoip
-from app.outside.asking import Outside
-from app.outside.geoip import GeoFiles
 from app.services import policies
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.gather import gather_order

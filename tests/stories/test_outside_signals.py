@@ -15,9 +15,9 @@ import respx
 import sqlalchemy as sa
 
 from app.db import Database
-from app.outside.asking import Outside, open_outside
-from app.outside.fraudrecord import URL as FRAUDRECORD
-from app.outside.minfraud import URL as MINFRAUD
+from app.enrichment.asking import Outside, open_outside
+from app.enrichment.fraudrecord import URL as FRAUDRECORD
+from app.enrichment.minfraud import URL as MINFRAUD
 from app.services import outside
 from app.services.gather import gather_order
 from app.tables.orders import decisions, outside_answers

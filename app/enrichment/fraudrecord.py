@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.outside.base import NoAnswer, Question
-from app.outside.transport import Reply, http_client, post
+from app.enrichment.base import NoAnswer, Question
+from app.enrichment.transport import Reply, http_client, post
 
 URL: Final = "https://www.fraudrecord.com/api/"
 NAME: Final = "fraudrecord"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from app.outside.base import NoAnswer
+from app.enrichment.base import NoAnswer
 
 ANSWER_CAP: Final = 64 * 1024
 _CONNECTIONS: Final = 16

@@ -11,10 +11,10 @@ import structlog
 
 from app.config import Settings, SettingsError
 from app.core.facts import OutsideReport
-from app.outside.base import NoAnswer, Question, Source
-from app.outside.fraudrecord import FraudRecord
-from app.outside.geoip import GeoFileError, GeoFiles
-from app.outside.minfraud import MinFraud
+from app.enrichment.base import NoAnswer, Question, Source
+from app.enrichment.fraudrecord import FraudRecord
+from app.enrichment.geoip import GeoFileError, GeoFiles
+from app.enrichment.minfraud import MinFraud
 
 log = structlog.get_logger(__name__)
 

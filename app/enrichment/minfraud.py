@@ -15,8 +15,8 @@ import structlog
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.outside.base import NoAnswer, Question
-from app.outside.transport import Reply, http_client, post
+from app.enrichment.base import NoAnswer, Question
+from app.enrichment.transport import Reply, http_client, post
 
 log = structlog.get_logger(__name__)
 
