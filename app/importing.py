@@ -20,7 +20,7 @@ from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.panels.base import PanelReader, PanelUnavailable
-from app.panels.brakes import make_brakes
+from app.panels.brakes.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
 from app.services import history_rows, startup
 from app.services.context import Context

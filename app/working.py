@@ -21,7 +21,7 @@ from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.base import Panel, PanelUnavailable
-from app.panels.brakes import Brakes
+from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
 from app.services import installation, reconcile, rings, sweeps
 from app.services.context import Context

@@ -135,7 +135,7 @@ def test_named_files_exist(texts: dict[Path, str]) -> None:
 
 
 def test_role_list_holds_every_action_that_the_adapter_calls() -> None:
-    adapter = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "app/panels/whmcs").glob("*.py"))
+    adapter = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "app/panels/whmcs").rglob("*.py"))
     verbs = "Get|Accept|Pending|Cancel|Fraud|Create|Update|Add|Open|Send"
     called = set(re.findall(rf'"((?:{verbs})[A-Z][A-Za-z]+|(?:Accept|Pending|Cancel|Fraud)Order)"', adapter))
     listed = set(re.findall(rf"`((?:{verbs})[A-Z][A-Za-z]+)`", page("whmcs-admin")))

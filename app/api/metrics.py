@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.types import Scope
 
-from app.panels.breaker import BreakerState
+from app.panels.brakes.breaker import BreakerState
 from app.services.health import COUNTED, Standing
 from app.services.waiting import Waiting
 

@@ -18,7 +18,7 @@ import structlog
 
 from app.db import Database
 from app.messaging import inbox, outbox_claims
-from app.panels.breaker import BreakerState
+from app.panels.brakes.breaker import BreakerState
 from app.tables.inbox import events, workers
 from app.tables.outbox import panel_calls
 

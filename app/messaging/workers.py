@@ -26,9 +26,9 @@ from app.messaging.outbox import Call
 from app.messaging.sending import SendRules, barred, put_off, send
 from app.messaging.wake import Wake
 from app.panels.base import PanelDown, PanelError, PanelUnavailable, PanelWriter
-from app.panels.brakes import Brakes
-from app.panels.breaker import BreakerState
-from app.panels.limiter import TurnsInHand
+from app.panels.brakes.brakes import Brakes
+from app.panels.brakes.breaker import BreakerState
+from app.panels.brakes.limiter import TurnsInHand
 from app.tables.outbox import CallState
 
 log = structlog.get_logger()

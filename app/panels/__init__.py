@@ -1,1 +1,3 @@
-"""Adapters to billing panels: what a panel can tell and do (`base`), WHMCS, and the sandbox."""
+"""What a billing panel can tell and do (`base`, `records`, `actions`), and a folder for each kind; may import
+tables, db and core. FOSSBilling comes beside `whmcs`.
+"""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from app.core.policy.document import Policy
 from app.db import Database
 from app.panels.base import PanelUnavailable
-from app.panels.patience import patiently
+from app.panels.brakes.patience import patiently
 from app.panels.records import PanelProduct
 from app.services import policies
 from app.services.cases_facts import CaseMaker

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
 from app.core.states import Flag
-from app.panels.breaker import BreakerState
+from app.panels.brakes.breaker import BreakerState
 from app.services.health import HEARTBEAT_SECONDS
 from app.tables.access import Role, api_keys
 from app.tables.inbox import EventSource, events, workers

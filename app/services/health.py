@@ -18,7 +18,7 @@ from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.messaging import inbox, outbox
-from app.panels.breaker import BreakerState
+from app.panels.brakes.breaker import BreakerState
 from app.services import gate_calls, installation, limits, policies, provisioning, queue, schema, waiting
 from app.services.context import Context
 from app.services.limits import Limit, Window

@@ -22,7 +22,7 @@ from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker, WorkerLimits
 from app.panels.base import PanelUnavailable
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.sandbox import Behaviours
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout

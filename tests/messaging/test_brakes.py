@@ -19,9 +19,9 @@ from app.messaging.sending import send
 from app.messaging.workers import WorkerLimits
 from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
-from app.panels.brakes import Brakes
-from app.panels.breaker import UNREACHED_LIMIT, Breaker, BreakerState
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.brakes import Brakes
+from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker, BreakerState
+from app.panels.brakes.limiter import RateLimiter
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState

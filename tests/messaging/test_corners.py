@@ -38,9 +38,9 @@ from app.messaging.sending import send
 from app.messaging.workers import WorkerLimits
 from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
-from app.panels.brakes import Brakes
-from app.panels.breaker import Breaker, BreakerState
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.brakes import Brakes
+from app.panels.brakes.breaker import Breaker, BreakerState
+from app.panels.brakes.limiter import RateLimiter
 from app.services import installation
 from app.services.context import Context
 from app.tables.inbox import events

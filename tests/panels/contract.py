@@ -11,7 +11,7 @@ from contract_fake import IDENTIFIER, SECRET, MockWhmcs
 from pydantic import SecretStr
 
 from app.panels.base import Panel
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.models import PayMethod
 from app.panels.sandbox.server import create_app

@@ -10,7 +10,7 @@ import httpx
 from contract import adapter
 from pydantic import SecretStr
 
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel

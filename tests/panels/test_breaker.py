@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.panels.base import PanelDown, PanelUnavailable
-from app.panels.breaker import (
+from app.panels.brakes.breaker import (
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     UNANSWERED_LIMIT,

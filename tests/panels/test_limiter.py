@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.panels.limiter import RateLimiter, TurnsInHand
-from app.panels.turns import SLACK_SECONDS
+from app.panels.brakes.limiter import RateLimiter, TurnsInHand
+from app.panels.brakes.turns import SLACK_SECONDS
 
 
 class FakeTime:

@@ -15,8 +15,8 @@ from app.doctor_door import check_door
 from app.doctor_findings import Level
 from app.doctor_role import Standing, try_actions
 from app.panels.base import PanelDown
-from app.panels.breaker import UNREACHED_LIMIT, Breaker
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.permissions import PERMISSIONS

@@ -3,7 +3,7 @@
 import pytest
 
 from app.panels.base import PanelDown, PanelUnavailable
-from app.panels.patience import LONGEST_WAIT, PAUSES, patiently
+from app.panels.brakes.patience import LONGEST_WAIT, PAUSES, patiently
 
 
 class Reading:

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from app.db import Database
-from app.panels.limiter import RateLimiter
-from app.panels.turns import LEASE_SECONDS, SLACK_SECONDS, SharedTurns
+from app.panels.brakes.limiter import RateLimiter
+from app.panels.brakes.turns import LEASE_SECONDS, SLACK_SECONDS, SharedTurns
 from app.tables.inbox import panel_turns
 
 RATE = 50

@@ -12,8 +12,8 @@ import structlog
 from pydantic import SecretStr
 
 from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
-from app.panels.breaker import Breaker
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.breaker import Breaker
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient, default_timeout, form
 from app.panels.whmcs.lines import HttpxLine, http_client
 

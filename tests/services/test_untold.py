@@ -12,7 +12,8 @@ from app.core.judgement.decide import Judgement, decide
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.panels.records import PanelLine, PanelOrder
-from app.panels.whmcs import mapping_customers, wire
+from app.panels.whmcs import wire
+from app.panels.whmcs.mapping import customers
 from app.services.facts import TOLD_BY_PANEL, OwnKnowledge, build_facts
 from app.services.gather import Gathered
 
@@ -50,7 +51,7 @@ def facts(answer: Any, *, signed_up_on: date | None = date(2019, 5, 1)) -> Facts
         status="Pending", ip=None, notes="", fraud_module="", fraud_output="", lines=(line,),
     )  # fmt: skip
     gathered = Gathered(
-        order_id=1, order_version=None, read_at=NOW, order=order, customer=mapping_customers.customer(answer),
+        order_id=1, order_version=None, read_at=NOW, order=order, customer=customers.customer(answer),
         signed_up_on=signed_up_on,
     )  # fmt: skip
     return build_facts(gathered, OwnKnowledge(placed_by=PlacedBy.CUSTOMER), Policy())

@@ -21,7 +21,7 @@ from app.config import Settings
 from app.db import Database
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.server import create_app as create_sandbox
 from app.panels.whmcs import WhmcsPanel

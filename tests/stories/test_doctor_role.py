@@ -132,7 +132,7 @@ def test_every_write_that_is_tried_surely_fails() -> None:
 
 
 def test_the_list_of_actions_is_what_the_adapter_calls() -> None:
-    sources = [file for file in ADAPTER.glob("*.py") if file.name not in {"__init__.py", "permissions.py", "probe.py"}]
+    sources = [file for file in ADAPTER.rglob("*.py") if file.name not in {"__init__.py", "permissions.py", "probe.py"}]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sources]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     parameters = {id(value) for node in nodes if isinstance(node, ast.Dict) for value in node.values}

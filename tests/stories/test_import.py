@@ -27,7 +27,7 @@ from app.config import Settings
 from app.db import Database
 from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.sandbox import Behaviours, SandboxPanel
 from app.panels.sandbox.control import IDENTIFIER, SECRET
 from app.panels.sandbox.server import create_app, serving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.config import Settings
 from app.db import Database
-from app.panels.brakes import Brakes, make_brakes
+from app.panels.brakes.brakes import Brakes, make_brakes
 from app.panels.whmcs.bulk import BulkLine
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import CONNECTIONS_PER_LINE, HttpxLine

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from app.config import safe_panel_url
 from app.panels.base import BeforeSend, PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
-from app.panels.breaker import Breaker
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.breaker import Breaker
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import Reply, read_reply
 from app.panels.whmcs.lines import AnswerTooLargeError, HeldBackError, Line

@@ -13,7 +13,7 @@ from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
 from app.panels.base import Place, Stretch
-from app.panels.patience import patiently
+from app.panels.brakes.patience import patiently
 from app.panels.records import (
     PanelCredit,
     PanelCustomer,
@@ -23,8 +23,12 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
-from app.panels.whmcs import amounts, lookups, mapping_billing, mapping_customers, mapping_orders, mapping_tickets, wire
+from app.panels.whmcs import amounts, lookups, wire
 from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.mapping import billing as mapping_billing
+from app.panels.whmcs.mapping import customers as mapping_customers
+from app.panels.whmcs.mapping import orders as mapping_orders
+from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.paging import Listing, read_or_none, require_list, rows_of
 from app.panels.whmcs.walking import Page, Step, walk
 

@@ -25,8 +25,9 @@ from app.panels.actions import (
     ReplyTicket,
 )
 from app.panels.base import LookUp, Standing
-from app.panels.whmcs import amounts, mapping_billing, wire
+from app.panels.whmcs import amounts, wire
 from app.panels.whmcs.client import WhmcsClient
+from app.panels.whmcs.mapping import billing
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, require_list, rows_of
 
 #: An invoice of ours is not older than the date it was ordered for; two days allow for the panel's zone and for staff
@@ -167,7 +168,7 @@ def invoice_status(answer: wire.Row) -> str:
 
 def cancellable(answer: wire.Row) -> bool:
     """Whether the invoice waits for payment and nothing was paid on it."""
-    return invoice_status(answer).lower() in _PAYABLE and not mapping_billing.money_moved(answer)
+    return invoice_status(answer).lower() in _PAYABLE and not billing.money_moved(answer)
 
 
 async def _created_invoice(client: WhmcsClient, action: CreateInvoice) -> LookUp:

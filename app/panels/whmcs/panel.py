@@ -24,24 +24,17 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
-from app.panels.whmcs import (
-    actions,
-    amounts,
-    listings,
-    lookups,
-    mapping_billing,
-    mapping_customers,
-    mapping_orders,
-    mapping_pay_methods,
-    mapping_products,
-    mapping_queue,
-    mapping_tickets,
-    performing,
-    wire,
-)
+from app.panels.whmcs import amounts, listings, lookups, parameters, performing, wire
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.clock import PanelClock
 from app.panels.whmcs.history import WhmcsHistory
+from app.panels.whmcs.mapping import billing as mapping_billing
+from app.panels.whmcs.mapping import customers as mapping_customers
+from app.panels.whmcs.mapping import orders as mapping_orders
+from app.panels.whmcs.mapping import pay_methods as mapping_pay_methods
+from app.panels.whmcs.mapping import products as mapping_products
+from app.panels.whmcs.mapping import queue as mapping_queue
+from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
 
 log = structlog.get_logger(__name__)
@@ -247,8 +240,8 @@ class WhmcsPanel:
             case NotifyStaff():
                 return await performing.notify_staff(action, write)
             case _:
-                name, params = actions.call_of(action)
-                return actions.result_of(action, await write(name, params))
+                name, params = parameters.call_of(action)
+                return parameters.result_of(action, await write(name, params))
 
     async def look_up(self, action: PanelAction) -> LookUp:
         """Say whether the effect is there (see `PanelWriter`)."""
@@ -264,7 +257,7 @@ class WhmcsPanel:
             return {"invoice_id": action.invoice_id, "status": status}
         if not lookups.cancellable(before):
             raise PanelRejected("invoice-paid", f"the invoice is {status}, or partly paid, and stays as it is")
-        name, params = actions.call_of(action)
+        name, params = parameters.call_of(action)
         await write(name, params)
         try:
             after = await lookups.invoice_answer(self._client, action.invoice_id)

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from app.panels.actions import AcceptOrder, CreateQuote, NotifyStaff
 from app.panels.base import PanelNotPermitted, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
-from app.panels.whmcs import actions, lookups, wire
+from app.panels.whmcs import lookups, parameters, wire
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.paging import read_or_none
 
 #: A write of this panel, with everything that its caller wants to happen just before the first byte.
 Write = Callable[[str, Mapping[str, Any]], Awaitable[wire.Row]]
 
-_ISO: Final = actions.DATE_FORMATS["YYYY-MM-DD"]
+_ISO: Final = parameters.DATE_FORMATS["YYYY-MM-DD"]
 
 
 async def accept_order(client: WhmcsClient, action: AcceptOrder, write: Write) -> dict[str, Any]:
@@ -25,9 +25,9 @@ async def accept_order(client: WhmcsClient, action: AcceptOrder, write: Write) -
     An order that is Active then is accepted, with the panel's words as `warning`. One that is built in part is
     PanelRejected (``partly-accepted``), so that a person looks before anything is set up again.
     """
-    name, params = actions.call_of(action)
+    name, params = parameters.call_of(action)
     try:
-        return actions.result_of(action, await write(name, params))
+        return parameters.result_of(action, await write(name, params))
     except PanelOutcomeUnknown as error:
         if not error.refused:
             raise
@@ -66,7 +66,7 @@ async def create_quote(client: WhmcsClient, action: CreateQuote, write: Write) -
     except ValueError:
         raise PanelRejected("bad-date", f"{action.valid_until!r} is no date") from None
     localised = replace(action, valid_until=until.strftime(await _date_format(client)))
-    return actions.result_of(action, await write(*actions.call_of(localised)))
+    return parameters.result_of(action, await write(*parameters.call_of(localised)))
 
 
 async def _date_format(client: WhmcsClient) -> str:
@@ -75,7 +75,7 @@ async def _date_format(client: WhmcsClient) -> str:
         answer = await client.read("GetConfigurationValue", {"setting": "DateFormat"})
     except (PanelNotPermitted, PanelRejected):
         return _ISO
-    return actions.DATE_FORMATS.get(wire.text(answer.get("value")).strip().upper(), _ISO)
+    return parameters.DATE_FORMATS.get(wire.text(answer.get("value")).strip().upper(), _ISO)
 
 
 async def notify_staff(action: NotifyStaff, write: Write) -> dict[str, Any]:
@@ -83,16 +83,16 @@ async def notify_staff(action: NotifyStaff, write: Write) -> dict[str, Any]:
 
     Raises PanelRejected (``not-rung``) with both of the panel's messages where both are.
     """
-    refusal = await _refusal(write, actions.call_of(action))
+    refusal = await _refusal(write, parameters.call_of(action))
     if refusal is None:
         return {"told_by": "notification"}
-    second = await _refusal(write, actions.admin_mail(action))
+    second = await _refusal(write, parameters.admin_mail(action))
     if second is None:
         return {"told_by": "email"}
     raise PanelRejected("not-rung", f"TriggerNotificationEvent: {refusal}; SendAdminEmail: {second}")
 
 
-async def _refusal(write: Write, call: actions.Call) -> str | None:
+async def _refusal(write: Write, call: parameters.Call) -> str | None:
     """Send one call; return why the panel would not do it, None where it did."""
     try:
         await write(*call)

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus, urlencode
 import httpx
 
 from app.config import Settings
-from app.panels.limiter import RateLimiter
+from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import decode
 from app.panels.whmcs.client import form

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.db import Database
-from app.panels.breaker import Breaker
-from app.panels.limiter import RateLimiter
-from app.panels.turns import SharedTurns
+from app.panels.brakes.breaker import Breaker
+from app.panels.brakes.limiter import RateLimiter
+from app.panels.brakes.turns import SharedTurns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

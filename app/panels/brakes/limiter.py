@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from app.panels.turns import LocalTurns, Turns
+from app.panels.brakes.turns import LocalTurns, Turns
 
 #: A turn that nobody used for so long (in seconds) lapses, so that nothing is saved up.
 LAPSE_SECONDS: Final = 0.5
