@@ -17,12 +17,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from app.panels.sandbox.control import SandboxPanel
-from app.panels.sandbox.models import Client, Item, Order
-from app.panels.sandbox.people import Cast, card_tester, newcomer, populate, wishes
-from app.panels.sandbox.server import serving
-from app.panels.sandbox.stories import stories
-from app.panels.sandbox.views import fees_of
+from app.sandbox.control import SandboxPanel
+from app.sandbox.models import Client, Item, Order
+from app.sandbox.server import serving
+from app.sandbox.town.people import Cast, card_tester, newcomer, populate, wishes
+from app.sandbox.town.stories import stories
+from app.sandbox.views import fees_of
 
 OLD_SYSTEM = "Please install Ubuntu 8.04 with PHP 4.4 and register_globals on, our shop needs it."
 RACK = "As agreed by phone: please mount our two servers next to the old ones."

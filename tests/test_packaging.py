@@ -55,7 +55,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_wheel_holds_migrations_policy_and_pages(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
-    assert {"app/core/policy/default.toml", "app/panels/sandbox/page.html", "app/migrations/env.py"} <= names
+    assert {"app/core/policy/default.toml", "app/sandbox/page.html", "app/migrations/env.py"} <= names
     assert "app/panels/whmcs/addon/modules/addons/doorman/hooks.php" in names
     versions = {f"app/migrations/versions/{path.name}" for path in (ROOT / "migrations" / "versions").glob("*.py")}
     assert versions

@@ -29,9 +29,9 @@ from app.db import Database
 from app.main import create_app
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
-from app.panels.sandbox import Behaviours, SandboxPanel
-from app.panels.sandbox.server import serving
 from app.panels.whmcs import open_panel
+from app.sandbox import Behaviours, SandboxPanel
+from app.sandbox.server import serving
 from app.services import access, policies
 from app.services.context import CatalogueCache, Context
 from app.services.events import handle

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.panels.sandbox import SandboxPanel
-from app.panels.sandbox.models import Order
+from app.sandbox import SandboxPanel
+from app.sandbox.models import Order
 
 ROOT = Path(__file__).parents[2] / "app" / "panels" / "whmcs" / "addon"
 ADDON = ROOT / "modules" / "addons" / "doorman"

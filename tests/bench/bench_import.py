@@ -28,8 +28,8 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.importing import console, run_import
-from app.panels.sandbox.control import IDENTIFIER, SECRET
 from app.panels.whmcs.history import AHEAD
+from app.sandbox.control import IDENTIFIER, SECRET
 from app.services.cases import Built, CaseBuilder
 from app.services.context import Context
 from app.services.history_writing import TOGETHER

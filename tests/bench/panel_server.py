@@ -15,8 +15,8 @@ from typing import Any
 
 import uvicorn
 
-from app.panels.sandbox import SandboxPanel
-from app.panels.sandbox.server import create_app
+from app.sandbox import SandboxPanel
+from app.sandbox.server import create_app
 
 
 class Recorder:

@@ -11,9 +11,9 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from app.panels.sandbox.context import BusinessError
-from app.panels.sandbox.delivery import Event
-from app.panels.sandbox.models import PlacedBy
+from app.sandbox.context import BusinessError
+from app.sandbox.delivery import Event
+from app.sandbox.models import PlacedBy
 from tests.chaos.town import Town
 from tests.stories.house import SECRET
 from tests.stories.test_orders import SUSPECT, WISH

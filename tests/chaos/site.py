@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.panels.sandbox import SandboxPanel
+from app.sandbox import SandboxPanel
 from app.tables.inbox import workers as workers_table
 from tests.chaos.cluster import free_port
 from tests.chaos.snapshot import Snapshot, look

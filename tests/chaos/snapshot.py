@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db import Database
-from app.panels.sandbox import SandboxPanel
+from app.sandbox import SandboxPanel
 from app.tables.customers import credits
 from app.tables.inbox import events
 from app.tables.orders import decisions, fees, orders

@@ -25,7 +25,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from app.panels.sandbox.context import BusinessError
+from app.sandbox.context import BusinessError
 from app.services import schema
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls

@@ -23,10 +23,10 @@ from app.messaging.wake import Wake
 from app.messaging.workers import Worker, WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.sandbox import Behaviours
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
+from app.sandbox import Behaviours
 from app.services import reconcile, rings, sweeps
 from app.services.context import Context
 from app.services.events import handle

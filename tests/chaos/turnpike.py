@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 
 import uvicorn
 
-from app.panels.sandbox import SandboxPanel
-from app.panels.sandbox.server import create_app
+from app.sandbox import SandboxPanel
+from app.sandbox.server import create_app
 from tests.chaos.wire import group_of
 
 Message = MutableMapping[str, Any]

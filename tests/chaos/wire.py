@@ -12,11 +12,11 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from app.panels.sandbox import SandboxPanel
-from app.panels.sandbox.faults import FaultKind
-from app.panels.sandbox.server import create_app
+from app.sandbox import SandboxPanel
+from app.sandbox.faults import FaultKind
+from app.sandbox.server import create_app
 
-#: What the panel itself spoils (app.panels.sandbox.faults).
+#: What the panel itself spoils (app.sandbox.faults).
 _PANEL_FAULTS: tuple[FaultKind, ...] = (
     "error_500_before", "error_500_after", "reset_before", "reset_after", "garbage_after", "http_429",
     "http_403_permission",

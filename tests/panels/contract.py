@@ -12,12 +12,12 @@ from pydantic import SecretStr
 
 from app.panels.base import Panel
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.sandbox import Behaviours, SandboxPanel
-from app.panels.sandbox.models import PayMethod
-from app.panels.sandbox.server import create_app
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
+from app.sandbox import Behaviours, SandboxPanel
+from app.sandbox.models import PayMethod
+from app.sandbox.server import create_app
 
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
 

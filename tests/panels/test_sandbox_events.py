@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.panels.sandbox import Item, SandboxPanel
-from app.panels.sandbox.people import populate
-from app.panels.sandbox.server import create_app
-from app.panels.sandbox.stories import stories
+from app.sandbox import Item, SandboxPanel
+from app.sandbox.server import create_app
+from app.sandbox.town.people import populate
+from app.sandbox.town.stories import stories
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

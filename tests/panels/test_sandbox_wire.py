@@ -9,9 +9,9 @@ import httpx
 import phpserialize
 import pytest
 
-from app.panels.sandbox import Behaviours, Item, SandboxPanel
-from app.panels.sandbox.models import PayMethod
-from app.panels.sandbox.server import create_app, serving
+from app.sandbox import Behaviours, Item, SandboxPanel
+from app.sandbox.models import PayMethod
+from app.sandbox.server import create_app, serving
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

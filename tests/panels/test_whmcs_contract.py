@@ -37,7 +37,7 @@ from app.panels.actions import (
     action_from_params,
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
-from app.panels.sandbox import Behaviours
+from app.sandbox import Behaviours
 
 ODD = Behaviours(
     numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False,

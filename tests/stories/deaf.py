@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db import Database
-from app.panels.sandbox import Behaviours
+from app.sandbox import Behaviours
 from app.services import reconcile
 from app.tables.inbox import events
 from tests.stories.conftest import POLICY

@@ -22,11 +22,11 @@ from app.db import Database
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.sandbox import Behaviours, SandboxPanel
-from app.panels.sandbox.server import create_app as create_sandbox
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
+from app.sandbox import Behaviours, SandboxPanel
+from app.sandbox.server import create_app as create_sandbox
 from app.services.context import Context
 from app.services.events import handle
 from app.services.startup import prepare

@@ -19,8 +19,8 @@ from app import reconciling
 from app.config import Settings
 from app.db import Database
 from app.panels.base import PanelUnavailable
-from app.panels.sandbox import Behaviours
-from app.panels.sandbox.server import serving
+from app.sandbox import Behaviours
+from app.sandbox.server import serving
 from app.services.reconcile_differences import What, comparable
 from app.tables.columns import metadata
 from tests.stories.conftest import POLICY

@@ -11,8 +11,8 @@ from app.messaging import inbox
 from app.messaging.wake import Wake
 from app.messaging.workers import Worker
 from app.panels.records import PanelReply, PanelTicket
-from app.panels.sandbox.delivery import Event
-from app.panels.sandbox.models import Ticket
+from app.sandbox.delivery import Event
+from app.sandbox.models import Ticket
 from app.services import questions
 from app.services.events import handle
 from app.services.timers import QUESTION_DUE

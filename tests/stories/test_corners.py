@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db import Database
-from app.panels.sandbox import Behaviours
+from app.sandbox import Behaviours
 from app.services import sweeps
 from app.tables.alerts import alerts
 from tests.stories.conftest import POLICY

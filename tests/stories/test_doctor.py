@@ -364,7 +364,7 @@ def test_the_command_on_a_whole_installation_and_on_a_stopped_one(tmp_path: Path
         "DOORMAN_PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
     with (
-        process(tmp_path, "panel", "app.panels.sandbox", "--port", str(panel_port)),
+        process(tmp_path, "panel", "app.sandbox", "--port", str(panel_port)),
         process(tmp_path, "serve", "app", "serve", "--port", str(port), **settings),
     ):
         until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "the service is ready")

@@ -15,11 +15,11 @@ from app.core.policy.document import parse_policy
 from app.doctor_catalogue import check_policy, check_products
 from app.doctor_findings import Finding, Level
 from app.doctor_role import Standing, check_role, try_actions
-from app.panels.sandbox import SandboxPanel
-from app.panels.sandbox.people import populate
-from app.panels.sandbox.server import serving
 from app.panels.whmcs.permissions import DANGEROUS, IMPOSSIBLE_ID, PERMISSIONS, Need
 from app.panels.whmcs.probe import Probe
+from app.sandbox import SandboxPanel
+from app.sandbox.server import serving
+from app.sandbox.town.people import populate
 from tests.stories.house import settings_for
 from tests.stories.odd_panels import Scripted, answering, said
 

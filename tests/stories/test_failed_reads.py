@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.messaging import inbox
-from app.panels.sandbox.faults import FaultKind
+from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
 from tests.stories.house import House
 

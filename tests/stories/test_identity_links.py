@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.panels.sandbox.models import PayMethod
+from app.sandbox.models import PayMethod
 from app.tables.alerts import alerts
 from tests.stories.house import House
 from tests.stories.test_orders import shop

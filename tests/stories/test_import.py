@@ -28,14 +28,14 @@ from app.db import Database
 from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.sandbox import Behaviours, SandboxPanel
-from app.panels.sandbox.control import IDENTIFIER, SECRET
-from app.panels.sandbox.server import create_app, serving
 from app.panels.whmcs import walking
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.history import WhmcsHistory
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
+from app.sandbox import Behaviours, SandboxPanel
+from app.sandbox.control import IDENTIFIER, SECRET
+from app.sandbox.server import create_app, serving
 from app.services import history_rows, history_writing
 from app.services.cases import Built
 from app.services.context import Context

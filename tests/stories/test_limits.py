@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
-from app.panels.sandbox import Behaviours
+from app.sandbox import Behaviours
 from app.services import decision_codec, limits, policies, sweeps
 from app.services.limits import Limit, Window
 from app.tables.alerts import AlertKind, alerts

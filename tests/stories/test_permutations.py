@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.panels.sandbox.delivery import Event
+from app.sandbox.delivery import Event
 from tests.chaos.conftest import Fresh, fresh
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house

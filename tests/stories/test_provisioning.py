@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.panels.sandbox import Item
+from app.sandbox import Item
 from app.services import provisioning
 from app.tables.alerts import AlertKind, alerts
 from tests.stories.house import House

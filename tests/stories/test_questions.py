@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.panels.sandbox.models import Ticket
+from app.sandbox.models import Ticket
 from app.services import sweeps
 from app.tables.alerts import alerts
 from app.tables.customers import customers

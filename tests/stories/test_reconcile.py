@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from app.db import Database
 from app.messaging import inbox
 from app.panels.base import PanelUnavailable
-from app.panels.sandbox import orders as panel_orders
-from app.panels.sandbox.context import API
+from app.sandbox import orders as panel_orders
+from app.sandbox.context import API
 from app.services import installation, reconcile, reconcile_new, reconcile_orders
 from app.services.reconcile_differences import What, comparable
 from app.tables.orders import orders

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.config import Mode
 from app.db import Database
-from app.panels.sandbox import Behaviours
+from app.sandbox import Behaviours
 from app.services import clocks, rings, sweeps
 from app.services.alerts import KEPT, alert
 from app.services.startup import tidy

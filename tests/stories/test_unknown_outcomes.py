@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from app.db import Database
 from app.messaging import outbox
 from app.panels.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicket, SendEmail
-from app.panels.sandbox.faults import FaultKind
+from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
 from tests.asked import EVERYTHING
 from tests.stories.conftest import POLICY

@@ -1,0 +1,1 @@
+"""What staff and cron do in the pretend WHMCS, a file for each subject."""

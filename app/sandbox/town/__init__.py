@@ -1,0 +1,1 @@
+"""The people who order there, and the stories that they live."""
