@@ -33,7 +33,7 @@ from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
 from app.deadline import all_home
-from app.messaging.intake import Intake
+from app.messaging.intake.group_commit import Intake
 from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
 from app.services.health import Probe

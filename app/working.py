@@ -19,7 +19,7 @@ from app.enrichment.asking import Outside, open_outside
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker
+from app.messaging.worker import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel

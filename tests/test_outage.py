@@ -15,7 +15,7 @@ from app.db import Database
 from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker, WorkerLimits
+from app.messaging.worker import Worker, WorkerLimits
 from app.outage import Outage
 
 Logs = list[MutableMapping[str, Any]]

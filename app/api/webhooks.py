@@ -28,8 +28,8 @@ from app.core.webhooks import (
     verify,
 )
 from app.errors import PROBLEM_MEDIA_TYPE, Invalid, NotFound, Problem, TooLarge, Unavailable
-from app.messaging.intake import Intake, IntakeUnavailable
-from app.messaging.intake_batch import Arrival
+from app.messaging.intake.batch import Arrival
+from app.messaging.intake.group_commit import Intake, IntakeUnavailable
 
 PATH = "/webhooks"
 MAX_BODY = 256 * 1024

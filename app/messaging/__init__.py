@@ -1,1 +1,3 @@
-"""What must survive: the inbox, the outbox, and the workers that empty them. Knows no orders."""
+"""Inbox, outbox and the worker that empties them: nothing is lost, nothing happens twice; knows no orders; may
+import panels, tables, db and core.
+"""

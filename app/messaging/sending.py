@@ -17,9 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.retry import next_delay
 from app.db import Database
+from app.messaging.claims import Outcome, settle, start_sending, still_ours
 from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.outbox import Call
-from app.messaging.outbox_claims import Outcome, settle, start_sending, still_ours
 from app.panels.actions import PanelAction
 from app.panels.base import (
     BeforeSend,

@@ -28,7 +28,7 @@ from app.config import Settings
 from app.db import Database
 from app.main import create_app
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker
+from app.messaging.worker import Worker
 from app.panels.whmcs import open_panel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving

@@ -16,7 +16,7 @@ from app.main import create_app
 from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker, WorkerLimits
+from app.messaging.worker import Worker, WorkerLimits
 from app.services import health
 from app.services.schema import OldSchema
 from app.services.waiting import Waiting

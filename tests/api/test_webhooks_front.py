@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from app.api.webhooks import MAX_BODY, WebhookFront, openapi_path
 from app.core.webhooks import EVENT_TYPES, SecretError, sign
 from app.db import Database
-from app.messaging.intake import Intake
+from app.messaging.intake.group_commit import Intake
 from app.tables.inbox import events
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from app.db import Database
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker, WorkerLimits
+from app.messaging.worker import Worker, WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import WhmcsPanel

@@ -18,7 +18,7 @@ from app.messaging.inbox import CALL_SETTLED, Event
 from app.messaging.outbox import Call
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker, WorkerLimits
+from app.messaging.worker import Worker, WorkerLimits
 from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.tables.inbox import EventState, events

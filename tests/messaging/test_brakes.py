@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from outbox_support import RULES, FakePanel, Time, accept, credit, handler_of, note, read, until, want, worker
 
 from app.db import Database
-from app.messaging import inbox, outbox_claims, workers
+from app.messaging import claims as outbox_claims
+from app.messaging import inbox
+from app.messaging import worker as workers
 from app.messaging.inbox import WAITS_FOR_PANEL, Event
 from app.messaging.liveness import beat, heartbeats, register, release_strays, take_over
 from app.messaging.sending import send
-from app.messaging.workers import WorkerLimits
+from app.messaging.worker import WorkerLimits
 from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes

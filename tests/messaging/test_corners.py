@@ -31,11 +31,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import working
 from app.config import Settings
 from app.db import Database
-from app.messaging import inbox, outbox_claims
+from app.messaging import claims, inbox
 from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.liveness import beat, register, sign_off
 from app.messaging.sending import send
-from app.messaging.workers import WorkerLimits
+from app.messaging.worker import WorkerLimits
 from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
@@ -140,7 +140,7 @@ async def test_harm_at_any_step_of_a_call_leaves_at_most_one_effect_and_nothing_
 
     async def taken_over() -> None:
         async with db.begin() as tx:
-            await outbox_claims.release(tx, sa.true(), settle_for=SETTLE, now=time.now)
+            await claims.release(tx, sa.true(), settle_for=SETTLE, now=time.now)
 
     async def paused() -> None:
         await pause(db, time, on=True)
@@ -152,7 +152,7 @@ async def test_harm_at_any_step_of_a_call_leaves_at_most_one_effect_and_nothing_
         panel.steps = steps
         call_id = await want(db, action, f"key:{at}", time)
         owner = await register(db, now=time.now)
-        (call,) = await outbox_claims.claim(db, owner, limit=1, now=time.now)
+        (call,) = await claims.claim(db, owner, limit=1, now=time.now)
         stepped = SteppedDatabase.of(db, steps)
         task = asyncio.create_task(send(stepped, panel, call, rules=RULES, clock=time.clock, monotonic=time.monotonic))
         await asyncio.gather(task, return_exceptions=True)

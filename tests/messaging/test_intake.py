@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from app.core.webhooks import ParsedEvent
 from app.db import Database, sqlite_connection
-from app.messaging.intake import Intake, IntakeUnavailable
-from app.messaging.intake_batch import Arrival
+from app.messaging.intake.batch import Arrival
+from app.messaging.intake.group_commit import Intake, IntakeUnavailable
 from app.tables.inbox import events
 from tests.faults import locked
 

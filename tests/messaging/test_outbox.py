@@ -24,8 +24,8 @@ from outbox_support import (
 )
 
 from app.db import Database
-from app.messaging import outbox, outbox_claims
-from app.messaging.outbox_claims import Outcome
+from app.messaging import claims, outbox
+from app.messaging.claims import Outcome
 from app.panels.actions import Action, AddCredit
 from app.tables.inbox import installation
 from app.tables.outbox import CallState, panel_calls
@@ -39,11 +39,11 @@ def time() -> Time:
 
 
 async def claim(db: Database, time: Time, *, owner: uuid.UUID = ME, limit: int = 8):
-    return await outbox_claims.claim(db, owner, limit=limit, now=time.now)
+    return await claims.claim(db, owner, limit=limit, now=time.now)
 
 
 async def end(db: Database, time: Time, call: outbox.Call, state: CallState):
-    return await outbox_claims.settle(db, call, Outcome(state=state), now=time.now)
+    return await claims.settle(db, call, Outcome(state=state), now=time.now)
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------
@@ -158,8 +158,8 @@ async def test_the_index_is_the_last_line(db: Database, time: Time) -> None:
         stolen = sa.update(panel_calls).where(panel_calls.c.id == second)
         await tx.execute(stolen.values(owner=OTHER, claimed_at=time.now))
 
-    assert await outbox_claims.start_sending(db, call, now=time.now) is not None
-    assert await outbox_claims.start_sending(db, await read(db, second), now=time.now) is None
+    assert await claims.start_sending(db, call, now=time.now) is not None
+    assert await claims.start_sending(db, await read(db, second), now=time.now) is None
     waiting = await read(db, second)
     assert (waiting.state, waiting.owner, waiting.attempts) == (CallState.PENDING, None, 0)
     assert waiting.due_at > time.now
@@ -190,7 +190,7 @@ async def test_while_paused_nothing_goes_out(db: Database, time: Time) -> None:
     async with db.begin() as tx:
         await tx.execute(sa.insert(installation).values(name="paused", value=True, changed_at=time.now))
 
-    assert await outbox_claims.start_sending(db, call, now=time.now) is None
+    assert await claims.start_sending(db, call, now=time.now) is None
     time.advance(60)
     assert await claim(db, time) == []
     async with db.begin() as tx:
@@ -202,12 +202,12 @@ async def test_a_lost_claim_settles_nothing(db: Database, time: Time) -> None:
     call_id = await want(db, note(), "note:1", time)
     (call,) = await claim(db, time)
     async with db.begin() as tx:
-        await outbox_claims.release(tx, panel_calls.c.owner == ME, settle_for=SETTLE, now=time.now)
+        await claims.release(tx, panel_calls.c.owner == ME, settle_for=SETTLE, now=time.now)
     (again,) = await claim(db, time)  # the same owner, the same moment, another claim
 
     assert await end(db, time, call, CallState.DONE) is None
-    assert await outbox_claims.start_sending(db, call, now=time.now) is None
-    assert not await outbox_claims.still_ours(db, call)
+    assert await claims.start_sending(db, call, now=time.now) is None
+    assert not await claims.still_ours(db, call)
     assert await end(db, time, again, CallState.DONE) is CallState.DONE
     assert await told(db) == [(str(call_id), "done")]
 
@@ -215,10 +215,10 @@ async def test_a_lost_claim_settles_nothing(db: Database, time: Time) -> None:
 async def test_a_released_call_that_was_sending_is_unknown_until_the_settle_time(db: Database, time: Time) -> None:
     call_id = await want(db, credit(), "credit:1", time)
     (call,) = await claim(db, time)
-    await outbox_claims.start_sending(db, call, now=time.now)
+    await claims.start_sending(db, call, now=time.now)
     time.advance(12)
     async with db.begin() as tx:
-        await outbox_claims.release(tx, panel_calls.c.owner == ME, settle_for=SETTLE, now=time.now)
+        await claims.release(tx, panel_calls.c.owner == ME, settle_for=SETTLE, now=time.now)
 
     left = await read(db, call_id)
     assert (left.state, left.owner, left.applies_until) == (CallState.UNKNOWN, None, time.now + SETTLE)
@@ -232,7 +232,7 @@ async def test_cancel_takes_what_is_not_on_the_wire_and_names_the_rest(db: Datab
     waiting = await want(db, fraud(), "order:42:fraud", time)
     elsewhere = await want(db, accept(43), "order:43:accept", time)
     (call,) = [one for one in await claim(db, time) if one.id == sending]
-    await outbox_claims.start_sending(db, call, now=time.now)
+    await claims.start_sending(db, call, now=time.now)
 
     async with db.begin() as tx:
         answer = await outbox.cancel(tx, now=time.now, order_id=42)
@@ -249,7 +249,7 @@ async def test_a_claimed_call_that_is_cancelled_is_not_sent(db: Database, time: 
         answer = await outbox.cancel(tx, now=time.now, keys=["order:42:accept"])
 
     assert len(answer.cancelled) == 1
-    assert await outbox_claims.start_sending(db, call, now=time.now) is None
+    assert await claims.start_sending(db, call, now=time.now) is None
 
 
 async def test_cancel_can_be_narrowed_to_actions_and_needs_something_to_go_by(db: Database, time: Time) -> None:
@@ -269,7 +269,7 @@ async def test_cancelling_and_sending_at_once_has_one_winner(db: Database, time:
             async with db.begin() as tx:
                 return await outbox.cancel(tx, now=time.now, order_id=order_id)
 
-        work = [outbox_claims.start_sending(db, call, now=time.now), call_off()]
+        work = [claims.start_sending(db, call, now=time.now), call_off()]
         answers = await asyncio.gather(*(work if n % 2 else work[::-1]))
         started, answer = answers if n % 2 else answers[::-1]
 
@@ -420,7 +420,7 @@ async def test_in_shadow_what_was_wanted_before_waits_and_only_unknown_outcomes_
     unknown = await want(db, credit(), "credit:1", time)
     async with db.begin() as tx:
         await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == unknown).values(state=CallState.UNKNOWN))
-    assert await outbox_claims.claimable(db, limit=8, now=time.now, shadow=True) == 1
-    claimed = await outbox_claims.claim(db, ME, limit=8, now=time.now, shadow=True)
+    assert await claims.claimable(db, limit=8, now=time.now, shadow=True) == 1
+    claimed = await claims.claim(db, ME, limit=8, now=time.now, shadow=True)
     assert [call.id for call in claimed] == [unknown]
     assert [call.key for call in await claim(db, time)] == ["order:42:accept"]

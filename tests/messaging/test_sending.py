@@ -21,7 +21,7 @@ from outbox_support import (
 )
 
 from app.db import Database
-from app.messaging import outbox, outbox_claims
+from app.messaging import claims, outbox
 from app.messaging.sending import send
 from app.panels.base import PanelOutcomeUnknown, PanelUnavailable
 from app.tables.outbox import CallState, panel_calls
@@ -336,7 +336,7 @@ async def test_held_up_before_the_first_byte_it_goes_back_unsent(db: Database, t
 
     slow = await want(db, note(), "note:2", time)
     ticks = iter([0.0, 5.1])
-    (call,) = await outbox_claims.claim(db, call_id, limit=1, now=time.now)
+    (call,) = await claims.claim(db, call_id, limit=1, now=time.now)
     state = await send(db, panel, call, rules=RULES, clock=time.clock, monotonic=lambda: next(ticks))
 
     assert state is CallState.PENDING
@@ -348,7 +348,7 @@ async def test_a_claim_lost_after_sending_was_committed_sends_nothing(db: Databa
     """A frozen worker thaws between its commit and the first byte; others took over meanwhile."""
     panel = FakePanel(time)
     call_id = await want(db, note(), "note:1", time)
-    (call,) = await outbox_claims.claim(db, call_id, limit=1, now=time.now)
+    (call,) = await claims.claim(db, call_id, limit=1, now=time.now)
     looks = 0
 
     def monotonic() -> float:
@@ -377,7 +377,7 @@ def _read_after_take_over(db: Database, owner, time: Time):
     @asynccontextmanager
     async def reading():
         async with db.begin() as tx:
-            await outbox_claims.release(tx, panel_calls.c.owner == owner, settle_for=SETTLE, now=time.now)
+            await claims.release(tx, panel_calls.c.owner == owner, settle_for=SETTLE, now=time.now)
         async with Database.read(db) as connection:
             yield connection
 

@@ -30,13 +30,13 @@ from outbox_support import (
 )
 
 from app.db import Database
-from app.messaging import inbox, outbox_claims
+from app.messaging import claims, inbox
 from app.messaging import liveness as workers
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Beat, Watch
 from app.messaging.lock import WorkerRunning, only_worker
 from app.messaging.wake import Ringer, Wake, wake_pipe
-from app.messaging.workers import WorkerLimits
+from app.messaging.worker import WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
@@ -267,9 +267,9 @@ async def leave_work_behind(db: Database, time: Time) -> tuple[uuid.UUID, uuid.U
     waiting = await want(db, accept(), "order:42:accept", time)
     await add(db, time, order_id=1)
     await inbox.claim(db, dead, limit=1, now=time.now)
-    for call in await outbox_claims.claim(db, dead, limit=8, now=time.now):
+    for call in await claims.claim(db, dead, limit=8, now=time.now):
         if call.id in {money, courtesy}:
-            await outbox_claims.start_sending(db, call, now=time.now)
+            await claims.start_sending(db, call, now=time.now)
     return money, courtesy, waiting
 
 
@@ -343,7 +343,7 @@ async def test_a_worker_taken_for_dead_goes_on_under_a_new_name_and_does_no_harm
         owner = await connection.scalar(sa.select(workers_table.c.id))
     async with db.begin() as tx:
         await tx.execute(sa.update(workers_table).values(stopped_at=time.now))
-        await outbox_claims.release(tx, sa.true(), settle_for=SETTLE, now=time.now)
+        await claims.release(tx, sa.true(), settle_for=SETTLE, now=time.now)
     panel.hold.set()
 
     async def settled() -> bool:

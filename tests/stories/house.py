@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.db import Database
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker
+from app.messaging.worker import Worker
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout

@@ -9,7 +9,7 @@ import pytest
 
 from app.messaging import inbox
 from app.messaging.wake import Wake
-from app.messaging.workers import Worker
+from app.messaging.worker import Worker
 from app.panels.records import PanelReply, PanelTicket
 from app.sandbox.delivery import Event
 from app.sandbox.models import Ticket

@@ -17,7 +17,7 @@ from datetime import timedelta
 import structlog
 
 from app.db import Database
-from app.messaging.intake_batch import Arrival, BatchWriter, DatabaseDown
+from app.messaging.intake.batch import Arrival, BatchWriter, DatabaseDown
 
 MAX_WAITING = 4096
 MAX_BATCH = 256
@@ -147,9 +147,9 @@ class Intake:
 
 def _writer(database: Database, patience: timedelta) -> BatchWriter:
     if database.is_sqlite:
-        from app.messaging.intake_sqlite import SqliteWriter
+        from app.messaging.intake.sqlite import SqliteWriter
 
         return SqliteWriter(database.url.database or ":memory:", patience=patience)
-    from app.messaging.intake_postgres import PostgresWriter  # asyncpg is an extra
+    from app.messaging.intake.postgres import PostgresWriter  # asyncpg is an extra
 
     return PostgresWriter(database.writer, patience=patience)

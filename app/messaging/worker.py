@@ -19,7 +19,7 @@ import structlog
 
 from app.core.retry import next_delay
 from app.db import Database, note_failure
-from app.messaging import clock_jumps, inbox, outbox_claims
+from app.messaging import claims, clock_jumps, inbox
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
 from app.messaging.outbox import Call
@@ -174,11 +174,11 @@ class Worker:
         free = self._limits.calls - len(self._calls)
         if self._panel_state is not BreakerState.CLOSED:
             free = 0
-        due = await outbox_claims.claimable(self._db, limit=free, now=now, shadow=self._rules.shadow)
+        due = await claims.claimable(self._db, limit=free, now=now, shadow=self._rules.shadow)
         turns = due if self._turns is None else self._turns.want(due)
         if turns == 0:
             return []
-        calls = await outbox_claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow)
+        calls = await claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow)
         if self._turns is not None:
             self._turns.use(len(calls))
             self._turns.want(due - turns)
@@ -314,7 +314,7 @@ class Worker:
         try:
             async with self._db.begin() as tx:
                 hurried_events = await inbox.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
-                hurried_calls = await outbox_claims.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
+                hurried_calls = await claims.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
         except Exception:
             self._hurry = True
             raise

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.deadline import within
-from app.messaging.intake_batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
+from app.messaging.intake.batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
 
 #: One statement is one transaction: it is on disk when the answer comes.
 _INSERT = """

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.dialects import sqlite
 
 from app.db import sqlite_connection
-from app.messaging.intake_batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
+from app.messaging.intake.batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
 from app.tables.columns import UtcDateTime
 
 _COLUMNS = "webhook_id, type, body, order_id, customer_id, occurred_at, received_at, due_at, state, finished_at, result"
