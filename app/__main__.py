@@ -42,10 +42,10 @@ def plain_errors() -> Iterator[None]:
     from app.core.policy.document import PolicyError
     from app.core.webhooks import SecretError
     from app.errors import Problem
+    from app.installation.schema import OldSchema
     from app.messaging.lock import WorkerRunning
     from app.panels.base import PanelUnavailable
     from app.services.backtest_judging import BacktestFailed
-    from app.services.schema import OldSchema
     from app.serving import CannotServe
 
     told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
@@ -117,7 +117,7 @@ def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
-    from app.services import schema
+    from app.installation import schema
 
     with plain_errors():
         schema.migrate(_settings().database_url)
@@ -260,7 +260,7 @@ def keys_create(
     role: Annotated[Role, typer.Option(help="scores, panel, ops or admin.")],
 ) -> None:
     """Make an API key and show it, this one time."""
-    from app.administration import create_key
+    from app.installation.administration import create_key
 
     with plain_errors():
         key = asyncio.run(create_key(_settings(), name, role))
@@ -270,7 +270,7 @@ def keys_create(
 @keys.command("list")
 def keys_list() -> None:
     """List the keys, never the secrets."""
-    from app.administration import list_keys
+    from app.installation.administration import list_keys
 
     with plain_errors():
         rows = asyncio.run(list_keys(_settings()))
@@ -284,7 +284,7 @@ def keys_list() -> None:
 @keys.command("revoke")
 def keys_revoke(name: Annotated[str, typer.Argument(help="The name it was created under.")]) -> None:
     """Revoke a key; it stops working within seconds."""
-    from app.administration import revoke_key
+    from app.installation.administration import revoke_key
 
     with plain_errors():
         asyncio.run(revoke_key(_settings(), name))

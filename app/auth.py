@@ -13,8 +13,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import Forbidden, Unauthenticated
-from app.services import access
-from app.services.access import Caller
+from app.installation import keys
+from app.installation.keys import Caller
 from app.services.context import Context
 from app.tables.access import Role
 
@@ -73,7 +73,7 @@ async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
     if scheme.lower() != "bearer" or not key:
         raise Unauthenticated("send the header `Authorization: Bearer <key>`")
     cache: KeyCache = request.app.state.keys
-    digest = access.digest(key)
+    digest = keys.digest(key)
     caller = cache.get(digest)
     if caller is None:
         context: Context = request.app.state.context
@@ -94,11 +94,11 @@ async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
 
 async def _look_up(context: Context, key: str) -> Caller | None:
     bootstrap = context.settings.admin_key
-    caller = None if bootstrap is None else access.bootstrap_caller(key, bootstrap.get_secret_value())
+    caller = None if bootstrap is None else keys.bootstrap_caller(key, bootstrap.get_secret_value())
     if caller is not None:
         return caller
     async with context.db.read() as connection:
-        return await access.find_caller(connection, key)
+        return await keys.find_caller(connection, key)
 
 
 class GuardedRoute(APIRoute):

@@ -21,7 +21,8 @@ from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy
 from app.db import Database
-from app.services import backtest, backtest_chart, schema
+from app.installation import schema
+from app.services import backtest, backtest_chart
 from app.services.backtest import Wanted
 from app.services.backtest_records import BacktestReport
 

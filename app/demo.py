@@ -23,12 +23,12 @@ import httpx
 from rich.console import Console
 
 import app
-from app.administration import create_key
 from app.config import PREFIX, Settings
 from app.demo_news import Ledger, Line, Tone
 from app.demo_processes import Child, DemoEnded, child, first_of, free_ports
 from app.demo_screen import Addresses, LiveScreen, PlainScreen, Screen
-from app.services import schema
+from app.installation import schema
+from app.installation.administration import create_key
 from app.tables.access import Role
 
 _HOST = "127.0.0.1"

@@ -19,7 +19,9 @@ from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor_findings import Finding, fault, ok, unchecked, warning
 from app.errors import NotFound
-from app.services import doctor, installation, policies, schema
+from app.installation import facts as installation
+from app.installation import schema
+from app.services import doctor, policies
 from app.services.context import Context
 from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.services.health import Probe

@@ -33,12 +33,12 @@ from app.auth import KeyCache
 from app.config import Settings
 from app.db import Database
 from app.deadline import all_home
+from app.installation.heavy import HeavyWork
+from app.installation.idempotency import Repeats
 from app.messaging.intake.group_commit import Intake
 from app.services.backtest_processes import BacktestProcesses
 from app.services.context import Context
 from app.services.health import Probe
-from app.services.heavy import HeavyWork
-from app.services.idempotency import Repeats
 from app.services.startup import prepare, tidy
 
 log = structlog.get_logger()

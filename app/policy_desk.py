@@ -11,14 +11,15 @@ import sqlalchemy as sa
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.administration import BY, transaction
 from app.clock import utc_now
 from app.config import Settings
 from app.core.judgement.contradictions import find_warnings
 from app.core.policy.diff import differences
 from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
-from app.services import candidates, gate_calls, policies, schema
+from app.installation import schema
+from app.installation.administration import BY, transaction
+from app.services import candidates, gate_calls, policies
 from app.services.listing import Window
 from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy, list_policies

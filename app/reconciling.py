@@ -17,10 +17,12 @@ from rich.text import Text
 from app import log
 from app.config import Settings
 from app.db import Database
+from app.installation import facts as installation
+from app.installation import schema
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelOrder
 from app.panels.whmcs import open_panel
-from app.services import installation, reconcile, reconcile_late, reconcile_new, reconcile_orders, schema
+from app.services import reconcile, reconcile_late, reconcile_new, reconcile_orders
 from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, Waiting, What
 

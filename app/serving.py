@@ -24,9 +24,9 @@ from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.enrichment.asking import open_geo
+from app.installation import schema
 from app.main import create_app
 from app.messaging.wake import Ringer
-from app.services import schema
 from app.services.startup import prepare
 from app.slow_clients import ImpatientProtocol
 

@@ -20,7 +20,8 @@ from app.core.policy.document import parse_policy
 from app.core.scorecard import PointChange
 from app.db import Database
 from app.errors import Invalid
-from app.services import learning, policies, schema
+from app.installation import schema
+from app.services import learning, policies
 from app.services.learning import Suggestion
 from app.services.views_lists import get_policy
 

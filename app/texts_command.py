@@ -11,7 +11,8 @@ from app.core.judgement.explanation.prices import price_texts
 from app.core.policy.document import Policy, parse_policy
 from app.db import Database, async_url
 from app.errors import Invalid
-from app.services import policies, schema
+from app.installation import schema
+from app.services import policies
 from app.services.policies import read_file
 
 

@@ -16,6 +16,8 @@ from app.clock import utc_now
 from app.config import Mode, Settings
 from app.db import Database, note_failure
 from app.enrichment.asking import Outside, open_outside
+from app.installation import facts as installation
+from app.installation.zones import OFFSET
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
@@ -23,12 +25,11 @@ from app.messaging.worker import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
-from app.services import installation, reconcile, rings, sweeps
+from app.services import reconcile, rings, sweeps
 from app.services.context import Context
 from app.services.events import handle
 from app.services.rounds import Round, keep_rounds
 from app.services.startup import prepare, tidy
-from app.services.zones import OFFSET
 
 log = structlog.get_logger()
 

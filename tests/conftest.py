@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from app.db import Database
-from app.services import schema
+from app.installation import schema
 from tests.asked import EVERYTHING
 from tests.databases import Databases, databases_of_this_process
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import asyncpg
 
 from app.db import Database
-from app.services import schema
+from app.installation import schema
 from app.tables import metadata
 from tests.asked import ASKED, missing
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.__main__ import cli
-from app.services import schema
+from app.installation import schema
 
 NOBODY = "postgresql://postgres@127.0.0.1:1/doorman"
 

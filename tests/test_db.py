@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from app.config import SettingsError, load_settings, safe_panel_url
 from app.db import Database, async_url, sqlite_connection
+from app.installation import facts as installation
+from app.installation import schema
 from app.messaging.lock import only_worker
-from app.services import installation, policies, schema
+from app.services import policies
 from app.tables import metadata
 from tests.databases import Databases
 

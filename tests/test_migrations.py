@@ -13,7 +13,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from app.db import Database
-from app.services import schema
+from app.installation import schema
 from tests.asked import missing
 from tests.databases import create_postgres_database, drop_postgres_database
 

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api.bodies import read_json
 from app.auth import GuardedRoute, Handler
-from app.services.heavy import HeavyWork, Turn
+from app.installation.heavy import HeavyWork, Turn
 
 #: Bodies up to this size are read at once: a thousand of the longest ids fit. Longer ones may take too long for that.
 READ_AT_ONCE: Final = 24 * 1024

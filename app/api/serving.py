@@ -19,8 +19,8 @@ from app.api.fields import IdempotencyKey, window
 from app.api.heavy import Route
 from app.auth import CallerDep, Requires
 from app.deadline import within
+from app.installation.idempotency import Answer, KeyedRequest, Repeats
 from app.services.context import Context
-from app.services.idempotency import Answer, KeyedRequest, Repeats
 from app.services.listing import Window
 
 #: A change is done or refused so long after its request came: whoever clicks is told within five seconds.

@@ -27,13 +27,13 @@ from app.core.states import (
     action_guard,
 )
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
+from app.installation.zones import panel_zone
 from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish
 from app.services.context import Context
 from app.services.decision_codec import load_facts
 from app.services.orders import OrderFile, open_file
 from app.services.timers import look_again
-from app.services.zones import panel_zone
 from app.tables.orders import decisions as decisions_table
 
 _SHOWN = 200  # characters of a question in the reason

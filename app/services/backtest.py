@@ -19,7 +19,8 @@ from app.core.policy.document import Policy, canonical, parse_policy, parse_publ
 from app.core.policy.terms import terms_digest
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
-from app.services import backtest_examples, installation
+from app.installation import facts as installation
+from app.services import backtest_examples
 from app.services.backtest_counting import Tally
 from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, places
 from app.services.backtest_pool import judge_parts

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from app.core.policy.document import Policy
 from app.db import Database
+from app.installation.children import cores
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
 from app.panels.records import PanelProduct
@@ -30,7 +31,6 @@ from app.services.cases_shared import Shared
 from app.services.context import Context
 from app.services.facts_codec import pack, unpack
 from app.services.history_rows import Resource
-from app.services.processes import cores
 from app.tables.history import CaseSource, cases
 
 __all__ = ["Built", "CaseBuilder", "build_cases"]

@@ -7,14 +7,14 @@ from typing import Final
 
 from app.core.judgement.decide import Reason
 from app.core.states import HoldKind, OrderState
+from app.installation.alerts import alert
+from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.services import acting, messages, questions
-from app.services.alerts import alert
 from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
 from app.services.timers import QUESTION_DUE, review_name, set_reminder
-from app.services.zones import panel_zone
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 

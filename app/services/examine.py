@@ -14,13 +14,14 @@ from app.config import Mode
 from app.core.facts import Agreement, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, OrderState, Trigger
+from app.installation import facts as installation
+from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.services import (
     acting,
     decisions,
     fees,
-    installation,
     invoices,
     judging,
     messages,
@@ -39,7 +40,6 @@ from app.services.panel_changes import Actor
 from app.services.texts import read_ahead
 from app.services.ticket_records import keep_tickets
 from app.services.timers import look_again, set_settle_clock
-from app.services.zones import panel_zone
 from app.tables.inbox import EventState
 from app.tables.orders import orders
 

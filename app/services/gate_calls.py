@@ -15,7 +15,8 @@ from app.core.policy.sections.modes import ActionMode
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import NotFound, WrongState
-from app.services import installation, policies
+from app.installation import facts as installation
+from app.services import policies
 from app.services.context import Context
 from app.services.orders import POLICY, OrderFile
 from app.tables.orders import orders

@@ -17,9 +17,11 @@ from app.config import Mode
 from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
+from app.installation import facts as installation
+from app.installation import schema
 from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
-from app.services import gate_calls, installation, limits, policies, provisioning, queue, schema, waiting
+from app.services import gate_calls, limits, policies, provisioning, queue, waiting
 from app.services.context import Context
 from app.services.limits import Limit, Window
 from app.services.waiting import Waiting

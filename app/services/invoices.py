@@ -22,10 +22,10 @@ from app.core.states import (
     Phase,
     phase_of,
 )
+from app.installation.alerts import alert
 from app.messaging import outbox
 from app.panels.records import PanelInvoice
 from app.services import acting, customers, decisions, fees, modes
-from app.services.alerts import alert
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
 from app.services.orders import PANEL, OrderFile

@@ -14,6 +14,7 @@ from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
+from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
 from app.services.acting import Wish
@@ -25,7 +26,6 @@ from app.services.links import Links
 from app.services.mirror import inputs_digest
 from app.services.orders import CLOCK, POLICY, OrderFile
 from app.services.timers import look_again
-from app.services.zones import panel_zone
 from app.tables.orders import fees, ticket_orders, tickets
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)

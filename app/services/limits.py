@@ -23,9 +23,9 @@ from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
 from app.core.states import OrderState
 from app.errors import WrongState
+from app.installation.alerts import alert
 from app.services import fees as fees_service
 from app.services import policies
-from app.services.alerts import alert
 from app.services.orders import POLICY, OrderFile
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits

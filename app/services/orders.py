@@ -22,7 +22,9 @@ from app.core.states import (
     next_state,
     release_state,
 )
-from app.services import alerts, installation, policies
+from app.installation import alerts
+from app.installation import facts as installation
+from app.services import policies
 from app.services.policies import ActivePolicy
 from app.tables.orders import orders, timeline
 

@@ -14,7 +14,7 @@ from app.core.policy.document import Policy, PolicyError, parse_policy, policy_h
 from app.core.policy.toml import MAX_DOCUMENT
 from app.db import Database, insert_new
 from app.errors import NotFound, WrongState
-from app.services.heavy import Turn
+from app.installation.heavy import Turn
 from app.services.policy_reading import read_published
 from app.tables.policies import policies, policy_activations
 

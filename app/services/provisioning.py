@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
+from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
-from app.services.alerts import alert
 from app.services.context import Context
 from app.services.orders import PANEL, OrderFile, open_file
 from app.services.timers import look_again

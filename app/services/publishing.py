@@ -15,9 +15,9 @@ from app.core.policy.diff import Change, differences
 from app.core.policy.document import Policy
 from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
+from app.installation.heavy import Turn
+from app.installation.idempotency import Answer
 from app.services import gate_calls, policies
-from app.services.heavy import Turn
-from app.services.idempotency import Answer
 from app.services.policy_reading import ReadPolicy, oddities, read_document, still_wanted
 from app.services.policy_share import HeldShare, last_orders, weigh
 from app.services.views_lists import get_policy

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.core.judgement.decide import Reason
 from app.core.states import HoldKind, OrderState
+from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
@@ -13,7 +14,6 @@ from app.panels.records import PanelTicket
 from app.services import acting, questions, ticket_records
 from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
-from app.services.zones import panel_zone
 from app.tables.inbox import EventState
 
 #: The reason of an order whose question never reached its customer.

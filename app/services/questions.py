@@ -16,11 +16,11 @@ from app.core.judgement.decide import Outcome, Reason
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import HoldKind, OrderState
 from app.errors import LooksDuplicate, ShadowMode, WrongState
+from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
 from app.panels.records import PanelTicket
 from app.services import messages
-from app.services.alerts import alert
 from app.services.orders import CANCELLED, POLICY, OrderFile
 from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.tables.alerts import AlertKind

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import structlog
 
+from app.installation import facts as installation
+from app.installation.alerts import alert
 from app.panels.base import PanelUnavailable
-from app.services import installation, reconcile_late, reconcile_new, reconcile_orders
-from app.services.alerts import alert
+from app.services import reconcile_late, reconcile_new, reconcile_orders
 from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, What, comparable
 from app.services.reconcile_late import Place, Suspect

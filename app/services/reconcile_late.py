@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.states import OrderState
+from app.installation import alerts
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
 from app.panels.actions import Action, PanelAction
 from app.panels.base import Standing
-from app.services import alerts
 from app.services.context import Context
 from app.services.orders import PANEL
 from app.services.reconcile_differences import ComparablePanel, Difference, What

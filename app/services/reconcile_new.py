@@ -14,9 +14,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.installation import facts as installation
 from app.messaging import inbox
 from app.panels.records import PanelOrder
-from app.services import installation
 from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, events

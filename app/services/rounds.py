@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.db import Database, note_failure
+from app.installation import facts as installation
 from app.panels.base import PanelUnavailable
-from app.services import installation
 from app.services.context import Context
 
 log = structlog.get_logger()

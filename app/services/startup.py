@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from app.config import Settings
 from app.db import Database
-from app.services import alerts, idempotency, installation, policies, schema
+from app.installation import alerts, idempotency, schema
+from app.installation import facts as installation
+from app.services import policies
 
 _START_LOCK = 7_203_001  # any number of our own: processes that start together take turns
 

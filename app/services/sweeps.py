@@ -18,10 +18,10 @@ from app.config import Mode
 from app.core.judgement.decide import Outcome, Reason
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import FeeState, HoldKind, OrderState
+from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
 from app.services import acting, clock_jumps, limits, policies, provisioning
-from app.services.alerts import alert
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
 from app.services.context import Context
 from app.services.fees import OPEN_STATES

@@ -13,10 +13,10 @@ from app.config import Settings
 from app.core.judgement.decide import Outcome
 from app.core.judgement.explanation.customer import Explanation
 from app.errors import NotFound
+from app.installation.zones import panel_zone
 from app.services import questions
 from app.services.explanations import explain
 from app.services.views import cut, cut_or_none
-from app.services.zones import panel_zone
 from app.tables.orders import orders
 
 

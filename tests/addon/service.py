@@ -26,13 +26,14 @@ from pydantic import SecretStr
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
+from app.installation import keys
 from app.main import create_app
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.whmcs import open_panel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.services import access, policies
+from app.services import policies
 from app.services.context import CatalogueCache, Context
 from app.services.events import handle
 from app.services.startup import prepare
@@ -119,7 +120,7 @@ class Service:
         self.context = Context(db=self.db, settings=settings, panel=self._adapter, wake=wake.ring)
         await prepare(self.db, settings, now=utc_now() - timedelta(hours=1))  # the cut-over was an hour ago
         async with self.db.begin() as tx:
-            self.key = await access.create_key(tx, "whmcs", Role.PANEL, now=utc_now())
+            self.key = await keys.create_key(tx, "whmcs", Role.PANEL, now=utc_now())
             published = await policies.publish(tx, POLICY, by="test", now=utc_now())
             await policies.activate(tx, published.version, by="test", now=utc_now())
         await learn_identity(self.context, self._adapter)

@@ -18,7 +18,7 @@ from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.core.states import OrderState, is_breached
 from app.db import Database
-from app.services import access
+from app.installation import keys
 from app.services.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.customers import customers
@@ -40,7 +40,7 @@ async def insert(db: Database, table: sa.Table, **values: Any) -> None:
 async def make_keys(db: Database) -> dict[Role, str]:
     """Make one key of each role."""
     async with db.begin() as tx:
-        return {role: await access.create_key(tx, f"{role}-key", role, now=NOW) for role in Role}
+        return {role: await keys.create_key(tx, f"{role}-key", role, now=NOW) for role in Role}
 
 
 async def add_order(db: Database, order_id: int = ORDER, **values: Any) -> None:

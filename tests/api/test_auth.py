@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.auth import GuardedRoute, KeyCache
-from app.services import access
-from app.services.access import Caller
+from app.installation import keys
+from app.installation.keys import Caller
 from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, check_problem
 from tests.api.conftest import Api, Start
@@ -121,7 +121,7 @@ async def test_a_revoked_key_is_refused_promptly(api: Api) -> None:
     api.app.state.keys = KeyCache(lambda: seconds[0])
     assert (await api.ask("GET", "/v1/queue")).status_code == 200
     async with api.db.begin() as tx:
-        await access.revoke_key(tx, "ops-key", now=NOW)
+        await keys.revoke_key(tx, "ops-key", now=NOW)
     seconds[0] = 5.0
     check_problem(await api.ask("GET", "/v1/queue"), 401, "unauthenticated")
 

@@ -22,7 +22,7 @@ from app.auth import KeyCache
 from app.config import Mode
 from app.core.webhooks import sign
 from app.db import Database
-from app.services import access
+from app.installation import keys
 from app.tables.access import Role
 from app.tables.inbox import events
 from tests.api.api_support import NOW, ORDER, add_decision, add_order, add_worker, check_problem
@@ -199,7 +199,7 @@ async def test_a_key_that_was_refused_is_not_believed_later(start: Start) -> Non
     async with start() as api:
         await fresh_key(api)
         async with api.db.begin() as tx:
-            await access.revoke_key(tx, "panel-key", now=NOW)
+            await keys.revoke_key(tx, "panel-key", now=NOW)
         check_problem(await ask_gate(api, HELD), 401, "unauthenticated")
         async with locked(api.db, reads_too=True):
             check_problem(await ask_gate(api, HELD), 503, "unavailable")

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from app.config import Settings
 from app.db import Database
+from app.installation.schema import OldSchema
 from app.main import create_app
 from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
 from app.services import health
-from app.services.schema import OldSchema
 from app.services.waiting import Waiting
 from app.tables.inbox import workers
 from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_question, add_worker

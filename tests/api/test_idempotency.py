@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.errors import RequestRunning
-from app.services import access
-from app.services.idempotency import KEPT, Answer, KeyedRequest, Repeats, forget_old
+from app.installation import keys
+from app.installation.idempotency import KEPT, Answer, KeyedRequest, Repeats, forget_old
 from app.tables.access import Role, idempotency_keys
 from app.tables.customers import credits as credits_table
 from tests.api.api_support import CUSTOMER, NOW, ORDER, add_customer, add_order, check_problem
@@ -64,8 +64,8 @@ async def test_the_scope_is_caller_and_address(known: Api) -> None:
 async def test_a_new_key_of_an_old_name_gets_no_kept_answer(known: Api) -> None:
     assert (await post(known, "k-1")).status_code == 202
     async with known.db.begin() as tx:
-        await access.revoke_key(tx, f"{Role.OPS}-key", now=NOW)
-        new = await access.create_key(tx, f"{Role.OPS}-key", Role.OPS, now=NOW)
+        await keys.revoke_key(tx, f"{Role.OPS}-key", now=NOW)
+        new = await keys.create_key(tx, f"{Role.OPS}-key", Role.OPS, now=NOW)
     headers = {"Authorization": f"Bearer {new}", "Idempotency-Key": "k-1"}
 
     answer = await known.client.post(CREDITS, json=BODY, headers=headers)

@@ -22,10 +22,11 @@ from app.core.judgement.provenance import without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import canonical, parse_policy
 from app.db import Database
-from app.services import backtest, facts_codec, schema
+from app.installation import schema
+from app.installation.children import cores
+from app.services import backtest, facts_codec
 from app.services.backtest import Wanted
 from app.services.backtest_judging import Bench, Job, places
-from app.services.processes import cores
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case
 
 WANTED_RATE = 20_000

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from secret import KEY, SECRET
 
 from app.config import Settings
+from app.installation.schema import migrate
 from app.log import configure
 from app.main import create_app
-from app.services.schema import migrate
 from app.slow_clients import ImpatientProtocol
 
 

@@ -25,8 +25,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from app.installation import schema
 from app.sandbox.context import BusinessError
-from app.services import schema
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
 from tests.chaos.cluster import Cluster, own_cluster

@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import working
 from app.config import Settings
 from app.db import Database
+from app.installation import facts as installation
 from app.messaging import claims, inbox
 from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.liveness import beat, register, sign_off
@@ -41,7 +42,6 @@ from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
-from app.services import installation
 from app.services.context import Context
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import Busy, Invalid, Unavailable
-from app.services.heavy import OF_ONE_KEY, PLACES, HeavyWork
+from app.installation.heavy import OF_ONE_KEY, PLACES, HeavyWork
 
 PATIENCE = 60.0
 
@@ -159,7 +159,7 @@ async def test_the_end_ends_it_whatever_it_does(work: HeavyWork, tmp_path: Path)
 
 _PARENT = """
 import asyncio
-from app.services.heavy import HeavyWork
+from app.installation.heavy import HeavyWork
 from tests.services.test_heavy import linger
 
 asyncio.run(HeavyWork().turn("a").run(linger, {path!r}))

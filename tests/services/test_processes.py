@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 from concurrent.futures import ProcessPoolExecutor
 
-from app.services.processes import deaf_from_birth
+from app.installation.children import deaf_from_birth
 
 
 def _heeds() -> bool:

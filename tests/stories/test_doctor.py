@@ -26,8 +26,9 @@ from app.doctor import Section, secrets_of, show, summary
 from app.doctor_door import check_door
 from app.doctor_findings import Finding, Level, fault, ok, unchecked
 from app.doctor_house import check_records, check_settings, check_signs, check_webhooks
-from app.services import doctor, installation
-from app.services.access import create_key
+from app.installation import facts as installation
+from app.installation.keys import create_key
+from app.services import doctor
 from app.services.startup import prepare
 from app.tables.access import Role
 from app.tables.inbox import events, workers

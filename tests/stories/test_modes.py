@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.services import installation, policies
+from app.installation import facts as installation
+from app.services import policies
 from app.tables.alerts import alerts
 from app.tables.orders import decisions
 from tests.stories.conftest import POLICY

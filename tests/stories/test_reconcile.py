@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
+from app.installation import facts as installation
 from app.messaging import inbox
 from app.panels.base import PanelUnavailable
 from app.sandbox import orders as panel_orders
 from app.sandbox.context import API
-from app.services import installation, reconcile, reconcile_new, reconcile_orders
+from app.services import reconcile, reconcile_new, reconcile_orders
 from app.services.reconcile_differences import What, comparable
 from app.tables.orders import orders
 from tests.stories.conftest import POLICY

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from app.config import Mode
 from app.db import Database
+from app.installation.alerts import KEPT, alert
 from app.sandbox import Behaviours
 from app.services import clocks, rings, sweeps
-from app.services.alerts import KEPT, alert
 from app.services.startup import tidy
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events

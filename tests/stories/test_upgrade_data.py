@@ -14,7 +14,8 @@ from alembic import command
 
 from app.core.policy.document import PolicyError
 from app.db import Database
-from app.services import policies, schema
+from app.installation import schema
+from app.services import policies
 from app.tables.access import idempotency_keys
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls

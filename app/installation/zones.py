@@ -7,7 +7,7 @@ from datetime import UTC, timedelta, timezone, tzinfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
-from app.services import installation
+from app.installation import facts as installation
 
 OFFSET = "panel_utc_offset_minutes"
 

@@ -16,7 +16,7 @@ from typing import Final, ParamSpec, TypeVar
 import structlog
 
 from app.errors import Busy, Invalid, Unavailable
-from app.services.processes import belong_to_parent
+from app.installation.children import belong_to_parent
 
 #: How many requests are admitted at once: one is worked on, the others wait.
 PLACES: Final = 5

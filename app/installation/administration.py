@@ -11,8 +11,8 @@ from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.errors import Invalid
-from app.services import access, schema
-from app.services.access import KeyRow
+from app.installation import keys, schema
+from app.installation.keys import KeyRow
 from app.tables.access import Role
 
 #: Who stands in the records.
@@ -35,19 +35,19 @@ async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
 async def create_key(settings: Settings, name: str, role: Role) -> str:
     """Make a key and return it. Raises Invalid, WrongState, schema.OldSchema."""
     name = name.strip()
-    if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or name.casefold() == access.BOOTSTRAP_NAME:
-        raise Invalid(f"a key's name is 1 to {_LONGEST_NAME} printable characters, and not {access.BOOTSTRAP_NAME!r}")
+    if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or name.casefold() == keys.BOOTSTRAP_NAME:
+        raise Invalid(f"a key's name is 1 to {_LONGEST_NAME} printable characters, and not {keys.BOOTSTRAP_NAME!r}")
     async with transaction(settings) as tx:
-        return await access.create_key(tx, name, role, now=utc_now())
+        return await keys.create_key(tx, name, role, now=utc_now())
 
 
 async def list_keys(settings: Settings) -> list[KeyRow]:
     """Return all keys. Raises schema.OldSchema."""
     async with transaction(settings) as tx:
-        return await access.list_keys(tx)
+        return await keys.list_keys(tx)
 
 
 async def revoke_key(settings: Settings, name: str) -> None:
     """Revoke a key. Raises NotFound, schema.OldSchema."""
     async with transaction(settings) as tx:
-        await access.revoke_key(tx, name, now=utc_now())
+        await keys.revoke_key(tx, name, now=utc_now())

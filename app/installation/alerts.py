@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.money import Money
 from app.core.states import OrderState
 from app.db import insert_new, storable
+from app.installation import facts as installation
 from app.messaging.outbox import Call
 from app.panels.actions import Action
-from app.services import installation
 from app.tables.alerts import AlertKind, alerts
 from app.tables.orders import decisions
 
