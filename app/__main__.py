@@ -168,7 +168,7 @@ def policy_publish(
 ) -> None:
     """Publish a policy document and make it the active policy."""
     from app import policy_desk
-    from app.services.policies import read_file
+    from app.policies.versions import read_file
     from app.services.policy_share import HeldShare
 
     def confirm(share: HeldShare) -> bool:
@@ -370,7 +370,7 @@ def backtest(
 ) -> None:
     """Decide the imported history anew with a policy, and say what would have been different; changes nothing."""
     from app.backtesting import run_backtest
-    from app.services.policies import read_file
+    from app.policies.versions import read_file
 
     start = None if since is None else since.replace(tzinfo=UTC)
     with plain_errors():

@@ -21,7 +21,8 @@ from app.doctor_findings import Finding, fault, ok, unchecked, warning
 from app.errors import NotFound
 from app.installation import facts as installation
 from app.installation import schema
-from app.services import doctor, policies
+from app.policies import versions
+from app.services import doctor
 from app.services.context import Context
 from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.services.health import Probe
@@ -86,7 +87,7 @@ def _policy_file(settings: Settings) -> list[Finding]:
     if settings.policy_file is None:
         return []
     try:
-        policy = parse_policy(policies.read_file(settings.policy_file))
+        policy = parse_policy(versions.read_file(settings.policy_file))
     except OSError as error:
         cure = "Correct DOORMAN_POLICY_FILE, or let this user read the file."
         return [fault("policy-file", "the policy file can't be read", cure, said=error.strerror or "")]
@@ -192,7 +193,7 @@ def _keys(settings: Settings, roles: frozenset[Role]) -> list[Finding]:
 
 async def _policy(connection: AsyncConnection) -> tuple[Policy | None, Finding]:
     try:
-        active = await policies.active(connection)
+        active = await versions.active(connection)
     except NotFound:
         return None, unchecked("policy", "no policy is active yet", "`doorman serve` publishes one at its first start.")
     return active.policy, ok("policy", f"policy version {active.version} is active")

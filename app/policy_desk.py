@@ -19,7 +19,8 @@ from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
 from app.installation import schema
 from app.installation.administration import BY, transaction
-from app.services import candidates, gate_calls, policies
+from app.policies import versions
+from app.services import candidates, gate_calls
 from app.services.listing import Window
 from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy, list_policies
@@ -40,7 +41,7 @@ async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
 
 def check(file: Path) -> Policy:
     """Print what is odd about a document. Raises PolicyError, OSError."""
-    parsed = parse_policy(policies.read_file(file))
+    parsed = parse_policy(versions.read_file(file))
     _warn(find_warnings(parsed))
     return parsed
 
@@ -81,8 +82,8 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
     Raises PolicyError, schema.OldSchema, and typer.Exit with status 1 where it is not confirmed.
     """
     async with transaction(settings) as tx:
-        made = await policies.publish(tx, document, by=BY, now=utc_now())
-        policy = await policies.get(tx, made.version)
+        made = await versions.publish(tx, document, by=BY, now=utc_now())
+        policy = await versions.get(tx, made.version)
         found, ungated = await held_share(tx, policy), await gate_calls.warnings(tx, policy)
     _warn(ungated)
     typer.echo(found.text)
@@ -90,14 +91,14 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
         typer.secho(f"version {made.version} is published and not active", fg=typer.colors.YELLOW)
         raise typer.Exit(1)
     async with transaction(settings) as tx:
-        await policies.activate(tx, made.version, by=BY, now=utc_now())
+        await versions.activate(tx, made.version, by=BY, now=utc_now())
     typer.echo(f"version {made.version} is active ({'new' if made.new else 'known'}; hash {made.hash})")
 
 
 async def roll_back(settings: Settings) -> int:
     """Go back to the version that was active before, and return it. Raises WrongState, schema.OldSchema."""
     async with transaction(settings) as tx:
-        return await policies.roll_back(tx, by=BY, now=utc_now())
+        return await versions.roll_back(tx, by=BY, now=utc_now())
 
 
 async def show_all(settings: Settings) -> None:
@@ -141,14 +142,14 @@ async def compare(settings: Settings, one: str, other: str | None) -> None:
 
 async def _read(connection: AsyncConnection, which: str | None) -> Policy:
     if which is None:
-        return (await policies.active(connection)).policy
+        return (await versions.active(connection)).policy
     if which.isdecimal():
-        return await policies.get(connection, int(which[:9]))
+        return await versions.get(connection, int(which[:9]))
     return _of_file(which)
 
 
 def _of_file(name: str) -> Policy:
-    return parse_policy(policies.read_file(Path(name)))
+    return parse_policy(versions.read_file(Path(name)))
 
 
 async def choose_candidate(settings: Settings, version: int | None) -> None:

@@ -21,7 +21,8 @@ from app.core.scorecard import PointChange
 from app.db import Database
 from app.errors import Invalid
 from app.installation import schema
-from app.services import learning, policies
+from app.policies import versions
+from app.services import learning
 from app.services.learning import Suggestion
 from app.services.views_lists import get_policy
 
@@ -58,7 +59,7 @@ async def learn(settings: Settings) -> Learned:
     try:
         await schema.require_current(db)
         async with db.read() as connection:
-            active = await policies.active(connection)
+            active = await versions.active(connection)
             document = (await get_policy(connection, active.version)).document
         found = await learning.read_labelled(db, active.policy, now=utc_now())
     finally:

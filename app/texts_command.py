@@ -12,8 +12,8 @@ from app.core.policy.document import Policy, parse_policy
 from app.db import Database, async_url
 from app.errors import Invalid
 from app.installation import schema
-from app.services import policies
-from app.services.policies import read_file
+from app.policies import versions
+from app.policies.versions import read_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ async def in_force(settings: Settings) -> Source:
             return defaults
         await schema.require_current(db)
         async with db.read() as connection:
-            active = await policies.active(connection)
+            active = await versions.active(connection)
         return Source(policy=active.policy, words=f"the active policy, version {active.version}")
     finally:
         await db.close()

@@ -18,7 +18,7 @@ from app.db import Database, async_url, sqlite_connection
 from app.installation import facts as installation
 from app.installation import schema
 from app.messaging.lock import only_worker
-from app.services import policies
+from app.policies import versions
 from app.tables import metadata
 from tests.databases import Databases
 
@@ -106,7 +106,7 @@ async def test_each_test_finds_empty_tables_whatever_the_one_before_left(databas
     url = await databases.give(kind)
     before = Database.open(url)
     async with before.begin() as tx:
-        await policies.publish(tx, "", by="test", now=now)
+        await versions.publish(tx, "", by="test", now=now)
         await installation.put(tx, "counter", 1, now=now)
     left_open = await before.writer.connect()
     await installation.put(left_open, "counter", 2, now=now)
@@ -117,7 +117,7 @@ async def test_each_test_finds_empty_tables_whatever_the_one_before_left(databas
         assert set(names) == {"alembic_version", *metadata.tables}
         counted = {name: await tx.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in names}
         assert counted == dict.fromkeys(metadata.tables, 0) | {"alembic_version": 1}
-        assert (await policies.publish(tx, "", by="test", now=now)).version == 1
+        assert (await versions.publish(tx, "", by="test", now=now)).version == 1
     with suppress(sa.exc.DBAPIError):  # PostgreSQL has ended it
         await left_open.close()
     await before.close()

@@ -17,11 +17,12 @@ from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import NotFound, WrongState
-from app.services import backtest, policies
+from app.policies import versions
+from app.policies.reading import read_document
+from app.services import backtest
 from app.services.backtest import Wanted
 from app.services.backtest_processes import BacktestProcesses
 from app.services.listing import Page
-from app.services.policy_reading import read_document
 from app.services.views_backtests import (
     BacktestDocument,
     BacktestView,
@@ -114,7 +115,7 @@ async def start(
     since = None if body.since is None else datetime.combine(body.since, time(), UTC)
     wanted = Wanted(document=body.document, version=body.version, since=since, with_today=body.with_today)
     if body.version is not None:
-        given = await policies.load(change.context.db, body.version, turn)
+        given = await versions.load(change.context.db, body.version, turn)
     else:
         given = (await turn.run(read_document, body.document or "")).policy
 

@@ -9,8 +9,8 @@ from app.api.fields import PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.auth import ADMIN, OPS
+from app.policies import versions
 from app.services import candidates as service
-from app.services import policies
 from app.services.candidate_report import CandidateReport, candidate_report
 from app.services.candidates import Candidate
 
@@ -27,7 +27,7 @@ candidates = router("", "policies")
     "acts. Another candidate takes the place of the one before.",
 )
 async def choose(change: ChangeDep, turn: TurnDep, version: PolicyVersion) -> Response:
-    await policies.load(change.context.db, version, turn)
+    await versions.load(change.context.db, version, turn)
     return await change.run(lambda tx: service.choose(tx, version, by=change.by, now=change.now))
 
 

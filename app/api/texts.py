@@ -13,7 +13,7 @@ from app.api.heavy import TurnDep
 from app.api.serving import ContextDep, read, router
 from app.auth import OPS
 from app.errors import Busy, NotFound, WrongState
-from app.services import policies
+from app.policies import versions
 from app.services.views_texts import PolicyTextsView, policy_texts_view
 
 texts = router("/policies", "policies")
@@ -47,5 +47,5 @@ async def show_texts(
 ) -> Response:
     number = None if version == "active" else int(version)
     if number is not None:
-        await policies.load(context.db, number, turn)
+        await versions.load(context.db, number, turn)
     return await read(context, lambda connection: policy_texts_view(connection, number, currency))

@@ -17,7 +17,8 @@ from app.auth import OPS
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
-from app.services import policies, ticket_records
+from app.policies import versions
+from app.services import ticket_records
 from app.services.views_lists import get_ticket
 from app.services.views_records import ReadingView, TicketView, reading_view
 
@@ -70,7 +71,7 @@ async def try_text(
     ],
 ) -> Response:
     async with context.db.read() as connection:
-        minutes = (await policies.active(connection)).policy.labour.topic_minutes.by_topic()
+        minutes = (await versions.active(connection)).policy.labour.topic_minutes.by_topic()
     return answer(reading_view(await turn.run(classify, body.subject, body.message, minutes=minutes)))
 
 

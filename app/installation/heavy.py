@@ -28,7 +28,7 @@ LONGEST_SECONDS: Final = 60.0
 #: What is imported once, by the process that the others are forked from: another one is there within milliseconds.
 _PRELOADED: Final = (
     "app.services.policy_share",
-    "app.services.policy_reading",
+    "app.policies.reading",
     "app.core.policy.diff",
     "app.core.reading.topics",
 )

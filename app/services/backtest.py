@@ -20,6 +20,7 @@ from app.core.policy.terms import terms_digest
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
 from app.installation import facts as installation
+from app.policies.versions import active, get
 from app.services import backtest_examples
 from app.services.backtest_counting import Tally
 from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, places
@@ -27,7 +28,6 @@ from app.services.backtest_pool import judge_parts
 from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import Named, build_report
 from app.services.cases_texts import find_again
-from app.services.policies import active, get
 from app.tables.history import backtest_decisions, backtests, cases
 from app.tables.policies import policies
 

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
-from app.services import candidates, policies
+from app.policies import versions
+from app.services import candidates
 from app.services.orders import CLOCK, PANEL, POLICY
 from app.tables.orders import decisions, orders
 
@@ -103,7 +104,7 @@ class CandidateReport:
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     """Return where the running candidate differs; empty where none runs."""
     running = await candidates.current(connection)
-    active_version = (await policies.active(connection)).version
+    active_version = (await versions.active(connection)).version
     rows = [] if running.since is None else await _rows(connection, running.since, active_version)
     complete = len(rows) < LOOKED_AT
     rows = [row for row in rows if row.candidate.get("version") == running.version]

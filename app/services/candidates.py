@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Judgement, decide
 from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
-from app.services import policies
+from app.policies import versions
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.orders import OrderFile
@@ -54,8 +54,8 @@ async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: date
     if running.version == version:
         return running
     if version is not None:
-        await policies.get(tx, version)
-        if (await policies.active(tx)).version == version:
+        await versions.get(tx, version)
+        if (await versions.active(tx)).version == version:
             raise WrongState(f"version {version} is the active policy: there is nothing to compare")
     await tx.execute(policy_candidates.insert().values(version=version, set_by=by, set_at=now))
     return await current(tx)
@@ -70,7 +70,7 @@ async def verdict(file: OrderFile, gathered: Gathered, own: OwnKnowledge) -> dic
     if version is None or version == file.policy.version:
         return None
     try:
-        policy: Policy = await policies.get(file.tx, version)
+        policy: Policy = await versions.get(file.tx, version)
     except (NotFound, WrongState):  # gone, or refused by now: no reason to decide nothing
         return None
     found = _judged(file, gathered, own, policy)

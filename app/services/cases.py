@@ -22,7 +22,7 @@ from app.installation.children import cores
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
 from app.panels.records import PanelProduct
-from app.services import policies
+from app.policies import versions
 from app.services.cases_facts import CaseMaker
 from app.services.cases_pages import Built, Part, Work, take
 from app.services.cases_pool import Helpers, address_of
@@ -109,7 +109,7 @@ class CaseBuilder:
 
     async def _share(self, helpers: Helpers) -> tuple[Policy, Shared]:
         async with self._context.db.read() as connection:
-            policy = (await policies.active(connection)).policy
+            policy = (await versions.active(connection)).policy
         return policy, await helpers.sightings(self._context.db, policy, self._context.own_admin_id)
 
     async def _work(self, policy: Policy, shared: Shared) -> Work:

@@ -14,7 +14,7 @@ from app.db import Database
 from app.enrichment.asking import Outside
 from app.panels.base import PanelReader
 from app.panels.records import PanelPayMethod, PanelProduct
-from app.services.muting import MutedCache
+from app.policies.muting import MutedCache
 
 _CATALOGUE_SECONDS = 300.0
 _BARRED_SECONDS = 900.0

@@ -16,7 +16,8 @@ from app.core.policy.sections.modes import ActionMode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
 from app.panels.actions import AddCredit
-from app.services import limits, policies
+from app.policies import versions
+from app.services import limits
 from app.services.context import Context
 from app.tables.customers import CreditState, credits, customers
 
@@ -51,7 +52,7 @@ async def grant(
     reason = _reason(reason)
     if context.settings.mode is Mode.SHADOW:
         raise ShadowMode(f"in enforce mode, {money} would be credited to customer {customer_id}; nothing was done")
-    mode = (await policies.active(tx)).policy.modes.credits
+    mode = (await versions.active(tx)).policy.modes.credits
     if mode is not ActionMode.ENFORCE:
         raise ShadowMode(
             f"the policy has credits in {mode} (modes.credits): {money} would be credited; nothing was done"

@@ -14,7 +14,7 @@ from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Se
 from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
-from app.services import policies
+from app.policies import versions
 from app.services.orders import OrderFile
 from app.tables.customers import customers
 
@@ -128,7 +128,7 @@ async def scores(
     connection: AsyncConnection, customer_ids: list[int], *, now: datetime
 ) -> dict[int, tuple[Any, CustomerScore]]:
     """Return row and score of each customer that we know."""
-    policy = (await policies.active(connection)).policy
+    policy = (await versions.active(connection)).policy
     rows = await connection.execute(sa.select(customers).where(customers.c.customer_id.in_(customer_ids)))
     found: dict[int, tuple[Any, CustomerScore]] = {}
     for row in rows:

@@ -15,7 +15,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState
 from app.errors import NotFound, WrongState
-from app.services import policies as policy_service
+from app.policies import versions as policy_service
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.orders import CANCELLED, POLICY
 from app.tables.orders import decisions, fees

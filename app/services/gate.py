@@ -20,7 +20,8 @@ from app.core.states import OrderState
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState
-from app.services import limits, modes, policies
+from app.policies import versions
+from app.services import limits, modes
 from app.services.context import Context
 from app.tables.inbox import events
 from app.tables.orders import decisions, orders
@@ -92,7 +93,7 @@ def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
 async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
     """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
     try:
-        holds = (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+        holds = (await versions.active(connection)).policy.modes.hold is ActionMode.ENFORCE
     except WrongState:  # not valid any more: nothing is decided until there is another
         return None
     return None if holds else GateAnswer(provision=True, reason="shadow")

@@ -16,7 +16,7 @@ from app.db import is_unavailable
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.services import policies
+from app.policies import versions
 from app.services.context import Context
 from app.services.orders import POLICY, OrderFile
 from app.tables.orders import orders
@@ -61,7 +61,7 @@ async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
     if mode is Mode.SHADOW or await installation.get(connection, installation.GATE_ASKED) is not None:
         return False
     try:
-        return (await policies.active(connection)).policy.modes.hold is ActionMode.ENFORCE
+        return (await versions.active(connection)).policy.modes.hold is ActionMode.ENFORCE
     except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return False
 

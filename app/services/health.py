@@ -21,7 +21,8 @@ from app.installation import facts as installation
 from app.installation import schema
 from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
-from app.services import gate_calls, limits, policies, provisioning, queue, waiting
+from app.policies import versions
+from app.services import gate_calls, limits, provisioning, queue, waiting
 from app.services.context import Context
 from app.services.limits import Limit, Window
 from app.services.waiting import Waiting
@@ -242,7 +243,7 @@ async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dic
     if mode is Mode.SHADOW:
         return {}
     try:
-        policy = (await policies.active(connection)).policy
+        policy = (await versions.active(connection)).policy
     except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return {}
     reached = {(one.limit, one.window) for one in await limits.reached(connection, policy, now=now)}

@@ -24,8 +24,8 @@ from app.core.policy.sections.acting import HourLimits
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
+from app.policies import versions
 from app.services import fees as fees_service
-from app.services import policies
 from app.services.orders import POLICY, OrderFile
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits
@@ -171,7 +171,7 @@ async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
 
 async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
     """Refuse one more credit where their limit is reached. Raises WrongState, which says when it ends."""
-    policy = (await policies.active(tx)).policy
+    policy = (await versions.active(tx)).policy
     for window in Window:
         found = await _look(tx, policy, Limit.CREDITS, window, now=now)
         if found is not None:

@@ -24,8 +24,8 @@ from app.core.states import (
 )
 from app.installation import alerts
 from app.installation import facts as installation
-from app.services import policies
-from app.services.policies import ActivePolicy
+from app.policies import versions
+from app.policies.versions import ActivePolicy
 from app.tables.orders import orders, timeline
 
 POLICY = "policy"
@@ -162,7 +162,7 @@ async def open_file(
         tx=tx,
         now=now,
         row=row,
-        policy=await policies.active(tx),
+        policy=await versions.active(tx),
         mode=mode,
         since_cut_over=await installation.acts_on_order(
             tx, mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at

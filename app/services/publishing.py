@@ -17,8 +17,9 @@ from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
 from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
-from app.services import gate_calls, policies
-from app.services.policy_reading import ReadPolicy, oddities, read_document, still_wanted
+from app.policies import versions
+from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
+from app.services import gate_calls
 from app.services.policy_share import HeldShare, last_orders, weigh
 from app.services.views_lists import get_policy
 from app.services.views_records import PolicyDocument, PublishedPolicy
@@ -81,12 +82,12 @@ async def _share(db: Database, policy: Policy, turn: Turn) -> HeldShare:
 async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetime) -> Answer:
     """Publish a policy: 201 for new rules, 200 for those that were published before."""
     found = (*await gate_calls.warnings(tx, new.policy), *new.warnings)
-    published = await policies.store(tx, new.hash, new.document, by=by, now=now)
+    published = await versions.store(tx, new.hash, new.document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
         version=published.version,
         hash=published.hash,
-        active=await policies.active_version(tx) == published.version,
+        active=await versions.active_version(tx) == published.version,
         warnings=found,
     )
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
@@ -97,7 +98,7 @@ async def weigh_version(db: Database, version: int, turn: Turn) -> WeighedPolicy
 
     Raises NotFound, WrongState for one that is refused by now, and what `Turn.run` does.
     """
-    policy = await policies.load(db, version, turn)
+    policy = await versions.load(db, version, turn)
     odd = await turn.run(still_wanted, version, policy)
     return WeighedPolicy(version=version, policy=policy, warnings=odd, share=await _share(db, policy, turn))
 
@@ -118,7 +119,7 @@ async def activate(
             held=share.held,
             percent=share.percent,
         )
-    await policies.activate(tx, version, by=by, now=now)
+    await versions.activate(tx, version, by=by, now=now)
     log.info("policy.activated", version=version, by=by, confirmed=confirmed)
     return await _view(tx, version, weighed.warnings)
 
@@ -134,14 +135,14 @@ class WayBack:
 async def look_back(db: Database, turn: Turn) -> WayBack:
     """Return where a roll-back would go. Raises WrongState, and what `Turn.run` does."""
     async with db.read() as connection:
-        version = await policies.previous_version(connection)
-    await policies.load(db, version, turn)
+        version = await versions.previous_version(connection)
+    await versions.load(db, version, turn)
     return WayBack(version=version, warnings=(await show(db, version, turn)).warnings)
 
 
 async def roll_back(tx: AsyncConnection, back: WayBack, *, by: str, now: datetime) -> PublishedPolicy:
     """Go back to the version that was active before; never asks. Raises WrongState."""
-    version = await policies.roll_back(tx, by=by, now=now)
+    version = await versions.roll_back(tx, by=by, now=now)
     if version != back.version:
         raise WrongState("another policy was activated at this moment; look again, then try again")
     log.info("policy.rolled_back", version=version, by=by)
@@ -157,7 +158,7 @@ async def show(db: Database, version: int, turn: Turn) -> PolicyDocument:
 
 async def _view(tx: AsyncConnection, version: int, odd: tuple[str, ...]) -> PublishedPolicy:
     row = await get_policy(tx, version)
-    found = (*await gate_calls.warnings(tx, await policies.get(tx, version)), *odd)
+    found = (*await gate_calls.warnings(tx, await versions.get(tx, version)), *odd)
     return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=found)
 
 
@@ -168,10 +169,10 @@ async def compare(db: Database, version: int, other: int | None, turn: Turn) -> 
     """
     if other is None:
         async with db.read() as connection:
-            other = await policies.active_version(connection)
+            other = await versions.active_version(connection)
     if other is None:
         raise NotFound("no policy is active yet")
-    before, after = await policies.load(db, other, turn), await policies.load(db, version, turn)
+    before, after = await versions.load(db, other, turn), await versions.load(db, version, turn)
     found = tuple(_change(one) for one in await turn.run(differences, before, after))
     return PolicyDiff(version=version, compared_with=other, changes=found)
 

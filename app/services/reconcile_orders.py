@@ -20,7 +20,7 @@ from app.core.policy.document import Policy
 from app.core.states import FeeState, InvoiceTurn, OrderState
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
-from app.services import policies
+from app.policies import versions
 from app.services.context import Context
 from app.services.facts import paid_on, payment_state
 from app.services.fees import OPEN_STATES
@@ -226,7 +226,7 @@ async def look_again_at(context: Context, panel: ComparablePanel, compared: Comp
     if admin is None:
         return data
     async with context.db.read() as connection:
-        policy = (await policies.active(connection)).policy
+        policy = (await versions.active(connection)).policy
     return data | {"to": word, "actor": _actor(admin, policy, context.own_admin_id)}
 
 

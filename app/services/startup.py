@@ -10,7 +10,7 @@ from app.config import Settings
 from app.db import Database
 from app.installation import alerts, idempotency, schema
 from app.installation import facts as installation
-from app.services import policies
+from app.policies import versions
 
 _START_LOCK = 7_203_001  # any number of our own: processes that start together take turns
 
@@ -31,7 +31,7 @@ async def have_policy(db: Database, settings: Settings, *, now: datetime) -> Non
     async with db.begin() as tx:
         if not db.is_sqlite:
             await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_START_LOCK)))
-        await policies.prepare(tx, file=settings.policy_file, now=now)
+        await versions.prepare(tx, file=settings.policy_file, now=now)
 
 
 async def tidy(db: Database, *, now: datetime) -> None:

@@ -21,7 +21,8 @@ from app.core.states import FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.panels.actions import Action
-from app.services import acting, clock_jumps, limits, policies, provisioning
+from app.policies import versions
+from app.services import acting, clock_jumps, limits, provisioning
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
 from app.services.context import Context
 from app.services.fees import OPEN_STATES
@@ -239,7 +240,7 @@ async def _questions(context: Context, now: datetime) -> int:
     if context.settings.mode is Mode.SHADOW:
         return 0
     async with context.db.read() as connection:
-        rules = (await policies.active(connection)).policy
+        rules = (await versions.active(connection)).policy
     late = now - timedelta(days=rules.ask.remind_days) - GRACE
     unsent = sa.and_(questions.c.ticket_id.is_(None), questions.c.asked_at <= now - GRACE)
     unreminded = sa.and_(
@@ -338,7 +339,7 @@ async def _tell(context: Context, now: datetime) -> None:
     rows = await _read(context, failed)
     await _tell_of_put_off(context, now)
     async with context.db.read() as connection:
-        policy = (await policies.active(connection)).policy
+        policy = (await versions.active(connection)).policy
         reached = await limits.reached(connection, policy, now=now) if context.settings.mode is Mode.ENFORCE else ()
     if not rows and not reached:
         return

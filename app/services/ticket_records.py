@@ -21,7 +21,8 @@ from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.services import customers, policies, questions
+from app.policies import versions
+from app.services import customers, questions
 from app.services.context import Context
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, hashed
@@ -56,7 +57,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
         if ticket is None and event.attempts < 3:
             raise Postpone("the panel does not list this ticket yet", delay=_NOT_LISTED_DELAY, counted=True)
         if ticket is not None:
-            policy = (await policies.active(tx)).policy
+            policy = (await versions.active(tx)).policy
             await store(tx, ticket, policy, now=now, reading=reading)
             for order_id in await questions.adopt(tx, ticket):
                 await mark_ours(tx, ticket_id, order_id=order_id, customer_id=ticket.customer_id, now=now)

@@ -16,7 +16,7 @@ from app.core.retry import delay_at
 from app.core.states import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.services import policies
+from app.policies import versions
 from app.services.context import Context
 from app.services.gather import Gathered
 from app.services.orders import OrderFile
@@ -44,7 +44,7 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
     named = ", ".join(name.partition(":")[0] for name in (*gathered.failed, *gathered.absent))
     if gathered.failed:
         async with context.db.read() as connection:
-            rules = (await policies.active(connection)).policy.facts
+            rules = (await versions.active(connection)).policy.facts
         limit = timedelta(minutes=rules.wait_minutes)
         delays, said = context.settings.retry_delays, f"the panel did not answer all reads: {named}"
     else:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.signals.base import Family, ScoreKind
 from app.core.judgement.signals.catalogue import CATALOGUE, SignalEntry
 from app.core.policy.document import Policy
-from app.services import policies
+from app.policies import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class SignalList:
 
 async def list_signals(connection: AsyncConnection) -> SignalList:
     """Return the whole catalogue. Raises NotFound when no policy is active."""
-    active, default = await policies.active(connection), Policy()
+    active, default = await versions.active(connection), Policy()
     caps: dict[str, int] = active.policy.families.model_dump()
     return SignalList(
         policy_version=active.version,

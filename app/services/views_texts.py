@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.explanation.prices import as_html, price_texts
 from app.core.policy.document import Policy
 from app.errors import Invalid
-from app.services import policies as policy_service
+from app.policies import versions as policy_service
 
 #: So many currencies are shown where none is asked for, so that an answer stays small.
 SHOWN: Final = 5

@@ -31,9 +31,9 @@ from app.main import create_app
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.whmcs import open_panel
+from app.policies import versions
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.services import policies
 from app.services.context import CatalogueCache, Context
 from app.services.events import handle
 from app.services.startup import prepare
@@ -121,8 +121,8 @@ class Service:
         await prepare(self.db, settings, now=utc_now() - timedelta(hours=1))  # the cut-over was an hour ago
         async with self.db.begin() as tx:
             self.key = await keys.create_key(tx, "whmcs", Role.PANEL, now=utc_now())
-            published = await policies.publish(tx, POLICY, by="test", now=utc_now())
-            await policies.activate(tx, published.version, by="test", now=utc_now())
+            published = await versions.publish(tx, POLICY, by="test", now=utc_now())
+            await versions.activate(tx, published.version, by="test", now=utc_now())
         await learn_identity(self.context, self._adapter)
         self._worker = Worker(
             self.db, panel=self._adapter, handler=partial(handle, self.context), wake=wake,

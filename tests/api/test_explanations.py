@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.reading.kinds import TermKind
-from app.services import policies
+from app.policies import versions
 from app.services.decisions import dump_facts, dump_judgement
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_decision, add_fee, add_order, check_problem, judged
@@ -117,7 +117,7 @@ async def test_a_large_explanation_stays_under_64_kb(api: Api) -> None:
 async def test_prices_in_words_of_the_active_policy_and_of_a_version(api: Api) -> None:
     async with api.db.begin() as tx:
         document = "currencies.EUR.handling_fee = '9'\ncart.url = 'https://shop.example/?a=1&b=2'"
-        made = await policies.publish(tx, document, by="test", now=NOW)
+        made = await versions.publish(tx, document, by="test", now=NOW)
 
     active = (await api.ask("GET", "/v1/policies/active/texts")).json()
     version = (await api.ask("GET", f"/v1/policies/{made.version}/texts?currency=EUR")).json()

@@ -12,7 +12,8 @@ from app.config import Mode
 from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
-from app.services import policies, questions_report
+from app.policies import versions
+from app.services import questions_report
 from app.services.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.orders import questions
@@ -45,8 +46,8 @@ async def with_department(db: Database) -> None:
     document = "[messages]\ndepartment_id = 3\n"
     parse_policy(document)
     async with db.begin() as tx:
-        published = await policies.publish(tx, document, by="test", now=NOW)
-        await policies.activate(tx, published.version, by="test", now=NOW)
+        published = await versions.publish(tx, document, by="test", now=NOW)
+        await versions.activate(tx, published.version, by="test", now=NOW)
 
 
 async def add_held(db: Database, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.core.judgement.signals.catalogue import CATALOGUE
-from app.services import policies
+from app.policies import versions
 from app.tables.access import Role
 from tests.api.api_support import NOW
 from tests.api.conftest import Api
@@ -12,8 +12,8 @@ from tests.api.conftest import Api
 async def test_the_whole_catalogue_with_the_points_of_the_active_policy(api: Api) -> None:
     document = "[points.risk]\nshared_ip = 7\n[families]\nidentity = 33"
     async with api.db.begin() as tx:
-        published = await policies.publish(tx, document, by="test", now=NOW)
-        await policies.activate(tx, published.version, by="test", now=NOW)
+        published = await versions.publish(tx, document, by="test", now=NOW)
+        await versions.activate(tx, published.version, by="test", now=NOW)
 
     answered = (await api.ask("GET", "/v1/signals")).json()
 

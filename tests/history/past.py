@@ -22,7 +22,7 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
-from app.services import policies
+from app.policies import versions
 from app.services.cases import Built, build_cases
 from app.services.context import Context
 from app.services.facts_codec import unpack
@@ -234,8 +234,8 @@ def context_of(db: Database, *, now: datetime = NOW, panel: Any = None) -> Conte
 
 async def with_policy(db: Database, document: str = "") -> None:
     async with db.begin() as tx:
-        published = await policies.publish(tx, document, by="test", now=NOW)
-        await policies.activate(tx, published.version, by="test", now=NOW)
+        published = await versions.publish(tx, document, by="test", now=NOW)
+        await versions.activate(tx, published.version, by="test", now=NOW)
 
 
 async def build(

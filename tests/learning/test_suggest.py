@@ -19,7 +19,8 @@ from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.core.scorecard import PointChange
 from app.db import Database
-from app.services import learning, policies
+from app.policies import versions
+from app.services import learning
 from app.services.facts_codec import pack, unpack
 from app.services.learning import label_of, read_labelled, suggest
 from app.suggesting import learn, tell, with_points
@@ -64,8 +65,8 @@ async def fill(db: Database, *, orders: int, seed: int = 7) -> None:
     async with db.begin() as tx:
         await tx.execute(cases.insert(), rows)
         document = "# our own policy\n[cart]\nurl = 'https://shop.example/cart'  # kept\n"
-        published = await policies.publish(tx, document, by="test", now=NOW)
-        await policies.activate(tx, published.version, by="test", now=NOW)
+        published = await versions.publish(tx, document, by="test", now=NOW)
+        await versions.activate(tx, published.version, by="test", now=NOW)
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ async def test_the_file_is_the_active_policy_with_other_points(db: Database, con
     assert proposed.cart.url == "https://shop.example/cart"
     assert "email_disposable" in said(console)
     async with db.read() as connection:
-        assert (await policies.active(connection)).version == 1  # nothing has changed by itself
+        assert (await versions.active(connection)).version == 1  # nothing has changed by itself
 
 
 async def test_twice_the_same(db: Database) -> None:

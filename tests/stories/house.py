@@ -201,8 +201,8 @@ def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
 
 
 async def _publish(db: Database, document: str, now: datetime) -> None:
-    from app.services import policies
+    from app.policies import versions
 
     async with db.begin() as tx:
-        published = await policies.publish(tx, document, by="story", now=now)
-        await policies.activate(tx, published.version, by="story", now=now)
+        published = await versions.publish(tx, document, by="story", now=now)
+        await versions.activate(tx, published.version, by="story", now=now)

@@ -15,7 +15,7 @@ from app.enrichment import geoip
 from app.enrichment.asking import Outside
 from app.enrichment.geoip import GeoFiles
 from app.messaging import inbox
-from app.services import policies
+from app.policies import versions
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.gather import gather_order
 from app.services.timers import READ_BACK
@@ -90,7 +90,7 @@ async def test_it_is_judged_again_without_the_file(watchful: House, tmp_path: Pa
     watchful.context.outside = None
     async with watchful.db.read() as connection:
         row = (await connection.execute(sa.select(decisions).where(decisions.c.order_id == order_id))).one()
-        policy = await policies.get(connection, row.policy_version)
+        policy = await versions.get(connection, row.policy_version)
     assert decide(load_facts(row.facts), policy, now=row.at) == load_judgement(row.judgement)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.services import candidates, policies
+from app.policies import versions
+from app.services import candidates
 from app.tables.orders import decisions
 from app.tables.policies import policies as policies_table
 from tests.stories.conftest import POLICY
@@ -25,7 +26,7 @@ CANDIDATE = (
 
 async def publish(house: House, document: str) -> int:
     async with house.db.begin() as tx:
-        return (await policies.publish(tx, document, by="story", now=house.clock())).version
+        return (await versions.publish(tx, document, by="story", now=house.clock())).version
 
 
 async def stored(house: House) -> dict[int, Any]:

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
+from app.policies import versions
 from app.sandbox import Behaviours
-from app.services import decision_codec, limits, policies, sweeps
+from app.services import decision_codec, limits, sweeps
 from app.services.limits import Limit, Window
 from app.tables.alerts import AlertKind, alerts
 from app.tables.customers import credits
@@ -60,7 +61,7 @@ async def told(house: House) -> list[str]:
 async def replays(house: House) -> int:
     """Replay every decision of the policy to the bit, and say how many there are."""
     async with house.db.read() as connection:
-        policy = (await policies.active(connection)).policy
+        policy = (await versions.active(connection)).policy
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     for row in rows:
         again = decide(decision_codec.load_facts(row.facts), policy, now=row.at)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.installation import facts as installation
-from app.services import policies
+from app.policies import versions
 from app.tables.alerts import alerts
 from app.tables.orders import decisions
 from tests.stories.conftest import POLICY
@@ -32,8 +32,8 @@ async def place(house: House, notes: str = "", *, pay: bool = True, autosetup: s
 
 async def switch(house: House, document: str) -> None:
     async with house.db.begin() as tx:
-        made = await policies.publish(tx, POLICY + document, by="story", now=house.clock())
-        await policies.activate(tx, made.version, by="story", now=house.clock())
+        made = await versions.publish(tx, POLICY + document, by="story", now=house.clock())
+        await versions.activate(tx, made.version, by="story", now=house.clock())
 
 
 async def gate(house: House, order_id: int) -> tuple[bool, str]:
@@ -249,7 +249,7 @@ async def noted(house: House) -> Any:
 
 async def policies_active(house: House) -> int:
     async with house.db.read() as connection:
-        return (await policies.active(connection)).version
+        return (await versions.active(connection)).version
 
 
 async def test_what_is_held_stays_held_and_is_let_go_by_a_person(db: Database) -> None:

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.judgement.decide import decide
-from app.services import decision_codec, policies
+from app.policies import versions
+from app.services import decision_codec
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
 
@@ -257,7 +258,7 @@ async def test_every_stored_decision_can_be_replayed_to_the_bit(house: House) ->
         await house.panel.place_order(client, [product], notes=notes, pay=pay)
     await house.wait(120)
     async with house.db.read() as connection:
-        policy = (await policies.active(connection)).policy
+        policy = (await versions.active(connection)).policy
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     assert len(rows) >= 4
     for row in rows:

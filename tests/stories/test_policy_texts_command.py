@@ -11,7 +11,7 @@ from app.__main__ import cli
 from app.clock import utc_now
 from app.db import Database
 from app.errors import Invalid
-from app.services import policies
+from app.policies import versions
 from app.texts_command import in_force, written
 from tests.stories.house import settings_for
 
@@ -53,8 +53,8 @@ def test_mistakes_are_said_in_a_line(tmp_path: Path) -> None:
 async def test_without_a_file_it_is_the_active_policy(db: Database) -> None:
     settings = settings_for(db.url.render_as_string(hide_password=False))
     async with db.begin() as tx:
-        published = await policies.publish(tx, "currencies.USD.handling_fee = '8'", by="test", now=utc_now())
-        await policies.activate(tx, published.version, by="test", now=utc_now())
+        published = await versions.publish(tx, "currencies.USD.handling_fee = '8'", by="test", now=utc_now())
+        await versions.activate(tx, published.version, by="test", now=utc_now())
 
     source = await in_force(settings)
 

@@ -15,7 +15,7 @@ from alembic import command
 from app.core.policy.document import PolicyError
 from app.db import Database
 from app.installation import schema
-from app.services import policies
+from app.policies import versions
 from app.tables.access import idempotency_keys
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
@@ -36,12 +36,12 @@ async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(
     file, now = tmp_path / "policy.toml", datetime.now(UTC)
     file.write_text(POLICY)
     async with db.begin() as tx:
-        await policies.prepare(tx, file=file, now=now)
+        await versions.prepare(tx, file=file, now=now)
         await tx.execute(policies_table.update().values(hash="of an older version"))
-        other = await policies.publish(tx, SHARE, by="somebody", now=now)
-        await policies.activate(tx, other.version, by="somebody", now=now)
-        await policies.prepare(tx, file=file, now=now)
-        assert (await policies.active(tx)).version == other.version
+        other = await versions.publish(tx, SHARE, by="somebody", now=now)
+        await versions.activate(tx, other.version, by="somebody", now=now)
+        await versions.prepare(tx, file=file, now=now)
+        assert (await versions.active(tx)).version == other.version
 
 
 async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(db: Database, tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(d
     file.write_text("[block]\nemail_domains = ['gmail.com']\n")
     async with db.begin() as tx:
         with pytest.raises(PolicyError, match=r"policy\.toml: block\.email_domains\.0: gmail\.com is a mail provider"):
-            await policies.prepare(tx, file=file, now=now)
+            await versions.prepare(tx, file=file, now=now)
         row = policies_table.insert().values(
             hash="of an older version", document=file.read_text(), published_by="DOORMAN_POLICY_FILE", published_at=now
         )
         version = (await tx.execute(row.returning(policies_table.c.version))).scalar_one()
-        await policies.activate(tx, version, by="DOORMAN_POLICY_FILE", now=now)
-        await policies.prepare(tx, file=file, now=now)
-        assert await policies.active_version(tx) == version
+        await versions.activate(tx, version, by="DOORMAN_POLICY_FILE", now=now)
+        await versions.prepare(tx, file=file, now=now)
+        assert await versions.active_version(tx) == version
 
 
 async def test_data_of_the_first_version_survives_the_migrations(database_kind: str, tmp_path: Path) -> None:

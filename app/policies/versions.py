@@ -15,7 +15,7 @@ from app.core.policy.toml import MAX_DOCUMENT
 from app.db import Database, insert_new
 from app.errors import NotFound, WrongState
 from app.installation.heavy import Turn
-from app.services.policy_reading import read_published
+from app.policies.reading import read_published
 from app.tables.policies import policies, policy_activations
 
 
