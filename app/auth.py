@@ -10,12 +10,12 @@ from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.context import Context
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import Forbidden, Unauthenticated
 from app.installation import keys
 from app.installation.keys import Caller
-from app.services.context import Context
 from app.tables.access import Role
 
 #: A key that was revoked is refused at the latest after so many seconds.

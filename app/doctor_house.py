@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
 from app.config import Mode, Settings
+from app.context import Context
 from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.webhooks import SecretError, parse_secrets
@@ -23,7 +24,6 @@ from app.installation import facts as installation
 from app.installation import schema
 from app.policies import versions
 from app.services import doctor
-from app.services.context import Context
 from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.services.health import Probe
 from app.tables.access import Role

@@ -18,13 +18,13 @@ from uvicorn import Config
 from app import log
 from app.clock import utc_now
 from app.config import Settings
+from app.context import Context
 from app.db import Database
 from app.installation.children import collect_rarely
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
 from app.services import history_rows, startup
-from app.services.context import Context
 from app.services.history_import import Heard, Imported, import_history
 from app.services.history_rows import Resource
 from app.tables.history import Label

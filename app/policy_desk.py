@@ -19,9 +19,9 @@ from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
 from app.installation import schema
 from app.installation.administration import BY, transaction
+from app.paging import Window
 from app.policies import versions
 from app.services import candidates, gate_calls
-from app.services.listing import Window
 from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy, list_policies
 

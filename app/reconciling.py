@@ -16,6 +16,7 @@ from rich.text import Text
 
 from app import log
 from app.config import Settings
+from app.context import Context
 from app.db import Database
 from app.installation import facts as installation
 from app.installation import schema
@@ -23,7 +24,6 @@ from app.panels.base import PanelUnavailable
 from app.panels.records import PanelOrder
 from app.panels.whmcs import open_panel
 from app.services import reconcile, reconcile_late, reconcile_new, reconcile_orders
-from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, Waiting, What
 
 _PAGE: Final = 50

@@ -14,6 +14,7 @@ import structlog
 from app import log as logging_setup
 from app.clock import utc_now
 from app.config import Mode, Settings
+from app.context import Context
 from app.db import Database, note_failure
 from app.enrichment.asking import Outside, open_outside
 from app.installation import facts as installation
@@ -26,7 +27,6 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
 from app.services import reconcile, rings, sweeps
-from app.services.context import Context
 from app.services.events import handle
 from app.services.rounds import Round, keep_rounds
 from app.services.startup import prepare, tidy

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from app.config import Settings
+from app.context import Context
 from app.main import create_app
-from app.services.context import Context
 
 
 @cache

@@ -17,12 +17,12 @@ from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import NotFound, WrongState
+from app.paging import Page
 from app.policies import versions
 from app.policies.reading import read_document
 from app.services import backtest
 from app.services.backtest import Wanted
 from app.services.backtest_processes import BacktestProcesses
-from app.services.listing import Page
 from app.services.views_backtests import (
     BacktestDocument,
     BacktestView,

@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.core.webhooks import MAX_ID
 from app.db import storable
-from app.services.listing import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
+from app.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
 
 #: An optional parameter is left out; unlike a body, an address has no null.
 Absent = SkipJsonSchema[None]

@@ -29,10 +29,10 @@ from app.auth import GATE, OPS, PANEL
 from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
+from app.paging import Page
 from app.services import actions, gate_batch, gate_calls
 from app.services.actions import ActionRequest
 from app.services.gate import GateAnswer
-from app.services.listing import Page
 from app.services.views_explanation import ExplanationView, explanation_view
 from app.services.views_explanation_staff import StaffExplanationView, staff_explanation_view
 from app.services.views_lists import list_orders

@@ -14,9 +14,9 @@ from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, answer, read, router
 from app.auth import ADMIN, OPS
 from app.errors import Busy, ConfirmationNeeded, NotFound, WrongState
+from app.paging import Page
 from app.policies.reading import read_document
 from app.services import publishing
-from app.services.listing import Page
 from app.services.publishing import CheckedPolicy, PolicyDiff
 from app.services.views_lists import list_policies
 from app.services.views_records import PolicyDocument, PolicyView, PublishedPolicy

@@ -16,6 +16,7 @@ from sqlalchemy import exc as sql
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from app.context import Context
 from app.db import is_unavailable
 from app.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -35,7 +36,6 @@ from app.errors import (
     Unavailable,
     WrongState,
 )
-from app.services.context import Context
 
 RETRY_AFTER: Final = "2"
 _LATER: Final = frozenset({Busy.status, Unavailable.status})

@@ -18,10 +18,10 @@ from app.api import problems
 from app.api.fields import IdempotencyKey, window
 from app.api.heavy import Route
 from app.auth import CallerDep, Requires
+from app.context import Context
 from app.deadline import within
 from app.installation.idempotency import Answer, KeyedRequest, Repeats
-from app.services.context import Context
-from app.services.listing import Window
+from app.paging import Window
 
 #: A change is done or refused so long after its request came: whoever clicks is told within five seconds.
 CHANGE_SECONDS: Final = 4.7

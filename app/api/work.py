@@ -13,8 +13,8 @@ from app.api.fields import Absent, CustomerFilter, EventId
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import OPS, PANEL
 from app.core.states import FeeState
+from app.paging import Page
 from app.services import operations
-from app.services.listing import Page
 from app.services.operations import Brake
 from app.services.queue import QueueRow, list_queue
 from app.services.views_lists import list_calls, list_events, list_fees

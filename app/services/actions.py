@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.facts import Agreement, PaymentState
 from app.core.judgement import vetting
 from app.core.judgement.decide import Judgement, Outcome, Reason
@@ -30,7 +31,6 @@ from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
 from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish
-from app.services.context import Context
 from app.services.decision_codec import load_facts
 from app.services.orders import OrderFile, open_file
 from app.services.timers import look_again

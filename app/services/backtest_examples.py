@@ -17,7 +17,7 @@ from app.services.backtest_parts import moment_of
 from app.services.backtest_records import Example, ExampleSignal, ExampleVerdict, Replay
 from app.services.backtest_report import Named
 from app.services.orders import POLICY
-from app.services.views import cut
+from app.shown import cut
 from app.tables.orders import decisions
 from app.tables.policies import policies
 

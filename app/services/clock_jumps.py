@@ -10,8 +10,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from app.context import Context
 from app.messaging.clock_jumps import TOLERANCE, moved_back
-from app.services.context import Context
 from app.services.orders import open_file
 from app.services.timers import set_hold_clock
 from app.services.waiting import UNDECIDED

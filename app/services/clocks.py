@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from app.context import Context
 from app.core.judgement.decide import Reason
 from app.core.states import HoldKind, OrderState
 from app.installation.alerts import alert
@@ -12,7 +13,6 @@ from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.services import acting, messages, questions
-from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
 from app.services.timers import QUESTION_DUE, review_name, set_reminder
 from app.tables.alerts import AlertKind

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.core.judgement.explanation.plain import plain
 from app.core.money import BadAmount, Money
 from app.core.policy.sections.modes import ActionMode
@@ -18,7 +19,6 @@ from app.messaging import outbox
 from app.panels.actions import AddCredit
 from app.policies import versions
 from app.services import limits
-from app.services.context import Context
 from app.tables.customers import CreditState, credits, customers
 
 _SAME_WITHIN = timedelta(days=1)

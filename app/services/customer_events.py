@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
 from app.services import customers, links
-from app.services.context import Context
 from app.services.links import links_of
 from app.tables.customers import credits, order_sightings
 from app.tables.customers import customers as customers_table

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import structlog
 
+from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.panels.base import PanelUnavailable
 from app.services import panel_changes, provisioning
 from app.services.clocks import hold_due
-from app.services.context import Context
 from app.services.customer_events import customer_changed, customer_closed, customer_merged
 from app.services.examine import examine, mark_unknown
 from app.services.invoice_events import invoice_event

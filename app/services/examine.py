@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 import sqlalchemy as sa
 
 from app.config import Mode
+from app.context import Context
 from app.core.facts import Agreement, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, OrderState, Trigger
@@ -31,7 +32,6 @@ from app.services import (
     unread,
 )
 from app.services.acting import Wish
-from app.services.context import Context
 from app.services.facts import OwnKnowledge, who_placed
 from app.services.gather import Gathered, gather_order
 from app.services.links import Links, links_of

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.core.judgement.decide import Outcome
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import OrderState
@@ -22,7 +23,6 @@ from app.deadline import within
 from app.errors import WrongState
 from app.policies import versions
 from app.services import limits, modes
-from app.services.context import Context
 from app.tables.inbox import events
 from app.tables.orders import decisions, orders
 

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.installation import facts as installation
 from app.installation.facts import CutOver
 from app.messaging import inbox
 from app.services import gate
-from app.services.context import Context
 from app.services.gate import GateAnswer
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.core.policy.document import Policy
 from app.core.policy.sections.modes import ActionMode
 from app.db import is_unavailable
@@ -17,7 +18,6 @@ from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
 from app.policies import versions
-from app.services.context import Context
 from app.services.orders import POLICY, OrderFile
 from app.tables.orders import orders
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.context import Context
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import OrderIntent, TicketReading, classify
@@ -32,7 +33,6 @@ from app.panels.records import (
     PanelTicket,
 )
 from app.services import outside
-from app.services.context import Context
 from app.tables.orders import fees, orders, ticket_orders
 
 TICKET_DAYS = 14

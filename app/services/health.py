@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
@@ -23,7 +24,6 @@ from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
 from app.services import gate_calls, limits, provisioning, queue, waiting
-from app.services.context import Context
 from app.services.limits import Limit, Window
 from app.services.waiting import Waiting
 from app.tables.inbox import EventState, events, workers

@@ -21,10 +21,10 @@ from typing import Any, Final
 
 from msgspec import structs
 
+from app.context import Context
 from app.panels.base import HistoryReader, Place, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
 from app.services import history_rows
-from app.services.context import Context
 from app.services.history_asking import asking_candidates
 from app.services.history_rows import HistoryCustomer, Progress, Record, Resource
 from app.services.history_writing import Batches, one_by_one

@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from types import TracebackType
 from typing import Final, TypeVar
 
+from app.context import Context
 from app.services import history_rows
-from app.services.context import Context
 from app.services.history_rows import BATCH, Progress, Record, Resource
 
 #: Calls under way at once where there is one for each customer; the panel's connections are as many.

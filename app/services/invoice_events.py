@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
-from app.services.context import Context
 from app.services.examine import examine
 from app.services.ticket_records import customer_orders
 from app.tables.inbox import EventState

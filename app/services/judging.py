@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.context import Context
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Judgement, Outcome, decide
@@ -18,7 +19,6 @@ from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
 from app.services.acting import Wish
-from app.services.context import Context
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.limits import Verdict

@@ -10,12 +10,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.errors import NotFound, ShadowMode, WrongState
 from app.installation import facts as installation
 from app.messaging import inbox, outbox
 from app.messaging.outbox import CallNotFound, WrongCallState
 from app.panels.actions import Action
-from app.services.context import Context
 from app.services.views_lists import get_call, get_event
 from app.services.views_records import CallView, EventView
 from app.tables.outbox import CallState

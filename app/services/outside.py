@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.context import Context
 from app.core.facts import OutsideReport
 from app.db import insert_new
 from app.enrichment.asking import Asked, Outside, no_answer
 from app.enrichment.base import Question
 from app.panels.records import PanelCustomer, PanelOrder
-from app.services.context import Context
 from app.services.identities import canonical_email, public_ip
 from app.tables.orders import outside_answers
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
 from app.installation.alerts import alert
@@ -22,7 +23,6 @@ from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
-from app.services.context import Context
 from app.services.orders import PANEL, OrderFile, open_file
 from app.services.timers import look_again
 from app.tables.alerts import AlertKind

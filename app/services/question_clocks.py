@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.context import Context
 from app.core.judgement.decide import Reason
 from app.core.states import HoldKind, OrderState
 from app.installation.zones import panel_zone
@@ -12,7 +13,6 @@ from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.services import acting, questions, ticket_records
-from app.services.context import Context
 from app.services.orders import CLOCK, OrderFile, open_file
 from app.tables.inbox import EventState
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.services.questions import QuestionOutcome
-from app.services.views import cut
+from app.shown import cut
 from app.tables.orders import questions
 
 #: A question is worth a field of the order form once it was asked so often, ...

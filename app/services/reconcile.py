@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import structlog
 
+from app.context import Context
 from app.installation import facts as installation
 from app.installation.alerts import alert
 from app.panels.base import PanelUnavailable
 from app.services import reconcile_late, reconcile_new, reconcile_orders
-from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, What, comparable
 from app.services.reconcile_late import Place, Suspect
 from app.tables.alerts import AlertKind

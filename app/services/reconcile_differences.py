@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from app.context import Context
 from app.panels.actions import PanelAction
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.records import PanelOrder
-from app.services.context import Context
 
 
 class What(StrEnum):

@@ -15,13 +15,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.states import OrderState
 from app.installation import alerts
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
 from app.panels.actions import Action, PanelAction
 from app.panels.base import Standing
-from app.services.context import Context
 from app.services.orders import PANEL
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.alerts import AlertKind

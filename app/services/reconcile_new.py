@@ -14,10 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.installation import facts as installation
 from app.messaging import inbox
 from app.panels.records import PanelOrder
-from app.services.context import Context
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, events
 from app.tables.orders import orders

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.facts import PaymentState
 from app.core.money import Money
 from app.core.policy.document import Policy
@@ -21,7 +22,6 @@ from app.core.states import FeeState, InvoiceTurn, OrderState
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
-from app.services.context import Context
 from app.services.facts import paid_on, payment_state
 from app.services.fees import OPEN_STATES
 from app.services.invoices import turn_of

@@ -15,12 +15,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
+from app.context import Context
 from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import outbox
 from app.panels.actions import NotifyStaff
-from app.services.context import Context
-from app.services.views import panel_url
+from app.shown import panel_url
 from app.tables.alerts import AlertKind, alerts
 from app.tables.outbox import CallState
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.context import Context
 from app.db import Database, note_failure
 from app.installation import facts as installation
 from app.panels.base import PanelUnavailable
-from app.services.context import Context
 
 log = structlog.get_logger()
 

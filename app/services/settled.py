@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
 from app.core.money import Money
 from app.core.states import FeeState, Flag, OrderState, Trigger
@@ -18,7 +19,6 @@ from app.messaging.inbox import Event
 from app.messaging.outbox import Call
 from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees, messages, provisioning, questions
-from app.services.context import Context
 from app.services.judging import UNDER_WAY
 from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.ticket_records import mark_ours

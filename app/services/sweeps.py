@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import FeeState, HoldKind, OrderState
@@ -24,7 +25,6 @@ from app.panels.actions import Action
 from app.policies import versions
 from app.services import acting, clock_jumps, limits, provisioning
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
-from app.services.context import Context
 from app.services.fees import OPEN_STATES
 from app.services.orders import open_file
 from app.services.questions import ask_key, is_open

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
@@ -23,7 +24,6 @@ from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
 from app.services import customers, questions
-from app.services.context import Context
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, hashed
 from app.services.orders import PANEL, OrderFile, open_file

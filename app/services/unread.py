@@ -11,13 +11,13 @@ import random
 from datetime import datetime, timedelta
 from typing import Final
 
+from app.context import Context
 from app.core.judgement.decide import Judgement, Outcome
 from app.core.retry import delay_at
 from app.core.states import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.policies import versions
-from app.services.context import Context
 from app.services.gather import Gathered
 from app.services.orders import OrderFile
 from app.services.timers import READ_BACK

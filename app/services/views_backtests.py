@@ -13,11 +13,11 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import NotFound, WrongState
+from app.paging import Order, Page, Window, read_page
 from app.services import backtest_chart
 from app.services.backtest import DEAD_AFTER
 from app.services.backtest_records import BacktestReport
-from app.services.listing import Order, Page, Window, read_page
-from app.services.views import cut_or_none
+from app.shown import cut_or_none
 from app.tables.history import backtests
 
 _INTERRUPTED = "the process that carried it out ended before it was done"

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.core.judgement.customer_score import CustomerScore, Segment
 from app.core.judgement.decide import Reason
-from app.services.views import ReasonView, amount, cut
+from app.shown import ReasonView, amount, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from app.errors import NotFound
 from app.installation.zones import panel_zone
 from app.services import questions
 from app.services.explanations import explain
-from app.services.views import cut, cut_or_none
+from app.shown import cut, cut_or_none
 from app.tables.orders import orders
 
 

@@ -19,7 +19,7 @@ from app.core.policy.document import Policy
 from app.errors import NotFound
 from app.services.decision_codec import load_facts, load_judgement
 from app.services.explanations import last_judged, policy_of
-from app.services.views import Lengths, ReasonView, cut, cut_or_none, fit, reasons
+from app.shown import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders
 
 _SIGNALS = 100

@@ -15,7 +15,7 @@ from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import ScoreKind
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
-from app.services.views import ReasonView
+from app.shown import ReasonView
 from app.tables.orders import FeeForm
 from app.tables.outbox import CallState
 

@@ -16,7 +16,6 @@ from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.errors import NotFound
 from app.services.orders import POLICY
 from app.services.queue import actions_of
-from app.services.views import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.services.views_orders import (
     DecisionView,
     HoldView,
@@ -32,6 +31,7 @@ from app.services.views_orders import (
     SignalView,
     TimelineView,
 )
+from app.shown import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.tables.orders import FeeForm, decisions, fees, order_texts, orders, ticket_orders, timeline
 from app.tables.outbox import CallState, panel_calls
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.core.reading.topics import OrderIntent, TicketReading, Topic
 from app.core.states import FeeState
-from app.services.views import MAX_ROW_BYTES, Lengths, amount, cut, cut_or_none, fit
+from app.shown import MAX_ROW_BYTES, Lengths, amount, cut, cut_or_none, fit
 from app.tables.customers import CreditState
 from app.tables.inbox import EventSource, EventState
 from app.tables.orders import FeeForm

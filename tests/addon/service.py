@@ -25,6 +25,7 @@ from pydantic import SecretStr
 
 from app.clock import utc_now
 from app.config import Settings
+from app.context import CatalogueCache, Context
 from app.db import Database
 from app.installation import keys
 from app.main import create_app
@@ -34,7 +35,6 @@ from app.panels.whmcs import open_panel
 from app.policies import versions
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.services.context import CatalogueCache, Context
 from app.services.events import handle
 from app.services.startup import prepare
 from app.tables.access import Role

@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.config import Mode, Settings
+from app.context import Context
 from app.db import Database
 from app.main import create_app
-from app.services.context import Context
 from app.tables.access import Role
 from tests.api.api_support import NOW, check_contract, make_keys, template_of
 from tests.application import application

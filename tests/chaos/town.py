@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from app.context import Context
 from app.db import Database
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
@@ -28,7 +29,6 @@ from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
 from app.sandbox import Behaviours
 from app.services import reconcile, rings, sweeps
-from app.services.context import Context
 from app.services.events import handle
 from app.tables.inbox import events
 from tests.chaos.lives import Executioner, Killed, Life, MortalTransport, Reaper, mortal_database

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.config import Settings
+from app.context import Context
 from app.core.facts import Facts
 from app.core.money import Money
 from app.db import Database
@@ -24,7 +25,6 @@ from app.panels.records import (
 )
 from app.policies import versions
 from app.services.cases import Built, build_cases
-from app.services.context import Context
 from app.services.facts_codec import unpack
 from app.services.history_rows import HistoryCustomer, put
 from app.tables.history import cases, imports, panel_rows

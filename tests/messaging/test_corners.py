@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import working
 from app.config import Settings
+from app.context import Context
 from app.db import Database
 from app.installation import facts as installation
 from app.messaging import claims, inbox
@@ -42,7 +43,6 @@ from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
-from app.services.context import Context
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from app.config import Settings
+from app.context import Context
 from app.db import Database
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
@@ -27,7 +28,6 @@ from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import create_app as create_sandbox
-from app.services.context import Context
 from app.services.events import handle
 from app.services.startup import prepare
 from app.tables.inbox import events

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from app.core.policy.document import Policy
 from app.db import Database
+from app.paging import Window
 from app.policies.muting import MutedCache
 from app.services import limits, queue, reconcile, rings, sweeps, waiting
-from app.services.listing import Window
 from app.tables.customers import credits, customers, order_sightings, signal_firings
 from app.tables.inbox import events
 from app.tables.orders import decisions, fees, orders, timeline

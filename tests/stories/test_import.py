@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.config import Settings
+from app.context import Context
 from app.db import Database
 from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
@@ -38,7 +39,6 @@ from app.sandbox.control import IDENTIFIER, SECRET
 from app.sandbox.server import create_app, serving
 from app.services import history_rows, history_writing
 from app.services.cases import Built
-from app.services.context import Context
 from app.services.history_import import Imported, import_history
 from app.services.history_rows import Resource
 from app.tables.history import Label, imports, panel_rows
