@@ -14,10 +14,10 @@ from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
 from app.core.states import HoldKind, OrderState, Provisioning, Trigger
 from app.messaging import outbox
+from app.orders.order import CLOCK, OrderFile
+from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.services import customers, decisions, fees, messages, modes, questions
-from app.services.orders import CLOCK, OrderFile
-from app.services.timers import set_hold_clock
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
 from app.tables.outbox import CallState, panel_calls

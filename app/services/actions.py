@@ -29,11 +29,11 @@ from app.core.states import (
 )
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
+from app.orders.decision_codec import load_facts
+from app.orders.order import OrderFile, open_file
+from app.orders.timers import look_again
 from app.services import acting, customers, decisions, fees, messages, questions
 from app.services.acting import Wish
-from app.services.decision_codec import load_facts
-from app.services.orders import OrderFile, open_file
-from app.services.timers import look_again
 from app.tables.orders import decisions as decisions_table
 
 _SHOWN = 200  # characters of a question in the reason

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
+from app.orders.order import CLOCK, PANEL, POLICY
 from app.policies import versions
 from app.services import candidates
-from app.services.orders import CLOCK, PANEL, POLICY
 from app.tables.orders import decisions, orders
 
 #: So many decisions are looked at, the newest; the report says so where there are more.

@@ -20,6 +20,7 @@ from app.context import Context
 from app.core.policy.document import Policy
 from app.db import Database
 from app.installation.children import cores
+from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
 from app.panels.records import PanelProduct
@@ -29,7 +30,6 @@ from app.services.cases_pages import Built, Part, Work, take
 from app.services.cases_pool import Helpers, address_of
 from app.services.cases_rows import absent_resources, bad_today, count_orders, nobodys, spans
 from app.services.cases_shared import Shared
-from app.services.facts_codec import pack, unpack
 from app.services.history_rows import Resource
 from app.tables.history import CaseSource, cases
 

@@ -8,8 +8,8 @@ from typing import Final
 from app.core.facts import Facts
 from app.core.policy.terms import terms_digest
 from app.db import insert_into
-from app.services.facts_codec import pack
-from app.services.orders import CANCELLED, CLOCK, PANEL, POLICY, OrderFile
+from app.orders.facts_codec import pack
+from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderFile
 from app.tables.history import CaseSource, Label, cases
 
 #: Who decides in `decisions.by` without being a person.

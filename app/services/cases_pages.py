@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy.sections.judging import Muting
 from app.core.policy.terms import terms_digest
 from app.db import Database, insert_into
+from app.orders.facts_codec import pack, unpack
 from app.services.cases_facts import CaseMaker, Ours, PastCase
 from app.services.cases_known import Known, remember
 from app.services.cases_live import NO_PERSONS, is_review
 from app.services.cases_muting import MutedDays
 from app.services.cases_rows import Span, in_chunks, rows_of
 from app.services.cases_timeline import Rows
-from app.services.facts_codec import pack, unpack
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions, fees, ticket_orders, tickets

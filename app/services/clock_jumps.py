@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.messaging.clock_jumps import TOLERANCE, moved_back
-from app.services.orders import open_file
-from app.services.timers import set_hold_clock
+from app.orders.order import open_file
+from app.orders.timers import set_hold_clock
 from app.services.waiting import UNDECIDED
 from app.tables.orders import orders
 

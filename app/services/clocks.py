@@ -12,9 +12,9 @@ from app.installation.alerts import alert
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
+from app.orders.order import CLOCK, OrderFile, open_file
+from app.orders.timers import QUESTION_DUE, review_name, set_reminder
 from app.services import acting, messages, questions
-from app.services.orders import CLOCK, OrderFile, open_file
-from app.services.timers import QUESTION_DUE, review_name, set_reminder
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 

@@ -14,8 +14,8 @@ from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Se
 from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
+from app.orders.order import OrderFile
 from app.policies import versions
-from app.services.orders import OrderFile
 from app.tables.customers import customers
 
 _MONTH_DAYS = 30

@@ -10,11 +10,11 @@ from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.signals.base import LIMITS
+from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
+from app.orders.order import POLICY, OrderFile
 from app.services import questions
 from app.services.cases_live import record_case, record_review
-from app.services.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.services.limits import Verdict
-from app.services.orders import POLICY, OrderFile
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
 

@@ -10,13 +10,13 @@ import structlog
 from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
+from app.orders.order import open_file
 from app.panels.base import PanelUnavailable
 from app.services import panel_changes, provisioning
 from app.services.clocks import hold_due
 from app.services.customer_events import customer_changed, customer_closed, customer_merged
 from app.services.examine import examine, mark_unknown
 from app.services.invoice_events import invoice_event
-from app.services.orders import open_file
 from app.services.question_clocks import question_due
 from app.services.settled import settled
 from app.services.ticket_records import handle_ticket

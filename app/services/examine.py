@@ -19,6 +19,8 @@ from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
+from app.orders.order import PANEL, POLICY, OrderFile, open_file
+from app.orders.timers import look_again, set_settle_clock
 from app.services import (
     acting,
     decisions,
@@ -35,11 +37,9 @@ from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, who_placed
 from app.services.gather import Gathered, gather_order
 from app.services.links import Links, links_of
-from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.panel_changes import Actor
 from app.services.texts import read_ahead
 from app.services.ticket_records import keep_tickets
-from app.services.timers import look_again, set_settle_clock
 from app.tables.inbox import EventState
 from app.tables.orders import orders
 

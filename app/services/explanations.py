@@ -15,9 +15,9 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState
 from app.errors import NotFound, WrongState
+from app.orders.decision_codec import load_facts, load_judgement
+from app.orders.order import CANCELLED, POLICY
 from app.policies import versions as policy_service
-from app.services.decision_codec import load_facts, load_judgement
-from app.services.orders import CANCELLED, POLICY
 from app.tables.orders import decisions, fees
 
 

@@ -14,8 +14,8 @@ from app.core.money import Money
 from app.core.policy.sections.acting import render
 from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
+from app.orders.order import POLICY, OrderFile
 from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
-from app.services.orders import POLICY, OrderFile
 from app.tables.orders import FeeForm, fees
 from app.tables.outbox import CallState, panel_calls
 

@@ -17,8 +17,8 @@ from app.db import is_unavailable
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
+from app.orders.order import POLICY, OrderFile
 from app.policies import versions
-from app.services.orders import POLICY, OrderFile
 from app.tables.orders import orders
 
 #: The time of the last call is written at most so often by each process.

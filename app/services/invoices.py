@@ -24,11 +24,11 @@ from app.core.states import (
 )
 from app.installation.alerts import alert
 from app.messaging import outbox
+from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelInvoice
 from app.services import acting, customers, decisions, fees, modes
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
-from app.services.orders import PANEL, OrderFile
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
 

@@ -17,6 +17,8 @@ from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
+from app.orders.order import CLOCK, POLICY, OrderFile
+from app.orders.timers import look_again
 from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
 from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, build_facts
@@ -24,8 +26,6 @@ from app.services.gather import Gathered
 from app.services.limits import Verdict
 from app.services.links import Links
 from app.services.mirror import inputs_digest
-from app.services.orders import CLOCK, POLICY, OrderFile
-from app.services.timers import look_again
 from app.tables.orders import fees, ticket_orders, tickets
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)

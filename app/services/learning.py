@@ -23,7 +23,7 @@ from app.core.policy.terms import is_mature
 from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
 from app.db import Database
 from app.errors import Invalid
-from app.services.facts_codec import unpack
+from app.orders.facts_codec import unpack
 from app.tables.history import Label, cases
 
 _PAGE: Final = 2_000

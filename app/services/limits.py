@@ -24,9 +24,9 @@ from app.core.policy.sections.acting import HourLimits
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
+from app.orders.order import POLICY, OrderFile
 from app.policies import versions
 from app.services import fees as fees_service
-from app.services.orders import POLICY, OrderFile
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits
 from app.tables.orders import decisions, fees

@@ -12,10 +12,10 @@ from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
 from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
+from app.orders.order import OrderFile
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.explanations import explain
 from app.services.fees import fee_expiry, latest_fee, order_number
-from app.services.orders import OrderFile
 
 _SUBJECT_QUESTION = 100
 _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")

@@ -9,11 +9,11 @@ from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.states import HoldKind, OrderState
+from app.orders.order import POLICY, OrderFile
+from app.orders.timers import set_hold_clock
 from app.services import fees, limits
 from app.services.limits import Verdict
-from app.services.orders import POLICY, OrderFile
 from app.services.questions import NO_ANSWER
-from app.services.timers import set_hold_clock
 
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: By the reason in force: what a mode suggests, and what the silence of a customer does.

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.messaging import inbox, outbox
+from app.orders.order import PANEL, OrderFile
+from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees
-from app.services.orders import PANEL, OrderFile
-from app.services.timers import set_hold_clock
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 

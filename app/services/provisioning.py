@@ -21,10 +21,10 @@ from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
+from app.orders.order import PANEL, OrderFile, open_file
+from app.orders.timers import look_again
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
-from app.services.orders import PANEL, OrderFile, open_file
-from app.services.timers import look_again
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 from app.tables.orders import UNBUILT, orders, timeline

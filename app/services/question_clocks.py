@@ -10,10 +10,10 @@ from app.core.states import HoldKind, OrderState
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
+from app.orders.order import CLOCK, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.services import acting, questions, ticket_records
-from app.services.orders import CLOCK, OrderFile, open_file
 from app.tables.inbox import EventState
 
 #: The reason of an order whose question never reached its customer.

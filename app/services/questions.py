@@ -19,10 +19,10 @@ from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
+from app.orders.order import CANCELLED, POLICY, OrderFile
+from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
 from app.services import messages
-from app.services.orders import CANCELLED, POLICY, OrderFile
-from app.services.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.tables.alerts import AlertKind
 from app.tables.orders import orders, questions
 from app.tables.outbox import CallState

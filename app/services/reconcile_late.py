@@ -20,9 +20,9 @@ from app.core.states import OrderState
 from app.installation import alerts
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
+from app.orders.order import PANEL
 from app.panels.actions import Action, PanelAction
 from app.panels.base import Standing
-from app.services.orders import PANEL
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventSource

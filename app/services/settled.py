@@ -17,12 +17,12 @@ from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
+from app.orders.order import PANEL, POLICY, OrderFile, open_file
+from app.orders.timers import look_again
 from app.panels.actions import Action
 from app.services import acting, customers, decisions, fees, messages, provisioning, questions
 from app.services.judging import UNDER_WAY
-from app.services.orders import PANEL, POLICY, OrderFile, open_file
 from app.services.ticket_records import mark_ours
-from app.services.timers import look_again
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, events
 from app.tables.orders import fees as fees_table

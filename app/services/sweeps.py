@@ -21,14 +21,14 @@ from app.core.policy.sections.modes import ActionMode
 from app.core.states import FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
+from app.orders.order import open_file
+from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.panels.actions import Action
 from app.policies import versions
 from app.services import acting, clock_jumps, limits, provisioning
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
 from app.services.fees import OPEN_STATES
-from app.services.orders import open_file
 from app.services.questions import ask_key, is_open
-from app.services.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.services.waiting import UNDECIDED
 from app.tables.alerts import AlertKind
 from app.tables.customers import CreditState, credits

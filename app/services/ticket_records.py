@@ -20,13 +20,13 @@ from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
+from app.orders.order import PANEL, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
 from app.services import customers, questions
 from app.services.gather import Gathered, opening_message
 from app.services.identities import canonical_email, hashed
-from app.services.orders import PANEL, OrderFile, open_file
 from app.services.texts import apart
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets

@@ -17,10 +17,10 @@ from app.core.retry import delay_at
 from app.core.states import OrderState
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
+from app.orders.order import OrderFile
+from app.orders.timers import READ_BACK
 from app.policies import versions
 from app.services.gather import Gathered
-from app.services.orders import OrderFile
-from app.services.timers import READ_BACK
 
 #: What is not there though it should be is believed to be gone when it was asked for again this long after.
 BELIEVED_AFTER: Final = timedelta(seconds=60)

@@ -17,7 +17,7 @@ from app.core.judgement.explanation.staff import WorkLine, for_staff, score_sums
 from app.core.judgement.signals.base import ScoreKind, Signal
 from app.core.policy.document import Policy
 from app.errors import NotFound
-from app.services.decision_codec import load_facts, load_judgement
+from app.orders.decision_codec import load_facts, load_judgement
 from app.services.explanations import last_judged, policy_of
 from app.shown import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders

@@ -14,7 +14,7 @@ from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import ScoreKind
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.errors import NotFound
-from app.services.orders import POLICY
+from app.orders.order import POLICY
 from app.services.queue import actions_of
 from app.services.views_orders import (
     DecisionView,

@@ -60,7 +60,7 @@ cases = sa.Table(
     state("source", CaseSource, nullable=False),
     sa.Column("placed_at", UtcDateTime, nullable=False),
     sa.Column("judged_at", UtcDateTime, nullable=False),  # the `now` of its judgement
-    sa.Column("facts", sa.LargeBinary, nullable=False),  # app.services.facts_codec
+    sa.Column("facts", sa.LargeBinary, nullable=False),  # app.orders.facts_codec
     sa.Column("terms_digest", sa.String(16), nullable=False),  # of the policy's terms and lists behind the findings
     state("label", Label, nullable=False),
     sa.Column("labelled_at", UtcDateTime),  # when this label was read first

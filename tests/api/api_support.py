@@ -19,7 +19,7 @@ from app.core.reading.kinds import TermFinding, TermKind
 from app.core.states import OrderState, is_breached
 from app.db import Database
 from app.installation import keys
-from app.services.decision_codec import dump_facts, dump_judgement
+from app.orders.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.history import backtests

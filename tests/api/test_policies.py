@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.core.reading.kinds import TermKind
 from app.db import Database
 from app.installation import facts as installation
-from app.services.facts_codec import pack
+from app.orders.facts_codec import pack
 from app.tables.access import Role
 from app.tables.history import cases
 from app.tables.policies import policy_activations

@@ -12,9 +12,9 @@ from app.config import Mode
 from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
+from app.orders.decision_codec import dump_facts, dump_judgement
 from app.policies import versions
 from app.services import questions_report
-from app.services.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.orders import questions
 from app.tables.outbox import panel_calls

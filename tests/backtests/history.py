@@ -10,8 +10,8 @@ from typing import Any
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, Neighbours, PaymentState, PlacedBy
 from app.core.reading.requests import TermKind
 from app.db import Database
+from app.orders import facts_codec
 from app.policies.versions import activate, publish
-from app.services import facts_codec
 from app.tables.history import CaseSource, Label, cases
 from tests.core.judging import a_customer, a_request, an_item, an_order
 

@@ -21,7 +21,8 @@ from app.core.judgement.provenance import NAMES, without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import parse_policy
 from app.db import Database
-from app.services import backtest, facts_codec
+from app.orders import facts_codec
+from app.services import backtest
 from app.services.backtest import Wanted
 from app.services.backtest_chart import draw
 from app.services.backtest_records import BacktestReport

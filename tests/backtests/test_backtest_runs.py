@@ -22,7 +22,8 @@ from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
-from app.services import backtest, facts_codec
+from app.orders import facts_codec
+from app.services import backtest
 from app.services.backtest import DEAD_AFTER, KEPT, Wanted
 from app.services.backtest_judging import BacktestFailed, Terms
 from app.services.decisions import dump_facts, dump_judgement

@@ -11,7 +11,7 @@ from app.core.facts import Facts, PlacedBy
 from app.core.policy.document import parse_policy
 from app.core.reading.requests import TermKind
 from app.db import Database
-from app.services import facts_codec
+from app.orders import facts_codec
 from app.services.policy_share import held_share
 from tests.backtests.history import NOW, add_cases, set_active
 from tests.backtests.test_backtest_report import check, printed, tried

@@ -24,7 +24,8 @@ from app.core.policy.document import canonical, parse_policy
 from app.db import Database
 from app.installation import schema
 from app.installation.children import cores
-from app.services import backtest, facts_codec
+from app.orders import facts_codec
+from app.services import backtest
 from app.services.backtest import Wanted
 from app.services.backtest_judging import Bench, Job, places
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case

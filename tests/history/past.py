@@ -13,6 +13,7 @@ from app.context import Context
 from app.core.facts import Facts
 from app.core.money import Money
 from app.db import Database
+from app.orders.facts_codec import unpack
 from app.panels.records import (
     PanelCustomer,
     PanelInvoice,
@@ -25,7 +26,6 @@ from app.panels.records import (
 )
 from app.policies import versions
 from app.services.cases import Built, build_cases
-from app.services.facts_codec import unpack
 from app.services.history_rows import HistoryCustomer, put
 from app.tables.history import cases, imports, panel_rows
 

@@ -19,9 +19,9 @@ from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.core.scorecard import PointChange
 from app.db import Database
+from app.orders.facts_codec import pack, unpack
 from app.policies import versions
 from app.services import learning
-from app.services.facts_codec import pack, unpack
 from app.services.learning import label_of, read_labelled, suggest
 from app.suggesting import learn, tell, with_points
 from app.tables.history import CaseSource, Label, cases

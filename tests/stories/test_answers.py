@@ -10,12 +10,12 @@ import pytest
 from app.messaging import inbox
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
+from app.orders.timers import QUESTION_DUE
 from app.panels.records import PanelReply, PanelTicket
 from app.sandbox.delivery import Event
 from app.sandbox.models import Ticket
 from app.services import questions
 from app.services.events import handle
-from app.services.timers import QUESTION_DUE
 from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.tables.orders import questions as questions_table

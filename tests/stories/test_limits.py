@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
+from app.orders import decision_codec
 from app.policies import versions
 from app.sandbox import Behaviours
-from app.services import decision_codec, limits, sweeps
+from app.services import limits, sweeps
 from app.services.limits import Limit, Window
 from app.tables.alerts import AlertKind, alerts
 from app.tables.customers import credits

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.judgement.decide import decide
+from app.orders import decision_codec
 from app.policies import versions
-from app.services import decision_codec
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.messaging import inbox
-from app.services.orders import OrderFile
+from app.orders.order import OrderFile
 
 HOLD_DUE: Final = "order.hold_due"
 READ_BACK: Final = "order.read_back"
