@@ -13,11 +13,12 @@ from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
 from app.core.states import HoldKind, OrderState, Provisioning, Trigger
+from app.customers import counts
 from app.messaging import outbox
 from app.orders.order import CLOCK, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import customers, decisions, fees, messages, modes, questions
+from app.services import decisions, fees, messages, modes, questions
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
 from app.tables.outbox import CallState, panel_calls
@@ -174,7 +175,7 @@ async def go_on(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
             await messages.note_for_staff(
                 file, "approved; accepting and building it is left to staff", about="released", cause=wish.cause
             )
-        await customers.count_released(file)
+        await counts.count_released(file)
     if file.state is OrderState.AWAITING_PAYMENT:
         file.say("is accepted as soon as it is paid", by=wish.by)
     return True
@@ -237,7 +238,7 @@ async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = Fal
     if file.move(wish.trigger) is None:
         return False
     if fraud:
-        await customers.count_fraud(file)
+        await counts.count_fraud(file)
     if str(file.get("panel_status")) == "Active":
         await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
     else:

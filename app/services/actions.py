@@ -27,12 +27,13 @@ from app.core.states import (
     Trigger,
     action_guard,
 )
+from app.customers import counts
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
 from app.orders.decision_codec import load_facts
 from app.orders.order import OrderFile, open_file
 from app.orders.timers import look_again
-from app.services import acting, customers, decisions, fees, messages, questions
+from app.services import acting, decisions, fees, messages, questions
 from app.services.acting import Wish
 from app.tables.orders import decisions as decisions_table
 
@@ -151,7 +152,7 @@ async def _approve(work: _Work) -> None:
         raise WrongState("its invoice is cancelled: make it unpaid again in the panel first, or have it ordered anew")
     await _withdraw(work)
     wish = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
-    await customers.uncount_fraud(file)
+    await counts.uncount_fraud(file)
     await _let_go(work, wish)
 
 

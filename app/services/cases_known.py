@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy.document import Policy
+from app.customers.addresses import block_of
 from app.db import insert_into, insert_new
-from app.services.addresses import block_of
 from app.services.cases_facts import PastCase
 from app.services.cases_rows import in_chunks
 from app.services.cases_shared import Shared

@@ -19,6 +19,7 @@ from app.core.judgement.written import DOMAIN, Written, read_words
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding
+from app.customers.identities import canonical_email
 from app.orders.facts_codec import unpack
 from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
 from app.services.cases_rows import in_chunks
@@ -26,7 +27,6 @@ from app.services.cases_timeline import services_of
 from app.services.facts import domain_terms, findings_in, line_domain
 from app.services.gather import Gathered
 from app.services.history_rows import Resource, load
-from app.services.identities import canonical_email
 from app.services.texts import domains_of, written_for
 from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
+from app.customers import counts as customers
+from app.customers import links
+from app.customers.links import links_of
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
-from app.services import customers, links
-from app.services.links import links_of
 from app.tables.customers import credits, order_sightings
 from app.tables.customers import customers as customers_table
 from app.tables.inbox import EventState

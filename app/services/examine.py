@@ -15,6 +15,7 @@ from app.context import Context
 from app.core.facts import Agreement, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, OrderState, Trigger
+from app.customers.links import Links, links_of
 from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
@@ -36,7 +37,6 @@ from app.services import (
 from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, who_placed
 from app.services.gather import Gathered, gather_order
-from app.services.links import Links, links_of
 from app.services.panel_changes import Actor
 from app.services.texts import read_ahead
 from app.services.ticket_records import keep_tickets

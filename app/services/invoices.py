@@ -22,11 +22,12 @@ from app.core.states import (
     Phase,
     phase_of,
 )
+from app.customers import counts
 from app.installation.alerts import alert
 from app.messaging import outbox
 from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelInvoice
-from app.services import acting, customers, decisions, fees, modes
+from app.services import acting, decisions, fees, modes
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
 from app.tables.alerts import AlertKind
@@ -130,7 +131,7 @@ async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return None
     if turn is InvoiceTurn.DISPUTED:
-        await customers.count_chargeback(file)
+        await counts.count_chargeback(file)
     consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
     taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
     if turn is InvoiceTurn.PAID and taken_back:
@@ -166,7 +167,7 @@ async def follow_payment(file: OrderFile, before: PaymentState) -> None:
     if turn is InvoiceTurn.PAID:
         file.say("paid", by="customer")
     if turn is InvoiceTurn.DISPUTED:
-        await customers.count_chargeback(file)
+        await counts.count_chargeback(file)
     match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(file.state)]:
         case Consequence.REVIEW if file.row.decision_id is not None:
             await to_person(file, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")

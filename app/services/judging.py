@@ -15,16 +15,17 @@ from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
+from app.customers import counts, identities, links
+from app.customers.links import Links
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.orders.order import CLOCK, POLICY, OrderFile
 from app.orders.timers import look_again
-from app.services import acting, candidates, customers, decisions, gate_calls, identities, links, modes, unread
+from app.services import acting, candidates, decisions, gate_calls, modes, unread
 from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
 from app.services.limits import Verdict
-from app.services.links import Links
 from app.services.mirror import inputs_digest
 from app.tables.orders import fees, ticket_orders, tickets
 
@@ -104,7 +105,7 @@ async def judge(
     if unread.keeps(file, gathered, judgement):
         return None
     file.change(decided_inputs=digest, decided_without=list(gathered.without) or None)
-    await customers.count_judged(file, judgement)
+    await counts.count_judged(file, judgement)
     current = await decisions.latest(file)
     verdict = await modes.apply(file, judgement, current)
     if not decisions.differs(current, judgement, verdict, file.policy.version):

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.core.facts import OutsideReport
+from app.customers.identities import canonical_email, public_ip
 from app.db import insert_new
 from app.enrichment.asking import Asked, Outside, no_answer
 from app.enrichment.base import Question
 from app.panels.records import PanelCustomer, PanelOrder
-from app.services.identities import canonical_email, public_ip
 from app.tables.orders import outside_answers
 
 SECONDS: Final = 2.0  # for all services together

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
+from app.customers import counts
 from app.messaging import inbox, outbox
 from app.orders.order import PANEL, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
-from app.services import acting, customers, decisions, fees
+from app.services import acting, decisions, fees
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 
@@ -163,14 +164,14 @@ async def _accepted_by_person(file: OrderFile, actor: Actor) -> None:
         file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
     )
     await _let_in(file)
-    await customers.count_released(file)
+    await counts.count_released(file)
 
 
 async def _let_in(file: OrderFile) -> None:
     """A person in the panel let it pass: no fee is asked any more, and it is no fraud."""
     file.change(touched_by_person=True)
     file.move(Trigger.PANEL_ACTIVE)
-    await customers.uncount_fraud(file)
+    await counts.uncount_fraud(file)
     current = await fees.open_fee(file)
     if current is not None and file.acts:
         await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
@@ -198,7 +199,7 @@ async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool)
 async def _came_back(file: OrderFile, actor: Actor) -> None:
     if file.move(Trigger.PANEL_PENDING) is None:
         return
-    await customers.uncount_fraud(file)
+    await counts.uncount_fraud(file)
     await decisions.record_person(
         file, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
     )
@@ -217,7 +218,7 @@ async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool
     await decisions.record_person(file, Outcome.REJECT, Reason(code, word), by=actor.name)
     file.change(touched_by_person=True)
     if fraud:
-        await customers.count_fraud(file)
+        await counts.count_fraud(file)
     if file.acts:
         await acting.settle_money(file, cause=f"decision:{file.get('decision_id')}")
 

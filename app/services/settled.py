@@ -12,6 +12,7 @@ from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
 from app.core.money import Money
 from app.core.states import FeeState, Flag, OrderState, Trigger
+from app.customers import counts
 from app.installation import alerts
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
@@ -20,7 +21,7 @@ from app.messaging.outbox import Call
 from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again
 from app.panels.actions import Action
-from app.services import acting, customers, decisions, fees, messages, provisioning, questions
+from app.services import acting, decisions, fees, messages, provisioning, questions
 from app.services.judging import UNDER_WAY
 from app.services.ticket_records import mark_ours
 from app.tables.customers import CreditState, credits
@@ -97,7 +98,7 @@ async def _accepted(file: OrderFile) -> None:
     elif file.move(Trigger.ACCEPTED) is not None:
         file.change(panel_status="Active")
         file.say("accepted", by=PANEL)
-        await customers.count_released(file)
+        await counts.count_released(file)
 
 
 async def _stuck(file: OrderFile, call: Call) -> None:

@@ -16,6 +16,8 @@ from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
 from app.core.states import OrderState
+from app.customers import counts
+from app.customers.identities import canonical_email, hashed
 from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.messaging import inbox
@@ -24,9 +26,8 @@ from app.orders.order import PANEL, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
-from app.services import customers, questions
+from app.services import questions
 from app.services.gather import Gathered, opening_message
-from app.services.identities import canonical_email, hashed
 from app.services.texts import apart
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
@@ -91,7 +92,7 @@ async def store(
         await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket.ticket_id).values(values))
         read_anew = row.corrected_by is None and row.minutes != values.get("minutes", row.minutes)
         if read_anew and row.customer_id and not row.ours:
-            await customers.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
+            await counts.add(tx, row.customer_id, labour_minutes=values["minutes"] - row.minutes)
     text = {"subject": ticket.subject[:1000], "message": opening_message(ticket)[:MAX_TEXT]}
     if ticket.replies:
         await tx.execute(ticket_texts.delete().where(ticket_texts.c.ticket_id == ticket.ticket_id))
@@ -126,8 +127,8 @@ async def _insert(tx: AsyncConnection, ticket: PanelTicket, values: dict[str, An
         )
     )
     if ticket.customer_id is not None and not ours and not ticket.opened_by_staff:
-        await customers.ensure(tx, ticket.customer_id, now=now)
-        await customers.add(tx, ticket.customer_id, tickets=1, labour_minutes=values["minutes"])
+        await counts.ensure(tx, ticket.customer_id, now=now)
+        await counts.add(tx, ticket.customer_id, tickets=1, labour_minutes=values["minutes"])
 
 
 async def _is_ours(tx: AsyncConnection, ticket: PanelTicket) -> bool:
@@ -148,7 +149,7 @@ async def mark_ours(
     if row is not None and not row.ours:
         await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket_id).values(ours=True))
         if row.customer_id is not None and row.opened_by == "customer":
-            await customers.add(tx, row.customer_id, tickets=-1, labour_minutes=-int(row.minutes))
+            await counts.add(tx, row.customer_id, tickets=-1, labour_minutes=-int(row.minutes))
     if row is None:
         reading = classify("", "")
         values = {"state": "Open", "opened_by": "staff", "opened_at": now, "ours": True, **_reading_values(reading)}
@@ -239,8 +240,8 @@ async def correct(
             raise Invalid("bad minutes", [{"path": "minutes", "message": f"must be 0 to {_LONGEST_MINUTES}"}])
         values["minutes"] = minutes
         if row.customer_id is not None and not row.ours:
-            await customers.ensure(tx, row.customer_id, now=now)
-            await customers.add(tx, row.customer_id, labour_minutes=minutes - row.minutes)
+            await counts.ensure(tx, row.customer_id, now=now)
+            await counts.add(tx, row.customer_id, labour_minutes=minutes - row.minutes)
     await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket_id).values(values))
 
 

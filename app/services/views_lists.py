@@ -15,10 +15,10 @@ from app.core.judgement.customer_score import Segment
 from app.core.judgement.decide import Outcome
 from app.core.policy.document import Policy
 from app.core.states import FeeState, OrderState
+from app.customers import counts as customer_service
 from app.errors import NotFound
 from app.paging import Order, Page, Window, read_page, read_page_by_state
 from app.policies import versions as policy_service
-from app.services import customers as customer_service
 from app.services import ticket_records
 from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
 from app.services.views_orders import OrderSummary

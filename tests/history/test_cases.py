@@ -17,6 +17,7 @@ from app.core.judgement.provenance import NAMES, without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, parse_policy
 from app.core.policy.terms import MATURE_DAYS, is_mature, terms_digest
+from app.customers.identities import canonical_ip, hashed, identities_of
 from app.db import Database
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
@@ -25,7 +26,6 @@ from app.services.cases import build_cases
 from app.services.cases_facts import CaseMaker, Ours
 from app.services.cases_shared import Shared
 from app.services.cases_timeline import Rows
-from app.services.identities import canonical_ip, hashed, identities_of
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.addresses import Block, block_of, same_address
+from app.customers.addresses import Block, block_of, same_address
 from tests.services.customers import panel_customer
 
 

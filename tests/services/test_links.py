@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.facts import Neighbours
+from app.customers import identities, links
+from app.customers.links import Links, candidates, links_of, payment_hashes
 from app.db import Database
 from app.panels.records import PanelCustomer, PanelPayMethod
-from app.services import identities, links
-from app.services.links import Links, candidates, links_of, payment_hashes
 from app.tables.columns import UtcDateTime
 from app.tables.customers import address_blocks, customers
 from app.tables.customers import identities as identities_table

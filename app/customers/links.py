@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Neighbours
+from app.customers import identities
+from app.customers.addresses import Block, block_of, same_address, words_of
+from app.customers.identities import hashed, identities_of
 from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelPayMethod
-from app.services import identities
-from app.services.addresses import Block, block_of, same_address, words_of
-from app.services.identities import hashed, identities_of
 from app.tables.customers import address_blocks, customers
 from app.tables.customers import identities as identities_table
 

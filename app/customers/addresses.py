@@ -14,8 +14,8 @@ from typing import Final
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
+from app.customers.identities import hashed
 from app.panels.records import PanelCustomer
-from app.services.identities import hashed
 
 _ALIKE: Final = 90.0  # words of the street, in any order; 0 to 100
 _CITY_ALIKE: Final = 75.0  # München and Munich; the postcode is the same
