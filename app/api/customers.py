@@ -13,11 +13,11 @@ from app.api import problems
 from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, Flag, Text
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import OPS, SCORES
+from app.billing import credits as credit_service
 from app.core.judgement.customer_score import Segment
 from app.customers import pinning
 from app.errors import NotFound
 from app.paging import Page
-from app.services import credits as credit_service
 from app.services import views_lists
 from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView
 from app.services.views_records import CreditView

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing import fees
 from app.core.judgement.accepting import AcceptPlan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
@@ -18,7 +19,7 @@ from app.messaging import outbox
 from app.orders.order import CLOCK, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import decisions, fees, messages, modes, questions
+from app.services import decisions, messages, modes, questions
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
 from app.tables.outbox import CallState, panel_calls

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import fees
 from app.context import Context
 from app.core.facts import Agreement, PaymentState
 from app.core.judgement import vetting
@@ -33,7 +34,7 @@ from app.installation.zones import panel_zone
 from app.orders.decision_codec import load_facts
 from app.orders.order import OrderFile, open_file
 from app.orders.timers import look_again
-from app.services import acting, decisions, fees, messages, questions
+from app.services import acting, decisions, messages, questions
 from app.services.acting import Wish
 from app.tables.orders import decisions as decisions_table
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing.limits import Verdict
 from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
@@ -14,7 +15,6 @@ from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.orders.order import POLICY, OrderFile
 from app.services import questions
 from app.services.cases_live import record_case, record_review
-from app.services.limits import Verdict
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 
+from app.billing import fees
 from app.config import Mode
 from app.context import Context
 from app.core.facts import Agreement, PaymentState, PlacedBy
@@ -22,18 +23,7 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again, set_settle_clock
-from app.services import (
-    acting,
-    decisions,
-    fees,
-    invoices,
-    judging,
-    messages,
-    mirror,
-    panel_changes,
-    provisioning,
-    unread,
-)
+from app.services import acting, decisions, invoices, judging, messages, mirror, panel_changes, provisioning, unread
 from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, who_placed
 from app.services.gather import Gathered, gather_order

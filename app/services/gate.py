@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import limits
 from app.config import Mode
 from app.context import Context
 from app.core.judgement.decide import Outcome
@@ -22,7 +23,7 @@ from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState
 from app.policies import versions
-from app.services import limits, modes
+from app.services import modes
 from app.tables.inbox import events
 from app.tables.orders import decisions, orders
 

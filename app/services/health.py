@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import limits
+from app.billing.limits import Limit, Window
 from app.config import Mode
 from app.context import Context
 from app.core.states import OrderState
@@ -23,8 +25,7 @@ from app.installation import schema
 from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
-from app.services import gate_calls, limits, provisioning, queue, waiting
-from app.services.limits import Limit, Window
+from app.services import gate_calls, provisioning, queue, waiting
 from app.services.waiting import Waiting
 from app.tables.inbox import EventState, events, workers
 from app.tables.orders import orders

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing import fees
 from app.core.facts import Agreement, PaymentState
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Reason
@@ -27,7 +28,7 @@ from app.installation.alerts import alert
 from app.messaging import outbox
 from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelInvoice
-from app.services import acting, decisions, fees, modes
+from app.services import acting, decisions, modes
 from app.services.facts import invoice_state, paid_on
 from app.services.gather import Gathered
 from app.tables.alerts import AlertKind

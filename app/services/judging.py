@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing.limits import Verdict
 from app.context import Context
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.judgement.course import Course
@@ -25,7 +26,6 @@ from app.services import acting, candidates, decisions, gate_calls, modes, unrea
 from app.services.acting import Wish
 from app.services.facts import OwnKnowledge, build_facts
 from app.services.gather import Gathered
-from app.services.limits import Verdict
 from app.services.mirror import inputs_digest
 from app.tables.orders import fees, ticket_orders, tickets
 

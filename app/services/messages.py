@@ -6,6 +6,7 @@ import html
 import uuid
 from datetime import datetime, tzinfo
 
+from app.billing.fees import fee_expiry, latest_fee, order_number
 from app.core.judgement.decide import Outcome
 from app.core.judgement.explanation.customer import as_message, deadline
 from app.core.money import Money
@@ -15,7 +16,6 @@ from app.messaging import outbox
 from app.orders.order import OrderFile
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.services.explanations import explain
-from app.services.fees import fee_expiry, latest_fee, order_number
 
 _SUBJECT_QUESTION = 100
 _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")

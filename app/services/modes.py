@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from app.billing import fees, limits
+from app.billing.limits import Verdict
 from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.states import HoldKind, OrderState
 from app.orders.order import POLICY, OrderFile
 from app.orders.timers import set_hold_clock
-from app.services import fees, limits
-from app.services.limits import Verdict
 from app.services.questions import NO_ANSWER
 
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing import fees
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.customers import counts
@@ -15,7 +16,7 @@ from app.messaging import inbox, outbox
 from app.orders.order import PANEL, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
-from app.services import acting, decisions, fees
+from app.services import acting, decisions
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 

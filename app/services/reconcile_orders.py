@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing.fees import OPEN_STATES
 from app.context import Context
 from app.core.facts import PaymentState
 from app.core.money import Money
@@ -23,7 +24,6 @@ from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
 from app.services.facts import paid_on, payment_state
-from app.services.fees import OPEN_STATES
 from app.services.invoices import turn_of
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, EventState, events

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.billing import fees
 from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
 from app.core.money import Money
@@ -21,7 +22,7 @@ from app.messaging.outbox import Call
 from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again
 from app.panels.actions import Action
-from app.services import acting, decisions, fees, messages, provisioning, questions
+from app.services import acting, decisions, messages, provisioning, questions
 from app.services.judging import UNDER_WAY
 from app.services.ticket_records import mark_ours
 from app.tables.customers import CreditState, credits

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import limits
+from app.billing.fees import OPEN_STATES
 from app.config import Mode
 from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
@@ -25,9 +27,8 @@ from app.orders.order import open_file
 from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.panels.actions import Action
 from app.policies import versions
-from app.services import acting, clock_jumps, limits, provisioning
+from app.services import acting, clock_jumps, provisioning
 from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
-from app.services.fees import OPEN_STATES
 from app.services.questions import ask_key, is_open
 from app.services.waiting import UNDECIDED
 from app.tables.alerts import AlertKind

@@ -9,10 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing.fees import OPEN_STATES
 from app.core.states import HoldKind, OrderState
 from app.services import questions
 from app.services.acting import LIFECYCLE
-from app.services.fees import OPEN_STATES
 from app.tables.columns import UtcDateTime
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, fees, orders

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.billing import limits
 from app.core.policy.document import Policy
 from app.db import Database
 from app.paging import Window
 from app.policies.muting import MutedCache
-from app.services import limits, queue, reconcile, rings, sweeps, waiting
+from app.services import queue, reconcile, rings, sweeps, waiting
 from app.tables.customers import credits, customers, order_sightings, signal_firings
 from app.tables.inbox import events
 from app.tables.orders import decisions, fees, orders, timeline

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.billing import limits
+from app.billing.limits import Limit, Window
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
 from app.orders import decision_codec
 from app.policies import versions
 from app.sandbox import Behaviours
-from app.services import limits, sweeps
-from app.services.limits import Limit, Window
+from app.services import sweeps
 from app.tables.alerts import AlertKind, alerts
 from app.tables.customers import credits
 from app.tables.orders import decisions as decisions_table

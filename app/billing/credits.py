@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import limits
 from app.config import Mode
 from app.context import Context
 from app.core.judgement.explanation.plain import plain
@@ -18,7 +19,6 @@ from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
 from app.panels.actions import AddCredit
 from app.policies import versions
-from app.services import limits
 from app.tables.customers import CreditState, credits, customers
 
 _SAME_WITHIN = timedelta(days=1)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.billing import fees as fees_service
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
@@ -26,7 +27,6 @@ from app.errors import WrongState
 from app.installation.alerts import alert
 from app.orders.order import POLICY, OrderFile
 from app.policies import versions
-from app.services import fees as fees_service
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits
 from app.tables.orders import decisions, fees
