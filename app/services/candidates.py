@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Judgement, decide
 from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
+from app.gathering.facts import OwnKnowledge, build_facts
+from app.gathering.panel import Gathered
 from app.orders.order import OrderFile
 from app.policies import versions
-from app.services.facts import OwnKnowledge, build_facts
-from app.services.gather import Gathered
 from app.tables.policies import policy_candidates
 
 log = structlog.get_logger()

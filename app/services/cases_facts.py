@@ -20,13 +20,13 @@ from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.customers.identities import canonical_ip, hashed
+from app.gathering.facts import OwnKnowledge, build_facts, who_placed
+from app.gathering.panel import Gathered, asks_for_order, could_ask, not_all_read
+from app.gathering.texts import offered_by
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
 from app.services.cases_labels import is_paid, label_of
 from app.services.cases_shared import OF_TODAY, Shared, micros
 from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at, services_of
-from app.services.facts import OwnKnowledge, build_facts, who_placed
-from app.services.gather import Gathered, asks_for_order, could_ask, not_all_read
-from app.services.texts import offered_by
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (

@@ -20,14 +20,14 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding
 from app.customers.identities import canonical_email
+from app.gathering.facts import domain_terms, findings_in, line_domain
+from app.gathering.panel import Gathered
+from app.gathering.texts import domains_of, written_for
 from app.orders.facts_codec import unpack
 from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
 from app.services.cases_rows import in_chunks
 from app.services.cases_timeline import services_of
-from app.services.facts import domain_terms, findings_in, line_domain
-from app.services.gather import Gathered
 from app.services.history_rows import Resource, load
-from app.services.texts import domains_of, written_for
 from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts
 

@@ -14,11 +14,11 @@ from typing import Final
 from app.core.facts import FraudVerdict
 from app.core.policy.terms import MATURE_DAYS
 from app.customers.identities import identities_of
+from app.gathering.fraud import read_fraud_check
+from app.gathering.panel import TICKET_DAYS
 from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTicket
 from app.services.cases_labels import is_paid
 from app.services.cases_shared import micros
-from app.services.fraud import read_fraud_check
-from app.services.gather import TICKET_DAYS
 from app.services.history_rows import HistoryCustomer
 
 _NEVER: Final = 2**62

@@ -17,6 +17,9 @@ from app.core.facts import Agreement, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, OrderState, Trigger
 from app.customers.links import Links, links_of
+from app.gathering.facts import OwnKnowledge, who_placed
+from app.gathering.panel import Gathered, gather_order
+from app.gathering.texts import read_ahead
 from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
@@ -25,10 +28,7 @@ from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again, set_settle_clock
 from app.services import acting, decisions, invoices, judging, messages, mirror, panel_changes, provisioning, unread
 from app.services.acting import Wish
-from app.services.facts import OwnKnowledge, who_placed
-from app.services.gather import Gathered, gather_order
 from app.services.panel_changes import Actor
-from app.services.texts import read_ahead
 from app.services.ticket_records import keep_tickets
 from app.tables.inbox import EventState
 from app.tables.orders import orders

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.db import Database
+from app.gathering.panel import TICKET_DAYS, TICKETS_READ
 from app.panels.records import PanelTicket
 from app.services import history_rows
-from app.services.gather import TICKET_DAYS, TICKETS_READ
 from app.services.history_rows import Resource
 
-#: As for live orders (`app.services.gather`): tickets opened so long before an order, the newest few of them.
+#: As for live orders (`app.gathering.panel`): tickets opened so long before an order, the newest few of them.
 WITHIN: Final = timedelta(days=TICKET_DAYS)
 NEWEST: Final = TICKETS_READ
 

@@ -24,13 +24,13 @@ from app.core.states import (
     phase_of,
 )
 from app.customers import counts
+from app.gathering.facts import invoice_state, paid_on
+from app.gathering.panel import Gathered
 from app.installation.alerts import alert
 from app.messaging import outbox
 from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelInvoice
 from app.services import acting, decisions, modes
-from app.services.facts import invoice_state, paid_on
-from app.services.gather import Gathered
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
 

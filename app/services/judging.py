@@ -18,14 +18,14 @@ from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
 from app.customers import counts, identities, links
 from app.customers.links import Links
+from app.gathering.facts import OwnKnowledge, build_facts
+from app.gathering.panel import Gathered
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.orders.order import CLOCK, POLICY, OrderFile
 from app.orders.timers import look_again
 from app.services import acting, candidates, decisions, gate_calls, modes, unread
 from app.services.acting import Wish
-from app.services.facts import OwnKnowledge, build_facts
-from app.services.gather import Gathered
 from app.services.mirror import inputs_digest
 from app.tables.orders import fees, ticket_orders, tickets
 

@@ -14,11 +14,11 @@ from app.customers import identities, links
 from app.customers.links import Links
 from app.db import insert_new
 from app.enrichment import geoip
+from app.gathering.facts import order_kind, paid_on, payment_state
+from app.gathering.panel import Gathered
+from app.gathering.texts import as_stored
 from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelCustomer, PanelOrder
-from app.services.facts import order_kind, paid_on, payment_state
-from app.services.gather import Gathered
-from app.services.texts import as_stored
 from app.tables.customers import customers
 from app.tables.orders import order_texts
 

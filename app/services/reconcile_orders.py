@@ -20,10 +20,10 @@ from app.core.facts import PaymentState
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState, InvoiceTurn, OrderState
+from app.gathering.facts import paid_on, payment_state
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
-from app.services.facts import paid_on, payment_state
 from app.services.invoices import turn_of
 from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, EventState, events

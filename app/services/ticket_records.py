@@ -20,6 +20,8 @@ from app.customers import counts
 from app.customers.identities import canonical_email, hashed
 from app.db import insert_new
 from app.errors import Invalid, NotFound
+from app.gathering.panel import Gathered, opening_message
+from app.gathering.texts import apart
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.orders.order import PANEL, OrderFile, open_file
@@ -27,8 +29,6 @@ from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
 from app.services import questions
-from app.services.gather import Gathered, opening_message
-from app.services.texts import apart
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
 

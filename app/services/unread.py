@@ -15,12 +15,12 @@ from app.context import Context
 from app.core.judgement.decide import Judgement, Outcome
 from app.core.retry import delay_at
 from app.core.states import OrderState
+from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.orders.order import OrderFile
 from app.orders.timers import READ_BACK
 from app.policies import versions
-from app.services.gather import Gathered
 
 #: What is not there though it should be is believed to be gone when it was asked for again this long after.
 BELIEVED_AFTER: Final = timedelta(seconds=60)

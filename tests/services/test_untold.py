@@ -11,11 +11,11 @@ from app.core.facts import Facts, PlacedBy
 from app.core.judgement.decide import Judgement, decide
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.gathering.facts import TOLD_BY_PANEL, OwnKnowledge, build_facts
+from app.gathering.panel import Gathered
 from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import wire
 from app.panels.whmcs.mapping import customers
-from app.services.facts import TOLD_BY_PANEL, OwnKnowledge, build_facts
-from app.services.gather import Gathered
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLIENT: dict[str, Any] = {

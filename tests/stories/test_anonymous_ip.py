@@ -14,11 +14,11 @@ from app.db import Database
 from app.enrichment import geoip
 from app.enrichment.asking import Outside
 from app.enrichment.geoip import GeoFiles
+from app.gathering.panel import gather_order
 from app.messaging import inbox
 from app.orders.decision_codec import load_facts, load_judgement
 from app.orders.timers import READ_BACK
 from app.policies import versions
-from app.services.gather import gather_order
 from app.tables.orders import decisions, orders
 from tests.outside.samples import FAR, HOME, anonymisers, countries
 from tests.outside.test_geoip import damaged

@@ -18,8 +18,8 @@ from app.db import Database
 from app.enrichment.asking import Outside, open_outside
 from app.enrichment.fraudrecord import URL as FRAUDRECORD
 from app.enrichment.minfraud import URL as MINFRAUD
-from app.services import outside
-from app.services.gather import gather_order
+from app.gathering import enrichment
+from app.gathering.panel import gather_order
 from app.tables.orders import decisions, outside_answers
 from tests.outside.samples import HOME, countries, networks
 from tests.outside.test_asking import Hangs
@@ -113,7 +113,7 @@ async def test_the_ip_of_staff_is_told_to_nobody(well_informed: House) -> None:
 async def test_services_that_hang_leave_a_mark_and_the_order_is_decided(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "SECONDS", 0.2)
+    monkeypatch.setattr(enrichment, "SECONDS", 0.2)
     sources = [Hangs("minfraud"), Hangs("fraudrecord")]
     house.context.outside = Outside({source.name: source for source in sources})
     client, product = shop(house)
@@ -201,7 +201,7 @@ async def test_a_question_that_a_crash_cut_off_is_asked_again_a_little_later(
     well_informed: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = well_informed
-    monkeypatch.setattr(outside, "SECONDS", 0.3)
+    monkeypatch.setattr(enrichment, "SECONDS", 0.3)
     respx.post(FRAUDRECORD).respond(text=REPORT)
     came = asyncio.Event()
 
@@ -235,12 +235,12 @@ async def test_a_service_that_stays_away_is_not_asked_for_ever(well_informed: Ho
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], ip=HOME)
     await house.settle()
-    for _ in range(outside.MOST_TRIES + 2):
+    for _ in range(enrichment.MOST_TRIES + 2):
         looked = await gather_order(house.context, placed.id, now=house.clock())
-    assert minfraud.call_count == outside.MOST_TRIES
+    assert minfraud.call_count == enrichment.MOST_TRIES
     assert [report.degraded for report in looked.outside] == [False, True]
     row = (await answers_of(house, placed.id))["minfraud"]
-    assert (row.tries, row.degraded, row.reason) == (outside.MOST_TRIES, True, "HTTP 402: INSUFFICIENT_FUNDS")
+    assert (row.tries, row.degraded, row.reason) == (enrichment.MOST_TRIES, True, "HTTP 402: INSUFFICIENT_FUNDS")
 
 
 @respx.mock(assert_all_called=False)
@@ -266,7 +266,7 @@ async def test_an_urgent_look_without_time_left_asks_nobody_and_says_so(
     client, product = shop(house)
     async with house.turn:  # the worker beside would ask: it has all the time it wants
         placed = await house.panel.place_order(client, [product], ip=HOME)
-        monkeypatch.setattr(outside, "URGENT_SECONDS", 0.0)
+        monkeypatch.setattr(enrichment, "URGENT_SECONDS", 0.0)
         looked = await gather_order(house.context, placed.id, now=house.clock(), urgent=True)
         assert [report.degraded for report in looked.outside] == [True, True]
         assert minfraud.call_count == 0

@@ -27,10 +27,10 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
+from app.gathering.fraud import read_fraud_check
+from app.gathering.panel import Gathered
+from app.gathering.texts import DOMAIN_CAP, read_written
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
-from app.services.fraud import read_fraud_check
-from app.services.gather import Gathered
-from app.services.texts import DOMAIN_CAP, read_written
 
 OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}

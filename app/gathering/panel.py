@@ -22,6 +22,7 @@ from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import OrderIntent, TicketReading, classify
 from app.enrichment.geoip import NOWHERE, Place
+from app.gathering import enrichment
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
@@ -32,7 +33,6 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
-from app.services import outside
 from app.tables.orders import fees, orders, ticket_orders
 
 TICKET_DAYS = 14
@@ -146,9 +146,9 @@ async def gather_order(
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, unread=unread)
     (customer, signed_up_on), services, invoice, catalogue, read, pay_methods = await asyncio.gather(*customer_reads)
     own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
-    seconds = outside.seconds_left(began, urgent=urgent)
+    seconds = enrichment.seconds_left(began, urgent=urgent)
     reports, place = await asyncio.gather(
-        outside.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
+        enrichment.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
     )
     found = Gathered(
         order_id=order_id,

@@ -13,8 +13,8 @@ from app.core.facts import Cut, TextCut
 from app.core.judgement.written import DOMAIN, Reading, Written, read, within
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import classify
+from app.gathering.panel import Gathered, opening_message, own_messages
 from app.panels.records import PanelOrder, PanelProduct, PanelTicket
-from app.services.gather import Gathered, opening_message, own_messages
 
 T = TypeVar("T")
 
