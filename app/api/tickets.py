@@ -18,9 +18,9 @@ from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
 from app.policies import versions
-from app.services import ticket_records
 from app.services.views_lists import get_ticket
 from app.services.views_records import ReadingView, TicketView, reading_view
+from app.tickets import records
 
 tickets = router("/tickets", "tickets", OPS)
 
@@ -102,7 +102,7 @@ async def patch(
 ) -> Response:
     async def effect(tx: AsyncConnection) -> TicketView:
         topic = body.topic.value if body.topic is not None else None
-        await ticket_records.correct(tx, ticket_id, topic=topic, minutes=body.minutes, by=change.by, now=change.now)
+        await records.correct(tx, ticket_id, topic=topic, minutes=body.minutes, by=change.by, now=change.now)
         return await get_ticket(tx, ticket_id)
 
     return await change.run(effect)

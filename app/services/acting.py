@@ -19,10 +19,11 @@ from app.messaging import outbox
 from app.orders.order import CLOCK, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import decisions, messages, modes, questions
+from app.services import decisions, modes
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
 from app.tables.outbox import CallState, panel_calls
+from app.tickets import messages, questions
 
 #: How long the panel may take to build an order by itself, if no hook tells that it is through.
 PANEL_BUILDS = timedelta(minutes=5)

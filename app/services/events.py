@@ -19,8 +19,8 @@ from app.services.examine import examine, mark_unknown
 from app.services.invoice_events import invoice_event
 from app.services.question_clocks import question_due
 from app.services.settled import settled
-from app.services.ticket_records import handle_ticket
 from app.tables.inbox import EventState
+from app.tickets.records import handle_ticket
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.states import HoldKind, OrderState
 from app.orders.order import POLICY, OrderFile
 from app.orders.timers import set_hold_clock
-from app.services.questions import NO_ANSWER
+from app.tickets.questions import NO_ANSWER
 
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: By the reason in force: what a mode suggests, and what the silence of a customer does.

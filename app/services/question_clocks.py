@@ -13,8 +13,9 @@ from app.messaging.inbox import Event
 from app.orders.order import CLOCK, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.services import acting, questions, ticket_records
+from app.services import acting
 from app.tables.inbox import EventState
+from app.tickets import questions, records
 
 #: The reason of an order whose question never reached its customer.
 NOT_SENT: Final = "question_not_sent"
@@ -29,7 +30,7 @@ async def question_due(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     async with context.db.begin() as tx:
         if ticket is not None:
-            await ticket_records.lock(tx, ticket.ticket_id)
+            await records.lock(tx, ticket.ticket_id)
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
         result = "no-such-order"
         if file is not None:
@@ -56,7 +57,7 @@ async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -
     if not file.acts:
         return "shadow"
     if ticket is not None and questions.answered_in(ticket, question):
-        await ticket_records.see_reply(file.tx, ticket)
+        await records.see_reply(file.tx, ticket)
         await questions.take_answer(file)
         return "answered"
     expires_at = file.get("hold_expires_at")

@@ -14,10 +14,10 @@ from app.core.judgement.decide import Outcome
 from app.core.judgement.explanation.customer import Explanation
 from app.errors import NotFound
 from app.installation.zones import panel_zone
-from app.services import questions
-from app.services.explanations import explain
 from app.shown import cut, cut_or_none
 from app.tables.orders import orders
+from app.tickets import questions
+from app.tickets.explanations import explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

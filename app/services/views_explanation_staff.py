@@ -18,9 +18,9 @@ from app.core.judgement.signals.base import ScoreKind, Signal
 from app.core.policy.document import Policy
 from app.errors import NotFound
 from app.orders.decision_codec import load_facts, load_judgement
-from app.services.explanations import last_judged, policy_of
 from app.shown import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders
+from app.tickets.explanations import last_judged, policy_of
 
 _SIGNALS = 100
 _EVIDENCE = 12

@@ -19,7 +19,6 @@ from app.customers import counts as customer_service
 from app.errors import NotFound
 from app.paging import Order, Page, Window, read_page, read_page_by_state
 from app.policies import versions as policy_service
-from app.services import ticket_records
 from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
 from app.services.views_orders import OrderSummary
 from app.services.views_orders_read import order_summaries
@@ -43,6 +42,7 @@ from app.tables.inbox import EventState, events
 from app.tables.orders import fees, orders, ticket_texts, tickets
 from app.tables.outbox import CallState, panel_calls
 from app.tables.policies import policies
+from app.tickets import records
 
 _MONTH = timedelta(days=30)
 _AT_A_TIME = 100  # views of scores, between which others have their turn
@@ -212,7 +212,7 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
     if row is None:
         raise NotFound(f"no ticket {ticket_id} is known; its event may not have come yet")
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
-    linked = await ticket_records.orders_of(connection, ticket_id)
+    linked = await records.orders_of(connection, ticket_id)
     return ticket_view(row, subject or "", tuple(linked[-50:]))
 
 

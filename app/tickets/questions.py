@@ -22,10 +22,10 @@ from app.messaging.outbox import Call
 from app.orders.order import CANCELLED, POLICY, OrderFile
 from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
-from app.services import messages
 from app.tables.alerts import AlertKind
 from app.tables.orders import orders, questions
 from app.tables.outbox import CallState
+from app.tickets import messages
 
 #: How we find the question in the panel: its reference ends with its own id.
 TICKET_MARK: Final = "doorman:ticket:"

@@ -28,9 +28,9 @@ from app.orders.order import PANEL, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
-from app.services import questions
 from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
+from app.tickets import questions
 
 _LONGEST_MINUTES = 60 * 24 * 14
 _NOT_LISTED_DELAY = timedelta(seconds=15)

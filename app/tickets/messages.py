@@ -15,7 +15,7 @@ from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
 from app.orders.order import OrderFile
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
-from app.services.explanations import explain
+from app.tickets.explanations import explain
 
 _SUBJECT_QUESTION = 100
 _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")
