@@ -21,9 +21,9 @@ from app.installation import schema
 from app.installation.administration import BY, transaction
 from app.paging import Window
 from app.policies import versions
-from app.services import candidates, gate_calls
 from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy, list_policies
+from app.workflow import candidates, gate_calls
 
 _LISTED = 100
 

@@ -27,9 +27,9 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
 from app.services import reconcile, rings, sweeps
-from app.services.events import handle
 from app.services.rounds import Round, keep_rounds
 from app.services.startup import prepare, tidy
+from app.workflow.events import handle
 
 log = structlog.get_logger()
 

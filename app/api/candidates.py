@@ -10,9 +10,9 @@ from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.auth import ADMIN, OPS
 from app.policies import versions
-from app.services import candidates as service
 from app.services.candidate_report import CandidateReport, candidate_report
-from app.services.candidates import Candidate
+from app.workflow import candidates as service
+from app.workflow.candidates import Candidate
 
 candidates = router("", "policies")
 

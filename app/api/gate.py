@@ -13,8 +13,8 @@ from app.api.fields import Body, ListedId
 from app.api.orders import GateView
 from app.api.serving import ContextDep, answer, router
 from app.auth import GATE
-from app.services import gate_batch, gate_calls
-from app.services.gate_batch import MOST_ORDERS
+from app.workflow import gate_batch, gate_calls
+from app.workflow.gate_batch import MOST_ORDERS
 
 gate = router("/gate", "orders", GATE)
 

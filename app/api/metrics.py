@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from app.panels.brakes.breaker import BreakerState
 from app.services.health import COUNTED, Standing
-from app.services.waiting import Waiting
+from app.workflow.waiting import Waiting
 
 _BOUND = f"counting stops at {COUNTED}"
 

@@ -30,14 +30,14 @@ from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
 from app.paging import Page
-from app.services import actions, gate_batch, gate_calls
-from app.services.actions import ActionRequest
-from app.services.gate import GateAnswer
 from app.services.views_explanation import ExplanationView, explanation_view
 from app.services.views_explanation_staff import StaffExplanationView, staff_explanation_view
 from app.services.views_lists import list_orders
 from app.services.views_orders import OrderSummary, OrderView
 from app.services.views_orders_read import order_view
+from app.workflow import gate_batch, gate_calls, staff
+from app.workflow.gate import GateAnswer
+from app.workflow.staff import ActionRequest
 
 orders = router("/orders", "orders")
 _OPS, _PANEL = [Depends(OPS)], [Depends(PANEL)]
@@ -190,7 +190,7 @@ class Cancel(Noted):
 
 async def _act(change: Change, order_id: int, action: Trigger, request: ActionRequest) -> Response:
     async def effect(tx: AsyncConnection) -> OrderView:
-        await actions.act(tx, change.context, order_id, action, request, by=change.by, now=change.now)
+        await staff.act(tx, change.context, order_id, action, request, by=change.by, now=change.now)
         return await order_view(tx, change.context.settings, order_id)
 
     return await change.run(effect)

@@ -16,11 +16,11 @@ from app.core.states import FeeState
 from app.paging import Page
 from app.services import operations
 from app.services.operations import Brake
-from app.services.queue import QueueRow, list_queue
 from app.services.views_lists import list_calls, list_events, list_fees
 from app.services.views_records import CallView, EventView, FeeView
 from app.tables.inbox import EventState
 from app.tables.outbox import CallState
+from app.workflow.queue import QueueRow, list_queue
 
 queue = router("/queue", "queue", PANEL)
 fees = router("/fees", "fees", OPS)

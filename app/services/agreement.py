@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import LIMITS
-from app.services.cases_live import NO_PERSONS, is_review
 from app.tables.orders import decisions, orders
+from app.workflow.cases_live import NO_PERSONS, is_review
 
 #: The latest so many orders that a person decided are looked at.
 AT_MOST: Final = 2_000

@@ -16,8 +16,8 @@ from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.orders.order import CLOCK, PANEL, POLICY
 from app.policies import versions
-from app.services import candidates
 from app.tables.orders import decisions, orders
+from app.workflow import candidates
 
 #: So many decisions are looked at, the newest; the report says so where there are more.
 LOOKED_AT: Final = 10_000

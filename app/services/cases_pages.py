@@ -19,13 +19,13 @@ from app.db import Database, insert_into
 from app.orders.facts_codec import pack, unpack
 from app.services.cases_facts import CaseMaker, Ours, PastCase
 from app.services.cases_known import Known, remember
-from app.services.cases_live import NO_PERSONS, is_review
 from app.services.cases_muting import MutedDays
 from app.services.cases_rows import Span, in_chunks, rows_of
 from app.services.cases_timeline import Rows
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions, fees, ticket_orders, tickets
+from app.workflow.cases_live import NO_PERSONS, is_review
 
 _UPDATED: Final = ("customer_id", "placed_at", "judged_at", "facts", "terms_digest")
 _LABELLED: Final = ("label", "staff_minutes", "reviewed")

@@ -25,11 +25,11 @@ from app.installation import schema
 from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
-from app.services import gate_calls, provisioning, queue, waiting
-from app.services.waiting import Waiting
 from app.tables.inbox import EventState, events, workers
 from app.tables.orders import orders
 from app.tables.outbox import CallState
+from app.workflow import gate_calls, provisioning, queue, waiting
+from app.workflow.waiting import Waiting
 
 #: A worker whose last heartbeat is older is dead; it beats every two seconds.
 HEARTBEAT_SECONDS: Final = 10.0

@@ -19,10 +19,10 @@ from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
 from app.policies import versions
 from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
-from app.services import gate_calls
 from app.services.policy_share import HeldShare, last_orders, weigh
 from app.services.views_lists import get_policy
 from app.services.views_records import PolicyDocument, PublishedPolicy
+from app.workflow import gate_calls
 
 log = structlog.get_logger()
 

@@ -27,15 +27,15 @@ from app.orders.order import open_file
 from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.panels.actions import Action
 from app.policies import versions
-from app.services import acting, clock_jumps, provisioning
-from app.services.clocks import REMIND_EVERY, REMINDERS, reminder
-from app.services.waiting import UNDECIDED
 from app.tables.alerts import AlertKind
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
 from app.tickets.questions import ask_key, is_open
+from app.workflow import acting, clock_jumps, provisioning
+from app.workflow.clocks import REMIND_EVERY, REMINDERS, reminder
+from app.workflow.waiting import UNDECIDED
 
 log = structlog.get_logger()
 

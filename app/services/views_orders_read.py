@@ -15,7 +15,6 @@ from app.core.judgement.signals.base import ScoreKind
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.errors import NotFound
 from app.orders.order import POLICY
-from app.services.queue import actions_of
 from app.services.views_orders import (
     DecisionView,
     HoldView,
@@ -34,6 +33,7 @@ from app.services.views_orders import (
 from app.shown import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.tables.orders import FeeForm, decisions, fees, order_texts, orders, ticket_orders, timeline
 from app.tables.outbox import CallState, panel_calls
+from app.workflow.queue import actions_of
 
 _SIGNALS = 40
 _EVIDENCE = 12

@@ -35,10 +35,10 @@ from app.panels.whmcs import open_panel
 from app.policies import versions
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.services.events import handle
 from app.services.startup import prepare
 from app.tables.access import Role
 from app.tables.inbox import events
+from app.workflow.events import handle
 from app.working import learn_identity, send_rules
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -19,8 +19,8 @@ from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
 from app.services import health
-from app.services.waiting import Waiting
 from app.tables.inbox import workers
+from app.workflow.waiting import Waiting
 from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_question, add_worker
 from tests.api.conftest import Api
 

@@ -26,8 +26,8 @@ from app.orders import facts_codec
 from app.services import backtest
 from app.services.backtest import DEAD_AFTER, KEPT, Wanted
 from app.services.backtest_judging import BacktestFailed, Terms
-from app.services.decisions import dump_facts, dump_judgement
 from app.tables.history import backtest_decisions, backtests, cases
+from app.workflow.decisions import dump_facts, dump_judgement
 from tests.api.api_support import add_decision, add_order
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 

@@ -29,8 +29,8 @@ from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
 from app.sandbox import Behaviours
 from app.services import reconcile, rings, sweeps
-from app.services.events import handle
 from app.tables.inbox import events
+from app.workflow.events import handle
 from tests.chaos.lives import Executioner, Killed, Life, MortalTransport, Reaper, mortal_database
 from tests.chaos.snapshot import Snapshot, look
 from tests.chaos.wire import Wire

@@ -10,7 +10,7 @@ from judging import NOW, a_request, an_order, some_facts
 
 from app.core.judgement.decide import ENGINE_VERSION, decide
 from app.core.policy.document import Policy
-from app.services.decisions import dump_judgement, load_judgement
+from app.workflow.decisions import dump_judgement, load_judgement
 
 FOLDER = Path(__file__).parent.parent / "data" / "judgements"
 

@@ -14,11 +14,11 @@ from app.orders.timers import QUESTION_DUE
 from app.panels.records import PanelReply, PanelTicket
 from app.sandbox.delivery import Event
 from app.sandbox.models import Ticket
-from app.services.events import handle
 from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.tables.orders import questions as questions_table
 from app.tickets import questions
+from app.workflow.events import handle
 from app.working import send_rules
 from tests.stories.house import House
 from tests.stories.test_questions import DAY, HOUR, asked, queue, rows, the_question

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.policies import versions
-from app.services import candidates
 from app.tables.orders import decisions
 from app.tables.policies import policies as policies_table
+from app.workflow import candidates
 from tests.stories.conftest import POLICY
 from tests.stories.house import House
 from tests.stories.test_limits import place

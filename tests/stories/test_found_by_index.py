@@ -19,11 +19,12 @@ from app.core.policy.document import Policy
 from app.db import Database
 from app.paging import Window
 from app.policies.muting import MutedCache
-from app.services import queue, reconcile, rings, sweeps, waiting
+from app.services import reconcile, rings, sweeps
 from app.tables.customers import credits, customers, order_sightings, signal_firings
 from app.tables.inbox import events
 from app.tables.orders import decisions, fees, orders, timeline
 from app.tables.outbox import panel_calls
+from app.workflow import queue, waiting
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_limits import place

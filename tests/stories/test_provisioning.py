@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.sandbox import Item
-from app.services import provisioning
 from app.tables.alerts import AlertKind, alerts
+from app.workflow import provisioning
 from tests.stories.house import House
 
 ERROR = "Connection to vps1.example timed out"

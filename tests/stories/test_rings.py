@@ -11,11 +11,12 @@ from app.config import Mode
 from app.db import Database
 from app.installation.alerts import KEPT, alert
 from app.sandbox import Behaviours
-from app.services import clocks, rings, sweeps
+from app.services import rings, sweeps
 from app.services.startup import tidy
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
+from app.workflow import clocks
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop

@@ -14,10 +14,10 @@ from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.orders.order import CLOCK, OrderFile, open_file
 from app.orders.timers import QUESTION_DUE, review_name, set_reminder
-from app.services import acting
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 from app.tickets import messages, questions
+from app.workflow import acting
 
 #: How long after its due time an overdue review is told of again, and how often in all.
 REMIND_EVERY: Final = timedelta(hours=24)

@@ -14,8 +14,8 @@ from app.context import Context
 from app.messaging.clock_jumps import TOLERANCE, moved_back
 from app.orders.order import open_file
 from app.orders.timers import set_hold_clock
-from app.services.waiting import UNDECIDED
 from app.tables.orders import orders
+from app.workflow.waiting import UNDECIDED
 
 _AT_ONCE: Final = 100
 

@@ -19,11 +19,11 @@ from app.messaging import outbox
 from app.orders.order import CLOCK, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.services import decisions, modes
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
 from app.tables.outbox import CallState, panel_calls
 from app.tickets import messages, questions
+from app.workflow import decisions, verdicts
 
 #: How long the panel may take to build an order by itself, if no hook tells that it is through.
 PANEL_BUILDS = timedelta(minutes=5)
@@ -271,7 +271,7 @@ async def hold_by_clock(file: OrderFile, reason: Reason, *, due_in: timedelta = 
 
     Where the policy's modes forbid to hold it, it only waits in the queue, and the panel goes on meanwhile.
     """
-    why_not = modes.kept_back(modes.plan_of_clock(file, await decisions.latest(file)))
+    why_not = verdicts.kept_back(verdicts.plan_of_clock(file, await decisions.latest(file)))
     decision_id = await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK, kept_back=why_not)
     file.change(state=(OrderState.HELD if why_not is None else OrderState.RECEIVED).value)
     file.hold(HoldKind.REVIEW, due_at=file.now + due_in, expires_at=None)

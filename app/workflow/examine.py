@@ -26,13 +26,13 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again, set_settle_clock
-from app.services import acting, decisions, invoices, judging, mirror, panel_changes, provisioning, unread
-from app.services.acting import Wish
-from app.services.panel_changes import Actor
 from app.tables.inbox import EventState
 from app.tables.orders import orders
 from app.tickets import messages
 from app.tickets.records import keep_tickets
+from app.workflow import acting, decisions, invoices, judging, mirror, panel_changes, provisioning, unread
+from app.workflow.acting import Wish
+from app.workflow.panel_changes import Actor
 
 #: Seconds to wait before an order that the panel does not list is asked for again: five tries in ten minutes.
 NOT_LISTED_DELAYS = (15, 60, 180, 345)

@@ -16,9 +16,9 @@ from app.messaging import inbox, outbox
 from app.orders.order import PANEL, OrderFile
 from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
-from app.services import acting, decisions
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
+from app.workflow import acting, decisions
 
 _OURS = {
     "Active": (Action.ACCEPT_ORDER,),

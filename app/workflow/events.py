@@ -12,15 +12,15 @@ from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.orders.order import open_file
 from app.panels.base import PanelUnavailable
-from app.services import panel_changes, provisioning
-from app.services.clocks import hold_due
-from app.services.customer_events import customer_changed, customer_closed, customer_merged
-from app.services.examine import examine, mark_unknown
-from app.services.invoice_events import invoice_event
-from app.services.question_clocks import question_due
-from app.services.settled import settled
 from app.tables.inbox import EventState
 from app.tickets.records import handle_ticket
+from app.workflow import panel_changes, provisioning
+from app.workflow.clocks import hold_due
+from app.workflow.customer_events import customer_changed, customer_closed, customer_merged
+from app.workflow.examine import examine, mark_unknown
+from app.workflow.invoice_events import invoice_event
+from app.workflow.question_clocks import question_due
+from app.workflow.settled import settled
 
 log = structlog.get_logger()
 

@@ -23,9 +23,9 @@ from app.db import is_unavailable
 from app.deadline import within
 from app.errors import WrongState
 from app.policies import versions
-from app.services import modes
 from app.tables.inbox import events
 from app.tables.orders import decisions, orders
+from app.workflow import verdicts
 
 #: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
 WAIT_SECONDS: Final = 1.35
@@ -83,7 +83,7 @@ def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
         return None
     if row.state == OrderState.CLOSED and row.outcome == Outcome.APPROVE:
         return None  # it was gone from the panel: what is asked about may be another order by now
-    if limits.was_left(row) or modes.was_left(row):
+    if limits.was_left(row) or verdicts.was_left(row):
         return GateAnswer(provision=True, reason="shadow")  # it stays as the panel has it
     if row.mode == Mode.SHADOW:
         return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on (rule 10)

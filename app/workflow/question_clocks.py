@@ -13,9 +13,9 @@ from app.messaging.inbox import Event
 from app.orders.order import CLOCK, OrderFile, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.services import acting
 from app.tables.inbox import EventState
 from app.tickets import questions, records
+from app.workflow import acting
 
 #: The reason of an order whose question never reached its customer.
 NOT_SENT: Final = "question_not_sent"

@@ -34,10 +34,10 @@ from app.installation.zones import panel_zone
 from app.orders.decision_codec import load_facts
 from app.orders.order import OrderFile, open_file
 from app.orders.timers import look_again
-from app.services import acting, decisions
-from app.services.acting import Wish
 from app.tables.orders import decisions as decisions_table
 from app.tickets import messages, questions
+from app.workflow import acting, decisions
+from app.workflow.acting import Wish
 
 _SHOWN = 200  # characters of a question in the reason
 _LONGEST_MINUTES = 60 * 24 * 14

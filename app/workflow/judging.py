@@ -24,10 +24,10 @@ from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.orders.order import CLOCK, POLICY, OrderFile
 from app.orders.timers import look_again
-from app.services import acting, candidates, decisions, gate_calls, modes, unread
-from app.services.acting import Wish
-from app.services.mirror import inputs_digest
 from app.tables.orders import fees, ticket_orders, tickets
+from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
+from app.workflow.acting import Wish
+from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 #: Why an event waits whose verdict would take back a call that is on the wire.
@@ -107,7 +107,7 @@ async def judge(
     file.change(decided_inputs=digest, decided_without=list(gathered.without) or None)
     await counts.count_judged(file, judgement)
     current = await decisions.latest(file)
-    verdict = await modes.apply(file, judgement, current)
+    verdict = await verdicts.apply(file, judgement, current)
     if not decisions.differs(current, judgement, verdict, file.policy.version):
         return None
     as_judged = file.acts and verdict.course is Course.ACT
@@ -117,7 +117,7 @@ async def judge(
     if verdict.left:
         if file.state is OrderState.RELEASING and await acting.withdraw_lifecycle(file):
             file.change(state=OrderState.RECEIVED.value)  # its accept is of the decision before
-        await modes.leave(file, verdict)
+        await verdicts.leave(file, verdict)
     elif file.acts:
         await _carry_out(context, file, facts, judgement, verdict)
     return judgement

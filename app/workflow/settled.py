@@ -22,14 +22,14 @@ from app.messaging.outbox import Call
 from app.orders.order import PANEL, POLICY, OrderFile, open_file
 from app.orders.timers import look_again
 from app.panels.actions import Action
-from app.services import acting, decisions, provisioning
-from app.services.judging import UNDER_WAY
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, events
 from app.tables.orders import fees as fees_table
 from app.tables.outbox import CallState, panel_calls
 from app.tickets import messages, questions
 from app.tickets.records import mark_ours
+from app.workflow import acting, decisions, provisioning
+from app.workflow.judging import UNDER_WAY
 
 _READ_BACK_SECONDS = 4.0
 

@@ -30,9 +30,9 @@ from app.installation.alerts import alert
 from app.messaging import outbox
 from app.orders.order import PANEL, OrderFile
 from app.panels.records import PanelInvoice
-from app.services import acting, decisions, modes
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
+from app.workflow import acting, decisions, verdicts
 
 _TURNS = {
     PaymentState.UNPAID: InvoiceTurn.UNPAID,
@@ -188,7 +188,7 @@ async def to_person(file: OrderFile, code: str, text: str) -> None:
     if withdrawn.under_way:
         file.say(f"too late to hold: {text}", by=PANEL)
         return
-    if modes.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
+    if verdicts.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
         if file.state is OrderState.RELEASING:  # its accept was just taken back: it waits for the money again
             file.change(state=OrderState.AWAITING_PAYMENT.value)
         file.say(f"would be held, and is left to the panel: {text}", by=PANEL)

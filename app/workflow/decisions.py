@@ -13,10 +13,10 @@ from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.signals.base import LIMITS
 from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.orders.order import POLICY, OrderFile
-from app.services.cases_live import record_case, record_review
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
 from app.tickets import questions
+from app.workflow.cases_live import record_case, record_review
 
 
 async def latest(file: OrderFile) -> Any:

@@ -9,10 +9,10 @@ from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
-from app.services.examine import examine
 from app.tables.inbox import EventState
 from app.tables.orders import fees, orders
 from app.tickets.records import customer_orders
+from app.workflow.examine import examine
 
 
 async def invoice_event(context: Context, event: Event) -> None:

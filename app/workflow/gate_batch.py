@@ -19,10 +19,10 @@ from app.context import Context
 from app.installation import facts as installation
 from app.installation.facts import CutOver
 from app.messaging import inbox
-from app.services import gate
-from app.services.gate import GateAnswer
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
+from app.workflow import gate
+from app.workflow.gate import GateAnswer
 
 #: So many orders at most in one question.
 MOST_ORDERS: Final = 100
