@@ -327,7 +327,7 @@ def import_(
 ) -> None:
     """Read the panel's history; can be stopped and goes on where it was. Changes nothing in the panel."""
     from app import importing
-    from app.services.cases import CaseBuilder
+    from app.history.cases.build import CaseBuilder
 
     with plain_errors():
         since_day = None if since is None else since.date()

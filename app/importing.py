@@ -20,13 +20,14 @@ from app.clock import utc_now
 from app.config import Settings
 from app.context import Context
 from app.db import Database
+from app.history import imported
+from app.history.imported import Resource
+from app.history.panel_import import Heard, Imported, import_history
 from app.installation.children import collect_rarely
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
-from app.services import history_rows, startup
-from app.services.history_import import Heard, Imported, import_history
-from app.services.history_rows import Resource
+from app.services import startup
 from app.tables.history import Label
 
 GO_ON: Final = "doorman import"
@@ -63,7 +64,7 @@ class Built(Protocol):
 
 
 class Builder(Protocol):
-    """Makes cases of the stored rows; see `app.services.cases.CaseBuilder`."""
+    """Makes cases of the stored rows; see `app.history.cases.build.CaseBuilder`."""
 
     def hear(self, step: str, total: int | None) -> None: ...
     async def build(self, *, heard: Callable[[int, int], None]) -> Built: ...
@@ -124,7 +125,7 @@ async def run_import(
             done = await import_history(context, panel.history(), since=bound, heard=_both(shown, builder))
             built = None if builder is None else await builder.build(heard=shown.building)
         async with db.read() as connection:
-            kept = await history_rows.counts(connection)
+            kept = await imported.counts(connection)
     except PanelUnavailable as error:
         raise PanelUnavailable(_stopped(error), alarm=error.alarm) from error
     finally:

@@ -19,6 +19,7 @@ from app.core.policy.document import Policy, canonical, parse_policy, parse_publ
 from app.core.policy.terms import terms_digest
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
+from app.history.cases.texts import find_again
 from app.installation import facts as installation
 from app.policies.versions import active, get
 from app.services import backtest_examples
@@ -27,7 +28,6 @@ from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, pla
 from app.services.backtest_pool import judge_parts
 from app.services.backtest_records import BacktestReport
 from app.services.backtest_report import Named, build_report
-from app.services.cases_texts import find_again
 from app.tables.history import backtest_decisions, backtests, cases
 from app.tables.policies import policies
 

@@ -28,13 +28,13 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.context import Context
+from app.history.cases.build import Built, CaseBuilder
+from app.history.writing import TOGETHER
 from app.importing import console, run_import
 from app.installation.children import collect_rarely
 from app.installation.schema import migrate
 from app.panels.whmcs.history import AHEAD
 from app.sandbox.control import IDENTIFIER, SECRET
-from app.services.cases import Built, CaseBuilder
-from app.services.history_writing import TOGETHER
 
 WANTED = 0.50  # of the floor's calls a second, at least
 HERE = Path(__file__).parent

@@ -13,6 +13,8 @@ from app.context import Context
 from app.core.facts import Facts
 from app.core.money import Money
 from app.db import Database
+from app.history.cases.build import Built, build_cases
+from app.history.imported import HistoryCustomer, put
 from app.orders.facts_codec import unpack
 from app.panels.records import (
     PanelCustomer,
@@ -25,8 +27,6 @@ from app.panels.records import (
     PanelTicket,
 )
 from app.policies import versions
-from app.services.cases import Built, build_cases
-from app.services.history_rows import HistoryCustomer, put
 from app.tables.history import cases, imports, panel_rows
 
 START = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 
 from app.core.policy.document import parse_policy
 from app.db import Database
+from app.history.cases.texts import refind, texts_of_cases
 from app.orders.facts_codec import unpack
-from app.services.cases_texts import refind, texts_of_cases
 from app.tables.history import panel_rows
 from app.tables.orders import order_texts
 from tests.history.past import Past, all_cases, build

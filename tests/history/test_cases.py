@@ -19,13 +19,13 @@ from app.core.policy.document import Policy, parse_policy
 from app.core.policy.terms import MATURE_DAYS, is_mature, terms_digest
 from app.customers.identities import canonical_ip, hashed, identities_of
 from app.db import Database
+from app.history.cases.build import build_cases
+from app.history.cases.maker import CaseMaker, Ours
+from app.history.cases.shared import Shared
+from app.history.cases.timeline import Rows
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelProduct
-from app.services.cases import build_cases
-from app.services.cases_facts import CaseMaker, Ours
-from app.services.cases_shared import Shared
-from app.services.cases_timeline import Rows
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls

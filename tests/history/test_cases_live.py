@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from app.core.facts import Facts
 from app.db import Database
+from app.history.cases.build import Built, build_cases
 from app.orders import decision_codec
 from app.orders.facts_codec import unpack
-from app.services.cases import Built, build_cases
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions, ticket_orders, tickets

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.services.cases import CaseBuilder, build_cases
-from app.services.history_rows import Resource
+from app.history.cases.build import CaseBuilder, build_cases
+from app.history.imported import Resource
 from app.tables.customers import customers, identities
 from app.tables.history import cases
 from tests.history.past import Past, all_cases, context_of, with_policy

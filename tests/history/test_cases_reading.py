@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db import Database
-from app.services import history_rows
-from app.services.cases_rows import rows_of
-from app.services.history_rows import Resource
+from app.history import imported
+from app.history.cases.rows import rows_of
+from app.history.imported import Resource
 from tests.history.past import Past
 
 
@@ -40,7 +40,7 @@ async def test_no_row_of_others_is_read_for_a_span_or_a_customer(db: Database) -
     with heard(db) as said:
         span = await rows_of(db, (10, 20))
         async with db.read() as connection:
-            await history_rows.of_customers(connection, Resource.ORDERS, [11, 12])
+            await imported.of_customers(connection, Resource.ORDERS, [11, 12])
     assert [rows.customer_id for rows in span] == list(range(11, 21))
     async with db.writer.begin() as connection:  # the planner's own choice on PostgreSQL rests on what it has counted
         if not db.is_sqlite:

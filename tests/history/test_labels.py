@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.cases_labels import label_of
+from app.history.cases.labels import label_of
 from app.tables.history import Label
 from tests.history.past import Past
 

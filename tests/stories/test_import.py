@@ -26,6 +26,11 @@ from rich.console import Console
 from app.config import Settings
 from app.context import Context
 from app.db import Database
+from app.history import imported as history_rows
+from app.history import writing as history_writing
+from app.history.cases.build import Built
+from app.history.imported import Resource
+from app.history.panel_import import Imported, import_history
 from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
@@ -37,10 +42,6 @@ from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.control import IDENTIFIER, SECRET
 from app.sandbox.server import create_app, serving
-from app.services import history_rows, history_writing
-from app.services.cases import Built
-from app.services.history_import import Imported, import_history
-from app.services.history_rows import Resource
 from app.tables.history import Label, imports, panel_rows
 
 pytestmark = pytest.mark.both_databases("many rows at a time, with types of each database")

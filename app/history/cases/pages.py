@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy.sections.judging import Muting
 from app.core.policy.terms import terms_digest
 from app.db import Database, insert_into
+from app.history.cases.known import Known, remember
+from app.history.cases.maker import CaseMaker, Ours, PastCase
+from app.history.cases.muting import MutedDays
+from app.history.cases.rows import Span, in_chunks, rows_of
+from app.history.cases.timeline import Rows
 from app.orders.facts_codec import pack, unpack
-from app.services.cases_facts import CaseMaker, Ours, PastCase
-from app.services.cases_known import Known, remember
-from app.services.cases_muting import MutedDays
-from app.services.cases_rows import Span, in_chunks, rows_of
-from app.services.cases_timeline import Rows
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions, fees, ticket_orders, tickets

@@ -19,18 +19,18 @@ import sqlalchemy as sa
 from app.context import Context
 from app.core.policy.document import Policy
 from app.db import Database
+from app.history.cases.maker import CaseMaker
+from app.history.cases.pages import Built, Part, Work, take
+from app.history.cases.pool import Helpers, address_of
+from app.history.cases.rows import absent_resources, bad_today, count_orders, nobodys, spans
+from app.history.cases.shared import Shared
+from app.history.imported import Resource
 from app.installation.children import cores
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
 from app.panels.records import PanelProduct
 from app.policies import versions
-from app.services.cases_facts import CaseMaker
-from app.services.cases_pages import Built, Part, Work, take
-from app.services.cases_pool import Helpers, address_of
-from app.services.cases_rows import absent_resources, bad_today, count_orders, nobodys, spans
-from app.services.cases_shared import Shared
-from app.services.history_rows import Resource
 from app.tables.history import CaseSource, cases
 
 __all__ = ["Built", "CaseBuilder", "build_cases"]

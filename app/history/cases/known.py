@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy.document import Policy
 from app.customers.addresses import block_of
 from app.db import insert_into, insert_new
-from app.services.cases_facts import PastCase
-from app.services.cases_rows import in_chunks
-from app.services.cases_shared import Shared
-from app.services.cases_timeline import Rows, midnight
+from app.history.cases.maker import PastCase
+from app.history.cases.rows import in_chunks
+from app.history.cases.shared import Shared
+from app.history.cases.timeline import Rows, midnight
 from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders

@@ -23,11 +23,11 @@ from app.customers.identities import canonical_email
 from app.gathering.facts import domain_terms, findings_in, line_domain
 from app.gathering.panel import Gathered
 from app.gathering.texts import domains_of, written_for
+from app.history.cases.rows import in_chunks
+from app.history.cases.timeline import services_of
+from app.history.imported import Resource, load
 from app.orders.facts_codec import unpack
 from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTicket
-from app.services.cases_rows import in_chunks
-from app.services.cases_timeline import services_of
-from app.services.history_rows import Resource, load
 from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts
 

@@ -22,12 +22,12 @@ from typing import Any, Final
 from msgspec import structs
 
 from app.context import Context
+from app.history import imported
+from app.history.asking import asking_candidates
+from app.history.imported import HistoryCustomer, Progress, Record, Resource
+from app.history.writing import Batches, one_by_one
 from app.panels.base import HistoryReader, Place, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
-from app.services import history_rows
-from app.services.history_asking import asking_candidates
-from app.services.history_rows import HistoryCustomer, Progress, Record, Resource
-from app.services.history_writing import Batches, one_by_one
 
 #: Orders so young still change: payments, refunds, chargebacks.
 RECENT: Final = timedelta(days=120)
@@ -99,7 +99,7 @@ class _Import:
             for resource in Resource:
                 cursor = self._bound() if resource is Resource.ORDERS else {}
                 fresh = Progress(cursor=cursor, rows=0, finished_at=None)
-                await history_rows.set_progress(tx, resource, fresh, now=self._context.clock())
+                await imported.set_progress(tx, resource, fresh, now=self._context.clock())
 
     # --- customers ------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class _Import:
                 }
                 self.done.unreadable += stretch.unreadable
         known: set[int] = set()
-        async for record in history_rows.stored(self._db, Resource.CUSTOMERS):
+        async for record in imported.stored(self._db, Resource.CUSTOMERS):
             customer = record.customer
             self._reader.know_currency(customer.customer_id, customer.currency)
             known.add(customer.customer_id)
@@ -137,7 +137,7 @@ class _Import:
         found: set[int | None] = set()
         top = 0
         if (await self._progress(Resource.ORDERS)).finished_at is not None:
-            async for order in history_rows.stored(self._db, Resource.ORDERS):
+            async for order in imported.stored(self._db, Resource.ORDERS):
                 found.add(order.customer_id)
                 top = order.order_id
         read = 0
@@ -185,7 +185,7 @@ class _Import:
                             break
         open_orders = {
             order.order_id: order
-            async for order in history_rows.stored(self._db, Resource.ORDERS)
+            async for order in imported.stored(self._db, Resource.ORDERS)
             if order.status.lower() == _PENDING and order.order_id not in seen
         }
 
@@ -206,7 +206,7 @@ class _Import:
         else:
             wanted = await self._active_since(state)
             async with self._db.read() as connection:
-                calls = (await history_rows.counts(connection))[resource] // _PAGE
+                calls = (await imported.counts(connection))[resource] // _PAGE
             if len(wanted) > calls + 1:
                 await self._whole(resource, Progress(cursor={}, rows=0, finished_at=None), listing)
             else:
@@ -243,7 +243,7 @@ class _Import:
         floor = state.finished_at - RECENT if state.finished_at else None
         found = {
             order.customer_id
-            async for order in history_rows.stored(self._db, Resource.ORDERS)
+            async for order in imported.stored(self._db, Resource.ORDERS)
             if order.customer_id is not None
             and (
                 order.order_id > state.cursor.get("orders_to", 0)
@@ -258,9 +258,7 @@ class _Import:
         if resource is not Resource.TICKETS:
             return {}
         return {
-            ticket.ticket_id: ticket
-            async for ticket in history_rows.stored(self._db, Resource.TICKETS)
-            if ticket.replies
+            ticket.ticket_id: ticket async for ticket in imported.stored(self._db, Resource.TICKETS) if ticket.replies
         }
 
     # --- what no list has -----------------------------------------------------------------------------------------
@@ -283,18 +281,18 @@ class _Import:
             self.done.read[Resource.CREDITS] += len(found)
             self._heard("credits, by customer", start + len(some), len(todo))
             async with self._db.begin() as tx:
-                await history_rows.put(tx, found)
+                await imported.put(tx, found)
                 if state.finished_at is None:
                     so_far = Progress(cursor={"done_to": some[-1]}, rows=start + len(some), finished_at=None)
-                    await history_rows.set_progress(tx, Resource.CREDITS, so_far, now=self._context.clock())
+                    await imported.set_progress(tx, Resource.CREDITS, so_far, now=self._context.clock())
         await self._finish(Resource.CREDITS, {"orders_to": top})
 
     async def _with_credit(self) -> set[int]:
         found: set[int] = set()
-        async for record in history_rows.stored(self._db, Resource.CUSTOMERS):
+        async for record in imported.stored(self._db, Resource.CUSTOMERS):
             if record.customer.credit is None or record.customer.credit.amount_minor:
                 found.add(record.customer.customer_id)
-        async for invoice in history_rows.stored(self._db, Resource.INVOICES):
+        async for invoice in imported.stored(self._db, Resource.INVOICES):
             if _is_paid_by_credit(invoice) and self._is_kept(invoice):
                 found.add(invoice.customer_id)
         return found
@@ -351,16 +349,16 @@ class _Import:
     async def _finish(self, resource: Resource, cursor: dict[str, Any]) -> None:
         now = self._context.clock()
         async with self._db.begin() as tx:
-            rows = (await history_rows.counts(tx))[resource]
-            await history_rows.set_progress(tx, resource, Progress(cursor=cursor, rows=rows, finished_at=now), now=now)
+            rows = (await imported.counts(tx))[resource]
+            await imported.set_progress(tx, resource, Progress(cursor=cursor, rows=rows, finished_at=now), now=now)
 
     async def _progress(self, resource: Resource) -> Progress:
         async with self._db.read() as connection:
-            return await history_rows.progress(connection, resource)
+            return await imported.progress(connection, resource)
 
     async def _top(self) -> int:
         async with self._db.read() as connection:
-            return await history_rows.highest(connection, Resource.ORDERS)
+            return await imported.highest(connection, Resource.ORDERS)
 
     def _bound(self) -> dict[str, Any]:
         return {"since": None if self._since is None else self._since.isoformat()}

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Final, TypeVar
 
 from app.context import Context
-from app.services import history_rows
-from app.services.history_rows import BATCH, Progress, Record, Resource
+from app.history import imported
+from app.history.imported import BATCH, Progress, Record, Resource
 
 #: Calls under way at once where there is one for each customer; the panel's connections are as many.
 TOGETHER: Final = 32
@@ -69,9 +69,9 @@ class Batches:
 
     async def _write(self, records: list[Record], state: Progress | None) -> None:
         async with self._context.db.begin() as tx:
-            await history_rows.put(tx, records)
+            await imported.put(tx, records)
             if state is not None:
-                await history_rows.set_progress(tx, self._resource, state, now=self._context.clock())
+                await imported.set_progress(tx, self._resource, state, now=self._context.clock())
 
 
 async def one_by_one(ids: Sequence[int], read: Callable[[int], Awaitable[_T]]) -> AsyncGenerator[_T]:

@@ -9,9 +9,9 @@ from typing import Final
 
 from app.db import Database
 from app.gathering.panel import TICKET_DAYS, TICKETS_READ
+from app.history import imported
+from app.history.imported import Resource
 from app.panels.records import PanelTicket
-from app.services import history_rows
-from app.services.history_rows import Resource
 
 #: As for live orders (`app.gathering.panel`): tickets opened so long before an order, the newest few of them.
 WITHIN: Final = timedelta(days=TICKET_DAYS)
@@ -21,15 +21,15 @@ NEWEST: Final = TICKETS_READ
 async def asking_candidates(db: Database) -> list[int]:
     """Return the ids of those whose messages were not read yet, lowest first."""
     entered: dict[int, list[datetime]] = defaultdict(list)
-    async for order in history_rows.stored(db, Resource.ORDERS):
+    async for order in imported.stored(db, Resource.ORDERS):
         if order.admin_requestor_id > 0 and order.customer_id is not None and order.placed_at is not None:
             entered[order.customer_id].append(order.placed_at)
     customers = sorted(entered)
     found: set[int] = set()
-    for start in range(0, len(customers), history_rows.BATCH):
-        some = customers[start : start + history_rows.BATCH]
+    for start in range(0, len(customers), imported.BATCH):
+        some = customers[start : start + imported.BATCH]
         async with db.read() as connection:
-            tickets = await history_rows.of_customers(connection, Resource.TICKETS, some)
+            tickets = await imported.of_customers(connection, Resource.TICKETS, some)
         for customer_id in some:
             for placed_at in entered[customer_id]:
                 found.update(ticket.ticket_id for ticket in newest_before(placed_at, tickets[customer_id]))

@@ -13,9 +13,9 @@ from app.core.policy.document import Policy
 from app.customers.identities import canonical_ip, hashed, identities_of
 from app.db import Database
 from app.gathering.facts import OwnKnowledge, who_placed
-from app.services.cases_shared import Shared
-from app.services.cases_timeline import Rows, fraud_known_at, midnight
-from app.services.history_rows import Resource, load
+from app.history.cases.shared import Shared
+from app.history.cases.timeline import Rows, fraud_known_at, midnight
+from app.history.imported import Resource, load
 from app.tables.customers import customers
 from app.tables.history import imports, panel_rows
 

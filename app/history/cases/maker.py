@@ -23,10 +23,10 @@ from app.customers.identities import canonical_ip, hashed
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
 from app.gathering.panel import Gathered, asks_for_order, could_ask, not_all_read
 from app.gathering.texts import offered_by
+from app.history.cases.labels import is_paid, label_of
+from app.history.cases.shared import OF_TODAY, Shared, micros
+from app.history.cases.timeline import Account, Earlier, Rows, fraud_known_at, services_of
 from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
-from app.services.cases_labels import is_paid, label_of
-from app.services.cases_shared import OF_TODAY, Shared, micros
-from app.services.cases_timeline import Account, Earlier, Rows, fraud_known_at, services_of
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (

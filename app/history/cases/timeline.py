@@ -16,10 +16,10 @@ from app.core.policy.terms import MATURE_DAYS
 from app.customers.identities import identities_of
 from app.gathering.fraud import read_fraud_check
 from app.gathering.panel import TICKET_DAYS
+from app.history.cases.labels import is_paid
+from app.history.cases.shared import micros
+from app.history.imported import HistoryCustomer
 from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTicket
-from app.services.cases_labels import is_paid
-from app.services.cases_shared import micros
-from app.services.history_rows import HistoryCustomer
 
 _NEVER: Final = 2**62
 _DAY: Final = 86_400_000_000

@@ -15,10 +15,10 @@ from typing import Final
 
 from app.core.policy.document import Policy
 from app.db import Database
+from app.history.cases.pages import Part, Work, take_span
+from app.history.cases.rows import Span, read_sightings
+from app.history.cases.shared import Shared
 from app.installation.children import belong_to_parent, collect_rarely, deaf_from_birth
-from app.services.cases_pages import Part, Work, take_span
-from app.services.cases_rows import Span, read_sightings
-from app.services.cases_shared import Shared
 
 #: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
