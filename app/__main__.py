@@ -42,10 +42,10 @@ def plain_errors() -> Iterator[None]:
     from app.core.policy.document import PolicyError
     from app.core.webhooks import SecretError
     from app.errors import Problem
+    from app.evaluation.backtest.judging import BacktestFailed
     from app.installation.schema import OldSchema
     from app.messaging.lock import WorkerRunning
     from app.panels.base import PanelUnavailable
-    from app.services.backtest_judging import BacktestFailed
     from app.serving import CannotServe
 
     told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
@@ -168,8 +168,8 @@ def policy_publish(
 ) -> None:
     """Publish a policy document and make it the active policy."""
     from app import policy_desk
+    from app.evaluation.share import HeldShare
     from app.policies.versions import read_file
-    from app.services.policy_share import HeldShare
 
     def confirm(share: HeldShare) -> bool:
         if yes:

@@ -21,10 +21,11 @@ from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy
 from app.db import Database
+from app.evaluation.backtest import chart as backtest_chart
+from app.evaluation.backtest import runs as backtest
+from app.evaluation.backtest.records import BacktestReport
+from app.evaluation.backtest.runs import Wanted
 from app.installation import schema
-from app.services import backtest, backtest_chart
-from app.services.backtest import Wanted
-from app.services.backtest_records import BacktestReport
 
 _BY: Final = "command line"
 _WIDTH: Final = 80

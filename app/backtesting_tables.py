@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from app.services.backtest_records import (
+from app.evaluation.backtest.records import (
     BacktestReport,
     Comparison,
     Counted,

@@ -34,10 +34,10 @@ from app.config import Settings
 from app.context import Context
 from app.db import Database
 from app.deadline import all_home
+from app.evaluation.backtest.processes import BacktestProcesses
 from app.installation.heavy import HeavyWork
 from app.installation.idempotency import Repeats
 from app.messaging.intake.group_commit import Intake
-from app.services.backtest_processes import BacktestProcesses
 from app.services.health import Probe
 from app.services.startup import prepare, tidy
 

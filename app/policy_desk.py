@@ -17,11 +17,11 @@ from app.core.judgement.contradictions import find_warnings
 from app.core.policy.diff import differences
 from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
+from app.evaluation.share import HeldShare, held_share
 from app.installation import schema
 from app.installation.administration import BY, transaction
 from app.paging import Window
 from app.policies import versions
-from app.services.policy_share import HeldShare, held_share
 from app.services.views_lists import get_policy, list_policies
 from app.workflow import candidates, gate_calls
 

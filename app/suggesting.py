@@ -17,13 +17,13 @@ from app.backtesting import run_backtest
 from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy
-from app.core.scorecard import PointChange
 from app.db import Database
 from app.errors import Invalid
+from app.evaluation import learning
+from app.evaluation.learning import Suggestion
+from app.evaluation.scorecard import PointChange
 from app.installation import schema
 from app.policies import versions
-from app.services import learning
-from app.services.learning import Suggestion
 from app.services.views_lists import get_policy
 
 _NOTHING: Final = "Nothing is proposed, and no file was written."

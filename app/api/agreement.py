@@ -6,7 +6,7 @@ from fastapi import Response
 
 from app.api.serving import ContextDep, read, router
 from app.auth import OPS
-from app.services.agreement import AgreementReport, agreement
+from app.evaluation.agreement import AgreementReport, agreement
 
 reports = router("/reports/agreement", "reports", OPS)
 

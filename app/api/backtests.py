@@ -17,12 +17,12 @@ from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.auth import ADMIN, OPS
 from app.errors import NotFound, WrongState
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.processes import BacktestProcesses
+from app.evaluation.backtest.runs import Wanted
 from app.paging import Page
 from app.policies import versions
 from app.policies.reading import read_document
-from app.services import backtest
-from app.services.backtest import Wanted
-from app.services.backtest_processes import BacktestProcesses
 from app.services.views_backtests import (
     BacktestDocument,
     BacktestView,
@@ -120,7 +120,7 @@ async def start(
         given = (await turn.run(read_document, body.document or "")).policy
 
     async def effect(tx: AsyncConnection) -> BacktestView:
-        begun.append(await backtest.begin(tx, wanted, by=change.by, now=change.now, read=given))
+        begun.append(await runs.begin(tx, wanted, by=change.by, now=change.now, read=given))
         return await get_view(tx, begun[-1], now=change.now)
 
     answer = await change.run(effect, status=202)

@@ -9,8 +9,8 @@ from app.api.fields import PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.auth import ADMIN, OPS
+from app.evaluation.candidate_report import CandidateReport, candidate_report
 from app.policies import versions
-from app.services.candidate_report import CandidateReport, candidate_report
 from app.workflow import candidates as service
 from app.workflow.candidates import Candidate
 

@@ -27,7 +27,7 @@ LONGEST_SECONDS: Final = 60.0
 
 #: What is imported once, by the process that the others are forked from: another one is there within milliseconds.
 _PRELOADED: Final = (
-    "app.services.policy_share",
+    "app.evaluation.share",
     "app.policies.reading",
     "app.core.policy.diff",
     "app.core.reading.topics",

@@ -15,11 +15,11 @@ from app.core.policy.diff import Change, differences
 from app.core.policy.document import Policy
 from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
+from app.evaluation.share import HeldShare, last_orders, weigh
 from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
 from app.policies import versions
 from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
-from app.services.policy_share import HeldShare, last_orders, weigh
 from app.services.views_lists import get_policy
 from app.services.views_records import PolicyDocument, PublishedPolicy
 from app.workflow import gate_calls

@@ -13,10 +13,10 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import NotFound, WrongState
+from app.evaluation.backtest import chart
+from app.evaluation.backtest.records import BacktestReport
+from app.evaluation.backtest.runs import DEAD_AFTER
 from app.paging import Order, Page, Window, read_page
-from app.services import backtest_chart
-from app.services.backtest import DEAD_AFTER
-from app.services.backtest_records import BacktestReport
 from app.shown import cut_or_none
 from app.tables.history import backtests
 
@@ -104,4 +104,4 @@ async def draw_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, 
     found = await get_backtest(connection, backtest_id, now=now)
     if found.report is None:
         raise WrongState(f"the backtest is {found.state}: there is nothing to draw")
-    return backtest_chart.draw(found.report)
+    return chart.draw(found.report)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.services.backtest import DEAD_AFTER
+from app.evaluation.backtest.runs import DEAD_AFTER
 from app.tables.access import Role
 from app.tables.history import backtests
 from tests.api.api_support import NOW, add_backtest, check_problem

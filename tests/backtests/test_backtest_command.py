@@ -15,10 +15,10 @@ import pytest
 
 from app.clock import utc_now
 from app.db import Database
-from app.services import backtest
-from app.services.backtest import Wanted
-from app.services.backtest_chart import draw
-from app.services.backtest_records import BacktestReport
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.chart import draw
+from app.evaluation.backtest.records import BacktestReport
+from app.evaluation.backtest.runs import Wanted
 from tests.backtests.history import GIVEN, add_cases, set_active, some_cases
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.slow("starts the command with its processes")]
@@ -117,7 +117,7 @@ def test_the_process_of_one_that_the_api_began_ends_well_while_its_input_stays_o
 async def _begun(url: str) -> uuid.UUID:
     db = Database.open(url)
     async with db.begin() as tx:
-        begun = await backtest.begin(tx, Wanted(document=GIVEN), by="test", now=utc_now())
+        begun = await runs.begin(tx, Wanted(document=GIVEN), by="test", now=utc_now())
     await db.close()
     return begun
 

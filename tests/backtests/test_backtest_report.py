@@ -21,12 +21,12 @@ from app.core.judgement.provenance import NAMES, without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import parse_policy
 from app.db import Database
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.chart import draw
+from app.evaluation.backtest.records import BacktestReport
+from app.evaluation.backtest.report import RESTS_ON
+from app.evaluation.backtest.runs import Wanted
 from app.orders import facts_codec
-from app.services import backtest
-from app.services.backtest import Wanted
-from app.services.backtest_chart import draw
-from app.services.backtest_records import BacktestReport
-from app.services.backtest_report import RESTS_ON
 from app.tables.history import Label, backtest_decisions
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 from tests.backtests.recomputing import noted, printed_numbers, recompute, stored_rows, tokens
@@ -40,8 +40,8 @@ async def tried(
 ) -> tuple[uuid.UUID, BacktestReport]:
     """Carry out a backtest."""
     async with db.begin() as tx:
-        begun = await backtest.begin(tx, Wanted(document=document, **wanted), by="test", now=NOW)
-    return begun, await backtest.run(db, begun, processes=processes)
+        begun = await runs.begin(tx, Wanted(document=document, **wanted), by="test", now=NOW)
+    return begun, await runs.run(db, begun, processes=processes)
 
 
 def plain(report: BacktestReport) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.judging import BacktestFailed, Terms
+from app.evaluation.backtest.runs import DEAD_AFTER, KEPT, Wanted
 from app.orders import facts_codec
-from app.services import backtest
-from app.services.backtest import DEAD_AFTER, KEPT, Wanted
-from app.services.backtest_judging import BacktestFailed, Terms
 from app.tables.history import backtest_decisions, backtests, cases
 from app.workflow.decisions import dump_facts, dump_judgement
 from tests.api.api_support import add_decision, add_order
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.both_databases("processes th
 
 async def begin(db: Database, **wanted: Any) -> uuid.UUID:
     async with db.begin() as tx:
-        return await backtest.begin(tx, Wanted(**({"document": GIVEN} | wanted)), by="test", now=NOW)
+        return await runs.begin(tx, Wanted(**({"document": GIVEN} | wanted)), by="test", now=NOW)
 
 
 async def count(db: Database, table: sa.Table) -> int:
@@ -80,7 +80,7 @@ async def test_one_at_a_time_and_a_dead_one_stops_nobody(db: Database) -> None:
         await begin(db)
     async with db.begin() as tx:
         await tx.execute(backtests.update().values(alive_at=NOW - DEAD_AFTER))
-    await backtest.run(db, await begin(db))
+    await runs.run(db, await begin(db))
 
 
 async def test_the_newest_are_kept_and_the_others_go_with_their_decisions(db: Database) -> None:
@@ -92,7 +92,7 @@ async def test_the_newest_are_kept_and_the_others_go_with_their_decisions(db: Da
         async with db.begin() as tx:
             created = NOW + timedelta(days=day)
             await tx.execute(backtests.update().where(backtests.c.id == made[-1]).values(created_at=created))
-        await backtest.run(db, made[-1])
+        await runs.run(db, made[-1])
     async with db.read() as connection:
         kept = set((await connection.execute(sa.select(backtests.c.id))).scalars())
         parts = set((await connection.execute(sa.select(backtest_decisions.c.backtest_id))).scalars())
@@ -106,7 +106,7 @@ async def test_facts_that_can_not_be_read_are_named_and_nothing_is_kept(db: Data
         await tx.execute(cases.update().where(cases.c.order_id == 700).values(facts=b'{"order": 7}'))
     begun = await begin(db)
     with pytest.raises(BacktestFailed, match="the stored facts of order 700 can't be read"):
-        await backtest.run(db, begun, processes=2)
+        await runs.run(db, begun, processes=2)
     row = await row_of(db, begun)
     assert row.report is None
     assert "order 700" in row.error
@@ -124,7 +124,7 @@ async def test_a_killed_process_is_a_clear_error_and_no_half_report(db: Database
             os.kill(killed[0], signal.SIGKILL)
 
     with pytest.raises(BacktestFailed, match="a process that judged orders ended before it was done"):
-        await backtest.run(db, begun, processes=2, progress=kill_one)
+        await runs.run(db, begun, processes=2, progress=kill_one)
     row = await row_of(db, begun)
     assert (row.report, row.error) == (None, "a process that judged orders ended before it was done; nothing is kept")
     assert await count(db, backtest_decisions) == 0
@@ -135,7 +135,7 @@ async def test_one_that_is_stopped_keeps_nothing(db: Database) -> None:
     await add_cases(db, some_cases(3_000))
     await set_active(db)
     begun, started = await begin(db), asyncio.Event()
-    running = asyncio.create_task(backtest.run(db, begun, processes=1, progress=lambda _done, _of: started.set()))
+    running = asyncio.create_task(runs.run(db, begun, processes=1, progress=lambda _done, _of: started.set()))
     await started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -149,9 +149,9 @@ async def test_one_given_up_by_somebody_else_does_not_come_back(db: Database) ->
     await add_cases(db, some_cases(3))
     await set_active(db)
     begun = await begin(db)
-    await backtest.fail(db, begun, "given up")
+    await runs.fail(db, begun, "given up")
     with pytest.raises(BacktestFailed):
-        await backtest.run(db, begun)
+        await runs.run(db, begun)
     row = await row_of(db, begun)
     assert (row.report, row.error) == (None, "given up")
     assert await count(db, backtest_decisions) == 0
@@ -161,8 +161,8 @@ async def test_of_a_finished_one_nobody_says_that_it_failed(db: Database, logs: 
     await add_cases(db, some_cases(3))
     await set_active(db)
     begun = await begin(db)
-    report = await backtest.run(db, begun)
-    await backtest.fail(db, begun, "its process ended with status 0")
+    report = await runs.run(db, begun)
+    await runs.fail(db, begun, "its process ended with status 0")
     row = await row_of(db, begun)
     assert (row.error, row.report) == (None, report.model_dump(mode="json"))
     assert [entry["event"] for entry in logs] == ["backtest.finished"]
@@ -179,13 +179,13 @@ async def test_live_decisions_are_judged_again_and_a_difference_is_told(db: Data
         values["engine_version"] = ENGINE_VERSION
         await add_decision(db, case["order_id"], policy_version=version, **values)
     await add_decision(db, 1, policy_version=version, engine_version="0.1")
-    report = await backtest.run(db, await begin(db))
+    report = await runs.run(db, await begin(db))
     assert (report.replay.decisions, report.replay.differences, report.replay.other_engine) == (6, 0, 1)
     moved = dump_judgement(decide(facts, parse_policy("[risk]\nreview_from = 50"), now=NOW))
     moved["scores"]["risk"] = 99
     values |= {"facts": dump_facts(facts), "judgement": moved}
     await add_decision(db, 1, policy_version=version, **values)
-    report = await backtest.run(db, await begin(db))
+    report = await runs.run(db, await begin(db))
     assert (report.replay.decisions, report.replay.differences) == (7, 1)
 
 
@@ -209,7 +209,7 @@ async def test_a_policy_with_other_terms_looks_at_the_texts_again(db: Database, 
     await add_cases(db, some_cases(1_100))
     await set_active(db, ACTIVE + "[acceptable_use]\nterms = []\n")
     begun = await begin(db, document=ACTIVE)
-    report = await backtest.run(db, begun, processes=processes, terms=Terms(digest=digest, again=again))
+    report = await runs.run(db, begun, processes=processes, terms=Terms(digest=digest, again=again))
     counted = {one.reason: one.appears for one in report.figures.reasons}
     assert counted["vetting_terms"] > 100
     reasons = {one.reason for one in report.figures.active.reasons}

@@ -11,8 +11,8 @@ from app.core.facts import Facts, PlacedBy
 from app.core.policy.document import parse_policy
 from app.core.reading.requests import TermKind
 from app.db import Database
+from app.evaluation.share import held_share
 from app.orders import facts_codec
-from app.services.policy_share import held_share
 from tests.backtests.history import NOW, add_cases, set_active
 from tests.backtests.test_backtest_report import check, printed, tried
 from tests.core.judging import a_customer, a_request, an_item, an_order

@@ -22,12 +22,12 @@ from app.core.judgement.provenance import without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import canonical, parse_policy
 from app.db import Database
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.judging import Bench, Job, places
+from app.evaluation.backtest.runs import Wanted
 from app.installation import schema
 from app.installation.children import cores
 from app.orders import facts_codec
-from app.services import backtest
-from app.services.backtest import Wanted
-from app.services.backtest_judging import Bench, Job, places
 from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case
 
 WANTED_RATE = 20_000
@@ -98,8 +98,8 @@ def whole(url: str) -> None:
     async def run() -> None:
         db = Database.open(url)
         async with db.begin() as tx:
-            begun = await backtest.begin(tx, Wanted(document=GIVEN), by="bench", now=NOW)
-        await backtest.run(db, begun, processes=cores())
+            begun = await runs.begin(tx, Wanted(document=GIVEN), by="bench", now=NOW)
+        await runs.run(db, begun, processes=cores())
         await db.close()
 
     start = time.monotonic()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.policy.sections.judging import RiskPoints
-from app.core.scorecard import (
+from app.evaluation.scorecard import (
     EVENTS_PER_SIGNAL,
     KEYS,
     LARGEST_RATIO,

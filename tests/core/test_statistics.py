@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.statistics import Z95, auc, auc_interval, wilson
+from app.evaluation.statistics import Z95, auc, auc_interval, wilson
 
 SCORES = st.lists(st.integers(0, 100), min_size=1, max_size=30)
 

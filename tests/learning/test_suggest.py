@@ -17,12 +17,12 @@ from app.__main__ import cli
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
-from app.core.scorecard import PointChange
 from app.db import Database
+from app.evaluation import learning
+from app.evaluation.learning import label_of, read_labelled, suggest
+from app.evaluation.scorecard import PointChange
 from app.orders.facts_codec import pack, unpack
 from app.policies import versions
-from app.services import learning
-from app.services.learning import label_of, read_labelled, suggest
 from app.suggesting import learn, tell, with_points
 from app.tables.history import CaseSource, Label, cases
 from tests.stories.house import settings_for

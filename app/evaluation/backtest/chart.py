@@ -6,7 +6,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from app.core.judgement.decide import Outcome
-from app.services.backtest_records import BacktestReport, Figures, ScoreRange
+from app.evaluation.backtest.records import BacktestReport, Figures, ScoreRange
 
 _WIDTH: Final = 760
 _HEIGHT: Final = 520

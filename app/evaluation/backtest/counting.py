@@ -11,7 +11,16 @@ from typing import Final
 
 from app.core.judgement.decide import Outcome
 from app.core.policy.terms import MATURE_DAYS
-from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, DecidedCase, Kind, Part, microseconds
+from app.evaluation.backtest.parts import (
+    ACTIVE,
+    ACTIVE_TODAY,
+    GIVEN,
+    GIVEN_TODAY,
+    DecidedCase,
+    Kind,
+    Part,
+    microseconds,
+)
 from app.tables.history import CaseSource, Label
 
 #: Labels of younger orders may still change and don't count (issue 4, point 1).

@@ -9,9 +9,8 @@ from typing import Any, Final
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.statistics import auc, auc_interval, wilson
-from app.services.backtest_counting import HELD, Key
-from app.services.backtest_records import (
+from app.evaluation.backtest.counting import HELD, Key
+from app.evaluation.backtest.records import (
     Agreement,
     Area,
     ChangeCount,
@@ -31,6 +30,7 @@ from app.services.backtest_records import (
     Threshold,
     Work,
 )
+from app.evaluation.statistics import auc, auc_interval, wilson
 from app.tables.history import Label
 
 #: What counts as a bad order. Refunded and cancelled unpaid have many harmless causes and are shown by themselves.

@@ -11,7 +11,7 @@ from contextlib import suppress
 import structlog
 
 from app.db import Database
-from app.services import backtest
+from app.evaluation.backtest import runs
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class BacktestProcesses:
                 stdin=asyncio.subprocess.PIPE, env=environment,
             )  # fmt: skip
         except OSError as error:
-            await backtest.fail(self._db, backtest_id, f"no process could be started for it: {error}")
+            await runs.fail(self._db, backtest_id, f"no process could be started for it: {error}")
             return
         self._watched[backtest_id] = (process, asyncio.create_task(self._watch(backtest_id, process)))
 
@@ -43,7 +43,7 @@ class BacktestProcesses:
         self._watched.pop(backtest_id, None)
         try:
             # a finished one stays as it is, and so does one that has said itself why it failed
-            await backtest.fail(self._db, backtest_id, f"its process ended with status {status}")
+            await runs.fail(self._db, backtest_id, f"its process ended with status {status}")
         except Exception:  # the database is away; it will be seen to be dead
             log.exception("backtest.unrecorded", backtest_id=str(backtest_id))
 

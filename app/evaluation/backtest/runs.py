@@ -19,15 +19,15 @@ from app.core.policy.document import Policy, canonical, parse_policy, parse_publ
 from app.core.policy.terms import terms_digest
 from app.db import Database
 from app.errors import NotFound, RequestRunning, WrongState
+from app.evaluation.backtest import examples
+from app.evaluation.backtest.counting import Tally
+from app.evaluation.backtest.judging import BacktestFailed, Bench, Job, Terms, places
+from app.evaluation.backtest.pool import judge_parts
+from app.evaluation.backtest.records import BacktestReport
+from app.evaluation.backtest.report import Named, build_report
 from app.history.cases.texts import find_again
 from app.installation import facts as installation
 from app.policies.versions import active, get
-from app.services import backtest_examples
-from app.services.backtest_counting import Tally
-from app.services.backtest_judging import BacktestFailed, Bench, Job, Terms, places
-from app.services.backtest_pool import judge_parts
-from app.services.backtest_records import BacktestReport
-from app.services.backtest_report import Named, build_report
 from app.tables.history import backtest_decisions, backtests, cases
 from app.tables.policies import policies
 
@@ -181,8 +181,8 @@ async def _run(
         as_of=row.created_at,
         since=since,
         with_today=job.with_today,
-        examples=await backtest_examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
-        replay=await backtest_examples.replay(db),
+        examples=await examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
+        replay=await examples.replay(db),
     )
     await _finish(db, backtest_id, report)
     return report

@@ -20,9 +20,9 @@ from app.core.judgement.quick import QuickJudge
 from app.core.judgement.vetting import only_unfit
 from app.core.policy.document import Policy
 from app.core.policy.terms import is_mature
-from app.core.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
 from app.db import Database
 from app.errors import Invalid
+from app.evaluation.scorecard import KEYS, Fired, PointChange, fittable, propose, too_few
 from app.orders.facts_codec import unpack
 from app.tables.history import Label, cases
 

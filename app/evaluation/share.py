@@ -16,8 +16,8 @@ from app.core.judgement.decide import Outcome
 from app.core.judgement.provenance import without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
+from app.evaluation.backtest.counting import for_lack_of_facts
 from app.orders.facts_codec import unpack
-from app.services.backtest_counting import for_lack_of_facts
 from app.tables.history import CaseSource, cases
 
 #: So many orders are looked at, the last ones placed.

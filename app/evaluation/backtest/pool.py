@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Final
 
 from app.db import Database
+from app.evaluation.backtest.judging import PART, BacktestFailed, Bench, Job, Judged, Place
 from app.installation.children import belong_to_parent, cores, deaf_from_birth
-from app.services.backtest_judging import PART, BacktestFailed, Bench, Job, Judged, Place
 
 #: Below so many orders starting processes takes longer than judging.
 _ALONE_BELOW: Final = 10 * PART

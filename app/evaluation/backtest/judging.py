@@ -18,9 +18,9 @@ from app.core.judgement.provenance import leave_out_today, without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, from_canonical
 from app.db import Database
+from app.evaluation.backtest.counting import Tally, count
+from app.evaluation.backtest.parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, encode
 from app.orders import facts_codec
-from app.services.backtest_counting import Tally, count
-from app.services.backtest_parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, encode
 from app.tables.history import cases
 
 #: How many orders are read, judged and stored at a time.

@@ -11,10 +11,10 @@ from app.core.judgement.decide import ENGINE_VERSION
 from app.core.judgement.provenance import NAMES
 from app.core.judgement.signals.catalogue import not_testable
 from app.core.policy.document import Policy, policy_hash
-from app.services.backtest_counting import MATURE_AFTER, Tally
-from app.services.backtest_figures import BAD, GOOD, Counts, compare, counted, share
-from app.services.backtest_parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
-from app.services.backtest_records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
+from app.evaluation.backtest.counting import MATURE_AFTER, Tally
+from app.evaluation.backtest.figures import BAD, GOOD, Counts, compare, counted, share
+from app.evaluation.backtest.parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
+from app.evaluation.backtest.records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
 from app.tables.history import CaseSource, Label
 
 #: Reasons for an outcome that rest on a fact beside the signals, which the catalogue of signals knows.
