@@ -25,8 +25,8 @@ from app.installation import schema
 from app.policies import versions
 from app.services import doctor
 from app.services.doctor import OutsideDay, Signs, Webhooks
-from app.services.health import Probe
 from app.tables.access import Role
+from app.upkeep.health import Probe
 
 _SLIGHT_SKEW: Final = timedelta(seconds=2)
 _GRAVE_SKEW: Final = timedelta(seconds=60)

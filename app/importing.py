@@ -27,8 +27,8 @@ from app.installation.children import collect_rarely
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes.brakes import make_brakes
 from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
-from app.services import startup
 from app.tables.history import Label
+from app.upkeep import startup
 
 GO_ON: Final = "doorman import"
 NEXT: Final = "doorman backtest --policy FILE"

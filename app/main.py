@@ -38,8 +38,8 @@ from app.evaluation.backtest.processes import BacktestProcesses
 from app.installation.heavy import HeavyWork
 from app.installation.idempotency import Repeats
 from app.messaging.intake.group_commit import Intake
-from app.services.health import Probe
-from app.services.startup import prepare, tidy
+from app.upkeep.health import Probe
+from app.upkeep.startup import prepare, tidy
 
 log = structlog.get_logger()
 

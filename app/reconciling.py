@@ -23,8 +23,11 @@ from app.installation import schema
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelOrder
 from app.panels.whmcs import open_panel
-from app.services import reconcile, reconcile_late, reconcile_new, reconcile_orders
-from app.services.reconcile_differences import ComparablePanel, Difference, Waiting, What
+from app.upkeep.reconcile import comparing as reconcile
+from app.upkeep.reconcile import late as reconcile_late
+from app.upkeep.reconcile import new as reconcile_new
+from app.upkeep.reconcile import orders as reconcile_orders
+from app.upkeep.reconcile.differences import ComparablePanel, Difference, Waiting, What
 
 _PAGE: Final = 50
 _PIPE_WIDTH: Final = 140

@@ -27,8 +27,8 @@ from app.enrichment.asking import open_geo
 from app.installation import schema
 from app.main import create_app
 from app.messaging.wake import Ringer
-from app.services.startup import prepare
 from app.slow_clients import ImpatientProtocol
+from app.upkeep.startup import prepare
 
 log = structlog.get_logger()
 

@@ -26,9 +26,10 @@ from app.messaging.worker import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.whmcs import open_brakes, open_panel
-from app.services import reconcile, rings, sweeps
-from app.services.rounds import Round, keep_rounds
-from app.services.startup import prepare, tidy
+from app.upkeep import notifications, sweeps
+from app.upkeep.reconcile import comparing
+from app.upkeep.rounds import Round, keep_rounds
+from app.upkeep.startup import prepare, tidy
 from app.workflow.events import handle
 
 log = structlog.get_logger()
@@ -104,11 +105,11 @@ def rounds_of(settings: Settings) -> tuple[Round, ...]:
     """Return what comes round besides events and calls; without a panel there is nothing to compare with."""
     rounds = [
         Round(name="sweeps", every=sweeps.EVERY, run=sweeps.round),
-        Round(name="rings", every=rings.EVERY, run=rings.round),
+        Round(name="rings", every=notifications.EVERY, run=notifications.round),
     ]
     if settings.panel_configured:
         every = timedelta(seconds=settings.reconcile_seconds)
-        rounds.append(Round(name="reconcile", every=every, run=reconcile.round))
+        rounds.append(Round(name="reconcile", every=every, run=comparing.round))
     return tuple(rounds)
 
 

@@ -15,7 +15,7 @@ from app.__main__ import cli
 from app.api.metrics import Metrics
 from app.config import PREFIX, Settings
 from app.handbook import PICTURES
-from app.services.health import Readiness, Standing
+from app.upkeep.health import Readiness, Standing
 from tests.documents import HANDBOOK, README, ROOT, TABLES, documents, part
 from tests.pictures import pictures
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.api.metrics import Metrics
 from app.api.serving import answer
-from app.services.health import Probe, Readiness
+from app.upkeep.health import Probe, Readiness
 
 health = APIRouter(tags=["health"])
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.types import Scope
 
 from app.panels.brakes.breaker import BreakerState
-from app.services.health import COUNTED, Standing
+from app.upkeep.health import COUNTED, Standing
 from app.workflow.waiting import Waiting
 
 _BOUND = f"counting stops at {COUNTED}"

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.facts import PlacedBy
 from app.core.states import Flag
 from app.panels.brakes.breaker import BreakerState
-from app.services.health import HEARTBEAT_SECONDS
 from app.tables.access import Role, api_keys
 from app.tables.inbox import EventSource, events, workers
 from app.tables.orders import decisions, orders, outside_answers, timeline
+from app.upkeep.health import HEARTBEAT_SECONDS
 
 #: The event that the doctor itself posts.
 PING: Final = "doctor.ping"

@@ -35,9 +35,9 @@ from app.panels.whmcs import open_panel
 from app.policies import versions
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.services.startup import prepare
 from app.tables.access import Role
 from app.tables.inbox import events
+from app.upkeep.startup import prepare
 from app.workflow.events import handle
 from app.working import learn_identity, send_rules
 

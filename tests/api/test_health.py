@@ -18,8 +18,8 @@ from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
-from app.services import health
 from app.tables.inbox import workers
+from app.upkeep import health
 from app.workflow.waiting import Waiting
 from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_question, add_worker
 from tests.api.conftest import Api

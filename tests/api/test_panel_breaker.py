@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from app.services import health
 from app.tables.inbox import workers
+from app.upkeep import health
 from tests.api.api_support import NOW, add_call, add_worker
 from tests.api.conftest import Api
 

@@ -28,8 +28,9 @@ from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
 from app.sandbox import Behaviours
-from app.services import reconcile, rings, sweeps
 from app.tables.inbox import events
+from app.upkeep import notifications, sweeps
+from app.upkeep.reconcile import comparing
 from app.workflow.events import handle
 from tests.chaos.lives import Executioner, Killed, Life, MortalTransport, Reaper, mortal_database
 from tests.chaos.snapshot import Snapshot, look
@@ -97,7 +98,7 @@ class Crew:
 
     async def come_round(self) -> None:
         """Let the worker's process sweep, ring, and compare with the panel, as it does every few minutes."""
-        for do in (sweeps.round, rings.round, reconcile.round):
+        for do in (sweeps.round, notifications.round, comparing.round):
             if self.context is not None:
                 with suppress(PanelUnavailable):
                     await self._mortal(do(self.context))

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.sandbox import Behaviours
-from app.services import reconcile
 from app.tables.inbox import events
+from app.upkeep.reconcile import comparing
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import WISH, shop
@@ -24,14 +24,14 @@ DEAF = Behaviours(hook_repeats=0, gate_installed=False)
 async def open_deaf(db: Database, *, policy: str = POLICY) -> AsyncIterator[House]:
     """Open it; the first round is over."""
     async with open_house(db, policy=policy, behaviours=replace(DEAF)) as house:
-        await reconcile.round(house.context)
+        await comparing.round(house.context)
         house.clock.forward(seconds=1)
         yield house
 
 
 async def compare(house: House, *, wait: float = 60) -> None:
     """A round, and what follows from it."""
-    await reconcile.round(house.context)
+    await comparing.round(house.context)
     await house.wait(wait)
 
 

@@ -28,9 +28,9 @@ from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import create_app as create_sandbox
-from app.services.startup import prepare
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
+from app.upkeep.startup import prepare
 from app.workflow.events import handle
 from app.working import learn_identity, send_rules
 from tests.application import application

@@ -21,8 +21,8 @@ from app.db import Database
 from app.panels.base import PanelUnavailable
 from app.sandbox import Behaviours
 from app.sandbox.server import serving
-from app.services.reconcile_differences import What, comparable
 from app.tables.columns import metadata
+from app.upkeep.reconcile.differences import What, comparable
 from tests.stories.conftest import POLICY
 from tests.stories.deaf import abandon, credit, fed, held, open_deaf, placed
 from tests.stories.house import House, open_house, settings_for

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from app.db import Database
-from app.services import sweeps
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_modes import switch

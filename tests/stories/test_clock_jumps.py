@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.db import Database
-from app.services import sweeps
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.house import open_house
 from tests.stories.test_modes import place

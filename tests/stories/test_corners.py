@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.sandbox import Behaviours
-from app.services import sweeps
 from app.tables.alerts import alerts
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop

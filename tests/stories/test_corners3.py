@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from app.config import Mode
 from app.db import Database
 from app.messaging import inbox
-from app.services import reconcile, rings, rounds, sweeps
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
+from app.upkeep import notifications, rounds, sweeps
+from app.upkeep.reconcile import comparing
 from tests.stories.conftest import POLICY
 from tests.stories.deaf import compare, fed, held, open_deaf
 from tests.stories.house import House, open_house
@@ -38,7 +39,7 @@ async def test_an_order_that_comparing_finds_is_no_word_of_the_panel_that_it_has
         order = await house.panel.place_order(client, [product], pay=True)
         async with house.turn:  # the worker is busy elsewhere
             assert (await house.api.get(f"/v1/orders/{order.id}/gate")).json()["provision"] is True
-            await reconcile.round(house.context)
+            await comparing.round(house.context)
             assert await fed(house) == 1
         await house.settle(seconds=30)
         assert (await house.order(order.id))["state"] == "releasing"
@@ -55,7 +56,7 @@ async def test_an_order_that_is_not_listed_for_a_moment_stays_as_it_is(db: Datab
     async with open_deaf(db) as house:
         order_id = await held(house)
         row = house.panel.state.orders.pop(order_id)
-        await reconcile.round(house.context)
+        await comparing.round(house.context)
         await house.settle(seconds=5)
         house.panel.state.orders[order_id] = row
         await house.wait(120)
@@ -124,7 +125,7 @@ async def test_an_old_order_whose_date_cannot_be_read_is_left_alone(db: Database
         client, product = shop(house, autosetup="accept")
         old = house.panel.add_past_order(client, product, months_ago=20, status="Pending")
         house.panel.state.orders[old.id].placed_at = "0000-00-00 00:00:00"  # type: ignore[assignment]  # as imports have
-        await reconcile.round(house.context)
+        await comparing.round(house.context)
         async with house.db.begin() as tx:
             data = {"order_id": old.id}
             await inbox.add_internal(tx, type="order.fraud_checked", data=data, now=house.clock())
@@ -181,7 +182,7 @@ async def test_a_storm_of_one_kind_does_not_hide_another(house: House) -> None:
         for start in range(0, 12_000, 1_000):
             await tx.execute(alerts.insert(), [{**row, "name": f"hold:{n}"} for n in range(start, start + 1_000)])
         await tx.execute(alerts.insert().values(kind=AlertKind.BREACH, text="Breach.", name="breach:1", created_at=now))
-    await rings.round(house.context)
+    await notifications.round(house.context)
     await house.settle()
     titles = [one.title for one in house.panel.state.notifications]
     assert "Doorman: 1 BREACH of a hold" in titles
@@ -307,7 +308,7 @@ async def test_a_person_who_holds_what_was_left_to_the_panel_and_runs_rings_no_b
 async def test_what_was_left_to_the_panel_is_compared_without_end_or_noise(db: Database) -> None:
     async with open_house(db, policy=SHARE) as house:
         left = await wave(house)
-        await reconcile.round(house.context)
+        await comparing.round(house.context)
         await house.settle(seconds=60)
         before, writes = await fed(house), len(house.panel.writes)
         for _ in range(3):

@@ -29,10 +29,10 @@ from app.doctor_house import check_records, check_settings, check_signs, check_w
 from app.installation import facts as installation
 from app.installation.keys import create_key
 from app.services import doctor
-from app.services.startup import prepare
 from app.tables.access import Role
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, orders, timeline
+from app.upkeep.startup import prepare
 from tests.stories.house import ADMIN_KEY, SECRET, House, settings_for
 from tests.stories.test_processes import ROOT, free_port, until
 

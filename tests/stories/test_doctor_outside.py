@@ -19,8 +19,8 @@ from app.doctor_findings import Finding, Level
 from app.doctor_house import check_records
 from app.doctor_outside import check_outside
 from app.services.doctor import OutsideDay
-from app.services.startup import prepare
 from app.tables.orders import outside_answers
+from app.upkeep.startup import prepare
 from tests.outside.samples import countries, networks
 from tests.stories.house import settings_for
 from tests.stories.test_processes import ROOT

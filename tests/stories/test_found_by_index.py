@@ -19,11 +19,12 @@ from app.core.policy.document import Policy
 from app.db import Database
 from app.paging import Window
 from app.policies.muting import MutedCache
-from app.services import reconcile, rings, sweeps
 from app.tables.customers import credits, customers, order_sightings, signal_firings
 from app.tables.inbox import events
 from app.tables.orders import decisions, fees, orders, timeline
 from app.tables.outbox import panel_calls
+from app.upkeep import notifications, sweeps
+from app.upkeep.reconcile import comparing
 from app.workflow import queue, waiting
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
@@ -100,7 +101,7 @@ async def live(house: House) -> None:
     credit = {"amount": "5.00", "reason": "sorry"}
     assert (await house.api.post(f"/v1/customers/{customer}/credits", json=credit)).status_code == 202
     await house.wait(1800)
-    for one in (sweeps, rings, reconcile):
+    for one in (sweeps, notifications, comparing):
         await one.round(house.context)
     for page in PAGES:
         assert (await house.api.get(f"/v1/{page}")).status_code == 200, page

@@ -16,11 +16,11 @@ from app.db import Database
 from app.orders import decision_codec
 from app.policies import versions
 from app.sandbox import Behaviours
-from app.services import sweeps
 from app.tables.alerts import AlertKind, alerts
 from app.tables.customers import credits
 from app.tables.orders import decisions as decisions_table
 from app.tables.orders import fees
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.db import Database
-from app.services import sweeps
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.deaf import compare, open_deaf
 from tests.stories.house import House, open_house

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.sandbox.models import Ticket
-from app.services import sweeps
 from app.tables.alerts import alerts
 from app.tables.customers import customers
 from app.tables.inbox import events
 from app.tables.orders import questions, tickets
 from app.tables.outbox import panel_calls
+from app.upkeep import sweeps
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import shop

@@ -17,9 +17,11 @@ from app.messaging import inbox
 from app.panels.base import PanelUnavailable
 from app.sandbox import orders as panel_orders
 from app.sandbox.context import API
-from app.services import reconcile, reconcile_new, reconcile_orders
-from app.services.reconcile_differences import What, comparable
 from app.tables.orders import orders
+from app.upkeep.reconcile import comparing as reconcile
+from app.upkeep.reconcile import new as reconcile_new
+from app.upkeep.reconcile import orders as reconcile_orders
+from app.upkeep.reconcile.differences import What, comparable
 from tests.stories.conftest import POLICY
 from tests.stories.deaf import DEAF, compare, fed, held, open_deaf, placed
 from tests.stories.house import House, open_house

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.panels.base import PanelUnavailable
-from app.services import reconcile
 from app.tables.alerts import alerts
 from app.tables.orders import orders
+from app.upkeep.reconcile import comparing
 from tests.stories.deaf import abandon, compare, credit, open_deaf, placed
 from tests.stories.house import House
 from tests.stories.test_orders import shop
@@ -40,11 +40,11 @@ async def test_a_credit_that_came_after_the_settle_time_is_found_as_applied_twic
     await deaf.panel.settled()
     await deaf.settle(seconds=1)
     assert deaf.effects("AddCredit") == 2
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     assert await rung(deaf) == []  # too early to say
     deaf.clock.forward(minutes=10)
-    await reconcile.round(deaf.context)
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
+    await comparing.round(deaf.context)
     (text,) = await rung(deaf)
     assert "2 times" in text
     assert str(client) in text
@@ -58,7 +58,7 @@ async def test_a_credit_that_was_abandoned_and_came_after_all_is_found(deaf: Hou
     await deaf.panel.settled()
     assert deaf.effects("AddCredit") == 1
     deaf.clock.forward(minutes=10)
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     (text,) = await rung(deaf)
     assert "applied after all" in text
 
@@ -69,7 +69,7 @@ async def test_a_call_that_was_given_up_and_never_came_is_no_finding(deaf: House
     await deaf.work()
     await abandon(deaf, call)
     deaf.clock.forward(minutes=10)
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     assert await rung(deaf) == []
     assert deaf.effects("AddCredit") == 0
 
@@ -78,7 +78,7 @@ async def test_an_accept_that_was_called_off_and_came_after_all_is_found(deaf: H
     client, product = shop(deaf, autosetup="accept")
     deaf.panel.faults.add("late", action="AcceptOrder", times=1, seconds=1.5)
     order = await deaf.panel.place_order(client, [product], pay=True)
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     while (await state_of(deaf, order.id)) != "releasing":
         await deaf.work()
     await deaf.work()
@@ -112,7 +112,7 @@ async def test_a_call_that_can_not_be_looked_at_holds_up_no_other(deaf: House) -
         await deaf.panel.settled()
     deaf.clock.forward(minutes=10)
     deaf.panel.faults.add("http_403_permission", action="GetCredits", times=1)
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     (text,) = await rung(deaf)
     assert str(client) in text
 
@@ -126,7 +126,7 @@ async def test_a_panel_that_goes_away_keeps_the_calls_for_the_next_round(deaf: H
     deaf.clock.forward(minutes=10)
     deaf.panel.faults.add("http_403_permission", action="GetCredits", times=1)
     with pytest.raises(PanelUnavailable):
-        await reconcile.round(deaf.context)
+        await comparing.round(deaf.context)
     assert await rung(deaf) == []
-    await reconcile.round(deaf.context)
+    await comparing.round(deaf.context)
     assert len(await rung(deaf)) == 1

@@ -11,11 +11,11 @@ from app.config import Mode
 from app.db import Database
 from app.installation.alerts import KEPT, alert
 from app.sandbox import Behaviours
-from app.services import rings, sweeps
-from app.services.startup import tidy
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
+from app.upkeep import notifications, sweeps
+from app.upkeep.startup import tidy
 from app.workflow import clocks
 from tests.stories.conftest import POLICY
 from tests.stories.house import House, open_house
@@ -24,7 +24,7 @@ from tests.stories.test_orders import SUSPECT, WISH, shop
 
 async def ring(house: House) -> None:
     """Do one round, and let what it wants go out."""
-    await rings.round(house.context)
+    await notifications.round(house.context)
     await house.settle()
 
 

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.services import sweeps
 from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.tables.orders import fees, orders
+from app.upkeep import sweeps
 from app.workflow import clocks, waiting
 from app.workflow.waiting import Waiting
 from tests.stories.house import House, open_house

@@ -23,11 +23,11 @@ from app.messaging.outbox import Call
 from app.orders.order import PANEL
 from app.panels.actions import Action, PanelAction
 from app.panels.base import Standing
-from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventSource
 from app.tables.orders import orders, timeline
 from app.tables.outbox import CallClass, CallState, panel_calls
+from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
 #: Time after the settle time that a call is given before it is looked at.
 PATIENCE: Final = timedelta(minutes=5)

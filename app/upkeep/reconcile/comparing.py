@@ -18,10 +18,12 @@ from app.context import Context
 from app.installation import facts as installation
 from app.installation.alerts import alert
 from app.panels.base import PanelUnavailable
-from app.services import reconcile_late, reconcile_new, reconcile_orders
-from app.services.reconcile_differences import ComparablePanel, Difference, What, comparable
-from app.services.reconcile_late import Place, Suspect
 from app.tables.alerts import AlertKind
+from app.upkeep.reconcile import late as reconcile_late
+from app.upkeep.reconcile import new as reconcile_new
+from app.upkeep.reconcile import orders as reconcile_orders
+from app.upkeep.reconcile.differences import ComparablePanel, Difference, What, comparable
+from app.upkeep.reconcile.late import Place, Suspect
 
 log = structlog.get_logger()
 

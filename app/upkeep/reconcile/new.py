@@ -18,9 +18,9 @@ from app.context import Context
 from app.installation import facts as installation
 from app.messaging import inbox
 from app.panels.records import PanelOrder
-from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, events
 from app.tables.orders import orders
+from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
 CURSOR: Final = installation.ORDERS_SEEN
 #: Orders read at a time, the lowest ids first; the rest is left to the next round.

@@ -24,9 +24,9 @@ from app.gathering.facts import paid_on, payment_state
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
-from app.services.reconcile_differences import ComparablePanel, Difference, What
 from app.tables.inbox import EventSource, EventState, events
 from app.tables.orders import fees, orders
+from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 from app.workflow.invoices import turn_of
 
 #: An order that was let in or ended is looked at for so long after it was read last.
