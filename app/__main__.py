@@ -296,7 +296,7 @@ def doctor() -> None:
     """Check an installation without changing it, and say what to do about each fault."""
     from rich.console import Console
 
-    from app.doctor import run_doctor
+    from app.doctor.report import run_doctor
 
     with plain_errors():
         raise typer.Exit(run_doctor(_settings(), Console(highlight=False)))

@@ -11,9 +11,9 @@ import respx
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.doctor_door import check_door
-from app.doctor_findings import Level
-from app.doctor_role import Standing, try_actions
+from app.doctor.findings import Level
+from app.doctor.ingress import check_door
+from app.doctor.role import Standing, try_actions
 from app.panels.base import PanelDown
 from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker
 from app.panels.brakes.limiter import RateLimiter

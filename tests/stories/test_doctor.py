@@ -22,13 +22,13 @@ from rich.console import Console
 from app.clock import utc_now
 from app.config import Mode
 from app.db import Database
-from app.doctor import Section, secrets_of, show, summary
-from app.doctor_door import check_door
-from app.doctor_findings import Finding, Level, fault, ok, unchecked
-from app.doctor_house import check_records, check_settings, check_signs, check_webhooks
+from app.doctor import records as doctor
+from app.doctor.findings import Finding, Level, fault, ok, unchecked
+from app.doctor.ingress import check_door
+from app.doctor.installation import check_records, check_settings, check_signs, check_webhooks
+from app.doctor.report import Section, secrets_of, show, summary
 from app.installation import facts as installation
 from app.installation.keys import create_key
-from app.services import doctor
 from app.tables.access import Role
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, orders, timeline

@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
-from app.doctor import secrets_of
-from app.doctor_findings import Finding, Level
-from app.doctor_house import check_records
-from app.doctor_outside import check_outside
-from app.services.doctor import OutsideDay
+from app.doctor.enrichment import check_outside
+from app.doctor.findings import Finding, Level
+from app.doctor.installation import check_records
+from app.doctor.records import OutsideDay
+from app.doctor.report import secrets_of
 from app.tables.orders import outside_answers
 from app.upkeep.startup import prepare
 from tests.outside.samples import countries, networks

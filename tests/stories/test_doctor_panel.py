@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.doctor_findings import Finding, Level
-from app.doctor_panel import check_access_key, check_clock, check_version, check_zone, knock, unreached, version_of
+from app.doctor.findings import Finding, Level
+from app.doctor.panel import check_access_key, check_clock, check_version, check_zone, knock, unreached, version_of
 from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
 from tests.stories.house import settings_for
 from tests.stories.odd_panels import Scripted, answering, certificate, closed_port, said, silent

@@ -12,9 +12,9 @@ import pytest
 
 from app.config import Mode
 from app.core.policy.document import parse_policy
-from app.doctor_catalogue import check_policy, check_products
-from app.doctor_findings import Finding, Level
-from app.doctor_role import Standing, check_role, try_actions
+from app.doctor.catalogue import check_policy, check_products
+from app.doctor.findings import Finding, Level
+from app.doctor.role import Standing, check_role, try_actions
 from app.panels.whmcs.permissions import DANGEROUS, IMPOSSIBLE_ID, PERMISSIONS, Need
 from app.panels.whmcs.probe import Probe
 from app.sandbox import SandboxPanel

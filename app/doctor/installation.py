@@ -18,13 +18,13 @@ from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor import records
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.records import OutsideDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
 from app.installation import schema
 from app.policies import versions
-from app.services import doctor
-from app.services.doctor import OutsideDay, Signs, Webhooks
 from app.tables.access import Role
 from app.upkeep.health import Probe
 
@@ -140,14 +140,14 @@ async def _records(settings: Settings, db: Database) -> Records:
     found = [ok("database", f"{kind} answers and its schema is current ({want})")]
     async with db.read() as connection:
         found += await _database_clock(connection)
-        found += _keys(settings, await doctor.key_roles(connection))
+        found += _keys(settings, await records.key_roles(connection))
         policy, about_policy = await _policy(connection)
         since = await installation.get(connection, installation.ENFORCE_SINCE)
         now = utc_now()
-        cut_off = await doctor.workers_without_panel(connection, now=now)
-        sent = await doctor.webhooks(connection, now=now)
-        signs = await doctor.signs(connection, now=now)
-        outside = await doctor.outside_day(connection, now=now)
+        cut_off = await records.workers_without_panel(connection, now=now)
+        sent = await records.webhooks(connection, now=now)
+        signs = await records.signs(connection, now=now)
+        outside = await records.outside_day(connection, now=now)
         asked = await installation.get(connection, installation.GATE_ASKED)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
@@ -165,8 +165,8 @@ def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[Findin
 
 
 async def _database_clock(connection: AsyncConnection) -> list[Finding]:
-    await doctor.database_skew(connection, now=utc_now())  # the first statement pays for the connection
-    skew = await doctor.database_skew(connection, now=utc_now())
+    await records.database_skew(connection, now=utc_now())  # the first statement pays for the connection
+    skew = await records.database_skew(connection, now=utc_now())
     if skew is None:
         return []
     if abs(skew) <= _SLIGHT_SKEW:

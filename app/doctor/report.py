@@ -13,13 +13,13 @@ from rich.text import Text
 from sqlalchemy.engine import make_url
 
 from app.config import Settings
-from app.doctor_catalogue import check_policy, check_products
-from app.doctor_door import check_door
-from app.doctor_findings import Finding, Level, unchecked
-from app.doctor_house import Records, check_records, check_settings
-from app.doctor_outside import check_outside
-from app.doctor_panel import check_access_key, check_clock, check_version, knock, version_of
-from app.doctor_role import Tried, check_role, try_actions
+from app.doctor.catalogue import check_policy, check_products
+from app.doctor.enrichment import check_outside
+from app.doctor.findings import Finding, Level, unchecked
+from app.doctor.ingress import check_door
+from app.doctor.installation import Records, check_records, check_settings
+from app.doctor.panel import check_access_key, check_clock, check_version, knock, version_of
+from app.doctor.role import Tried, check_role, try_actions
 from app.panels.whmcs.probe import Probe, Told, Unreached
 
 _MARKS: Final = {

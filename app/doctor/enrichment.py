@@ -8,10 +8,10 @@ from typing import Final
 
 from app.clock import utc_now
 from app.config import Settings
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.records import OutsideDay
 from app.enrichment import fraudrecord, minfraud
 from app.enrichment.geoip import About, GeoFileError, GeoFiles
-from app.services.doctor import OutsideDay
 
 _OLD: Final = timedelta(days=90)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from app.config import Settings
 from app.core.webhooks import TOLERANCE
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
 

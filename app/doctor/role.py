@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.config import Mode
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permission
 from app.panels.whmcs.probe import Probe, Told, Unreached

@@ -14,9 +14,9 @@ import httpx
 
 from app.config import Settings
 from app.core.webhooks import SecretError, parse_secrets, sign
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.records import PING
 from app.panels.whmcs.permissions import IMPOSSIBLE_ID
-from app.services.doctor import PING
 
 LOCAL: Final = "http://127.0.0.1:8000"
 #: All that the addon waits for in one request of a customer.

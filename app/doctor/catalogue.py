@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from app.config import Mode
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import MessageForm
-from app.doctor_findings import Finding, fault, ok, unchecked, warning
-from app.doctor_role import Standing, Tried
+from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.role import Standing, Tried
 from app.panels.whmcs import wire
 from app.panels.whmcs.probe import Probe, Unreached
 
