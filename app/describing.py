@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from app.api.application import create_app
 from app.config import Settings
-from app.main import create_app
 
 
 def openapi_yaml() -> str:

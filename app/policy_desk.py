@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.views.lists import get_policy, list_policies
 from app.clock import utc_now
 from app.config import Settings
 from app.core.judgement.contradictions import find_warnings
@@ -22,7 +23,6 @@ from app.installation import schema
 from app.installation.administration import BY, transaction
 from app.paging import Window
 from app.policies import versions
-from app.services.views_lists import get_policy, list_policies
 from app.workflow import candidates, gate_calls
 
 _LISTED = 100

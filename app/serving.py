@@ -19,13 +19,13 @@ import structlog
 import uvicorn
 
 from app import log as logging_setup
+from app.api.application import create_app
 from app.clock import utc_now
 from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.enrichment.asking import open_geo
 from app.installation import schema
-from app.main import create_app
 from app.messaging.wake import Ringer
 from app.slow_clients import ImpatientProtocol
 from app.upkeep.startup import prepare

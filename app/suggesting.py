@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tomlkit.items import InlineTable
 
+from app.api.views.lists import get_policy
 from app.backtesting import run_backtest
 from app.clock import utc_now
 from app.config import Settings
@@ -24,7 +25,6 @@ from app.evaluation.learning import Suggestion
 from app.evaluation.scorecard import PointChange
 from app.installation import schema
 from app.policies import versions
-from app.services.views_lists import get_policy
 
 _NOTHING: Final = "Nothing is proposed, and no file was written."
 

@@ -7,9 +7,9 @@ from functools import cache
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
+from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
-from app.main import create_app
 
 
 @cache

@@ -1,1 +1,3 @@
-"""HTTP: the webhook front, the routers under ``/v1``, health and the Swagger UI."""
+"""HTTP: the application, its routes, the webhooks' front and the Swagger UI; may import every room but the programs.
+A new route comes here.
+"""

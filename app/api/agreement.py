@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import Response
 
+from app.api.auth import OPS
 from app.api.serving import ContextDep, read, router
-from app.auth import OPS
 from app.evaluation.agreement import AgreementReport, agreement
 
 reports = router("/reports/agreement", "reports", OPS)

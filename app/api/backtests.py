@@ -12,18 +12,11 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
+from app.api.auth import ADMIN, OPS
 from app.api.fields import Body, Text
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
-from app.auth import ADMIN, OPS
-from app.errors import NotFound, WrongState
-from app.evaluation.backtest import runs
-from app.evaluation.backtest.processes import BacktestProcesses
-from app.evaluation.backtest.runs import Wanted
-from app.paging import Page
-from app.policies import versions
-from app.policies.reading import read_document
-from app.services.views_backtests import (
+from app.api.views.backtests import (
     BacktestDocument,
     BacktestView,
     draw_backtest,
@@ -31,6 +24,13 @@ from app.services.views_backtests import (
     get_view,
     list_backtests,
 )
+from app.errors import NotFound, WrongState
+from app.evaluation.backtest import runs
+from app.evaluation.backtest.processes import BacktestProcesses
+from app.evaluation.backtest.runs import Wanted
+from app.paging import Page
+from app.policies import versions
+from app.policies.reading import read_document
 
 backtests = router("/backtests", "backtests")
 _ADMIN, _OPS = [Depends(ADMIN)], [Depends(OPS)]

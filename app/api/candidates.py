@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import Depends, Response
 
 from app.api import problems
+from app.api.auth import ADMIN, OPS
 from app.api.fields import PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
-from app.auth import ADMIN, OPS
 from app.evaluation.candidate_report import CandidateReport, candidate_report
 from app.policies import versions
 from app.workflow import candidates as service

@@ -10,17 +10,17 @@ from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
+from app.api.auth import OPS, SCORES
 from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, Flag, Text
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
-from app.auth import OPS, SCORES
+from app.api.views import lists
+from app.api.views.customers import CustomerView, ScoresAnswer, ScoreView
+from app.api.views.records import CreditView
 from app.billing import credits as credit_service
 from app.core.judgement.customer_score import Segment
 from app.customers import pinning
 from app.errors import NotFound
 from app.paging import Page
-from app.services import views_lists
-from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView
-from app.services.views_records import CreditView
 
 customers = router("/customers", "customers")
 _OPS, _SCORES = [Depends(OPS)], [Depends(SCORES)]
@@ -75,9 +75,7 @@ async def list_all(
     segment: Annotated[Segment | Absent, Query(description="What kind of customer they are.")] = None,
 ) -> Response:
     now = context.clock()
-    return await read(
-        context, lambda connection: views_lists.list_customers(connection, window, segment=segment, now=now)
-    )
+    return await read(context, lambda connection: lists.list_customers(connection, window, segment=segment, now=now))
 
 
 @customers.post(
@@ -94,7 +92,7 @@ async def ask_scores(
 ) -> Response:
     now = context.clock()
     async with context.scoring:  # a thousand take a third of a second, in small steps
-        return await read(context, lambda connection: views_lists.get_scores(connection, body.customer_ids, now=now))
+        return await read(context, lambda connection: lists.get_scores(connection, body.customer_ids, now=now))
 
 
 @customers.get(
@@ -106,7 +104,7 @@ async def ask_scores(
 )
 async def show(context: ContextDep, customer_id: CustomerId) -> Response:
     now = context.clock()
-    return await read(context, lambda connection: views_lists.get_customer(connection, customer_id, now=now))
+    return await read(context, lambda connection: lists.get_customer(connection, customer_id, now=now))
 
 
 @customers.get(
@@ -119,7 +117,7 @@ async def show(context: ContextDep, customer_id: CustomerId) -> Response:
 )
 async def ask_score(context: ContextDep, customer_id: CustomerId) -> Response:
     now = context.clock()
-    return await read(context, lambda connection: views_lists.get_score(connection, customer_id, now=now))
+    return await read(context, lambda connection: lists.get_score(connection, customer_id, now=now))
 
 
 @customers.patch(
@@ -145,7 +143,7 @@ async def patch(
 ) -> Response:
     async def effect(tx: AsyncConnection) -> CustomerView:
         await pinning.pin(tx, customer_id, body.changes())
-        return await views_lists.get_customer(tx, customer_id, now=change.now)
+        return await lists.get_customer(tx, customer_id, now=change.now)
 
     return await change.run(effect)
 
@@ -173,7 +171,7 @@ async def grant_credit(
             tx, change.context, customer_id, amount=body.amount, reason=body.reason, force=body.force,
             by=change.by, now=change.now,
         )  # fmt: skip
-        return await views_lists.get_credit(tx, credit_id)
+        return await lists.get_credit(tx, credit_id)
 
     return await change.run(effect, status=202)
 
@@ -186,4 +184,4 @@ async def grant_credit(
     summary="List a customer's credits, newest first",
 )
 async def list_credits(context: ContextDep, window: WindowDep, customer_id: CustomerId) -> Response:
-    return await read(context, lambda connection: views_lists.list_credits(connection, window, customer_id=customer_id))
+    return await read(context, lambda connection: lists.list_credits(connection, window, customer_id=customer_id))

@@ -9,10 +9,10 @@ from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.background import BackgroundTask
 
+from app.api.auth import GATE
 from app.api.fields import Body, ListedId
 from app.api.orders import GateView
 from app.api.serving import ContextDep, answer, router
-from app.auth import GATE
 from app.workflow import gate_batch, gate_calls
 from app.workflow.gate_batch import MOST_ORDERS
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 
+from app.api.auth import GuardedRoute, Handler
 from app.api.bodies import read_json
-from app.auth import GuardedRoute, Handler
 from app.installation.heavy import HeavyWork, Turn
 
 #: Bodies up to this size are read at once: a thousand of the longest ids fit. Longer ones may take too long for that.

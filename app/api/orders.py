@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.background import BackgroundTask
 
 from app.api import problems
+from app.api.auth import GATE, OPS, PANEL
 from app.api.fields import (
     LONGEST_QUESTION,
     Absent,
@@ -25,16 +26,15 @@ from app.api.fields import (
     storable_text,
 )
 from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
-from app.auth import GATE, OPS, PANEL
+from app.api.views.explanation import ExplanationView, explanation_view
+from app.api.views.explanation_staff import StaffExplanationView, staff_explanation_view
+from app.api.views.lists import list_orders
+from app.api.views.orders import OrderSummary, OrderView
+from app.api.views.orders_read import order_view
 from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
 from app.paging import Page
-from app.services.views_explanation import ExplanationView, explanation_view
-from app.services.views_explanation_staff import StaffExplanationView, staff_explanation_view
-from app.services.views_lists import list_orders
-from app.services.views_orders import OrderSummary, OrderView
-from app.services.views_orders_read import order_view
 from app.workflow import gate_batch, gate_calls, staff
 from app.workflow.gate import GateAnswer
 from app.workflow.staff import ActionRequest

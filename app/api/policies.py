@@ -8,18 +8,17 @@ from fastapi import Body as BodyParam
 from fastapi import Depends, Query, Response
 from pydantic import Field
 
-from app.api import problems
+from app.api import problems, publishing
+from app.api.auth import ADMIN, OPS
 from app.api.fields import Body, Flag, OtherVersion, PolicyVersion
 from app.api.heavy import TurnDep
+from app.api.publishing import CheckedPolicy, PolicyDiff
 from app.api.serving import ChangeDep, ContextDep, WindowDep, answer, read, router
-from app.auth import ADMIN, OPS
+from app.api.views.lists import list_policies
+from app.api.views.records import PolicyDocument, PolicyView, PublishedPolicy
 from app.errors import Busy, ConfirmationNeeded, NotFound, WrongState
 from app.paging import Page
 from app.policies.reading import read_document
-from app.services import publishing
-from app.services.publishing import CheckedPolicy, PolicyDiff
-from app.services.views_lists import list_policies
-from app.services.views_records import PolicyDocument, PolicyView, PublishedPolicy
 
 policies = router("/policies", "policies")
 _ADMIN, _OPS = [Depends(ADMIN)], [Depends(OPS)]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from app.api.auth import OPS
 from app.api.serving import ContextDep, read, router
-from app.auth import OPS
-from app.services.questions_report import QuestionsReport, questions_report
+from app.api.views.questions import QuestionsReport, questions_report
 
 questions = router("/reports/questions", "reports", OPS)
 

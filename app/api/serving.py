@@ -15,9 +15,9 @@ from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
+from app.api.auth import CallerDep, Requires
 from app.api.fields import IdempotencyKey, window
 from app.api.heavy import Route
-from app.auth import CallerDep, Requires
 from app.context import Context
 from app.deadline import within
 from app.installation.idempotency import Answer, KeyedRequest, Repeats

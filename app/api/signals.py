@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import Response
 
+from app.api.auth import OPS
 from app.api.serving import ContextDep, read, router
-from app.auth import OPS
-from app.services.views_signals import SignalList, list_signals
+from app.api.views.signals import SignalList, list_signals
 
 signals = router("/signals", "signals", OPS)
 

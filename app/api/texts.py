@@ -8,13 +8,13 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import Field
 
 from app.api import problems
+from app.api.auth import OPS
 from app.api.fields import Absent
 from app.api.heavy import TurnDep
 from app.api.serving import ContextDep, read, router
-from app.auth import OPS
+from app.api.views.texts import PolicyTextsView, policy_texts_view
 from app.errors import Busy, NotFound, WrongState
 from app.policies import versions
-from app.services.views_texts import PolicyTextsView, policy_texts_view
 
 texts = router("/policies", "policies")
 

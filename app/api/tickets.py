@@ -10,16 +10,16 @@ from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
+from app.api.auth import OPS
 from app.api.fields import Body, LoggedMinutes, Text, TicketId
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
-from app.auth import OPS
+from app.api.views.lists import get_ticket
+from app.api.views.records import ReadingView, TicketView, reading_view
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
 from app.policies import versions
-from app.services.views_lists import get_ticket
-from app.services.views_records import ReadingView, TicketView, reading_view
 from app.tickets import records
 
 tickets = router("/tickets", "tickets", OPS)

@@ -8,16 +8,15 @@ from typing import Annotated
 from fastapi import Path, Query, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api import problems
+from app.api import operations, problems
+from app.api.auth import OPS, PANEL
 from app.api.fields import Absent, CustomerFilter, EventId
+from app.api.operations import Brake
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
-from app.auth import OPS, PANEL
+from app.api.views.lists import list_calls, list_events, list_fees
+from app.api.views.records import CallView, EventView, FeeView
 from app.core.states import FeeState
 from app.paging import Page
-from app.services import operations
-from app.services.operations import Brake
-from app.services.views_lists import list_calls, list_events, list_fees
-from app.services.views_records import CallView, EventView, FeeView
 from app.tables.inbox import EventState
 from app.tables.outbox import CallState
 from app.workflow.queue import QueueRow, list_queue

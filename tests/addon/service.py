@@ -23,12 +23,12 @@ import sqlalchemy as sa
 import uvicorn
 from pydantic import SecretStr
 
+from app.api.application import create_app
 from app.clock import utc_now
 from app.config import Settings
 from app.context import CatalogueCache, Context
 from app.db import Database
 from app.installation import keys
-from app.main import create_app
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.whmcs import open_panel

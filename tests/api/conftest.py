@@ -11,10 +11,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.api.application import create_app
 from app.config import Mode, Settings
 from app.context import Context
 from app.db import Database
-from app.main import create_app
 from app.tables.access import Role
 from tests.api.api_support import NOW, check_contract, make_keys, template_of
 from tests.application import application

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.auth import GuardedRoute, KeyCache
+from app.api.auth import GuardedRoute, KeyCache
 from app.installation import keys
 from app.installation.keys import Caller
 from app.tables.access import Role

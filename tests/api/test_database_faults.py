@@ -18,7 +18,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from app.auth import KeyCache
+from app.api.auth import KeyCache
 from app.config import Mode
 from app.core.webhooks import sign
 from app.db import Database

@@ -14,11 +14,11 @@ import pytest
 import uvicorn
 from playwright.async_api import ConsoleMessage, Page, Route, async_playwright
 
+from app.api.application import create_app
 from app.config import Mode, Settings
 from app.context import Context
 from app.db import Database
 from app.handbook import NAMES
-from app.main import create_app
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_world, make_keys
 from tests.asked import ASKED, missing

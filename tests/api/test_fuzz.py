@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.api.application import create_app
 from app.config import Mode, Settings
 from app.context import Context
 from app.db import Database
-from app.main import create_app
 from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys
 from tests.api.conftest import Api

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.api.application import create_app
 from app.config import Settings
 from app.db import Database
 from app.installation.schema import OldSchema
-from app.main import create_app
 from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake

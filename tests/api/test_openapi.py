@@ -8,11 +8,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from app.api.application import create_app
 from app.api.docs import TAGS
 from app.config import Mode, Settings
 from app.core.reading.topics import classify
 from app.core.webhooks import MAX_ID
-from app.main import create_app
 from tests.api.test_auth import PUBLIC
 
 #: Design §6, as far as issue 2 goes.

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.api.views import questions as questions_report
 from app.config import Mode
 from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.db import Database
 from app.orders.decision_codec import dump_facts, dump_judgement
 from app.policies import versions
-from app.services import questions_report
 from app.tables.access import Role
 from app.tables.orders import questions
 from app.tables.outbox import panel_calls

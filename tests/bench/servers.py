@@ -19,10 +19,10 @@ import uvicorn
 from pydantic import SecretStr
 from secret import KEY, SECRET
 
+from app.api.application import create_app
 from app.config import Settings
 from app.installation.schema import migrate
 from app.log import configure
-from app.main import create_app
 from app.slow_clients import ImpatientProtocol
 
 

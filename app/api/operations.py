@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.views.lists import get_call, get_event
+from app.api.views.records import CallView, EventView
 from app.config import Mode
 from app.context import Context
 from app.errors import NotFound, ShadowMode, WrongState
@@ -16,8 +18,6 @@ from app.installation import facts as installation
 from app.messaging import inbox, outbox
 from app.messaging.outbox import CallNotFound, WrongCallState
 from app.panels.actions import Action
-from app.services.views_lists import get_call, get_event
-from app.services.views_records import CallView, EventView
 from app.tables.outbox import CallState
 
 log = structlog.get_logger()

@@ -11,6 +11,8 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.views.lists import get_policy
+from app.api.views.records import PolicyDocument, PublishedPolicy
 from app.core.policy.diff import Change, differences
 from app.core.policy.document import Policy
 from app.db import Database
@@ -20,8 +22,6 @@ from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
 from app.policies import versions
 from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
-from app.services.views_lists import get_policy
-from app.services.views_records import PolicyDocument, PublishedPolicy
 from app.workflow import gate_calls
 
 log = structlog.get_logger()

@@ -8,14 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode, Settings
-from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.judgement.decide import Outcome
-from app.core.judgement.signals.base import ScoreKind
-from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
-from app.errors import NotFound
-from app.orders.order import POLICY
-from app.services.views_orders import (
+from app.api.views.orders import (
     DecisionView,
     HoldView,
     ItemView,
@@ -30,6 +23,13 @@ from app.services.views_orders import (
     SignalView,
     TimelineView,
 )
+from app.config import Mode, Settings
+from app.core.facts import OrderKind, PaymentState, PlacedBy
+from app.core.judgement.decide import Outcome
+from app.core.judgement.signals.base import ScoreKind
+from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
+from app.errors import NotFound
+from app.orders.order import POLICY
 from app.shown import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.tables.orders import FeeForm, decisions, fees, order_texts, orders, ticket_orders, timeline
 from app.tables.outbox import CallState, panel_calls

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import docs, problems
 from app.api.agreement import reports as agreement_reports
+from app.api.auth import KeyCache
 from app.api.backtests import backtests
 from app.api.candidates import candidates
 from app.api.customers import customers
@@ -29,7 +30,6 @@ from app.api.texts import texts
 from app.api.tickets import tickets
 from app.api.webhooks import WebhookFront
 from app.api.work import calls, events, fees, ops, queue
-from app.auth import KeyCache
 from app.config import Settings
 from app.context import Context
 from app.db import Database

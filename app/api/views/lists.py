@@ -10,19 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Settings
-from app.core.judgement.customer_score import Segment
-from app.core.judgement.decide import Outcome
-from app.core.policy.document import Policy
-from app.core.states import FeeState, OrderState
-from app.customers import counts as customer_service
-from app.errors import NotFound
-from app.paging import Order, Page, Window, read_page, read_page_by_state
-from app.policies import versions as policy_service
-from app.services.views_customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
-from app.services.views_orders import OrderSummary
-from app.services.views_orders_read import order_summaries
-from app.services.views_records import (
+from app.api.views.customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
+from app.api.views.orders import OrderSummary
+from app.api.views.orders_read import order_summaries
+from app.api.views.records import (
     CallView,
     CreditView,
     EventView,
@@ -36,6 +27,15 @@ from app.services.views_records import (
     fee_view,
     ticket_view,
 )
+from app.config import Settings
+from app.core.judgement.customer_score import Segment
+from app.core.judgement.decide import Outcome
+from app.core.policy.document import Policy
+from app.core.states import FeeState, OrderState
+from app.customers import counts as customer_service
+from app.errors import NotFound
+from app.paging import Order, Page, Window, read_page, read_page_by_state
+from app.policies import versions as policy_service
 from app.tables.customers import credits as credits_table
 from app.tables.customers import customers
 from app.tables.inbox import EventState, events
