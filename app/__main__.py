@@ -46,7 +46,7 @@ def plain_errors() -> Iterator[None]:
     from app.installation.schema import OldSchema
     from app.messaging.lock import WorkerRunning
     from app.panels.base import PanelUnavailable
-    from app.serving import CannotServe
+    from app.processes.serve import CannotServe
 
     told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
     try:
@@ -90,7 +90,7 @@ def serve(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Serve the API alone.")] = False,
 ) -> None:
     """Serve the API and, unless told otherwise, the worker."""
-    from app.serving import serve as run
+    from app.processes.serve import serve as run
 
     with plain_errors():
         run(_settings(), host=host, port=port, workers=workers, with_worker=not no_worker)
@@ -99,7 +99,7 @@ def serve(
 @cli.command()
 def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run the worker alone."""
-    from app.working import work
+    from app.processes.worker import work
 
     with plain_errors():
         asyncio.run(work(_settings(), pipe=pipe))
@@ -108,7 +108,7 @@ def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> Non
 @cli.command(hidden=True)
 def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
     """One API process of `serve`."""
-    from app.serving import api_process as run
+    from app.processes.serve import api_process as run
 
     with plain_errors():
         run(_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)

@@ -33,13 +33,13 @@ from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.whmcs import open_panel
 from app.policies import versions
+from app.processes.worker import learn_identity, send_rules
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
 from app.tables.access import Role
 from app.tables.inbox import events
 from app.upkeep.startup import prepare
 from app.workflow.events import handle
-from app.working import learn_identity, send_rules
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-addon-0123456789abcdef"

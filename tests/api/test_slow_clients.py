@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app.serving import listen
-from app.slow_clients import ImpatientProtocol
+from app.processes.serve import listen
+from app.processes.slow_clients import ImpatientProtocol
 from app.tables.access import Role
 from tests.api.conftest import Api, Start
 

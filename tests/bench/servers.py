@@ -23,7 +23,7 @@ from app.api.application import create_app
 from app.config import Settings
 from app.installation.schema import migrate
 from app.log import configure
-from app.slow_clients import ImpatientProtocol
+from app.processes.slow_clients import ImpatientProtocol
 
 
 class Floor:
@@ -110,7 +110,7 @@ def main() -> None:
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         print(listener.getsockname()[1], flush=True)
-        # as `app.serving` has it
+        # as `app.processes.serve` has it
         config = uvicorn.Config(
             app,
             loop="uvloop",

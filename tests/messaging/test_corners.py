@@ -28,7 +28,6 @@ from outbox_support import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app import working
 from app.config import Settings
 from app.context import Context
 from app.db import Database
@@ -43,6 +42,7 @@ from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
+from app.processes import worker as working
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 

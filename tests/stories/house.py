@@ -26,13 +26,13 @@ from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
+from app.processes.worker import learn_identity, send_rules
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import create_app as create_sandbox
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
 from app.upkeep.startup import prepare
 from app.workflow.events import handle
-from app.working import learn_identity, send_rules
 from tests.application import application
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -12,6 +12,7 @@ from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.orders.timers import QUESTION_DUE
 from app.panels.records import PanelReply, PanelTicket
+from app.processes.worker import send_rules
 from app.sandbox.delivery import Event
 from app.sandbox.models import Ticket
 from app.tables.alerts import alerts
@@ -19,7 +20,6 @@ from app.tables.inbox import events
 from app.tables.orders import questions as questions_table
 from app.tickets import questions
 from app.workflow.events import handle
-from app.working import send_rules
 from tests.stories.house import House
 from tests.stories.test_questions import DAY, HOUR, asked, queue, rows, the_question
 

@@ -27,7 +27,7 @@ from app.db import Database
 from app.enrichment.asking import open_geo
 from app.installation import schema
 from app.messaging.wake import Ringer
-from app.slow_clients import ImpatientProtocol
+from app.processes.slow_clients import ImpatientProtocol
 from app.upkeep.startup import prepare
 
 log = structlog.get_logger()
