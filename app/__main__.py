@@ -403,7 +403,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.")] = None,
 ) -> None:
     """Sandbox panel, service and a stream of orders on one command; Ctrl-C ends it."""
-    from app.demo import run_demo
+    from app.demo.command import run_demo
 
     with plain_errors():
         sys.exit(run_demo(port=port, panel_port=panel_port, seconds=seconds))

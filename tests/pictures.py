@@ -19,8 +19,8 @@ from app.core.judgement.explanation.customer import as_message, for_customer
 from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
-from app.demo_news import Ledger, Line, Tone
-from app.demo_screen import Addresses, footer, story_line
+from app.demo.news import Ledger, Line, Tone
+from app.demo.screen import Addresses, footer, story_line
 from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts
 
 _WIDTH: Final = 110

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from app.demo_news import Ledger, Tone
-from app.demo_processes import free_ports
+from app.demo.news import Ledger, Tone
+from app.demo.processes import free_ports
 
 WITHIN = 180
 
@@ -106,7 +106,7 @@ def test_a_child_that_dies_is_told_in_one_message(tmp_path: Path) -> None:
 def _is_panel_of(process: Path, folder: Path) -> bool:
     try:
         started = (process / "cmdline").read_text()
-        return "app.demo_panel" in started and str(folder) in str((process / "cwd").readlink())
+        return "app.demo.panel" in started and str(folder) in str((process / "cwd").readlink())
     except OSError:
         return False
 

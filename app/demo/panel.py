@@ -129,7 +129,7 @@ OPENING: tuple[Act, ...] = (
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m app.demo_panel", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m app.demo.panel", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--doorman-url", required=True)
     parser.add_argument("--seed", type=int, default=7)

@@ -24,9 +24,9 @@ from rich.console import Console
 
 import app
 from app.config import PREFIX, Settings
-from app.demo_news import Ledger, Line, Tone
-from app.demo_processes import Child, DemoEnded, child, first_of, free_ports
-from app.demo_screen import Addresses, LiveScreen, PlainScreen, Screen
+from app.demo.news import Ledger, Line, Tone
+from app.demo.processes import Child, DemoEnded, child, first_of, free_ports
+from app.demo.screen import Addresses, LiveScreen, PlainScreen, Screen
 from app.installation import schema
 from app.installation.administration import create_key
 from app.tables.access import Role
@@ -186,7 +186,7 @@ async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float |
     """Start everything, then tell what happens for so many seconds, or without end."""
     screen.wait("starting the panel and the service")
     environment = _environment()
-    stage = ("-m", "app.demo_panel", "--port", str(plan.panel_port), "--doorman-url", plan.service)
+    stage = ("-m", "app.demo.panel", "--port", str(plan.panel_port), "--doorman-url", plan.service)
     serve = ("-m", "app", "serve", "--host", _HOST, "--port", str(plan.service_port))
     async with (
         child("the panel", *stage, folder=plan.folder, environment=environment, talks=True) as panel,

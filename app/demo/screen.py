@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from app.demo_news import Ledger, Line, Tone
+from app.demo.news import Ledger, Line, Tone
 
 _MARKS = {
     Tone.PANEL: ("·", "dim"),
