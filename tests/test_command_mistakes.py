@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.__main__ import cli
+from app.cli.commands import cli
 from app.installation import schema
 
 NOBODY = "postgresql://postgres@127.0.0.1:1/doorman"

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.__main__ import cli
+from app.cli.commands import cli
 from app.cli.handbook import show
 from app.handbook import NAMES, pages
 from tests.documents import HANDBOOK

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from app.__main__ import cli
+from app.cli.commands import cli
 from app.db import Database
 from tests.api.test_policies import add_cases
 

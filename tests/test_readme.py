@@ -11,8 +11,8 @@ import click
 import pytest
 import typer.main
 
-from app.__main__ import cli
 from app.api.metrics import Metrics
+from app.cli.commands import cli
 from app.config import PREFIX, Settings
 from app.handbook import PICTURES
 from app.upkeep.health import Readiness, Standing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from importlinter.cli import lint_imports
 
-from app.describing import openapi_yaml
+from app.cli.openapi import openapi_yaml
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 420

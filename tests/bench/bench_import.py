@@ -26,11 +26,11 @@ from urllib.parse import parse_qs
 import uvloop
 from pydantic import SecretStr
 
+from app.cli.history import console, run_import
 from app.config import Settings
 from app.context import Context
 from app.history.cases.build import Built, CaseBuilder
 from app.history.writing import TOGETHER
-from app.importing import console, run_import
 from app.installation.children import collect_rarely
 from app.installation.schema import migrate
 from app.panels.whmcs.history import AHEAD

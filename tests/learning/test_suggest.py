@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.__main__ import cli
+from app.cli.commands import cli
+from app.cli.suggest import learn, tell, with_points
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
@@ -23,7 +24,6 @@ from app.evaluation.learning import label_of, read_labelled, suggest
 from app.evaluation.scorecard import PointChange
 from app.orders.facts_codec import pack, unpack
 from app.policies import versions
-from app.suggesting import learn, tell, with_points
 from app.tables.history import CaseSource, Label, cases
 from tests.stories.house import settings_for
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import Progress
 
-from app import reconciling
+from app.cli import reconcile
 from app.config import Settings
 from app.db import Database
 from app.panels.base import PanelUnavailable
@@ -50,13 +50,13 @@ def settings(house: House, url: str) -> Settings:
 
 async def printed(house: House, url: str, *, fix: bool = False) -> tuple[int, str]:
     out = Console(file=io.StringIO(), width=140, highlight=False)
-    status = await reconciling.run_reconcile(settings(house, url), out, fix=fix)
+    status = await reconcile.run_reconcile(settings(house, url), out, fix=fix)
     return status, out.file.getvalue()  # type: ignore[attr-defined]
 
 
 async def adopted(house: House, url: str, **changes: Any) -> str:
     out = Console(file=io.StringIO(), width=140, highlight=False)
-    assert await reconciling.run_adopt(settings(house, url).model_copy(update=changes), out) == 0
+    assert await reconcile.run_adopt(settings(house, url).model_copy(update=changes), out) == 0
     return out.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -127,11 +127,11 @@ async def test_what_came_late_is_printed_each_time(deaf: House) -> None:
     await deaf.panel.settled()
     deaf.clock.forward(minutes=10)
     for fix, rings in ((False, 0), (True, 1), (True, 0)):
-        found, events = await reconciling.find(deaf.context, comparable(deaf.context), Progress(disable=True), fix=fix)
+        found, events = await reconcile.find(deaf.context, comparable(deaf.context), Progress(disable=True), fix=fix)
         assert [one.what for one in found] == [What.LATE]
         assert events == rings
     out = Console(file=io.StringIO(), width=140)
-    out.print(reconciling.differences_table(found))
+    out.print(reconcile.differences_table(found))
     assert "applied late" in out.file.getvalue()  # type: ignore[attr-defined]
 
 

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 from rich.console import Console
 
+from app.cli.history import run_import, summary
 from app.config import Settings
 from app.context import Context
 from app.db import Database
@@ -31,7 +32,6 @@ from app.history import writing as history_writing
 from app.history.cases.build import Built
 from app.history.imported import Resource
 from app.history.panel_import import Imported, import_history
-from app.importing import run_import, summary
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs import walking

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.__main__ import cli
+from app.cli.commands import cli
+from app.cli.texts import in_force, written
 from app.clock import utc_now
 from app.db import Database
 from app.errors import Invalid
 from app.policies import versions
-from app.texts_command import in_force, written
 from tests.stories.house import settings_for
 
 

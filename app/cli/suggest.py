@@ -14,7 +14,7 @@ from rich.table import Table
 from tomlkit.items import InlineTable
 
 from app.api.views.lists import get_policy
-from app.backtesting import run_backtest
+from app.cli.backtest import run_backtest
 from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy

@@ -1,0 +1,414 @@
+"""The command line: ``doorman …``, or ``python -m app …``."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import gaierror
+from typing import Annotated
+
+import typer
+
+from app.config import Settings, SettingsError, load_settings
+from app.tables.access import Role
+
+cli = typer.Typer(
+    name="doorman",
+    help="Stands at the door of a billing panel: scores orders, holds custom work for a fee, lets the regulars in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=True)
+policy = typer.Typer(help="The provider's rules and numbers, as a TOML document.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
+cli.add_typer(policy, name="policy")
+
+
+_DATABASE = "DOORMAN_DATABASE_URL"
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH}
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say what is wrong in one line, and end with status 2."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.core.policy.document import PolicyError
+    from app.core.webhooks import SecretError
+    from app.errors import Problem
+    from app.evaluation.backtest.judging import BacktestFailed
+    from app.installation.schema import OldSchema
+    from app.messaging.lock import WorkerRunning
+    from app.panels.base import PanelUnavailable
+    from app.processes.serve import CannotServe
+
+    told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
+    try:
+        yield
+    except (*told, BacktestFailed) as error:
+        raise _failed(str(error)) from None
+    except OSError as error:
+        raise _failed(_in_words(error)) from None
+    except SQLAlchemyError as error:
+        raise _failed(f"the database ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
+    except PolicyError as error:
+        for path, message in error.errors:
+            typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
+        raise typer.Exit(1) from None
+
+
+def _failed(what: str) -> typer.Exit:
+    typer.secho(f"doorman: {what}", err=True, fg=typer.colors.RED)
+    return typer.Exit(2)
+
+
+def _in_words(error: OSError) -> str:
+    """Say what of the system failed. What can't be reached is PostgreSQL: the panel's errors are of another kind."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    unreachable = isinstance(error, ConnectionError | TimeoutError | gaierror) or error.errno in _NO_WAY
+    if unreachable and not isinstance(error, BrokenPipeError):
+        return f"the database can't be reached ({error}): is it running, and is {_DATABASE} right?"
+    return str(error)
+
+
+def _settings() -> Settings:
+    return load_settings()
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="API processes; more than one needs PostgreSQL.", min=1, max=64)] = 1,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Serve the API alone.")] = False,
+) -> None:
+    """Serve the API and, unless told otherwise, the worker."""
+    from app.processes.serve import serve as run
+
+    with plain_errors():
+        run(_settings(), host=host, port=port, workers=workers, with_worker=not no_worker)
+
+
+@cli.command()
+def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+    """Run the worker alone."""
+    from app.processes.worker import work
+
+    with plain_errors():
+        asyncio.run(work(_settings(), pipe=pipe))
+
+
+@cli.command(hidden=True)
+def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
+    """One API process of `serve`."""
+    from app.processes.serve import api_process as run
+
+    with plain_errors():
+        run(_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    from app.installation import schema
+
+    with plain_errors():
+        schema.migrate(_settings().database_url)
+    typer.echo(f"database is at revision {schema.head()}")
+
+
+@cli.command()
+def openapi(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi.yaml"),
+) -> None:
+    """Write the OpenAPI document."""
+    from app.cli.openapi import openapi_yaml
+
+    file.write_text(openapi_yaml(), encoding="utf-8")
+    typer.echo(f"wrote {file}")
+
+
+@cli.command()
+def whmcs_addon(
+    directory: Annotated[Path, typer.Argument(help="The folder of WHMCS, or any other to take the files from.")],
+) -> None:
+    """Write the WHMCS addon module into a folder."""
+    from app.panels.whmcs.addon import write
+
+    with plain_errors():
+        written = write(directory)
+    typer.echo(f"wrote {len(written)} files to {directory / 'modules' / 'addons' / 'doorman'}")
+    typer.echo("Now activate it in WHMCS (System Settings, Addon Modules) and fill in its settings.")
+
+
+@policy.command("check")
+def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Say whether a policy document is valid, what is odd about it, and how many of the last orders it would hold."""
+    from app.cli import policy as policy_desk
+
+    with plain_errors():
+        parsed = policy_desk.check(file)
+        share = asyncio.run(policy_desk.share(_settings(), parsed))
+    if share is not None:
+        typer.echo(share.text)
+    typer.echo(policy_desk.hash_of(parsed))
+
+
+@policy.command("publish")
+def policy_publish(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant, however many orders it would hold.")] = False,
+) -> None:
+    """Publish a policy document and make it the active policy."""
+    from app.cli import policy as policy_desk
+    from app.evaluation.share import HeldShare
+    from app.policies.versions import read_file
+
+    def confirm(share: HeldShare) -> bool:
+        if yes:
+            return True
+        typer.echo(f"That is more than {share.at_most} % (limits.confirm_hold_percent).")
+        if sys.stdin.isatty():
+            return typer.confirm("Make it the active policy?")
+        typer.echo("If it is meant, say so with --yes.", err=True)
+        return False
+
+    with plain_errors():
+        asyncio.run(policy_desk.publish(_settings(), read_file(file), confirm=confirm))
+
+
+@policy.command("list")
+def policy_list() -> None:
+    """List the published policies, newest first."""
+    from app.cli import policy as policy_desk
+
+    with plain_errors():
+        asyncio.run(policy_desk.show_all(_settings()))
+
+
+@policy.command("show")
+def policy_show(version: Annotated[int, typer.Argument(min=1, max=2**31 - 1)]) -> None:
+    """Print the document of a published policy."""
+    from app.cli import policy as policy_desk
+
+    with plain_errors():
+        typer.echo(asyncio.run(policy_desk.show(_settings(), version)))
+
+
+@policy.command("diff")
+def policy_diff(
+    one: Annotated[str, typer.Argument(help="A version or a file.")],
+    other: Annotated[str | None, typer.Argument(help="What to compare it with; else the active policy.")] = None,
+) -> None:
+    """Say in words what is different in one policy from another."""
+    from app.cli import policy as policy_desk
+
+    with plain_errors():
+        asyncio.run(policy_desk.compare(_settings(), one, other))
+
+
+@policy.command("rollback")
+def policy_rollback() -> None:
+    """Make the policy active that was active before; the same again undoes it."""
+    from app.cli import policy as policy_desk
+
+    with plain_errors():
+        version = asyncio.run(policy_desk.roll_back(_settings()))
+    typer.echo(f"version {version} is active again")
+
+
+@policy.command("candidate")
+def policy_candidate(version: Annotated[str, typer.Argument(help="A version, or `none`.")]) -> None:
+    """Let a policy run in shadow beside the active one; GET /v1/reports/candidate shows where they differ."""
+    from app.cli import policy as policy_desk
+
+    if version != "none" and not (version.isdecimal() and len(version) < 10 and int(version) > 0):
+        raise typer.BadParameter("a version such as 3, or none")
+    number = None if version == "none" else int(version)
+    with plain_errors():
+        asyncio.run(policy_desk.choose_candidate(_settings(), number))
+    typer.echo("no candidate runs" if number is None else f"version {number} runs in shadow beside the active policy")
+
+
+@policy.command("texts")
+def policy_texts(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A document; else the active policy.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Only in this currency, such as EUR.")] = None,
+) -> None:
+    """Write what a policy charges in words, ready to copy into cart, terms of service and e-mails."""
+    from app.cli import texts as texts_command
+
+    with plain_errors():
+        source = texts_command.from_file(file) if file else asyncio.run(texts_command.in_force(_settings()))
+        found = list(texts_command.written(source.policy, currency))
+    typer.echo(f"From {source.words}; the words stand in its [texts.prices].", err=True)
+    typer.echo("\n".join(found))
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="Whose key it is: stands in the timeline of what it does.")],
+    role: Annotated[Role, typer.Option(help="scores, panel, ops or admin.")],
+) -> None:
+    """Make an API key and show it, this one time."""
+    from app.installation.administration import create_key
+
+    with plain_errors():
+        key = asyncio.run(create_key(_settings(), name, role))
+    typer.echo(key)
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, never the secrets."""
+    from app.installation.administration import list_keys
+
+    with plain_errors():
+        rows = asyncio.run(list_keys(_settings()))
+    if not rows:
+        typer.echo("no keys yet: doorman keys create NAME --role ops")
+    for row in rows:
+        state = f"revoked {row.revoked_at:%Y-%m-%d}" if row.revoked_at else "active"
+        typer.echo(f"{row.name:<30} {row.role.value:<8} {row.created_at:%Y-%m-%d}  {state}")
+
+
+@keys.command("revoke")
+def keys_revoke(name: Annotated[str, typer.Argument(help="The name it was created under.")]) -> None:
+    """Revoke a key; it stops working within seconds."""
+    from app.installation.administration import revoke_key
+
+    with plain_errors():
+        asyncio.run(revoke_key(_settings(), name))
+    typer.echo(f"revoked {name}")
+
+
+@cli.command()
+def doctor() -> None:
+    """Check an installation without changing it, and say what to do about each fault."""
+    from rich.console import Console
+
+    from app.doctor.report import run_doctor
+
+    with plain_errors():
+        raise typer.Exit(run_doctor(_settings(), Console(highlight=False)))
+
+
+@cli.command()
+def reconcile(
+    fix: Annotated[bool, typer.Option("--fix", help="Have each difference followed by the worker.")] = False,
+) -> None:
+    """Compare our view with the panel's and print the differences; status 1 if there are any."""
+    from app.cli import reconcile as reconciling
+
+    with plain_errors():
+        status = asyncio.run(reconciling.run_reconcile(_settings(), reconciling.console(), fix=fix))
+    raise typer.Exit(status)
+
+
+@cli.command("import")
+def import_(
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Leave out orders placed before; the first import's bound stays."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Panel calls a second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0),
+    ] = None,
+) -> None:
+    """Read the panel's history; can be stopped and goes on where it was. Changes nothing in the panel."""
+    from app.cli import history as importing
+    from app.history.cases.build import CaseBuilder
+
+    with plain_errors():
+        since_day = None if since is None else since.date()
+        out = importing.console()
+        status = importing.import_to_the_end(_settings(), out, since=since_day, rate=rate, make_builder=CaseBuilder)
+    raise typer.Exit(status)
+
+
+@cli.command()
+def adopt() -> None:
+    """List the orders from before the cut-over that are still Pending in the panel; changes nothing."""
+    from app.cli import reconcile as reconciling
+
+    with plain_errors():
+        status = asyncio.run(reconciling.run_adopt(_settings(), reconciling.console()))
+    raise typer.Exit(status)
+
+
+@cli.command()
+def suggest(
+    out: Annotated[Path, typer.Option(help="Where to write the proposed policy.")] = Path("suggested-policy.toml"),
+) -> None:
+    """Propose points for risk signals from your own history; writes a policy file and changes nothing."""
+    from app.cli import reconcile as reconciling
+    from app.cli import suggest as suggesting
+
+    with plain_errors():
+        proposed = suggesting.run_suggest(_settings(), reconciling.console(), out=out)
+    raise typer.Exit(0 if proposed else 1)
+
+
+@cli.command()
+def backtest(
+    policy_file: Annotated[Path, typer.Option("--policy", exists=True, dir_okay=False, help="The policy to try.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
+    chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result into this SVG file.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since.")] = None,
+    with_today: Annotated[
+        bool, typer.Option(help="Show the figures also with facts that are known only as they are today.")
+    ] = True,
+) -> None:
+    """Decide the imported history anew with a policy, and say what would have been different; changes nothing."""
+    from app.cli.backtest import run_backtest
+    from app.policies.versions import read_file
+
+    start = None if since is None else since.replace(tzinfo=UTC)
+    with plain_errors():
+        document = read_file(policy_file)
+        run_backtest(_settings(), document, since=start, with_today=with_today, as_json=as_json, chart=chart)
+
+
+@cli.command(hidden=True)
+def backtest_process(backtest_id: str) -> None:
+    """Carry out a backtest that the API has begun."""
+    from app.cli.backtest import run_begun
+
+    with plain_errors():
+        asyncio.run(run_begun(_settings(), backtest_id))
+
+
+@cli.command()
+def handbook(page: Annotated[str | None, typer.Argument(help="Which page; without one, the list.")] = None) -> None:
+    """Print a page of the handbook."""
+    from app.cli.handbook import console, show
+
+    with plain_errors():
+        show(console(), page)
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.", min=0, max=65535)] = 8000,
+    panel_port: Annotated[int, typer.Option(help="Port of the sandbox panel.", min=0, max=65535)] = 8080,
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.")] = None,
+) -> None:
+    """Sandbox panel, service and a stream of orders on one command; Ctrl-C ends it."""
+    from app.demo.command import run_demo
+
+    with plain_errors():
+        sys.exit(run_demo(port=port, panel_port=panel_port, seconds=seconds))
+
+
+if __name__ == "__main__":
+    cli()
