@@ -1,1 +1,0 @@
-"""The shell around the judgement: gather everything, call the core once, record everything."""
