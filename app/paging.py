@@ -85,7 +85,7 @@ def _part(part: object, kind: type[KeyPart]) -> KeyPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class SortOrder:
     """How a list is sorted: by these columns, all of them falling or all rising."""
 
     columns: tuple[sa.ColumnElement[Any], ...]
@@ -114,7 +114,7 @@ class Order:
 
 
 async def read_page(
-    connection: AsyncConnection, query: sa.Select[Any], order: Order, window: Window
+    connection: AsyncConnection, query: sa.Select[Any], order: SortOrder, window: Window
 ) -> tuple[list[Any], str | None]:
     """Return the rows of a page and the cursor of the next. Raises Invalid for a cursor that is none of ours."""
     if window.cursor is not None:
@@ -127,7 +127,7 @@ async def read_page_by_state(
     connection: AsyncConnection,
     table: sa.Table,
     states: Sequence[str],
-    order: Order,
+    order: SortOrder,
     window: Window,
     *conditions: sa.ColumnElement[bool],
 ) -> tuple[list[Any], str | None]:
@@ -145,7 +145,7 @@ async def read_page_by_state(
     return _page(rows, order, window)
 
 
-def _page(rows: list[Any], order: Order, window: Window) -> tuple[list[Any], str | None]:
+def _page(rows: list[Any], order: SortOrder, window: Window) -> tuple[list[Any], str | None]:
     shown = rows[: window.limit]
     more = len(rows) > window.limit
     return shown, encode_cursor(order.key_of(shown[-1])) if more else None

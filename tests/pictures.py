@@ -19,7 +19,7 @@ from app.core.judgement.explanation.customer import as_message, for_customer
 from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
-from app.demo.news import Ledger, Line, Tone
+from app.demo.news import Ledger, NewsLine, Tone
 from app.demo.screen import Addresses, footer, story_line
 from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts
 
@@ -81,7 +81,7 @@ def demo() -> str:
     return _svg("demo", "make demo", shown())
 
 
-def _story(ledger: Ledger) -> Iterator[tuple[str, Line]]:
+def _story(ledger: Ledger) -> Iterator[tuple[str, NewsLine]]:
     """Tell what customers do, and what Doorman decides about it, with the facts of each order judged anew."""
     regular = some_facts(order=an_order(order_id=100019))
     installing = replace(INSTALLING, order=replace(INSTALLING.order, order_id=100020))
@@ -91,22 +91,25 @@ def _story(ledger: Ledger) -> Iterator[tuple[str, Line]]:
         customer=a_customer(email_disposable=True, active_services=0, paid_invoices=0, revenue=0),
     )
     ledger.names.update({100019: "Ruth Adler", 100020: "Gerald Pike", 100021: "Anna Lind", 100022: "Jhon Smiht901"})
-    yield "00:02", Line(Tone.PANEL, "Ruth Adler orders Web S (15.00 USD), order 100019, in the cart, and pays at once")
+    yield (
+        "00:02",
+        NewsLine(Tone.PANEL, "Ruth Adler orders Web S (15.00 USD), order 100019, in the cart, and pays at once"),
+    )
     yield from _news(ledger, "00:03", regular, state="released", panel_status="Active")
     yield (
         "00:06",
-        Line(Tone.PANEL, 'Gerald Pike orders Web S (15.00 USD), order 100020, and notes: "Please install ..."'),
+        NewsLine(Tone.PANEL, 'Gerald Pike orders Web S (15.00 USD), order 100020, and notes: "Please install ..."'),
     )
     yield from _news(ledger, "00:07", installing, state="held")
-    yield "00:11", Line(Tone.PANEL, "Staff enter order 100021 for Anna Lind, who asked for it by e-mail")
+    yield "00:11", NewsLine(Tone.PANEL, "Staff enter order 100021 for Anna Lind, who asked for it by e-mail")
     yield from _news(ledger, "00:12", entered, state="held")
-    yield "00:15", Line(Tone.PANEL, "New: Jhon Smiht901 orders Web S (15.00 USD), order 100022")
+    yield "00:15", NewsLine(Tone.PANEL, "New: Jhon Smiht901 orders Web S (15.00 USD), order 100022")
     yield from _news(ledger, "00:17", suspicious, state="held")
-    yield "00:21", Line(Tone.PANEL, "Gerald Pike pays the fee (invoice 500337)")
+    yield "00:21", NewsLine(Tone.PANEL, "Gerald Pike pays the fee (invoice 500337)")
     yield from _news(ledger, "00:24", installing, state="released", panel_status="Active", paid=True)
 
 
-def _news(ledger: Ledger, at: str, facts: Facts, *, state: str, **more: Any) -> Iterator[tuple[str, Line]]:
+def _news(ledger: Ledger, at: str, facts: Facts, *, state: str, **more: Any) -> Iterator[tuple[str, NewsLine]]:
     told = ledger.news(_order(facts, at=at, state=state, **more))
     assert told is not None
     yield at, told

@@ -15,7 +15,7 @@ from app.api.metrics import Metrics
 from app.cli.commands import cli
 from app.config import PREFIX, Settings
 from app.handbook import PICTURES
-from app.upkeep.health import Readiness, Standing
+from app.upkeep.health import Readiness, ServiceStanding
 from tests.documents import HANDBOOK, README, ROOT, TABLES, documents, part
 from tests.pictures import pictures
 
@@ -144,7 +144,7 @@ def test_role_list_holds_every_action_that_the_adapter_calls() -> None:
 
 
 def test_metrics_are_those_of_the_program() -> None:
-    shown = Metrics().render(Standing()).decode()
+    shown = Metrics().render(ServiceStanding()).decode()
     named = {name.removesuffix("_total") for name in re.findall(r"^# HELP (doorman_\w+)", shown, re.MULTILINE)}
     listed = re.findall(r"^\| .*`(?:doorman_).*? \|", section(page("runbook"), "What to watch"), re.MULTILINE)
     rows = [

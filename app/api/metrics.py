@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from starlette.types import Scope
 
 from app.panels.brakes.breaker import BreakerState
-from app.upkeep.health import COUNTED, Standing
+from app.upkeep.health import COUNTED, ServiceStanding
 from app.workflow.waiting import Waiting
 
 _BOUND = f"counting stops at {COUNTED}"
@@ -52,7 +52,7 @@ class Metrics:
         route: Any = scope.get("route")
         self._requests.labels(scope["method"], getattr(route, "path", "none"), str(status)).inc()
 
-    def render(self, standing: Standing | None) -> bytes:
+    def render(self, standing: ServiceStanding | None) -> bytes:
         """Return everything in the text format."""
         self._up.set(standing is not None)
         if standing is not None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.views.lists import get_policy
 from app.api.views.records import PolicyDocument, PublishedPolicy
-from app.core.policy.diff import Change, differences
+from app.core.policy.diff import PolicyChange, differences
 from app.core.policy.document import Policy
 from app.db import Database
 from app.errors import ConfirmationNeeded, NotFound, WrongState
@@ -177,5 +177,5 @@ async def compare(db: Database, version: int, other: int | None, turn: Turn) -> 
     return PolicyDiff(version=version, compared_with=other, changes=found)
 
 
-def _change(found: Change) -> ChangeView:
+def _change(found: PolicyChange) -> ChangeView:
     return ChangeView(section=found.section, path=found.path, sentence=found.sentence)

@@ -14,7 +14,7 @@ from app.core.money import Money
 from app.core.policy.sections.acting import render
 from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
-from app.orders.order import POLICY, OrderFile
+from app.orders.order import POLICY, OrderInHand
 from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.tables.orders import FeeForm, fees
 from app.tables.outbox import CallState, panel_calls
@@ -32,13 +32,13 @@ def cancel_key(fee_id: uuid.UUID) -> str:
     return f"fee:{fee_id}:cancel"
 
 
-async def open_fee(file: OrderFile) -> Any:
+async def open_fee(file: OrderInHand) -> Any:
     """Return the open fee of an order, or None."""
     query = sa.select(fees).where(fees.c.order_id == file.order_id, fees.c.state.in_(OPEN_STATES))
     return (await file.tx.execute(query)).first()
 
 
-async def is_asked(file: OrderFile, amount: Money) -> bool:
+async def is_asked(file: OrderInHand, amount: Money) -> bool:
     """Say whether the open fee of an order is of this amount, and not on its way out."""
     current = await open_fee(file)
     return (
@@ -48,14 +48,14 @@ async def is_asked(file: OrderFile, amount: Money) -> bool:
     )
 
 
-async def latest_fee(file: OrderFile) -> Any:
+async def latest_fee(file: OrderInHand) -> Any:
     """Return the newest fee of an order, or None."""
     query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at.desc()).limit(1)
     return (await file.tx.execute(query)).first()
 
 
 async def ask(
-    file: OrderFile, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
+    file: OrderInHand, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
 ) -> None:
     """Want this fee: an open one of the same amount stays, one of another amount is taken back first."""
     current = await open_fee(file)
@@ -94,7 +94,7 @@ async def ask(
     file.say(f"asks the customer for a fee of {amount}", by=by)
 
 
-async def _wanted_again(file: OrderFile, fee: Any, amount: Money) -> bool:
+async def _wanted_again(file: OrderInHand, fee: Any, amount: Money) -> bool:
     """Keep a fee that was to be taken back, where its invoice still stands and nothing about it is on the wire.
 
     Its invoice then stays what the customer was told of. One that is just being made is kept when it is there.
@@ -118,14 +118,14 @@ async def _wanted_again(file: OrderFile, fee: Any, amount: Money) -> bool:
     return True
 
 
-def fee_expiry(file: OrderFile) -> datetime:
+def fee_expiry(file: OrderInHand) -> datetime:
     """Return until when the customer may choose."""
     known: datetime | None = file.get("hold_expires_at")
     return known or file.now + timedelta(days=file.policy.policy.hold.expires_days)
 
 
 def invoice_action(
-    file: OrderFile, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
+    file: OrderInHand, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
 ) -> CreateInvoice:
     """Return the invoice that asks for a fee: due after the hold's expiry, so that no reminder goes out before."""
     rules = file.policy.policy.fee
@@ -144,12 +144,12 @@ def invoice_action(
     )
 
 
-def order_number(file: OrderFile) -> str:
+def order_number(file: OrderInHand) -> str:
     """Return the number that the customer knows the order by."""
     return inert(str(file.get("order_number") or ""), 40) or str(file.order_id)
 
 
-async def take_back(file: OrderFile, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
+async def take_back(file: OrderInHand, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
     """Take a fee back: nothing more is sent for it, and an invoice that nobody paid is cancelled.
 
     One whose invoice is under way is cancelled when it is there (`services.settled`).
@@ -163,7 +163,7 @@ async def take_back(file: OrderFile, fee: Any, *, cause: str, state: FeeState = 
     await set_fee(file, fee.id, **wanted)
 
 
-async def cancel_invoice(file: OrderFile, fee: Any, *, cause: str) -> None:
+async def cancel_invoice(file: OrderInHand, fee: Any, *, cause: str) -> None:
     """Have the unpaid invoice of a fee cancelled."""
     action = CancelInvoice(customer_id=int(fee.customer_id), invoice_id=int(fee.invoice_id))
     await outbox.enqueue(
@@ -172,12 +172,12 @@ async def cancel_invoice(file: OrderFile, fee: Any, *, cause: str) -> None:
     )  # fmt: skip
 
 
-async def set_fee(file: OrderFile, fee_id: uuid.UUID, **values: Any) -> None:
+async def set_fee(file: OrderInHand, fee_id: uuid.UUID, **values: Any) -> None:
     """Change a fee's row."""
     await file.tx.execute(fees.update().where(fees.c.id == fee_id).values(**values))
 
 
-async def credit_back(file: OrderFile, fee: Any, *, cause: str) -> None:
+async def credit_back(file: OrderInHand, fee: Any, *, cause: str) -> None:
     """Give a paid fee back as account credit, once."""
     amount = Money(int(fee.paid_minor or fee.total_minor or fee.amount_minor), fee.currency)
     action = AddCredit(
@@ -193,7 +193,7 @@ async def credit_back(file: OrderFile, fee: Any, *, cause: str) -> None:
     file.say(f"returns the paid fee of {amount} as credit", by=POLICY)
 
 
-async def was_credited_back(file: OrderFile, fee: Any) -> bool:
+async def was_credited_back(file: OrderInHand, fee: Any) -> bool:
     """Say whether the credit that gives a fee back has arrived."""
     done = sa.select(panel_calls.c.id).where(
         panel_calls.c.order_id == file.order_id, panel_calls.c.key == _credit_key(fee),
@@ -206,7 +206,7 @@ def _credit_key(fee: Any) -> str:
     return f"fee:{fee.id}:credit-back"
 
 
-async def end(file: OrderFile, *, cause: str) -> None:
+async def end(file: OrderInHand, *, cause: str) -> None:
     """The order ended: cancel what is unpaid, give back what is paid, unless it was fraud (issue 2 point 5)."""
     for fee in await all_fees(file):
         if fee.state == FeeState.PAID and not file.get("fraud"):
@@ -217,13 +217,13 @@ async def end(file: OrderFile, *, cause: str) -> None:
             await take_back(file, fee, cause=cause)
 
 
-async def all_fees(file: OrderFile) -> list[Any]:
+async def all_fees(file: OrderInHand) -> list[Any]:
     """Return every fee of an order, the oldest first."""
     query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at)
     return list((await file.tx.execute(query)).all())
 
 
-async def update_refund(file: OrderFile) -> None:
+async def update_refund(file: OrderInHand) -> None:
     """Work out what a person has to give back: money on an order that ended and on fees that nothing is done for.
 
     Always computed whole, from what is on the invoices, less what was said to be given back; so it is counted once.

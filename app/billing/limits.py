@@ -25,7 +25,7 @@ from app.core.policy.sections.acting import HourLimits
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
-from app.orders.order import POLICY, OrderFile
+from app.orders.order import POLICY, OrderInHand
 from app.policies import versions
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits
@@ -53,14 +53,14 @@ class Limit(StrEnum):
     CREDITS = "credits"
 
 
-class Window(StrEnum):
+class LimitWindow(StrEnum):
     """Within which time."""
 
     HOUR = "hour"
     DAY = "day"
 
 
-LENGTHS: Final = {Window.HOUR: timedelta(hours=1), Window.DAY: timedelta(days=1)}
+LENGTHS: Final = {LimitWindow.HOUR: timedelta(hours=1), LimitWindow.DAY: timedelta(days=1)}
 _WORDS: Final = {
     Limit.HELD_SHARE: "{at_most} % of the orders decided within {window} are held",
     Limit.FEES: "{at_most} fees were asked for within {window}",
@@ -74,20 +74,20 @@ class Reached:
     """A limit that is reached; `until` is when it lifts at the earliest, None where that depends on what comes."""
 
     limit: Limit
-    window: Window
+    window: LimitWindow
     at_most: int
     until: datetime | None
 
     def to_text(self) -> str:
         """Say it in a sentence for staff."""
-        window = {Window.HOUR: "an hour", Window.DAY: "a day"}[self.window]
+        window = {LimitWindow.HOUR: "an hour", LimitWindow.DAY: "a day"}[self.window]
         said = _WORDS[self.limit].format(at_most=self.at_most, window=window)
         ends = f"; it ends at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
         return f"{said}: the limit limits.{self.window}.{self.limit} of the policy is reached{ends}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LimitVerdict:
     """What is done about a judgement, by the policy's modes and by these limits."""
 
     outcome: Outcome
@@ -100,7 +100,7 @@ class Verdict:
         return self.course in {Course.LEAVE, Course.PROPOSE}
 
 
-async def apply(file: OrderFile, judgement: Judgement, plain: Verdict, in_force: Any) -> Verdict:
+async def apply(file: OrderInHand, judgement: Judgement, plain: LimitVerdict, in_force: Any) -> LimitVerdict:
     """Return what may be done about a judgement now; where a limit stops it, people are told in this transaction.
 
     `plain` is what would be done without limits. `in_force` is the decision until now: an order that was left to the
@@ -114,13 +114,13 @@ async def apply(file: OrderFile, judgement: Judgement, plain: Verdict, in_force:
     if _HARD & {reason.code for reason in judgement.reasons}:
         return plain
     if was_left(in_force) or await _too_many_held(file):
-        return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
+        return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
     if plain.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
         return await _ask_fee(file, plain, judgement.fee)
     return plain
 
 
-def is_limited(verdict: Verdict) -> bool:
+def is_limited(verdict: LimitVerdict) -> bool:
     """Say whether a verdict is left to the panel because too many orders would be held."""
     return any(reason.code == LEFT_TO_PANEL for reason in verdict.reasons)
 
@@ -130,30 +130,30 @@ def was_left(decision: Any) -> bool:
     return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
 
 
-async def _reject(file: OrderFile, plain: Verdict) -> Verdict:
+async def _reject(file: OrderInHand, plain: LimitVerdict) -> LimitVerdict:
     found = await _tell_first(file, Limit.REJECTS)
     if found is None:
         return plain
     text = "The policy would reject this order; a person decides because the limit of rejects is reached."
-    return Verdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
+    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
 
 
-async def _too_many_held(file: OrderFile) -> bool:
+async def _too_many_held(file: OrderInHand) -> bool:
     return file.state in _CAN_BE_LEFT and await _tell_first(file, Limit.HELD_SHARE) is not None
 
 
-async def _ask_fee(file: OrderFile, plain: Verdict, fee: Money) -> Verdict:
+async def _ask_fee(file: OrderInHand, plain: LimitVerdict, fee: Money) -> LimitVerdict:
     """A fee that is open already is no new one."""
     if await fees_service.is_asked(file, fee) or await _tell_first(file, Limit.FEES) is None:
         return plain
     text = "The limit of fees is reached: no invoice is made, a person decides."
-    return Verdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
+    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
 
 
-async def _tell_first(file: OrderFile, limit: Limit) -> Reached | None:
+async def _tell_first(file: OrderInHand, limit: Limit) -> Reached | None:
     """Return where this limit is reached, and have people told."""
     policy = file.policy.policy
-    for window in Window:
+    for window in LimitWindow:
         found = await _look(file.tx, policy, limit, window, now=file.now, order_id=file.order_id)
         if found is not None:
             await tell(file.tx, found, now=file.now)
@@ -172,7 +172,7 @@ async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
 async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
     """Refuse one more credit where their limit is reached. Raises WrongState, which says when it ends."""
     policy = (await versions.active(tx)).policy
-    for window in Window:
+    for window in LimitWindow:
         found = await _look(tx, policy, Limit.CREDITS, window, now=now)
         if found is not None:
             raise WrongState(f"{found.to_text()} Nothing was done.")
@@ -180,7 +180,7 @@ async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
 
 async def reached(connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[Reached, ...]:
     """Return every limit that is reached now, by bounded queries."""
-    found = [await _look(connection, policy, limit, window, now=now) for limit in Limit for window in Window]
+    found = [await _look(connection, policy, limit, window, now=now) for limit in Limit for window in LimitWindow]
     return tuple(one for one in found if one is not None)
 
 
@@ -191,7 +191,7 @@ async def _look(
     connection: AsyncConnection,
     policy: Policy,
     limit: Limit,
-    window: Window,
+    window: LimitWindow,
     *,
     now: datetime,
     order_id: int | None = None,

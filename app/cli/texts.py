@@ -17,22 +17,22 @@ from app.policies.versions import read_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class TextSource:
     """A policy and where it came from, in words."""
 
     policy: Policy
     words: str
 
 
-def from_file(file: Path) -> Source:
+def from_file(file: Path) -> TextSource:
     """Return the policy of a file. Raises OSError, PolicyError."""
-    return Source(policy=parse_policy(read_file(file)), words=f"the policy in {file.name}")
+    return TextSource(policy=parse_policy(read_file(file)), words=f"the policy in {file.name}")
 
 
-async def in_force(settings: Settings) -> Source:
+async def in_force(settings: Settings) -> TextSource:
     """Return the active policy, or the defaults while there is no database. Raises schema.OldSchema, NotFound."""
     url = async_url(settings.database_url)
-    defaults = Source(policy=Policy(), words="the default policy, as there is no database yet")
+    defaults = TextSource(policy=Policy(), words="the default policy, as there is no database yet")
     if url.get_backend_name() == "sqlite" and not _exists(url.database):
         return defaults
     db = Database.open(settings.database_url)
@@ -42,7 +42,7 @@ async def in_force(settings: Settings) -> Source:
         await schema.require_current(db)
         async with db.read() as connection:
             active = await versions.active(connection)
-        return Source(policy=active.policy, words=f"the active policy, version {active.version}")
+        return TextSource(policy=active.policy, words=f"the active policy, version {active.version}")
     finally:
         await db.close()
 

@@ -14,7 +14,7 @@ from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Se
 from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
-from app.orders.order import OrderFile
+from app.orders.order import OrderInHand
 from app.policies import versions
 from app.tables.customers import customers
 
@@ -38,7 +38,7 @@ async def add(tx: AsyncConnection, customer_id: int, **amounts: int) -> None:
         )
 
 
-async def count_judged(file: OrderFile, judgement: Judgement) -> None:
+async def count_judged(file: OrderInHand, judgement: Judgement) -> None:
     """Count an order once into its customer's history, and correct its minutes when it is judged again."""
     if file.customer_id is None:
         return
@@ -55,7 +55,7 @@ async def count_judged(file: OrderFile, judgement: Judgement) -> None:
     file.change(counted=True, counted_manual=manual, counted_minutes=minutes)
 
 
-async def count_released(file: OrderFile) -> None:
+async def count_released(file: OrderInHand) -> None:
     """Count a released order that needed nobody."""
     if file.customer_id is None or file.get("effortless"):
         return
@@ -65,7 +65,7 @@ async def count_released(file: OrderFile) -> None:
     file.change(effortless=True)
 
 
-async def count_fraud(file: OrderFile) -> None:
+async def count_fraud(file: OrderInHand) -> None:
     """Count an order that ended as fraud, once; whoever shares an identity with this customer is told apart by it."""
     if file.get("fraud"):
         return
@@ -75,7 +75,7 @@ async def count_fraud(file: OrderFile) -> None:
         await _mark_bad(file.tx, file.customer_id)
 
 
-async def uncount_fraud(file: OrderFile) -> None:
+async def uncount_fraud(file: OrderInHand) -> None:
     """It was no fraud after all."""
     if not file.get("fraud"):
         return
@@ -85,7 +85,7 @@ async def uncount_fraud(file: OrderFile) -> None:
         await _mark_bad(file.tx, file.customer_id)
 
 
-async def count_chargeback(file: OrderFile) -> None:
+async def count_chargeback(file: OrderInHand) -> None:
     """Count a disputed payment."""
     if file.customer_id is not None:
         await add(file.tx, file.customer_id, chargebacks=1)

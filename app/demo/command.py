@@ -24,7 +24,7 @@ from rich.console import Console
 
 import app
 from app.config import PREFIX, Settings
-from app.demo.news import Ledger, Line, Tone
+from app.demo.news import Ledger, NewsLine, Tone
 from app.demo.processes import Child, DemoEnded, child, first_of, free_ports
 from app.demo.screen import Addresses, LiveScreen, PlainScreen, Screen
 from app.installation import schema
@@ -246,7 +246,7 @@ async def _listen(panel: Child, screen: Screen, ledger: Ledger) -> None:
         said = json.loads(text)
         ledger.names |= {int(order_id): name for order_id, name in said.get("orders", {}).items()}
         if story := said.get("story"):
-            screen.tell(Line(Tone.PANEL, story))
+            screen.tell(NewsLine(Tone.PANEL, story))
         if "webhooks" in said:
             ledger.webhooks, ledger.reads, ledger.changes = said["webhooks"], said["reads"], said["changes"]
     await asyncio.Event().wait()  # it has ended: `Child.ended` says so

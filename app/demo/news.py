@@ -26,7 +26,7 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NewsLine:
     """One thing that happened; `why` is said in a quieter voice."""
 
     tone: Tone
@@ -56,7 +56,7 @@ class Ledger:
         before = self.orders.get(order["order_id"])
         return before is None or _told(before) != _told(order)
 
-    def news(self, order: Order) -> Line | None:
+    def news(self, order: Order) -> NewsLine | None:
         """Return what is new about an order since it was last told, if anything; remember it as told."""
         if not self.is_news(order):
             return None
@@ -93,9 +93,9 @@ def _told(order: Order) -> tuple[object, ...]:
     return order["state"], order["decision"]["at"], fee.get("state"), order["refund_due"], tuple(order["flags"])
 
 
-def _line(title: str, before: Order | None, order: Order) -> Line | None:
+def _line(title: str, before: Order | None, order: Order) -> NewsLine | None:
     if "hold_breached" in order["flags"] and (before is None or "hold_breached" not in before["flags"]):
-        return Line(Tone.BAD, f"{title}: was provisioned although we held it; a person must look")
+        return NewsLine(Tone.BAD, f"{title}: was provisioned although we held it; a person must look")
     decided_again = before is None or before["decision"]["at"] != order["decision"]["at"]
     return _SAY[order["decision"]["outcome"]](title, before, order) if decided_again else _moved(title, before, order)
 
@@ -105,15 +105,15 @@ def _by(order: Order) -> str:
     return "" if by == "policy" else f" by {by}"
 
 
-def _approved(title: str, before: Order | None, order: Order) -> Line:
+def _approved(title: str, before: Order | None, order: Order) -> NewsLine:
     fee = order["fee"]
     if fee and fee["state"] == "paid" and before is not None:
-        return Line(
+        return NewsLine(
             Tone.GOOD,
             f"{title}: the fee of {_amount(fee)} is paid; the order is {_outcome_words(order)}",
             _reasons(order),
         )
-    return Line(Tone.GOOD, f"{title}: approved{_by(order)}, {_outcome_words(order)}", _reasons(order))
+    return NewsLine(Tone.GOOD, f"{title}: approved{_by(order)}, {_outcome_words(order)}", _reasons(order))
 
 
 def _outcome_words(order: Order) -> str:
@@ -128,22 +128,24 @@ def _outcome_words(order: Order) -> str:
     return "released; building it is left to staff"
 
 
-def _fee_hold(title: str, _: Order | None, order: Order) -> Line:
+def _fee_hold(title: str, _: Order | None, order: Order) -> NewsLine:
     what = f"held for a fee of {_amount(order['fee'])}" if order["fee"] else "held for a fee"
-    return Line(Tone.FEE, f"{title}: {what}{_by(order)}", _signals(order, "self_service") or _reasons(order))
+    return NewsLine(Tone.FEE, f"{title}: {what}{_by(order)}", _signals(order, "self_service") or _reasons(order))
 
 
-def _review(title: str, _: Order | None, order: Order) -> Line:
+def _review(title: str, _: Order | None, order: Order) -> NewsLine:
     risk = (order["scores"] or {}).get("risk") or 0
     shown = _signals(order, "risk") if risk else ""
-    return Line(Tone.REVIEW, f"{title}: sent to review{_by(order)}", "; ".join(filter(None, (_reasons(order), shown))))
+    return NewsLine(
+        Tone.REVIEW, f"{title}: sent to review{_by(order)}", "; ".join(filter(None, (_reasons(order), shown)))
+    )
 
 
-def _rejected(title: str, _: Order | None, order: Order) -> Line:
-    return Line(Tone.BAD, f"{title}: rejected{_by(order)}", _reasons(order))
+def _rejected(title: str, _: Order | None, order: Order) -> NewsLine:
+    return NewsLine(Tone.BAD, f"{title}: rejected{_by(order)}", _reasons(order))
 
 
-_SAY: Mapping[str, Callable[[str, Order | None, Order], Line]] = {
+_SAY: Mapping[str, Callable[[str, Order | None, Order], NewsLine]] = {
     "approve": _approved,
     "hold_for_fee": _fee_hold,
     "hold_for_review": _review,
@@ -151,26 +153,26 @@ _SAY: Mapping[str, Callable[[str, Order | None, Order], Line]] = {
 }
 
 
-def _moved(title: str, before: Order | None, order: Order) -> Line | None:
+def _moved(title: str, before: Order | None, order: Order) -> NewsLine | None:
     """Say what happened without a new decision."""
     if before is None or before["state"] == order["state"]:
         return _fee_moved(title, before, order)
     match order["state"]:
         case "released":
-            return Line(Tone.GOOD, f"{title}: {_outcome_words(order)}")
+            return NewsLine(Tone.GOOD, f"{title}: {_outcome_words(order)}")
         case "cancelled" | "rejected" | "closed":
             owed = f"; {order['refund_due']} {order['currency']} to be refunded" if order["refund_due"] else ""
-            return Line(Tone.BAD, f"{title}: {order['state']}{owed}")
+            return NewsLine(Tone.BAD, f"{title}: {order['state']}{owed}")
         case "held":
-            return Line(Tone.REVIEW, f"{title}: waits for a person again")
+            return NewsLine(Tone.REVIEW, f"{title}: waits for a person again")
         case _:
             return None
 
 
-def _fee_moved(title: str, before: Order | None, order: Order) -> Line | None:
+def _fee_moved(title: str, before: Order | None, order: Order) -> NewsLine | None:
     fee, earlier = order["fee"], (before or {}).get("fee")
     if fee and earlier and fee["state"] != earlier["state"] and fee["state"] not in {"pending", "unpaid"}:
-        return Line(Tone.FEE, f"{title}: the fee of {_amount(fee)} is {fee['state'].replace('_', ' ')}")
+        return NewsLine(Tone.FEE, f"{title}: the fee of {_amount(fee)} is {fee['state'].replace('_', ' ')}")
     return None
 
 

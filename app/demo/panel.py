@@ -30,7 +30,7 @@ _FEE_WAIT_SECONDS = 8.0
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoStage:
     """What the acts of the opening share."""
 
     panel: SandboxPanel
@@ -44,20 +44,20 @@ class Stage:
         return wishes(self.cast.catalogue, product, system=system)
 
 
-Act = Callable[[Stage], Awaitable[str]]
+Act = Callable[[DemoStage], Awaitable[str]]
 
 
 def _bought(order: Order, client: Client, what: str) -> str:
     return f"{client.fullname} orders {what} ({order.amount} {order.currency}), order {order.id}"
 
 
-async def _regular(stage: Stage) -> str:
+async def _regular(stage: DemoStage) -> str:
     client = stage.cast.clients["regular"][0]
     order = await stage.panel.place_order(client.id, [stage.item("vps_m", "Debian 12")], pay=True, fraud_score=3)
     return _bought(order, client, "VPS M") + ", in the cart, and pays at once"
 
 
-async def _old_system(stage: Stage) -> str:
+async def _old_system(stage: DemoStage) -> str:
     client = stage.cast.clients["by_mail"][1]
     order = await stage.panel.place_order(client.id, [stage.item("vps_m")], by="staff", notes=OLD_SYSTEM)
     await stage.panel.pay_invoice(order.invoice_id)
@@ -65,27 +65,27 @@ async def _old_system(stage: Stage) -> str:
     return f'Staff enter order {order.id} for {client.fullname}, who wrote: "{OLD_SYSTEM}"'
 
 
-async def _newcomer(stage: Stage) -> str:
+async def _newcomer(stage: DemoStage) -> str:
     client = newcomer(stage.panel, firstname="Lena", lastname="Berg", country="DE")
     order = await stage.panel.place_order(client.id, [stage.item("starter")], pay=True, fraud_score=9)
     return "New: " + _bought(order, client, "Starter") + ", pays at once and asks for nothing"
 
 
-async def _late_payer(stage: Stage) -> str:
+async def _late_payer(stage: DemoStage) -> str:
     client = stage.cast.clients["effortless"][0]
     order = await stage.panel.place_order(client.id, [stage.item("vps_s", "Debian 13")])
     stage.unpaid.append(order)
     return _bought(order, client, "VPS S") + " and has not paid yet"
 
 
-async def _card_testers(stage: Stage) -> str:
+async def _card_testers(stage: DemoStage) -> str:
     for number in (901, 902):
         client = card_tester(stage.panel, number)
         await stage.panel.place_order(client.id, [stage.item("vps_l", "Debian 12")], pay=True, fraud_score=78)
     return "2 orders within a second from one address with throw-away mail accounts (45.155.205.9)"
 
 
-async def _fee_paid(stage: Stage) -> str:
+async def _fee_paid(stage: DemoStage) -> str:
     order = stage.asked[0]
     name = stage.panel.state.clients[order.client_id].fullname
     for _ in range(int(_FEE_WAIT_SECONDS / 0.1)):
@@ -96,20 +96,20 @@ async def _fee_paid(stage: Stage) -> str:
     return f"{name} waits for an answer to order {order.id}"
 
 
-async def _plain_by_staff(stage: Stage) -> str:
+async def _plain_by_staff(stage: DemoStage) -> str:
     client = stage.cast.clients["by_mail"][0]
     order = await stage.panel.place_order(client.id, [stage.item("business")], by="staff")
     await stage.panel.pay_invoice(order.invoice_id)
     return f"Staff enter order {order.id} for {client.fullname}: a plain Business plan that the cart sells, too"
 
 
-async def _more_rack(stage: Stage) -> str:
+async def _more_rack(stage: DemoStage) -> str:
     client = stage.cast.clients["colocation"][0]
     order = await stage.panel.place_order(client.id, [stage.item("colocation")], by="staff", notes=RACK, pay=True)
     return _bought(order, client, "another quarter rack") + ", entered by staff"
 
 
-async def _paid_late(stage: Stage) -> str:
+async def _paid_late(stage: DemoStage) -> str:
     order = stage.unpaid[0]
     await stage.panel.pay_invoice(order.invoice_id)
     return f"{stage.panel.state.clients[order.client_id].fullname} pays order {order.id} now"
@@ -143,11 +143,11 @@ def _say(**line: object) -> None:
 
 
 async def _play(panel: SandboxPanel, cast: Cast, *, seed: int, pace: float) -> None:
-    async for line in _everything(Stage(panel, cast, random.Random(seed)), seed=seed, pace=pace):
+    async for line in _everything(DemoStage(panel, cast, random.Random(seed)), seed=seed, pace=pace):
         _say(story=line)
 
 
-async def _everything(stage: Stage, *, seed: int, pace: float) -> AsyncIterator[str]:
+async def _everything(stage: DemoStage, *, seed: int, pace: float) -> AsyncIterator[str]:
     for act in OPENING:
         yield await act(stage)
         await asyncio.sleep(pace)

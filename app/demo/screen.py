@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from app.demo.news import Ledger, Line, Tone
+from app.demo.news import Ledger, NewsLine, Tone
 
 _MARKS = {
     Tone.PANEL: ("·", "dim"),
@@ -43,7 +43,7 @@ class Screen(Protocol):
     def start(self) -> None: ...
     def wait(self, what: str) -> None: ...
     def welcome(self, addresses: Addresses) -> None: ...
-    def tell(self, line: Line) -> None: ...
+    def tell(self, line: NewsLine) -> None: ...
     def refresh(self, ledger: Ledger, seconds: float) -> None: ...
     def stop(self) -> None: ...
 
@@ -118,7 +118,7 @@ class PlainScreen:
         self._print(f"ops key:      {addresses.ops_key}")
         self._print(f"sandbox page: {addresses.sandbox}")
 
-    def tell(self, line: Line) -> None:
+    def tell(self, line: NewsLine) -> None:
         mark = _MARKS[line.tone][0]
         self._print(f"{self._clock()} {mark} {line.text}" + (f" -- {line.why}" if line.why else ""))
 
@@ -158,7 +158,7 @@ class LiveScreen:
         self._addresses = addresses
         self._clock.start()
 
-    def tell(self, line: Line) -> None:
+    def tell(self, line: NewsLine) -> None:
         self._console.print(story_line(line, self._clock()))
 
     def refresh(self, ledger: Ledger, seconds: float) -> None:
@@ -169,7 +169,7 @@ class LiveScreen:
         self._live.stop()
 
 
-def story_line(line: Line, at: str) -> Table:
+def story_line(line: NewsLine, at: str) -> Table:
     """Return one line of the story, with when it was."""
     mark, style = _MARKS[line.tone]
     text = Text(line.text, style="" if line.tone is not Tone.PANEL else "dim")

@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from app.config import Mode
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import MessageForm
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
-from app.doctor.role import Standing, Tried
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
+from app.doctor.role import RoleStanding, Tried
 from app.panels.whmcs import wire
-from app.panels.whmcs.probe import Probe, Unreached
+from app.panels.whmcs.probe import RoleProbe, Unreached
 
 
 def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> list[wire.Row] | None:
     """Return the rows that a try brought, None where it brought none that can be read."""
     one = tried.get(action)
-    if one is None or one.standing is not Standing.ALLOWED or one.told is None or one.told.verdict != "success":
+    if one is None or one.standing is not RoleStanding.ALLOWED or one.told is None or one.told.verdict != "success":
         return None
     return wire.as_list(one.told.answer.get(outer), inner) or None
 
 
-def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
     """Compare what the policy names with what the panel has."""
     return [*_currencies(tried, policy), *_gateways(tried, policy, mode), *_departments(tried, policy, mode)]
 
 
-def _currencies(tried: Mapping[str, Tried], policy: Policy) -> list[Finding]:
+def _currencies(tried: Mapping[str, Tried], policy: Policy) -> list[DoctorFinding]:
     rows = _rows(tried, "GetCurrencies", "currencies", "currency")
     if rows is None:
         return [unchecked("currencies", "the panel's currencies", "Tick GetCurrencies for the API role.")]
@@ -38,7 +38,7 @@ def _currencies(tried: Mapping[str, Tried], policy: Policy) -> list[Finding]:
     return [warning("currencies", text, f"Add [currencies.{missing[0]}] with its seven amounts to the policy.")]
 
 
-def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
     named = {*policy.exempt.gateways, *policy.own_initiative.gateways}
     if not named and not policy.fee.gateway:
         return []
@@ -59,7 +59,7 @@ def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Fi
     return found or [ok("gateways", "the gateways that the policy names exist")]
 
 
-def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Finding]:
+def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
     messages = policy.messages
     if messages.form is not MessageForm.TICKET:
         return [ok("department", "customers are told by e-mail, as the policy says")]
@@ -79,10 +79,10 @@ def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list
     return [say("department", text, f"The panel has {there}.")]
 
 
-async def check_products(probe: Probe, tried: Mapping[str, Tried]) -> list[Finding]:
+async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     """Count the products that only the gate can stop: WHMCS does not tell when each is set up."""
     one = tried.get("GetProducts")
-    if one is None or one.standing is not Standing.ALLOWED:
+    if one is None or one.standing is not RoleStanding.ALLOWED:
         return [unchecked("products", "which products a module builds", "Tick GetProducts for the API role.")]
     try:
         told = await probe.ask("GetProducts")

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.clock import utc_now
 from app.config import Settings
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.doctor.records import OutsideDay
 from app.enrichment import fraudrecord, minfraud
 from app.enrichment.geoip import About, GeoFileError, GeoFiles
@@ -16,7 +16,7 @@ from app.enrichment.geoip import About, GeoFileError, GeoFiles
 _OLD: Final = timedelta(days=90)
 
 
-def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[Finding]:
+def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[DoctorFinding]:
     """Look at what is configured; all of it is optional."""
     found = _geoip(settings)
     if settings.minfraud_key is not None:
@@ -26,7 +26,7 @@ def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[Fi
     return found or [ok("outside", "none is configured, and none is needed")]
 
 
-def _geoip(settings: Settings) -> list[Finding]:
+def _geoip(settings: Settings) -> list[DoctorFinding]:
     if not settings.geoip_file:
         return []
     try:
@@ -37,14 +37,14 @@ def _geoip(settings: Settings) -> list[Finding]:
     return [_file(each) for each in files.about()]
 
 
-def _file(told: About) -> Finding:
+def _file(told: About) -> DoctorFinding:
     text = f"{told.path.name} is a {told.kind} database, built on {told.built_at.date()}"
     if utc_now() - told.built_at > _OLD:
         return warning("geoip", text, "Addresses move: get a newer file. It is read again when it is replaced.")
     return ok("geoip", text)
 
 
-def _service(code: str, name: str, day: OutsideDay | None) -> Finding:
+def _service(code: str, name: str, day: OutsideDay | None) -> DoctorFinding:
     if day is None:
         return unchecked(code, f"whether {name} answers: it is configured, and was not asked in the last 24 hours")
     text = f"{name}: {day.asked} orders asked about in the last 24 hours, {day.degraded} without an answer"

@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorFinding:
     """One line of the doctor's report."""
 
     code: str  # kebab slug, stable
@@ -27,21 +27,21 @@ class Finding:
     list_of: tuple[str, ...] = ()  # one to a line: the actions to tick
 
 
-def ok(code: str, text: str) -> Finding:
+def ok(code: str, text: str) -> DoctorFinding:
     """Say that something is as it should be."""
-    return Finding(code=code, level=Level.OK, text=text)
+    return DoctorFinding(code=code, level=Level.OK, text=text)
 
 
-def warning(code: str, text: str, cure: str, *, said: str = "") -> Finding:
+def warning(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding:
     """Say that something works and deserves a look."""
-    return Finding(code=code, level=Level.WARNING, text=text, cure=cure, said=said)
+    return DoctorFinding(code=code, level=Level.WARNING, text=text, cure=cure, said=said)
 
 
-def fault(code: str, text: str, cure: str, *, said: str = "") -> Finding:
+def fault(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding:
     """Say that something does not work."""
-    return Finding(code=code, level=Level.FAULT, text=text, cure=cure, said=said)
+    return DoctorFinding(code=code, level=Level.FAULT, text=text, cure=cure, said=said)
 
 
-def unchecked(code: str, text: str, cure: str = "", *, said: str = "") -> Finding:
+def unchecked(code: str, text: str, cure: str = "", *, said: str = "") -> DoctorFinding:
     """Say what could not be looked at, and what would make it possible."""
-    return Finding(code=code, level=Level.UNCHECKED, text=text, cure=cure, said=said)
+    return DoctorFinding(code=code, level=Level.UNCHECKED, text=text, cure=cure, said=said)

@@ -14,7 +14,7 @@ import httpx
 
 from app.config import Settings
 from app.core.webhooks import SecretError, parse_secrets, sign
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.doctor.records import PING
 from app.panels.whmcs.permissions import IMPOSSIBLE_ID
 
@@ -30,7 +30,7 @@ def address(settings: Settings) -> str:
     return (settings.public_url or LOCAL).rstrip("/")
 
 
-async def check_door(settings: Settings, http: httpx.AsyncClient | None = None) -> list[Finding]:
+async def check_door(settings: Settings, http: httpx.AsyncClient | None = None) -> list[DoctorFinding]:
     """Go through the door as the addon does. A signed event of an unknown type is stored as ignored, no more."""
     base = address(settings)
     client = http or httpx.AsyncClient(timeout=_SECONDS, trust_env=False, follow_redirects=False)
@@ -49,7 +49,7 @@ async def check_door(settings: Settings, http: httpx.AsyncClient | None = None) 
             await client.aclose()
 
 
-def _unusable(settings: Settings) -> Finding:
+def _unusable(settings: Settings) -> DoctorFinding:
     key = settings.admin_key
     if key is not None and not key.get_secret_value().isascii():
         cure = "Make another: openssl rand -base64 32"
@@ -57,7 +57,7 @@ def _unusable(settings: Settings) -> Finding:
     return fault("public-url", "DOORMAN_PUBLIC_URL is no address", "Set it to https://doorman.example.com")
 
 
-async def _healthz(client: httpx.AsyncClient, base: str, settings: Settings) -> Finding:
+async def _healthz(client: httpx.AsyncClient, base: str, settings: Settings) -> DoctorFinding:
     if urlsplit(base).scheme not in {"http", "https"}:
         return fault("public-url", "DOORMAN_PUBLIC_URL is no address", "Set it to https://doorman.example.com")
     try:
@@ -80,7 +80,7 @@ async def _healthz(client: httpx.AsyncClient, base: str, settings: Settings) -> 
     return fault("not-doorman", f"something else than Doorman answers at {base}", cure, said=said)
 
 
-async def _webhook(client: httpx.AsyncClient, base: str, settings: Settings) -> list[Finding]:
+async def _webhook(client: httpx.AsyncClient, base: str, settings: Settings) -> list[DoctorFinding]:
     try:
         keys = parse_secrets(settings.webhook_secrets)
     except SecretError:
@@ -99,7 +99,7 @@ async def _post(client: httpx.AsyncClient, base: str, key: bytes) -> httpx.Respo
     return await client.post(f"{base}/webhooks", content=body, headers={**headers, "content-type": "application/json"})
 
 
-def _taken(answer: httpx.Response) -> Finding:
+def _taken(answer: httpx.Response) -> DoctorFinding:
     if answer.status_code == 202:
         return ok("webhook", f"a signed event is taken ({PING}: stored as ignored, nothing comes of it)")
     said = _said(answer)
@@ -115,7 +115,7 @@ def _taken(answer: httpx.Response) -> Finding:
     return fault("webhook", "the service does not take a signed event", cure, said=said)
 
 
-def _refused(answer: httpx.Response) -> Finding:
+def _refused(answer: httpx.Response) -> DoctorFinding:
     if answer.status_code == 401:
         return ok("webhook-forged", "an event with a wrong signature is refused")
     if answer.status_code < 300:
@@ -125,7 +125,7 @@ def _refused(answer: httpx.Response) -> Finding:
     return unchecked("webhook-forged", text, said=_said(answer))
 
 
-async def _gate(client: httpx.AsyncClient, base: str, settings: Settings) -> Finding:
+async def _gate(client: httpx.AsyncClient, base: str, settings: Settings) -> DoctorFinding:
     if settings.admin_key is None:
         cure = "Set DOORMAN_ADMIN_KEY for this command, or use the page of the addon, which asks with its own key."
         return unchecked("gate", "the gate: keys are stored hashed, so there is none to ask with", cure)

@@ -19,7 +19,7 @@ from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.doctor.records import OutsideDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
@@ -37,24 +37,24 @@ _MIGRATE: Final = "Run `doorman migrate`."
 class Records:
     """What the database told about this installation."""
 
-    findings: list[Finding]
+    findings: list[DoctorFinding]
     policy: Policy | None = None
-    addon: tuple[Finding, ...] = ()
+    addon: tuple[DoctorFinding, ...] = ()
     outside: Mapping[str, OutsideDay] = field(default_factory=dict)
 
 
-def check_settings(settings: Settings) -> list[Finding]:
+def check_settings(settings: Settings) -> list[DoctorFinding]:
     """Look at the settings by themselves; that they can be read is known by now."""
     return [_mode(settings), _panel(settings), _webhook_secret(settings), *_policy_file(settings)]
 
 
-def _mode(settings: Settings) -> Finding:
+def _mode(settings: Settings) -> DoctorFinding:
     if settings.mode is Mode.ENFORCE:
         return ok("mode", "settings read; mode enforce: decisions are acted on")
     return ok("mode", "settings read; mode shadow: everything is computed, nothing in the panel changes")
 
 
-def _panel(settings: Settings) -> Finding:
+def _panel(settings: Settings) -> DoctorFinding:
     given = {
         "DOORMAN_PANEL_URL": settings.panel_url,
         "DOORMAN_PANEL_IDENTIFIER": settings.panel_identifier,
@@ -67,7 +67,7 @@ def _panel(settings: Settings) -> Finding:
     return ok("panel-settings", f"the panel is {settings.panel_url}")
 
 
-def _webhook_secret(settings: Settings) -> Finding:
+def _webhook_secret(settings: Settings) -> DoctorFinding:
     try:
         keys = parse_secrets(settings.webhook_secrets)
     except SecretError as error:
@@ -83,7 +83,7 @@ def _webhook_secret(settings: Settings) -> Finding:
     return ok("webhook-secret", f"{number} can be used")
 
 
-def _policy_file(settings: Settings) -> list[Finding]:
+def _policy_file(settings: Settings) -> list[DoctorFinding]:
     if settings.policy_file is None:
         return []
     try:
@@ -160,11 +160,11 @@ async def _records(settings: Settings, db: Database) -> Records:
     return Records(findings=found, policy=policy, addon=addon, outside=outside)
 
 
-def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[Finding, ...]:
+def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[DoctorFinding, ...]:
     return (check_webhooks(sent, mode), check_gate_calls(asked, mode), *check_signs(signs))
 
 
-async def _database_clock(connection: AsyncConnection) -> list[Finding]:
+async def _database_clock(connection: AsyncConnection) -> list[DoctorFinding]:
     await records.database_skew(connection, now=utc_now())  # the first statement pays for the connection
     skew = await records.database_skew(connection, now=utc_now())
     if skew is None:
@@ -177,7 +177,7 @@ async def _database_clock(connection: AsyncConnection) -> list[Finding]:
     return [say("database-clock", text, "Let NTP set the clocks of all replicas and of the database server.")]
 
 
-def _keys(settings: Settings, roles: frozenset[Role]) -> list[Finding]:
+def _keys(settings: Settings, roles: frozenset[Role]) -> list[DoctorFinding]:
     found = []
     if Role.PANEL in roles:
         found.append(ok("panel-key", "there is an API key of role panel for the addon"))
@@ -191,7 +191,7 @@ def _keys(settings: Settings, roles: frozenset[Role]) -> list[Finding]:
     return found
 
 
-async def _policy(connection: AsyncConnection) -> tuple[Policy | None, Finding]:
+async def _policy(connection: AsyncConnection) -> tuple[Policy | None, DoctorFinding]:
     try:
         active = await versions.active(connection)
     except NotFound:
@@ -199,7 +199,7 @@ async def _policy(connection: AsyncConnection) -> tuple[Policy | None, Finding]:
     return active.policy, ok("policy", f"policy version {active.version} is active")
 
 
-async def _standing(settings: Settings, db: Database) -> list[Finding]:
+async def _standing(settings: Settings, db: Database) -> list[DoctorFinding]:
     readiness = await Probe(Context(db=db, settings=settings)).readiness()
     found = []
     for reason in readiness.reasons:
@@ -218,7 +218,7 @@ async def _standing(settings: Settings, db: Database) -> list[Finding]:
 # --- the addon, by what it sent -------------------------------------------------------------------------------------
 
 
-def check_webhooks(sent: Webhooks, mode: Mode) -> Finding:
+def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
     """Judge whether the addon talks to us."""
     if sent.last_at is None:
         cure = (
@@ -235,7 +235,7 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> Finding:
     return ok("addon", text)
 
 
-def check_gate_calls(asked: Any, mode: Mode) -> Finding:
+def check_gate_calls(asked: Any, mode: Mode) -> DoctorFinding:
     """Judge whether the addon's gate has asked about one of our orders; `asked` holds when, first and last."""
     if asked:
         return ok("gate-asked", f"the addon's gate has asked; the last time noted is {str(asked['last'])[:16]} UTC")
@@ -255,7 +255,7 @@ def _ago(age: timedelta) -> str:
     return f"{minutes // 60} h" if minutes < 2 * 24 * 60 else f"{minutes // (24 * 60)} days"
 
 
-def check_signs(signs: Signs) -> list[Finding]:
+def check_signs(signs: Signs) -> list[DoctorFinding]:
     """Judge whether something else accepts or builds: hooks of others can't be seen over the API."""
     culprits = (
         "Look in includes/hooks and in the addon modules for what calls AcceptOrder: the usual ones are "

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from app.config import Settings
 from app.core.webhooks import TOLERANCE
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
-from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
+from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
 
 OLDEST: Final = (8, 0)
 LAST_OF_8: Final = (8, 13)
@@ -54,7 +54,7 @@ _ZONES: Final = (
 )  # fmt: skip
 
 
-def check_access_key(settings: Settings) -> list[Finding]:
+def check_access_key(settings: Settings) -> list[DoctorFinding]:
     """Look at the access key by itself: WHMCS takes some characters only."""
     held = settings.panel_access_key
     if held is None or _ACCESS_KEY.fullmatch(held.get_secret_value()):
@@ -66,7 +66,7 @@ def check_access_key(settings: Settings) -> list[Finding]:
     return [fault("access-key-characters", "the access key holds characters that WHMCS does not accept", cure)]
 
 
-async def knock(settings: Settings, probe: Probe) -> tuple[list[Finding], Told | None]:
+async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFinding], Told | None]:
     """Ask for GetAdminDetails; return what stands in the way, and the answer once we were let in."""
     try:
         told = await probe.ask("GetAdminDetails")
@@ -76,7 +76,7 @@ async def knock(settings: Settings, probe: Probe) -> tuple[list[Finding], Told |
     return [found], told if inside else None
 
 
-def unreached(error: Unreached, settings: Settings) -> Finding:
+def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
     """Say why there was no answer at all."""
     parts = urlsplit(settings.panel_url or "")
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -103,7 +103,7 @@ def unreached(error: Unreached, settings: Settings) -> Finding:
     return fault(*texts[error.trouble], said=said)
 
 
-def let_in(told: Told, settings: Settings) -> tuple[Finding, bool]:
+def let_in(told: Told, settings: Settings) -> tuple[DoctorFinding, bool]:
     """Say whether WHMCS answered and let us in; a role without GetAdminDetails is let in."""
     words = told.said.lower()
     if told.verdict == "success" or words.startswith("invalid permissions"):
@@ -123,7 +123,7 @@ def let_in(told: Told, settings: Settings) -> tuple[Finding, bool]:
     return _not_whmcs(told, settings), False
 
 
-def _refused_address(said: str, settings: Settings) -> Finding:
+def _refused_address(said: str, settings: Settings) -> DoctorFinding:
     try:
         address = ip_address(said.rsplit(maxsplit=1)[-1].strip(".,;\"'"))
     except ValueError:
@@ -143,7 +143,7 @@ def _refused_address(said: str, settings: Settings) -> Finding:
     return fault("ip-refused", f"WHMCS refuses our address{f' {address}' if address else ''}", cure, said=said)
 
 
-def _not_whmcs(told: Told, settings: Settings) -> Finding:
+def _not_whmcs(told: Told, settings: Settings) -> DoctorFinding:
     status, said = told.status, f"HTTP {told.status}"
     if 300 <= status < 400:
         return _redirected(told, settings)
@@ -169,7 +169,7 @@ def _not_whmcs(told: Told, settings: Settings) -> Finding:
     return fault("not-whmcs", f"there is no WHMCS API at {settings.panel_url}", cure, said=said)
 
 
-def _redirected(told: Told, settings: Settings) -> Finding:
+def _redirected(told: Told, settings: Settings) -> DoctorFinding:
     said = f"HTTP {told.status}, Location: {told.location or '(none)'}"
     base = told.location.split("?", 1)[0].removesuffix(_API)
     parts = urlsplit(base)
@@ -189,7 +189,7 @@ def version_of(told: Told) -> str:
     return wire.text(given).strip()
 
 
-def check_version(version: str) -> Finding:
+def check_version(version: str) -> DoctorFinding:
     """Judge the panel's version."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
@@ -210,7 +210,7 @@ def check_version(version: str) -> Finding:
 # --- clock and zone -----------------------------------------------------------------------------------------------
 
 
-def check_clock(told: Told, settings: Settings) -> list[Finding]:
+def check_clock(told: Told, settings: Settings) -> list[DoctorFinding]:
     """Compare the panel's clock with ours, and its time zone with the one that is set."""
     local = wire.local_moment(told.answer.get("requesttime"))
     here = told.at.astimezone(UTC)
@@ -225,7 +225,7 @@ def check_clock(told: Told, settings: Settings) -> list[Finding]:
     return [_skew("the panel", skew), check_zone(offset, settings.zone, now=here)]
 
 
-def _skew(whose: str, skew: timedelta) -> Finding:
+def _skew(whose: str, skew: timedelta) -> DoctorFinding:
     seconds = round(skew.total_seconds())
     if abs(skew) <= _SLIGHT_SKEW:
         return ok("clock", f"the clock of {whose} agrees with ours")
@@ -236,7 +236,7 @@ def _skew(whose: str, skew: timedelta) -> Finding:
     return fault("clock", text, f"{cure} Webhooks are refused when they differ by five minutes.")
 
 
-def check_zone(offset: timedelta, zone: ZoneInfo | None, *, now: datetime) -> Finding:
+def check_zone(offset: timedelta, zone: ZoneInfo | None, *, now: datetime) -> DoctorFinding:
     """Compare the panel's offset from UTC with the zone that is set."""
     proposed = [name for name in _ZONES if now.astimezone(ZoneInfo(name)).utcoffset() == offset][:4]
     names = ", ".join(proposed) or "the one that PHP has there (date.timezone)"

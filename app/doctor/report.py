@@ -15,12 +15,12 @@ from sqlalchemy.engine import make_url
 from app.config import Settings
 from app.doctor.catalogue import check_policy, check_products
 from app.doctor.enrichment import check_outside
-from app.doctor.findings import Finding, Level, unchecked
+from app.doctor.findings import DoctorFinding, Level, unchecked
 from app.doctor.ingress import check_door
 from app.doctor.installation import Records, check_records, check_settings
 from app.doctor.panel import check_access_key, check_clock, check_version, knock, version_of
 from app.doctor.role import Tried, check_role, try_actions
-from app.panels.whmcs.probe import Probe, Told, Unreached
+from app.panels.whmcs.probe import RoleProbe, Told, Unreached
 
 _MARKS: Final = {
     Level.OK: ("ok     ", "green"),
@@ -38,7 +38,7 @@ class Section:
     """Findings that belong together."""
 
     title: str
-    findings: Sequence[Finding]
+    findings: Sequence[DoctorFinding]
 
 
 async def examine(settings: Settings) -> list[Section]:
@@ -57,7 +57,7 @@ async def examine(settings: Settings) -> list[Section]:
 async def _panel(settings: Settings, records: Records) -> list[Section]:
     if not settings.panel_configured:
         return [Section(title="the panel", findings=[unchecked("panel", "the panel: it is not in the settings")])]
-    probe = Probe(settings)
+    probe = RoleProbe(settings)
     try:
         found, told = await knock(settings, probe)
         found = [*check_access_key(settings), *found]
@@ -76,7 +76,7 @@ async def _panel(settings: Settings, records: Records) -> list[Section]:
     ]
 
 
-async def _version(probe: Probe, told: Told) -> str:
+async def _version(probe: RoleProbe, told: Told) -> str:
     if version := version_of(told):
         return version
     try:
@@ -85,13 +85,13 @@ async def _version(probe: Probe, told: Told) -> str:
         return ""
 
 
-def _policy(settings: Settings, records: Records, tried: dict[str, Tried]) -> list[Finding]:
+def _policy(settings: Settings, records: Records, tried: dict[str, Tried]) -> list[DoctorFinding]:
     if records.policy is None:
         return [unchecked("policy-fits", "whether the policy fits the panel: no policy can be read")]
     return check_policy(tried, records.policy, settings.mode)
 
 
-def _addon(records: Records) -> Sequence[Finding]:
+def _addon(records: Records) -> Sequence[DoctorFinding]:
     return records.addon or [unchecked("addon", "what the addon sent: the database can't be read")]
 
 
@@ -121,7 +121,7 @@ def show(console: Console, sections: Sequence[Section], *, secrets: Iterable[str
     console.print(Text(f"\n{summary(sections)}"), soft_wrap=True)
 
 
-def _show_finding(console: Console, finding: Finding, clean: _Clean) -> None:
+def _show_finding(console: Console, finding: DoctorFinding, clean: _Clean) -> None:
     word, style = _MARKS[finding.level]
     text = f"not checked: {finding.text}" if finding.level is Level.UNCHECKED else finding.text
     console.print(Text.assemble("  ", (word, style), " ", clean(text)), soft_wrap=True)

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.config import Mode
-from app.doctor.findings import Finding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permission
-from app.panels.whmcs.probe import Probe, Told, Unreached
+from app.panels.whmcs.probe import RoleProbe, Told, Unreached
 
 _ROLE = "Configuration > Manage API Credentials > API Roles"
 #: After so many questions without an answer nothing more is asked: each may take half a minute.
 _SILENCES = 3
 
 
-class Standing(StrEnum):
+class RoleStanding(StrEnum):
     """What trying an action showed."""
 
     ALLOWED = "allowed"
@@ -32,28 +32,28 @@ class Tried:
     """One action and what trying it showed; `told` is the answer, `why` why there is none or none that can be read."""
 
     permission: Permission
-    standing: Standing
+    standing: RoleStanding
     told: Told | None = None
     why: str = ""
 
 
-async def try_actions(probe: Probe) -> dict[str, Tried]:
+async def try_actions(probe: RoleProbe) -> dict[str, Tried]:
     """Try each action once, by name; none any more where the panel has stopped answering."""
     tried: dict[str, Tried] = {}
     unanswered = 0  # in a row
     for permission in PERMISSIONS:
         if unanswered >= _SILENCES:
-            gone = Tried(permission=permission, standing=Standing.NOT_TRIED, why="the panel has stopped answering")
+            gone = Tried(permission=permission, standing=RoleStanding.NOT_TRIED, why="the panel has stopped answering")
             tried[permission.action] = gone
             continue
         one = tried[permission.action] = await _try(probe, permission, tried)
-        if one.standing is not Standing.NOT_TRIED:
+        if one.standing is not RoleStanding.NOT_TRIED:
             unanswered = unanswered + 1 if one.told is None else 0
     return tried
 
 
-async def _try(probe: Probe, permission: Permission, before: Mapping[str, Tried]) -> Tried:
-    not_tried = Tried(permission=permission, standing=Standing.NOT_TRIED)
+async def _try(probe: RoleProbe, permission: Permission, before: Mapping[str, Tried]) -> Tried:
+    not_tried = Tried(permission=permission, standing=RoleStanding.NOT_TRIED)
     if permission.probe is None:
         return replace(not_tried, why="no call is known that surely changes nothing")
     if permission.after is not None and not _is_free(before[permission.after]):
@@ -61,26 +61,26 @@ async def _try(probe: Probe, permission: Permission, before: Mapping[str, Tried]
     try:
         told = await probe.ask(permission.action, permission.probe)
     except Unreached as error:
-        return Tried(permission=permission, standing=Standing.UNCLEAR, why=str(error))
+        return Tried(permission=permission, standing=RoleStanding.UNCLEAR, why=str(error))
     standing = standing_of(told)
-    why = "" if standing is not Standing.UNCLEAR else f"HTTP {told.status} without a readable result"
+    why = "" if standing is not RoleStanding.UNCLEAR else f"HTTP {told.status} without a readable result"
     return Tried(permission=permission, standing=standing, told=told, why=why)
 
 
-def standing_of(told: Told) -> Standing:
+def standing_of(told: Told) -> RoleStanding:
     """Say what an answer shows: WHMCS asks for the permission before it runs an action (panel.md §2.2)."""
     words = told.said.lower()
     if words.startswith("invalid permissions"):
-        return Standing.MISSING
+        return RoleStanding.MISSING
     if words.startswith("invalid api action") or "action could not be found" in words:
-        return Standing.UNKNOWN
+        return RoleStanding.UNKNOWN
     if told.verdict and told.status < 300:
-        return Standing.ALLOWED
-    return Standing.UNCLEAR
+        return RoleStanding.ALLOWED
+    return RoleStanding.UNCLEAR
 
 
 def _is_free(read: Tried) -> bool:
-    if read.standing is not Standing.ALLOWED or read.told is None or read.told.verdict != "success":
+    if read.standing is not RoleStanding.ALLOWED or read.told is None or read.told.verdict != "success":
         return False
     try:
         return not wire.as_list(read.told.answer.get("orders"), "order", strict=True)
@@ -88,7 +88,7 @@ def _is_free(read: Tried) -> bool:
         return False
 
 
-def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[Finding]:
+def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[DoctorFinding]:
     """Judge what the tries showed."""
     needed = [one for one in tried.values() if one.permission.need in {Need.READ, Need.ACT}]
     found = [*_missing(needed, mode), *_unclear(needed), *_alerts(tried), *_optional(tried)]
@@ -96,9 +96,9 @@ def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[Finding]:
     return [*found, unchecked("role-dangerous", "rights beyond these (to try them would be the danger)", advice)]
 
 
-def _missing(needed: list[Tried], mode: Mode) -> list[Finding]:
-    missing = [one for one in needed if one.standing is Standing.MISSING]
-    allowed = sum(one.standing is Standing.ALLOWED for one in needed)
+def _missing(needed: list[Tried], mode: Mode) -> list[DoctorFinding]:
+    missing = [one for one in needed if one.standing is RoleStanding.MISSING]
+    allowed = sum(one.standing is RoleStanding.ALLOWED for one in needed)
     if not missing:
         return [ok("role", f"all {allowed} actions that we need and could try are allowed")] if allowed else []
     fatal = mode is Mode.ENFORCE or any(one.permission.need is Need.READ for one in missing)
@@ -111,30 +111,30 @@ def _missing(needed: list[Tried], mode: Mode) -> list[Finding]:
     return [replace((fault if fatal else warning)("role", text, cure, said=said), list_of=listed)]
 
 
-def _unclear(needed: list[Tried]) -> list[Finding]:
+def _unclear(needed: list[Tried]) -> list[DoctorFinding]:
     found = []
     for one in needed:
         action, purpose = one.permission.action, one.permission.purpose
-        if one.standing is Standing.UNKNOWN:
+        if one.standing is RoleStanding.UNKNOWN:
             said = one.told.said if one.told else ""
             found.append(fault("role-unknown", f"this WHMCS has no {action} ({purpose})", "Upgrade WHMCS.", said=said))
-        elif one.standing in {Standing.UNCLEAR, Standing.NOT_TRIED}:
+        elif one.standing in {RoleStanding.UNCLEAR, RoleStanding.NOT_TRIED}:
             found.append(unchecked("role-unclear", f"{action} ({purpose}): {one.why}"))
     return found
 
 
-def _alerts(tried: Mapping[str, Tried]) -> list[Finding]:
+def _alerts(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     names = [one.permission.action for one in tried.values() if one.permission.need is Need.RING]
     text = f"{' and '.join(names)} (alerts for staff): there is no call that surely sends nothing"
     cure = f"See that both are ticked under {_ROLE}, and that there is a notification rule for `doorman`."
     return [unchecked("role-alerts", text, cure)]
 
 
-def _optional(tried: Mapping[str, Tried]) -> list[Finding]:
+def _optional(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     missing = [
         one.permission
         for one in tried.values()
-        if one.permission.need is Need.OPTIONAL and one.standing is not Standing.ALLOWED
+        if one.permission.need is Need.OPTIONAL and one.standing is not RoleStanding.ALLOWED
     ]
     if not missing:
         return []

@@ -11,7 +11,7 @@ import structlog
 
 from app.config import Settings, SettingsError
 from app.core.facts import OutsideReport
-from app.enrichment.base import NoAnswer, Question, Source
+from app.enrichment.base import EnrichmentQuestion, EnrichmentSource, NoAnswer
 from app.enrichment.fraudrecord import FraudRecord
 from app.enrichment.geoip import GeoFileError, GeoFiles
 from app.enrichment.minfraud import MinFraud
@@ -23,7 +23,7 @@ _CLOSING_SECONDS: Final = 0.1  # for connections of those that were late
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedSource:
     """What came of asking one service; `reason` says why the report is degraded."""
 
     report: OutsideReport
@@ -34,10 +34,12 @@ class Asked:
 class Outside:
     """The sources of one process; `aclose` them when done."""
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, EnrichmentSource]
     geo: GeoFiles | None = None
 
-    async def ask(self, names: Collection[str], question: Question, *, seconds: float) -> tuple[Asked, ...]:
+    async def ask(
+        self, names: Collection[str], question: EnrichmentQuestion, *, seconds: float
+    ) -> tuple[AskedSource, ...]:
         """Ask these services at once, and wait for so long in all; never raises for what they do."""
         tasks = {name: asyncio.create_task(_ask(self.sources[name], question)) for name in names}
         if not tasks:
@@ -60,23 +62,23 @@ class Outside:
             await source.aclose()
 
 
-async def _ask(source: Source, question: Question) -> Asked:
+async def _ask(source: EnrichmentSource, question: EnrichmentQuestion) -> AskedSource:
     try:
-        return Asked(await source.ask(question))
+        return AskedSource(await source.ask(question))
     except NoAnswer as error:
         return no_answer(source.name, error.reason)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not stop an order; a traceback would show secrets
         return no_answer(source.name, f"fault: {type(error).__name__}")
 
 
-def _outcome(name: str, task: asyncio.Task[Asked]) -> Asked:
+def _outcome(name: str, task: asyncio.Task[AskedSource]) -> AskedSource:
     finished = task.done() and not task.cancelled()
     return task.result() if finished else no_answer(name, TOO_LATE)
 
 
-def no_answer(name: str, reason: str) -> Asked:
+def no_answer(name: str, reason: str) -> AskedSource:
     """Return the mark of a service that gave no usable answer."""
-    return Asked(OutsideReport(provider=name, degraded=True), reason)
+    return AskedSource(OutsideReport(provider=name, degraded=True), reason)
 
 
 def open_outside(settings: Settings) -> Outside | None:
@@ -84,7 +86,7 @@ def open_outside(settings: Settings) -> Outside | None:
 
     Raises SettingsError for a GeoIP file that can't be used.
     """
-    sources: list[Source] = []
+    sources: list[EnrichmentSource] = []
     if settings.minfraud_account is not None and settings.minfraud_key is not None:
         sources.append(MinFraud(settings.minfraud_account, settings.minfraud_key))
     if settings.fraudrecord_key is not None:

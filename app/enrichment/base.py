@@ -11,7 +11,7 @@ from app.core.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EnrichmentQuestion:
     """What may be told about one order. Personal data: never logged; each source sends the least that it can."""
 
     order_id: int  # our reference
@@ -36,7 +36,7 @@ class NoAnswer(Exception):
         self.reason = reason
 
 
-class Source(Protocol):
+class EnrichmentSource(Protocol):
     """A service outside that is asked about one order."""
 
     @property
@@ -44,7 +44,7 @@ class Source(Protocol):
         """Its word in facts, policies and logs."""
         ...
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         """Ask once. Raises NoAnswer; the caller keeps the time."""
         ...
 

@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.enrichment.base import NoAnswer, Question
+from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.transport import Reply, http_client, post
 
 URL: Final = "https://www.fraudrecord.com/api/"
@@ -42,7 +42,7 @@ class FraudRecord:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         """Ask about the customer of one order. Raises NoAnswer.
 
         The hashing takes a tenth of a second or more, so it has a thread of its own.

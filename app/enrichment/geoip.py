@@ -43,7 +43,7 @@ class GeoFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class IpPlace:
     """What the files say about an address; None where they say nothing."""
 
     country: str | None = None  # ISO 3166-1 alpha-2
@@ -57,7 +57,7 @@ class Place:
         return (*told, OutsideReport(provider=NAME, degraded=True)) if self.damaged else told
 
 
-NOWHERE: Final = Place()
+NOWHERE: Final = IpPlace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class GeoFiles:
         """Return what each file says about itself."""
         return tuple(about(each.path, each.reader) for each in self._files)
 
-    async def find(self, ip: str | None) -> Place:
+    async def find(self, ip: str | None) -> IpPlace:
         """Return where an address is; nothing for a private one, and for what is no address. Never raises."""
         try:
             address = ip_address((ip or "").strip())
@@ -119,7 +119,7 @@ class GeoFiles:
             self._reading = asyncio.create_task(asyncio.to_thread(self._refresh))
         await asyncio.wait({self._reading}, timeout=_PATIENCE_SECONDS)
 
-    def _look_up(self, ip: str, version: int) -> Place:
+    def _look_up(self, ip: str, version: int) -> IpPlace:
         country: str | None = None
         asn: int | None = None
         marks: set[str] | None = None
@@ -135,7 +135,7 @@ class GeoFiles:
             asn = asn or _asn(row)
             if each.tells_of_anonymisers or _TELLING.intersection(row):
                 marks = (marks or set()) | _marks(row)
-        return Place(country, asn, None if marks is None else tuple(sorted(marks)), damaged)
+        return IpPlace(country, asn, None if marks is None else tuple(sorted(marks)), damaged)
 
     def _refresh(self) -> None:
         for index, old in enumerate(self._files):

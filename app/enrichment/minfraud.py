@@ -15,7 +15,7 @@ import structlog
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.enrichment.base import NoAnswer, Question
+from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.transport import Reply, http_client, post
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class MinFraud:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         """Ask for the risk of one order, which is billed. Raises NoAnswer."""
         account, key = self._auth
         reply = await post(
@@ -54,7 +54,7 @@ class MinFraud:
         return read_reply(reply, without_ip=question.ip is None)
 
 
-def request_of(question: Question) -> dict[str, Any]:
+def request_of(question: EnrichmentQuestion) -> dict[str, Any]:
     """Return the body of the request; what is not known is left out."""
     order: dict[str, Any] = {}
     if question.amount is not None and question.amount.amount_minor >= 0:

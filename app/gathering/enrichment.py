@@ -14,8 +14,8 @@ from app.context import Context
 from app.core.facts import OutsideReport
 from app.customers.identities import canonical_email, public_ip
 from app.db import insert_new
-from app.enrichment.asking import Asked, Outside, no_answer
-from app.enrichment.base import Question
+from app.enrichment.asking import AskedSource, Outside, no_answer
+from app.enrichment.base import EnrichmentQuestion
 from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.orders import outside_answers
 
@@ -63,7 +63,7 @@ async def reports(
 
 
 async def _ask(
-    context: Context, outside: Outside, question: Question, kept: Mapping[str, _Kept | None], seconds: float
+    context: Context, outside: Outside, question: EnrichmentQuestion, kept: Mapping[str, _Kept | None], seconds: float
 ) -> dict[str, OutsideReport]:
     """Count the try, ask, keep the answer: a crash in between leaves a try behind and no endless questions.
 
@@ -85,11 +85,13 @@ async def _ask(
     return found
 
 
-def _question(order: PanelOrder, customer: PanelCustomer | None, own_ip: str | None, now: datetime) -> Question | None:
+def _question(
+    order: PanelOrder, customer: PanelCustomer | None, own_ip: str | None, now: datetime
+) -> EnrichmentQuestion | None:
     if customer is None:
         return None
     _street, _second, city, _state, postcode = (*customer.address, *("",) * 5)[:5]
-    return Question(
+    return EnrichmentQuestion(
         order_id=order.order_id,
         customer_id=customer.customer_id,
         placed_at=order.placed_at or now,
@@ -157,7 +159,7 @@ async def _claim(context: Context, order_id: int, kept: Mapping[str, _Kept | Non
     return mine, busy
 
 
-async def _keep(context: Context, order_id: int, asked: Sequence[Asked]) -> None:
+async def _keep(context: Context, order_id: int, asked: Sequence[AskedSource]) -> None:
     async with context.db.begin() as tx:
         for one in asked:
             report = one.report

@@ -21,7 +21,7 @@ from app.context import Context
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import OrderIntent, TicketReading, classify
-from app.enrichment.geoip import NOWHERE, Place
+from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
@@ -75,7 +75,7 @@ class Gathered:
     fees: tuple[FeeSeen, ...] = ()
     pay_methods: tuple[PanelPayMethod, ...] = ()
     outside: tuple[OutsideReport, ...] = ()
-    ip_place: Place = NOWHERE  # of the order's IP, whoever's it is
+    ip_place: IpPlace = NOWHERE  # of the order's IP, whoever's it is
     missing: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()  # those of the missing that may be there at the next try
     absent: tuple[str, ...] = ()  # not there, although the order or we name it: maybe a list is short for a moment
@@ -202,7 +202,7 @@ def _absent_fees(seen: Sequence[FeeSeen]) -> tuple[str, ...]:
     return tuple(f"fee:{fee.fee_id}" for fee in seen if fee.invoice is None and fee.state in _INVOICED)
 
 
-async def _place(context: Context, order: PanelOrder) -> Place:
+async def _place(context: Context, order: PanelOrder) -> IpPlace:
     geo = context.outside.geo if context.outside else None
     return NOWHERE if geo is None else await geo.find(order.ip)
 

@@ -26,7 +26,7 @@ from app.history import imported
 from app.history.asking import asking_candidates
 from app.history.imported import HistoryCustomer, Progress, Record, Resource
 from app.history.writing import Batches, one_by_one
-from app.panels.base import HistoryReader, Place, Stretch
+from app.panels.base import HistoryReader, PanelPlace, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
 
 #: Orders so young still change: payments, refunds, chargebacks.
@@ -319,7 +319,7 @@ class _Import:
     ) -> None:
         """Read a list from where it was, up to its end, or to where all that comes is too old."""
         bound = self._bound() if resource is Resource.ORDERS else {}
-        place = Place(**state.cursor["place"]) if state.cursor.get("place") else None
+        place = PanelPlace(**state.cursor["place"]) if state.cursor.get("place") else None
         kept = await self._messages_kept(resource)
         offset = state.rows if place is not None else 0
         async with Batches(self._context, resource) as batches, aclosing(listing(after=place)) as stretches:

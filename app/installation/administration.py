@@ -1,4 +1,4 @@
-"""What the command line does in the database, each in its own transaction: the keys here, policies in `policy_desk`."""
+"""What the command line does in the database, each in its own transaction: the keys here, policies in `cli.policy`."""
 
 from __future__ import annotations
 

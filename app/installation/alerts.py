@@ -1,4 +1,4 @@
-"""What people are to be told of: written in the transaction of its cause, rung later in groups (`rings`)."""
+"""What people are to be told of: written in the transaction of its cause, sent later in groups (`notifications`)."""
 
 from __future__ import annotations
 

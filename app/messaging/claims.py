@@ -28,7 +28,7 @@ _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """What becomes of a claimed call. `attempts` is the new count where it is not the one of the claim."""
 
     state: CallState
@@ -172,7 +172,7 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
     except sa.exc.IntegrityError:
         stopped = True
     if stopped:
-        later = Outcome(state=CallState.PENDING, due_at=now + _WAIT_FOR_WIRE, error=call.last_error)
+        later = CallOutcome(state=CallState.PENDING, due_at=now + _WAIT_FOR_WIRE, error=call.last_error)
         await settle(db, call, later, now=now)
         return None
     return replace(call, state=CallState.SENDING, sent_at=now, attempts=attempts)
@@ -184,7 +184,7 @@ async def still_ours(db: Database, call: Call) -> bool:
         return (await connection.execute(sa.select(panel_calls.c.id).where(_claimed(call)))).first() is not None
 
 
-async def settle(db: Database, call: Call, outcome: Outcome, *, now: datetime) -> CallState | None:
+async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetime) -> CallState | None:
     """Record what became of a claimed call and let go of it; return its state, None if the claim was lost.
 
     One that was called off meanwhile ends as cancelled where it was surely not applied. An end is told by event, in

@@ -151,7 +151,7 @@ def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | Non
     }
 
 
-async def hurry(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:
+async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:
     """Bring a waiting event that we set under this name forward to now; False if none waits for a later time."""
     values: dict[str, Any] = {"due_at": now} | ({"urgent": True} if urgent else {})
     later = events.c.due_at > now

@@ -1,6 +1,6 @@
 """The outbox: what is wanted of the panel, kept in the transaction of its cause until its outcome is known.
 
-This is the side of those who want something and of the people who look after it; the sending side is `outbox_claims`.
+This is the side of those who want something and of the people who look after it; the sending side is `claims`.
 """
 
 from __future__ import annotations
@@ -292,14 +292,14 @@ async def tell_settled(tx: AsyncConnection, call: Call, state: CallState, *, now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingCalls:
     """How the outbox stands: since when the oldest call of each state waits, and how many there are."""
 
     oldest: dict[CallState, datetime]
     count: dict[CallState, int]
 
 
-async def waiting(connection: AsyncConnection, *, now: datetime) -> Waiting:
+async def waiting(connection: AsyncConnection, *, now: datetime) -> WaitingCalls:
     """Say what waits: pending calls that are due, those on the wire, and dead ones, which wait for a person."""
     due = sa.or_(panel_calls.c.state != CallState.PENDING, panel_calls.c.due_at <= now)
     since = sa.case(
@@ -313,7 +313,7 @@ async def waiting(connection: AsyncConnection, *, now: datetime) -> Waiting:
         .group_by(panel_calls.c.state)
     )
     found = [(CallState(state), oldest, count) for state, oldest, count in rows]
-    return Waiting(
+    return WaitingCalls(
         oldest={state: oldest for state, oldest, _ in found if oldest is not None},
         count={state: count for state, _, count in found},
     )

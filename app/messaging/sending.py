@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.retry import next_delay
 from app.db import Database
-from app.messaging.claims import Outcome, settle, start_sending, still_ours
+from app.messaging.claims import CallOutcome, settle, start_sending, still_ours
 from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.outbox import Call
 from app.panels.actions import PanelAction
@@ -71,7 +71,7 @@ class _Sending:
 class _HeldBack(Exception):
     """Raised before the first byte: it must not be sent now. Without an outcome it is no longer ours, or `fault`."""
 
-    def __init__(self, outcome: Outcome | None, fault: Exception | None = None) -> None:
+    def __init__(self, outcome: CallOutcome | None, fault: Exception | None = None) -> None:
         super().__init__("held back before the first byte")
         self.outcome = outcome
         self.fault = fault
@@ -104,7 +104,9 @@ async def _send(sending: _Sending, call: Call) -> CallState | None:
     try:
         action = call.to_action()
     except (ValueError, TypeError) as error:
-        return await _settle(sending, call, Outcome(state=CallState.DEAD, error=f"unreadable: {type(error).__name__}"))
+        return await _settle(
+            sending, call, CallOutcome(state=CallState.DEAD, error=f"unreadable: {type(error).__name__}")
+        )
     if call.call_class is not CallClass.COURTESY:
         found = await _look(sending, call, action)
         if found is not None:
@@ -113,7 +115,7 @@ async def _send(sending: _Sending, call: Call) -> CallState | None:
     return None if outcome is None else await _settle(sending, sending.call, outcome)
 
 
-async def _settle(sending: _Sending, call: Call, outcome: Outcome) -> CallState | None:
+async def _settle(sending: _Sending, call: Call, outcome: CallOutcome) -> CallState | None:
     state = await settle(sending.db, call, outcome, now=sending.clock())
     ids = {"call_id": str(call.id), "action": call.action, "order_id": call.order_id, "customer_id": call.customer_id}
     if state is None:
@@ -127,7 +129,7 @@ async def _settle(sending: _Sending, call: Call, outcome: Outcome) -> CallState 
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
-async def _look(sending: _Sending, call: Call, action: PanelAction) -> Outcome | None:
+async def _look(sending: _Sending, call: Call, action: PanelAction) -> CallOutcome | None:
     """Ask the panel whether the effect is there; None if it is not and the call may be sent now."""
     asked_at = sending.clock()
     try:
@@ -140,60 +142,62 @@ async def _look(sending: _Sending, call: Call, action: PanelAction) -> Outcome |
         return _unavailable(sending, call, _fault(call, error), attempts=call.attempts + 1)
     match found.standing:
         case Standing.APPLIED:
-            return Outcome(state=CallState.DONE, result=found.result)
+            return CallOutcome(state=CallState.DONE, result=found.result)
         case Standing.MOOT:
-            return Outcome(state=CallState.DEAD, error=f"moot: {found.detail}")
+            return CallOutcome(state=CallState.DEAD, error=f"moot: {found.detail}")
         case Standing.ABSENT:
             return None if call.state is CallState.PENDING else _absent(sending, call, found, asked_at=asked_at)
         case _:
             assert_never(found.standing)
 
 
-def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime) -> Outcome:
+def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime) -> CallOutcome:
     """An attempt without an answer left nothing so far: look again, or, when it can't come any more, send again."""
     sent_at = call.sent_at or asked_at
     if call.applies_until is not None and asked_at < call.applies_until:
         again = max(sending.rules.settle / 30, (asked_at - sent_at) / 2)
         due_at = min(asked_at + again, call.applies_until)
-        return Outcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error)
+        return CallOutcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error)
     if found.partial:
         error = f"applied in part: {found.detail}; the attempt ended so: {call.last_error}"
-        return Outcome(state=CallState.DEAD, error=error)
+        return CallOutcome(state=CallState.DEAD, error=error)
     tried = max(call.attempts, 1)
     if next_delay(tried, sending.rules.delays, jitter=0) is None:
-        return Outcome(state=CallState.DEAD, error=f"given up after {tried} attempts; the last: {call.last_error}")
+        return CallOutcome(state=CallState.DEAD, error=f"given up after {tried} attempts; the last: {call.last_error}")
     apart = next_delay(tried - 1, sending.rules.delays, jitter=sending.rules.jitter()) if tried > 1 else 0
     due_at = max(sent_at + timedelta(seconds=apart or 0), asked_at)
-    return Outcome(state=CallState.PENDING, due_at=due_at, error=call.last_error)
+    return CallOutcome(state=CallState.PENDING, due_at=due_at, error=call.last_error)
 
 
-def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> Outcome:
+def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
     """Nothing was applied or learned: later. What may be applied already is never given up for that."""
     if getattr(error, "alarm", False):
         return _barred(sending, call, error, attempts=attempts - 1)
     delays = sending.rules.delays
     delay = next_delay(attempts, delays, jitter=sending.rules.jitter())
     if delay is None and call.state is not CallState.UNKNOWN:
-        return Outcome(state=CallState.DEAD, error=f"given up after {attempts} attempts: {error}", attempts=attempts)
+        return CallOutcome(
+            state=CallState.DEAD, error=f"given up after {attempts} attempts: {error}", attempts=attempts
+        )
     wait = min(max(delay if delay is not None else delays[-1], getattr(error, "retry_after", None) or 0), _LONGEST_WAIT)
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + timedelta(seconds=wait)
-    return Outcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
+    return CallOutcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
 
 
-def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> Outcome:
+def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> CallOutcome:
     """The panel was not even asked: that counts for nothing, and ends as soon as it is back (`hurry_for_panel`)."""
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + put_off(error, sending.rules)
-    return Outcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
+    return CallOutcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
 
 
-def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> Outcome:
+def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
     """The panel bars us (credentials, permissions, IP list): that counts for nothing, and people have to mend it."""
     log.error("panel.alarm", call_id=str(call.id), error=str(error))
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + barred(sending.rules)
-    return Outcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
+    return CallOutcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
 
 
 def barred(rules: SendRules) -> timedelta:
@@ -244,16 +248,16 @@ async def _start(sending: _Sending) -> None:
     sending.call = started
 
 
-def _not_sent(sending: _Sending, error: str) -> Outcome:
+def _not_sent(sending: _Sending, error: str) -> CallOutcome:
     """The attempt never happened: again in a moment."""
     due_at = sending.clock() + _MOMENT
-    return Outcome(state=CallState.PENDING, due_at=due_at, error=error, attempts=sending.call.attempts - 1)
+    return CallOutcome(state=CallState.PENDING, due_at=due_at, error=error, attempts=sending.call.attempts - 1)
 
 
-async def _perform(sending: _Sending, action: PanelAction) -> Outcome | None:
+async def _perform(sending: _Sending, action: PanelAction) -> CallOutcome | None:
     try:
         result = await sending.panel.perform(action, before_send=_last_look(sending))
-        return Outcome(state=CallState.DONE, result=result)
+        return CallOutcome(state=CallState.DONE, result=result)
     except _HeldBack as held:
         if held.fault is not None:
             raise held.fault from None
@@ -264,13 +268,13 @@ async def _perform(sending: _Sending, action: PanelAction) -> Outcome | None:
         return await _after_sending(sending, action, error)
 
 
-def _before_sending(sending: _Sending, error: Exception) -> Outcome:
+def _before_sending(sending: _Sending, error: Exception) -> CallOutcome:
     """The adapter came to no write: what it read first refused, or failed. That is an attempt all the same."""
     call = sending.call
     attempts = call.attempts + 1
     match error:
         case PanelRejected():
-            return Outcome(state=CallState.DEAD, error=str(error), attempts=attempts)
+            return CallOutcome(state=CallState.DEAD, error=str(error), attempts=attempts)
         case PanelDown():
             return _down(sending, call, error, attempts=call.attempts)
         case PanelError():
@@ -279,7 +283,7 @@ def _before_sending(sending: _Sending, error: Exception) -> Outcome:
             return _unavailable(sending, call, _fault(call, error), attempts=attempts)
 
 
-async def _after_sending(sending: _Sending, action: PanelAction, error: Exception) -> Outcome:
+async def _after_sending(sending: _Sending, action: PanelAction, error: Exception) -> CallOutcome:
     call = sending.call
     match error:
         case PanelRejected():
@@ -303,9 +307,9 @@ def _fault(call: Call, error: Exception) -> PanelError:
     return PanelError(f"fault in the adapter: {type(error).__name__}")
 
 
-async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: str, *, look: bool) -> Outcome:
+async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: str, *, look: bool) -> CallOutcome:
     """A refusal is final, unless a look shows that what was wanted is so already ("not pending": accepted)."""
-    refused = Outcome(state=CallState.DEAD, error=error)
+    refused = CallOutcome(state=CallState.DEAD, error=error)
     if not look:
         return refused
     try:
@@ -313,16 +317,16 @@ async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: s
     except PanelError:
         return _unknown(sending, call, error, complete=True)
     if found.standing is Standing.APPLIED:
-        return Outcome(state=CallState.DONE, result=found.result)
+        return CallOutcome(state=CallState.DONE, result=found.result)
     if found.standing is Standing.ABSENT and not found.partial and 1 < call.attempts < _REFUSALS:
         # the panel refuses what its state allows: the earlier attempt may be at work still
         return _unknown(sending, call, error, complete=False)
     return refused
 
 
-def _unknown(sending: _Sending, call: Call, error: str, *, complete: bool) -> Outcome:
+def _unknown(sending: _Sending, call: Call, error: str, *, complete: bool) -> CallOutcome:
     if call.call_class is CallClass.COURTESY:
-        return Outcome(state=CallState.DONE, error=error, uncertain=True)
+        return CallOutcome(state=CallState.DONE, error=error, uncertain=True)
     now = sending.clock()
     until = now if complete else now + sending.rules.settle
-    return Outcome(state=CallState.UNKNOWN, due_at=now, error=error, applies_until=until)
+    return CallOutcome(state=CallState.UNKNOWN, due_at=now, error=error, applies_until=until)

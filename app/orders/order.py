@@ -36,7 +36,7 @@ CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_
 
 
 @dataclass(slots=True, kw_only=True)
-class OrderFile:
+class OrderInHand:
     """One order, locked in a transaction, with the changes to be saved.
 
     `acts` says whether what is decided is done: in shadow, and for orders from before the cut-over, it is not.
@@ -149,7 +149,7 @@ class OrderFile:
 
 async def open_file(
     tx: AsyncConnection, order_id: int, *, mode: Mode, now: datetime, create: bool = False
-) -> OrderFile | None:
+) -> OrderInHand | None:
     """Lock an order's row for this transaction; None when there is none and `create` is false."""
     query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
     row = (await tx.execute(query)).first()
@@ -158,7 +158,7 @@ async def open_file(
         row = (await tx.execute(query)).one()
     if row is None:
         return None
-    return OrderFile(
+    return OrderInHand(
         tx=tx,
         now=now,
         row=row,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.messaging import inbox
-from app.orders.order import OrderFile
+from app.orders.order import OrderInHand
 
 HOLD_DUE: Final = "order.hold_due"
 READ_BACK: Final = "order.read_back"
@@ -14,7 +14,7 @@ SETTLE: Final = "order.settle"
 QUESTION_DUE: Final = "order.question_due"
 
 
-async def set_hold_clock(file: OrderFile) -> None:
+async def set_hold_clock(file: OrderInHand) -> None:
     """Have a hold looked at when its time is up; a later hold of the same order sets its own."""
     due_at: datetime | None = file.get("hold_expires_at") or file.get("hold_due_at")
     if due_at is not None:
@@ -28,7 +28,7 @@ async def set_hold_clock(file: OrderFile) -> None:
         )
 
 
-async def set_reminder(file: OrderFile, number: int, *, at: datetime) -> None:
+async def set_reminder(file: OrderInHand, number: int, *, at: datetime) -> None:
     """Have a review that is overdue looked at once more."""
     await inbox.add_internal(
         file.tx,
@@ -45,13 +45,13 @@ def review_name(order_id: int, due_at: datetime, number: int) -> str:
     return f"review:{order_id}:{due_at.isoformat()}:{number}"
 
 
-async def look_again(file: OrderFile, *, seconds: float) -> None:
+async def look_again(file: OrderInHand, *, seconds: float) -> None:
     """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
     due_at = file.now + timedelta(seconds=seconds)
     await inbox.add_internal(file.tx, type=READ_BACK, data={"order_id": file.order_id}, now=file.now, due_at=due_at)
 
 
-async def set_settle_clock(file: OrderFile, *, seconds: float) -> None:
+async def set_settle_clock(file: OrderInHand, *, seconds: float) -> None:
     """Decide it anyway, so many seconds after it was placed or heard of, whichever was earlier (design §3 rule 2)."""
     if file.get("settle_at") is not None:
         return

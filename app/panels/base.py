@@ -104,7 +104,7 @@ class PanelReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PanelPlace:
     """How far the reading of a list has come: every row up to `edge` was handed out. JSON can hold its fields."""
 
     offset: int
@@ -124,7 +124,7 @@ class Stretch(Generic[_Row_co]):
     """
 
     rows: tuple[_Row_co, ...]
-    place: Place | None
+    place: PanelPlace | None
     total: int | None
     unreadable: int = 0
 
@@ -142,22 +142,24 @@ class HistoryReader(Protocol):
 
     def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]: ...
 
-    def orders(self, *, after: Place | None = None, status: str | None = None) -> AsyncGenerator[Stretch[PanelOrder]]:
+    def orders(
+        self, *, after: PanelPlace | None = None, status: str | None = None
+    ) -> AsyncGenerator[Stretch[PanelOrder]]:
         """Hand out orders, with the amounts of those whose currency is known (`know_currency`) or written."""
         ...
 
     def services(
-        self, *, after: Place | None = None, customer_id: int | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelService]]: ...
 
     def invoices(
-        self, *, after: Place | None = None, customer_id: int | None = None, status: str | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
         """Hand out invoices without lines, payments and balance."""
         ...
 
     def tickets(
-        self, *, after: Place | None = None, customer_id: int | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelTicket]]:
         """Hand out tickets without messages."""
         ...

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Judgement, Outcome
-from app.core.judgement.explanation.customer import Asked, Explanation, Standing, for_customer, for_customer_unjudged
+from app.core.judgement.explanation.customer import (
+    AskedWork,
+    Explanation,
+    HoldStanding,
+    for_customer,
+    for_customer_unjudged,
+)
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState
@@ -37,7 +43,7 @@ async def explain(
     if outcome is None:
         policy = (await policy_service.active(connection)).policy
         return Explanation(outcome_text=policy.texts.not_decided)
-    standing = Standing(
+    standing = HoldStanding(
         settled=settled,
         fee_paid=await _fee_paid(connection, order_id),
         cancelled=outcome is Outcome.REJECT and await _cancelled(connection, order_id),
@@ -88,7 +94,7 @@ async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
 
 async def _asked(
     connection: AsyncConnection, order_id: int, judgement: Judgement | None, *, zone: tzinfo, panel_url: str | None
-) -> Asked | None:
+) -> AskedWork | None:
     """Return the newest fee of an order. Entering it is not named beside custom work: the fee is for that alone."""
     query = sa.select(fees).where(fees.c.order_id == order_id).order_by(fees.c.created_at.desc()).limit(1)
     fee = (await connection.execute(query)).first()
@@ -97,7 +103,7 @@ async def _asked(
     minutes = fee.minutes
     if judgement is not None and minutes == judgement.labour.minutes:
         minutes = judgement.labour.custom_minutes
-    return Asked(
+    return AskedWork(
         fee=Money(int(fee.amount_minor), fee.currency),
         work=fee.work,
         minutes=minutes or None,

@@ -13,7 +13,7 @@ from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
 from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
-from app.orders.order import OrderFile
+from app.orders.order import OrderInHand
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.tickets.explanations import explain
 
@@ -22,7 +22,7 @@ _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")
 
 
 async def tell_customer(
-    file: OrderFile,
+    file: OrderInHand,
     message: Message,
     *,
     key: str,
@@ -58,7 +58,7 @@ async def tell_customer(
     )
 
 
-async def _values(file: OrderFile, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
+async def _values(file: OrderInHand, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
     """Return what every message may name: the order, and its newest fee where it has one."""
     fee, policy = await latest_fee(file), file.policy.policy
     amount, currency = file.get("amount_minor"), file.get("currency")
@@ -80,7 +80,7 @@ async def _values(file: OrderFile, *, zone: tzinfo, panel_url: str | None = None
 
 
 async def write_in_ticket(
-    file: OrderFile,
+    file: OrderInHand,
     message: Message,
     *,
     key: str,
@@ -115,7 +115,7 @@ async def write_in_ticket(
     )
 
 
-def _may_tell(file: OrderFile) -> bool:
+def _may_tell(file: OrderInHand) -> bool:
     """In the mode `suggest` customers are told only about what a person decided."""
     match file.policy.policy.modes.messages:
         case ActionMode.ENFORCE:
@@ -126,7 +126,7 @@ def _may_tell(file: OrderFile) -> bool:
             return False
 
 
-async def note_for_staff(file: OrderFile, text: str, *, about: str, cause: str) -> None:
+async def note_for_staff(file: OrderInHand, text: str, *, about: str, cause: str) -> None:
     """Leave a note at the customer for staff in the panel, once for each hold; customers never see it."""
     if file.customer_id is None:
         return

@@ -19,7 +19,7 @@ from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
-from app.orders.order import CANCELLED, POLICY, OrderFile
+from app.orders.order import CANCELLED, POLICY, OrderInHand
 from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
 from app.tables.alerts import AlertKind
@@ -76,7 +76,7 @@ async def waiting(connection: AsyncConnection, order_id: int) -> Any:
 # --- asking -------------------------------------------------------------------------------------------------------
 
 
-async def check(file: OrderFile, text: str) -> None:
+async def check(file: OrderInHand, text: str) -> None:
     """Say whether this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
     rules = file.policy.policy.messages
     if _is_silent(file):
@@ -96,7 +96,7 @@ async def check(file: OrderFile, text: str) -> None:
         raise WrongState("the question before is on its way to the panel; see the order's panel calls")
 
 
-async def ask(file: OrderFile, asking: Asking, *, cause: str, zone: tzinfo) -> None:
+async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) -> None:
     """Keep the question, want its ticket (a reply where one is open already), and hold the order for the answer."""
     rules = file.policy.policy
     latest = await _latest(file)
@@ -119,7 +119,7 @@ async def ask(file: OrderFile, asking: Asking, *, cause: str, zone: tzinfo) -> N
     await set_look(file, question_id, file.now)
 
 
-async def set_look(file: OrderFile, question_id: uuid.UUID, asked_at: datetime) -> None:
+async def set_look(file: OrderInHand, question_id: uuid.UUID, asked_at: datetime) -> None:
     """Have the question's ticket read at the end of this day since it was asked: a hook may have been lost."""
     day = (file.now - asked_at) // _LOOK_EVERY + 1
     await inbox.add_internal(
@@ -128,7 +128,7 @@ async def set_look(file: OrderFile, question_id: uuid.UUID, asked_at: datetime) 
     )  # fmt: skip
 
 
-async def remind(file: OrderFile, question: Any, *, zone: tzinfo) -> bool:
+async def remind(file: OrderInHand, question: Any, *, zone: tzinfo) -> bool:
     """Remind the customer in the question's ticket, once; False where the policy does not want that."""
     message = file.policy.policy.messages.question_reminder
     if not message.send or _is_silent(file):
@@ -141,11 +141,11 @@ async def remind(file: OrderFile, question: Any, *, zone: tzinfo) -> bool:
     return True
 
 
-def _is_silent(file: OrderFile) -> bool:
+def _is_silent(file: OrderInHand) -> bool:
     return file.policy.policy.modes.messages is ActionMode.SHADOW
 
 
-async def _latest(file: OrderFile) -> Any:
+async def _latest(file: OrderInHand) -> Any:
     query = sa.select(questions).where(questions.c.order_id == file.order_id)
     return (await file.tx.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
 
@@ -158,7 +158,7 @@ def ask_key(question_id: uuid.UUID) -> str:
 # --- what comes of it ---------------------------------------------------------------------------------------------
 
 
-async def settled(file: OrderFile, call: Call) -> bool:
+async def settled(file: OrderInHand, call: Call) -> bool:
     """Follow up the call that asks or reminds; False for a call that is about no question."""
     parts = call.key.split(":")
     if len(parts) != 3 or parts[0] != "question":
@@ -181,13 +181,13 @@ async def settled(file: OrderFile, call: Call) -> bool:
     return True
 
 
-async def _never_asked(file: OrderFile) -> bool:
+async def _never_asked(file: OrderInHand) -> bool:
     """Whether no question before this one waits for its answer or has it."""
     latest = await _latest(file)
     return await waiting(file.tx, file.order_id) is None and (latest is None or latest.answered_at is None)
 
 
-async def _withdraw(file: OrderFile, ids: list[uuid.UUID]) -> None:
+async def _withdraw(file: OrderInHand, ids: list[uuid.UUID]) -> None:
     await file.tx.execute(
         questions.update()
         .where(questions.c.id.in_(ids), questions.c.ticket_id.is_(None))
@@ -205,7 +205,7 @@ async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
     return sorted(set(news.all()))
 
 
-async def take_answer(file: OrderFile) -> bool:
+async def take_answer(file: OrderInHand) -> bool:
     """The customer wrote in a ticket of ours about this order: what was asked is answered, and a held order is due
     now. It need not be the question's own ticket: a person reads it either way.
     """
@@ -251,7 +251,7 @@ def newest_reply(ticket: PanelTicket) -> int | None:
     return max((reply.reply_id for reply in ticket.replies if reply.reply_id and not reply.by_staff), default=None)
 
 
-async def close(file: OrderFile, outcome: Outcome, reason: Reason) -> None:
+async def close(file: OrderInHand, outcome: Outcome, reason: Reason) -> None:
     """The order is decided: its open questions have their outcome, and what was not sent of them never is."""
     if outcome is Outcome.HOLD_FOR_REVIEW:
         return

@@ -24,7 +24,7 @@ from app.gathering.panel import Gathered, opening_message
 from app.gathering.texts import apart
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.orders.order import PANEL, OrderFile, open_file
+from app.orders.order import PANEL, OrderInHand, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
@@ -206,7 +206,7 @@ async def _reply_on_hold(
             await file.save()
 
 
-async def keep_tickets(file: OrderFile, gathered: Gathered) -> None:
+async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
     """Link the order to the ticket that asked for it; a guest's ticket is only a proposal."""
     asking = gathered.asking_ticket
     if asking is None:
@@ -251,7 +251,7 @@ async def orders_of(connection: AsyncConnection, ticket_id: int) -> list[int]:
     return sorted((await connection.execute(query)).scalars().all())
 
 
-async def _propose_guests(file: OrderFile, email: str) -> None:
+async def _propose_guests(file: OrderInHand, email: str) -> None:
     """Guests' tickets from the customer's own address that ask for an order are proposed, never charged for."""
     mailbox = canonical_email(email)
     if mailbox is None:

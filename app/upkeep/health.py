@@ -14,7 +14,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.billing.limits import Limit, Window
+from app.billing.limits import Limit, LimitWindow
 from app.config import Mode
 from app.context import Context
 from app.core.states import OrderState
@@ -91,7 +91,7 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ServiceStanding:
     """What was read from the database at one moment."""
 
     schema_current: bool = False
@@ -107,7 +107,7 @@ class Standing:
     events: dict[EventState, int] = field(default_factory=dict)
     orders: dict[OrderState, int] = field(default_factory=dict)
     oldest: dict[Waiting, float] = field(default_factory=dict)
-    limits: dict[tuple[Limit, Window], bool] = field(default_factory=dict)
+    limits: dict[tuple[Limit, LimitWindow], bool] = field(default_factory=dict)
     ungated: bool = False  # it holds orders, and no gate has ever asked
     queue: int = 0
     unbuilt: int = 0
@@ -121,10 +121,10 @@ class Probe:
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
-        self._last: Standing | None = None
+        self._last: ServiceStanding | None = None
         self._head: str | None = None
 
-    async def standing(self) -> Standing | None:
+    async def standing(self) -> ServiceStanding | None:
         """Return how we stand; None when the database can't be reached."""
         async with self._lock:
             if self._monotonic() - self._read_at >= _FRESH_SECONDS:
@@ -132,7 +132,7 @@ class Probe:
                 self._read_at = self._monotonic()
             return self._last
 
-    async def _read(self) -> Standing | None:
+    async def _read(self) -> ServiceStanding | None:
         context = self._context
         try:
             standing = await within(DATABASE_SECONDS, self._look())
@@ -149,11 +149,11 @@ class Probe:
             return replace(standing, writable=False)
         return standing
 
-    async def _look(self) -> Standing:
+    async def _look(self) -> ServiceStanding:
         context = self._context
         self._head = self._head or schema.head()
         if await schema.current(context.db) != self._head:
-            return Standing()
+            return ServiceStanding()
         async with context.db.read() as connection:
             return await _standing(connection, context.settings.mode, context.clock())
 
@@ -161,7 +161,7 @@ class Probe:
         """Judge how we stand."""
         standing = await self.standing()
         reasons = _reasons(standing)
-        seen = standing or Standing()
+        seen = standing or ServiceStanding()
         return Readiness(
             ready=not reasons,
             reasons=reasons,
@@ -181,7 +181,7 @@ class Probe:
         )
 
 
-def _reasons(standing: Standing | None) -> tuple[str, ...]:
+def _reasons(standing: ServiceStanding | None) -> tuple[str, ...]:
     if standing is None:
         return ("the database can't be reached",)
     if not standing.schema_current:
@@ -204,7 +204,7 @@ def _reasons(standing: Standing | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> Standing:
+async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> ServiceStanding:
     columns = (workers.c.heartbeat_at, workers.c.progress_at, workers.c.panel)
     running = sa.select(*columns).where(workers.c.stopped_at.is_(None))
     beats = (await connection.execute(running.limit(COUNTED))).all()
@@ -217,7 +217,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
     if oldest is not None:
         since[Waiting.EVENT] = oldest
     event_states = (EventState.RECEIVED, EventState.FAILED)
-    return Standing(
+    return ServiceStanding(
         schema_current=True,
         paused=await installation.is_paused(connection),
         shadow=mode is Mode.SHADOW,
@@ -239,7 +239,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
     )
 
 
-async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dict[tuple[Limit, Window], bool]:
+async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dict[tuple[Limit, LimitWindow], bool]:
     """Say of each damage limit whether it is reached; in shadow nothing is limited."""
     if mode is Mode.SHADOW:
         return {}
@@ -248,7 +248,7 @@ async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dic
     except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
         return {}
     reached = {(one.limit, one.window) for one in await limits.reached(connection, policy, now=now)}
-    return {(limit, window): (limit, window) in reached for limit in Limit for window in Window}
+    return {(limit, window): (limit, window) in reached for limit in Limit for window in LimitWindow}
 
 
 def _age(since: datetime, now: datetime) -> float:

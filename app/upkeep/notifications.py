@@ -63,7 +63,7 @@ async def round(context: Context) -> None:  # a round of ringing, as `sweeps.rou
         return
     for kind in kinds:
         async with context.db.begin() as tx:
-            await _ring(tx, context.settings, kind, now=now)
+            await _notify(tx, context.settings, kind, now=now)
     if kinds:
         context.wake()
 
@@ -85,8 +85,8 @@ async def _let_go(context: Context, kinds: Sequence[AlertKind], *, now: datetime
         log.info("rings.shadow", kinds=[kind.value for kind in kinds], alerts=gone.rowcount)
 
 
-async def _ring(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, now: datetime) -> None:
-    if not await _may_ring(tx, kind, now=now):
+async def _notify(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, now: datetime) -> None:
+    if not await _may_notify(tx, kind, now=now):
         return
     rows = (
         await tx.execute(
@@ -107,7 +107,7 @@ async def _ring(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, now
     log.info("rings.ring", kind=kind.value, alerts=len(rows))
 
 
-async def _may_ring(tx: AsyncConnection, kind: AlertKind, *, now: datetime) -> bool:
+async def _may_notify(tx: AsyncConnection, kind: AlertKind, *, now: datetime) -> bool:
     """Say whether it is time: long enough after the last ring of this kind, which is not on its way any more.
 
     A last one that failed is taken out of the queue: the one that comes now says it again.

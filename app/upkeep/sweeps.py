@@ -2,7 +2,7 @@
 replayed away.
 
 A sweep only sets events anew, under names that make twice once, and by index, so many in a round. Where that did not
-help, the order is held for a person. What waits in the inbox and the outbox is the worker's own (`messaging.workers`).
+help, the order is held for a person. What waits in the inbox and the outbox is the worker's own (`messaging.worker`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _LIFECYCLE = tuple(action.value for action in acting.LIFECYCLE)
 _ENDED = "the order waits for a call that is over"
 
 
-async def round(context: Context) -> None:  # a round of sweeping, as `rings.round` is one of ringing
+async def round(context: Context) -> None:  # a round of sweeping, as `notifications.round` is one of notifying
     """Sweep every waiting state once."""
     now = context.clock()
     found = 0

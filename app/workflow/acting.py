@@ -16,7 +16,7 @@ from app.core.policy.sections.acting import AcceptMode
 from app.core.states import HoldKind, OrderState, Provisioning, Trigger
 from app.customers import counts
 from app.messaging import outbox
-from app.orders.order import CLOCK, OrderFile
+from app.orders.order import CLOCK, OrderInHand
 from app.orders.timers import set_hold_clock
 from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.tables.inbox import EventSource, events
@@ -45,14 +45,14 @@ class Wish:
     panel_url: str | None
 
 
-async def withdraw_lifecycle(file: OrderFile) -> bool:
+async def withdraw_lifecycle(file: OrderInHand) -> bool:
     """Take back what is not on the wire of the order's lifecycle calls; False when one is under way."""
     withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=LIFECYCLE)
     return not withdrawn.under_way
 
 
 async def enqueue_lifecycle(
-    file: OrderFile, action: PanelAction, *, cause: str, due_at: datetime | None = None
+    file: OrderInHand, action: PanelAction, *, cause: str, due_at: datetime | None = None
 ) -> None:
     """Want a lifecycle call; the key names the order and what is wanted of it."""
     verb = {
@@ -67,7 +67,7 @@ async def enqueue_lifecycle(
     )  # fmt: skip
 
 
-async def panel_builds_until(file: OrderFile) -> datetime | None:
+async def panel_builds_until(file: OrderInHand) -> datetime | None:
     """Say until when the panel may be building this order by itself, in a request that is not through yet.
 
     It is when it asked the gate, or shows a new payment, and no hook has told that this is done (where hooks came
@@ -78,7 +78,7 @@ async def panel_builds_until(file: OrderFile) -> datetime | None:
     return min(until, file.now + PANEL_BUILDS) if until > file.now else None
 
 
-async def _gate_let_pass_at(file: OrderFile) -> datetime | None:
+async def _gate_let_pass_at(file: OrderInHand) -> datetime | None:
     """Say when the panel asked the gate, if it was not told no and no hook came after; None otherwise."""
     of_order = sa.select(events.c.id, events.c.received_at).where(events.c.order_id == file.order_id)
     newest = of_order.where(events.c.type == "gate.asked").order_by(events.c.id.desc()).limit(1)
@@ -101,7 +101,7 @@ async def _gate_let_pass_at(file: OrderFile) -> datetime | None:
     return at
 
 
-async def _payment_began_at(file: OrderFile) -> datetime | None:
+async def _payment_began_at(file: OrderInHand) -> datetime | None:
     """Say when it was paid, if that is new, hooks came lately, and none of them says that the panel is through."""
     paid_at: datetime | None = file.get("paid_at")
     lately = file.now - PANEL_BUILDS
@@ -120,7 +120,7 @@ def _is_through(hook: str, at: datetime, paid_at: datetime) -> bool:
     return hook == "order.paid" or (hook == "order.created" and at >= paid_at)
 
 
-async def hurry_accept(file: OrderFile, *, paid: bool) -> None:
+async def hurry_accept(file: OrderInHand, *, paid: bool) -> None:
     """Send an accept now that waited for the panel to be through with building; the hook of a payment tells so."""
     if paid or await panel_builds_until(file) is None:
         await file.tx.execute(
@@ -132,7 +132,7 @@ async def hurry_accept(file: OrderFile, *, paid: bool) -> None:
         )
 
 
-def accept_action(file: OrderFile, plan: AcceptPlan) -> AcceptOrder:
+def accept_action(file: OrderInHand, plan: AcceptPlan) -> AcceptOrder:
     """Return the accept of this order; what is provisioned already is not set up again."""
     built = file.get("provisioning") == Provisioning.DONE
     return AcceptOrder(
@@ -143,7 +143,7 @@ def accept_action(file: OrderFile, plan: AcceptPlan) -> AcceptOrder:
     )
 
 
-def default_plan(file: OrderFile, judged: Judgement | None) -> AcceptPlan:
+def default_plan(file: OrderInHand, judged: Judgement | None) -> AcceptPlan:
     """Return how to accept: as judged, else as the policy says for everything."""
     if judged is not None:
         return judged.accept
@@ -153,7 +153,7 @@ def default_plan(file: OrderFile, judged: Judgement | None) -> AcceptPlan:
     )
 
 
-async def approve(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
+async def approve(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
     """Let it pass: accept it when paid, wait for its payment, or open the gate and leave the rest to staff."""
     file.change(accept_mode=plan.mode.value)
     if file.move(wish.trigger) is None:
@@ -164,7 +164,7 @@ async def approve(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
     return await go_on(file, wish, plan)
 
 
-async def go_on(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
+async def go_on(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
     """Do what the new state of an approved order asks for."""
     undo = str(file.get("panel_status")) in {"Cancelled", "Fraud"}
     if undo:
@@ -183,7 +183,7 @@ async def go_on(file: OrderFile, wish: Wish, plan: AcceptPlan) -> bool:
     return True
 
 
-async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: int | None, work: str) -> bool:
+async def hold_for_fee(file: OrderInHand, wish: Wish, amount: Money, *, minutes: int | None, work: str) -> bool:
     """Keep it Pending and ask for the fee; the customer is told when the invoice is there."""
     if file.move(wish.trigger) is None:
         return False
@@ -203,7 +203,7 @@ async def hold_for_fee(file: OrderFile, wish: Wish, amount: Money, *, minutes: i
     return True
 
 
-async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
+async def hold_for_review(file: OrderInHand, wish: Wish, why: str) -> bool:
     """Keep it Pending for a person, with a clock; an open fee is taken back."""
     news = file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.REVIEW
     if file.move(wish.trigger) is None:
@@ -224,7 +224,7 @@ async def hold_for_review(file: OrderFile, wish: Wish, why: str) -> bool:
     return True
 
 
-async def hold_for_answer(file: OrderFile, wish: Wish, asking: questions.Asking) -> bool:
+async def hold_for_answer(file: OrderInHand, wish: Wish, asking: questions.Asking) -> bool:
     """Keep it Pending, ask the customer and wait for the answer; an open fee is taken back."""
     if file.move(wish.trigger) is None:
         return False
@@ -235,7 +235,7 @@ async def hold_for_answer(file: OrderFile, wish: Wish, asking: questions.Asking)
     return True
 
 
-async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = False, politely: bool = False) -> bool:
+async def end(file: OrderInHand, wish: Wish, *, fraud: bool, cancelled: bool = False, politely: bool = False) -> bool:
     """Reject or cancel it in the panel, and settle what was paid; `politely`: it only does not fit."""
     if file.move(wish.trigger) is None:
         return False
@@ -255,18 +255,18 @@ async def end(file: OrderFile, wish: Wish, *, fraud: bool, cancelled: bool = Fal
     return True
 
 
-def ending_action(file: OrderFile) -> PanelAction:
+def ending_action(file: OrderInHand) -> PanelAction:
     """Return the call that ends this order in the panel."""
     return FraudOrder(order_id=file.order_id) if file.get("fraud") else CancelOrder(order_id=file.order_id)
 
 
-async def settle_money(file: OrderFile, *, cause: str) -> None:
+async def settle_money(file: OrderInHand, *, cause: str) -> None:
     """An order that ended: its fee is cancelled or returned, and money paid on it waits for a person."""
     await fees.end(file, cause=cause)
     await fees.update_refund(file)
 
 
-async def hold_by_clock(file: OrderFile, reason: Reason, *, due_in: timedelta = timedelta(0)) -> None:
+async def hold_by_clock(file: OrderInHand, reason: Reason, *, due_in: timedelta = timedelta(0)) -> None:
     """What no rule settles goes to a person: held for review by the clock, with nothing left open beside it.
 
     Where the policy's modes forbid to hold it, it only waits in the queue, and the panel goes on meanwhile.
@@ -281,7 +281,7 @@ async def hold_by_clock(file: OrderFile, reason: Reason, *, due_in: timedelta = 
     await set_hold_clock(file)
 
 
-def intended_calls(file: OrderFile, judgement: Judgement) -> list[dict[str, Any]]:
+def intended_calls(file: OrderInHand, judgement: Judgement) -> list[dict[str, Any]]:
     """Return what would be called in the panel, for a decision in shadow."""
     order = {"order_id": file.order_id}
     note = {"action": Action.ADD_CLIENT_NOTE.value}

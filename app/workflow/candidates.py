@@ -19,7 +19,7 @@ from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
 from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
-from app.orders.order import OrderFile
+from app.orders.order import OrderInHand
 from app.policies import versions
 from app.tables.policies import policy_candidates
 
@@ -61,7 +61,7 @@ async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: date
     return await current(tx)
 
 
-async def verdict(file: OrderFile, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
+async def verdict(file: OrderInHand, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
     """Return what the candidate says about an order, as it is stored; None where no candidate runs.
 
     Terms and lists are its own, looked for in the same texts; what is muted is as for the active policy.
@@ -88,7 +88,7 @@ async def verdict(file: OrderFile, gathered: Gathered, own: OwnKnowledge) -> dic
     }
 
 
-def _judged(file: OrderFile, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
+def _judged(file: OrderInHand, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
     """Decide by the candidate; a policy on trial must not keep the active one from deciding, whatever fails in it."""
     try:
         return decide(build_facts(gathered, own, policy), policy, now=file.now)

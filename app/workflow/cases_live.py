@@ -9,7 +9,7 @@ from app.core.facts import Facts
 from app.core.policy.terms import terms_digest
 from app.db import insert_into
 from app.orders.facts_codec import pack
-from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderFile
+from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderInHand
 from app.tables.history import CaseSource, Label, cases
 
 #: Who decides in `decisions.by` without being a person.
@@ -28,7 +28,7 @@ def is_review(by: str, codes: Iterable[str]) -> bool:
     return person and CANCELLED.isdisjoint(codes)
 
 
-async def record_case(file: OrderFile, facts: Facts) -> None:
+async def record_case(file: OrderInHand, facts: Facts) -> None:
     """Keep the facts of the policy's latest judgement, in its transaction; what became of the order stays."""
     judged = {
         "customer_id": file.customer_id,
@@ -42,7 +42,7 @@ async def record_case(file: OrderFile, facts: Facts) -> None:
     await file.tx.execute(row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged))
 
 
-async def record_review(file: OrderFile, outcome: str, code: str, *, by: str) -> None:
+async def record_review(file: OrderInHand, outcome: str, code: str, *, by: str) -> None:
     """Keep what a person decided about the order, where there is a case of it."""
     if is_review(by, [code]):
         await file.tx.execute(cases.update().where(cases.c.order_id == file.order_id).values(reviewed=outcome))

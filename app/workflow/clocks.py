@@ -12,7 +12,7 @@ from app.installation.alerts import alert
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.orders.order import CLOCK, OrderFile, open_file
+from app.orders.order import CLOCK, OrderInHand, open_file
 from app.orders.timers import QUESTION_DUE, review_name, set_reminder
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
@@ -42,7 +42,7 @@ async def hold_due(context: Context, event: Event, order_id: int) -> None:
     context.wake()
 
 
-async def _hold_due(context: Context, file: OrderFile) -> str:
+async def _hold_due(context: Context, file: OrderInHand) -> str:
     due_at = file.get("hold_expires_at") or file.get("hold_due_at")
     waits = file.state in {OrderState.HELD, OrderState.RECEIVED}  # received: a person's word is asked for
     if not waits or due_at is None or due_at > file.now:
@@ -66,7 +66,7 @@ async def _hold_due(context: Context, file: OrderFile) -> str:
     return "hold-expired"
 
 
-async def _remind(file: OrderFile, due_at: datetime) -> None:
+async def _remind(file: OrderInHand, due_at: datetime) -> None:
     """Have people told that a review is overdue, each reminder once, and set the clock of the next."""
     number = reminder(due_at, file.now)
     at_once = number == 1 and due_at <= file.get("hold_since")  # that it is held was told in the same moment

@@ -6,20 +6,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.billing.limits import Verdict
+from app.billing.limits import LimitVerdict
 from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.signals.base import LIMITS
 from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
-from app.orders.order import POLICY, OrderFile
+from app.orders.order import POLICY, OrderInHand
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
 from app.tickets import questions
 from app.workflow.cases_live import record_case, record_review
 
 
-async def latest(file: OrderFile) -> Any:
+async def latest(file: OrderInHand) -> Any:
     """Return the decision in force, or None."""
     decision_id = file.get("decision_id")
     if decision_id is None:
@@ -27,7 +27,7 @@ async def latest(file: OrderFile) -> Any:
     return (await file.tx.execute(sa.select(decisions).where(decisions.c.id == decision_id))).first()
 
 
-async def latest_judged(file: OrderFile) -> Judgement | None:
+async def latest_judged(file: OrderInHand) -> Judgement | None:
     """Return the newest judgement of the policy, whoever decided after it."""
     stored = (
         await file.tx.execute(
@@ -40,7 +40,7 @@ async def latest_judged(file: OrderFile) -> Judgement | None:
     return None if stored is None else load_judgement(stored)
 
 
-def differs(row: Any, judgement: Judgement, verdict: Verdict, policy_version: int) -> bool:
+def differs(row: Any, judgement: Judgement, verdict: LimitVerdict, policy_version: int) -> bool:
     """Say whether a judgement and what is done about it are news compared with the decision in force."""
     if row is None or row.policy_version != policy_version or row.outcome != verdict.outcome.value:
         return True
@@ -52,7 +52,7 @@ def differs(row: Any, judgement: Judgement, verdict: Verdict, policy_version: in
 
 
 async def record_judgement(
-    file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict, *,
+    file: OrderInHand, facts: Facts, judgement: Judgement, verdict: LimitVerdict, *,
     intended: list[dict[str, Any]], candidate: dict[str, Any] | None = None,
 ) -> int:  # fmt: skip
     """Store what the policy decided with everything that it saw.
@@ -77,7 +77,7 @@ async def record_judgement(
 
 
 async def record_person(
-    file: OrderFile, outcome: Outcome, reason: Reason, *,
+    file: OrderInHand, outcome: Outcome, reason: Reason, *,
     by: str, note: str | None = None, kept_back: Reason | None = None,
 ) -> int:  # fmt: skip
     """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6).
@@ -101,7 +101,7 @@ async def record_person(
 
 
 async def _insert(
-    file: OrderFile, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, acted: bool = True, **more: Any
+    file: OrderInHand, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, acted: bool = True, **more: Any
 ) -> int:
     row = {
         "order_id": file.order_id,
@@ -125,7 +125,7 @@ def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
     return [{"code": reason.code, "text": reason.text} for reason in reasons]
 
 
-async def _count_firings(file: OrderFile, judgement: Judgement) -> None:
+async def _count_firings(file: OrderInHand, judgement: Judgement) -> None:
     """Keep which risk signals fired on this order, so that those that fire on too many can be muted."""
     await file.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == file.order_id))
     codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - LIMITS)

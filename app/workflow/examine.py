@@ -24,7 +24,7 @@ from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
-from app.orders.order import PANEL, POLICY, OrderFile, open_file
+from app.orders.order import PANEL, POLICY, OrderInHand, open_file
 from app.orders.timers import look_again, set_settle_clock
 from app.tables.inbox import EventState
 from app.tables.orders import orders
@@ -95,7 +95,7 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
     return gathered.order.status.strip().lower() != "pending"
 
 
-async def _not_listed(file: OrderFile | None, event: Event) -> None:
+async def _not_listed(file: OrderInHand | None, event: Event) -> None:
     """The panel does not list it: gone if we knew it, else maybe not there yet."""
     known = file is not None and file.row.last_read_at is not None
     told = event.data.get("to") == "deleted"
@@ -126,7 +126,7 @@ async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
             await file.save()
 
 
-async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Event, *, at_once: bool) -> None:
+async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: Event, *, at_once: bool) -> None:
     first = file.row.last_read_at is None
     status_before, payment_before = str(file.row.panel_status), PaymentState(file.row.payment_state)
     _take_placed_by(file, event)
@@ -165,7 +165,7 @@ async def _look(context: Context, file: OrderFile, gathered: Gathered, event: Ev
     await _others_of_invoice(file, event)
 
 
-async def _go_on_after_shadow(file: OrderFile) -> None:
+async def _go_on_after_shadow(file: OrderInHand) -> None:
     """In shadow the state followed the panel; back in enforce, what was decided before that is in force again."""
     if file.state is not OrderState.RECEIVED or file.get("panel_status") != "Pending":
         return
@@ -190,7 +190,7 @@ def _told_placed_by(event: Event) -> PlacedBy | None:
     return PlacedBy.STAFF_AS_CUSTOMER if actor.masquerade and acted is not None else acted
 
 
-def _take_placed_by(file: OrderFile, event: Event) -> None:
+def _take_placed_by(file: OrderInHand, event: Event) -> None:
     word = _told_placed_by(event)
     if word is None:
         return
@@ -200,7 +200,7 @@ def _take_placed_by(file: OrderFile, event: Event) -> None:
         file.change(staff_id=actor.admin_id)
 
 
-async def _reopen_mode(context: Context, file: OrderFile) -> None:
+async def _reopen_mode(context: Context, file: OrderInHand) -> None:
     """Whether we act depends on when it was placed, which the first reading tells."""
     file.since_cut_over = await installation.acts_on_order(
         file.tx, context.settings.mode, file.order_id,
@@ -213,7 +213,7 @@ def _signed_up(gathered: Gathered) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
 
 
-def _links(context: Context, file: OrderFile, gathered: Gathered) -> Links:
+def _links(context: Context, file: OrderInHand, gathered: Gathered) -> Links:
     """What the customer may share with others; the IP of an order entered by staff or API is not the customer's."""
     if gathered.customer is None or gathered.order is None:
         return Links()
@@ -224,7 +224,7 @@ def _links(context: Context, file: OrderFile, gathered: Gathered) -> Links:
     return links_of(gathered.customer, gathered.order.ip if theirs else None, gathered.pay_methods)
 
 
-async def _release_agreed(context: Context, file: OrderFile) -> None:
+async def _release_agreed(context: Context, file: OrderInHand) -> None:
     """A fee that a person asked for is paid: that was the condition, so the order goes on."""
     paid_for = file.get("agreement") == Agreement.FEE_PAID and file.get("outcome") == Outcome.HOLD_FOR_FEE
     if not (file.acts and paid_for and file.get("touched_by_person") and file.state is OrderState.HELD):
@@ -239,7 +239,7 @@ async def _release_agreed(context: Context, file: OrderFile) -> None:
     await acting.approve(file, wish, acting.default_plan(file, await decisions.latest_judged(file)))
 
 
-async def _thank(context: Context, file: OrderFile, paid_fees: list[uuid.UUID]) -> None:
+async def _thank(context: Context, file: OrderInHand, paid_fees: list[uuid.UUID]) -> None:
     """Tell the customer that a fee has come in, where the policy wants that, when what follows from it is decided."""
     for fee_id in paid_fees if file.acts else ():
         await messages.tell_customer(
@@ -248,7 +248,7 @@ async def _thank(context: Context, file: OrderFile, paid_fees: list[uuid.UUID]) 
         )  # fmt: skip
 
 
-async def _others_of_invoice(file: OrderFile, event: Event) -> None:
+async def _others_of_invoice(file: OrderInHand, event: Event) -> None:
     """One invoice may pay several orders: look at the others too."""
     invoice_id = file.get("invoice_id")
     if invoice_id is None or not event.type.startswith("invoice."):

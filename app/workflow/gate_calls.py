@@ -17,7 +17,7 @@ from app.db import is_unavailable
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.orders.order import POLICY, OrderFile
+from app.orders.order import POLICY, OrderInHand
 from app.policies import versions
 from app.tables.orders import orders
 
@@ -74,7 +74,7 @@ async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ..
     return () if asked is not None else (f"modes.hold is enforce: {installation.NO_GATE}",)
 
 
-async def mind(file: OrderFile) -> None:
+async def warn_no_gate(file: OrderInHand) -> None:
     """Say in the timeline of a held order that nothing keeps the panel from setting it up."""
     if await installation.get(file.tx, installation.GATE_ASKED) is None:
         file.say(installation.NO_GATE, by=POLICY)

@@ -28,7 +28,7 @@ from app.gathering.facts import invoice_state, paid_on
 from app.gathering.panel import Gathered
 from app.installation.alerts import alert
 from app.messaging import outbox
-from app.orders.order import PANEL, OrderFile
+from app.orders.order import PANEL, OrderInHand
 from app.panels.records import PanelInvoice
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
@@ -61,7 +61,7 @@ def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
     return InvoiceTurn.GONE if invoice is None else _TURNS.get(invoice_state(invoice))
 
 
-async def follow_fees(file: OrderFile, gathered: Gathered) -> list[uuid.UUID]:
+async def follow_fees(file: OrderInHand, gathered: Gathered) -> list[uuid.UUID]:
     """Bring each fee to what its invoice shows, and act on what changed; return those that were paid just now, so that
     the order goes on.
     """
@@ -76,7 +76,9 @@ async def follow_fees(file: OrderFile, gathered: Gathered) -> list[uuid.UUID]:
     return agreed
 
 
-async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None) -> Consequence | None:
+async def _follow_fee(
+    file: OrderInHand, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None
+) -> Consequence | None:
     was = FeeState(fee.state)
     await _keep_figures(file, fee, invoice)
     state = _new_state(file, fee, was, turn)
@@ -91,7 +93,7 @@ async def _follow_fee(file: OrderFile, fee: Any, turn: InvoiceTurn, invoice: Pan
     return await _after_fee(file, fee, was, turn)
 
 
-async def _given_back_twice(file: OrderFile, fee: Any) -> None:
+async def _given_back_twice(file: OrderInHand, fee: Any) -> None:
     """We returned it as credit, and staff refunded its invoice in the panel: one of both is a person's to take back."""
     text = f"the fee of invoice {fee.invoice_id} was given back twice: as credit by us, and as a refund in the panel"
     name = f"fee:{fee.id}:given-back-twice"
@@ -99,7 +101,7 @@ async def _given_back_twice(file: OrderFile, fee: Any) -> None:
         file.say(text, by=PANEL)
 
 
-async def _keep_figures(file: OrderFile, fee: Any, invoice: PanelInvoice | None) -> None:
+async def _keep_figures(file: OrderInHand, fee: Any, invoice: PanelInvoice | None) -> None:
     paid = paid_on(invoice) if invoice else None
     values: dict[str, Any] = {}
     if paid is not None and max(0, paid.amount_minor) != fee.paid_minor:
@@ -110,7 +112,7 @@ async def _keep_figures(file: OrderFile, fee: Any, invoice: PanelInvoice | None)
         await fees.set_fee(file, fee.id, **values)
 
 
-def _new_state(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
+def _new_state(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
     """Say what a fee becomes by what its invoice is found to be."""
     over = was in {FeeState.WAIVED, FeeState.CANCELLED, FeeState.LOST, FeeState.REFUNDED}
     if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and over:
@@ -128,7 +130,7 @@ def _new_state(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> F
     return _FEE_STATES[turn]
 
 
-async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
+async def _after_fee(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return None
     if turn is InvoiceTurn.DISPUTED:
@@ -154,7 +156,7 @@ async def _after_fee(file: OrderFile, fee: Any, was: FeeState, turn: InvoiceTurn
     return consequence
 
 
-async def follow_payment(file: OrderFile, before: PaymentState) -> None:
+async def follow_payment(file: OrderInHand, before: PaymentState) -> None:
     """Act on what changed about the order's own invoice; its new state is on the row already."""
     now_is = PaymentState(file.get("payment_state"))
     if now_is is before:
@@ -178,7 +180,7 @@ async def follow_payment(file: OrderFile, before: PaymentState) -> None:
             pass
 
 
-async def to_person(file: OrderFile, code: str, text: str) -> None:
+async def to_person(file: OrderInHand, code: str, text: str) -> None:
     """What no rule settles goes to a person: hold it for review, where the policy's modes let us hold."""
     if not file.acts or file.state not in {
         OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,

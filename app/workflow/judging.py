@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.billing.limits import Verdict
+from app.billing.limits import LimitVerdict
 from app.context import Context
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.judgement.course import Course
@@ -22,7 +22,7 @@ from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
-from app.orders.order import CLOCK, POLICY, OrderFile
+from app.orders.order import CLOCK, POLICY, OrderInHand
 from app.orders.timers import look_again
 from app.tables.orders import fees, ticket_orders, tickets
 from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
@@ -34,7 +34,7 @@ _UNDER_WAY_DELAY = timedelta(seconds=5)
 UNDER_WAY = "a call about this order is under way"
 
 
-async def own_knowledge(context: Context, file: OrderFile, aggregates: Any, known: Links) -> OwnKnowledge:
+async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, known: Links) -> OwnKnowledge:
     """Read what our own tables know, in the deciding transaction."""
     placed_at = file.get("placed_at") or file.now
     customer_id = file.customer_id
@@ -69,7 +69,7 @@ def with_agreement(own: OwnKnowledge, agreement: Agreement) -> OwnKnowledge:
     return replace(own, agreement=agreement)
 
 
-async def _overdue_fees(file: OrderFile) -> int:
+async def _overdue_fees(file: OrderInHand) -> int:
     """Our own fee invoices never count against the customer; due when their hold has expired, or a little later."""
     query = sa.select(sa.func.count()).where(
         fees.c.customer_id == file.customer_id, fees.c.state == "unpaid", fees.c.expires_at < file.now
@@ -77,7 +77,7 @@ async def _overdue_fees(file: OrderFile) -> int:
     return int((await file.tx.execute(query)).scalar_one())
 
 
-async def _our_tickets(file: OrderFile) -> frozenset[int]:
+async def _our_tickets(file: OrderInHand) -> frozenset[int]:
     query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == file.customer_id, tickets.c.ours)
     linked = sa.select(ticket_orders.c.ticket_id).where(
         ticket_orders.c.order_id == file.order_id, ticket_orders.c.kind == "hold"
@@ -86,7 +86,7 @@ async def _our_tickets(file: OrderFile) -> frozenset[int]:
 
 
 async def judge(
-    context: Context, file: OrderFile, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
+    context: Context, file: OrderInHand, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
 ) -> Judgement | None:
     """Judge the order if it is time and something new is to be seen; act on the verdict, or record what it would do.
 
@@ -123,7 +123,7 @@ async def judge(
     return judgement
 
 
-async def _is_due(file: OrderFile, facts: Facts, *, at_once: bool) -> bool:
+async def _is_due(file: OrderInHand, facts: Facts, *, at_once: bool) -> bool:
     """Say whether there is enough to see; else set the clock that decides later."""
     if file.get("touched_by_person") or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
         return False
@@ -139,12 +139,14 @@ async def _is_due(file: OrderFile, facts: Facts, *, at_once: bool) -> bool:
     return await _settled(file)
 
 
-async def _settled(file: OrderFile) -> bool:
+async def _settled(file: OrderInHand) -> bool:
     settle_at: datetime = file.get("settle_at")
     return settle_at is not None and file.now >= settle_at
 
 
-async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement: Judgement, verdict: Verdict) -> None:
+async def _carry_out(
+    context: Context, file: OrderInHand, facts: Facts, judgement: Judgement, verdict: LimitVerdict
+) -> None:
     if not await acting.withdraw_lifecycle(file):
         raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
     wish = Wish(
@@ -175,11 +177,11 @@ async def _carry_out(context: Context, file: OrderFile, facts: Facts, judgement:
         case Outcome.REJECT:
             await acting.end(file, replace(wish, trigger=Trigger.DECIDED_REJECT), fraud=False)
     if file.state is OrderState.HELD:
-        await gate_calls.mind(file)
+        await gate_calls.warn_no_gate(file)
         await look_again(file, seconds=15)
 
 
-async def release_when_paid(context: Context, file: OrderFile) -> None:
+async def release_when_paid(context: Context, file: OrderInHand) -> None:
     """An approved order that waited for its payment is accepted now (design §3 rule 5)."""
     if file.state is not OrderState.AWAITING_PAYMENT or not file.paid or not file.acts:
         return

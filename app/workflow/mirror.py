@@ -17,7 +17,7 @@ from app.enrichment import geoip
 from app.gathering.facts import order_kind, paid_on, payment_state
 from app.gathering.panel import Gathered
 from app.gathering.texts import as_stored
-from app.orders.order import PANEL, OrderFile
+from app.orders.order import PANEL, OrderInHand
 from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
@@ -27,7 +27,7 @@ _FAILED = {"failed"}
 _ITEMS_SHOWN = 50
 
 
-async def mirror_order(file: OrderFile, gathered: Gathered, placed_by: PlacedBy) -> None:
+async def mirror_order(file: OrderInHand, gathered: Gathered, placed_by: PlacedBy) -> None:
     """Update the order's row from the panel; what changed stands in `file.changes`."""
     order = gathered.order
     if order is None:
@@ -53,7 +53,7 @@ async def mirror_order(file: OrderFile, gathered: Gathered, placed_by: PlacedBy)
     await _keep_texts(file, gathered, order, placed_by)
 
 
-def _mirror_payment(file: OrderFile, gathered: Gathered, order: PanelOrder) -> None:
+def _mirror_payment(file: OrderInHand, gathered: Gathered, order: PanelOrder) -> None:
     if "invoice" in gathered.missing:
         return  # not readable now: what we knew stays
     state = payment_state(order, gathered.invoice)
@@ -68,7 +68,7 @@ def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
     return [(by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines]
 
 
-def _provisioning(file: OrderFile, statuses: list[str]) -> Provisioning:
+def _provisioning(file: OrderInHand, statuses: list[str]) -> Provisioning:
     built = sum(status.strip().lower() in _BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
@@ -92,7 +92,7 @@ def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
     ]
 
 
-async def _keep_texts(file: OrderFile, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
+async def _keep_texts(file: OrderInHand, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
     """Texts and the IP stay in a table of their own that can be erased; staff's IP is nobody's."""
     text = as_stored(gathered)
     theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
@@ -102,7 +102,7 @@ async def _keep_texts(file: OrderFile, gathered: Gathered, order: PanelOrder, pl
         await file.tx.execute(order_texts.insert().values(order_id=file.order_id, **row))
 
 
-async def lock_customer(file: OrderFile, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
+async def lock_customer(file: OrderInHand, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
     """Bring the customer's row up to date, lock it, and return it; None without a customer."""
     if file.customer_id is None:
         return None
@@ -131,7 +131,7 @@ async def lock_customer(file: OrderFile, customer: PanelCustomer | None, *, sign
     return row
 
 
-async def remember_identities(file: OrderFile, gathered: Gathered, known: Links) -> None:
+async def remember_identities(file: OrderInHand, gathered: Gathered, known: Links) -> None:
     """Record whose identities these are and that this order was placed, for the orders to come."""
     if file.customer_id is None or gathered.order is None:
         return
@@ -170,7 +170,7 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 
-def follow_in_shadow(file: OrderFile) -> None:
+def follow_in_shadow(file: OrderInHand) -> None:
     """In shadow the state follows the panel only (design §6)."""
     states = {
         "active": OrderState.RELEASED,

@@ -13,7 +13,7 @@ from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.customers import counts
 from app.messaging import inbox, outbox
-from app.orders.order import PANEL, OrderFile
+from app.orders.order import PANEL, OrderInHand
 from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
 from app.tables.inbox import events
@@ -73,7 +73,7 @@ class Actor:
         return PANEL if self.kind == "unknown" else f"panel:{self.kind}"
 
 
-async def follow(file: OrderFile, before: str, actor: Actor) -> None:
+async def follow(file: OrderInHand, before: str, actor: Actor) -> None:
     """Follow the panel's order status where it moved without us; `before` is the status that we had seen last."""
     status = str(file.get("panel_status"))
     if status == before and file.row.last_read_at is not None:
@@ -97,7 +97,7 @@ async def follow(file: OrderFile, before: str, actor: Actor) -> None:
         await _ended(file, actor, Trigger.PANEL_FRAUD, fraud=True)
 
 
-async def _named_late(file: OrderFile, status: str) -> None:
+async def _named_late(file: OrderInHand, status: str) -> None:
     """A held order that went Active, nobody knew by whom, and its hook comes only now and names a person."""
     if status != "Active" or file.state is not OrderState.HELD:
         return
@@ -106,7 +106,7 @@ async def _named_late(file: OrderFile, status: str) -> None:
         await _accepted_by_person(file, actor)
 
 
-async def _actor_by_hook(file: OrderFile, status: str, *, since: datetime | None = None) -> Actor:
+async def _actor_by_hook(file: OrderInHand, status: str, *, since: datetime | None = None) -> Actor:
     """Find out who it was from the panel's order hook, which may wait in the inbox to be read back.
 
     `reconcile` names in its own events whom the panel's activity log names.
@@ -129,7 +129,7 @@ async def _actor_by_hook(file: OrderFile, status: str, *, since: datetime | None
     return Actor()
 
 
-async def _is_echo(file: OrderFile, status: str) -> bool:
+async def _is_echo(file: OrderInHand, status: str) -> bool:
     """Say whether a call of ours, on the wire or just done, made this change; its settlement moves the order."""
     actions = _OURS.get(status)
     if not actions:
@@ -149,7 +149,7 @@ async def _is_echo(file: OrderFile, status: str) -> bool:
     return moving and (await file.tx.execute(query)).first() is not None
 
 
-async def _went_active(file: OrderFile, actor: Actor) -> None:
+async def _went_active(file: OrderInHand, actor: Actor) -> None:
     held = file.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
     if held and actor.kind == "unknown":
         await _activated_by_nobody_knows(file)
@@ -159,7 +159,7 @@ async def _went_active(file: OrderFile, actor: Actor) -> None:
         await _accepted_by_person(file, actor)
 
 
-async def _accepted_by_person(file: OrderFile, actor: Actor) -> None:
+async def _accepted_by_person(file: OrderInHand, actor: Actor) -> None:
     await _withdraw(file)
     await decisions.record_person(
         file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
@@ -168,7 +168,7 @@ async def _accepted_by_person(file: OrderFile, actor: Actor) -> None:
     await counts.count_released(file)
 
 
-async def _let_in(file: OrderFile) -> None:
+async def _let_in(file: OrderInHand) -> None:
     """A person in the panel let it pass: no fee is asked any more, and it is no fraud."""
     file.change(touched_by_person=True)
     file.move(Trigger.PANEL_ACTIVE)
@@ -178,7 +178,7 @@ async def _let_in(file: OrderFile) -> None:
         await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
 
 
-async def _activated_by_nobody_knows(file: OrderFile) -> None:
+async def _activated_by_nobody_knows(file: OrderInHand) -> None:
     """Neither a hook nor the activity log names anybody: it stays held, and a person looks at once."""
     await _withdraw(file)
     if file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
@@ -186,7 +186,7 @@ async def _activated_by_nobody_knows(file: OrderFile) -> None:
         file.say("accepted in the panel although we hold it; nobody can say by whom", by=PANEL)
 
 
-async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool) -> None:
+async def _activated_by_automation(file: OrderInHand, actor: Actor, *, held: bool) -> None:
     await _withdraw(file)
     moved = file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION)
     if held and file.flag(Flag.ACCEPTED_BY_AUTOMATION):
@@ -197,7 +197,7 @@ async def _activated_by_automation(file: OrderFile, actor: Actor, *, held: bool)
         await decisions.record_person(file, Outcome.APPROVE, reason, by=actor.name)
 
 
-async def _came_back(file: OrderFile, actor: Actor) -> None:
+async def _came_back(file: OrderInHand, actor: Actor) -> None:
     if file.move(Trigger.PANEL_PENDING) is None:
         return
     await counts.uncount_fraud(file)
@@ -210,7 +210,7 @@ async def _came_back(file: OrderFile, actor: Actor) -> None:
     await set_hold_clock(file)
 
 
-async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
+async def _ended(file: OrderInHand, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
     await _withdraw(file)
     if file.move(trigger) is None:
         return
@@ -224,7 +224,7 @@ async def _ended(file: OrderFile, actor: Actor, trigger: Trigger, *, fraud: bool
         await acting.settle_money(file, cause=f"decision:{file.get('decision_id')}")
 
 
-async def deleted(file: OrderFile, actor: Actor) -> None:
+async def deleted(file: OrderInHand, actor: Actor) -> None:
     """The order is gone from the panel: nothing more is done about it, money on it is shown."""
     if file.state is OrderState.CLOSED:
         return
@@ -240,7 +240,7 @@ async def deleted(file: OrderFile, actor: Actor) -> None:
         await acting.settle_money(file, cause="event:deleted")
 
 
-async def _listed_again(file: OrderFile, status: str) -> None:
+async def _listed_again(file: OrderInHand, status: str) -> None:
     """It was gone and is back, or another one has its number (a restored backup): what we knew of it is no guide."""
     file.say("the panel lists it again", by=PANEL)
     reason = Reason("listed_again", "The panel did not list it for a while, and lists it again.")
@@ -253,11 +253,11 @@ async def _listed_again(file: OrderFile, status: str) -> None:
         await acting.hold_by_clock(file, reason, due_in=_LISTED_AGAIN_DUE)
 
 
-async def _withdraw(file: OrderFile) -> None:
+async def _withdraw(file: OrderInHand) -> None:
     await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
 
 
-async def overridden(file: OrderFile, admin_id: int | None) -> None:
+async def overridden(file: OrderInHand, admin_id: int | None) -> None:
     """Staff provisioned by hand although we held: their decision, and shown as such (design §6, gate)."""
     if file.state in {OrderState.RELEASED, OrderState.CLOSED}:
         return
@@ -269,7 +269,7 @@ async def overridden(file: OrderFile, admin_id: int | None) -> None:
     await _let_in(file)
 
 
-async def watch_hold(file: OrderFile) -> None:
+async def watch_hold(file: OrderInHand) -> None:
     """A hold whose services went active anyway is a breach that somebody must see (issue 2 point 13)."""
     if file.get("outcome") in {None, Outcome.APPROVE} or file.state is OrderState.RELEASED:
         if file.flag(Flag.HOLD_BREACHED, raised=False):

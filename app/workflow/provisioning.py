@@ -21,7 +21,7 @@ from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, OrderFile, open_file
+from app.orders.order import PANEL, OrderInHand, open_file
 from app.orders.timers import look_again
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
@@ -53,7 +53,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class BuildQuestion:
     """What a look asks: which parts were wanted of the panel, and what is known to have failed already."""
 
     autosetup: bool = False
@@ -62,7 +62,7 @@ class Question:
     failed_service: int | None = None
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Question:
+    def of(cls, data: Mapping[str, Any]) -> BuildQuestion:
         """Read it from the event of a look."""
         service = data.get("service_id")
         return cls(
@@ -76,7 +76,7 @@ class Question:
 # --- when to look -------------------------------------------------------------------------------------------------
 
 
-async def watch(file: OrderFile, call: Call) -> None:
+async def watch(file: OrderInHand, call: Call) -> None:
     """Set the looks after an accept that is done."""
     wanted = {name: call.params.get(name) is True for name in ("autosetup", "sendregistrar")}
     warning = (call.result or {}).get("warning")
@@ -89,7 +89,7 @@ async def watch(file: OrderFile, call: Call) -> None:
         await _look(file, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
 
 
-async def heard(file: OrderFile, event: Event) -> None:
+async def heard(file: OrderInHand, event: Event) -> None:
     """Follow what the panel's module hooks say, once the order's row is up to date."""
     flagged = Flag.PROVISIONING_FAILED.value in file.flags
     if file.get("provisioning") == Provisioning.DONE:
@@ -104,7 +104,7 @@ async def heard(file: OrderFile, event: Event) -> None:
         await _look(file, data, name=f"built:{event.id}", seconds=0)
 
 
-async def _look(file: OrderFile, data: dict[str, Any], *, name: str, seconds: float) -> None:
+async def _look(file: OrderInHand, data: dict[str, Any], *, name: str, seconds: float) -> None:
     due_at = file.now + timedelta(seconds=seconds)
     data = {"order_id": file.order_id, **data}
     await inbox.add_internal(file.tx, type=CHECK, data=data, now=file.now, due_at=due_at, name=name)
@@ -123,7 +123,7 @@ async def check(context: Context, event: Event, order_id: int) -> None:
         if seen is not None and file is not None:
             if file.row.version != seen.version:
                 raise VersionMoved
-            result = await _conclude(file, seen, Question.of(event.data))
+            result = await _conclude(file, seen, BuildQuestion.of(event.data))
             await file.save()
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
@@ -181,7 +181,7 @@ async def _queue(context: Context) -> dict[tuple[str, int], PanelQueueEntry] | N
 # --- what it means ------------------------------------------------------------------------------------------------
 
 
-async def _conclude(file: OrderFile, seen: Seen, question: Question) -> str:
+async def _conclude(file: OrderInHand, seen: Seen, question: BuildQuestion) -> str:
     unbuilt = [line for line in seen.order.lines if _unbuilt(line, seen, question)]
     if unbuilt:
         await _failed(file, seen, unbuilt)
@@ -206,7 +206,7 @@ def _entry(line: PanelLine, seen: Seen) -> PanelQueueEntry | None:
     return (seen.queue or {}).get((kind, line.relid or 0))
 
 
-def _unbuilt(line: PanelLine, seen: Seen, question: Question) -> bool:
+def _unbuilt(line: PanelLine, seen: Seen, question: BuildQuestion) -> bool:
     """Whether this line should be built by now and is not."""
     if not _may_be_unbuilt(line, seen):
         return False
@@ -239,7 +239,7 @@ def _progress(seen: Seen, *, failed: bool = False) -> Provisioning:
     return Provisioning.FAILED if failed else Provisioning.NONE
 
 
-async def _failed(file: OrderFile, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
+async def _failed(file: OrderInHand, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
     """Flag it, tell people once, and say in the timeline what was seen."""
     file.flag(Flag.PROVISIONING_FAILED)
     file.change(provisioning=_progress(seen, failed=True).value)
@@ -266,7 +266,7 @@ def _named(line: PanelLine, seen: Seen) -> str:
     return f"{(line.product or line.domain)[:80]} ({_word(line)} {line.relid}) is {_status(line, seen)}{why}"
 
 
-async def _said(file: OrderFile, what: str) -> bool:
+async def _said(file: OrderInHand, what: str) -> bool:
     same = sa.select(timeline.c.id).where(timeline.c.order_id == file.order_id, timeline.c.what == what)
     return (await file.tx.execute(same.limit(1))).first() is not None
 

@@ -10,7 +10,7 @@ from app.core.states import HoldKind, OrderState
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.orders.order import CLOCK, OrderFile, open_file
+from app.orders.order import CLOCK, OrderInHand, open_file
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.tables.inbox import EventState
@@ -50,7 +50,7 @@ async def _ticket(context: Context, order_id: int) -> PanelTicket | None:
     return await context.panel.ticket(int(question.ticket_id))
 
 
-async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -> str:
+async def _look(context: Context, file: OrderInHand, ticket: PanelTicket | None) -> str:
     question = await questions.waiting(file.tx, file.order_id)
     if question is None or file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.ANSWER:
         return "not-waiting"
@@ -73,7 +73,7 @@ async def _look(context: Context, file: OrderFile, ticket: PanelTicket | None) -
     return "reminded" if await questions.remind(file, question, zone=zone) else "no-reminders"
 
 
-async def _propose(file: OrderFile, question: Any) -> str:
+async def _propose(file: OrderInHand, question: Any) -> str:
     """It stays held, and a person looks: nothing is cancelled by itself."""
     days = (file.now - question.asked_at).days
     if question.ticket_id is None:

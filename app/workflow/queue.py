@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode, Settings
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
-from app.paging import Order, Page, Window, read_page
+from app.paging import Page, SortOrder, Window, read_page
 from app.shown import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
 from app.tables.columns import UtcDateTime
 from app.tables.orders import decisions, fees, orders
@@ -73,7 +73,7 @@ _NO_ID = 0
 async def list_queue(connection: AsyncConnection, settings: Settings, window: Window) -> Page[QueueRow]:
     """Return a page of what waits."""
     waiting = _waiting()
-    order = Order(
+    order = SortOrder(
         columns=(waiting.c.rank, waiting.c.at, waiting.c.order_id, waiting.c.call_id),
         kinds=(int, datetime, int, str),
         falling=False,

@@ -19,7 +19,7 @@ from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, POLICY, OrderFile, open_file
+from app.orders.order import PANEL, POLICY, OrderInHand, open_file
 from app.orders.timers import look_again
 from app.panels.actions import Action
 from app.tables.customers import CreditState, credits
@@ -81,7 +81,7 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
     await file.save()
 
 
-async def _accept_settled(_context: Context, file: OrderFile, call: Call) -> None:
+async def _accept_settled(_context: Context, file: OrderInHand, call: Call) -> None:
     if call.state is CallState.DONE:
         await _accepted(file)
         await provisioning.watch(file, call)
@@ -90,7 +90,7 @@ async def _accept_settled(_context: Context, file: OrderFile, call: Call) -> Non
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
 
-async def _accepted(file: OrderFile) -> None:
+async def _accepted(file: OrderInHand) -> None:
     held_since = file.state is OrderState.HELD and "dead_call" not in await _reason_codes(file)
     if held_since:
         # it was on the wire when the order was held: too late to take back, so somebody must see it
@@ -103,7 +103,7 @@ async def _accepted(file: OrderFile) -> None:
         await counts.count_released(file)
 
 
-async def _stuck(file: OrderFile, call: Call) -> None:
+async def _stuck(file: OrderInHand, call: Call) -> None:
     """A call that the order hung on is dead or given up, and nothing else is on its way: a person has to look."""
     if file.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(file):
         return
@@ -114,7 +114,7 @@ async def _stuck(file: OrderFile, call: Call) -> None:
     await acting.hold_by_clock(file, reason)
 
 
-async def _something_comes(file: OrderFile) -> bool:
+async def _something_comes(file: OrderInHand) -> bool:
     """Whether another lifecycle call, or an event that waits for this one's end, will move the order."""
     names = [action.value for action in acting.LIFECYCLE]
     live = sa.select(panel_calls.c.id).where(
@@ -133,7 +133,7 @@ async def _something_comes(file: OrderFile) -> bool:
     return False
 
 
-async def _pending_settled(_context: Context, file: OrderFile, call: Call) -> None:
+async def _pending_settled(_context: Context, file: OrderInHand, call: Call) -> None:
     """The order is Pending again: go on with what that was for."""
     if call.state is not CallState.DONE:
         await _stuck(file, call)
@@ -146,12 +146,12 @@ async def _pending_settled(_context: Context, file: OrderFile, call: Call) -> No
         await acting.enqueue_lifecycle(file, acting.ending_action(file), cause=call.cause)
 
 
-async def _reason_codes(file: OrderFile) -> set[str]:
+async def _reason_codes(file: OrderInHand) -> set[str]:
     latest = await decisions.latest(file)
     return {reason["code"] for reason in latest.reasons} if latest is not None else set()
 
 
-async def _ending_settled(_context: Context, file: OrderFile, call: Call) -> None:
+async def _ending_settled(_context: Context, file: OrderInHand, call: Call) -> None:
     if call.state is CallState.DONE:
         cancelled = bool(await _reason_codes(file) & {"customer_withdrew", "duplicate", "other"})
         if file.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
@@ -162,7 +162,7 @@ async def _ending_settled(_context: Context, file: OrderFile, call: Call) -> Non
     await look_again(file, seconds=_READ_BACK_SECONDS)
 
 
-async def _fee_of(file: OrderFile, call: Call) -> Any:
+async def _fee_of(file: OrderInHand, call: Call) -> Any:
     parts = call.key.split(":")
     if len(parts) != 3 or parts[0] != "fee":
         return None
@@ -170,7 +170,7 @@ async def _fee_of(file: OrderFile, call: Call) -> Any:
     return (await file.tx.execute(query)).first()
 
 
-async def _invoice_created(context: Context, file: OrderFile, call: Call) -> None:
+async def _invoice_created(context: Context, file: OrderInHand, call: Call) -> None:
     """The fee's invoice is there: tell the customer once, or take it back if it is not wanted any more."""
     fee = await _fee_of(file, call)
     if fee is None:
@@ -195,7 +195,7 @@ async def _invoice_created(context: Context, file: OrderFile, call: Call) -> Non
     await look_again(file, seconds=0)  # a stored card may have paid it already
 
 
-async def _invoice_failed(context: Context, file: OrderFile, fee: Any, call: Call) -> None:
+async def _invoice_failed(context: Context, file: OrderInHand, fee: Any, call: Call) -> None:
     state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
     await fees.set_fee(file, fee.id, state=state, settled_at=file.now)
     if fee.wanted_state is None and file.state is OrderState.HELD:
@@ -205,7 +205,7 @@ async def _invoice_failed(context: Context, file: OrderFile, fee: Any, call: Cal
     await _ask_again(context, file)
 
 
-async def _invoice_cancelled(context: Context, file: OrderFile, call: Call) -> None:
+async def _invoice_cancelled(context: Context, file: OrderInHand, call: Call) -> None:
     fee = await _fee_of(file, call)
     if fee is None:
         return
@@ -221,7 +221,7 @@ async def _invoice_cancelled(context: Context, file: OrderFile, call: Call) -> N
         await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state says what to do
 
 
-async def _ask_again(context: Context, file: OrderFile) -> None:
+async def _ask_again(context: Context, file: OrderInHand) -> None:
     """The fee that stood in the way is gone: ask for the one wanted instead, if the order still waits for it."""
     wanted = file.get("fee_wanted")
     if file.state is not OrderState.HELD or file.get("outcome") != Outcome.HOLD_FOR_FEE or not wanted:
@@ -234,7 +234,7 @@ async def _ask_again(context: Context, file: OrderFile) -> None:
         )  # fmt: skip
 
 
-async def _credit_back_settled(context: Context, file: OrderFile, call: Call) -> None:
+async def _credit_back_settled(context: Context, file: OrderInHand, call: Call) -> None:
     fee = await _fee_of(file, call)
     if fee is not None and call.state is CallState.DONE:
         await fees.set_fee(file, fee.id, state=FeeState.REFUNDED.value, settled_at=file.now)
@@ -242,7 +242,7 @@ async def _credit_back_settled(context: Context, file: OrderFile, call: Call) ->
         await _ask_again(context, file)
 
 
-async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None:
+async def _ticket_opened(_context: Context, file: OrderInHand, call: Call) -> None:
     ticket_id = int((call.result or {}).get("ticket_id") or 0)
     if call.state is CallState.DONE and ticket_id:
         await mark_ours(file.tx, ticket_id, order_id=file.order_id, customer_id=file.customer_id, now=file.now)
@@ -252,16 +252,16 @@ async def _ticket_opened(_context: Context, file: OrderFile, call: Call) -> None
         file.say("told the customer by ticket", by=POLICY)
 
 
-async def _reply_sent(_context: Context, file: OrderFile, call: Call) -> None:
+async def _reply_sent(_context: Context, file: OrderInHand, call: Call) -> None:
     await questions.settled(file, call)
 
 
-async def _mail_sent(_context: Context, file: OrderFile, call: Call) -> None:
+async def _mail_sent(_context: Context, file: OrderInHand, call: Call) -> None:
     if call.state is CallState.DONE:
         file.say("told the customer by e-mail" + (", perhaps" if call.uncertain else ""), by=POLICY)
 
 
-_HANDLERS: dict[Action, Callable[[Context, OrderFile, Call], Awaitable[None]]] = {
+_HANDLERS: dict[Action, Callable[[Context, OrderInHand, Call], Awaitable[None]]] = {
     Action.ACCEPT_ORDER: _accept_settled,
     Action.PENDING_ORDER: _pending_settled,
     Action.CANCEL_ORDER: _ending_settled,

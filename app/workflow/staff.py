@@ -32,7 +32,7 @@ from app.customers import counts
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
 from app.orders.decision_codec import load_facts
-from app.orders.order import OrderFile, open_file
+from app.orders.order import OrderInHand, open_file
 from app.orders.timers import look_again
 from app.tables.orders import decisions as decisions_table
 from app.tickets import messages, questions
@@ -64,7 +64,7 @@ class ActionRequest:
 class _Work:
     """One action in the making."""
 
-    file: OrderFile
+    file: OrderInHand
     request: ActionRequest
     by: str
     wish: Wish
@@ -107,7 +107,7 @@ async def act(
     context.wake()
 
 
-def _check(file: OrderFile, action: Trigger, fee: Any) -> None:
+def _check(file: OrderInHand, action: Trigger, fee: Any) -> None:
     state = None if fee is None else FeeState(fee.state)
     if (file.state, action) not in TRANSITIONS:
         raise WrongState(f"{action} is not possible while the order is {file.state}")
@@ -213,7 +213,7 @@ async def _ask(work: _Work) -> None:
     await look_again(file, seconds=15)
 
 
-def _runs(file: OrderFile) -> bool:
+def _runs(file: OrderInHand) -> bool:
     """Whether something of it is built: a hold comes too late for that, and nothing breaches it."""
     return file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
 

@@ -18,7 +18,7 @@ from app.core.states import OrderState
 from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.orders.order import OrderFile
+from app.orders.order import OrderInHand
 from app.orders.timers import READ_BACK
 from app.policies import versions
 
@@ -56,7 +56,7 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
     raise Postpone(said, delay=min(delay, limit - waited), reads_failed=True)
 
 
-async def look_again(file: OrderFile, gathered: Gathered) -> None:
+async def look_again(file: OrderInHand, gathered: Gathered) -> None:
     """Set the next look at an order whose reads fail; none where they are there, or where it is not ours to judge.
 
     Each look has its own time, so that several events about one order set one row of looks.
@@ -76,7 +76,7 @@ async def look_again(file: OrderFile, gathered: Gathered) -> None:
         )  # fmt: skip
 
 
-def keeps(file: OrderFile, gathered: Gathered, judgement: Judgement) -> bool:
+def keeps(file: OrderInHand, gathered: Gathered, judgement: Judgement) -> bool:
     """Say whether the decision in force stays, because this judgement lacks reads that the earlier one had.
 
     Danger that is seen all the same counts: an approved order is held or turned away for what the reads do show.

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from app.billing import fees, limits
-from app.billing.limits import Verdict
+from app.billing.limits import LimitVerdict
 from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.states import HoldKind, OrderState
-from app.orders.order import POLICY, OrderFile
+from app.orders.order import POLICY, OrderInHand
 from app.orders.timers import set_hold_clock
 from app.tickets.questions import NO_ANSWER
 
@@ -22,12 +22,12 @@ _TOLD_NO = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
-async def apply(file: OrderFile, judgement: Judgement, in_force: Any) -> Verdict:
+async def apply(file: OrderInHand, judgement: Judgement, in_force: Any) -> LimitVerdict:
     """Return what is done about a judgement, by the modes and then by the damage limits.
 
     `in_force` is the decision until now: what was left or proposed stays so (design §3 rule 10).
     """
-    plain = Verdict(outcome=judgement.outcome, reasons=judgement.reasons)
+    plain = LimitVerdict(outcome=judgement.outcome, reasons=judgement.reasons)
     if not file.acts:
         return plain
     found = await _plan(file, judgement, in_force)
@@ -40,10 +40,10 @@ async def apply(file: OrderFile, judgement: Judgement, in_force: Any) -> Verdict
             return _review(plain, judgement, found, outcome=_proposed(judgement.outcome))
         case Course.LEAVE:
             reason = Reason(found.code, TEXTS[found.code])
-            return Verdict(outcome=plain.outcome, reasons=(*plain.reasons, reason), course=found.course)
+            return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, reason), course=found.course)
 
 
-async def _plan(file: OrderFile, judgement: Judgement, in_force: Any) -> Plan:
+async def _plan(file: OrderInHand, judgement: Judgement, in_force: Any) -> Plan:
     if file.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
         return Plan(Course.ACT)  # decided before, and on its way
     if judgement.fee is not None and await fees.is_asked(file, judgement.fee):
@@ -66,16 +66,18 @@ def _proposed(outcome: Outcome) -> Outcome:
 
 
 def _review(
-    plain: Verdict, judgement: Judgement, found: Plan, *, outcome: Outcome = Outcome.HOLD_FOR_REVIEW
-) -> Verdict:
+    plain: LimitVerdict, judgement: Judgement, found: Plan, *, outcome: Outcome = Outcome.HOLD_FOR_REVIEW
+) -> LimitVerdict:
     text = TEXTS[found.code]
     if judgement.fee is not None and found.code == "fees_suggest":
         text = f"A fee of {judgement.fee} is suggested (modes.fees): `charge-fee` asks for it."
     would = (_WOULD_REJECT,) if judgement.outcome is Outcome.REJECT else ()
-    return Verdict(outcome=outcome, reasons=(*would, Reason(found.code, text), *plain.reasons), course=found.course)
+    return LimitVerdict(
+        outcome=outcome, reasons=(*would, Reason(found.code, text), *plain.reasons), course=found.course
+    )
 
 
-def plan_of_clock(file: OrderFile, in_force: Any) -> Plan:
+def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
     """Return what is done where no rule settles an order and a person would have it held.
 
     What was told no already stays so; anything else is held only where the policy's mode of holding is enforce.
@@ -109,7 +111,7 @@ def proposal(order: Any, reasons: Any) -> str | None:
     return next((_SUGGESTED[code] for code in codes if code in _SUGGESTED), None)
 
 
-async def leave(file: OrderFile, verdict: Verdict) -> None:
+async def leave(file: OrderInHand, verdict: LimitVerdict) -> None:
     """Leave an order to the panel; what is proposed waits in the queue for a person meanwhile."""
     if limits.is_limited(verdict):
         file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)

@@ -12,7 +12,13 @@ from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, decide
 from app.core.judgement.explanation.cart_links import MOST, cart_link
-from app.core.judgement.explanation.customer import Asked, Standing, as_message, for_customer, for_customer_unjudged
+from app.core.judgement.explanation.customer import (
+    AskedWork,
+    HoldStanding,
+    as_message,
+    for_customer,
+    for_customer_unjudged,
+)
 from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.document import Policy, PolicyError, parse_policy
@@ -24,12 +30,12 @@ MIGRATION = some_facts(order=an_order(requests=(a_request(TermKind.MIGRATION, "m
 ENTERED = some_facts(order=an_order(placed_by=PlacedBy.STAFF))
 
 
-def message(facts: Facts, policy: Policy = POLICY, asked: Asked | None = None) -> str:
+def message(facts: Facts, policy: Policy = POLICY, asked: AskedWork | None = None) -> str:
     return as_message(for_customer(decide(facts, policy, now=NOW), facts, policy, asked))
 
 
 def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
-    asked = Asked(
+    asked = AskedWork(
         fee=Money(10_000, "USD"), work="moving existing data or sites (migrate)", minutes=90,
         expires_at=datetime(2026, 11, 27, 13, 24, 59, tzinfo=ZoneInfo("Europe/Berlin")), invoice_url="https://billing.example/viewinvoice.php?id=7",
     )  # fmt: skip
@@ -145,7 +151,7 @@ def test_terms_that_are_none_of_the_lexicons_are_left_out() -> None:
 
 
 def test_what_a_person_decided_about_an_order_that_was_never_judged() -> None:
-    fee = Asked(fee=Money(2_500, "EUR"), work="work by our staff")
+    fee = AskedWork(fee=Money(2_500, "EUR"), work="work by our staff")
     told = {
         outcome: as_message(for_customer_unjudged(outcome, POLICY, fee if outcome is Outcome.HOLD_FOR_FEE else None))
         for outcome in Outcome
@@ -160,20 +166,20 @@ def test_what_a_person_decided_about_an_order_that_was_never_judged() -> None:
     assert "Your order waits" in as_message(for_customer_unjudged(Outcome.HOLD_FOR_FEE, POLICY))
 
 
-def standing(facts: Facts, outcome: Outcome, now: Standing) -> str:
+def standing(facts: Facts, outcome: Outcome, now: HoldStanding) -> str:
     judgement = replace(decide(facts, POLICY, now=NOW), outcome=outcome)
     return as_message(for_customer(judgement, facts, POLICY, standing=now))
 
 
 def test_what_is_told_is_true_of_where_the_order_stands_now() -> None:
     """Whatever the facts of the judgement said about payment, the fee and who was asked."""
-    paid, unpaid = Standing(settled=True), Standing(settled=False)
+    paid, unpaid = HoldStanding(settled=True), HoldStanding(settled=False)
 
     assert "its own invoice is paid, too" in standing(MIGRATION, Outcome.HOLD_FOR_FEE, unpaid)
     assert "its own invoice" not in standing(MIGRATION, Outcome.HOLD_FOR_FEE, paid)
     assert "as soon as its invoice is paid" in standing(MIGRATION, Outcome.APPROVE, unpaid)
     assert "no extra charge" in standing(MIGRATION, Outcome.APPROVE, paid)
-    assert "no extra charge" not in standing(MIGRATION, Outcome.APPROVE, Standing(settled=True, fee_paid=True))
+    assert "no extra charge" not in standing(MIGRATION, Outcome.APPROVE, HoldStanding(settled=True, fee_paid=True))
     assert "within 24 hours" in standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, unpaid)
     assert "within 4 hours" in standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, paid)
 
@@ -185,7 +191,7 @@ def test_who_paid_a_fee_is_not_told_that_there_was_none() -> None:
 
 
 def test_who_was_asked_reads_that_we_wait_for_the_answer() -> None:
-    text = standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, Standing(settled=True, question_open=True))
+    text = standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, HoldStanding(settled=True, question_open=True))
 
     assert "We have asked you something about it and go on as soon as we have read your answer." in text
     assert "hours" not in text
@@ -193,7 +199,7 @@ def test_who_was_asked_reads_that_we_wait_for_the_answer() -> None:
 
 
 def test_an_order_that_was_cancelled_is_not_called_turned_away() -> None:
-    over = Standing(settled=True, cancelled=True)
+    over = HoldStanding(settled=True, cancelled=True)
     texts = (
         standing(MIGRATION, Outcome.REJECT, over),
         as_message(for_customer_unjudged(Outcome.REJECT, POLICY, standing=over)),

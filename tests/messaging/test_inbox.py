@@ -76,9 +76,9 @@ async def test_a_timer_waits_and_can_be_hurried(db: Database, time: Time) -> Non
     await add(db, time, name="decide:42", due_at=time.now + timedelta(seconds=90))
     await add(db, time)
     async with db.begin() as tx:
-        assert await inbox.hurry(tx, name="decide:42", now=time.now, urgent=True)
-        assert not await inbox.hurry(tx, name="decide:42", now=time.now, urgent=True)
-        assert not await inbox.hurry(tx, name="decide:43", now=time.now)
+        assert await inbox.reschedule_now(tx, name="decide:42", now=time.now, urgent=True)
+        assert not await inbox.reschedule_now(tx, name="decide:42", now=time.now, urgent=True)
+        assert not await inbox.reschedule_now(tx, name="decide:43", now=time.now)
 
     assert [event.urgent for event in await claim(db, time)] == [True, False]
 

@@ -25,7 +25,7 @@ from outbox_support import (
 
 from app.db import Database
 from app.messaging import claims, outbox
-from app.messaging.claims import Outcome
+from app.messaging.claims import CallOutcome
 from app.panels.actions import Action, AddCredit
 from app.tables.inbox import installation
 from app.tables.outbox import CallState, panel_calls
@@ -43,7 +43,7 @@ async def claim(db: Database, time: Time, *, owner: uuid.UUID = ME, limit: int =
 
 
 async def end(db: Database, time: Time, call: outbox.Call, state: CallState):
-    return await claims.settle(db, call, Outcome(state=state), now=time.now)
+    return await claims.settle(db, call, CallOutcome(state=state), now=time.now)
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------

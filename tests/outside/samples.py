@@ -11,21 +11,21 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from app.core.money import Money
-from app.enrichment.base import Question
+from app.enrichment.base import EnrichmentQuestion
 
 HOME = "81.2.69.142"
 FAR = "202.196.224.5"
 SIX = "2a02:f500::7"
 
 
-def question(**changes: Any) -> Question:
+def question(**changes: Any) -> EnrichmentQuestion:
     values: dict[str, Any] = {
         "order_id": 4711, "customer_id": 12, "placed_at": datetime(2026, 8, 14, 12, 0, tzinfo=UTC),
         "email": "Rita.Regular+shop@GMail.com", "mailbox": "ritaregular@gmail.com", "name": "Rita  Regular",
         "phone": "+49.301234567", "ip": HOME, "city": "Berlin", "postcode": "10115", "country": "DE",
         "amount": Money(1250, "USD"),
     }  # fmt: skip
-    return Question(**values | changes)
+    return EnrichmentQuestion(**values | changes)
 
 
 def mmdb(path: Path, kind: str, rows: Mapping[str, Mapping[str, Any]]) -> Path:

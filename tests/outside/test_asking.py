@@ -11,8 +11,8 @@ import pytest
 
 from app.config import Settings, SettingsError, load_settings
 from app.core.facts import OutsideReport
-from app.enrichment.asking import TOO_LATE, Asked, Outside, open_outside
-from app.enrichment.base import NoAnswer, Question
+from app.enrichment.asking import TOO_LATE, AskedSource, Outside, open_outside
+from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from tests.outside.samples import countries, networks, question
 
 
@@ -22,7 +22,7 @@ class Speaks:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         return OutsideReport(provider=self.name, score=12.0)
 
     async def aclose(self) -> None:
@@ -36,7 +36,7 @@ class Hangs(Speaks):
         super().__init__(name)
         self.ended = asyncio.Event()
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         try:
             await asyncio.Event().wait()
         finally:
@@ -51,7 +51,7 @@ class Fails(Speaks):
         super().__init__(name)
         self.error = error
 
-    async def ask(self, question: Question) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         raise self.error
 
 
@@ -59,8 +59,8 @@ def outside(*sources: Speaks) -> Outside:
     return Outside({source.name: source for source in sources})
 
 
-def late(name: str, reason: str = TOO_LATE) -> Asked:
-    return Asked(OutsideReport(provider=name, degraded=True), reason)
+def late(name: str, reason: str = TOO_LATE) -> AskedSource:
+    return AskedSource(OutsideReport(provider=name, degraded=True), reason)
 
 
 async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> None:
@@ -68,7 +68,7 @@ async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> No
     began = time.monotonic()
     asked = await outside(Speaks("minfraud"), hangs).ask(["minfraud", "fraudrecord"], question(), seconds=0.05)
     assert time.monotonic() - began < 1.0
-    assert asked == (late("fraudrecord"), Asked(OutsideReport(provider="minfraud", score=12.0)))
+    assert asked == (late("fraudrecord"), AskedSource(OutsideReport(provider="minfraud", score=12.0)))
     await asyncio.wait_for(hangs.ended.wait(), 1)
 
 
@@ -77,7 +77,7 @@ async def test_both_are_asked_at_once() -> None:
     both = asyncio.Barrier(2)
 
     class Meets(Speaks):
-        async def ask(self, question: Question) -> OutsideReport:
+        async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
             await both.wait()
             return OutsideReport(provider=self.name, score=1.0)
 

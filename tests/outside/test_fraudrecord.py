@@ -12,7 +12,7 @@ import respx
 from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
-from app.enrichment.base import NoAnswer, Question
+from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.fraudrecord import URL, FraudRecord, normalised, read_reply, slow_hash
 from app.enrichment.transport import ANSWER_CAP, Reply
 from tests.outside.samples import HOME, question
@@ -20,7 +20,7 @@ from tests.outside.samples import HOME, question
 KEY = "0123456789abcdef"
 
 
-async def asked(asking: Question) -> OutsideReport:
+async def asked(asking: EnrichmentQuestion) -> OutsideReport:
     source = FraudRecord(SecretStr(KEY))
     try:
         return await source.ask(asking)

@@ -13,7 +13,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from app.core.facts import OutsideReport
-from app.enrichment.geoip import GeoFileError, GeoFiles, Place
+from app.enrichment.geoip import GeoFileError, GeoFiles, IpPlace
 from tests.outside.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
 
 
@@ -37,7 +37,7 @@ from tests.outside.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, 
 )
 async def test_country_and_network(tmp_path: Path, ip: str | None, country: str | None, asn: int | None) -> None:
     files = GeoFiles.open([countries(tmp_path / "country.mmdb"), networks(tmp_path / "asn.mmdb")])
-    assert await files.find(ip) == Place(country, asn)
+    assert await files.find(ip) == IpPlace(country, asn)
 
 
 async def test_odd_rows_say_nothing(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ async def test_odd_rows_say_nothing(tmp_path: Path) -> None:
     }
     files = GeoFiles.open([mmdb(tmp_path / "odd.mmdb", "Custom", rows)])
     found = [await files.find(ip) for ip in ("81.2.69.1", "81.2.69.17", "81.2.69.33")]
-    assert found == [Place(), Place(), Place()]
+    assert found == [IpPlace(), IpPlace(), IpPlace()]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ async def test_anonymisers_are_marked_by_kind(tmp_path: Path, row: dict[str, Any
 
 async def test_an_address_that_a_file_of_anonymisers_leaves_out_is_of_none(tmp_path: Path) -> None:
     files = GeoFiles.open([countries(tmp_path / "country.mmdb"), anonymisers(tmp_path / "anonymous.mmdb")])
-    assert await files.find(FAR) == Place("PH", None, ())
+    assert await files.find(FAR) == IpPlace("PH", None, ())
     assert (await files.find("10.1.2.3")).reports() == ()  # no address to look up
 
 
@@ -105,7 +105,7 @@ def damaged(path: Path) -> Path:
 async def test_what_a_damaged_file_keeps_back_is_degraded(tmp_path: Path) -> None:
     files = GeoFiles.open([countries(tmp_path / "country.mmdb"), damaged(anonymisers(tmp_path / "damaged.mmdb"))])
     found = await files.find(HOME)
-    assert found == Place("GB", damaged=True)
+    assert found == IpPlace("GB", damaged=True)
     assert found.reports() == (OutsideReport(provider="geoip", degraded=True),)
 
 
@@ -115,7 +115,7 @@ async def test_a_file_of_the_old_protocol_says_nothing_about_the_new_one(tmp_pat
     writer.to_db_file(str(tmp_path / "four.mmdb"))
     files = GeoFiles.open([tmp_path / "four.mmdb"])
     assert (await files.find(HOME)).marks == ("anonymous_ip",)
-    assert await files.find(SIX) == Place()
+    assert await files.find(SIX) == IpPlace()
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:

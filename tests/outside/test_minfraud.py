@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.core.facts import OutsideReport
 from app.core.money import Money
-from app.enrichment.base import NoAnswer, Question
+from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.minfraud import URL, MinFraud, request_of
 from app.enrichment.transport import ANSWER_CAP
 from tests.outside.samples import HOME, question
@@ -31,7 +31,7 @@ ANSWER: dict[str, Any] = {
 }
 
 
-async def asked(asking: Question | None = None) -> OutsideReport:
+async def asked(asking: EnrichmentQuestion | None = None) -> OutsideReport:
     source = MinFraud(1234, SecretStr(KEY))
     try:
         return await source.ask(asking or question())

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.doctor.findings import Level
 from app.doctor.ingress import check_door
-from app.doctor.role import Standing, try_actions
+from app.doctor.role import RoleStanding, try_actions
 from app.panels.base import PanelDown
 from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.permissions import PERMISSIONS
-from app.panels.whmcs.probe import Probe
+from app.panels.whmcs.probe import RoleProbe
 
 PANEL = "https://billing.example"
 API = f"{PANEL}/includes/api.php"
@@ -68,12 +68,12 @@ async def test_the_doctor_does_not_wait_for_each_action_of_a_panel_that_stopped_
         return httpx.Response(200, json={"result": "success"})
 
     http = http_client(httpx.MockTransport(answer))
-    probe = Probe(settings(panel_rate=10_000), http=http)
+    probe = RoleProbe(settings(panel_rate=10_000), http=http)
     tried = await try_actions(probe)
     await probe.aclose()
     assert asked == 5
     assert set(tried) == {one.action for one in PERMISSIONS}
-    assert {one.standing for one in list(tried.values())[5:]} == {Standing.NOT_TRIED}
+    assert {one.standing for one in list(tried.values())[5:]} == {RoleStanding.NOT_TRIED}
 
 
 @pytest.mark.parametrize(

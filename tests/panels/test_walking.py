@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.panels.base import PanelUnavailable, Place
-from app.panels.whmcs.walking import PAGE, Page, Step, walk
+from app.panels.base import PanelPlace, PanelUnavailable
+from app.panels.whmcs.walking import PAGE, ListPage, Step, walk
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Listed:
     nameless: int = 0  # rows without an id, behind all others
     gone: set[int] = field(default_factory=set)
 
-    async def fetch(self, offset: int, size: int) -> Page:
+    async def fetch(self, offset: int, size: int) -> ListPage:
         """Answer as a panel does, some time later, and let something happen."""
         self.under_way += 1
         self.widest = max(self.widest, self.under_way)
@@ -37,7 +37,7 @@ class Listed:
         rows: list[int | None] = [*self.ids, *[None] * self.nameless]
         came = rows[offset : offset + min(size, self.cap)]
         self.under_way -= 1
-        return Page(rows=[(one, {"id": one}) for one in came if one is not None], came=len(came), total=len(rows))
+        return ListPage(rows=[(one, {"id": one}) for one in came if one is not None], came=len(came), total=len(rows))
 
     def remove(self, row_id: int) -> None:
         """Delete a row."""
@@ -45,7 +45,9 @@ class Listed:
         self.gone.add(row_id)
 
 
-async def steps_of(listed: Listed, after: Place | None = None, *, by_id: bool = True, ahead: int = 8) -> list[Step]:
+async def steps_of(
+    listed: Listed, after: PanelPlace | None = None, *, by_id: bool = True, ahead: int = 8
+) -> list[Step]:
     """Read it through."""
     return [step async for step in walk(listed.fetch, after, ahead=ahead, by_id=by_id)]
 
@@ -159,8 +161,8 @@ async def test_rows_without_an_id_are_counted_and_stop_nothing(by_id: bool) -> N
 async def test_a_panel_that_shows_the_same_page_for_ever_is_an_error() -> None:
     same = [(one, {"id": one}) for one in range(50, 0, -1)]
 
-    async def fetch(_offset: int, _size: int) -> Page:
-        return Page(rows=same, came=50, total=500)
+    async def fetch(_offset: int, _size: int) -> ListPage:
+        return ListPage(rows=same, came=50, total=500)
 
     with pytest.raises(PanelUnavailable):
         async for _ in walk(fetch, None, ahead=4):

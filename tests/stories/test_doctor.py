@@ -23,7 +23,7 @@ from app.clock import utc_now
 from app.config import Mode
 from app.db import Database
 from app.doctor import records as doctor
-from app.doctor.findings import Finding, Level, fault, ok, unchecked
+from app.doctor.findings import DoctorFinding, Level, fault, ok, unchecked
 from app.doctor.ingress import check_door
 from app.doctor.installation import check_records, check_settings, check_signs, check_webhooks
 from app.doctor.report import Section, secrets_of, show, summary
@@ -39,11 +39,11 @@ from tests.stories.test_processes import ROOT, free_port, until
 SQLITE_ONLY = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
-def codes(findings: list[Finding]) -> dict[str, Level]:
+def codes(findings: list[DoctorFinding]) -> dict[str, Level]:
     return {finding.code: finding.level for finding in findings}
 
 
-def by_code(findings: list[Finding], code: str) -> Finding:
+def by_code(findings: list[DoctorFinding], code: str) -> DoctorFinding:
     [found] = [finding for finding in findings if finding.code == code]
     return found
 
@@ -302,7 +302,9 @@ def test_each_finding_is_a_line_and_no_secret_or_control_character_is_shown() ->
     settings = settings_for("postgresql://doorman:sword+fish@db/doorman")
     said = f"no \x1b[31m {ADMIN_KEY} {SECRET} sword+fish sword%2Bfish sandbox-secret [bold]"
     bad = fault("a", "x " * 60, "do this", said=said)
-    listed = Finding(code="b", level=Level.FAULT, text="missing", cure="Tick:", list_of=("AddCredit", "GetOrders"))
+    listed = DoctorFinding(
+        code="b", level=Level.FAULT, text="missing", cure="Tick:", list_of=("AddCredit", "GetOrders")
+    )
     text = printed([Section(title="one", findings=[bad, listed, ok("c", "fine"), unchecked("d", "that")])],
                    secrets_of(settings))  # fmt: skip
     lines = text.splitlines()

@@ -15,7 +15,7 @@ from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.doctor.enrichment import check_outside
-from app.doctor.findings import Finding, Level
+from app.doctor.findings import DoctorFinding, Level
 from app.doctor.installation import check_records
 from app.doctor.records import OutsideDay
 from app.doctor.report import secrets_of
@@ -34,7 +34,7 @@ def settings(**overrides: Any) -> Settings:
     return settings_for("sqlite:///none.db", **overrides)
 
 
-def by_code(findings: list[Finding]) -> dict[str, tuple[Level, str]]:
+def by_code(findings: list[DoctorFinding]) -> dict[str, tuple[Level, str]]:
     return {finding.code: (finding.level, finding.text) for finding in findings}
 
 

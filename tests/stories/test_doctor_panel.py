@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from app.config import Settings
-from app.doctor.findings import Finding, Level
+from app.doctor.findings import DoctorFinding, Level
 from app.doctor.panel import check_access_key, check_clock, check_version, check_zone, knock, unreached, version_of
-from app.panels.whmcs.probe import Probe, Told, Trouble, Unreached
+from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
 from tests.stories.house import settings_for
 from tests.stories.odd_panels import Scripted, answering, certificate, closed_port, said, silent
 
@@ -28,10 +28,10 @@ def settings(url: str, **overrides: Any) -> Settings:
     return settings_for("sqlite:///none.db", panel_url=url, panel_timezone=None, **overrides)
 
 
-async def at_the_door(url: str, *, http: httpx.AsyncClient | None = None, **overrides: Any) -> Finding:
+async def at_the_door(url: str, *, http: httpx.AsyncClient | None = None, **overrides: Any) -> DoctorFinding:
     """Knock and return what stands in the way, or the welcome."""
     given = settings(url, **overrides)
-    probe = Probe(given, http=http, seconds=1.0)
+    probe = RoleProbe(given, http=http, seconds=1.0)
     try:
         [finding], _ = await knock(given, probe)
         return finding
@@ -211,7 +211,7 @@ async def test_skew_and_version_of_a_panel_on_the_wire() -> None:
 
     with answering(script) as url:
         given = settings(url)
-        probe = Probe(given)
+        probe = RoleProbe(given)
         [finding], answer = await knock(given, probe)
         await probe.aclose()
     assert finding.code == "reached"

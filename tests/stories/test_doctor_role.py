@@ -13,10 +13,10 @@ import pytest
 from app.config import Mode
 from app.core.policy.document import parse_policy
 from app.doctor.catalogue import check_policy, check_products
-from app.doctor.findings import Finding, Level
-from app.doctor.role import Standing, check_role, try_actions
+from app.doctor.findings import DoctorFinding, Level
+from app.doctor.role import RoleStanding, check_role, try_actions
 from app.panels.whmcs.permissions import DANGEROUS, IMPOSSIBLE_ID, PERMISSIONS, Need
-from app.panels.whmcs.probe import Probe
+from app.panels.whmcs.probe import RoleProbe
 from app.sandbox import SandboxPanel
 from app.sandbox.server import serving
 from app.sandbox.town.people import populate
@@ -27,12 +27,12 @@ INSTALLING = Path(__file__).parents[2] / "app/handbook/whmcs-admin.md"
 ADAPTER = Path(__file__).parents[2] / "app/panels/whmcs"
 
 
-def asking(url: str) -> Probe:
-    return Probe(settings_for("sqlite:///none.db", panel_url=url))
+def asking(url: str) -> RoleProbe:
+    return RoleProbe(settings_for("sqlite:///none.db", panel_url=url))
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[tuple[SandboxPanel, Probe]]:
+async def sandbox() -> AsyncIterator[tuple[SandboxPanel, RoleProbe]]:
     panel = SandboxPanel()
     populate(panel)
     async with serving(panel, cron=False) as url:
@@ -41,11 +41,11 @@ async def sandbox() -> AsyncIterator[tuple[SandboxPanel, Probe]]:
         await probe.aclose()
 
 
-def codes(findings: list[Finding]) -> dict[str, Level]:
+def codes(findings: list[DoctorFinding]) -> dict[str, Level]:
     return {finding.code: finding.level for finding in findings}
 
 
-async def test_a_full_role_is_fine_and_trying_it_changes_nothing(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_a_full_role_is_fine_and_trying_it_changes_nothing(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     panel, probe = sandbox
     before = (len(panel.ctx.state.mails), len(panel.ctx.state.invoices), len(panel.ctx.state.orders))
     tried = await try_actions(probe)
@@ -58,7 +58,7 @@ async def test_a_full_role_is_fine_and_trying_it_changes_nothing(sandbox: tuple[
     assert panel.ctx.state.notifications == []
 
 
-async def test_what_is_missing_is_listed_to_be_ticked(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_what_is_missing_is_listed_to_be_ticked(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     panel, probe = sandbox
     lacking = {"GetCredits", "AddCredit", "OpenTicket"}
     panel.allowed_actions = {one.action for one in PERMISSIONS} - lacking
@@ -75,12 +75,12 @@ async def test_what_is_missing_is_listed_to_be_ticked(sandbox: tuple[SandboxPane
 
 
 async def test_without_the_reading_that_shows_an_id_free_no_order_is_touched(
-    sandbox: tuple[SandboxPanel, Probe],
+    sandbox: tuple[SandboxPanel, RoleProbe],
 ) -> None:
     panel, probe = sandbox
     panel.allowed_actions = {one.action for one in PERMISSIONS} - {"GetOrders"}
     tried = await try_actions(probe)
-    assert tried["AcceptOrder"].standing is Standing.NOT_TRIED
+    assert tried["AcceptOrder"].standing is RoleStanding.NOT_TRIED
     assert not [write for write in panel.writes if write.action.endswith("Order")]
     found = check_role(tried, Mode.ENFORCE)
     assert any(finding.level is Level.UNCHECKED and "AcceptOrder" in finding.text for finding in found)
@@ -98,7 +98,7 @@ async def test_an_order_that_has_the_impossible_id_is_left_alone() -> None:
         probe = asking(url)
         tried = await try_actions(probe)
         await probe.aclose()
-    assert tried["FraudOrder"].standing is Standing.NOT_TRIED
+    assert tried["FraudOrder"].standing is RoleStanding.NOT_TRIED
     assert not [action for action in asked if action in {"AcceptOrder", "CancelOrder", "PendingOrder", "FraudOrder"}]
 
 
@@ -157,7 +157,7 @@ def test_the_readme_lists_every_action_to_tick_and_every_one_not_to() -> None:
 # --- the policy -----------------------------------------------------------------------------------------------------
 
 
-async def test_what_the_policy_names_and_the_panel_does_not_have(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_what_the_policy_names_and_the_panel_does_not_have(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     panel, probe = sandbox
     tried = await try_actions(probe)
     department = min(panel.ctx.state.departments)
@@ -176,7 +176,7 @@ async def test_what_the_policy_names_and_the_panel_does_not_have(sandbox: tuple[
     )
 
 
-async def test_a_currency_without_a_row(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_a_currency_without_a_row(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     tried = await try_actions(sandbox[1])
     policy = parse_policy("")
     poorer = policy.model_copy(update={"currencies": {"GBP": policy.currencies["GBP"]}})
@@ -186,7 +186,7 @@ async def test_a_currency_without_a_row(sandbox: tuple[SandboxPanel, Probe]) -> 
 
 
 async def test_a_role_without_the_checking_actions_says_what_was_not_looked_at(
-    sandbox: tuple[SandboxPanel, Probe],
+    sandbox: tuple[SandboxPanel, RoleProbe],
 ) -> None:
     panel, probe = sandbox
     panel.allowed_actions = {one.action for one in PERMISSIONS if one.need is not Need.OPTIONAL}
@@ -197,14 +197,14 @@ async def test_a_role_without_the_checking_actions_says_what_was_not_looked_at(
     assert codes(check_role(tried, Mode.ENFORCE))["role-optional"] is Level.UNCHECKED
 
 
-async def test_products_that_a_module_builds_are_counted(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_products_that_a_module_builds_are_counted(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     _, probe = sandbox
     [finding] = await check_products(probe, await try_actions(probe))
     assert finding.level is Level.UNCHECKED
     assert "gate" in finding.cure
 
 
-async def test_a_catalogue_that_is_not_shown_is_not_called_harmless(sandbox: tuple[SandboxPanel, Probe]) -> None:
+async def test_a_catalogue_that_is_not_shown_is_not_called_harmless(sandbox: tuple[SandboxPanel, RoleProbe]) -> None:
     panel, probe = sandbox
     tried = await try_actions(probe)
     panel.allowed_actions = set()

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.billing import limits
-from app.billing.limits import Limit, Window
+from app.billing.limits import Limit, LimitWindow
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from app.db import Database
@@ -274,7 +274,7 @@ async def decided(db: Database, house: House, *, held: int, passed: int, ago: ti
         await tx.execute(decisions_table.insert(), rows)
 
 
-async def reached(house: House) -> set[tuple[Limit, Window]]:
+async def reached(house: House) -> set[tuple[Limit, LimitWindow]]:
     async with house.db.read() as connection:
         found = await limits.reached(connection, Policy(), now=house.clock())
     return {(one.limit, one.window) for one in found}
@@ -285,14 +285,14 @@ async def reached(house: House) -> set[tuple[Limit, Window]]:
     [
         (19, 0, set()),  # all of few say nothing
         (12, 8, set()),
-        (13, 8, {(Limit.HELD_SHARE, Window.HOUR)}),
-        (20, 5, {(Limit.HELD_SHARE, Window.HOUR)}),
-        (31, 29, {(Limit.HELD_SHARE, Window.DAY)}),
-        (40, 20, {(Limit.HELD_SHARE, Window.HOUR), (Limit.HELD_SHARE, Window.DAY)}),
+        (13, 8, {(Limit.HELD_SHARE, LimitWindow.HOUR)}),
+        (20, 5, {(Limit.HELD_SHARE, LimitWindow.HOUR)}),
+        (31, 29, {(Limit.HELD_SHARE, LimitWindow.DAY)}),
+        (40, 20, {(Limit.HELD_SHARE, LimitWindow.HOUR), (Limit.HELD_SHARE, LimitWindow.DAY)}),
     ],
 )
 async def test_the_default_limits_of_the_share_held(
-    house: House, held: int, passed: int, expected: set[tuple[Limit, Window]]
+    house: House, held: int, passed: int, expected: set[tuple[Limit, LimitWindow]]
 ) -> None:
     await decided(house.db, house, held=held, passed=passed)
     assert await reached(house) == expected
@@ -325,4 +325,4 @@ async def test_counting_looks_at_no_more_than_it_says(house: House) -> None:
     await decided(house.db, house, held=limits.LOOKED_AT // 2 + 1 + limits.LOOKED_AT // 8, passed=0)
     async with house.db.read() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(fees)) == 0
-    assert (Limit.HELD_SHARE, Window.HOUR) in await reached(house)
+    assert (Limit.HELD_SHARE, LimitWindow.HOUR) in await reached(house)

@@ -16,7 +16,7 @@ from app.errors import NotFound, WrongState
 from app.evaluation.backtest import chart
 from app.evaluation.backtest.records import BacktestReport
 from app.evaluation.backtest.runs import DEAD_AFTER
-from app.paging import Order, Page, Window, read_page
+from app.paging import Page, SortOrder, Window, read_page
 from app.shown import cut_or_none
 from app.tables.history import backtests
 
@@ -78,7 +78,7 @@ def _fields(row: Any, *, now: datetime) -> dict[str, Any]:
 
 async def list_backtests(connection: AsyncConnection, window: Window, *, now: datetime) -> Page[BacktestView]:
     """Return the backtests, newest first."""
-    order = Order(columns=(backtests.c.created_at, backtests.c.id), kinds=(datetime, uuid.UUID))
+    order = SortOrder(columns=(backtests.c.created_at, backtests.c.id), kinds=(datetime, uuid.UUID))
     rows, cursor = await read_page(connection, sa.select(*_COLUMNS, backtests.c.alive_at), order, window)
     return Page(items=tuple(BacktestView(**_fields(row, now=now)) for row in rows), next_cursor=cursor)
 

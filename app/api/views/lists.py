@@ -34,7 +34,7 @@ from app.core.policy.document import Policy
 from app.core.states import FeeState, OrderState
 from app.customers import counts as customer_service
 from app.errors import NotFound
-from app.paging import Order, Page, Window, read_page, read_page_by_state
+from app.paging import Page, SortOrder, Window, read_page, read_page_by_state
 from app.policies import versions as policy_service
 from app.tables.customers import credits as credits_table
 from app.tables.customers import customers
@@ -65,7 +65,7 @@ async def list_orders(
         query = query.where(orders.c.outcome == outcome)
     if customer_id is not None:
         query = query.where(orders.c.customer_id == customer_id)
-    order = Order(columns=(orders.c.order_id,), kinds=(int,))
+    order = SortOrder(columns=(orders.c.order_id,), kinds=(int,))
     rows, cursor = await read_page(connection, query, order, window)
     return Page(items=tuple(await order_summaries(connection, settings, rows)), next_cursor=cursor)
 
@@ -74,7 +74,7 @@ async def list_fees(
     connection: AsyncConnection, window: Window, *, state: FeeState | None, customer_id: int | None
 ) -> Page[FeeView]:
     """Return fees, newest first."""
-    order = Order(columns=(fees.c.created_at, fees.c.id), kinds=(datetime, uuid.UUID))
+    order = SortOrder(columns=(fees.c.created_at, fees.c.id), kinds=(datetime, uuid.UUID))
     if customer_id is not None:
         query = sa.select(fees).where(fees.c.customer_id == customer_id)
         query = query if state is None else query.where(fees.c.state == state)
@@ -87,7 +87,7 @@ async def list_fees(
 
 async def list_calls(connection: AsyncConnection, window: Window, *, state: CallState | None) -> Page[CallView]:
     """Return panel calls, newest first."""
-    order = Order(columns=(panel_calls.c.seq, panel_calls.c.id), kinds=(int, uuid.UUID))
+    order = SortOrder(columns=(panel_calls.c.seq, panel_calls.c.id), kinds=(int, uuid.UUID))
     states = list(CallState) if state is None else [state]
     rows, cursor = await read_page_by_state(connection, panel_calls, states, order, window)
     return Page(items=tuple(call_view(row) for row in rows), next_cursor=cursor)
@@ -109,7 +109,7 @@ async def list_events(connection: AsyncConnection, window: Window, *, state: Eve
     query = sa.select(*_EVENT)
     if state is not None:
         query = query.where(events.c.state == state)
-    rows, cursor = await read_page(connection, query, Order(columns=(events.c.id,), kinds=(int,)), window)
+    rows, cursor = await read_page(connection, query, SortOrder(columns=(events.c.id,), kinds=(int,)), window)
     return Page(items=tuple(event_view(row) for row in rows), next_cursor=cursor)
 
 
@@ -132,7 +132,7 @@ async def list_customers(
     query = sa.select(customers)
     if segment is not None:
         query = query.where(_in_segment(segment, policy, now))
-    order = Order(columns=(customers.c.customer_id,), kinds=(int,), falling=False)
+    order = SortOrder(columns=(customers.c.customer_id,), kinds=(int,), falling=False)
     rows, cursor = await read_page(connection, query, order, window)
     found = [customer_view(row, customer_service.score_of(row, policy, now=now), now=now) for row in rows]
     return Page(items=tuple(found), next_cursor=cursor)
@@ -191,7 +191,7 @@ async def list_credits(connection: AsyncConnection, window: Window, *, customer_
     if await connection.scalar(known) is None:
         raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
     query = sa.select(credits_table).where(credits_table.c.customer_id == customer_id)
-    order = Order(columns=(credits_table.c.created_at, credits_table.c.id), kinds=(datetime, uuid.UUID))
+    order = SortOrder(columns=(credits_table.c.created_at, credits_table.c.id), kinds=(datetime, uuid.UUID))
     rows, cursor = await read_page(connection, query, order, window)
     return Page(items=tuple(credit_view(row) for row in rows), next_cursor=cursor)
 
@@ -219,7 +219,7 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
 async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
     """Return the published policies, newest first."""
     columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
-    order = Order(columns=(policies.c.version,), kinds=(int,))
+    order = SortOrder(columns=(policies.c.version,), kinds=(int,))
     rows, cursor = await read_page(connection, sa.select(*columns), order, window)
     active = await policy_service.active_version(connection)
     found = [PolicyView(**row._mapping, active=row.version == active) for row in rows]

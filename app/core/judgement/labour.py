@@ -46,7 +46,7 @@ class Labour:
         return "not known when earned back" if self.missing or self.cost is None else "never earned back"
 
 
-class Work(NamedTuple):
+class LabourWork(NamedTuple):
     """The same as whole numbers, in minor units of `currency`: what the rules go by, and all that a backtest counts.
 
     `currency` is None where the policy has no row for it; then nothing is known but the minutes. The exact cost is
@@ -96,23 +96,23 @@ class Work(NamedTuple):
         return Decimal(_half_up(self.hours * self.whole * HUNDREDTHS, margin * _HOUR)).scaleb(-2)
 
 
-def weigh(facts: Facts, rules: Rulebook, *, minutes: int, handling: int) -> Work:
+def weigh(facts: Facts, rules: Rulebook, *, minutes: int, handling: int) -> LabourWork:
     """Weigh minutes of work, `handling` of them for entering the order, against what the order brings."""
     currency = facts.order.currency
     row = rules.rates.get(currency) if currency else None
     if row is None:
-        return Work(minutes, handling, None)
+        return LabourWork(minutes, handling, None)
     value = order_value(facts, rules)
     whole = value.months * rules.horizon * _HUNDRED
     margin, missing = _half_up(value.margin, whole), () if value.complete else ("items.amounts",)
     if minutes == 0:
-        return Work(0, 0, currency, 0, margin, True, None, False, missing, 0, value, whole)
+        return LabourWork(0, 0, currency, 0, margin, True, None, False, missing, 0, value, whole)
     hours = row.staff_cost * minutes
     tolerated: bool | None = True
     if hours * whole * HUNDREDTHS > value.margin * rules.tolerated_hundredths * _HOUR:
         tolerated = False if value.complete else None
     full = _uncapped(minutes - handling, row, rules) if minutes > handling else None
-    return Work(
+    return LabourWork(
         minutes=minutes,
         handling_minutes=handling,
         currency=currency,

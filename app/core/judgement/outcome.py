@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState, PlacedBy
 from app.core.judgement import vetting
 from app.core.judgement.essentials import has_negative_amount
-from app.core.judgement.labour import Work
+from app.core.judgement.labour import LabourWork
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.scoring import settle
 from app.core.judgement.signals.base import LIMITS, Finding
@@ -70,7 +70,7 @@ class Case:
     found: list[Finding]
     self_service: int
     risk: int
-    work: Work
+    work: LabourWork
     catalogue_gap: bool
     unknown: tuple[str, ...]
 
@@ -344,7 +344,7 @@ def notes(case: Case) -> tuple[Ground, ...]:
     return ()
 
 
-def _work_text(work: Work) -> str:
+def _work_text(work: LabourWork) -> str:
     labour = work.written()
     cost = f" ({labour.cost})" if labour.cost else ""
     return f"About {labour.minutes} minutes of work{cost}, {labour.payback_words}"

@@ -26,7 +26,7 @@ PLACEHOLDERS = frozenset(
 _SHOWN = 40
 
 
-class Part(BaseModel):
+class PolicyPart(BaseModel):
     """One table of the policy document: unknown keys are errors, values keep their type, nothing changes later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True)

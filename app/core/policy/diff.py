@@ -18,7 +18,7 @@ _ENTRY: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PolicyChange:
     """One changed value, list or row; `path` is its place in the document, with dots."""
 
     section: str
@@ -26,13 +26,13 @@ class Change:
     sentence: str
 
 
-def differences(before: Policy, after: Policy) -> tuple[Change, ...]:
+def differences(before: Policy, after: Policy) -> tuple[PolicyChange, ...]:
     """Return every change from one policy to the other, in the order of the document's sections; none if equal."""
     found = list(_walk((), before.model_dump(mode="json"), after.model_dump(mode="json")))
     order = list(SECTIONS)
     found.sort(key=lambda one: order.index(one[0][0]) if one[0][0] in order else len(order))
     return tuple(
-        Change(
+        PolicyChange(
             section=SECTIONS.get(path[0], path[0].replace("_", " ").capitalize()),
             path=".".join(path),
             sentence=_sentence(path, old, new),

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from app.core.money import BadAmount, Money
 from app.core.policy import fairness, keys
-from app.core.policy.base_types import CurrencyCode, Part
+from app.core.policy.base_types import CurrencyCode, PolicyPart
 from app.core.policy.sections import acting as policy_acting
 from app.core.policy.sections import judging as policy_judgement
 from app.core.policy.sections import modes as policy_modes
@@ -44,7 +44,7 @@ class PolicyError(ValueError):
         super().__init__("; ".join(f"{path}: {message}" if path else message for path, message in self.errors))
 
 
-class Policy(Part):
+class Policy(PolicyPart):
     """All rules of one provider; what a document leaves out has the default."""
 
     risk: policy_judgement.RiskThresholds = policy_judgement.RiskThresholds()

@@ -14,7 +14,7 @@ from app.core.reading.lexicon.asking import Cue
 from app.core.reading.text import PhraseBook, Token, expand, words
 
 
-class Role(Enum):
+class PhraseRole(Enum):
     """What a phrase of the book is; a cue keeps its own sort in `Entry.cue`."""
 
     CUE = auto()
@@ -42,7 +42,7 @@ class Role(Enum):
 class Entry:
     """One phrase's meaning: its role, and the canonical term that a finding shows."""
 
-    role: Role
+    role: PhraseRole
     term: str
     cue: Cue | None = None
 
@@ -54,34 +54,34 @@ def split(phrase: str) -> tuple[str, ...]:
 
 def _entries() -> Iterator[tuple[str, Entry]]:
     work = lexicon_work
-    plain: tuple[tuple[Role, Iterable[str], str], ...] = (
-        (Role.ORDER, work.ORDER_PHRASES, "order"),
-        (Role.ORDER_ASKED, work.ORDER_ASKED, "place order"),
-        (Role.NEGATION, lexicon.NEGATIONS, ""),
-        (Role.MIGRATION, work.MIGRATION_VERBS, "migrate"),
-        (Role.MOVE, work.MOVE_VERBS, "move"),
-        (Role.LIGHT, work.LIGHT_VERBS, ""),
-        (Role.EXTRA, work.EXTRA, ""),
-        (Role.PHYSICAL, work.PHYSICAL, ""),
+    plain: tuple[tuple[PhraseRole, Iterable[str], str], ...] = (
+        (PhraseRole.ORDER, work.ORDER_PHRASES, "order"),
+        (PhraseRole.ORDER_ASKED, work.ORDER_ASKED, "place order"),
+        (PhraseRole.NEGATION, lexicon.NEGATIONS, ""),
+        (PhraseRole.MIGRATION, work.MIGRATION_VERBS, "migrate"),
+        (PhraseRole.MOVE, work.MOVE_VERBS, "move"),
+        (PhraseRole.LIGHT, work.LIGHT_VERBS, ""),
+        (PhraseRole.EXTRA, work.EXTRA, ""),
+        (PhraseRole.PHYSICAL, work.PHYSICAL, ""),
     )
     for role, patterns, term in plain:
         yield from ((pattern, Entry(role, term)) for pattern in patterns)
     for cue, patterns in lexicon.CUES.items():
-        yield from ((pattern, Entry(Role.CUE, "", cue)) for pattern in patterns)
-    yield from ((pattern, Entry(Role.BLOCK, "")) for pattern in lexicon.BLOCKS)
+        yield from ((pattern, Entry(PhraseRole.CUE, "", cue)) for pattern in patterns)
+    yield from ((pattern, Entry(PhraseRole.BLOCK, "")) for pattern in lexicon.BLOCKS)
     named = (
-        (Role.INSTALL, work.INSTALL_VERBS),
-        (Role.INSTALL_DONE, work.INSTALL_DONE),
-        (Role.INSTALL_NOUN, work.INSTALL_NOUNS),
-        (Role.SYSTEM, lexicon_systems.FAMILIES),
-        (Role.UNUSUAL, lexicon_systems.UNUSUAL),
-        (Role.CONFIG, work.CONFIG_PLAIN),
-        (Role.CONFIG_ASKED, work.CONFIG_ASKED),
+        (PhraseRole.INSTALL, work.INSTALL_VERBS),
+        (PhraseRole.INSTALL_DONE, work.INSTALL_DONE),
+        (PhraseRole.INSTALL_NOUN, work.INSTALL_NOUNS),
+        (PhraseRole.SYSTEM, lexicon_systems.FAMILIES),
+        (PhraseRole.UNUSUAL, lexicon_systems.UNUSUAL),
+        (PhraseRole.CONFIG, work.CONFIG_PLAIN),
+        (PhraseRole.CONFIG_ASKED, work.CONFIG_ASKED),
     )
     for role, groups in named:
         for term, patterns in groups.items():
             yield from ((pattern, Entry(role, term)) for pattern in patterns)
-    own_names = ((Role.PACKAGE, lexicon_software.PACKAGES), (Role.HARDWARE, work.HARDWARE))
+    own_names = ((PhraseRole.PACKAGE, lexicon_software.PACKAGES), (PhraseRole.HARDWARE, work.HARDWARE))
     for role, patterns in own_names:
         for pattern in patterns:
             yield from ((phrase, Entry(role, phrase)) for phrase in expand(pattern))
@@ -161,9 +161,9 @@ def read_catalogue(catalogue: frozenset[str]) -> Catalogue:
             if not match:
                 continue
             length, entry = match
-            if entry.role is Role.SYSTEM:
+            if entry.role is PhraseRole.SYSTEM:
                 system = read_system(found, at, length, entry.term)
                 systems.add((system.family, system.version))
-            elif entry.role in (Role.PACKAGE, Role.UNUSUAL):
+            elif entry.role in (PhraseRole.PACKAGE, PhraseRole.UNUSUAL):
                 names.add(entry.term)
     return Catalogue(frozenset(systems), frozenset(names))

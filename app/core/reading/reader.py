@@ -11,21 +11,21 @@ from enum import Enum, auto
 from app.core.reading.kinds import TermFinding, TermKind
 from app.core.reading.lexicon import asking, software, systems, work
 from app.core.reading.lexicon.asking import Cue
-from app.core.reading.phrases import BOOK, Catalogue, Entry, Role, Version, ended, read_system
+from app.core.reading.phrases import BOOK, Catalogue, Entry, PhraseRole, Version, ended, read_system
 from app.core.reading.text import BULLET, COLON, COMMA, HOST, QUESTION, STOP, Token
 
 _THINGS = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL, TermKind.PACKAGE, TermKind.HARDWARE, TermKind.CUSTOM_CONFIG})
 _VERBS = frozenset(
     {
-        Role.INSTALL,
-        Role.INSTALL_DONE,
-        Role.INSTALL_NOUN,
-        Role.MIGRATION,
-        Role.MOVE,
-        Role.PHYSICAL,
-        Role.ORDER,
-        Role.ORDER_ASKED,
-        Role.LIGHT,
+        PhraseRole.INSTALL,
+        PhraseRole.INSTALL_DONE,
+        PhraseRole.INSTALL_NOUN,
+        PhraseRole.MIGRATION,
+        PhraseRole.MOVE,
+        PhraseRole.PHYSICAL,
+        PhraseRole.ORDER,
+        PhraseRole.ORDER_ASKED,
+        PhraseRole.LIGHT,
     }
 )
 _ENDS = frozenset({STOP, QUESTION, COLON, BULLET})
@@ -147,22 +147,22 @@ class Reader:
             return 1
         match = BOOK.match(self._tokens, at)
         length, entry = match or (1, None)
-        if entry is not None and entry.role is Role.SYSTEM:
+        if entry is not None and entry.role is PhraseRole.SYSTEM:
             length = self._system(sentence, at, length, entry)
         elif entry is not None:
             self._apply(sentence, at, length, entry)
         last_word = self._tokens[at + length - 1].text
         if last_word in work.PARTS and at + length - 1 - sentence.extra <= _NEAR:
-            self._thing(sentence, TermKind.HARDWARE, "extra hardware", at, Role.HARDWARE)
+            self._thing(sentence, TermKind.HARDWARE, "extra hardware", at, PhraseRole.HARDWARE)
         resumed = entry is not None and entry.cue in (Cue.RESUME, Cue.NEUTRAL)
         sentence.fresh = resumed or token.text in asking.CLAUSE_OPENERS
         return length
 
     def _apply(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
-        if entry.role is Role.CUE:
+        if entry.role is PhraseRole.CUE:
             self._cue(sentence, at, length, entry)
-        elif entry.role in (Role.NEGATION, Role.BLOCK):
-            self._block(sentence, at, length, negation=entry.role is Role.NEGATION)
+        elif entry.role in (PhraseRole.NEGATION, PhraseRole.BLOCK):
+            self._block(sentence, at, length, negation=entry.role is PhraseRole.NEGATION)
         elif entry.role in _VERBS:
             self._do(sentence, at, length, entry)
         else:
@@ -170,15 +170,15 @@ class Reader:
 
     def _do(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
         """Read a word of doing."""
-        if entry.role in (Role.INSTALL, Role.INSTALL_DONE, Role.INSTALL_NOUN):
+        if entry.role in (PhraseRole.INSTALL, PhraseRole.INSTALL_DONE, PhraseRole.INSTALL_NOUN):
             self._install(sentence, at, length, entry)
-        elif entry.role is Role.MIGRATION or (entry.role is Role.MOVE and self._moves_data(sentence, at)):
+        elif entry.role is PhraseRole.MIGRATION or (entry.role is PhraseRole.MOVE and self._moves_data(sentence, at)):
             self._verb(sentence, TermKind.MIGRATION, entry.term, at, length)
-        elif entry.role in (Role.MOVE, Role.PHYSICAL):
+        elif entry.role in (PhraseRole.MOVE, PhraseRole.PHYSICAL):
             self._physical(sentence, at)
-        elif entry.role is Role.ORDER_ASKED:
+        elif entry.role is PhraseRole.ORDER_ASKED:
             self._verb(sentence, TermKind.MANUAL_ORDER, entry.term, at, length)
-        elif entry.role is Role.ORDER:
+        elif entry.role is PhraseRole.ORDER:
             if sentence.state is not _State.BLOCKED:
                 self._add(sentence, TermKind.MANUAL_ORDER, entry.term, at, _Hold.FIRM)
             sentence.state = _State.WANTED
@@ -188,13 +188,13 @@ class Reader:
 
     def _name(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
         """Read the name of a thing."""
-        if entry.role is Role.UNUSUAL:
+        if entry.role is PhraseRole.UNUSUAL:
             self._unusual(sentence, at, length, entry.term)
-        elif entry.role is Role.PACKAGE:
+        elif entry.role is PhraseRole.PACKAGE:
             self._package(sentence, at, length, entry.term)
-        elif entry.role is Role.HARDWARE:
+        elif entry.role is PhraseRole.HARDWARE:
             self._thing(sentence, TermKind.HARDWARE, entry.term, at, entry.role)
-        elif entry.role is Role.EXTRA:
+        elif entry.role is PhraseRole.EXTRA:
             sentence.extra = at if sentence.state is not _State.BLOCKED else -99
         else:
             self._thing(sentence, TermKind.CUSTOM_CONFIG, entry.term, at, entry.role)
@@ -264,7 +264,7 @@ class Reader:
             if sentence.state is not _State.ASKED:
                 return
             self._add(sentence, TermKind.INSTALL, entry.term, at, _Hold.FIRM)
-        elif entry.role is Role.INSTALL_DONE and sentence.state is _State.WITH:
+        elif entry.role is PhraseRole.INSTALL_DONE and sentence.state is _State.WITH:
             self._add(sentence, TermKind.INSTALL, entry.term, at, _Hold.FIRM)
         elif not self._verb(sentence, TermKind.INSTALL, entry.term, at, length):
             return
@@ -283,13 +283,13 @@ class Reader:
             sentence.state = _State.ASKED
             sentence.extra = at
 
-    def _thing(self, sentence: _Sentence, kind: TermKind, term: str, at: int, role: Role) -> None:
+    def _thing(self, sentence: _Sentence, kind: TermKind, term: str, at: int, role: PhraseRole) -> None:
         if sentence.state is _State.BLOCKED or self._word(sentence, at - 1) in ("for", "about", "fur"):
             return
-        described = role is Role.CONFIG_ASKED and self._word(sentence, sentence.asked_at) not in _POLITE
+        described = role is PhraseRole.CONFIG_ASKED and self._word(sentence, sentence.asked_at) not in _POLITE
         if sentence.state in (_State.ASKED, _State.WANTED) and not (described and sentence.state is _State.WANTED):
             hold = _Hold.FIRM
-        elif sentence.short and role is not Role.CONFIG_ASKED:
+        elif sentence.short and role is not PhraseRole.CONFIG_ASKED:
             hold = _Hold.MENTIONED
         else:
             hold = _Hold.PENDING

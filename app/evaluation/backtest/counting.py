@@ -18,7 +18,7 @@ from app.evaluation.backtest.parts import (
     GIVEN_TODAY,
     DecidedCase,
     Kind,
-    Part,
+    StoredPart,
     microseconds,
 )
 from app.tables.history import CaseSource, Label
@@ -82,7 +82,7 @@ class _Group:
 _GroupKey = tuple[str, str, bool, str | None, str, int, tuple[int, ...]]
 
 
-def count(part: Part, *, as_of: datetime) -> Tally:
+def count(part: StoredPart, *, as_of: datetime) -> Tally:
     """Count the decisions of one part; `as_of` says which orders are old enough to have a label that counts."""
     tally = Tally()
     counted = _Counting(part, tally.counts)
@@ -100,7 +100,7 @@ def count(part: Part, *, as_of: datetime) -> Tally:
     return tally
 
 
-def _grouped(part: Part, mature_until: int) -> Mapping[_GroupKey, _Group]:
+def _grouped(part: StoredPart, mature_until: int) -> Mapping[_GroupKey, _Group]:
     """Put together what is counted alike: there are far fewer kinds of orders than orders."""
     groups: dict[_GroupKey, _Group] = {}
     columns = range(len(part.columns))
@@ -137,7 +137,7 @@ def _add_money(group: _Group, case: DecidedCase, columns: range) -> None:
 
 
 class _Counting:
-    def __init__(self, part: Part, counts: Counter[Key]) -> None:
+    def __init__(self, part: StoredPart, counts: Counter[Key]) -> None:
         self._part = part
         self._counts = counts
         names = part.columns

@@ -72,7 +72,7 @@ class DecidedCase(msgspec.Struct, array_like=True, frozen=True):
     decided: tuple[Decided, ...]
 
 
-class Part(msgspec.Struct, array_like=True, frozen=True):
+class StoredPart(msgspec.Struct, array_like=True, frozen=True):
     """Some hundred orders in the order of their time."""
 
     columns: tuple[str, ...]
@@ -85,7 +85,7 @@ class PartWriter:
     """Collects the decisions of one part."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
-        self.part = Part(columns=columns, kinds=[], today=[], cases=[])
+        self.part = StoredPart(columns=columns, kinds=[], today=[], cases=[])
         self._kinds: dict[tuple[object, ...], int] = {}
         self._today: dict[tuple[str, ...], int] = {}
 
@@ -125,14 +125,14 @@ class PartWriter:
         return place
 
 
-def encode(part: Part) -> bytes:
+def encode(part: StoredPart) -> bytes:
     """Return a part as it is stored."""
     return msgspec.msgpack.encode(part)
 
 
-def decode(stored: bytes) -> Part:
+def decode(stored: bytes) -> StoredPart:
     """Return a stored part."""
-    return msgspec.msgpack.decode(stored, type=Part)
+    return msgspec.msgpack.decode(stored, type=StoredPart)
 
 
 def microseconds(moment: datetime) -> int:

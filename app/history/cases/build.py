@@ -20,7 +20,7 @@ from app.context import Context
 from app.core.policy.document import Policy
 from app.db import Database
 from app.history.cases.maker import CaseMaker
-from app.history.cases.pages import Built, Part, Work, take
+from app.history.cases.pages import Built, PagePart, PageWork, take
 from app.history.cases.pool import Helpers, address_of
 from app.history.cases.rows import absent_resources, bad_today, count_orders, nobodys, spans
 from app.history.cases.shared import Shared
@@ -82,9 +82,9 @@ class CaseBuilder:
         policy, shared = await (self._sharing or self._share(helpers))
         shared.bad |= await bad_today(db)
         shared.close()
-        found = Part.empty(policy.muting)
+        found = PagePart.empty(policy.muting)
 
-        def add(part: Part) -> None:
+        def add(part: PagePart) -> None:
             found.add(part)
             heard(found.built.orders + found.built.undated, total)
 
@@ -112,7 +112,7 @@ class CaseBuilder:
             policy = (await versions.active(connection)).policy
         return policy, await helpers.sightings(self._context.db, policy, self._context.own_admin_id)
 
-    async def _work(self, policy: Policy, shared: Shared) -> Work:
+    async def _work(self, policy: Policy, shared: Shared) -> PageWork:
         context = self._context
         maker = CaseMaker.of(
             policy,
@@ -122,7 +122,7 @@ class CaseBuilder:
             own_admin_id=context.own_admin_id,
             absent=await absent_resources(context.db),
         )
-        return Work(url=address_of(context.db), maker=maker, now=context.clock())
+        return PageWork(url=address_of(context.db), maker=maker, now=context.clock())
 
 
 async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
@@ -141,7 +141,7 @@ async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
         return ()
 
 
-async def _mute(db: Database, found: Part) -> None:
+async def _mute(db: Database, found: PagePart) -> None:
     """Write into the cases of each day what was muted on it, where it is not there yet."""
     for day, muted in found.days.muted().items():
         found.built.muted.update(dict.fromkeys(muted, found.days.orders[day]))

@@ -54,7 +54,7 @@ class Built:
 
 
 @dataclass(slots=True, kw_only=True)
-class Part:
+class PagePart:
     """What some pages came to, and what muting needs of them: which signals fired, and what is written by day."""
 
     days: MutedDays
@@ -62,11 +62,11 @@ class Part:
     written: dict[date, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
 
     @classmethod
-    def empty(cls, rules: Muting) -> Part:
+    def empty(cls, rules: Muting) -> PagePart:
         """Return a part of no pages."""
         return cls(days=MutedDays(rules))
 
-    def add(self, other: Part) -> None:
+    def add(self, other: PagePart) -> None:
         """Take in another part."""
         self.built.add(other.built)
         self.days.add(other.days)
@@ -75,7 +75,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class PageWork:
     """One pass over the history: all that a process needs to know to take a page of it."""
 
     url: str
@@ -83,14 +83,14 @@ class Work:
     now: datetime
 
 
-async def take_span(work: Work, db: Database, span: Span) -> Part:
+async def take_span(work: PageWork, db: Database, span: Span) -> PagePart:
     """Make and write the cases of the customers of a span."""
     return await take(work, db, await rows_of(db, span))
 
 
-async def take(work: Work, db: Database, page: list[Rows]) -> Part:
+async def take(work: PageWork, db: Database, page: list[Rows]) -> PagePart:
     """Make and write the cases of a page of customers."""
-    known, part = [Known(rows) for rows in page], Part.empty(work.maker.policy.muting)
+    known, part = [Known(rows) for rows in page], PagePart.empty(work.maker.policy.muting)
     async with db.read() as connection:
         ours = await _ours(connection, [rows.customer_id for rows in page])
     for one in known:
@@ -130,7 +130,7 @@ async def _ours(connection: AsyncConnection, customer_ids: list[int]) -> dict[in
     }
 
 
-async def _write(tx: AsyncConnection, work: Work, part: Part, found: list[PastCase]) -> None:
+async def _write(tx: AsyncConnection, work: PageWork, part: PagePart, found: list[PastCase]) -> None:
     """Write what is new or different; of a live case only what became of it."""
     ids = [case.order.order_id for case in found]
     stored = {row.order_id: row async for row in in_chunks(tx, sa.select(cases), cases.c.order_id, ids)}

@@ -15,7 +15,7 @@ from typing import Final
 
 from app.core.policy.document import Policy
 from app.db import Database
-from app.history.cases.pages import Part, Work, take_span
+from app.history.cases.pages import PagePart, PageWork, take_span
 from app.history.cases.rows import Span, read_sightings
 from app.history.cases.shared import Shared
 from app.installation.children import belong_to_parent, collect_rarely, deaf_from_birth
@@ -58,7 +58,9 @@ class Helpers:
         except BrokenExecutor as error:
             raise ChildProcessError(_ENDED) from error
 
-    async def take(self, work: Work, db: Database, spans: Iterable[Span], heard: Callable[[Part], None]) -> None:
+    async def take(
+        self, work: PageWork, db: Database, spans: Iterable[Span], heard: Callable[[PagePart], None]
+    ) -> None:
         """Take all spans, here and in every process, in any order.
 
         Raises ChildProcessError where a process ends before its work is done.
@@ -101,7 +103,7 @@ class Helpers:
 
 class _Here:
     runner: asyncio.Runner
-    work: Work
+    work: PageWork
     db: Database
 
 
@@ -133,10 +135,10 @@ def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:
     return _Here.runner.run(read())
 
 
-def _begin(work: Work) -> None:
+def _begin(work: PageWork) -> None:
     _Here.work = work
     _Here.db = Database.open(work.url, pool_size=1)
 
 
-def _take(span: Span) -> Part:
+def _take(span: Span) -> PagePart:
     return _Here.runner.run(take_span(_Here.work, _Here.db, span))

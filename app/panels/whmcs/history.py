@@ -12,7 +12,7 @@ from contextlib import aclosing
 from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
-from app.panels.base import Place, Stretch
+from app.panels.base import PanelPlace, Stretch
 from app.panels.brakes.patience import patiently
 from app.panels.records import (
     PanelCredit,
@@ -30,7 +30,7 @@ from app.panels.whmcs.mapping import customers as mapping_customers
 from app.panels.whmcs.mapping import orders as mapping_orders
 from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.paging import Listing, read_or_none, require_list, rows_of
-from app.panels.whmcs.walking import Page, Step, walk
+from app.panels.whmcs.walking import ListPage, Step, walk
 
 #: Pages of one list under way at once.
 AHEAD: Final = 8
@@ -73,7 +73,9 @@ class WhmcsHistory:
         filters = {"orderby": "id", "sorting": "ASC"}
         return self._list(Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head)
 
-    def orders(self, *, after: Place | None = None, status: str | None = None) -> AsyncGenerator[Stretch[PanelOrder]]:
+    def orders(
+        self, *, after: PanelPlace | None = None, status: str | None = None
+    ) -> AsyncGenerator[Stretch[PanelOrder]]:
         """API/getorders: newest first on all panels seen, which is not documented."""
 
         async def order(row: wire.Row, zone: tzinfo | None) -> PanelOrder | None:
@@ -85,7 +87,7 @@ class WhmcsHistory:
         )
 
     def services(
-        self, *, after: Place | None = None, customer_id: int | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelService]]:
         """API/getclientsproducts; the passwords in it go no further than here."""
 
@@ -98,7 +100,7 @@ class WhmcsHistory:
         )
 
     def invoices(
-        self, *, after: Place | None = None, customer_id: int | None = None, status: str | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
         """API/getinvoices, newest first."""
 
@@ -111,7 +113,7 @@ class WhmcsHistory:
         )
 
     def tickets(
-        self, *, after: Place | None = None, customer_id: int | None = None
+        self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelTicket]]:
         """API/gettickets of all departments; the list moves with each reply, so it is read by count."""
 
@@ -126,16 +128,16 @@ class WhmcsHistory:
     async def _list(
         self,
         listing: Listing,
-        after: Place | None,
+        after: PanelPlace | None,
         record: _Map[_Record],
         *,
         by_id: bool = True,
     ) -> AsyncGenerator[Stretch[_Record]]:
-        async def fetch(offset: int, size: int) -> Page:
+        async def fetch(offset: int, size: int) -> ListPage:
             window = {"limitstart": offset, "limitnum": size}
             rows, total = await self._again(lambda: self._rows(listing, window))
             told = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
-            return Page(rows=told, came=len(rows), total=total)
+            return ListPage(rows=told, came=len(rows), total=total)
 
         async with aclosing(walk(fetch, after, ahead=AHEAD, by_id=by_id)) as steps:
             async for step in steps:

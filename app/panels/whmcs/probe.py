@@ -70,7 +70,7 @@ class Told:
         return given if given in {"success", "error"} else ""
 
 
-class Probe:
+class RoleProbe:
     """Calls actions one after the other, not faster than `DOORMAN_PANEL_RATE`.
 
     Raises ValueError when made from settings without a panel.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
-from app.panels.base import Place
+from app.panels.base import PanelPlace
 from app.panels.whmcs import wire
 
 #: Rows asked for in one call. The panel may send fewer; its own maximum is not documented.
@@ -27,11 +27,11 @@ PAGE: Final = 100
 _MOST_GAPS: Final = 1_000
 _ROUNDS: Final = 12  # of a list that moves with nearly each call
 _PASSES: Final = 3
-_BEGINNING: Final = Place(offset=0, edge=0, falling=None)
+_BEGINNING: Final = PanelPlace(offset=0, edge=0, falling=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ListPage:
     """One answer: its rows by id, how many came in all, and how many the panel counts."""
 
     rows: list[tuple[int, wire.Row]]
@@ -49,19 +49,19 @@ class Step:
     """Rows that were not handed out before; see `Stretch`."""
 
     rows: list[wire.Row]
-    place: Place | None
+    place: PanelPlace | None
     total: int | None
     unreadable: int
 
 
-Fetch = Callable[[int, int], Coroutine[Any, Any, Page]]
+Fetch = Callable[[int, int], Coroutine[Any, Any, ListPage]]
 
 
 class ShuffledError(Exception):
     """The ids neither rise nor fall from row to row."""
 
 
-async def walk(fetch: Fetch, after: Place | None, *, ahead: int, by_id: bool = True) -> AsyncGenerator[Step]:
+async def walk(fetch: Fetch, after: PanelPlace | None, *, ahead: int, by_id: bool = True) -> AsyncGenerator[Step]:
     """Hand out a list from `after` on, `ahead` pages at a time; by count where it is in no order or not `by_id`."""
     if by_id:
         try:
@@ -83,7 +83,7 @@ class _Ahead:
     def __init__(self, fetch: Fetch, ahead: int) -> None:
         self._fetch = fetch
         self._ahead = ahead
-        self._asked: deque[tuple[int, asyncio.Task[Page]]] = deque()
+        self._asked: deque[tuple[int, asyncio.Task[ListPage]]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._asked)
@@ -99,7 +99,7 @@ class _Ahead:
             self.ask(offset)
             offset += stride
 
-    async def next(self) -> tuple[int, Page]:
+    async def next(self) -> tuple[int, ListPage]:
         """Return the first of them."""
         offset, task = self._asked[0]
         page = await task
@@ -118,7 +118,7 @@ class _Ahead:
 # --- by id --------------------------------------------------------------------------------------------------------
 
 
-async def _by_id(fetch: Fetch, place: Place, *, ahead: int) -> AsyncGenerator[Step]:
+async def _by_id(fetch: Fetch, place: PanelPlace, *, ahead: int) -> AsyncGenerator[Step]:
     """Raises ShuffledError where the list is not in the order of its ids, and AnswerError where it has no end."""
     asked = _Ahead(fetch, ahead)
     back, gaps = 1, 0
@@ -155,7 +155,7 @@ async def _by_id(fetch: Fetch, place: Place, *, ahead: int) -> AsyncGenerator[St
         await asked.drop()
 
 
-def _joined(place: Place, offset: int, page: Page) -> Place | None:
+def _joined(place: PanelPlace, offset: int, page: ListPage) -> PanelPlace | None:
     """Return the place after this page; None where rows may lie between what is covered and the page."""
     ids = [row_id for row_id, _ in page.rows]
     falling = _direction(ids, place.falling)
@@ -169,7 +169,7 @@ def _joined(place: Place, offset: int, page: Page) -> Place | None:
     reached = ids[-1]
     if place.edge:
         reached = min(place.edge, reached) if falling else max(place.edge, reached)
-    return Place(offset=offset + page.came, edge=reached, falling=falling)
+    return PanelPlace(offset=offset + page.came, edge=reached, falling=falling)
 
 
 def _direction(ids: list[int], falling: bool | None) -> bool | None:
@@ -180,12 +180,12 @@ def _direction(ids: list[int], falling: bool | None) -> bool | None:
     return falling
 
 
-def _beyond(place: Place, row_id: int, falling: bool | None) -> bool:
+def _beyond(place: PanelPlace, row_id: int, falling: bool | None) -> bool:
     """Say whether a row lies behind what was handed out."""
     return not place.edge or (row_id < place.edge if falling else row_id > place.edge)
 
 
-def _ended(offset: int, page: Page, *, anything: bool) -> bool:
+def _ended(offset: int, page: ListPage, *, anything: bool) -> bool:
     return not anything if page.total is None else offset + page.came >= page.total
 
 
@@ -202,7 +202,7 @@ class _Count:
     unreadable: int = 0  # in the pass under way
     alone: bool = False  # one page held the whole list
 
-    def take(self, page: Page, offset: int) -> None:
+    def take(self, page: ListPage, offset: int) -> None:
         if page.total is None:
             raise wire.AnswerError("the panel doesn't say how many rows there are")
         if self.wanted is None:
@@ -234,7 +234,7 @@ async def _by_count(fetch: Fetch, *, ahead: int) -> AsyncGenerator[Step]:
     raise wire.AnswerError("the panel's rows never add up to the number that it names")
 
 
-async def _pass(fetch: Fetch, ahead: int) -> AsyncGenerator[tuple[int, Page]]:
+async def _pass(fetch: Fetch, ahead: int) -> AsyncGenerator[tuple[int, ListPage]]:
     """Read the first page alone, as what it counts holds for all that is read after it, then the others."""
     asked = _Ahead(fetch, ahead)
     asked.ask(0)

@@ -23,7 +23,7 @@ from app.upkeep.reconcile import late as reconcile_late
 from app.upkeep.reconcile import new as reconcile_new
 from app.upkeep.reconcile import orders as reconcile_orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What, comparable
-from app.upkeep.reconcile.late import Place, Suspect
+from app.upkeep.reconcile.late import ListPosition, Suspect
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ async def _new_orders(context: Context, panel: ComparablePanel) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Page:
+class ComparedPage:
     """A page of orders or calls: what was found, and the last that was looked at."""
 
     differences: list[Difference] = field(default_factory=list)
@@ -74,9 +74,9 @@ class Page:
     away: PanelUnavailable | None = None
 
 
-async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[Any]) -> Page:
+async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[Any]) -> ComparedPage:
     """Compare these orders; where the panel goes away, the page ends with the order that it went away at."""
-    page = Page()
+    page = ComparedPage()
     for ours in rows:
         page.last = ours.order_id
         try:
@@ -91,7 +91,7 @@ async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[
     return page
 
 
-async def feed_page(context: Context, page: Page, *, position: bool) -> int:
+async def feed_page(context: Context, page: ComparedPage, *, position: bool) -> int:
     """Have what differs read back, in one transaction; return how many. `position` remembers how far we came."""
     now = context.clock()
     async with context.db.begin() as tx:
@@ -125,7 +125,7 @@ async def _open_orders(context: Context, panel: ComparablePanel) -> None:
         raise page.away
 
 
-async def _spare_many_gone(context: Context, page: Page) -> None:
+async def _spare_many_gone(context: Context, page: ComparedPage) -> None:
     """Closing orders ends their fees: where most seem deleted at once a person says whether they are (rule 7)."""
     gone = {one.order_id for one in page.differences if one.what is What.DELETED}
     if len(gone) < _MANY_GONE or len(gone) * 2 <= page.read:
@@ -148,12 +148,12 @@ def settle_time(context: Context) -> timedelta:
     return timedelta(seconds=context.settings.panel_settle_seconds)
 
 
-async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence[Suspect]) -> Page:
+async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence[Suspect]) -> ComparedPage:
     """Look at these calls.
 
     A single one that can't be looked at is passed over; with two in a row, or the last one, the page ends before it.
     """
-    page, failed = Page(), 0
+    page, failed = ComparedPage(), 0
     for suspect in suspects:
         try:
             found = await reconcile_late.look_at(context, panel, suspect.call)
@@ -172,7 +172,7 @@ async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence
     return page
 
 
-async def tell_page(context: Context, page: Page, *, place: bool) -> int:
+async def tell_page(context: Context, page: ComparedPage, *, place: bool) -> int:
     """Ring for what came late, in one transaction; return how many are new. `place` remembers how far we came."""
     now = context.clock()
     async with context.db.begin() as tx:
@@ -186,7 +186,7 @@ async def tell_page(context: Context, page: Page, *, place: bool) -> int:
 
 async def _late_effects(context: Context, panel: ComparablePanel) -> None:
     async with context.db.read() as connection:
-        after = Place.load(await installation.get(connection, LATE))
+        after = ListPosition.load(await installation.get(connection, LATE))
         suspects = await reconcile_late.next_suspects(
             connection, after=after, limit=CALLS_A_ROUND, now=context.clock(), settle=settle_time(context)
         )

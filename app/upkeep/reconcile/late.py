@@ -49,14 +49,14 @@ _IMPOSSIBLE: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ListPosition:
     """How far the rounds have come: behind the call that ended then."""
 
     settled_at: datetime
     call_id: uuid.UUID
 
     @classmethod
-    def load(cls, stored: Any) -> Place | None:
+    def load(cls, stored: Any) -> ListPosition | None:
         """Read it as `dump` wrote it; None for nothing."""
         return cls(settled_at=datetime.fromisoformat(stored[0]), call_id=uuid.UUID(stored[1])) if stored else None
 
@@ -70,7 +70,7 @@ class Suspect:
     """A call whose end is not the last word."""
 
     call: Call
-    place: Place
+    place: ListPosition
 
 
 # --- which calls --------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def _suspects(now: datetime, settle: timedelta) -> sa.Select[Any]:
 
 
 async def next_suspects(
-    connection: AsyncConnection, *, after: Place | None, limit: int, now: datetime, settle: timedelta
+    connection: AsyncConnection, *, after: ListPosition | None, limit: int, now: datetime, settle: timedelta
 ) -> Sequence[Suspect]:
     """Return the next calls to look at, by when they ended."""
     call = panel_calls.c
@@ -101,7 +101,9 @@ async def next_suspects(
         same_moment = sa.and_(call.settled_at == after.settled_at, call.id > after.call_id)
         query = query.where(sa.or_(call.settled_at > after.settled_at, same_moment))
     rows = (await connection.execute(query)).all()
-    return [Suspect(call=Call.from_row(row), place=Place(settled_at=row.settled_at, call_id=row.id)) for row in rows]
+    return [
+        Suspect(call=Call.from_row(row), place=ListPosition(settled_at=row.settled_at, call_id=row.id)) for row in rows
+    ]
 
 
 async def count_suspects(connection: AsyncConnection, *, now: datetime, settle: timedelta) -> int:

@@ -43,7 +43,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AskedWork:
     """The fee that is really asked for, net of tax.
 
     `work` is what for, in words for the customer; empty where it is only for entering the order. `minutes` are None
@@ -58,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class HoldStanding:
     """Where an order stands now, whatever it was judged by.
 
     `settled`: nothing is left to pay before it runs. `fee_paid`: its customer paid for the work. `cancelled`: it ended
@@ -78,12 +78,16 @@ class _Case:
     policy: Policy
     judgement: Judgement | None
     facts: Facts | None
-    asked: Asked | None
-    standing: Standing
+    asked: AskedWork | None
+    standing: HoldStanding
 
 
 def for_customer(
-    judgement: Judgement, facts: Facts, policy: Policy, asked: Asked | None = None, standing: Standing | None = None
+    judgement: Judgement,
+    facts: Facts,
+    policy: Policy,
+    asked: AskedWork | None = None,
+    standing: HoldStanding | None = None,
 ) -> Explanation:
     """Explain a verdict to the customer, with the way to avoid it next time; never a risk signal or a staff note.
 
@@ -98,11 +102,11 @@ def for_customer(
 
 
 def for_customer_unjudged(
-    outcome: Outcome, policy: Policy, asked: Asked | None = None, standing: Standing | None = None
+    outcome: Outcome, policy: Policy, asked: AskedWork | None = None, standing: HoldStanding | None = None
 ) -> Explanation:
     """Explain what a person decided about an order that the policy never judged."""
     case = _Case(
-        policy=policy, judgement=None, facts=None, asked=asked, standing=standing or Standing(settled=True)
+        policy=policy, judgement=None, facts=None, asked=asked, standing=standing or HoldStanding(settled=True)
     )  # fmt: skip
     return _explained(outcome, case)
 
@@ -143,15 +147,15 @@ def _with_terms(words: str, terms: set[str]) -> str:
     return f"{words} ({shown})" if shown else words
 
 
-def _judged_fee(judgement: Judgement, facts: Facts, policy: Policy) -> Asked | None:
+def _judged_fee(judgement: Judgement, facts: Facts, policy: Policy) -> AskedWork | None:
     if judgement.fee is None:
         return None
     minutes = judgement.labour.custom_minutes
-    return Asked(fee=judgement.fee, work=work_summary(facts, policy) if minutes else "", minutes=minutes or None)
+    return AskedWork(fee=judgement.fee, work=work_summary(facts, policy) if minutes else "", minutes=minutes or None)
 
 
-def _judged_standing(facts: Facts, policy: Policy) -> Standing:
-    return Standing(
+def _judged_standing(facts: Facts, policy: Policy) -> HoldStanding:
+    return HoldStanding(
         settled=payment_settled(facts.order, policy), fee_paid=facts.agreement is Agreement.FEE_PAID
     )  # fmt: skip
 

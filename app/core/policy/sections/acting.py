@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from app.core.policy.base_types import GroupRef, Line, MessageBody, PanelId, Part, Template
+from app.core.policy.base_types import GroupRef, Line, MessageBody, PanelId, PolicyPart, Template
 
 
 class AcceptMode(StrEnum):
@@ -19,7 +19,7 @@ class AcceptMode(StrEnum):
     RELEASE_ONLY = "release_only"
 
 
-class AcceptRule(Part):
+class AcceptRule(PolicyPart):
     """How orders of some product groups are accepted."""
 
     groups: tuple[GroupRef, ...] = Field(min_length=1, max_length=500)
@@ -29,7 +29,7 @@ class AcceptRule(Part):
     sendregistrar: bool = True
 
 
-class Accept(Part):
+class Accept(PolicyPart):
     """How an approved order is accepted; the first rule whose group fits, else what stands here."""
 
     mode: AcceptMode = AcceptMode.AUTO
@@ -40,7 +40,7 @@ class Accept(Part):
     rules: tuple[AcceptRule, ...] = Field(default=(), max_length=500)
 
 
-class FeeRules(Part):
+class FeeRules(PolicyPart):
     """How the fee is worked out and what its invoice looks like (design §4, Fee)."""
 
     increment_minutes: Annotated[int, Field(ge=1, le=480)] = 60
@@ -52,13 +52,13 @@ class FeeRules(Part):
     custom_line: Template = "Custom work for order {order_number}: {work}"
 
 
-class FactRules(Part):
+class FactRules(PolicyPart):
     """How long an order waits for reads of the panel that fail, before it is decided without them."""
 
     wait_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
 
 
-class Hold(Part):
+class Hold(PolicyPart):
     """The clocks of a hold (design §4, Fee)."""
 
     expires_days: Annotated[int, Field(ge=1, le=90)] = 7
@@ -69,7 +69,7 @@ class Hold(Part):
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class HourLimits(Part):
+class HourLimits(PolicyPart):
     """How much may happen by itself within an hour; 0 is no limit (design §3 rule 7).
 
     `held_share` is the share of orders, in percent, that the policy may hold; it counts only where the policy decided
@@ -93,7 +93,7 @@ class DayLimits(HourLimits):
     credits: _Count = 150
 
 
-class DamageLimits(Part):
+class DamageLimits(PolicyPart):
     """Where a feature stops acting and rings; both windows roll, so a limit lifts by itself.
 
     A policy that would hold more than `confirm_hold_percent` of the last orders is activated only when confirmed.
@@ -111,7 +111,7 @@ class MessageForm(StrEnum):
     MAIL = "mail"
 
 
-class Message(Part):
+class Message(PolicyPart):
     """One text for customers; placeholders in braces, escaped by the sender."""
 
     send: bool
@@ -119,7 +119,7 @@ class Message(Part):
     body: MessageBody
 
 
-class Messages(Part):
+class Messages(PolicyPart):
     """Every text that goes to a customer."""
 
     form: MessageForm = MessageForm.TICKET
@@ -233,7 +233,7 @@ def _network(text: str) -> str:
     return text
 
 
-class NetList(Part):
+class NetList(PolicyPart):
     """Entries of an allow or block list."""
 
     customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=20_000)

@@ -10,7 +10,18 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from app.core.facts import OrderKind
-from app.core.policy.base_types import Amount, GroupRef, Line, Minutes, Months, PanelId, Part, Percent, Points, naming
+from app.core.policy.base_types import (
+    Amount,
+    GroupRef,
+    Line,
+    Minutes,
+    Months,
+    PanelId,
+    Percent,
+    Points,
+    PolicyPart,
+    naming,
+)
 from app.core.reading.requests import TermKind
 from app.core.reading.topics import Topic
 
@@ -22,7 +33,7 @@ class GapPayer(StrEnum):
     PROVIDER = "provider"
 
 
-class RiskThresholds(Part):
+class RiskThresholds(PolicyPart):
     """Where on the risk scale (0-100) something happens (design §4 rows 3 and 5)."""
 
     review_from: Annotated[int, Field(ge=1, le=100)] = 60
@@ -36,7 +47,7 @@ class RiskThresholds(Part):
         return self
 
 
-class WorkMinutes(Part):
+class WorkMinutes(PolicyPart):
     """Staff minutes that each kind of work takes, once per order and kind."""
 
     handling: Minutes = 20
@@ -55,7 +66,7 @@ class WorkMinutes(Part):
         return minutes
 
 
-class TopicMinutes(Part):
+class TopicMinutes(PolicyPart):
     """Staff minutes that a ticket of each topic takes (slugs of design §6)."""
 
     order: Minutes = 20
@@ -84,14 +95,14 @@ class TopicMinutes(Part):
         return {topic: getattr(self, topic.value) for topic in Topic}
 
 
-class GroupMargin(Part):
+class GroupMargin(PolicyPart):
     """Another margin for some product groups."""
 
     groups: tuple[GroupRef, ...] = Field(min_length=1, max_length=500)
     percent: Percent
 
 
-class LabourRules(Part):
+class LabourRules(PolicyPart):
     """When work is worth naming, and what an order brings (design §4, labour economics)."""
 
     min_minutes: Minutes = 15
@@ -114,7 +125,7 @@ class LabourRules(Part):
     topic_minutes: TopicMinutes = TopicMinutes()
 
 
-class CurrencyRow(Part):
+class CurrencyRow(PolicyPart):
     """The money of one currency, in its major unit; never converted (design §4)."""
 
     staff_cost_per_hour: Amount
@@ -126,7 +137,7 @@ class CurrencyRow(Part):
     postpaid_month: Amount
 
 
-class SelfServicePoints(Part):
+class SelfServicePoints(PolicyPart):
     """What each signal takes from the self-service score; `repeat_effortless` gives."""
 
     entered_by_staff: Points = 20
@@ -151,7 +162,7 @@ class SelfServicePoints(Part):
     repeat_effortless_at_most: Points = 15
 
 
-class RiskPoints(Part):
+class RiskPoints(PolicyPart):
     """What each signal adds to the risk score."""
 
     fraud_check_fail: Points = 70
@@ -186,7 +197,7 @@ class RiskPoints(Part):
     allow_listed: Points = 50
 
 
-class PointTables(Part):
+class PointTables(PolicyPart):
     """All points of all signals."""
 
     self_service: SelfServicePoints = SelfServicePoints()
@@ -199,7 +210,7 @@ class PointTables(Part):
         return self
 
 
-class FamilyCaps(Part):
+class FamilyCaps(PolicyPart):
     """The most that each family of risk signals adds together; the provider's own lists have no cap."""
 
     identity: Points = 80
@@ -211,7 +222,7 @@ class FamilyCaps(Part):
     content: Points = 100
 
 
-class SignalThresholds(Part):
+class SignalThresholds(PolicyPart):
     """From where on a signal fires."""
 
     fraud_score_from: Annotated[int, Field(ge=1, le=100)] = 75
@@ -228,7 +239,7 @@ class SignalThresholds(Part):
     verifies_email: bool = False
 
 
-class Exemptions(Part):
+class Exemptions(PolicyPart):
     """Whose orders are waved through (design §4 row 2)."""
 
     client_groups: tuple[PanelId, ...] = Field(default=(), max_length=500)
@@ -237,7 +248,7 @@ class Exemptions(Part):
     staff_customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=5000)
 
 
-class OwnInitiative(Part):
+class OwnInitiative(PolicyPart):
     """What marks an order as our own idea, so that its work is free (design §4 row 7)."""
 
     promo_codes: tuple[Line, ...] = Field(default=(), max_length=2000)
@@ -252,7 +263,7 @@ def _names_the_product(text: str) -> str:
     return text
 
 
-class Cart(Part):
+class Cart(PolicyPart):
     """What the cart is, where it sells one product, and what it does not sell."""
 
     url: Annotated[str, Field(pattern=r"^(https?://[!-~]{1,500})?$")] = ""
@@ -264,7 +275,7 @@ class Cart(Part):
     not_in_cart: tuple[PanelId, ...] = Field(default=(), max_length=5000)
 
 
-class Payment(Part):
+class Payment(PolicyPart):
     """How people pay."""
 
     manual_methods: tuple[Line, ...] = Field(
@@ -272,7 +283,7 @@ class Payment(Part):
     )
 
 
-class AcceptableUse(Part):
+class AcceptableUse(PolicyPart):
     """Terms that say what will be hosted breaks the rules; looked for in notes and domain names."""
 
     terms: tuple[Line, ...] = Field(
@@ -333,13 +344,13 @@ class AcceptableUse(Part):
     )
 
 
-class Staff(Part):
+class Staff(PolicyPart):
     """Who in the panel is not a person."""
 
     automation_admin_ids: tuple[PanelId, ...] = Field(default=(), max_length=500)
 
 
-class Muting(Part):
+class Muting(PolicyPart):
     """When a risk signal says nothing any more (design §4)."""
 
     share_percent: Annotated[int, Field(ge=1, le=100)] = 25
@@ -347,7 +358,7 @@ class Muting(Part):
     days: Annotated[int, Field(ge=1, le=3650)] = 90
 
 
-class CustomerRules(Part):
+class CustomerRules(PolicyPart):
     """How the customer score is made (design §4, Customers)."""
 
     prior_score: Percent = 70

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from app.core.policy.base_types import Part
+from app.core.policy.base_types import PolicyPart
 
 
 class ActionMode(StrEnum):
@@ -22,7 +22,7 @@ class ActionMode(StrEnum):
 STRENGTH = {mode: place for place, mode in enumerate(ActionMode)}
 
 
-class Modes(Part):
+class Modes(PolicyPart):
     """The mode of each kind of action. Nothing that rests on a hold can be stronger than holding."""
 
     accept: ActionMode = ActionMode.ENFORCE

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from app.core.policy.base_types import Line, Part, naming, readable
+from app.core.policy.base_types import Line, PolicyPart, naming, readable
 from app.core.reading.kinds import TermKind
 
 _BOUNDS = StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)
@@ -34,7 +34,7 @@ PRICE_PLACEHOLDERS = (
 _Numbers = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(naming(*PRICE_PLACEHOLDERS))]
 
 
-class ApprovedTexts(Part):
+class ApprovedTexts(PolicyPart):
     """An order that goes on."""
 
     outcome: Said = "Your order is accepted."
@@ -43,7 +43,7 @@ class ApprovedTexts(Part):
     free: Said = "There is no extra charge for the work of our staff."
 
 
-class FeeTexts(Part):
+class FeeTexts(PolicyPart):
     """An order that waits for the customer's word about a fee."""
 
     outcome: Said = "Your order waits for your word."
@@ -61,7 +61,7 @@ class FeeTexts(Part):
     unpaid: Said = "The order itself goes on once its own invoice is paid, too."
 
 
-class ReviewTexts(Part):
+class ReviewTexts(PolicyPart):
     """An order that a person looks at; `asked` instead of `person` and `hours` while the customer has a question."""
 
     outcome: Said = "We are looking at your order."
@@ -72,7 +72,7 @@ class ReviewTexts(Part):
     cancel: Said = "Cancel the order at any time: just tell us."
 
 
-class RejectedTexts(Part):
+class RejectedTexts(PolicyPart):
     """An order that is turned away."""
 
     outcome: Said = "We cannot take your order."
@@ -80,7 +80,7 @@ class RejectedTexts(Part):
     contest: Said = "If you think that this is a mistake, write to us and a person will look at it again."
 
 
-class CancelledTexts(Part):
+class CancelledTexts(PolicyPart):
     """An order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
 
     outcome: Said = "Your order is cancelled."
@@ -88,7 +88,7 @@ class CancelledTexts(Part):
     contest: Said = "If you did not want that, write to us and a person will look at it again."
 
 
-class NextTimeTexts(Part):
+class NextTimeTexts(PolicyPart):
     """How to avoid a hold next time; `_at` where there is a link into the cart."""
 
     cart: Said = "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word."
@@ -105,7 +105,7 @@ class NextTimeTexts(Part):
     product: _Product = "{product}: {product_url}"
 
 
-class WorkWords(Part):
+class WorkWords(PolicyPart):
     """What an order asks of our staff, by kind of request: fills {work}, with the terms that were found."""
 
     os_old: Line = "an operating system that is no longer supported"
@@ -125,7 +125,7 @@ class WorkWords(Part):
         return words
 
 
-class KindWords(Part):
+class KindWords(PolicyPart):
     """Kinds of order, as the prices name those that never cost extra."""
 
     new: Line = "new orders"
@@ -135,7 +135,7 @@ class KindWords(Part):
     renewal: Line = "renewals"
 
 
-class CartNotice(Part):
+class CartNotice(PolicyPart):
     """Sentences of the notice at the checkout."""
 
     included: _Numbers = "What you order here is set up without an extra charge."
@@ -150,7 +150,7 @@ class CartNotice(Part):
     agree: _Numbers = "We tell you the price first, and you pay only if you agree."
 
 
-class TermsOfService(Part):
+class TermsOfService(PolicyPart):
     """Sentences of the terms of service."""
 
     included: _Numbers = "What our cart sells is set up without an extra charge."
@@ -192,7 +192,7 @@ class TermsOfService(Part):
     )
 
 
-class Signature(Part):
+class Signature(PolicyPart):
     """The two lines below an e-mail."""
 
     cart: _Numbers = "Quickest, and without an extra charge: order in our cart."
@@ -205,7 +205,7 @@ class Signature(Part):
     agree: _Numbers = "We always tell you the price first."
 
 
-class PriceTexts(Part):
+class PriceTexts(PolicyPart):
     """The prices in words, for `doorman policy texts`: which sentences are used depends on what the policy charges."""
 
     cart: CartNotice = CartNotice()
@@ -214,7 +214,7 @@ class PriceTexts(Part):
     kinds: KindWords = KindWords()
 
 
-class Texts(Part):
+class Texts(PolicyPart):
     """What customers read about a decision, and about prices; each text may be replaced."""
 
     not_decided: Said = "We have your order and look at it next."

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from app.core.policy.base_types import GroupRef, Line, Part, readable
+from app.core.policy.base_types import GroupRef, Line, PolicyPart, readable
 from app.core.reading.quantities import UseUnit
 
 
@@ -31,7 +31,7 @@ Groups = Annotated[tuple[GroupRef, ...], Field(max_length=500)]
 ProductTypes = Annotated[tuple[ProductType, ...], Field(max_length=4)]
 
 
-class FitRule(Part):
+class FitRule(PolicyPart):
     """Something to be hosted that may not fit, wherever the customer mentions one of the terms.
 
     With `groups` or `product_types` it is only for orders that hold such a product; with both, either is enough.
@@ -45,7 +45,7 @@ class FitRule(Part):
     product_types: ProductTypes = ()
 
 
-class PlanRoom(Part):
+class PlanRoom(PolicyPart):
     """What a plan of these groups or product types stands: more than `at_most` of `unit` adds the weight."""
 
     unit: UseUnit
@@ -180,7 +180,7 @@ _RESOURCES = (
 )
 
 
-class Vetting(Part):
+class Vetting(PolicyPart):
     """Orders that a person looks at whatever the scores say (design §4 row 5).
 
     Any hit of `terms` or `product_groups` is enough. The weights of the `rules` that fit and of the `resources` that
@@ -208,7 +208,7 @@ class Vetting(Part):
         return self
 
 
-class Ask(Part):
+class Ask(PolicyPart):
     """How long a question to the customer waits for its answer, in days from the asking; nothing is ever cancelled."""
 
     remind_days: Annotated[int, Field(ge=1, le=90)] = 3

@@ -1,4 +1,4 @@
-"""What tickets are about: phrases by topic and weight. Patterns as in `lexicon`.
+"""What tickets are about: phrases by topic and weight. Patterns as in `asking`.
 
 Weights: 4 names the topic outright, 2-3 speaks for it, 1 goes with it. Phrases in the subject count double.
 """

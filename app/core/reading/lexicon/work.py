@@ -1,4 +1,4 @@
-"""The work that customers ask for: verbs, hardware, configuration, migration, orders. Patterns as in `lexicon`."""
+"""The work that customers ask for: verbs, hardware, configuration, migration, orders. Patterns as in `asking`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
