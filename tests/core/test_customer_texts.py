@@ -7,7 +7,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import Agreement, Facts, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, decide
@@ -23,6 +22,7 @@ from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermKind
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 SHOP = "https://shop.example/cart.php"
 POLICY = parse_policy(f"[cart]\nurl = '{SHOP}'\nproduct_url = '{SHOP}?a=add&pid={{product_id}}'")

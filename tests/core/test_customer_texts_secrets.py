@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import (
     CustomerFacts,
@@ -29,6 +28,7 @@ from app.core.judgement.signals.base import Family, ScoreKind
 from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind, find_requests
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 CART = "[cart]\nurl = 'https://shop.example/'\nproduct_url = 'https://shop.example/?pid={product_id}'\n"
 POLICIES = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from judging import an_item, an_order, some_facts
 
 from app.core.facts import Item
 from app.core.judgement.accepting import AcceptPlan, built_by_hand, plan_accept
 from app.core.policy.document import parse_policy
 from app.core.policy.sections.acting import AcceptMode
+from tests.core.judging import an_item, an_order, some_facts
 
 HAND_BUILT = an_item(group_id=4, product_type="server", module="")
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import (
     Agreement,
@@ -31,6 +30,7 @@ from app.core.judgement.signals.base import HANDLING, ScoreKind
 from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.policy.document import Policy, parse_policy
 from tests.asked import examples
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 POLICIES = [
     Policy(),

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judging import NOW, facts_from
 
 from app.core.judgement.decide import decide
 from app.core.policy.document import parse_policy
+from tests.core.judging import NOW, facts_from
 
 FOLDER = Path(__file__).parent.parent / "data" / "decisions"
 KEYS = {

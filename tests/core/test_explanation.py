@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import Facts, FraudCheck, FraudVerdict, ListKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, decide
@@ -11,6 +10,7 @@ from app.core.judgement.explanation.customer import Explanation, for_customer, w
 from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 POLICY = parse_policy("cart.url = 'https://shop.example/cart.php'")
 BLOCKED = some_facts(

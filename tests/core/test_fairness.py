@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import NOW, a_customer, an_order, some_facts
-from test_decision_properties import facts, policies, quick
 
 from app.core.facts import CustomerFacts, Facts, FraudCheck, Item, Neighbours, OrderFacts, OutsideReport, PlacedBy
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.signals.base import HANDLING, LIMITS
 from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
 from app.core.reading.requests import TermFinding, TermKind
+from tests.core.judging import NOW, a_customer, an_order, some_facts
+from tests.core.test_decision_properties import facts, policies, quick
 
 CHANNELS = ["notes", "custom_field", "ticket"]
 #: What rests on the IP address, which is the customer's own only where the customer placed the order.

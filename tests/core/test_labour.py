@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import an_item, an_order, some_facts
 
 from app.core.facts import Item, PaymentState
 from app.core.judgement.labour import Labour, custom_fee, max_fee, uncapped_fee, weigh
@@ -16,6 +15,7 @@ from app.core.judgement.labour_value import cycle_months, payment_settled
 from app.core.judgement.rulebook import rulebook
 from app.core.money import Money
 from app.core.policy.document import Policy, parse_policy
+from tests.core.judging import an_item, an_order, some_facts
 
 POLICY = Policy()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from judging import an_item
 
 from app.core.facts import ListKind
 from app.core.judgement.rulebook import rulebook
 from app.core.policy.document import parse_policy
 from app.core.policy.matching import Groups, match_lists
+from tests.core.judging import an_item
 
 POLICY = parse_policy("""
 [allow]

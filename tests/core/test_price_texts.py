@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judging import NOW, a_request, an_order, some_facts
 
 from app.core.facts import PlacedBy
 from app.core.judgement.decide import decide
@@ -16,6 +15,7 @@ from app.core.judgement.explanation.prices import as_html, price_texts
 from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
+from tests.core.judging import NOW, a_request, an_order, some_facts
 
 FREE = "currencies.EUR.handling_fee = '0'\ncurrencies.EUR.custom_rate_per_hour = '0'"
 NO_WORK = "\n".join(f"labour.minutes.{kind.value} = 0" for kind in REQUEST_KINDS)

@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_decision_properties import facts as any_facts
-from test_decision_properties import quick
 
 from app.core.facts import Agreement, Facts, Neighbours
 from app.core.judgement.provenance import NAMES, leave_out_today, without_today
 from tests.core.judging import a_customer, some_facts
+from tests.core.test_decision_properties import facts as any_facts
+from tests.core.test_decision_properties import quick
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from hypothesis import given
-from judging import NOW
-from test_decision_properties import facts, policies, quick
 
 from app.core.facts import Facts, OrderKind
 from app.core.judgement.decide import Outcome, decide
@@ -15,6 +13,8 @@ from app.core.judgement.signals.enrichment import SIGNALS as OUTSIDE
 from app.core.judgement.signals.risk import SIGNALS as RISK
 from app.core.judgement.signals.work import SIGNALS as SELF_SERVICE
 from app.core.policy.document import Policy
+from tests.core.judging import NOW
+from tests.core.test_decision_properties import facts, policies, quick
 
 
 @quick

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from judging import NOW, a_customer, an_order, some_facts
-
 from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
 from app.core.judgement.decide import decide
 from app.core.judgement.rulebook import rulebook
@@ -11,6 +9,7 @@ from app.core.judgement.scoring import settle
 from app.core.judgement.signals.base import Finding, ScoreKind, said
 from app.core.judgement.signals.risk import SIGNALS
 from app.core.policy.document import Policy
+from tests.core.judging import NOW, a_customer, an_order, some_facts
 
 RULES = rulebook(Policy())
 

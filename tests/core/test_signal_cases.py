@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import (
     Cut,
@@ -28,6 +27,7 @@ from app.core.judgement.signals.base import LIMITS
 from app.core.judgement.signals.catalogue import CATALOGUE, not_testable
 from app.core.policy.document import parse_policy
 from app.core.reading.requests import TermFinding, TermKind
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 POLICY = parse_policy("""
 [thresholds]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from judging import NOW, a_customer, a_request, an_order, some_facts
 
 from app.core.facts import Facts, FraudCheck, FraudVerdict, Neighbours, PaymentState, PlacedBy
 from app.core.judgement.rulebook import rulebook
@@ -13,6 +12,7 @@ from app.core.judgement.signals import enrichment
 from app.core.judgement.signals import risk as signals
 from app.core.judgement.signals.base import Signal
 from app.core.policy.document import Policy
+from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts
 
 POLICY = Policy()
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 from app.core.facts import Item, PaymentState, PlacedBy
 from app.core.judgement.rulebook import rulebook
 from app.core.judgement.signals import work as signals
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermKind
+from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
 POLICY = Policy()
 RULES = rulebook(POLICY)

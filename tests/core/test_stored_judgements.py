@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from judging import NOW, a_request, an_order, some_facts
 
 from app.core.judgement.decide import ENGINE_VERSION, decide
 from app.core.policy.document import Policy
 from app.workflow.decisions import dump_judgement, load_judgement
+from tests.core.judging import NOW, a_request, an_order, some_facts
 
 FOLDER = Path(__file__).parent.parent / "data" / "judgements"
 

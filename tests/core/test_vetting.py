@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judging import NOW, an_item, an_order, some_facts
 from pydantic import TypeAdapter
 
 from app.core.facts import Facts, OrderKind
@@ -20,6 +19,7 @@ from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit
 from app.core.reading.requests import TermFinding, TermKind, find_terms
+from tests.core.judging import NOW, an_item, an_order, some_facts
 
 DEFAULT = Policy()
 OWN = parse_policy(

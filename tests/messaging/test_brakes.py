@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import RULES, FakePanel, Time, accept, credit, handler_of, note, read, until, want, worker
 
 from app.db import Database
 from app.messaging import claims as outbox_claims
@@ -28,6 +27,19 @@ from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState
 from tests.databases import Databases
+from tests.messaging.outbox_support import (
+    RULES,
+    FakePanel,
+    Time,
+    accept,
+    credit,
+    handler_of,
+    note,
+    read,
+    until,
+    want,
+    worker,
+)
 
 QUICK = WorkerLimits(poll=timedelta(seconds=0.02), heartbeat=timedelta(seconds=0.02), grace=timedelta(seconds=0.2))
 

@@ -12,20 +12,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import (
-    RULES,
-    SETTLE,
-    FakePanel,
-    Time,
-    accept,
-    credit,
-    handler_of,
-    note,
-    read,
-    until,
-    want,
-    worker,
-)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
@@ -45,6 +31,20 @@ from app.panels.brakes.limiter import RateLimiter
 from app.processes import worker as working
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
+from tests.messaging.outbox_support import (
+    RULES,
+    SETTLE,
+    FakePanel,
+    Time,
+    accept,
+    credit,
+    handler_of,
+    note,
+    read,
+    until,
+    want,
+    worker,
+)
 
 QUICK = WorkerLimits(poll=timedelta(seconds=0.02), heartbeat=timedelta(seconds=0.02), grace=timedelta(seconds=0.2))
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import Time
 
 from app.db import Database
 from app.messaging import inbox
 from app.tables.inbox import EventSource, EventState, events
+from tests.messaging.outbox_support import Time
 
 ME, OTHER = uuid.uuid4(), uuid.uuid4()
 

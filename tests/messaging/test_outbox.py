@@ -8,7 +8,14 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import (
+
+from app.db import Database
+from app.messaging import claims, outbox
+from app.messaging.claims import CallOutcome
+from app.panels.actions import Action, AddCredit
+from app.tables.inbox import installation
+from app.tables.outbox import CallState, panel_calls
+from tests.messaging.outbox_support import (
     SETTLE,
     FakePanel,
     Time,
@@ -22,13 +29,6 @@ from outbox_support import (
     want,
     worker,
 )
-
-from app.db import Database
-from app.messaging import claims, outbox
-from app.messaging.claims import CallOutcome
-from app.panels.actions import Action, AddCredit
-from app.tables.inbox import installation
-from app.tables.outbox import CallState, panel_calls
 
 ME, OTHER = uuid.uuid4(), uuid.uuid4()
 

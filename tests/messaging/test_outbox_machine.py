@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from outbox_support import SETTLE, FakePanel, Time, accept, credit, note, want, worker
 
 from app.messaging import outbox
 from app.tables.outbox import CallState, panel_calls
 from tests.asked import examples
 from tests.databases import Databases
+from tests.messaging.outbox_support import SETTLE, FakePanel, Time, accept, credit, note, want, worker
 
 WORDS = ("ok", "lost", "late", "never", "broken", "refused", "unavailable", "die", "die-late", "die-applied")
 CREDITS = [(customer, number) for customer in (1, 2) for number in (1, 2, 3)]

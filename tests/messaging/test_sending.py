@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import (
+
+from app.db import Database
+from app.messaging import claims, outbox
+from app.messaging.sending import send
+from app.panels.base import PanelOutcomeUnknown, PanelUnavailable
+from app.tables.outbox import CallState, panel_calls
+from tests.messaging.outbox_support import (
     RULES,
     SETTLE,
     FakePanel,
@@ -19,12 +25,6 @@ from outbox_support import (
     want,
     worker,
 )
-
-from app.db import Database
-from app.messaging import claims, outbox
-from app.messaging.sending import send
-from app.panels.base import PanelOutcomeUnknown, PanelUnavailable
-from app.tables.outbox import CallState, panel_calls
 
 
 @pytest.fixture

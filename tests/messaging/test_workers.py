@@ -14,20 +14,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from outbox_support import (
-    SETTLE,
-    FakePanel,
-    Time,
-    accept,
-    credit,
-    handler_of,
-    note,
-    read,
-    told,
-    until,
-    want,
-    worker,
-)
 
 from app.db import Database
 from app.messaging import claims, inbox
@@ -42,6 +28,20 @@ from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState
 from tests.databases import Databases
+from tests.messaging.outbox_support import (
+    SETTLE,
+    FakePanel,
+    Time,
+    accept,
+    credit,
+    handler_of,
+    note,
+    read,
+    told,
+    until,
+    want,
+    worker,
+)
 
 QUICK = WorkerLimits(poll=timedelta(seconds=0.05), heartbeat=timedelta(seconds=0.05), grace=timedelta(seconds=0.2))
 

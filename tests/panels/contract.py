@@ -7,7 +7,6 @@ from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import httpx
-from contract_fake import IDENTIFIER, SECRET, MockWhmcs
 from pydantic import SecretStr
 
 from app.panels.base import Panel
@@ -18,6 +17,7 @@ from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.models import PayMethod
 from app.sandbox.server import create_app
+from tests.panels.contract_fake import IDENTIFIER, SECRET, MockWhmcs
 
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from contract import World
 
 from app.panels.actions import (
     AcceptOrder,
@@ -19,6 +18,7 @@ from app.panels.actions import (
     PendingOrder,
     ReplyTicket,
 )
+from tests.panels.contract import World
 
 REFERENCE = "doorman:test:5e0c8f0e-6f1c-4a3e-9d53-2f6d4f9b1a77"
 

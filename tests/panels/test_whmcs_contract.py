@@ -8,20 +8,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import respx
-from contract import FakeWorld, FaultKind, SandboxWorld, World
-from contract_actions import (
-    REFERENCE,
-    Make,
-    accept,
-    actions,
-    cancel,
-    cancel_invoice,
-    credit,
-    invoice,
-    quote,
-    reply,
-    ticket,
-)
 
 from app.panels.actions import (
     Action,
@@ -38,6 +24,20 @@ from app.panels.actions import (
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.sandbox import Behaviours
+from tests.panels.contract import FakeWorld, FaultKind, SandboxWorld, World
+from tests.panels.contract_actions import (
+    REFERENCE,
+    Make,
+    accept,
+    actions,
+    cancel,
+    cancel_invoice,
+    credit,
+    invoice,
+    quote,
+    reply,
+    ticket,
+)
 
 ODD = Behaviours(
     numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False,

@@ -7,8 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
-from contract import adapter
-from contract_samples import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.panels.actions import AcceptOrder, AddClientNote, OpenTicket
+from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected
+from app.panels.whmcs.panel import WhmcsPanel
+from tests.panels.contract import adapter
+from tests.panels.contract_samples import (
     ADMIN,
     CANCEL,
     CREDIT,
@@ -22,12 +28,6 @@ from contract_samples import (
     SERVICE,
     TICKET,
 )  # fmt: skip
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from app.panels.actions import AcceptOrder, AddClientNote, OpenTicket
-from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected
-from app.panels.whmcs.panel import WhmcsPanel
 
 ANYTHING = st.recursive(
     st.none()

@@ -6,7 +6,13 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from contract_samples import (
+from pydantic import SecretStr
+
+from app.config import Settings
+from app.core.money import Money
+from app.panels.base import Panel, PanelUnavailable
+from app.panels.whmcs import open_panel
+from tests.panels.contract_samples import (
     ADMIN,
     CLIENT,
     DETAILS,
@@ -16,13 +22,7 @@ from contract_samples import (
     SERVICE,
     TICKET,
 )
-from contract_script import NOON, URL, Script, listed, panel
-from pydantic import SecretStr
-
-from app.config import Settings
-from app.core.money import Money
-from app.panels.base import Panel, PanelUnavailable
-from app.panels.whmcs import open_panel
+from tests.panels.contract_script import NOON, URL, Script, listed, panel
 
 # --- reads --------------------------------------------------------------------------------------------------------
 

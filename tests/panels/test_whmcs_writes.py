@@ -6,15 +6,6 @@ from typing import Any
 import httpx
 import phpserialize
 import pytest
-from contract_samples import (
-    CANCEL,
-    CREDIT,
-    FEE,
-    OPEN,
-    ORDER,
-    REF,
-)
-from contract_script import Script, listed, panel
 
 from app.panels.actions import (
     AcceptOrder,
@@ -30,6 +21,15 @@ from app.panels.actions import (
     SendEmail,
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
+from tests.panels.contract_samples import (
+    CANCEL,
+    CREDIT,
+    FEE,
+    OPEN,
+    ORDER,
+    REF,
+)
+from tests.panels.contract_script import Script, listed, panel
 
 # --- writes -------------------------------------------------------------------------------------------------------
 
