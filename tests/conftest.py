@@ -17,6 +17,7 @@ from app.db import Database
 from app.installation import schema
 from tests.asked import EVERYTHING
 from tests.databases import Databases, databases_of_this_process
+from tests.stories.house import POLICY, House, open_house
 
 _ONE_IS_ENOUGH = ("stories", "api", "backtests", "learning")
 _SLOW_SECONDS = 5
@@ -118,3 +119,9 @@ async def db(migrated_url: str, databases: Databases) -> AsyncIterator[Database]
     """An open database with all tables."""
     async with databases.open(migrated_url) as database:
         yield database
+
+
+@pytest.fixture
+async def house(db: Database) -> AsyncIterator[House]:
+    async with open_house(db, policy=POLICY) as opened:
+        yield opened

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from app.db import Database
 from app.sandbox import Behaviours
-from tests.stories.conftest import POLICY
-from tests.stories.house import open_house
+from tests.stories.house import POLICY, open_house
 from tests.stories.test_orders import shop
 
 

@@ -13,8 +13,7 @@ from app.db import Database
 from app.sandbox import Behaviours
 from app.tables.inbox import events
 from app.upkeep.reconcile import comparing
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 
 DEAF = Behaviours(hook_repeats=0, gate_installed=False)

@@ -23,9 +23,8 @@ from app.sandbox import Behaviours
 from app.sandbox.server import serving
 from app.tables.columns import metadata
 from app.upkeep.reconcile.differences import What, comparable
-from tests.stories.conftest import POLICY
 from tests.stories.deaf import abandon, credit, fed, held, open_deaf, placed
-from tests.stories.house import House, open_house, settings_for
+from tests.stories.house import POLICY, House, open_house, settings_for
 from tests.stories.test_orders import WISH, shop
 
 ROOT = Path(__file__).parents[2]

@@ -22,8 +22,7 @@ from app.policies import versions
 from app.tables.orders import decisions, orders
 from tests.outside.samples import FAR, HOME, anonymisers, countries
 from tests.outside.test_geoip import damaged
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 from tests.stories.test_outside_signals import facts_of
 

@@ -8,8 +8,7 @@ import pytest
 
 from app.db import Database
 from app.upkeep import sweeps
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_modes import switch
 from tests.stories.test_questions import DAY, asked, held, the_question, the_ticket
 

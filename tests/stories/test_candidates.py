@@ -11,8 +11,7 @@ from app.policies import versions
 from app.tables.orders import decisions
 from app.tables.policies import policies as policies_table
 from app.workflow import candidates
-from tests.stories.conftest import POLICY
-from tests.stories.house import House
+from tests.stories.house import POLICY, House
 from tests.stories.test_limits import place
 from tests.stories.test_orders import SUSPECT, WISH
 

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from app.db import Database
 from app.upkeep import sweeps
-from tests.stories.conftest import POLICY
-from tests.stories.house import open_house
+from tests.stories.house import POLICY, open_house
 from tests.stories.test_modes import place
 from tests.stories.test_orders import SUSPECT, WISH
 

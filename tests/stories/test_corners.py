@@ -11,8 +11,7 @@ from app.db import Database
 from app.sandbox import Behaviours
 from app.tables.alerts import alerts
 from app.upkeep import sweeps
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
 

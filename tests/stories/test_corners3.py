@@ -15,9 +15,8 @@ from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.upkeep import notifications, rounds, sweeps
 from app.upkeep.reconcile import comparing
-from tests.stories.conftest import POLICY
 from tests.stories.deaf import compare, fed, held, open_deaf
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_limits import SHARE, gate, wave
 from tests.stories.test_limits import place as place_one
 from tests.stories.test_orders import WISH, shop

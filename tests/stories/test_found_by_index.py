@@ -26,8 +26,7 @@ from app.tables.outbox import panel_calls
 from app.upkeep import notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.workflow import queue, waiting
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_limits import place
 from tests.stories.test_orders import SUSPECT, WISH
 

@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.tables.inbox import events
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 
 Found = dict[int, tuple[bool, str]]

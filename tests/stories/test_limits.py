@@ -21,8 +21,7 @@ from app.tables.customers import credits
 from app.tables.orders import decisions as decisions_table
 from app.tables.orders import fees
 from app.upkeep import sweeps
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH
 
 pytestmark = pytest.mark.both_databases("what is counted together is locked together")

@@ -12,10 +12,9 @@ from app.installation import facts as installation
 from app.policies import versions
 from app.tables.alerts import alerts
 from app.tables.orders import decisions
-from tests.stories.conftest import POLICY
 from tests.stories.deaf import held as held_deaf
 from tests.stories.deaf import open_deaf
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
 SUGGEST = "[modes]\nhold = 'suggest'\nfees = 'suggest'\nreject = 'suggest'\n"

@@ -7,8 +7,7 @@ from typing import Any
 
 from app.db import Database
 from app.tables.customers import order_sightings, signal_firings
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_limits import place
 from tests.stories.test_modes import switch
 from tests.stories.test_orders import SUSPECT

@@ -23,8 +23,7 @@ from app.gathering.panel import gather_order
 from app.tables.orders import decisions, outside_answers
 from tests.outside.samples import HOME, countries, networks
 from tests.outside.test_asking import Hangs
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house, settings_for
+from tests.stories.house import POLICY, House, open_house, settings_for
 from tests.stories.test_orders import shop
 
 SCORE = {"id": "5bc5d6c2-b2c8-40af-87f4-6d61af86b6ae", "risk_score": 7.5, "warnings": []}

@@ -7,8 +7,7 @@ import pytest
 from app.db import Database
 from app.messaging import inbox
 from app.sandbox import Behaviours
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 
 

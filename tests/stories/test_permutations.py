@@ -16,8 +16,7 @@ import pytest
 
 from app.sandbox.delivery import Event
 from tests.chaos.conftest import Fresh, fresh
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 
 __all__ = ["fresh"]

@@ -15,8 +15,7 @@ from app.tables.inbox import events
 from app.tables.orders import questions, tickets
 from app.tables.outbox import panel_calls
 from app.upkeep import sweeps
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import shop
 
 DAY = 86_400.0

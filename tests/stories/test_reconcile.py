@@ -22,9 +22,8 @@ from app.upkeep.reconcile import comparing as reconcile
 from app.upkeep.reconcile import new as reconcile_new
 from app.upkeep.reconcile import orders as reconcile_orders
 from app.upkeep.reconcile.differences import What, comparable
-from tests.stories.conftest import POLICY
 from tests.stories.deaf import DEAF, compare, fed, held, open_deaf, placed
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import shop
 
 

@@ -25,8 +25,7 @@ from tests.chaos.site import Site, kill, open_site, until
 from tests.chaos.town import Crew
 from tests.chaos.turnpike import WireCall
 from tests.chaos.wire import Wire
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import shop
 
 pytestmark = [

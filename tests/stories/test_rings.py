@@ -17,8 +17,7 @@ from app.tables.outbox import panel_calls
 from app.upkeep import notifications, sweeps
 from app.upkeep.startup import tidy
 from app.workflow import clocks
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
 

@@ -21,8 +21,7 @@ from app.panels.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicke
 from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
 from tests.asked import EVERYTHING
-from tests.stories.conftest import POLICY
-from tests.stories.house import House, open_house
+from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, services_of, shop
 
 pytestmark = pytest.mark.both_databases(

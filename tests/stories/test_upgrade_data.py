@@ -22,8 +22,7 @@ from app.tables.outbox import panel_calls
 from app.tables.policies import policies as policies_table
 from tests.asked import missing
 from tests.databases import create_postgres_database, drop_postgres_database
-from tests.stories.conftest import POLICY
-from tests.stories.house import House
+from tests.stories.house import POLICY, House
 from tests.stories.test_limits import SHARE
 from tests.stories.test_modes import place
 from tests.stories.test_orders import WISH
