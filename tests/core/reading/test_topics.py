@@ -13,7 +13,7 @@ from app.core.reading.lexicon.topic_pairs import PAIRS
 from app.core.reading.lexicon.topics import TOPICS
 from app.core.reading.topics import DEFAULT_MINUTES, OrderIntent, TicketReading, Topic, classify
 
-TEXTS = Path(__file__).parent.parent / "data" / "texts"
+TEXTS = Path(__file__).parents[2] / "data" / "texts"
 
 
 def labelled(name: str) -> Iterator[tuple[TicketReading, str, str]]:

@@ -13,8 +13,8 @@ from app.core.judgement.signals.enrichment import SIGNALS as OUTSIDE
 from app.core.judgement.signals.risk import SIGNALS as RISK
 from app.core.judgement.signals.work import SIGNALS as SELF_SERVICE
 from app.core.policy.document import Policy
+from tests.core.judgement.test_properties import facts, policies, quick
 from tests.core.judging import NOW
-from tests.core.test_decision_properties import facts, policies, quick
 
 
 @quick

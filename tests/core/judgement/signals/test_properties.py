@@ -29,8 +29,8 @@ from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMITS, Scor
 from app.core.judgement.signals.catalogue import CATALOGUE
 from app.core.judgement.signals.work import REQUEST_KINDS, request_code
 from app.core.policy.document import Policy, parse_policy
+from tests.core.judgement.test_properties import facts, policies, quick
 from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts
-from tests.core.test_decision_properties import facts, policies, quick
 
 
 def signals(seen: Facts, policy: Policy) -> tuple[Signal, ...]:

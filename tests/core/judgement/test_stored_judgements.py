@@ -12,7 +12,7 @@ from app.core.policy.document import Policy
 from app.workflow.decisions import dump_judgement, load_judgement
 from tests.core.judging import NOW, a_request, an_order, some_facts
 
-FOLDER = Path(__file__).parent.parent / "data" / "judgements"
+FOLDER = Path(__file__).parents[2] / "data" / "judgements"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from app.core.facts import Agreement, Facts, Neighbours
 from app.core.judgement.provenance import NAMES, leave_out_today, without_today
+from tests.core.judgement.test_properties import facts as any_facts
+from tests.core.judgement.test_properties import quick
 from tests.core.judging import a_customer, some_facts
-from tests.core.test_decision_properties import facts as any_facts
-from tests.core.test_decision_properties import quick
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -14,8 +14,8 @@ from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.signals.base import HANDLING, LIMITS
 from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
 from app.core.reading.requests import TermFinding, TermKind
+from tests.core.judgement.test_properties import facts, policies, quick
 from tests.core.judging import NOW, a_customer, an_order, some_facts
-from tests.core.test_decision_properties import facts, policies, quick
 
 CHANNELS = ["notes", "custom_field", "ticket"]
 #: What rests on the IP address, which is the customer's own only where the customer placed the order.

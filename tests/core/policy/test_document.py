@@ -25,7 +25,7 @@ from app.core.policy.sections.acting import render
 from app.core.policy.toml import MAX_DOCUMENT
 from app.core.reading.topics import DEFAULT_MINUTES, Topic
 
-DEFAULT = (Path(__file__).parents[2] / "app" / "core" / "policy" / "default.toml").read_text(encoding="utf-8")
+DEFAULT = (Path(__file__).parents[3] / "app" / "core" / "policy" / "default.toml").read_text(encoding="utf-8")
 
 
 def errors_of(document: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from app.core.judgement.decide import decide
 from app.core.policy.document import parse_policy
 from tests.core.judging import NOW, facts_from
 
-FOLDER = Path(__file__).parent.parent / "data" / "decisions"
+FOLDER = Path(__file__).parents[2] / "data" / "decisions"
 KEYS = {
     "name", "order", "customer", "no_customer", "items", "agreement", "muted", "missing", "policy",
     "outcome", "reasons", "fee", "gap", "not_known", "signals", "minutes",

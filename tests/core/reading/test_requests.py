@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core.reading.lexicon.asking import COPULAS
 from app.core.reading.requests import LEXICON_DATE, TermFinding, TermKind, find_requests, find_terms, normalise
 
-TEXTS = Path(__file__).parent.parent / "data" / "texts"
+TEXTS = Path(__file__).parents[2] / "data" / "texts"
 CATALOGUE = frozenset(
     {
         "ubuntu 22.04",
