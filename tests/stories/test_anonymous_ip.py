@@ -20,8 +20,8 @@ from app.orders.decision_codec import load_facts, load_judgement
 from app.orders.timers import READ_BACK
 from app.policies import versions
 from app.tables.orders import decisions, orders
-from tests.outside.samples import FAR, HOME, anonymisers, countries
-from tests.outside.test_geoip import damaged
+from tests.enrichment.samples import FAR, HOME, anonymisers, countries
+from tests.enrichment.test_geoip import damaged
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
 from tests.stories.test_outside_signals import facts_of

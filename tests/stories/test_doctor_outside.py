@@ -21,7 +21,7 @@ from app.doctor.records import OutsideDay
 from app.doctor.report import secrets_of
 from app.tables.orders import outside_answers
 from app.upkeep.startup import prepare
-from tests.outside.samples import countries, networks
+from tests.enrichment.samples import countries, networks
 from tests.stories.house import settings_for
 from tests.stories.test_processes import ROOT
 

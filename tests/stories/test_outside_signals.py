@@ -21,8 +21,8 @@ from app.enrichment.minfraud import URL as MINFRAUD
 from app.gathering import enrichment
 from app.gathering.panel import gather_order
 from app.tables.orders import decisions, outside_answers
-from tests.outside.samples import HOME, countries, networks
-from tests.outside.test_asking import Hangs
+from tests.enrichment.samples import HOME, countries, networks
+from tests.enrichment.test_asking import Hangs
 from tests.stories.house import POLICY, House, open_house, settings_for
 from tests.stories.test_orders import shop
 

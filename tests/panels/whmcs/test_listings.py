@@ -10,8 +10,8 @@ import pytest
 
 from app.panels.actions import AcceptOrder, AddCredit, CreateInvoice, CreateQuote, OpenTicket, ReplyTicket
 from app.panels.base import PanelUnavailable
-from tests.panels.contract_samples import ORDER
-from tests.panels.contract_script import Script, listed, panel
+from tests.contract.samples import ORDER
+from tests.contract.script import Script, listed, panel
 
 REFERENCE = "doorman:fee:5d2f"
 MORNING = datetime(2026, 8, 14, 7, 0, tzinfo=UTC)

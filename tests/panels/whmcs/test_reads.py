@@ -12,7 +12,7 @@ from app.config import Settings
 from app.core.money import Money
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.whmcs import open_panel
-from tests.panels.contract_samples import (
+from tests.contract.samples import (
     ADMIN,
     CLIENT,
     DETAILS,
@@ -22,7 +22,7 @@ from tests.panels.contract_samples import (
     SERVICE,
     TICKET,
 )
-from tests.panels.contract_script import NOON, URL, Script, listed, panel
+from tests.contract.script import NOON, URL, Script, listed, panel
 
 # --- reads --------------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from app.core.money import Money
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.minfraud import URL, MinFraud, request_of
 from app.enrichment.transport import ANSWER_CAP
-from tests.outside.samples import HOME, question
+from tests.enrichment.samples import HOME, question
 
 KEY = "licence-key-0123456789"
 ANSWER: dict[str, Any] = {

@@ -14,7 +14,7 @@ from netaddr import IPSet
 
 from app.core.facts import OutsideReport
 from app.enrichment.geoip import GeoFileError, GeoFiles, IpPlace
-from tests.outside.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
+from tests.enrichment.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
-from tests.panels.contract import adapter
+from tests.contract.worlds import adapter
 
 URL = "https://billing.example/includes/api.php"
 NOON = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)

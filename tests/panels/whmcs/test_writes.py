@@ -21,7 +21,7 @@ from app.panels.actions import (
     SendEmail,
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
-from tests.panels.contract_samples import (
+from tests.contract.samples import (
     CANCEL,
     CREDIT,
     FEE,
@@ -29,7 +29,7 @@ from tests.panels.contract_samples import (
     ORDER,
     REF,
 )
-from tests.panels.contract_script import Script, listed, panel
+from tests.contract.script import Script, listed, panel
 
 # --- writes -------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from app.core.facts import OutsideReport
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.fraudrecord import URL, FraudRecord, normalised, read_reply, slow_hash
 from app.enrichment.transport import ANSWER_CAP, Reply
-from tests.outside.samples import HOME, question
+from tests.enrichment.samples import HOME, question
 
 KEY = "0123456789abcdef"
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from app.panels.actions import AcceptOrder, AddClientNote, OpenTicket
 from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected
 from app.panels.whmcs.panel import WhmcsPanel
-from tests.panels.contract import adapter
-from tests.panels.contract_samples import (
+from tests.contract.samples import (
     ADMIN,
     CANCEL,
     CREDIT,
@@ -28,6 +27,7 @@ from tests.panels.contract_samples import (
     SERVICE,
     TICKET,
 )  # fmt: skip
+from tests.contract.worlds import adapter
 
 ANYTHING = st.recursive(
     st.none()

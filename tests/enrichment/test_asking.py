@@ -13,7 +13,7 @@ from app.config import Settings, SettingsError, load_settings
 from app.core.facts import OutsideReport
 from app.enrichment.asking import TOO_LATE, AskedSource, Outside, open_outside
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
-from tests.outside.samples import countries, networks, question
+from tests.enrichment.samples import countries, networks, question
 
 
 class Speaks:

@@ -18,7 +18,7 @@ from app.panels.actions import (
     PendingOrder,
     ReplyTicket,
 )
-from tests.panels.contract import World
+from tests.contract.worlds import World
 
 REFERENCE = "doorman:test:5e0c8f0e-6f1c-4a3e-9d53-2f6d4f9b1a77"
 

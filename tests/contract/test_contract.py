@@ -24,8 +24,7 @@ from app.panels.actions import (
 )
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.sandbox import Behaviours
-from tests.panels.contract import FakeWorld, FaultKind, SandboxWorld, World
-from tests.panels.contract_actions import (
+from tests.contract.actions import (
     REFERENCE,
     Make,
     accept,
@@ -38,6 +37,7 @@ from tests.panels.contract_actions import (
     reply,
     ticket,
 )
+from tests.contract.worlds import FakeWorld, FaultKind, SandboxWorld, World
 
 ODD = Behaviours(
     numbers="text", empty_list="missing", single_item="object", noise="notice", orders_newest_first=False,

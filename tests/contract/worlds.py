@@ -17,7 +17,7 @@ from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.models import PayMethod
 from app.sandbox.server import create_app
-from tests.panels.contract_fake import IDENTIFIER, SECRET, MockWhmcs
+from tests.contract.fake import IDENTIFIER, SECRET, MockWhmcs
 
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
 
