@@ -11,8 +11,8 @@ from app.policies import versions
 from app.tables.orders import decisions
 from app.tables.policies import policies as policies_table
 from app.workflow import candidates
+from tests.billing.test_limits import place
 from tests.stories.house import POLICY, House
-from tests.stories.test_limits import place
 from tests.stories.test_orders import SUSPECT, WISH
 
 #: Milder on fees, stricter on words: the other's term is none of its own, and it knows one that the other does not.

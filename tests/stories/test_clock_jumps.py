@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from app.db import Database
 from app.upkeep import sweeps
 from tests.stories.house import POLICY, open_house
-from tests.stories.test_modes import place
 from tests.stories.test_orders import SUSPECT, WISH
+from tests.workflow.test_modes import place
 
 
 async def test_a_review_of_a_jump_is_due_by_the_corrected_clock(db: Database) -> None:

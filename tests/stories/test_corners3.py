@@ -15,13 +15,13 @@ from app.tables.alerts import AlertKind, alerts
 from app.tables.inbox import events
 from app.upkeep import notifications, rounds, sweeps
 from app.upkeep.reconcile import comparing
+from tests.billing.test_limits import SHARE, gate, wave
+from tests.billing.test_limits import place as place_one
 from tests.stories.deaf import compare, fed, held, open_deaf
 from tests.stories.house import POLICY, House, open_house
-from tests.stories.test_limits import SHARE, gate, wave
-from tests.stories.test_limits import place as place_one
 from tests.stories.test_orders import WISH, shop
-from tests.stories.test_provisioning import client_of, queued, silently
-from tests.stories.test_provisioning import product as make_product
+from tests.workflow.test_provisioning import client_of, queued, silently
+from tests.workflow.test_provisioning import product as make_product
 
 
 def said(order: dict[str, Any]) -> str:

@@ -26,8 +26,8 @@ from app.tables.outbox import panel_calls
 from app.upkeep import notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.workflow import queue, waiting
+from tests.billing.test_limits import place
 from tests.stories.house import POLICY, House, open_house
-from tests.stories.test_limits import place
 from tests.stories.test_orders import SUSPECT, WISH
 
 pytestmark = pytest.mark.both_databases("each database plans for itself")

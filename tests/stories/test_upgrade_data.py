@@ -21,11 +21,11 @@ from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
 from app.tables.policies import policies as policies_table
 from tests.asked import missing
+from tests.billing.test_limits import SHARE
 from tests.databases import create_postgres_database, drop_postgres_database
 from tests.stories.house import POLICY, House
-from tests.stories.test_limits import SHARE
-from tests.stories.test_modes import place
 from tests.stories.test_orders import WISH
+from tests.workflow.test_modes import place
 
 pytestmark = pytest.mark.both_databases("migrations")
 

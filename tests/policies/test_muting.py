@@ -7,10 +7,10 @@ from typing import Any
 
 from app.db import Database
 from app.tables.customers import order_sightings, signal_firings
+from tests.billing.test_limits import place
 from tests.stories.house import POLICY, House, open_house
-from tests.stories.test_limits import place
-from tests.stories.test_modes import switch
 from tests.stories.test_orders import SUSPECT
+from tests.workflow.test_modes import switch
 
 MUTING = "[muting]\nmin_orders = 20\n"
 

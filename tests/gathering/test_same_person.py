@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
 from tests.asked import examples
-from tests.services.test_untold import CLIENT, STATS, facts
+from tests.gathering.test_untold import CLIENT, STATS, facts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)

@@ -9,8 +9,8 @@ import pytest
 from app.db import Database
 from app.upkeep import sweeps
 from tests.stories.house import POLICY, House, open_house
-from tests.stories.test_modes import switch
-from tests.stories.test_questions import DAY, asked, held, the_question, the_ticket
+from tests.tickets.test_questions import DAY, asked, held, the_question, the_ticket
+from tests.workflow.test_modes import switch
 
 
 async def test_while_messages_are_in_shadow_nobody_is_asked_or_reminded(db: Database) -> None:

@@ -22,9 +22,9 @@ from app.policies import versions
 from app.tables.orders import decisions, orders
 from tests.enrichment.samples import FAR, HOME, anonymisers, countries
 from tests.enrichment.test_geoip import damaged
+from tests.gathering.test_enrichment import facts_of
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
-from tests.stories.test_outside_signals import facts_of
 
 VEILED = {
     "provider": "geoip", "degraded": False, "score": None, "reports": None, "page": None,

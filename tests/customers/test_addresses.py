@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.customers.addresses import Block, block_of, same_address
-from tests.services.customers import panel_customer
+from tests.customers.samples import panel_customer
 
 
 def block(first: str, second: str, city: str, postcode: str, country: str) -> Block | None:

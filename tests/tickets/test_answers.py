@@ -21,7 +21,7 @@ from app.tables.orders import questions as questions_table
 from app.tickets import questions
 from app.workflow.events import handle
 from tests.stories.house import House
-from tests.stories.test_questions import DAY, HOUR, asked, queue, rows, the_question
+from tests.tickets.test_questions import DAY, HOUR, asked, queue, rows, the_question
 
 TOP = "Yes, it is only for my staff.\n\nOn Friday the hoster wrote:\n\n{}"
 BELOW = "{}\n\nYes, it is only for my staff."

@@ -16,7 +16,7 @@ from app.panels.records import PanelCustomer, PanelPayMethod
 from app.tables.columns import UtcDateTime
 from app.tables.customers import address_blocks, customers
 from app.tables.customers import identities as identities_table
-from tests.services.customers import panel_customer
+from tests.customers.samples import panel_customer
 
 NOW = datetime(2026, 8, 14, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=3)

@@ -160,7 +160,7 @@ async def test_the_end_ends_it_whatever_it_does(work: HeavyWork, tmp_path: Path)
 _PARENT = """
 import asyncio
 from app.installation.heavy import HeavyWork
-from tests.services.test_heavy import linger
+from tests.installation.test_heavy import linger
 
 asyncio.run(HeavyWork().turn("a").run(linger, {path!r}))
 """

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from app.sandbox.models import PayMethod
 from app.tables.alerts import alerts
+from tests.gathering.test_enrichment import facts_of
 from tests.stories.house import House
 from tests.stories.test_orders import shop
-from tests.stories.test_outside_signals import facts_of
 
 MAIN = {"address1": "5 Main Street", "city": "Springfield", "postcode": "62701", "country": "US"}
 

@@ -1,1 +1,0 @@
-"""Tests of the shell that need no whole house."""
