@@ -16,7 +16,7 @@ from app.tables.access import Role
 from app.tables.history import backtests
 from tests.api.api_support import NOW, add_backtest, check_problem
 from tests.api.conftest import Api, Start
-from tests.backtests.history import GIVEN, add_cases, some_cases
+from tests.evaluation.backtest.history import GIVEN, add_cases, some_cases
 
 pytestmark = pytest.mark.timeout(120)
 PATH = "/v1/backtests"

@@ -28,7 +28,7 @@ from app.evaluation.backtest.runs import Wanted
 from app.installation import schema
 from app.installation.children import cores
 from app.orders import facts_codec
-from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case
+from tests.evaluation.backtest.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_case
 
 WANTED_RATE = 20_000
 WANTED_RATIO = 0.60

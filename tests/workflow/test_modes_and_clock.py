@@ -9,7 +9,7 @@ from app.upkeep import sweeps
 from tests.stories.deaf import compare, open_deaf
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT
-from tests.stories.test_sweeps import break_events, sweep, undecided
+from tests.upkeep.test_sweeps import break_events, sweep, undecided
 from tests.workflow.test_modes import SHADOW, SUGGEST, codes, gate, place, queue, seen, switch
 
 LEFT = "would be held, and is left to the panel: The order's invoice is cancelled."

@@ -13,9 +13,9 @@ from app.core.reading.requests import TermKind
 from app.db import Database
 from app.evaluation.share import held_share
 from app.orders import facts_codec
-from tests.backtests.history import NOW, add_cases, set_active
-from tests.backtests.test_backtest_report import check, printed, tried
 from tests.core.judging import a_customer, a_request, an_item, an_order
+from tests.evaluation.backtest.history import NOW, add_cases, set_active
+from tests.evaluation.backtest.test_report import check, printed, tried
 
 pytestmark = pytest.mark.timeout(200)
 

@@ -28,9 +28,9 @@ from app.evaluation.backtest.report import RESTS_ON
 from app.evaluation.backtest.runs import Wanted
 from app.orders import facts_codec
 from app.tables.history import Label, backtest_decisions
-from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
-from tests.backtests.recomputing import noted, printed_numbers, recompute, stored_rows, tokens
 from tests.core.judging import a_customer, an_order
+from tests.evaluation.backtest.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
+from tests.evaluation.backtest.recomputing import noted, printed_numbers, recompute, stored_rows, tokens
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -20,8 +20,8 @@ from app.panels.whmcs.probe import RoleProbe
 from app.sandbox import SandboxPanel
 from app.sandbox.server import serving
 from app.sandbox.town.people import populate
+from tests.doctor.odd_panels import Scripted, answering, said
 from tests.stories.house import settings_for
-from tests.stories.odd_panels import Scripted, answering, said
 
 INSTALLING = Path(__file__).parents[2] / "app/handbook/whmcs-admin.md"
 ADAPTER = Path(__file__).parents[2] / "app/panels/whmcs"

@@ -20,8 +20,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from tests.processes.plain_whmcs import PlainWhmcs, serving
 from tests.stories.house import ADMIN_KEY, SECRET
-from tests.stories.plain_whmcs import PlainWhmcs, serving
 
 pytestmark = [pytest.mark.both_databases("workers of several processes"), pytest.mark.slow("starts serve")]
 

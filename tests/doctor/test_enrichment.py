@@ -22,8 +22,8 @@ from app.doctor.report import secrets_of
 from app.tables.orders import outside_answers
 from app.upkeep.startup import prepare
 from tests.enrichment.samples import countries, networks
+from tests.processes.test_processes import ROOT
 from tests.stories.house import settings_for
-from tests.stories.test_processes import ROOT
 
 KEYS: dict[str, Any] = {
     "minfraud_account": 7, "minfraud_key": SecretStr("maxmind-secret"), "fraudrecord_key": SecretStr("record-secret"),

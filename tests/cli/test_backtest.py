@@ -19,7 +19,7 @@ from app.evaluation.backtest import runs
 from app.evaluation.backtest.chart import draw
 from app.evaluation.backtest.records import BacktestReport
 from app.evaluation.backtest.runs import Wanted
-from tests.backtests.history import GIVEN, add_cases, set_active, some_cases
+from tests.evaluation.backtest.history import GIVEN, add_cases, set_active, some_cases
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.slow("starts the command with its processes")]
 

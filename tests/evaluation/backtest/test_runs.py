@@ -29,7 +29,7 @@ from app.orders import facts_codec
 from app.tables.history import backtest_decisions, backtests, cases
 from app.workflow.decisions import dump_facts, dump_judgement
 from tests.api.api_support import add_decision, add_order
-from tests.backtests.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
+from tests.evaluation.backtest.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.both_databases("processes that share rows")]
 

@@ -33,8 +33,8 @@ from app.tables.access import Role
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, orders, timeline
 from app.upkeep.startup import prepare
+from tests.processes.test_processes import ROOT, free_port, until
 from tests.stories.house import ADMIN_KEY, SECRET, House, settings_for
-from tests.stories.test_processes import ROOT, free_port, until
 
 SQLITE_ONLY = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 

@@ -17,8 +17,8 @@ from app.config import Settings
 from app.doctor.findings import DoctorFinding, Level
 from app.doctor.panel import check_access_key, check_clock, check_version, check_zone, knock, unreached, version_of
 from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
+from tests.doctor.odd_panels import Scripted, answering, certificate, closed_port, said, silent
 from tests.stories.house import settings_for
-from tests.stories.odd_panels import Scripted, answering, certificate, closed_port, said, silent
 
 ADAPTER = Path(__file__).parents[2] / "app/panels/whmcs"
 HTML = Scripted(body="<!doctype html><h1>Welcome</h1>", headers={"content-type": "text/html"})
