@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from importlinter.cli import lint_imports
@@ -41,3 +43,32 @@ def test_the_top_level_holds_what_was_agreed() -> None:
 def test_openapi_file_is_the_programs_own() -> None:
     """Run `make openapi` after a change of the API."""
     assert (ROOT / "openapi.yaml").read_text(encoding="utf-8") == openapi_yaml()
+
+
+MOST_FILES = 28
+PREFIX_IS_A_FOLDER = 4
+
+
+def _folders() -> dict[Path, list[Path]]:
+    found: dict[Path, list[Path]] = defaultdict(list)
+    for top in ("app", "tests"):
+        for file in (ROOT / top).rglob("*.py"):
+            found[file.parent].append(file)
+    return found
+
+
+def test_no_folder_is_crowded() -> None:
+    crowded = {str(folder.relative_to(ROOT)): len(files) for folder, files in _folders().items()}
+    assert {folder: files for folder, files in crowded.items() if files > MOST_FILES} == {}
+
+
+def test_no_prefix_stands_in_a_folders_place() -> None:
+    for folder, files in _folders().items():
+        if folder.is_relative_to(ROOT / "app"):
+            prefixes = Counter(file.stem.split("_")[0] for file in files if not file.stem.startswith("_"))
+            assert {prefix for prefix, times in prefixes.items() if times >= PREFIX_IS_A_FOLDER} == set(), folder
+
+
+def test_each_room_says_what_it_is() -> None:
+    for file in (ROOT / "app").rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), file
