@@ -20,7 +20,7 @@ from tests.databases import Databases, databases_of_this_process
 from tests.stories.house import POLICY, House, open_house
 
 _ONE_IS_ENOUGH = (
-    "stories", "api", "backtests", "learning", "billing", "cli", "doctor", "evaluation", "gathering", "history", "policies",
+    "stories", "api", "backtests", "learning", "billing", "cli", "doctor", "evaluation", "gathering", "policies",
     "tickets", "upkeep", "workflow",
 )  # fmt: skip
 _SLOW_SECONDS = 5
