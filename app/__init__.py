@@ -1,1 +1,1 @@
-"""Doorman: decides at the door of a billing panel."""
+"""Doorman: decides about new orders of a billing panel."""

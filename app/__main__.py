@@ -1,4 +1,4 @@
-"""`python -m app` and the console script `doorman`: both hand over to the command line."""
+"""`python -m app` and the console script `doorman`: both run the command line."""
 
 from app.cli.commands import cli
 

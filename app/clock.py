@@ -1,4 +1,4 @@
-"""What time it is, for whoever may ask: the core never does, it is told."""
+"""The current time. The core never reads the clock; it gets the time as a parameter."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The one clock of the shell; the core gets its time as a parameter."""
+    """Return the current UTC time; the only clock outside the core."""
     return datetime.now(UTC)

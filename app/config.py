@@ -22,14 +22,14 @@ MOST_GEOIP_FILES = 3  # one for countries, one for networks, one for anonymisers
 
 
 class Mode(StrEnum):
-    """Whether decisions are acted on."""
+    """Whether decisions take effect in the panel."""
 
     SHADOW = "shadow"
     ENFORCE = "enforce"
 
 
 class SettingsError(Exception):
-    """The environment holds something that we cannot start with; the text says what to change."""
+    """The environment has a setting that prevents the start; the text says what to change."""
 
 
 class Settings(BaseSettings):
@@ -147,22 +147,22 @@ class Settings(BaseSettings):
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets in force, newest first; empty when the endpoint is off."""
+        """The valid secrets, newest first; empty if the endpoint is off."""
         return tuple(self.webhook_secret.get_secret_value().split()) if self.webhook_secret else ()
 
     @property
     def zone(self) -> ZoneInfo | None:
-        """The panel's zone, when it is set."""
+        """The panel's zone, if set."""
         return ZoneInfo(self.panel_timezone) if self.panel_timezone else None
 
     @property
     def panel_configured(self) -> bool:
-        """Whether there is enough to call the panel."""
+        """True if the settings are sufficient to call the panel."""
         return bool(self.panel_url and self.panel_identifier and self.panel_secret)
 
 
 def safe_panel_url(value: str) -> str:
-    """Return the address without a trailing slash; plain http is for loopback only.
+    """Return the address without a trailing slash; plain http is allowed for loopback only.
 
     Raises ValueError for anything else.
     """
@@ -199,7 +199,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _in_words(error: Any) -> str:
-    """Name the setting; an error about several together names them itself."""
+    """Return the error with the setting's name; an error about several settings names them itself."""
     text = str(error["msg"]).removeprefix("Value error, ")
     name = "_".join(map(str, error["loc"])).upper()
     return f"{PREFIX}{name}: {text}" if name else text

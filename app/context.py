@@ -1,4 +1,4 @@
-"""What every service function may need, opened once per process."""
+"""The resources that service functions share, opened once per process."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _PAY_METHODS_KEPT = 1_000  # customers
 
 @dataclass(slots=True)
 class CatalogueCache:
-    """The panel's products, read again when older than five minutes."""
+    """The panel's products, cached for five minutes."""
 
     products: tuple[PanelProduct, ...] = ()
     read_at: float = -_CATALOGUE_SECONDS
 
     async def get(self, panel: PanelReader, *, urgent: bool) -> tuple[PanelProduct, ...]:
-        """Return the products; an empty list is not kept. Raises PanelUnavailable when they can't be read."""
+        """Return the products; an empty list is not cached. Raises PanelUnavailable if they can't be read."""
         if not self.products or time.monotonic() - self.read_at >= _CATALOGUE_SECONDS:
             self.products = await panel.catalogue(urgent=urgent) or self.products
             self.read_at = time.monotonic()
@@ -39,34 +39,34 @@ class CatalogueCache:
 
 @dataclass(slots=True)
 class Bar:
-    """Something that our role may not read: it is not asked for again before a quarter of an hour has passed."""
+    """Something that our role may not read; it is not requested again for 15 minutes."""
 
     until: float = 0.0
 
     def put(self) -> None:
-        """Remember the refusal."""
+        """Record the refusal."""
         self.until = time.monotonic() + _BARRED_SECONDS
 
     def __bool__(self) -> bool:
-        """Whether asking is no use now."""
+        """True while a request would be refused."""
         return time.monotonic() < self.until
 
 
 @dataclass(slots=True)
 class PayMethodsCache:
-    """The stored pay methods of the customers seen last: an order is looked at several times within minutes."""
+    """The stored pay methods of recent customers, as an order is read several times within minutes."""
 
     read: dict[int, tuple[float, tuple[PanelPayMethod, ...]]] = field(default_factory=dict)
 
     async def get(self, panel: PanelReader, customer_id: int, *, urgent: bool) -> tuple[PanelPayMethod, ...]:
-        """Return them, at most five minutes old. Raises PanelUnavailable, which is not kept."""
+        """Return them, at most five minutes old. Raises PanelUnavailable; failures are not cached."""
         known = self.read.get(customer_id)
         if known is not None and time.monotonic() - known[0] < _PAY_METHODS_SECONDS:
             return known[1]
         found = await panel.pay_methods(customer_id, urgent=urgent)
         self.read.pop(customer_id, None)
         if len(self.read) >= _PAY_METHODS_KEPT:
-            del self.read[next(iter(self.read))]  # the one read longest ago
+            del self.read[next(iter(self.read))]  # the oldest entry
         self.read[customer_id] = (time.monotonic(), found)
         return found
 
@@ -79,12 +79,12 @@ class Context:
     settings: Settings
     panel: PanelReader | None = None
     clock: Callable[[], datetime] = utc_now
-    wake: Callable[[], None] = lambda: None  # tells the worker that something is due
+    wake: Callable[[], None] = lambda: None  # wakes the worker
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
     pay_methods: PayMethodsCache = field(default_factory=PayMethodsCache)
     pay_methods_barred: Bar = field(default_factory=Bar)
-    outside: Outside | None = None  # services and files outside; None: nothing is configured
-    scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # of long lists: one at a time
-    gate_noted_at: datetime | None = None  # when this process wrote last that the gate had asked
+    outside: Outside | None = None  # external services and files; None: none configured
+    scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # serialises the scoring of long lists
+    gate_noted_at: datetime | None = None  # when this process last recorded that the gate asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

@@ -1,8 +1,8 @@
-"""One database, two engines: a reading one and a writing one.
+"""One database, two engines: one for reading and one for writing.
 
-On SQLite a transaction that will write must begin with ``BEGIN IMMEDIATE``; begun plainly, concurrent
-read-modify-writes lose updates silently or fail half-way with "database is locked". On PostgreSQL both names
-lead to the same engine.
+On SQLite a transaction that will write must begin with ``BEGIN IMMEDIATE``; with a plain ``BEGIN``, concurrent
+read-modify-writes lose updates silently or fail half-way with "database is locked". On PostgreSQL both are the same
+engine.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from app.outage import Outage
 
 log = structlog.get_logger()
 
-#: So long a connection waits for another's lock, unless whoever opens the database says otherwise.
+#: How long a connection waits for a lock by default.
 LOCK_WAIT = timedelta(seconds=15)
 _PRIVATE = 0o600
 _OTHERS = 0o077
-#: PostgreSQL rolls back what a frozen process has begun, so that its row locks don't stop the others.
+#: PostgreSQL rolls back a frozen process's transaction after this time, so that its row locks don't block others.
 _FROZEN_MS = "15000"
 
 
 def async_url(url: str) -> sa.URL:
-    """Return the URL with the driver we use, whatever driver suffix it came with.
+    """Return the URL with the driver we use, replacing any driver suffix.
 
     Raises ValueError for other databases.
     """
@@ -53,7 +53,7 @@ def async_url(url: str) -> sa.URL:
 
 
 def require_folder(url: sa.URL) -> None:
-    """Raise ValueError where no SQLite file can be made: without its folder the driver fails late, and noisily."""
+    """Raise ValueError if the SQLite file's folder is missing, as the driver would fail late and verbosely."""
     if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
         return
     folder = Path(str(url.database)).parent
@@ -64,7 +64,7 @@ def require_folder(url: sa.URL) -> None:
 
 
 def keep_private(engine: AsyncEngine) -> None:
-    """Have the file of a SQLite engine readable by nobody but its owner, from its first byte on."""
+    """Make a SQLite engine's file readable by its owner only, from the first byte on."""
     sa.event.listen(engine.sync_engine, "do_connect", _before_connect)
 
 
@@ -73,10 +73,10 @@ def _before_connect(_dialect: object, _record: object, arguments: list[Any], _mo
 
 
 def _make_private(path: str) -> None:
-    """Make the file with 0600, or take from others what an older version left to them.
+    """Create the file with mode 0600, or remove access for others that an older version left.
 
-    SQLite gives its `-wal`, `-shm` and `-journal` the mode of the file. That is never opened and closed here: closing
-    it would drop the locks that this process holds on it.
+    SQLite gives its `-wal`, `-shm` and `-journal` the mode of the file. An existing file is never opened and closed
+    here, as closing it would drop the locks that this process holds on it.
     """
     if not path or path == ":memory:" or path.startswith("file:"):
         return
@@ -125,7 +125,7 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timede
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The engines of one database; `close` them when done. `outage` says it when they can't be used."""
+    """The engines of one database; call `close` when done. `outage` logs when they can't be used."""
 
     url: sa.URL
     reader: AsyncEngine
@@ -134,7 +134,7 @@ class Database:
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 5, lock_wait: timedelta = LOCK_WAIT) -> Database:
-        """Open by URL; nothing is connected yet. Whoever waits longer than `lock_wait` for a lock fails."""
+        """Open by URL, without connecting. A wait for a lock longer than `lock_wait` fails."""
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
             return cls(
@@ -154,7 +154,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is the embedded database."""
+        """True for SQLite, the embedded database."""
         return self.url.get_backend_name() == "sqlite"
 
     @asynccontextmanager
@@ -170,15 +170,16 @@ class Database:
             yield connection
 
     async def wait_less(self, tx: AsyncConnection, seconds: float) -> None:
-        """Have a transaction fail at the first lock that takes longer (a SQLite file has one lock, had by now).
+        """Make a transaction fail at the first lock wait longer than `seconds`; does nothing on SQLite.
 
-        The server gives up by itself then: that is surer than asking it to.
+        A SQLite file has only one lock, which the transaction already holds. PostgreSQL enforces the limit itself,
+        which is more reliable than cancelling from here.
         """
         if not self.is_sqlite:
             await tx.execute(sa.text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self.reader.dispose()
         if self.writer is not self.reader:
             await self.writer.dispose()
@@ -192,15 +193,15 @@ def sqlite_connection(path: str, *, lock_wait: timedelta = LOCK_WAIT) -> sqlite3
     return connection
 
 
-#: SQLSTATE classes that pass: connection, rolled back, resources, object in use, operator intervention; and a server
-#: that takes reads only.
+#: SQLSTATE classes of temporary errors: connection, rollback, resources, object in use, operator intervention; and a
+#: read-only server.
 _PASSING = ("08", "40", "53", "55", "57", "25006")
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Say whether the database is away, busy, full or read-only, so that the same may work a little later."""
+    """Return whether the database is down, busy, full or read-only, so that a retry may succeed later."""
     if isinstance(error, OSError | exc.OperationalError | exc.InterfaceError | exc.TimeoutError):
-        return True  # a time limit that has passed is an OSError too
+        return True  # TimeoutError is an OSError too
     if not isinstance(error, exc.DBAPIError):
         return False
     state = str(getattr(error.orig, "sqlstate", None) or "")
@@ -208,18 +209,18 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
-    """An INSERT that leaves out rows which a unique index forbids, in the words of the database in use."""
+    """Return an INSERT in the database's dialect that skips rows which violate a unique index."""
     return insert_into(tx, table).on_conflict_do_nothing()
 
 
 def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
-    """An INSERT that knows `on_conflict_do_update`, in the words of the database in use."""
+    """Return an INSERT in the database's dialect that supports `on_conflict_do_update`."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
 
 
 def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:
-    """Log what failed; of a database that can't be used once a minute, and without where in the code."""
+    """Log a failure; an unavailable database is logged at most once a minute, without a traceback."""
     if is_unavailable(error):
         db.outage.note(what, error)
     else:
@@ -227,7 +228,7 @@ def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -
 
 
 def storable(value: Any) -> Any:
-    """Return text, or whatever holds text, without what no database stores: NUL and lone surrogates."""
+    """Return text, or a structure with texts, without characters that databases reject: NUL and lone surrogates."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, dict):

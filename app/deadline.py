@@ -1,4 +1,4 @@
-"""Time limits on work that can't always be stopped: a thread inside SQLite hears nothing until it is back."""
+"""Time limits on work that can't always be cancelled: a thread inside SQLite can't be interrupted."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
-#: Where our own event loop stood still, what the work waits for may have come in meanwhile: it gets to see it.
+#: If our event loop stalled for longer than this, the work gets this much extra time to see what arrived meanwhile.
 _STALL_SECONDS = 0.15
 
 _left_behind: set[asyncio.Task[Any]] = set()  # the event loop itself holds tasks only weakly
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
-    """Return what the work returns. Raises TimeoutError when the time is over, whatever the work is at.
+    """Return the result of the work. Raises TimeoutError when the time is over, whatever the work is doing.
 
-    `asyncio.timeout` would wait until the work has come to its end. Here it is told to end and left behind: what it
-    began in the database is rolled back as soon as it hears of that. How much can be left behind is bounded by the
-    connections of the pool, which it keeps until then.
+    `asyncio.timeout` would wait until the work has ended. Here it is cancelled and left behind; its database
+    transaction is rolled back once it notices. The connection pool limits how much work can be left behind, as it keeps
+    its connection until then.
     """
     task, until = asyncio.create_task(work), time.monotonic() + seconds
     try:
@@ -38,7 +38,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
 
 
 async def all_home(seconds: float) -> None:
-    """Wait, but no longer than this, for what was left behind: an event loop that ends over it may never end."""
+    """Wait at most this long for work left behind; closing an event loop with such work may hang for ever."""
     here = asyncio.get_running_loop()
     if away := {task for task in _left_behind if task.get_loop() is here}:
         await asyncio.wait(away, timeout=seconds)
@@ -47,4 +47,4 @@ async def all_home(seconds: float) -> None:
 def _forget(task: asyncio.Task[Any]) -> None:
     _left_behind.discard(task)
     if not task.cancelled():
-        task.exception()  # nobody waits for it any more
+        task.exception()  # nothing else retrieves it

@@ -1,4 +1,4 @@
-"""Problems that callers of the API can meet, rendered as RFC 9457 ``application/problem+json``."""
+"""Errors that the API returns to its callers, rendered as RFC 9457 ``application/problem+json``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """A refusal that the caller can understand. Subclasses carry slug, title and status."""
+    """An error reported to the caller. Subclasses carry slug, title and status."""
 
     slug: ClassVar[str]
     title: ClassVar[str]
@@ -32,7 +32,7 @@ class Problem(Exception):
 
 
 class Unauthenticated(Problem):
-    """No key, or one that we don't know."""
+    """No key, or an unknown key."""
 
     slug, title, status = "unauthenticated", "No valid API key", 401
 
@@ -44,49 +44,49 @@ class Forbidden(Problem):
 
 
 class NotFound(Problem):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     slug, title, status = "not-found", "Not found", 404
 
 
 class WrongState(Problem):
-    """The state of the thing does not allow this action."""
+    """The resource's state does not allow this action."""
 
     slug, title, status = "wrong-state", "Not possible in this state", 409
 
 
 class ShadowMode(Problem):
-    """In shadow mode nothing is changed in the panel."""
+    """In shadow mode nothing in the panel is changed."""
 
     slug, title, status = "shadow-mode", "Shadow mode: nothing is changed in the panel", 409
 
 
 class ConfirmationNeeded(Problem):
-    """It would change so much that somebody has to say that it is meant."""
+    """The change is so large that the caller has to confirm it."""
 
     slug, title, status = "confirmation-needed", "Confirm that this is meant", 409
 
 
 class LooksDuplicate(Problem):
-    """The same was just asked for."""
+    """The same was requested just before."""
 
     slug, title, status = "looks-duplicate", "Looks like a duplicate", 409
 
 
 class RequestRunning(Problem):
-    """What was asked for before is not done yet: with this Idempotency-Key, or of a kind that goes one at a time."""
+    """An earlier request is still running: with this Idempotency-Key, or of a kind that runs one at a time."""
 
     slug, title, status = "request-running", "An earlier request is still running", 409
 
 
 class TooSlow(Problem):
-    """Headers or body did not come in whole in time."""
+    """Headers or body were not received completely in time."""
 
     slug, title, status = "too-slow", "Request timeout", 408
 
 
 class TooLarge(Problem):
-    """The body is larger than we read."""
+    """The body exceeds the size limit."""
 
     slug, title, status = "too-large", "Body too large", 413
 
@@ -101,18 +101,18 @@ class Invalid(Problem):
 
 
 class KeyReused(Problem):
-    """The Idempotency-Key came with another body before."""
+    """The Idempotency-Key was used with another body before."""
 
     slug, title, status = "key-reused", "Idempotency-Key was used with another body", 422
 
 
 class Busy(Problem):
-    """So much work of this kind is waiting that no more is taken on."""
+    """Too much work of this kind is waiting."""
 
     slug, title, status = "busy", "Too much of this at once", 429
 
 
 class Unavailable(Problem):
-    """Try again a little later."""
+    """Temporarily unavailable; retry later."""
 
     slug, title, status = "unavailable", "Temporarily unavailable", 503

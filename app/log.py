@@ -18,7 +18,7 @@ def configure(log_format: str | None = None, *, level: int = logging.INFO) -> No
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # the usual formatters print local variables with a traceback: names, addresses, texts, request bodies
+    # the default formatters print local variables in tracebacks: names, addresses, texts, request bodies
     if as_json:
         without_locals = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
         renderers: list[Any] = [without_locals, structlog.processors.JSONRenderer()]
@@ -28,7 +28,7 @@ def configure(log_format: str | None = None, *, level: int = logging.INFO) -> No
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        # not cached: a cached logger would go on writing to a stream that was replaced or closed since
+        # not cached: a cached logger would keep writing to a stream that has been replaced or closed
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(

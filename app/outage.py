@@ -1,4 +1,4 @@
-"""Says that the database can't be used, once a minute, however many notice it."""
+"""Logs that the database is unavailable, at most once a minute, however many callers notice it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-#: A line of the log at most so often, in seconds.
+#: The minimum time between two log lines, in seconds.
 APART: Final = 60.0
 _LONGEST_REASON = 200
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Outage:
-    """What one process says of one database that can't be used; `clock` is monotonic."""
+    """The outage log of one process for one database; `clock` is monotonic."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -24,7 +24,7 @@ class Outage:
         self._kept_back = 0
 
     def note(self, where: str, error: BaseException) -> None:
-        """Log it, unless that was done within the last minute: then it is counted for the next line."""
+        """Log it, unless it was logged within the last minute; then count it for the next line."""
         now = self._clock()
         if now - self._said_at < APART:
             self._kept_back += 1
@@ -34,7 +34,7 @@ class Outage:
 
 
 def _reason(error: BaseException) -> str:
-    """Name the error; the statement is left out, and of a text the first line is enough."""
+    """Return the error's type and first line, without the SQL statement."""
     cause = getattr(error, "orig", None) or error
     lines = str(cause).splitlines()
     return f"{type(error).__name__}: {lines[0]}"[:_LONGEST_REASON] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Lists in pages: newest first, with a cursor that names the last row shown, so that a page never shifts."""
+"""Paged lists: newest first, with a cursor that identifies the last row shown, so that pages never shift."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KeyPart = int | str | datetime | uuid.UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Item]):
-    """Some rows of a list and where the next ones begin."""
+    """One page of a list, and the cursor of the next page."""
 
     items: tuple[Item, ...]
     next_cursor: str | None
@@ -35,7 +35,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Which part of a list is asked for."""
+    """The requested part of a list."""
 
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
@@ -52,7 +52,7 @@ def _text(part: str | datetime | uuid.UUID) -> str:
 
 
 def decode_cursor(cursor: str, kinds: Sequence[type[KeyPart]]) -> tuple[KeyPart, ...]:
-    """Return the key behind a cursor. Raises Invalid for one that this list did not make."""
+    """Return the key in a cursor. Raises Invalid for a cursor that this list did not create."""
     try:
         if len(cursor) > MAX_CURSOR:
             raise ValueError
@@ -86,7 +86,7 @@ def _part(part: object, kind: type[KeyPart]) -> KeyPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortOrder:
-    """How a list is sorted: by these columns, all of them falling or all rising."""
+    """The sort order of a list: by these columns, all descending or all ascending."""
 
     columns: tuple[sa.ColumnElement[Any], ...]
     kinds: tuple[type[KeyPart], ...]
@@ -97,26 +97,26 @@ class SortOrder:
             raise ValueError("one kind for each column")
 
     def after(self, cursor: str) -> sa.ColumnElement[bool]:
-        """Return the condition for what comes after the cursor's row. Raises Invalid."""
+        """Return the condition for rows after the cursor's row. Raises Invalid."""
         key = decode_cursor(cursor, self.kinds)
         literals = [sa.literal(part, column.type) for part, column in zip(key, self.columns, strict=True)]
         left, right = sa.tuple_(*self.columns), sa.tuple_(*literals)
         return left < right if self.falling else left > right
 
     def key_of(self, row: Any) -> tuple[KeyPart, ...]:
-        """Return a row's own key."""
+        """Return a row's key."""
         return tuple(getattr(row, str(column.key)) for column in self.columns)
 
     @property
     def clauses(self) -> tuple[sa.ColumnElement[Any], ...]:
-        """What to order by."""
+        """The ORDER BY clauses."""
         return tuple(column.desc() if self.falling else column.asc() for column in self.columns)
 
 
 async def read_page(
     connection: AsyncConnection, query: sa.Select[Any], order: SortOrder, window: Window
 ) -> tuple[list[Any], str | None]:
-    """Return the rows of a page and the cursor of the next. Raises Invalid for a cursor that is none of ours."""
+    """Return the rows of a page and the cursor of the next page. Raises Invalid for a cursor that is not ours."""
     if window.cursor is not None:
         query = query.where(order.after(window.cursor))
     rows = list((await connection.execute(query.order_by(*order.clauses).limit(window.limit + 1))).all())
@@ -131,7 +131,7 @@ async def read_page_by_state(
     window: Window,
     *conditions: sa.ColumnElement[bool],
 ) -> tuple[list[Any], str | None]:
-    """The same for a list over several states of a table that is indexed by state: the newest of each, merged."""
+    """Like `read_page`, over several states of a table indexed by state: reads the newest of each and merges them."""
     if window.cursor is not None:
         conditions = (*conditions, order.after(window.cursor))
     parts = [

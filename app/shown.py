@@ -1,7 +1,7 @@
-"""What the API shows: frozen records made from rows, with amounts as text and every text cut to a bounded length.
+"""The API's views: frozen records made from rows, with amounts as text and every text cut to a maximum length.
 
-An order, a page of the default length and any other single thing stay under `MAX_BYTES`, however long the texts are
-that came from the panel: `fit` builds a record with shorter and shorter texts until it does.
+An order, a page of the default length and any other single object stay under `MAX_BYTES`, however long the panel's
+texts are: `fit` builds the record with shorter and shorter texts until it fits.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from app.config import Settings
 from app.core.money import Money
 from app.db import storable
 
-#: No answer about one thing, and no page at the default limit, is larger than this.
+#: The maximum size of an answer about one object, and of a page at the default limit.
 MAX_BYTES: Final = 64_000
-#: What one row of a list may take, so that 25 of them and the frame fit.
+#: The maximum size of one list row, so that 25 rows and the frame fit.
 MAX_ROW_BYTES: Final = 2_500
 #: How many lines of an order, its timeline and its panel calls are shown.
 SHOWN: Final = 50
@@ -30,14 +30,14 @@ _CONTROLS = {code: " " for code in range(32) if code not in (9, 10)} | {127: " "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
-    """How many characters of each kind of text are shown."""
+    """The maximum number of characters of each kind of text."""
 
     request: int
     line: int  # a line of the timeline, a reason, the detail of a signal
     error: int
     name: int  # products, statuses, names of people
     evidence: int  # each value; 0 leaves the evidence of signals out
-    reasons: int  # how many
+    reasons: int  # number of reasons
 
 
 _LEVELS: Final = (
@@ -52,7 +52,7 @@ View = TypeVar("View")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonView:
-    """Why: a stable code and a sentence."""
+    """A reason: a stable code and a sentence."""
 
     code: Annotated[str, Field(examples=["custom_work"])]
     text: Annotated[str, Field(examples=["About 60 minutes of work (40.00 USD), earned back by 5.93 months."])]
@@ -68,7 +68,7 @@ def fit(build: Callable[[Lengths], View], *, limit: int = MAX_BYTES) -> View:
 
 
 def cut(text: str | None, length: int) -> str:
-    """Return text that any database and JSON can hold, its first `length` characters at most; a cut ends in "…"."""
+    """Return at most the first `length` characters, safe for any database and JSON; cut text ends in "…"."""
     if not text:
         return ""
     shown = text if len(text) <= length else text[: max(0, length - 1)] + CUT
@@ -81,17 +81,17 @@ def cut_or_none(text: str | None, length: int) -> str | None:
 
 
 def amount(minor: int | None, currency: str | None) -> str | None:
-    """Write an amount with the currency's own decimals; None while amount or currency is not known."""
+    """Return an amount with the currency's decimals; None while amount or currency is unknown."""
     return None if minor is None or not currency else Money(int(minor), currency).to_text()
 
 
 def money(stored: dict[str, Any] | None) -> str | None:
-    """Write an amount as it lies in a stored judgement."""
+    """Return an amount of a stored judgement as text."""
     return None if stored is None else amount(stored["amount_minor"], stored["currency"])
 
 
 def reasons(stored: list[dict[str, Any]] | None, lengths: Lengths) -> tuple[ReasonView, ...]:
-    """Return stored reasons as they are shown."""
+    """Return stored reasons as views."""
     return tuple(
         ReasonView(code=cut(str(one.get("code")), 48), text=cut(str(one.get("text")), lengths.line))
         for one in (stored or [])[: lengths.reasons]
@@ -99,7 +99,7 @@ def reasons(stored: list[dict[str, Any]] | None, lengths: Lengths) -> tuple[Reas
 
 
 def panel_url(settings: Settings, order_id: int | None) -> str | None:
-    """Return where staff see an order in the panel's admin area."""
+    """Return the URL of an order in the panel's admin area."""
     if settings.panel_url is None or order_id is None:
         return None
     return f"{settings.panel_url}/admin/orders.php?action=view&id={order_id}"

@@ -26,7 +26,7 @@ def _url() -> str:
 
 
 def _render(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
-    """Write our own column types by their names."""
+    """Render our own column types by their names."""
     if kind != "type":
         return False
     for name in ("UtcDateTime", "Json", "BigId"):

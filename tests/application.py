@@ -1,4 +1,4 @@
-"""The application in this process, as often as tests want one: its routes, which take longest, are made once."""
+"""The application in this process, for many tests: its routes, the slowest part, are built once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _routes() -> list[BaseRoute]:
 
 
 def application(context: Context) -> FastAPI:
-    """Build the application on a context, with the settings in it."""
+    """Build the application for a context, with its settings."""
     app = create_app(context.settings, context=context, freeze=False)
     app.router.routes[:] = _routes()
     return app

@@ -1,4 +1,4 @@
-"""What whoever runs the tests asks of them, and the rule for what this machine does not have."""
+"""The options of a test run, and the rule for missing dependencies."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 
 import pytest
 
-#: DOORMAN_TEST_…; no test has it in its environment, because to the program these are settings that it does not know.
+#: DOORMAN_TEST_…; removed from the tests' environment, because the program would refuse them as unknown settings.
 ASKED = {name: value for name, value in os.environ.items() if name.startswith("DOORMAN_TEST_")}
-#: Whether everything is asked for, as `make chaos` does: full products, both databases everywhere, many examples.
+#: True for a full run, as in `make chaos`: full products, both databases everywhere, many examples.
 EVERYTHING = ASKED.get("DOORMAN_TEST_EVERYTHING") == "1"
 
 
 def examples(many: int) -> int:
-    """Return how many examples a property is tried on: a third where not everything is asked for."""
+    """Return the number of examples for a property: a third unless it is a full run."""
     return many if EVERYTHING else many // 3
 
 
 def missing(what: str, require: str) -> None:
-    """Skip a test for what this machine lacks, or fail it where CI must run it."""
+    """Skip a test because of a missing dependency, or fail it where CI must run it."""
     if ASKED.get(require) == "1":
         pytest.fail(what)
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""What all tests share: a database of each kind, and the rule for what this machine does not have."""
+"""Shared fixtures: a database of each kind, and the rule for missing dependencies."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SLOW_SECONDS = 5
 
 
 def pytest_configure() -> None:
-    """Logs of the code under test go nowhere unless a test looks at them; examples are the same ones each time.
+    """Discard logs of the code under test unless a test reads them; use the same examples each time.
 
-    `make chaos` draws others with each run.
+    `make chaos` draws new examples in each run.
     """
     hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
     hypothesis.settings.register_profile("others", deadline=None)
@@ -38,7 +38,7 @@ def pytest_configure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name tests that take long and don't say why; on a busy machine others show here, too, so nothing fails."""
+    """List slow tests that give no reason; on a busy machine others appear too, so this fails nothing."""
     passed = terminalreporter.getreports("passed")
     slow = [report for report in passed if report.duration > _SLOW_SECONDS and "slow" not in report.keywords]
     if slow:
@@ -48,9 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a database on both; stories, the API and reports on SQLite, unless `both_databases` says why not.
+    """Run database tests on both; stories, API and reports on SQLite, unless marked `both_databases` with a reason.
 
-    What they are about is not the database. `make chaos` runs them on both, too.
+    The latter do not test the database. `make chaos` runs them on both, too.
     """
     marks = list(metafunc.definition.iter_markers())
     chosen = any(mark.name == "parametrize" and mark.args[0] == "database_kind" for mark in marks)
@@ -64,7 +64,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """A test that runs a command in this process leaves its log behind, on a stream that is closed by then."""
+    """Restore logging: a test that runs a command in this process leaves a handler with a closed stream behind."""
     kept = structlog.get_config()
     yield
     structlog.configure(**kept)
@@ -72,7 +72,7 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    """Everything that is logged; other tests log nothing at all."""
+    """All log output; other tests log nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(0))
     with structlog.testing.capture_logs() as captured:
         yield captured
@@ -87,7 +87,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file brought to the newest schema by the real migrations, to be copied."""
+    """A SQLite file with the newest schema, made by the real migrations; tests copy it."""
     file = tmp_path_factory.mktemp("template") / "doorman.db"
     schema.migrate(f"sqlite:///{file}")
     with sqlite3.connect(file) as connection:
@@ -98,7 +98,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def databases(sqlite_template: Path) -> Iterator[Databases]:
-    """Where a test takes a database from that needs more than the one which `db` is."""
+    """The source of databases for tests that need more than `db`."""
     with databases_of_this_process(sqlite_template) as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""Databases for tests: each test finds one with the newest schema and not a row in it."""
+"""Databases for tests: each test gets one with the newest schema and no rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOW = (
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 256 * 2**20
 
-#: Whoever is still connected would write into the next test, or hold a lock that it waits for.
+#: Remaining connections could write into the next test's data, or hold a lock that it waits for.
 _ALONE = (
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -49,19 +49,19 @@ async def _on_server(statement: str) -> None:
 
 
 async def create_postgres_database() -> tuple[str, str]:
-    """Return the URL and the name of a new database. Raises OSError where there is no server."""
+    """Return the URL and the name of a new database. Raises OSError if there is no server."""
     name = f"doorman_test_{uuid.uuid4().hex[:12]}"
     await _on_server(f'CREATE DATABASE "{name}"')
     return f"{POSTGRES}/{name}", name
 
 
 async def drop_postgres_database(name: str) -> None:
-    """Drop it, whoever is still connected."""
+    """Drop it, even if others are connected."""
     await _on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 async def empty_postgres_database(url: str) -> None:
-    """Make a database as it was when it was migrated: nobody else in it, no rows, each sequence at its start.
+    """Reset a database to its state after migration: no other connections, no rows, each sequence at its start.
 
     Deleting takes five milliseconds where creating a database takes a second.
     """
@@ -82,9 +82,9 @@ def _folder() -> Iterator[Path]:
 
 
 class Databases:
-    """What one test process gives its tests: a new SQLite file each time, and its one PostgreSQL database, emptied.
+    """The databases of one test process: a new SQLite file for each test, and one PostgreSQL database, emptied.
 
-    Engines outlive a test, without their connections.
+    Engines are kept between tests, without their connections.
     """
 
     def __init__(self, template: Path, folder: Path) -> None:
@@ -95,13 +95,13 @@ class Databases:
         self._engines: dict[str, Database] = {}
 
     async def give(self, kind: str) -> str:
-        """Return the URL of a migrated, empty database; of PostgreSQL's there is one at a time."""
+        """Return the URL of a migrated, empty database; only one test at a time can have the PostgreSQL one."""
         url = self._copied() if kind == "sqlite" else await self._emptied()
         self._given.add(url)
         return url
 
     def take_back(self, url: str) -> None:
-        """Give it to the next test that asks."""
+        """Make it available to the next test."""
         self._given.remove(url)
         if url.startswith("sqlite"):
             file = Path(url.removeprefix("sqlite:///"))
@@ -110,7 +110,7 @@ class Databases:
 
     @asynccontextmanager
     async def open(self, url: str) -> AsyncIterator[Database]:
-        """Open what was given."""
+        """Open a database that `give` returned."""
         if url not in self._engines:
             self._engines[url] = Database.open(url)
         db = self._engines[url]
@@ -130,7 +130,7 @@ class Databases:
             self.take_back(url)
 
     async def drop(self) -> None:
-        """Leave nothing on the server."""
+        """Drop the database on the server."""
         if self._postgres is not None:
             await drop_postgres_database(self._postgres[1])
 
@@ -162,7 +162,7 @@ class Databases:
 
 @contextmanager
 def databases_of_this_process(template: Path) -> Iterator[Databases]:
-    """Everything that is needed for a run, gone at its end."""
+    """Yield the databases of a run, and remove them at its end."""
     with _folder() as folder:
         databases = Databases(template, folder)
         try:

@@ -1,4 +1,4 @@
-"""README and handbook, and the tables that the program writes into them: ``make readme``."""
+"""README and handbook, and the generated tables in them: ``make readme``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def documents() -> tuple[Path, ...]:
 
 
 def settings_table() -> str:
-    """One row for each field of `Settings`."""
+    """Return a table with one row for each field of `Settings`."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         lines.append(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
@@ -50,7 +50,7 @@ def _default(value: Any) -> str:
 
 
 def transitions_table() -> str:
-    """Triggers down, states across."""
+    """Return the table of transitions: one row per trigger, one column per state."""
     lines = [
         "| trigger | " + " | ".join(f"`{state}`" for state in OrderState) + " |",
         "|---" * (len(OrderState) + 1) + "|",
@@ -68,7 +68,7 @@ def _cell(target: Target | None) -> str:
 
 
 def invoices_table() -> str:
-    """Whose invoice and what became of it down, where the order stands across."""
+    """Return the table of invoices: one row per invoice and outcome, one column per order state."""
     lines = ["| invoice | is found | " + " | ".join(Phase) + " |", "|---" * (len(Phase) + 2) + "|"]
     for role in InvoiceRole:
         for turn in InvoiceTurn:
@@ -87,12 +87,12 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def part(name: str) -> re.Pattern[str]:
-    """Return what finds a generated table: its opening mark, its text, its closing mark."""
+    """Return the pattern of a generated table: its opening mark, its text, its closing mark."""
     return re.compile(rf"(<!-- {name}: [^\n]*-->\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
 
 
 def write() -> None:
-    """Draw the pictures, and write every generated table into the document that has its marks."""
+    """Draw the pictures, and write each generated table into the document with its marks."""
     for name, drawn in pictures().items():
         (HANDBOOK / name).write_text(drawn, encoding="utf-8")
     made = {name: table() for name, table in TABLES.items()}

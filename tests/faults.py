@@ -1,4 +1,4 @@
-"""Real faults of a real database: another process's lock, a full disk, a server that reads only or says nothing."""
+"""Real faults of a real database: another process's lock, a full disk, a read-only or unresponsive server."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ async def _session(db: Database) -> asyncpg.Connection:
 
 @asynccontextmanager
 async def locked(db: Database, *, reads_too: bool = False, tables: str = "events, orders") -> AsyncIterator[None]:
-    """Another process or session holds the lock to write, or keeps readers out as well.
+    """Another process or session holds the write lock, or blocks readers as well.
 
-    On PostgreSQL writers are kept out of these tables; readers of orders, events and keys.
+    On PostgreSQL writers are blocked from these tables; readers from orders, events and keys.
     """
     if not db.is_sqlite:
         session = await _session(db)
@@ -52,7 +52,7 @@ async def locked(db: Database, *, reads_too: bool = False, tables: str = "events
         finally:
             await session.close()
         return
-    if reads_too:  # nobody may have the file open when it is taken whole
+    if reads_too:  # no connection may be open when the file is locked exclusively
         await db.reader.dispose()
         await db.writer.dispose()
     holder = await asyncio.to_thread(
@@ -73,7 +73,7 @@ async def locked(db: Database, *, reads_too: bool = False, tables: str = "events
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process can be written any more (Python has the signal ignored, so that writing fails)."""
+    """No file of this process can be written any more (Python ignores the signal, so that writing fails)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -99,17 +99,17 @@ async def _altered(db: Database, change: str, back: str) -> AsyncIterator[None]:
 
 
 def read_only_server(db: Database) -> AbstractAsyncContextManager[None]:
-    """The server takes no writes, as a standby does (PostgreSQL)."""
+    """The server refuses writes, like a standby (PostgreSQL)."""
     return _altered(db, "SET default_transaction_read_only = on", "RESET default_transaction_read_only")
 
 
 def refusing_server(db: Database) -> AbstractAsyncContextManager[None]:
-    """The server takes no connections (PostgreSQL)."""
+    """The server refuses connections (PostgreSQL)."""
     return _altered(db, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true")
 
 
 class Stopwatch:
-    """Times answers, and how late the machine itself is meanwhile: others run on it."""
+    """Times answers, and measures delays of the machine itself, on which others run, too."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -124,7 +124,7 @@ class Stopwatch:
 
     @asynccontextmanager
     async def minding(self) -> AsyncIterator[Stopwatch]:
-        """Measure meanwhile how late the event loop is at most."""
+        """Measure the event loop's largest delay meanwhile."""
         metronome = asyncio.create_task(self._tick())
         try:
             yield self
@@ -139,12 +139,12 @@ class Stopwatch:
             self.lag = max(self.lag, time.monotonic() - began - 0.01)
 
     def check(self, seconds: float) -> None:
-        """Every answer was there in time, but for what the machine was late."""
+        """Check that every answer was in time, allowing for the machine's own delay."""
         assert self.longest <= seconds + self.lag, (self.longest, self.lag)
 
 
 class Freezer:
-    """Stands between us and the server, and stops passing anything on while it is frozen: nobody is told why."""
+    """A proxy in front of the server that silently stops forwarding while it is frozen."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
@@ -179,7 +179,7 @@ class Freezer:
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
-        """Pass nothing on meanwhile."""
+        """Forward nothing meanwhile."""
         self._flowing.clear()
         try:
             yield

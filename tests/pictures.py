@@ -1,4 +1,4 @@
-"""The handbook's pictures, drawn by Rich from what the program itself says: the demo's screen, and one decision."""
+"""The handbook's pictures, drawn by Rich from the program's own output: the demo's screen, and one decision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _svg(name: str, title: str, shown: Iterator[Any]) -> str:
     drawn = console.export_svg(title=title, theme=MONOKAI, unique_id=name)
     return re.sub(
         r"\s*@font-face \{.*?\}", "", drawn, flags=re.DOTALL
-    )  # they are on other servers; any fixed font does
+    )  # they are on other servers; any monospaced font will do
 
 
 # --- one decision ---------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ INSTALLING: Final = some_facts(order=an_order(requests=(a_request(TermKind.INSTA
 
 
 def decision() -> str:
-    """Draw what staff see of an order that asks for an installation, and what its customer reads."""
+    """Draw what staff see for an order with a request for an installation, and what its customer reads."""
     policy = Policy()
     judged = decide(INSTALLING, policy, now=NOW)
     staff = Text("\n".join(for_staff(judged, INSTALLING, policy)))
@@ -66,7 +66,7 @@ def decision() -> str:
 
 
 def demo() -> str:
-    """Draw the demo's screen: five orders as it tells them."""
+    """Draw the demo's screen with five orders."""
     ledger = Ledger(webhooks=22, reads=228, changes=8)
     addresses = Addresses(
         swagger="http://127.0.0.1:8000/docs", admin_key="(shown here)", ops_key="(shown here)", sandbox="http://127.0.0.1:8080/",
@@ -82,7 +82,7 @@ def demo() -> str:
 
 
 def _story(ledger: Ledger) -> Iterator[tuple[str, NewsLine]]:
-    """Tell what customers do, and what Doorman decides about it, with the facts of each order judged anew."""
+    """Return the customers' actions and Doorman's decisions, with the facts of each order judged again."""
     regular = some_facts(order=an_order(order_id=100019))
     installing = replace(INSTALLING, order=replace(INSTALLING.order, order_id=100020))
     entered = some_facts(order=an_order(order_id=100021, placed_by=PlacedBy.STAFF))
@@ -116,7 +116,7 @@ def _news(ledger: Ledger, at: str, facts: Facts, *, state: str, **more: Any) -> 
 
 
 def _order(facts: Facts, *, at: str, state: str, panel_status: str = "Pending", paid: bool = False) -> dict[str, Any]:
-    """Return an order as the API answers it, as far as the demo reads it."""
+    """Return an order with the API fields that the demo reads."""
     if paid:
         facts = replace(facts, agreement=Agreement.FEE_PAID)
     judged = decide(facts, Policy(), now=NOW)

@@ -118,14 +118,14 @@ async def test_each_test_finds_empty_tables_whatever_the_one_before_left(databas
         counted = {name: await tx.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in names}
         assert counted == dict.fromkeys(metadata.tables, 0) | {"alembic_version": 1}
         assert (await versions.publish(tx, "", by="test", now=now)).version == 1
-    with suppress(sa.exc.DBAPIError):  # PostgreSQL has ended it
+    with suppress(sa.exc.DBAPIError):  # PostgreSQL has terminated it
         await left_open.close()
     await before.close()
 
 
 @pytest.fixture
 def _open_umask() -> Iterator[None]:
-    """Whoever starts us may have an umask that leaves new files to everybody."""
+    """Set an umask that gives everybody access to new files, as our parent process may have."""
     before = os.umask(0)
     yield
     os.umask(before)

@@ -1,4 +1,4 @@
-"""A time limit holds whatever the work is at, and what was left behind ends by itself."""
+"""A time limit holds whatever the work is doing, and abandoned work ends automatically."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_work_that_does_not_hear_is_left_behind() -> None:
         try:
             await asyncio.sleep(60)
         finally:
-            await asyncio.sleep(0.3)  # as the roll-back waits for the thread
+            await asyncio.sleep(0.3)  # because the roll-back waits for the thread
             ended.set()
 
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the log shows of an error: where it happened, never what somebody's data was."""
+"""The log shows where an error happened, never personal data."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ def test_a_traceback_shows_no_local_variables(log_format: str, capsys: pytest.Ca
         structlog.get_logger("test").exception("event.error", order_id=7)
     said = capsys.readouterr().err
     assert "the judgement failed" in said
-    assert "judge" in said  # the traceback itself is there
+    assert "judge" in said  # the traceback itself exists
     assert "Springfield" not in said
 
 

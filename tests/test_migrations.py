@@ -1,4 +1,4 @@
-"""Migrations: numbered, one head, equal to the tables, and they work both ways on both databases."""
+"""Migrations: numbered, one head, equal to the tables, and reversible on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database that can't be used is said once a minute, however many notice it."""
+"""An unusable database is logged once a minute, however many callers notice it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_line_names_the_error_and_neither_statement_nor_values(logs: Logs) -> 
 
 
 class CountingWake(Wake):
-    """Counts the turns of the main loop, and lets each follow at once."""
+    """Counts the iterations of the main loop, and lets each follow at once."""
 
     turns = 0
 

@@ -1,4 +1,4 @@
-"""The wheel holds everything, and runs from an empty folder in an environment of its own."""
+"""The wheel holds everything, and runs from an empty folder in its own environment."""
 
 from __future__ import annotations
 

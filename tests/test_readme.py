@@ -36,7 +36,7 @@ def section(text: str, title: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """Return what the headings of a document are linked by, as GitHub makes it."""
+    """Return the anchors of a document's headings, as GitHub generates them."""
     outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     titles = [title.lower() for title in re.findall(r"^#+ (.+)$", outside, re.MULTILINE)]
     return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
@@ -118,7 +118,7 @@ def test_the_first_two_commands_are_demo_and_test(texts: dict[Path, str]) -> Non
     assert [line.split("#")[0].strip() for line in block.splitlines()] == ["make demo", "make test"]
 
 
-#: These pages name files by the rooms that the code moves to; until it has, the files are not there yet.
+#: These pages name files by their future packages; the files do not exist until the code has moved.
 _AHEAD = {"developer", "design", "guarantees"} if (ROOT / "app" / "services").exists() else set[str]()
 
 

@@ -1,4 +1,4 @@
-"""The shape of the tree: arrows point down, files stay readable, the OpenAPI file is the program's own."""
+"""The source tree: imports go only to lower layers, files stay short, the OpenAPI file matches the program."""
 
 from __future__ import annotations
 

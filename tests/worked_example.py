@@ -1,4 +1,4 @@
-"""The README's example of a host with 250 orders a month: assumptions, numbers of the default policy, and the sums."""
+"""The README's example of a host with 250 orders a month: assumptions, numbers from the default policy, totals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from tests.core.judging import NOW, a_request, an_order, some_facts
 
-#: What a host of this size may look like. Everything else comes from the default policy.
+#: Assumptions about a host of this size. Everything else comes from the default policy.
 ORDERS: Final = 250
 LOOK_MINUTES: Final = 3
 ENTERED: Final = 30
@@ -41,7 +41,7 @@ class _Row:
 
 
 def example_table() -> str:
-    """Return the sums as a table."""
+    """Return the totals as a table."""
     policy = Policy()
     rate = Decimal(policy.currencies["USD"].staff_cost_per_hour)
     rows = _rows()
@@ -103,7 +103,7 @@ def _rows() -> tuple[_Row, ...]:
 
 
 def _held(facts: Facts) -> Judgement:
-    """Return what the default policy says of such an order of 15.00 a month: it is held for a fee."""
+    """Return the default policy's decision on such an order of 15.00 a month: it is held for a fee."""
     judged = decide(facts, Policy(), now=NOW)
     assert judged.outcome is Outcome.HOLD_FOR_FEE
     return judged

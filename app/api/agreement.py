@@ -1,4 +1,4 @@
-"""How far people and the policy agree."""
+"""The report on how far people and the policy agree."""
 
 from __future__ import annotations
 

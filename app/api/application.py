@@ -43,7 +43,7 @@ from app.upkeep.startup import prepare, tidy
 
 log = structlog.get_logger()
 
-#: Requests wait less long for a lock than the worker does: somebody waits for their answers.
+#: Requests wait less time for a lock than the worker does, because a user waits for the answer.
 _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
@@ -62,9 +62,9 @@ def create_app(
 ) -> FastAPI:
     """Build the application.
 
-    Without `context` one is made of `settings`, `db` (else opened by the settings' URL, and closed at the end) and
-    `wake`, which tells the worker that something is due. `freeze` takes what is there at start out of the garbage
-    collection, which a process that goes on to other things does not want.
+    Without `context` one is made of `settings`, `db` (else opened from the settings' URL, and closed at the end) and
+    `wake`, which tells the worker that something is due. `freeze` excludes the objects that exist at start from garbage
+    collection, which suits only a process that does nothing but serve.
     """
     own = context is None and db is None
     if context is None:
@@ -106,7 +106,7 @@ def create_app(
 
 
 class Doorman(FastAPI):
-    """The application, with the webhook front before everything else: a third of a webhook's time lies in between."""
+    """The application, with the webhook front before the middleware, which would take a third of a webhook's time."""
 
     front: ASGIApp
 
@@ -126,7 +126,7 @@ async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator
         intake.start()
         if freeze:
             gc.collect()
-            gc.freeze()  # requests are not held up to find that what is there at start is no garbage
+            gc.freeze()  # no request waits while the collector scans the objects that exist at start
         log.info("api.started", mode=context.settings.mode.value)
         yield
     finally:

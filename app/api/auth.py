@@ -1,4 +1,4 @@
-"""Who calls, and whether their key's role may do it: ``Authorization: Bearer <key>``."""
+"""Authentication and roles of callers: ``Authorization: Bearer <key>``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.installation import keys
 from app.installation.keys import Caller
 from app.tables.access import Role
 
-#: A key that was revoked is refused at the latest after so many seconds.
+#: A revoked key is refused after this many seconds at the latest.
 CACHE_SECONDS: Final = 2.0
 _CACHE_KEYS = 1024
-#: So long at most the database may take to say whose key it is; and where somebody waits in the middle of a checkout.
+#: The longest that the database may take to look up a key; the second is for calls in the middle of a checkout.
 _PATIENCE_SECONDS = 4.0
 _QUICK_SECONDS = 0.7
 
@@ -33,9 +33,9 @@ _bearer = HTTPBearer(
 
 
 class KeyCache:
-    """Who a key belonged to when that was last asked: most requests ask the database one thing less.
+    """The callers of recently used keys, which saves most requests a query.
 
-    Refusals are not kept, and what is refused is not known any more.
+    Refusals are not cached; a key that is refused is dropped.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,30 +43,30 @@ class KeyCache:
         self._known: dict[str, tuple[Caller, float]] = {}
 
     def get(self, digest: str) -> Caller | None:
-        """Return the caller of a key seen in the last seconds."""
+        """Return the caller of a key looked up within `CACHE_SECONDS`."""
         caller, until = self._known.get(digest, (None, 0.0))
         return caller if self._clock() < until else None
 
     def last(self, digest: str) -> Caller | None:
-        """Return the caller of a key that was good when it was last looked up, however long ago."""
+        """Return the caller of a key that was valid at its last look-up, however long ago."""
         return self._known.get(digest, (None, 0.0))[0]
 
     def forget(self, digest: str) -> None:
-        """Know a key no more."""
+        """Drop a key."""
         self._known.pop(digest, None)
 
     def keep(self, digest: str, caller: Caller) -> None:
-        """Remember whose key it is."""
+        """Store the caller of a key."""
         if len(self._known) >= _CACHE_KEYS:
             self._known.clear()
         self._known[digest] = (caller, self._clock() + CACHE_SECONDS)
 
 
 async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
-    """Return who calls. Raises Unauthenticated, and what the database raises.
+    """Return the caller. Raises Unauthenticated, and what the database raises.
 
-    With `quickly` the answer is there within `_QUICK_SECONDS`, and a key that was good when it was last looked up is
-    believed while the database can't be asked: for routes that change nothing.
+    With `quickly` the answer comes within `_QUICK_SECONDS`, and a key that was valid at its last look-up is accepted
+    while the database can't be reached: for routes that change nothing.
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     key = key.strip()
@@ -102,10 +102,10 @@ async def _look_up(context: Context, key: str) -> Caller | None:
 
 
 class GuardedRoute(APIRoute):
-    """A route that knows its caller, and what they may do, before anything of the request's body is read."""
+    """A route that checks its caller and their role before any of the request's body is read."""
 
     def get_route_handler(self) -> Handler:
-        """Check the key and its role before the handler, which reads the body before it asks any dependency."""
+        """Check the key and its role before the handler, which reads the body before it resolves dependencies."""
         handle = super().get_route_handler()
         required = [one.dependency for one in self.dependencies if isinstance(one.dependency, Requires)]
         quickly = any(one.quickly for one in required)
@@ -114,7 +114,7 @@ class GuardedRoute(APIRoute):
             request.state.arrived = time.monotonic()
             caller = request.state.caller = await authenticate(request, quickly=quickly)
             if request.path_params and request.url.path in request.app.state.fixed_addresses:
-                raise HTTPException(405)  # "candidate" is an address of its own, and no policy's version
+                raise HTTPException(405)  # "candidate" is a path of its own, not a policy version
             for one in required:
                 one.check(caller)
             return await self.answer(request, handle)
@@ -122,12 +122,12 @@ class GuardedRoute(APIRoute):
         return guarded
 
     async def answer(self, request: Request, handle: Handler) -> Response:
-        """Answer a request of the caller that `request.state` names."""
+        """Answer a request whose caller is in `request.state`."""
         return await handle(request)
 
 
 class Requires:
-    """A dependency: the caller's role is one of these. `admin` may do everything. `quickly`: see `authenticate`."""
+    """A dependency that requires one of these roles. `admin` may do everything. `quickly`: see `authenticate`."""
 
     def __init__(self, *roles: Role, quickly: bool = False) -> None:
         self.roles = frozenset({*roles, Role.ADMIN})
@@ -142,26 +142,26 @@ class Requires:
         return caller
 
     def check(self, caller: Caller) -> None:
-        """Raise Forbidden unless the caller has one of the roles."""
+        """Check the caller's role. Raises Forbidden."""
         if caller.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise Forbidden(f"the role {caller.role} may not do this; it is for: {allowed}")
 
 
-#: The queue's people: everything but the policy.
+#: For staff who work the queue: everything but the policy.
 OPS = Requires(Role.OPS)
-#: The policy's people.
+#: For people who manage the policy.
 ADMIN = Requires()
-#: What the panel's addon asks.
+#: For what the panel's addon asks.
 PANEL = Requires(Role.OPS, Role.PANEL)
-#: The same, for what the addon asks in the middle of a checkout.
+#: The same, for requests in the middle of a checkout.
 GATE = Requires(Role.OPS, Role.PANEL, quickly=True)
-#: What other services ask before they act.
+#: For what other services ask before they act.
 SCORES = Requires(Role.OPS, Role.SCORES)
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who calls; for routes of `GuardedRoute`."""
+    """Return the caller; for routes of `GuardedRoute`."""
     caller: Caller = request.state.caller
     return caller
 

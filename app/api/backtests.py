@@ -1,4 +1,4 @@
-"""Backtests: what a policy would have done with the orders of the past."""
+"""Backtests: what a policy would have done with past orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a long body as JSON, for a process of its own: a mebibyte of hostile JSON takes a second."""
+"""Reading a long body as JSON in a separate process: a mebibyte of hostile JSON takes a second."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from app.errors import Invalid
 
-#: More values, keys included, are in no request that we know: a thousand ids are the most.
+#: The most values, keys included, in a body: the largest valid request has a thousand ids.
 MOST_VALUES: Final = 5_000
 _DEEPEST: Final = 50
 
 
 def read_json(body: bytes) -> Any:
-    """Return what a body says. Raises Invalid for what is no JSON, too deep, or made of too many pieces."""
+    """Return the JSON value of a body. Raises Invalid if it is not JSON, too deep, or has too many values."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

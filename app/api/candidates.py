@@ -1,4 +1,4 @@
-"""A candidate policy in shadow beside the active one, and the report where they differ."""
+"""A candidate policy running in shadow next to the active one, and the report on where they differ."""
 
 from __future__ import annotations
 

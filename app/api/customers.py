@@ -1,4 +1,4 @@
-"""Customers: what they are like, their score, what staff pin on them, and account credit."""
+"""Customers: their details and score, what staff pin, and account credit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _OPS, _SCORES = [Depends(OPS)], [Depends(SCORES)]
 
 
 class ScoresRequest(Body):
-    """Whose scores are wanted."""
+    """The customers whose scores are requested."""
 
     customer_ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000, examples=[[101, 102]])]
 
 
 class CustomerPatch(Body):
-    """What staff set by hand; what is left out stays."""
+    """Values set by staff; fields left out stay as they are."""
 
     pinned_segment: Annotated[Segment | None, Field(description="Wins over the computed one; null lets go of it.")] = (
         None
@@ -47,7 +47,7 @@ class CustomerPatch(Body):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """Return only what was named."""
+        """Return only the fields that were sent."""
         return self.model_dump(mode="json", include=self.model_fields_set)
 
 
@@ -91,7 +91,7 @@ async def ask_scores(
     body: Annotated[ScoresRequest, BodyParam(openapi_examples={"two": {"value": {"customer_ids": [101, 102]}}})],
 ) -> Response:
     now = context.clock()
-    async with context.scoring:  # a thousand take a third of a second, in small steps
+    async with context.scoring:  # a thousand scores take a third of a second, in small steps
         return await read(context, lambda connection: lists.get_scores(connection, body.customer_ids, now=now))
 
 

@@ -1,4 +1,4 @@
-"""``/docs``: the Swagger UI with its assets from here, as ops networks are closed; and the OpenAPI document."""
+"""``/docs``: the Swagger UI with its own copy of its assets, as ops networks are closed; and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def install(app: FastAPI) -> None:
     """Serve the Swagger UI and its assets, and complete the OpenAPI document."""
     page = get_swagger_ui_html(
         title=app.title,
-        # relative, so that a proxy may put us under a path
+        # relative, because a proxy may serve us under a path
         openapi_url="openapi.json",
         swagger_js_url="docs/assets/swagger-ui-bundle.js",
         swagger_css_url="docs/assets/swagger-ui.css",
@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document: always the same for the same program, whatever the settings."""
+    """Return the OpenAPI document: the same for the same program, whatever the settings."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS
@@ -126,7 +126,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _round_bounds(node: Any) -> None:
-    """Write the bounds of integers as integers: the framework makes floats of them, which rounds the largest id up."""
+    """Write the bounds of integers as integers: the framework makes them floats, which rounds the largest id up."""
     for value in node.values() if isinstance(node, dict) else node:
         if isinstance(value, dict | list):
             _round_bounds(value)

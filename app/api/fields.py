@@ -1,4 +1,4 @@
-"""The kinds of values that the API takes, each with its limits, its words and an example."""
+"""The types of values that the API accepts, each with its limits, description and example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.webhooks import MAX_ID
 from app.db import storable
 from app.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
 
-#: An optional parameter is left out; unlike a body, an address has no null.
+#: An optional parameter is left out; unlike a body, a URL has no null.
 Absent = SkipJsonSchema[None]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
@@ -23,25 +23,25 @@ _LONGEST_MINUTES: Final = 60 * 24 * 14
 
 
 def _plain(value: Any) -> Any:
-    """One spelling for each id: no sign, no leading zero, no blanks."""
+    """Allow one spelling for each id: no sign, no leading zero, no blanks."""
     if isinstance(value, str) and not _ID.fullmatch(value):
         raise ValueError(f"must be a whole number from 1 to {MAX_ID}")
     return value
 
 
 def storable_text(value: str) -> str:
-    """Refuse what no database stores."""
+    """Refuse text that a database can't store."""
     if storable(value) != value:
         raise ValueError("must not contain NUL or half of a surrogate pair")
     return value
 
 
 def _path_id(text: str) -> Any:
-    """Describe an id in an address. No example: the Swagger UI would fill it in, and it may be somebody's."""
+    """Describe an id in a path. No example: the Swagger UI would fill it in, and it may be a real id."""
     return Path(description=text, json_schema_extra={"format": "int64"})
 
 
-# Bounds stand with the type itself: behind a validator or an optional the OpenAPI document would not know them.
+# Bounds belong to the type itself: behind a validator or an optional they would be missing in the OpenAPI document.
 _Id = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_plain)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 OrderId = Annotated[_Id, _path_id("The panel's order id.")]
@@ -73,7 +73,7 @@ BodyId = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 
 
 class Body(BaseModel):
-    """A request body: what it does not know it refuses."""
+    """A request body: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,7 +85,7 @@ def window(
         Query(description="The `next_cursor` of the page before; leave it out for the first."),
     ] = None,
 ) -> Window:
-    """Return which part of a list is asked for."""
+    """Return the requested part of a list."""
     return Window(limit=limit, cursor=cursor or None)
 
 

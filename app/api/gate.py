@@ -1,4 +1,4 @@
-"""The gate for several orders at once: what the panel's addon asks before it builds the first of them."""
+"""The gate for several orders at once: the panel's addon asks before it provisions the first of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ gate = router("/gate", "orders", GATE)
 
 
 def _split(given: Any) -> Any:
-    """One list of `1,2`, of a parameter that is repeated, and of both."""
+    """Return one list from `1,2`, a repeated parameter, or both."""
     if not isinstance(given, list):
         return given
     return [part for one in given for part in (one.split(",") if isinstance(one, str) else [one])]
@@ -69,5 +69,5 @@ async def ask_gates(
 ) -> Response:
     made = await gate_batch.ask_all(context, order_ids, since=request.state.arrived)
     answered = answer({"orders": [{"order_id": one, **asdict(made[one])} for one in order_ids]})
-    answered.background = BackgroundTask(gate_calls.remember, context, order_ids)  # no checkout waits for it
+    answered.background = BackgroundTask(gate_calls.remember, context, order_ids)  # the checkout does not wait for it
     return answered

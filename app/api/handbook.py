@@ -1,4 +1,4 @@
-"""``/docs/handbook/…``: the handbook as web pages, for whoever works at ``/docs``; nothing in it is secret."""
+"""``/docs/handbook/…``: the handbook as web pages, for users of ``/docs``; nothing in it is secret."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 async def serve(request: Request) -> Response:
-    """Answer with a page or a picture; 404 where there is none of that name."""
+    """Answer with a page or a picture; 404 if none has that name."""
     name = request.path_params["name"]
     if name in pages():
         return HTMLResponse(_document(name), headers=_headers(_PAGE_POLICY))
@@ -78,7 +78,7 @@ def _document(name: str) -> str:
 
 
 def _links(current: str) -> Iterator[str]:
-    """Yield a link to each page and back to the Swagger UI; relative, so that a proxy may put us under a path."""
+    """Yield a link to each page and back to the Swagger UI; relative, because a proxy may serve us under a path."""
     for page in pages().values():
         here = ' aria-current="page"' if page.name == current else ""
         yield f'<a href="{page.name}"{here}>{escape(page.name)}</a>'
@@ -97,11 +97,11 @@ def _body(page: Page) -> str:
 
 
 def anchor(heading: str) -> str:
-    """Return what a heading is linked by, as GitHub makes it."""
+    """Return the anchor of a heading, the same as on GitHub."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _point_here(token: Token) -> None:
-    """Let a link to another page's file lead to where we serve it."""
+    """Point a link to another page's file to where we serve it."""
     if token.type == "link_open":
         token.attrSet("href", re.sub(r"^([\w-]+)\.md(?=#|$)", r"\1", str(token.attrGet("href"))))

@@ -1,4 +1,4 @@
-"""Whether the service runs, whether it is ready, and its numbers: open to anyone, because probes carry no keys."""
+"""Liveness, readiness and metrics: open to anyone, because probes carry no keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ health = APIRouter(tags=["health"])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """The process answers."""
+    """The process is running."""
 
     status: Annotated[Literal["ok"], Field(description="Always `ok`.")] = "ok"
 

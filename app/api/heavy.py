@@ -1,4 +1,4 @@
-"""Requests whose work takes long: each has one turn at the process for it, from its long body to its answer."""
+"""Slow requests: each holds the only turn for heavy work in the process, from its long body to its answer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from app.api.auth import GuardedRoute, Handler
 from app.api.bodies import read_json
 from app.installation.heavy import HeavyWork, Turn
 
-#: Bodies up to this size are read at once: a thousand of the longest ids fit. Longer ones may take too long for that.
+#: Bodies up to this many bytes are read at once: a thousand of the longest ids fit. Longer ones may take too long.
 READ_AT_ONCE: Final = 24 * 1024
 
 
 class Route(GuardedRoute):
-    """A route that gives each request its turn at heavy work, and reads a long body in it."""
+    """A route that gives each request its turn for heavy work, and reads a long body within that turn."""
 
     async def answer(self, request: Request, handle: Handler) -> Response:
-        """Answer a request, and let the next one have its turn."""
+        """Answer a request, and give the next one its turn."""
         work: HeavyWork = request.app.state.heavy
         turn = request.state.turn = work.turn(request.state.caller.name)
         try:
@@ -29,7 +29,7 @@ class Route(GuardedRoute):
 
 
 class _ReadRequest(Request):
-    """A request whose body was read before."""
+    """A request whose body has been read."""
 
     def __init__(self, request: Request, body: bytes, value: Any) -> None:
         super().__init__(request.scope, request.receive)
@@ -47,7 +47,7 @@ async def _read(request: Request, turn: Turn) -> Request:
     try:
         body = await request.body()
     except ClientDisconnect:
-        raise HTTPException(400) from None  # nobody is there to read it
+        raise HTTPException(400) from None  # the client is gone and nobody reads the answer
     if len(body) <= READ_AT_ONCE:
         return request
     return _ReadRequest(request, body, await turn.run(read_json, body))

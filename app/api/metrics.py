@@ -1,4 +1,4 @@
-"""``/metrics``: how the service stands and what this process answered, for Prometheus."""
+"""``/metrics``: the state of the service and the answers of this process, for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BOUND = f"counting stops at {COUNTED}"
 
 
 class Metrics:
-    """The numbers of one process, in a registry of their own."""
+    """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -48,12 +48,12 @@ class Metrics:
         return Gauge(name, text, labels, registry=self._registry)
 
     def count_request(self, scope: Scope, status: int) -> None:
-        """Count an answered request by its route's template, never by its address."""
+        """Count an answered request by its route's template, never by its path."""
         route: Any = scope.get("route")
         self._requests.labels(scope["method"], getattr(route, "path", "none"), str(status)).inc()
 
     def render(self, standing: ServiceStanding | None) -> bytes:
-        """Return everything in the text format."""
+        """Return all metrics in the text format of Prometheus."""
         self._up.set(standing is not None)
         if standing is not None:
             self._workers.set(standing.workers_alive)

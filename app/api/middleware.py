@@ -1,4 +1,4 @@
-"""Around every route: the size of bodies, the count of requests, and the last net under everything."""
+"""Middleware around every route: the body limit, the count of requests, and the handler of last resort."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BODY = 1024 * 1024
 
 
 class BodyLimit:
-    """Refuses bodies over `MAX_BODY`, counted while they stream: a length may be undeclared or untrue."""
+    """Refuses bodies over `MAX_BODY`, counted while they stream: the declared length may be missing or wrong."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,12 +47,12 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-#: No cache keeps what is behind a key, and no browser guesses that it is a page.
+#: Caches must not keep what is behind a key, and browsers must not guess its type.
 PRIVATE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 class Private:
-    """Adds the headers of `PRIVATE` to every answer below /v1, refusals too."""
+    """Adds the headers of `PRIVATE` to every answer under /v1, refusals included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -72,7 +72,7 @@ class Private:
 
 
 class Observer:
-    """Counts requests, and answers what nobody expected with a problem instead of a torn connection."""
+    """Counts requests, and answers unexpected errors with a problem instead of a broken connection."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
@@ -95,7 +95,7 @@ class Observer:
             await self._app(scope, receive, noted)
         except Exception as error:
             if status:
-                raise  # half an answer is out: only the connection can tell
+                raise  # part of the answer is sent: only closing the connection can show the error
             await problems.render_internal(error)(scope, receive, noted)
         finally:
             self._metrics.count_request(scope, status)

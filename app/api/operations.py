@@ -1,4 +1,4 @@
-"""What ops staff do with panel calls, events and the brake."""
+"""Actions of ops staff on panel calls, events and the brake."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brake:
-    """Whether anything goes out to the panel."""
+    """Whether panel calls are sent."""
 
     paused: bool
 
@@ -50,7 +50,7 @@ async def retry_call(tx: AsyncConnection, context: Context, call_id: uuid.UUID, 
 
 
 async def abandon_call(tx: AsyncConnection, call_id: uuid.UUID, *, by: str, now: datetime) -> CallView:
-    """Give a call up. Raises NotFound, and WrongState for one that is done, on the wire, or may still take effect."""
+    """Give up a call. Raises NotFound, and WrongState if it is done, being sent, or may still take effect."""
     try:
         await outbox.abandon(tx, call_id, now)
     except CallNotFound:
@@ -67,7 +67,7 @@ async def abandon_call(tx: AsyncConnection, call_id: uuid.UUID, *, by: str, now:
 
 
 async def replay_event(tx: AsyncConnection, event_id: int, *, by: str, now: datetime) -> EventView:
-    """Handle an event again, or now. Raises NotFound, WrongState for one that is due already."""
+    """Handle an event again, or now. Raises NotFound, and WrongState if it is already due."""
     event = await get_event(tx, event_id)
     if not await inbox.replay(tx, event_id, now):
         raise WrongState(f"the event is {event.state}: it is due already")

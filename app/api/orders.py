@@ -1,4 +1,4 @@
-"""Orders: what they are, why, whether they may be provisioned, and what staff do with them."""
+"""Orders: lists, details, explanations, the gate, and the actions of staff."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def show(context: ContextDep, order_id: OrderId) -> Response:
 
 
 class Reader(StrEnum):
-    """For whom a decision is explained."""
+    """The reader for whom a decision is explained."""
 
     CUSTOMER = "customer"
     STAFF = "staff"
@@ -136,7 +136,7 @@ class GateView(Body):
 async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> Response:
     made: GateAnswer = await gate_batch.ask(context, order_id, since=request.state.arrived)
     answered = answer(made)
-    answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # no checkout waits for it
+    answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # the checkout does not wait for it
     return answered
 
 
@@ -144,19 +144,19 @@ async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> 
 
 
 class Noted(Body):
-    """An action with nothing but a note."""
+    """An action with only a note."""
 
     note: Note = None
 
 
 class Reject(Noted):
-    """Turn the order away."""
+    """Reject the order."""
 
     fraud: Annotated[Flag, Field(description="Mark it as fraud in the panel instead of cancelling it.")] = False
 
 
 class ChargeFee(Noted):
-    """Ask for a fee: the estimate, or what these minutes cost, or this amount."""
+    """Charge a fee: the estimate, the cost of these minutes, or this amount."""
 
     minutes: Minutes | None = None
     amount: Amount | None = None
@@ -183,7 +183,7 @@ class CancelReason(StrEnum):
 
 
 class Cancel(Noted):
-    """End the order without blame."""
+    """Cancel the order without blaming the customer."""
 
     reason: CancelReason = CancelReason.OTHER
 

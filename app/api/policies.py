@@ -1,4 +1,4 @@
-"""Policies: the provider's rules and numbers, versioned, immutable once published."""
+"""Policies: the provider's rules and numbers, versioned and immutable once published."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PolicyText(Body):
 
 
 class Activation(Body):
-    """What comes with an activation."""
+    """The options of an activation."""
 
     confirm: Annotated[Flag, Field(description="It is meant, however many orders it would hold.")] = False
 

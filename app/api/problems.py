@@ -1,4 +1,4 @@
-"""Problems as RFC 9457 documents: rendering them, declaring them, and making them of what the framework raises."""
+"""Problems as RFC 9457 documents: rendering, declaring, and converting what the framework raises."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Declared = dict[int | str, dict[str, Any]]
 
 
 def render(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem document as a response. Written in ASCII, so that no text can break it."""
+    """Return a problem document as a response, in ASCII, so that no text can break it."""
     return Response(
         json.dumps(document).encode("ascii"),
         status_code=document["status"],
@@ -71,7 +71,7 @@ def render_problem(problem: Problem) -> Response:
 
 
 def render_internal(error: Exception) -> Response:
-    """Log an error that should not happen, without texts that may hold personal data, and answer with its id."""
+    """Log an unexpected error, without texts that may hold personal data, and answer with its id."""
     error_id = str(uuid.uuid4())
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     where = [f"{frame.filename.rsplit('site-packages/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
@@ -92,7 +92,7 @@ def render_internal(error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Have the application answer everything that goes wrong with a problem document."""
+    """Make the application answer every error with a problem document."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
@@ -110,15 +110,15 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_validation(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    found = [one for one in error.errors() if one["type"] != "none_required"]  # left out is never what was meant
+    found = [one for one in error.errors() if one["type"] != "none_required"]  # a value is left out, never null
     shown = [{"path": _path(one["loc"]), "message": str(one["msg"])[:_LONGEST_TEXT]} for one in found[:_SHOWN_ERRORS]]
     return render_problem(Invalid("The request can't be understood; `errors` says where.", shown))
 
 
 def _path(location: Sequence[int | str]) -> str:
-    """Name a place: fields of the body by themselves, the others with where they are, such as `query.limit`."""
+    """Return a path: fields of the body without a prefix, others with their location, such as `query.limit`."""
     parts = [str(part)[:_LONGEST_TEXT] for part in location]
-    if parts[:1] != ["body"]:  # beyond a parameter's name and a place in its list stand only names of our own types
+    if parts[:1] != ["body"]:  # after a parameter's name and index come only names of our own types
         parts = parts[:2] + [part for part in parts[2:] if part.isdigit()]
     else:
         parts = [part for part in parts[1:] if not part.isdigit() or len(parts) > 2] or ["body"]
@@ -126,7 +126,7 @@ def _path(location: Sequence[int | str]) -> str:
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    """What the framework itself refuses: unknown addresses, other methods, bodies that can't be read."""
+    """Answer what the framework itself refuses: unknown paths, other methods, unreadable bodies."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == NotFound.status:
@@ -147,17 +147,17 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _allow(request: Request) -> dict[str, str]:
-    """Return the methods of all routes at this address: the framework names those of the first one only."""
+    """Return the methods of all routes at this path: the framework names only those of the first route."""
     methods = set(request.app.state.fixed_addresses.get(request.url.path, ()))
     if not methods:
         for route in iter_route_contexts(request.app.routes):
             if route.matches(request.scope)[0] is not Match.NONE:
                 methods |= route.methods or set()
-    return {"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))}  # mounted files are no routes
+    return {"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))}  # mounted files are not routes
 
 
 def fixed_addresses(app: FastAPI) -> dict[str, frozenset[str]]:
-    """Return the addresses without a parameter, and the methods that each knows."""
+    """Return the paths without a parameter, with the methods of each."""
     found: dict[str, frozenset[str]] = {}
     for route in iter_route_contexts(app.routes):
         if route.path and "{" not in route.path:
@@ -166,7 +166,7 @@ def fixed_addresses(app: FastAPI) -> dict[str, frozenset[str]]:
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
-    """A database that is away or busy is 503; two who wrote the same at one moment are told so."""
+    """Answer 503 for a database that is down or busy, and name a conflict of two simultaneous writes."""
     if isinstance(error, sql.IntegrityError):
         return render_problem(WrongState("another request changed the same at this moment; look again, then try again"))
     if not is_unavailable(error):
@@ -189,21 +189,21 @@ _WORDS: Final[dict[int, str]] = {
     429: "Too many requests that take long are waiting, of this key or of all; try again after `Retry-After` seconds.",
     503: "The database can't be reached; try again after `Retry-After` seconds.",
 }
-#: What every route behind a key may answer.
+#: Problems that every route behind a key may answer.
 ALWAYS: Final = (Unauthenticated, Forbidden, TooSlow, Invalid, Unavailable)
-#: What a route that reads a body may answer beside those: a long one is read while others wait for their turn.
+#: Problems that a route with a body may answer as well: long bodies are read one at a time.
 READING: Final = (TooLarge, Busy)
-#: What an action on something in the panel may answer, beside those.
+#: Problems that an action in the panel may answer as well.
 ACTING: Final = (NotFound, WrongState, ShadowMode, RequestRunning, Invalid, KeyReused, *READING)
-#: What a change of our own things may answer.
+#: Problems that a change of our own records may answer.
 CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, *READING)
-#: The same, and the guard against doing it twice: of credits, and of questions to customers.
+#: Problems of credits and questions to customers, which are guarded against being sent twice.
 CREDITING: Final = (*ACTING, LooksDuplicate)
 ASKING: Final = CREDITING
 
 
 def declare(*problems: type[Problem]) -> Declared:
-    """Return what the OpenAPI document says about these refusals, grouped by status."""
+    """Return the OpenAPI declaration of these problems, grouped by status."""
     by_status: dict[int, list[type[Problem]]] = {}
     for problem in problems:
         by_status.setdefault(problem.status, []).append(problem)

@@ -1,4 +1,4 @@
-"""Checking, publishing, activating, comparing and rolling back policies over the API and the command line."""
+"""Checking, publishing, activating, comparing and rolling back policies, for the API and the command line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedPolicy:
-    """What is found about a document that is not published."""
+    """The result of checking a document that is not published."""
 
     hash: Annotated[str, Field(description="SHA-256 of its full form: the same rules have the same hash.")]
     warnings: Annotated[tuple[str, ...], Field(description="What is allowed but rarely meant.")]
@@ -47,7 +47,7 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDiff:
-    """What is different in a policy, compared with another one."""
+    """The differences of a policy from another one."""
 
     version: int
     compared_with: int
@@ -56,7 +56,7 @@ class PolicyDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeighedPolicy:
-    """A published policy that somebody wants to activate, and what that would do."""
+    """A published policy to be activated, and what that would do."""
 
     version: int
     policy: Policy
@@ -65,7 +65,7 @@ class WeighedPolicy:
 
 
 async def check(db: Database, document: str, turn: Turn) -> CheckedPolicy:
-    """Say what is odd about a document and how many orders it would hold. Raises Invalid, and what `Turn.run` does."""
+    """Return a document's warnings and how many orders it would hold. Raises Invalid, and what `Turn.run` raises."""
     new = await turn.run(read_document, document)
     share = await _share(db, new.policy, turn)
     async with db.read() as connection:
@@ -80,7 +80,7 @@ async def _share(db: Database, policy: Policy, turn: Turn) -> HeldShare:
 
 
 async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetime) -> Answer:
-    """Publish a policy: 201 for new rules, 200 for those that were published before."""
+    """Publish a policy: 201 for new rules, 200 for rules published before."""
     found = (*await gate_calls.warnings(tx, new.policy), *new.warnings)
     published = await versions.store(tx, new.hash, new.document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
@@ -94,9 +94,9 @@ async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetim
 
 
 async def weigh_version(db: Database, version: int, turn: Turn) -> WeighedPolicy:
-    """Say what activating a version would do.
+    """Return what activating a version would do.
 
-    Raises NotFound, WrongState for one that is refused by now, and what `Turn.run` does.
+    Raises NotFound, WrongState for a version that is no longer valid, and what `Turn.run` raises.
     """
     policy = await versions.load(db, version, turn)
     odd = await turn.run(still_wanted, version, policy)
@@ -108,7 +108,7 @@ async def activate(
 ) -> PublishedPolicy:
     """Make a version the active one.
 
-    Raises ConfirmationNeeded where it would hold many of the last orders and nobody has said that this is meant.
+    Raises ConfirmationNeeded if it would hold many of the last orders and the caller has not confirmed that.
     """
     version, share = weighed.version, weighed.share
     if share.asks and not confirmed:
@@ -126,14 +126,14 @@ async def activate(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayBack:
-    """The version to go back to, and what is odd about it."""
+    """The version to go back to, and its warnings."""
 
     version: int
     warnings: tuple[str, ...]
 
 
 async def look_back(db: Database, turn: Turn) -> WayBack:
-    """Return where a roll-back would go. Raises WrongState, and what `Turn.run` does."""
+    """Return where a roll-back would go. Raises WrongState, and what `Turn.run` raises."""
     async with db.read() as connection:
         version = await versions.previous_version(connection)
     await versions.load(db, version, turn)
@@ -141,7 +141,7 @@ async def look_back(db: Database, turn: Turn) -> WayBack:
 
 
 async def roll_back(tx: AsyncConnection, back: WayBack, *, by: str, now: datetime) -> PublishedPolicy:
-    """Go back to the version that was active before; never asks. Raises WrongState."""
+    """Go back to the version that was active before; needs no confirmation. Raises WrongState."""
     version = await versions.roll_back(tx, by=by, now=now)
     if version != back.version:
         raise WrongState("another policy was activated at this moment; look again, then try again")
@@ -150,7 +150,7 @@ async def roll_back(tx: AsyncConnection, back: WayBack, *, by: str, now: datetim
 
 
 async def show(db: Database, version: int, turn: Turn) -> PolicyDocument:
-    """Return a policy with its document and what is odd about it. Raises NotFound, and what `Turn.run` does."""
+    """Return a policy with its document and its warnings. Raises NotFound, and what `Turn.run` raises."""
     async with db.read() as connection:
         found = await get_policy(connection, version)
     return replace(found, warnings=await turn.run(oddities, found.document))
@@ -163,9 +163,9 @@ async def _view(tx: AsyncConnection, version: int, odd: tuple[str, ...]) -> Publ
 
 
 async def compare(db: Database, version: int, other: int | None, turn: Turn) -> PolicyDiff:
-    """Say in words what is different in a version from another one, by default the active.
+    """Describe how a version differs from another one, by default the active version.
 
-    Raises NotFound, WrongState for one that is refused by now, and what `Turn.run` does.
+    Raises NotFound, WrongState for a version that is no longer valid, and what `Turn.run` raises.
     """
     if other is None:
         async with db.read() as connection:

@@ -1,4 +1,4 @@
-"""What questions to customers brought."""
+"""The report on questions asked of customers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What handlers share: the process's context, answers as JSON, lists, and requests that may be repeated safely."""
+"""What handlers share: the process's context, JSON answers, lists, and idempotent requests."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from app.deadline import within
 from app.installation.idempotency import Answer, KeyedRequest, Repeats
 from app.paging import Window
 
-#: A change is done or refused so long after its request came: whoever clicks is told within five seconds.
+#: A change is done or refused within this time, so that a user gets an answer within five seconds.
 CHANGE_SECONDS: Final = 4.7
 
 
 def router(prefix: str, tag: str, requires: Requires | None = None) -> APIRouter:
-    """Return a router behind a key; where `requires` is left out, each route names its roles."""
+    """Return a router that needs a key; without `requires` each route names its roles."""
     tags: list[str | Enum] = [tag]
     return APIRouter(
         prefix=f"/v1{prefix}",
@@ -54,7 +54,7 @@ def answer(view: Any, status: int = 200) -> Response:
 
 
 async def read(context: Context, ask: Callable[[AsyncConnection], Awaitable[Any]]) -> Response:
-    """Answer with what is read in one transaction."""
+    """Answer with what `ask` reads in one transaction."""
     async with context.db.read() as connection:
         view = await ask(connection)
     return answer(view)
@@ -65,7 +65,7 @@ Effect = Callable[[AsyncConnection], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A request that changes something, made by one caller at one moment; `until` says for how long it may take."""
+    """A request that changes something, made by one caller at one moment; `until` is its deadline."""
 
     context: Context
     by: str
@@ -77,8 +77,8 @@ class Change:
     async def run(self, effect: Effect, *, status: int = 200) -> Response:
         """Carry out the effect, at most once for its Idempotency-Key, and answer with the view that it returns.
 
-        An effect that returns an `Answer` of its own also says the status. Raises TimeoutError when there is no more
-        time: the effect is rolled back then, unless its commit was on the way; its key finds out.
+        An effect that returns an `Answer` of its own also sets the status. Raises TimeoutError after the deadline: the
+        effect is rolled back then, unless its commit was under way; a repeat with the same key shows which.
         """
 
         async def answered(tx: AsyncConnection) -> Answer:

@@ -1,4 +1,4 @@
-"""Signals: what each finding about an order means, and what it is worth."""
+"""Signals: what each finding about an order means, and its points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy's prices in words, for the cart, the terms of service and e-mails: known before anyone orders."""
+"""A policy's prices in words, for the cart, the terms of service and e-mails, so that customers know them first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tickets: what they were taken to be about, and what staff correct."""
+"""Tickets: the topics they were given, and corrections by staff."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TicketText(Body):
 
 
 class TicketPatch(Body):
-    """What staff know better; what is left out stays."""
+    """Corrections by staff; fields left out stay as they are."""
 
     topic: Annotated[Topic | None, Field(description="What it is about.")] = None
     minutes: LoggedMinutes | None = None

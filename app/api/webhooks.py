@@ -1,7 +1,7 @@
 """``POST /webhooks``: verify, store, answer.
 
-An ASGI callable in front of the application rather than a route in it: it runs once for each thing that happens in
-the panel, and the framework would cost more than the work (`make bench` measures it).
+An ASGI callable in front of the application instead of a route: it runs for everything that happens in the panel, and
+the framework would cost more than the work (`make bench` measures it).
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def _refusal(problem: Problem, *headers: tuple[bytes, bytes]) -> _Refusal:
 class WebhookFront:
     """Answers ``/webhooks`` itself and hands everything else to the application behind it.
 
-    `secrets` are the ``whsec_…`` texts of the settings; a broken one raises SecretError here, at start. `intake_of`
-    is asked at each request, as the intake begins only with the application's lifespan.
+    `secrets` are the ``whsec_…`` texts of the settings; a malformed one raises SecretError here, at start. `intake_of`
+    is called for each request, as the intake starts only with the application's lifespan.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class WebhookFront:
             answer = await self._answer(scope, receive)
         except _Refusal as refusal:
             answer = refusal.answer
-            if answer.status != Unavailable.status:  # the database's outage is said by itself, and not each time
+            if answer.status != Unavailable.status:  # an outage of the database is logged once, not for each request
                 log.info("event.refused", status=answer.status)
         except _Disconnected:
             return
@@ -133,7 +133,7 @@ def _declares_too_much(content_length: bytes) -> bool:
 
 
 async def _read(receive: Receive) -> bytes:
-    """Read the body, counting: a length may be undeclared or untrue."""
+    """Read the body and count its bytes: the declared length may be missing or wrong."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -150,7 +150,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def openapi_path() -> dict[str, Any]:
-    """Return what the OpenAPI document says about `PATH`: its path item."""
+    """Return the OpenAPI path item of `PATH`."""
     return {
         "post": {
             "tags": ["webhooks"],

@@ -1,4 +1,4 @@
-"""The queue, fees, panel calls, events, and the brake: what ops staff work with beside the orders."""
+"""The queue, fees, panel calls, events and the brake: what ops staff work with apart from orders."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Fees, credits and damage limits; may import orders and what lies below. Mandates and rewards come here."""
+"""Fees, credits and damage limits; may import orders and the layers below. Mandates and rewards belong here."""

@@ -39,7 +39,7 @@ async def grant(
     """Grant a credit in the customer's currency and return its id.
 
     Raises NotFound, Invalid, LooksDuplicate (same customer, amount and reason within a day, unless `force`),
-    ShadowMode, and WrongState while the customer's currency is not known or the policy's limit of credits is reached.
+    ShadowMode, and WrongState while the customer's currency is unknown or the policy's limit of credits is reached.
     """
     row = (
         await tx.execute(sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update())

@@ -1,4 +1,4 @@
-"""Fees: one open at a time for an order; wanted, offered as an invoice, paid, waived, cancelled, given back."""
+"""Fees, one open at a time per order: wanted, offered as an invoice, paid, waived, cancelled, given back."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OPEN_STATES = tuple(sorted(state.value for state in OPEN_FEE_STATES))
 
 
 def create_key(fee_id: uuid.UUID) -> str:
-    """Name the thing wanted: this fee's invoice."""
+    """Return the key of the call that creates this fee's invoice."""
     return f"fee:{fee_id}:create"
 
 
 def cancel_key(fee_id: uuid.UUID) -> str:
-    """Name the thing wanted: that this fee's invoice is cancelled."""
+    """Return the key of the call that cancels this fee's invoice."""
     return f"fee:{fee_id}:cancel"
 
 
@@ -39,7 +39,7 @@ async def open_fee(file: OrderInHand) -> Any:
 
 
 async def is_asked(file: OrderInHand, amount: Money) -> bool:
-    """Say whether the open fee of an order is of this amount, and not on its way out."""
+    """True if the open fee of an order has this amount, and is not being cancelled."""
     current = await open_fee(file)
     return (
         current is not None
@@ -57,16 +57,16 @@ async def latest_fee(file: OrderInHand) -> Any:
 async def ask(
     file: OrderInHand, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
 ) -> None:
-    """Want this fee: an open one of the same amount stays, one of another amount is taken back first."""
+    """Ask for this fee; an open one of the same amount stays, one of another amount is cancelled first."""
     current = await open_fee(file)
     if current is not None:
         if await is_asked(file, amount) or await _wanted_again(file, current, amount):
-            # it stays as it was asked for, and so does the time until which the customer may choose
+            # the fee stays as it was asked for, and so does the customer's deadline
             file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
         await take_back(file, current, cause=cause)
         if await open_fee(file) is not None:
-            return  # the new one is made when the old one is surely gone
+            return  # the new one is created once the old one is certainly gone
     if file.customer_id is None:
         return
     fee_id = uuid.uuid4()
@@ -95,9 +95,9 @@ async def ask(
 
 
 async def _wanted_again(file: OrderInHand, fee: Any, amount: Money) -> bool:
-    """Keep a fee that was to be taken back, where its invoice still stands and nothing about it is on the wire.
+    """Keep a fee that was to be cancelled, if its invoice is still open and no call about it is being sent.
 
-    Its invoice then stays what the customer was told of. One that is just being made is kept when it is there.
+    The customer then keeps the invoice that they know. An invoice that is being created is kept once it exists.
     """
     same = (fee.amount_minor, fee.currency) == (amount.amount_minor, amount.currency)
     if not same or fee.wanted_state != FeeState.CANCELLED or fee.state not in {FeeState.PENDING, FeeState.UNPAID}:
@@ -119,7 +119,7 @@ async def _wanted_again(file: OrderInHand, fee: Any, amount: Money) -> bool:
 
 
 def fee_expiry(file: OrderInHand) -> datetime:
-    """Return until when the customer may choose."""
+    """Return the deadline for the customer's choice."""
     known: datetime | None = file.get("hold_expires_at")
     return known or file.now + timedelta(days=file.policy.policy.hold.expires_days)
 
@@ -127,7 +127,7 @@ def fee_expiry(file: OrderInHand) -> datetime:
 def invoice_action(
     file: OrderInHand, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
 ) -> CreateInvoice:
-    """Return the invoice that asks for a fee: due after the hold's expiry, so that no reminder goes out before."""
+    """Return the invoice that asks for a fee; due after the hold expires, so that no reminder goes out before."""
     rules = file.policy.policy.fee
     due = expires_at + timedelta(days=rules.due_days_after_expiry)
     line = rules.custom_line if work else rules.handling_line
@@ -150,9 +150,9 @@ def order_number(file: OrderInHand) -> str:
 
 
 async def take_back(file: OrderInHand, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
-    """Take a fee back: nothing more is sent for it, and an invoice that nobody paid is cancelled.
+    """Cancel a fee: nothing more is sent for it, and its unpaid invoice is cancelled.
 
-    One whose invoice is under way is cancelled when it is there (`services.settled`).
+    An invoice that is being created is cancelled once it exists (`workflow.settled`).
     """
     withdrawn = await outbox.cancel(file.tx, now=file.now, keys=[create_key(fee.id)])
     wanted: dict[str, Any] = {"wanted_state": state.value}
@@ -194,7 +194,7 @@ async def credit_back(file: OrderInHand, fee: Any, *, cause: str) -> None:
 
 
 async def was_credited_back(file: OrderInHand, fee: Any) -> bool:
-    """Say whether the credit that gives a fee back has arrived."""
+    """True if the credit that gives a fee back has arrived."""
     done = sa.select(panel_calls.c.id).where(
         panel_calls.c.order_id == file.order_id, panel_calls.c.key == _credit_key(fee),
         panel_calls.c.state == CallState.DONE,
@@ -207,7 +207,7 @@ def _credit_key(fee: Any) -> str:
 
 
 async def end(file: OrderInHand, *, cause: str) -> None:
-    """The order ended: cancel what is unpaid, give back what is paid, unless it was fraud (issue 2 point 5)."""
+    """Settle the fees of an ended order: cancel unpaid ones, give paid ones back, unless it was fraud."""
     for fee in await all_fees(file):
         if fee.state == FeeState.PAID and not file.get("fraud"):
             await credit_back(file, fee, cause=cause)
@@ -224,9 +224,9 @@ async def all_fees(file: OrderInHand) -> list[Any]:
 
 
 async def update_refund(file: OrderInHand) -> None:
-    """Work out what a person has to give back: money on an order that ended and on fees that nothing is done for.
+    """Work out what a person has to refund: money on an order that ended and on fees for which no work is done.
 
-    Always computed whole, from what is on the invoices, less what was said to be given back; so it is counted once.
+    Always computed in full, from the money on the invoices less recorded refunds, so that nothing counts twice.
     """
     if not file.acts:
         return
@@ -234,7 +234,7 @@ async def update_refund(file: OrderInHand) -> None:
     due = 0
     if ended and file.get("payment_state") in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
         paid, amount = int(file.get("paid_minor")), file.get("amount_minor")
-        due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may pay several orders
+        due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may cover several orders
     for fee in await all_fees(file):
         for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and file.get("fraud"))
         due += int(fee.paid_minor) if for_nothing else 0

@@ -1,9 +1,8 @@
-"""Damage limits (design §3 rule 7): where a feature suddenly holds, bills, rejects or credits far more than the policy
-allows within an hour or a day, it stops acting and people are told.
+"""Damage limits: a feature that suddenly holds, bills, rejects or credits far more than the policy allows within an
+hour or a day stops acting, and staff are notified.
 
-The verdict itself stays as it was judged and can be replayed; what is limited is what is done about it, and that stands
-in the decision's reasons. What people decide is never limited. Several workers that decide in the same moment may each
-go one over.
+The verdict is stored as judged and can be replayed; only the action is limited, and the decision's reasons say so.
+Decisions by staff are never limited. Workers that decide at the same moment may each exceed a limit by one.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ from app.tables.outbox import panel_calls
 
 #: The reason of a soft hold that was not acted on: the order was left to the panel, and stays so.
 LEFT_TO_PANEL: Final = "limit_held_share"
-#: No more than so many decisions of a window are looked at, the newest.
+#: At most this many decisions of a window are read, the newest.
 LOOKED_AT: Final = 5_000
 
 _HARD = frozenset({"block_list", "risk_reject"})
 _HOLDS = (Outcome.HOLD_FOR_FEE, Outcome.HOLD_FOR_REVIEW)
-#: Only what is not held yet can be left to the panel, and an accept on its way is rather taken back.
+#: Only an order that is not held yet can be left to the panel; an accept in progress is cancelled instead.
 _CAN_BE_LEFT = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT)
 _LEFT = Reason(LEFT_TO_PANEL, "Held would be more orders than the policy's limits allow; left to the panel.")
 
 
 class Limit(StrEnum):
-    """What is limited."""
+    """The limited actions."""
 
     HELD_SHARE = "held_share"
     FEES = "fees"
@@ -54,7 +53,7 @@ class Limit(StrEnum):
 
 
 class LimitWindow(StrEnum):
-    """Within which time."""
+    """The period of a limit."""
 
     HOUR = "hour"
     DAY = "day"
@@ -71,7 +70,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """A limit that is reached; `until` is when it lifts at the earliest, None where that depends on what comes."""
+    """A limit that is reached; `until` is when it lifts at the earliest, None if that depends on later orders."""
 
     limit: Limit
     window: LimitWindow
@@ -79,7 +78,7 @@ class Reached:
     until: datetime | None
 
     def to_text(self) -> str:
-        """Say it in a sentence for staff."""
+        """Return a sentence about it for staff."""
         window = {LimitWindow.HOUR: "an hour", LimitWindow.DAY: "a day"}[self.window]
         said = _WORDS[self.limit].format(at_most=self.at_most, window=window)
         ends = f"; it ends at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
@@ -88,7 +87,7 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitVerdict:
-    """What is done about a judgement, by the policy's modes and by these limits."""
+    """The action on a judgement, by the policy's modes and by these limits."""
 
     outcome: Outcome
     reasons: tuple[Reason, ...]
@@ -96,16 +95,16 @@ class LimitVerdict:
 
     @property
     def left(self) -> bool:
-        """Whether it is recorded only, as in shadow."""
+        """True if it is only recorded, as in shadow."""
         return self.course in {Course.LEAVE, Course.PROPOSE}
 
 
 async def apply(file: OrderInHand, judgement: Judgement, plain: LimitVerdict, in_force: Any) -> LimitVerdict:
-    """Return what may be done about a judgement now; where a limit stops it, people are told in this transaction.
+    """Return what may be done about a judgement now; if a limit stops it, staff are notified in this transaction.
 
-    `plain` is what would be done without limits. `in_force` is the decision until now: an order that was left to the
-    panel once is not held by the policy later, because the panel may have gone on with it, except for what always
-    holds.
+    `plain` is what would be done without limits. `in_force` is the decision until now: the policy does not hold an
+    order later that was once left to the panel, because the panel may have gone on with it; reasons that always hold
+    are excepted.
     """
     if not file.acts or plain.outcome is Outcome.APPROVE:
         return plain
@@ -121,12 +120,12 @@ async def apply(file: OrderInHand, judgement: Judgement, plain: LimitVerdict, in
 
 
 def is_limited(verdict: LimitVerdict) -> bool:
-    """Say whether a verdict is left to the panel because too many orders would be held."""
+    """True if a verdict is left to the panel because too many orders would be held."""
     return any(reason.code == LEFT_TO_PANEL for reason in verdict.reasons)
 
 
 def was_left(decision: Any) -> bool:
-    """Say whether a stored decision is one that was left to the panel."""
+    """True if a stored decision was left to the panel."""
     return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
 
 
@@ -143,7 +142,7 @@ async def _too_many_held(file: OrderInHand) -> bool:
 
 
 async def _ask_fee(file: OrderInHand, plain: LimitVerdict, fee: Money) -> LimitVerdict:
-    """A fee that is open already is no new one."""
+    """Limit a new fee; one that is already open does not count as new."""
     if await fees_service.is_asked(file, fee) or await _tell_first(file, Limit.FEES) is None:
         return plain
     text = "The limit of fees is reached: no invoice is made, a person decides."
@@ -151,7 +150,7 @@ async def _ask_fee(file: OrderInHand, plain: LimitVerdict, fee: Money) -> LimitV
 
 
 async def _tell_first(file: OrderInHand, limit: Limit) -> Reached | None:
-    """Return where this limit is reached, and have people told."""
+    """Return this limit if it is reached, and notify staff."""
     policy = file.policy.policy
     for window in LimitWindow:
         found = await _look(file.tx, policy, limit, window, now=file.now, order_id=file.order_id)
@@ -162,7 +161,7 @@ async def _tell_first(file: OrderInHand, limit: Limit) -> Reached | None:
 
 
 async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
-    """Have people told, once for each limit and window."""
+    """Notify staff, once per limit and window."""
     length = LENGTHS[reached.window]
     turn = int(now.timestamp() // length.total_seconds())
     name = f"limit:{reached.limit}:{reached.window}:{turn}"
@@ -170,7 +169,7 @@ async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
 
 
 async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
-    """Refuse one more credit where their limit is reached. Raises WrongState, which says when it ends."""
+    """Refuse one more credit if their limit is reached. Raises WrongState, which says when the limit lifts."""
     policy = (await versions.active(tx)).policy
     for window in LimitWindow:
         found = await _look(tx, policy, Limit.CREDITS, window, now=now)
@@ -196,7 +195,7 @@ async def _look(
     now: datetime,
     order_id: int | None = None,
 ) -> Reached | None:
-    """Return the limit if it is reached; `order_id` is about to be held and counts as one more."""
+    """Return the limit if it is reached; `order_id` is about to be held and counts as well."""
     rules: HourLimits = getattr(policy.limits, window.value)
     at_most: int = getattr(rules, limit.value)
     if at_most == 0 or (limit is Limit.REJECTS and not policy.risk.auto_reject):
@@ -212,7 +211,7 @@ async def _look(
 
 
 def _times(limit: Limit, since: datetime) -> sa.Select[Any]:
-    """Select when each thing happened, the newest first: the n-th tells whether n are reached, and until when."""
+    """Select the times of the limited action, newest first: the n-th shows whether n are reached, and until when."""
     if limit is Limit.FEES:
         return sa.select(fees.c.created_at).where(fees.c.created_at > since).order_by(fees.c.created_at.desc())
     if limit is Limit.REJECTS:
@@ -220,7 +219,7 @@ def _times(limit: Limit, since: datetime) -> sa.Select[Any]:
         return sa.select(decided.c.at).where(decided.c.outcome == Outcome.REJECT).order_by(decided.c.at.desc())
     granted = sa.select(credits.c.created_at.label("at")).where(credits.c.created_at > since)
     given_back = sa.select(panel_calls.c.created_at.label("at")).where(
-        panel_calls.c.action == sa.literal_column("'add_credit'"),  # as the index has it
+        panel_calls.c.action == sa.literal_column("'add_credit'"),  # a literal, to match the partial index
         panel_calls.c.created_at > since,
         panel_calls.c.key.startswith("fee:"),
     )
@@ -240,7 +239,7 @@ def _decided(since: datetime) -> sa.Select[Any]:
 async def _share_is_over(
     connection: AsyncConnection, rules: HourLimits, *, since: datetime, order_id: int | None
 ) -> bool:
-    """Say whether more is held than may be: of the orders that the policy decided, those that it wanted held."""
+    """True if the share of orders that the policy wanted to hold, of all that it decided, exceeds the limit."""
     decided = _decided(since).subquery()
     held_id = sa.case((decided.c.outcome.in_(_HOLDS), decided.c.order_id))
     query = sa.select(sa.func.count(decided.c.order_id.distinct()), sa.func.count(held_id.distinct()))

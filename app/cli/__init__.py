@@ -1,3 +1,3 @@
-"""The command line, a file for each command; may import every room. A new command gets a file here and its line in
+"""The command line, a file for each command; may import every package. A new command gets a file here and an entry in
 `commands`.
 """

@@ -1,4 +1,4 @@
-"""`doorman backtest`: the history decided anew by a policy, for people to read."""
+"""`doorman backtest`: decides the history again with a policy and prints the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.installation import schema
 
 _BY: Final = "command line"
 _WIDTH: Final = 80
-_NICE: Final = 10  # beside the service, which comes first
+_NICE: Final = 10  # lets the service on the same machine go first
 
 
 def run_backtest(
@@ -44,12 +44,12 @@ def run_backtest(
 ) -> None:
     """Try a policy on the history and print the report.
 
-    Raises PolicyError, WrongState where there is no history, RequestRunning, BacktestFailed, schema.OldSchema, OSError.
+    Raises PolicyError, WrongState without history, RequestRunning, BacktestFailed, schema.OldSchema, OSError.
     """
     log.configure(level=logging.CRITICAL)
-    parse_policy(document)  # said before the database is looked for
+    parse_policy(document)  # an invalid policy is reported before the database is opened
     if chart is not None:
-        chart.touch()  # a place that can't be written to is told before the work
+        chart.touch()  # a path that can't be written to fails before the work
     report = asyncio.run(_tried(settings, Wanted(document=document, since=since, with_today=with_today)))
     if chart is not None:
         chart.write_text(backtest_chart.draw(report), encoding="utf-8")
@@ -76,7 +76,7 @@ async def _tried(settings: Settings, wanted: Wanted) -> BacktestReport:
 
 
 async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
-    """Carry it out, with a bar on the terminal's error output."""
+    """Run a backtest, with a progress bar on stderr."""
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=errors, transient=True)
@@ -89,7 +89,7 @@ async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
 
 
 async def run_begun(settings: Settings, backtest_id: str) -> None:
-    """Carry out a backtest that the API has begun; ends with the process that started this one.
+    """Run a backtest that the API has started; ends with the process that started this one.
 
     Raises BacktestFailed, which is recorded with the backtest.
     """
@@ -104,9 +104,9 @@ async def run_begun(settings: Settings, backtest_id: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of our input, which who started us holds open as long as it lives.
+    """Wait for the end of our stdin, which the parent process holds open as long as it lives.
 
-    Past `sys.stdin`: whoever waits in that when the program ends has Python abort it.
+    Reads the descriptor instead of `sys.stdin`: Python aborts if a thread waits in `sys.stdin` at exit.
     """
     while os.read(0, 1):
         pass

@@ -1,4 +1,4 @@
-"""The report of a backtest as tables for people: 80 columns, plain text where the output is no terminal."""
+"""The report of a backtest as tables: 80 columns, plain text if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.evaluation.backtest.records import (
     UntestedFact,
 )
 
-#: What outcomes are called.
+#: The outcomes in words.
 WORDS: Final = {
     "approve": "approve",
     "hold_for_fee": "hold for a fee",
@@ -32,7 +32,7 @@ WORDS: Final = {
 }
 _REASONS: Final = 4
 _NONE: Final = "-"
-_LEAST: Final = 0.0005  # below that 0.0 % would be printed
+_LEAST: Final = 0.0005  # a smaller share would be printed as 0.0 %
 
 
 def show(report: BacktestReport, out: Console) -> None:
@@ -172,7 +172,7 @@ def _risk(figures: Comparison, out: Console) -> None:
         for one in risk.thresholds:
             where = f"{name}: from {one.risk_from} ({one.name.removesuffix('_from')})"
             for words, found in (("right when it warns", one.precision), ("of the bad found", one.recall)):
-                if found.share is not None or area.value is not None:  # none were warned of: that is worth a line
+                if found.share is not None or area.value is not None:  # shown even if no order crossed a threshold
                     orders = f"{found.orders} of {found.of}"
                     rows.append((f"{where}, {words}", _percent(found), _interval(found.interval), orders))
     title = "Risk against what became of the orders (fraud and disputed are bad)"
@@ -186,7 +186,7 @@ def _share(found: Proportion) -> str:
 
 
 def _percent(found: Counted | Proportion | UntestedFact) -> str:
-    """Return the share of some orders; few of many are not none."""
+    """Return the share of some orders in percent; a tiny share is not shown as zero."""
     if found.share is None:
         return _NONE
     return "<0.1%" if found.orders and found.share < _LEAST else f"{found.share:.1%}"

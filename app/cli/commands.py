@@ -36,7 +36,7 @@ _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH}
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Say what is wrong in one line, and end with status 2."""
+    """Print an expected error in one line, and exit with status 2."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.core.policy.document import PolicyError
@@ -69,7 +69,7 @@ def _failed(what: str) -> typer.Exit:
 
 
 def _in_words(error: OSError) -> str:
-    """Say what of the system failed. What can't be reached is PostgreSQL: the panel's errors are of another kind."""
+    """Describe a system error. A failed connection is to PostgreSQL: the panel's errors are of another type."""
     if error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     unreachable = isinstance(error, ConnectionError | TimeoutError | gaierror) or error.errno in _NO_WAY
@@ -150,7 +150,7 @@ def whmcs_addon(
 
 @policy.command("check")
 def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Say whether a policy document is valid, what is odd about it, and how many of the last orders it would hold."""
+    """Check a policy document: is it valid, what are its warnings, and how many of the last orders would it hold?"""
     from app.cli import policy as policy_desk
 
     with plain_errors():
@@ -207,7 +207,7 @@ def policy_diff(
     one: Annotated[str, typer.Argument(help="A version or a file.")],
     other: Annotated[str | None, typer.Argument(help="What to compare it with; else the active policy.")] = None,
 ) -> None:
-    """Say in words what is different in one policy from another."""
+    """Describe in words how one policy differs from another."""
     from app.cli import policy as policy_desk
 
     with plain_errors():
@@ -216,7 +216,7 @@ def policy_diff(
 
 @policy.command("rollback")
 def policy_rollback() -> None:
-    """Make the policy active that was active before; the same again undoes it."""
+    """Activate the policy that was active before; repeating the command undoes it."""
     from app.cli import policy as policy_desk
 
     with plain_errors():
@@ -226,7 +226,7 @@ def policy_rollback() -> None:
 
 @policy.command("candidate")
 def policy_candidate(version: Annotated[str, typer.Argument(help="A version, or `none`.")]) -> None:
-    """Let a policy run in shadow beside the active one; GET /v1/reports/candidate shows where they differ."""
+    """Run a policy in shadow next to the active one; GET /v1/reports/candidate shows where they differ."""
     from app.cli import policy as policy_desk
 
     if version != "none" and not (version.isdecimal() and len(version) < 10 and int(version) > 0):
@@ -259,7 +259,7 @@ def keys_create(
     name: Annotated[str, typer.Argument(help="Whose key it is: stands in the timeline of what it does.")],
     role: Annotated[Role, typer.Option(help="scores, panel, ops or admin.")],
 ) -> None:
-    """Make an API key and show it, this one time."""
+    """Create an API key and show it, only this once."""
     from app.installation.administration import create_key
 
     with plain_errors():
@@ -325,7 +325,7 @@ def import_(
         typer.Option(help="Panel calls a second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0),
     ] = None,
 ) -> None:
-    """Read the panel's history; can be stopped and goes on where it was. Changes nothing in the panel."""
+    """Read the panel's history; can be stopped and continued. Changes nothing in the panel."""
     from app.cli import history as importing
     from app.history.cases.build import CaseBuilder
 
@@ -369,7 +369,7 @@ def backtest(
         bool, typer.Option(help="Show the figures also with facts that are known only as they are today.")
     ] = True,
 ) -> None:
-    """Decide the imported history anew with a policy, and say what would have been different; changes nothing."""
+    """Decide the imported history again with a policy, and show what would have been different; changes nothing."""
     from app.cli.backtest import run_backtest
     from app.policies.versions import read_file
 
@@ -381,7 +381,7 @@ def backtest(
 
 @cli.command(hidden=True)
 def backtest_process(backtest_id: str) -> None:
-    """Carry out a backtest that the API has begun."""
+    """Run a backtest that the API has started."""
     from app.cli.backtest import run_begun
 
     with plain_errors():

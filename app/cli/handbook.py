@@ -1,4 +1,4 @@
-"""``doorman handbook``: a page of the handbook, set for a terminal, or as it was written where none is."""
+"""``doorman handbook``: a page of the handbook, formatted on a terminal, else as plain Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WIDEST = 120
 
 
 def console() -> Console:
-    """Return a console for reading: lines of a whole wide screen are hard to follow."""
+    """Return a console of limited width, because very long lines are hard to read."""
     wide = Console(highlight=False)
     return Console(highlight=False, width=min(wide.width, _WIDEST)) if wide.is_terminal else wide
 

@@ -1,4 +1,4 @@
-"""`doorman import`: the panel's history, with a bar for each list, for people to watch, stop and go on with."""
+"""`doorman import`: reads the panel's history, with a progress bar for each list; can be stopped and continued."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from app.upkeep import startup
 
 GO_ON: Final = "doorman import"
 NEXT: Final = "doorman backtest --policy FILE"
-#: Calls a second that no panel answers: no limit but the connections.
+#: More calls a second than any panel answers: limited only by the connections.
 UNLIMITED: Final = 1_000_000.0
 _LINE_SECONDS: Final = 5.0
 _BAR_SECONDS: Final = 0.1
 _INTERRUPTED: Final = 130
-_CATALOGUE: Final = "catalogue"  # as facts name it where it is missing
+_CATALOGUE: Final = "catalogue"  # its name in the facts when it is missing
 
-#: What became of an order, in words.
+#: The labels of orders in words.
 _LABELS: Final = {
     Label.GOOD: "active or ended, and paid",
     Label.FRAUD: "fraud",
@@ -51,7 +51,7 @@ _LABELS: Final = {
 
 
 class Built(Protocol):
-    """What making the cases came to."""
+    """The result of building the cases."""
 
     @property
     def orders(self) -> int: ...
@@ -64,19 +64,19 @@ class Built(Protocol):
 
 
 class Builder(Protocol):
-    """Makes cases of the stored rows; see `app.history.cases.build.CaseBuilder`."""
+    """Builds cases from the stored rows; see `app.history.cases.build.CaseBuilder`."""
 
     def hear(self, step: str, total: int | None) -> None: ...
     async def build(self, *, heard: Callable[[int, int], None]) -> Built: ...
     async def aclose(self) -> None: ...
 
 
-#: None where rows are kept and no cases are made of them.
+#: None if rows are stored without building cases from them.
 MakeBuilder = Callable[[Context], Builder]
 
 
 def console() -> Console:
-    """Return a console for progress; the log is kept off it."""
+    """Return a console for progress, and keep the log off it."""
     log.configure(level=logging.CRITICAL)
     return Console(highlight=False, soft_wrap=True)
 
@@ -84,9 +84,9 @@ def console() -> Console:
 def import_to_the_end(
     settings: Settings, out: Console, *, since: date | None, rate: float | None, make_builder: MakeBuilder | None = None
 ) -> int:
-    """Run the import, on the quickest event loop; Ctrl-C ends it with a line that says how to go on. See `run_import`.
+    """Run the import on uvloop where installed; Ctrl-C ends it with a line on how to continue. See `run_import`.
 
-    Returns the exit status: 0, or 130 where it was stopped.
+    Returns the exit status: 0, or 130 if it was stopped.
     """
     collect_rarely()
     with asyncio.Runner(loop_factory=Config(app="", loop="auto").get_loop_factory()) as runner:
@@ -100,10 +100,10 @@ def import_to_the_end(
 async def run_import(
     settings: Settings, out: Console, *, since: date | None, rate: float | None, make_builder: MakeBuilder | None = None
 ) -> int:
-    """Read the history, build the cases, and say what there is. Return the exit status, 0.
+    """Read the history, build the cases, and print a summary. Return the exit status, 0.
 
-    `rate` is in calls a second, 0 for as fast as the panel answers; None takes `DOORMAN_PANEL_RATE`, shared with the
-    worker where the database is PostgreSQL. Raises PanelUnavailable, OldSchema and PolicyError.
+    `rate` is in calls a second, 0 for as fast as the panel answers; None means `DOORMAN_PANEL_RATE`, shared with the
+    worker if the database is PostgreSQL. Raises PanelUnavailable, OldSchema and PolicyError.
     """
     if not settings.panel_configured:
         raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
@@ -147,12 +147,12 @@ def _both(shown: Shown, builder: Builder | None) -> Heard:
 
 
 async def _own_admin(panel: PanelReader) -> int | None:
-    """Return who we are to the panel; None where our role may not ask."""
+    """Return our own admin id in the panel; None if our role may not ask."""
     try:
         return (await panel.identity()).admin_id
     except PanelUnavailable as error:
         if error.alarm:
-            return None  # whatever else it is will show at the next read
+            return None  # any other cause will show at the next read
         raise
 
 
@@ -165,7 +165,7 @@ def _stopped(error: PanelUnavailable) -> str:
 
 
 class Shown:
-    """Each step as a bar where there is a terminal, else as a plain line every few seconds and at its end."""
+    """Shows each step as a bar on a terminal, else as a plain line every few seconds and at its end."""
 
     def __init__(self, out: Console, bar: Progress) -> None:
         self._out = out
@@ -177,7 +177,7 @@ class Shown:
         self._began = self._told = 0.0
 
     def heard(self, step: str, done: int, total: int | None) -> None:
-        """Take how far a step is."""
+        """Show the progress of a step."""
         now = time.monotonic()
         if step != self._step:
             self.end()
@@ -189,11 +189,11 @@ class Shown:
             self._tell()
 
     def building(self, done: int, total: int) -> None:
-        """Take how far the building of cases is."""
+        """Show the progress of building cases."""
         self.heard("cases", done, total)
 
     def end(self) -> None:
-        """Finish the step under way."""
+        """Finish the current step."""
         if not self._step:
             return
         done, _ = self._at
@@ -229,7 +229,7 @@ def _shown(out: Console) -> Iterator[Shown]:
 def summary(
     done: Imported, kept: dict[Resource, int], *, seconds: float, built: Built | None, zone_learned: bool
 ) -> Text:
-    """Say in words what was read, what is kept, and what to type next."""
+    """Return a summary: what was read, what is stored, and what to type next."""
     read = ", ".join(f"{done.read[resource]:,} {resource}" for resource in Resource)
     held = ", ".join(f"{kept[resource]:,} {resource}" for resource in Resource)
     began = "The history was read" if done.first else "The history was brought up to date"

@@ -40,7 +40,7 @@ async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
 
 
 def check(file: Path) -> Policy:
-    """Print what is odd about a document. Raises PolicyError, OSError."""
+    """Print a document's warnings. Raises PolicyError, OSError."""
     parsed = parse_policy(versions.read_file(file))
     _warn(find_warnings(parsed))
     return parsed
@@ -52,14 +52,14 @@ def _warn(found: Iterable[str]) -> None:
 
 
 async def share(settings: Settings, policy: Policy) -> HeldShare | None:
-    """Say how many of the last orders a policy would hold, and warn where no gate would keep them.
+    """Return how many of the last orders a policy would hold, and warn if no gate would stop them.
 
-    None without a database that can tell.
+    None without a usable database.
     """
     db = Database.open(settings.database_url)
     try:
         if db.is_sqlite and not _is_there(db):
-            return None  # opening would make the file, and a check changes nothing
+            return None  # opening would create the file, and a check changes nothing
         if not await schema.is_current(db):
             return None
         async with db.read() as connection:
@@ -77,9 +77,9 @@ def _is_there(db: Database) -> bool:
 
 
 async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldShare], bool]) -> None:
-    """Publish a document and make it active, where it is meant; prints what was done.
+    """Publish a document and make it active once confirmed; prints what was done.
 
-    Raises PolicyError, schema.OldSchema, and typer.Exit with status 1 where it is not confirmed.
+    Raises PolicyError, schema.OldSchema, and typer.Exit with status 1 if it is not confirmed.
     """
     async with transaction(settings) as tx:
         made = await versions.publish(tx, document, by=BY, now=utc_now())
@@ -122,7 +122,7 @@ async def show(settings: Settings, version: int) -> str:
 
 
 async def compare(settings: Settings, one: str, other: str | None) -> None:
-    """Print in words what is different in `one` from `other` (else the active), each a version or a file.
+    """Print how `one` differs from `other` (else from the active policy), each a version or a file.
 
     Raises NotFound, WrongState, PolicyError, OSError, schema.OldSchema.
     """
@@ -153,7 +153,7 @@ def _of_file(name: str) -> Policy:
 
 
 async def choose_candidate(settings: Settings, version: int | None) -> None:
-    """Let a version run in shadow beside the active one, or none. Raises NotFound, WrongState, schema.OldSchema."""
+    """Run a version, or none, in shadow next to the active one. Raises NotFound, WrongState, schema.OldSchema."""
     async with transaction(settings) as tx:
         await candidates.choose(tx, version, by=BY, now=utc_now())
 

@@ -1,4 +1,4 @@
-"""`doorman reconcile` and `doorman adopt`: what is compared and listed, for people to read."""
+"""`doorman reconcile` and `doorman adopt`: compare with the panel and print the results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _HEADINGS: Final = {
 
 
 def console() -> Console:
-    """Return a console that keeps tables readable where the output is no terminal; the log is kept off it."""
+    """Return a console that keeps tables readable without a terminal, and keep the log off it."""
     log.configure(level=logging.CRITICAL)
     made = Console(highlight=False)
     return made if made.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
@@ -53,11 +53,11 @@ def console() -> Console:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Context, ComparablePanel]]:
-    """Open database and panel. Raises schema.OldSchema, and PanelUnavailable where the panel does not answer."""
+    """Open database and panel. Raises schema.OldSchema, and PanelUnavailable if the panel does not answer."""
     if not settings.panel_configured:
         raise PanelUnavailable("no panel is configured: set DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
     db = Database.open(settings.database_url)
-    panel = open_panel(settings)  # with a rate of its own: the shared one is written in the database
+    panel = open_panel(settings)  # with a separate rate limit: the shared one writes to the database
     try:
         await schema.require_current(db)
         yield Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel)), panel
@@ -70,12 +70,12 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Context, Comparable
 
 
 async def _own_admin(panel: ComparablePanel) -> int | None:
-    """Return who we are to the panel; None where our role may not ask."""
+    """Return our own admin id in the panel; None if our role may not ask."""
     try:
         return (await panel.identity()).admin_id
     except PanelUnavailable as error:
         if error.alarm:
-            return None  # whatever else it is will show at the next read
+            return None  # any other cause will show at the next read
         raise
 
 
@@ -83,7 +83,7 @@ async def _own_admin(panel: ComparablePanel) -> int | None:
 
 
 async def run_reconcile(settings: Settings, out: Console, *, fix: bool) -> int:
-    """Compare everything and print the differences; with `fix` have each followed. Return the exit status: 0 or 1.
+    """Compare everything and print the differences; with `fix` have each read back. Return the exit status: 0 or 1.
 
     Without `fix` nothing is written. Raises PanelUnavailable and schema.OldSchema.
     """
@@ -104,7 +104,7 @@ def _progress(out: Console) -> Progress:
 
 
 async def find(context: Context, panel: ComparablePanel, bar: Progress, *, fix: bool) -> tuple[list[Difference], int]:
-    """Return all differences, and how many events `fix` has set. Raises PanelUnavailable."""
+    """Return all differences, and how many events `fix` has added. Raises PanelUnavailable."""
     found: list[Difference] = []
     fed = 0
     for part in (_new, _orders, _late):
@@ -182,7 +182,7 @@ def _done(bar: Progress, task: TaskID) -> None:
 
 
 def differences_table(found: Iterable[Difference]) -> Table:
-    """Draw the differences: what we think, what the panel says, what is done about it."""
+    """Return a table of the differences: our view, the panel's view, and what is done about it."""
     table = Table(title="Differences", title_justify="left", title_style="bold", header_style="bold")
     for heading in ("order", "about", "what we think", "what the panel says", "what is done about it"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "order" else "left")
@@ -196,7 +196,7 @@ def differences_table(found: Iterable[Difference]) -> Table:
 
 
 def _shown(text: str, limit: int = _LONGEST) -> Text:
-    """Some of it comes from the panel: no control characters, no markup, no end."""
+    """Return text without control characters or markup, cut to `limit`, because some of it comes from the panel."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return Text(plain if len(plain) <= limit else plain[: limit - 1] + "…")
 

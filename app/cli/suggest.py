@@ -1,4 +1,4 @@
-"""`doorman suggest`: proposes points from the provider's own history, writes a policy file, changes nothing itself."""
+"""`doorman suggest`: proposes points from the provider's own history and writes a policy file; changes nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOTHING: Final = "Nothing is proposed, and no file was written."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What the history teaches, and the policy that it would change."""
+    """What was learned from the history, and the policy to change."""
 
     version: int
     document: str
@@ -39,9 +39,9 @@ class Learned:
 
 
 def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
-    """Print what the history teaches and write the policy with it; return whether there was anything to propose.
+    """Print what the history teaches and write the proposed policy; return whether anything was proposed.
 
-    Raises OldSchema, Invalid (the file exists, or scikit-learn is missing), PolicyError where the proposal would be no
+    Raises OldSchema, Invalid (the file exists, or scikit-learn is missing), PolicyError if the proposal would not be a
     valid policy.
     """
     if out.exists():
@@ -54,7 +54,7 @@ def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
 
 
 async def learn(settings: Settings) -> Learned:
-    """Read the labelled history and fit it. Raises OldSchema, LearningMissing."""
+    """Fit the points to the labelled history. Raises OldSchema, LearningMissing."""
     db = Database.open(settings.database_url)
     try:
         await schema.require_current(db)
@@ -68,7 +68,7 @@ async def learn(settings: Settings) -> Learned:
 
 
 def tell(learned: Learned, console: Console, *, out: Path) -> bool:
-    """Print it and write the file."""
+    """Print the proposal and write the file."""
     suggestion = learned.suggestion
     _print_labels(console, suggestion)
     if suggestion.why_not is not None:

@@ -18,7 +18,7 @@ from app.policies.versions import read_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSource:
-    """A policy and where it came from, in words."""
+    """A policy and a description of its source."""
 
     policy: Policy
     words: str
@@ -48,12 +48,12 @@ async def in_force(settings: Settings) -> TextSource:
 
 
 def _exists(database: str | None) -> bool:
-    """Whether there is such a file; to open it would make one."""
+    """True if the file exists; opening it would create it."""
     return bool(database) and Path(str(database)).is_file()
 
 
 def written(policy: Policy, currency: str | None) -> Iterator[str]:
-    """Yield the texts with their headings, in one currency or all. Raises Invalid where the policy has no such row."""
+    """Yield the texts with their headings, in one currency or all. Raises Invalid if the policy has no such row."""
     if currency is not None and currency not in policy.currencies:
         raise Invalid(f"the policy has no amounts in {currency!r}; it has {', '.join(policy.currencies)}")
     for one in policy.currencies if currency is None else (currency,):

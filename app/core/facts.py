@@ -1,7 +1,7 @@
-"""What the judgement sees: one frozen snapshot per order, stored with its decision so that it can be replayed.
+"""The input of the judgement: one frozen snapshot per order, stored with its decision so that it can be replayed.
 
-Facts hold findings of texts (which term, where), never the texts. A value that could not be learned is ``None``
-and its name stands in ``Facts.missing``: missing data is a reason, not a zero.
+Facts hold findings from texts (which term, where), never the texts. A value that could not be read is ``None``
+and its name is in ``Facts.missing``: missing data is a reason, not a zero.
 Money is in minor units of the order's currency unless a field says otherwise. Times are aware UTC.
 """
 
@@ -51,7 +51,7 @@ class PaymentState(StrEnum):
 
 
 class FraudVerdict(StrEnum):
-    """What the panel's own fraud check said."""
+    """The verdict of the panel's own fraud check."""
 
     PASS = "pass"  # noqa: S105
     REVIEW = "review"
@@ -60,14 +60,14 @@ class FraudVerdict(StrEnum):
 
 
 class ListKind(StrEnum):
-    """Which of the provider's own lists an entry stands on."""
+    """The provider's own lists."""
 
     ALLOW = "allow"
     BLOCK = "block"
 
 
 class Agreement(StrEnum):
-    """How what this order asks for came to be agreed."""
+    """How the work that this order asks for was agreed."""
 
     NONE = "none"
     FEE_PAID = "fee_paid"
@@ -86,8 +86,8 @@ class Item:
     product: str = ""
     group_id: int | None = None
     group: str = ""
-    product_type: str = ""  # panel's word: hostingaccount, reselleraccount, server, other
-    module: str | None = None  # provisioning module; "" where nothing builds it; None unknown
+    product_type: str = ""  # as in the panel: hostingaccount, reselleraccount, server, other
+    module: str | None = None  # provisioning module; "" if none; None if unknown
     cycle: str = ""  # lower case: monthly, quarterly, …, free, onetime
     first_amount: int | None = None
     recurring_amount: int | None = None
@@ -102,7 +102,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FraudCheck:
-    """The panel's fraud module's answer."""
+    """The answer of the panel's fraud module."""
 
     module: str  # maxmind, fraudlabs, fraudrecord, other
     verdict: FraudVerdict
@@ -112,10 +112,10 @@ class FraudCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideReport:
-    """What a service outside says about an order; evidence, never a verdict."""
+    """The report of an external service about an order; evidence, never a verdict."""
 
     provider: str  # minfraud, fraudrecord; geoip: a database file of anonymisers
-    degraded: bool = False  # asked, and no usable answer came in time: says nothing, and is named
+    degraded: bool = False  # no usable answer in time: no evidence, reported as missing
     score: float | None = None  # 0-100 on the provider's own scale, normalised to 0-100
     reports: int | None = None  # FraudRecord: how many providers reported this person
     page: str | None = None  # FraudRecord: the code of the page that shows its reports to staff
@@ -123,17 +123,17 @@ class OutsideReport:
 
 
 class Cut(StrEnum):
-    """Why a person should read what was written."""
+    """Why a person should read the text."""
 
-    TOO_LONG = "too_long"  # there is more of it than is read
-    TOO_MANY = "too_many"  # there are more tickets than are read
-    REQUEST_LEFT_OUT = "request_left_out"  # what was taken for another's words, or for mark-up, asks for work
-    TERM_LEFT_OUT = "term_left_out"  # or holds a term of the policy
+    TOO_LONG = "too_long"  # longer than what we read
+    TOO_MANY = "too_many"  # more tickets than we read
+    REQUEST_LEFT_OUT = "request_left_out"  # text skipped as a quote or mark-up asks for work
+    TERM_LEFT_OUT = "term_left_out"  # text skipped as a quote or mark-up holds a term of the policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCut:
-    """A place that was not read to its end, or not as the customer's own words."""
+    """A text that was not read to its end, or partly skipped as not the customer's own words."""
 
     where: str  # notes, custom_field, ticket, tickets, domain
     why: Cut
@@ -141,7 +141,7 @@ class TextCut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
-    """Other customers who share one identity with this one, as known before this order."""
+    """Other customers that share an identity with this one, as known before this order."""
 
     kind: str  # ip, phone, address, similar_address, email, payment
     customers: int
@@ -164,12 +164,12 @@ class CustomerFacts:
     email_verified: bool | None = None
     active_services: int | None = None
     total_services: int | None = None
-    overdue_invoices: int | None = None  # our own fee invoices taken out
+    overdue_invoices: int | None = None  # without our own fee invoices
     collections_invoices: int | None = None
     paid_invoices: int | None = None
     revenue: int | None = None
     tickets_total: int | None = None
-    tickets_recent: int | None = None  # last 14 days, caused by the customer, ours taken out
+    tickets_recent: int | None = None  # last 14 days, without those that we caused
     earlier_orders: int = 0  # decided orders known to us, before this one
     earlier_manual_orders: int = 0
     earlier_effortless_orders: int = 0
@@ -205,8 +205,8 @@ class OrderFacts:
     acceptable_use: tuple[TermFinding, ...] = ()
     vetting: tuple[TermFinding, ...] = ()  # terms of the policy's vetting list in notes, custom fields, domain names
     fit: tuple[TermFinding, ...] = ()  # terms of the policy's vetting rules, in the same places
-    expected: tuple[ExpectedUse, ...] = ()  # what the customer expects to use, by the same texts
-    cut: tuple[TextCut, ...] = ()  # what of these texts was not read
+    expected: tuple[ExpectedUse, ...] = ()  # what the customer expects to use, from the same texts
+    cut: tuple[TextCut, ...] = ()  # which of these texts were not fully read
     ours: bool = False  # "#ours" in the notes: our own initiative or fault
     labour_billed: bool = False  # the order's invoice already has a line for labour
     asking_ticket_id: int | None = None  # verified ticket of this customer that asked for this order
@@ -218,13 +218,13 @@ class OrderFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that one decision sees, and nothing else."""
+    """The complete input of one decision."""
 
     order: OrderFacts
     customer: CustomerFacts | None
     agreement: Agreement = Agreement.NONE
-    muted: tuple[str, ...] = ()  # risk signals that fire on too many orders to say anything
+    muted: tuple[str, ...] = ()  # risk signals that fire on too many orders to be meaningful
     missing: tuple[str, ...] = field(default=())
-    # Imported history: names of what is known only as it is today (``customer.country``, ``order.ip_asn``, or a
-    # neighbour's ``neighbours.phone``), while all else is as it was then. Empty for orders that were decided live.
+    # Imported history: names of facts known only as of today (``customer.country``, ``order.ip_asn``, or a neighbour's
+    # ``neighbours.phone``); all others are as of the order's time. Empty for orders that were decided live.
     today: tuple[str, ...] = ()

@@ -1,11 +1,11 @@
-"""Money as integer minor units and a currency; `Decimal` appears only where text comes in or goes out."""
+"""Money as integer minor units and a currency; `Decimal` is used only to read and write text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-#: ISO 4217 currencies whose minor unit is not a hundredth.
+#: The number of decimals of ISO 4217 currencies that don't have two.
 _EXPONENTS = {
     **dict.fromkeys(
         [

@@ -1,4 +1,4 @@
-"""When to try again: a readable list of delays, shortened a little at random so that many don't come at once."""
+"""Retry delays: a readable list, with a little random jitter so that many retries don't start at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _MOST: Final = 100
 
 
 def parse_delays(text: str) -> tuple[float, ...]:
-    """Read seconds separated by commas, such as ``1,5,30``: 1-100 numbers of at most thirty days each.
+    """Parse comma-separated seconds such as ``1,5,30``: 1-100 numbers of at most thirty days each.
 
-    Raises ValueError naming the entry that is wrong.
+    Raises ValueError naming the invalid entry.
     """
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > _MOST:
@@ -32,10 +32,10 @@ def _seconds(text: str) -> float:
 
 
 def next_delay(attempt: int, delays: tuple[float, ...], *, jitter: float) -> float | None:
-    """Return the seconds to wait after failed attempt number `attempt` (from 1); None when it was the last.
+    """Return the seconds to wait after failed attempt number `attempt` (from 1); None if it was the last.
 
-    `jitter` from 0 up to but not including 1 shortens the wait by at most a tenth, so that the whole list never takes
-    longer than it says.
+    `jitter` (0 ≤ jitter < 1) shortens the wait by at most a tenth, so that all delays never add up to more than the
+    list.
     """
     if attempt < 1 or not 0 <= jitter < 1:
         raise ValueError("attempts count from 1, jitter is at least 0 and less than 1")
@@ -45,10 +45,10 @@ def next_delay(attempt: int, delays: tuple[float, ...], *, jitter: float) -> flo
 
 
 def delay_at(age: float, delays: tuple[float, ...], *, jitter: float) -> float:
-    """Return the seconds to wait before the next attempt of something that was first tried `age` seconds ago.
+    """Return the seconds to wait before the next attempt of something first tried `age` seconds ago.
 
-    For what is tried for a given time, however many attempts that takes: the list runs out at its last delay, which is
-    then repeated. `jitter` shortens the wait as in `next_delay`.
+    For retries that are limited by time, not by number: after the end of the list its last delay is repeated.
+    `jitter` shortens the wait as in `next_delay`.
     """
     began = 0.0
     for delay in delays:

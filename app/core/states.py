@@ -1,7 +1,7 @@
-"""The transition tables: what each action, decision and event makes of an order, and what can happen to an invoice.
+"""The transition tables: the next state of an order for each action, decision and event, and what invoice events do.
 
 State and trigger give the next state. A pair that is not in the table is impossible: an action is answered with
-409, an event changes nothing. What no table settles goes to a person.
+409, an event changes nothing. A person decides whatever no table covers.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class Flag(StrEnum):
     UNKNOWN_TO_PANEL = "unknown_to_panel"
 
 
-#: Flags that say that a hold did not hold ...
+#: Flags for an order that was provisioned despite its hold ...
 BREACHES = (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION)
-#: ... and the states in which that waits for a person.
+#: ... and the states in which a person must look at it.
 _WATCHED = (OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED)
 
 
 def is_breached(state: OrderState, flags: Collection[str]) -> bool:
-    """Say whether an order shows a hold that did not hold."""
+    """Return whether the order was provisioned despite a hold that still applies."""
     return state in _WATCHED and any(flag in flags for flag in BREACHES)
 
 
@@ -127,7 +127,7 @@ STAFF_ACTIONS = (
 
 
 class Target(StrEnum):
-    """Where a transition leads; RELEASE depends on payment and on who accepts (see `release_state`)."""
+    """The result of a transition; RELEASE depends on payment and on who accepts (see `release_state`)."""
 
     RELEASE = "release"
     SAME = "same"
@@ -158,7 +158,7 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
         table[state, _T.CHARGE_FEE] = _TO.HELD
     for state in (_S.RECEIVED, _S.HELD, _S.REJECTED, _S.CANCELLED):
         table[state, _T.APPROVE] = _TO.RELEASE  # a reject can be undone
-    # an accept that is not on the wire yet can be taken back; `services.acting` asks the outbox first
+    # an accept that has not been sent yet can be cancelled; `services.acting` checks the outbox first
     table[_S.RELEASING, _T.DECIDED_HOLD] = _TO.HELD
     table[_S.RELEASING, _T.DECIDED_REJECT] = _TO.REJECTING
     table[_S.RELEASING, _T.ASK] = _TO.HELD
@@ -177,7 +177,7 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
     table[_S.RELEASING, _T.ACCEPTED] = _TO.RELEASED
     table[_S.REJECTING, _T.ENDED_REJECTED] = _TO.REJECTED
     table[_S.REJECTING, _T.ENDED_CANCELLED] = _TO.CANCELLED
-    # a dead call that a person sent again after all
+    # a dead call that a person sent again
     table[_S.HELD, _T.ACCEPTED] = _TO.RELEASED
     table[_S.HELD, _T.ENDED_REJECTED] = _TO.REJECTED
     table[_S.HELD, _T.ENDED_CANCELLED] = _TO.CANCELLED
@@ -190,7 +190,7 @@ def _rows() -> dict[tuple[OrderState, Trigger], Target]:
     for state in (_S.HELD, _S.REJECTING, _S.REJECTED, _S.CANCELLED):
         table[state, _T.PANEL_ACTIVE_BY_AUTOMATION] = _TO.HELD  # a breach: a person looks
     for state in (_S.RELEASED, _S.REJECTED, _S.CANCELLED):
-        table[state, _T.PANEL_PENDING] = _TO.HELD  # staff took it back: theirs to decide
+        table[state, _T.PANEL_PENDING] = _TO.HELD  # staff set it back to Pending: they decide
     for state in (*_EVERYWHERE_OPEN, _S.RELEASED, _S.REJECTED):
         table[state, _T.PANEL_CANCELLED] = _TO.CANCELLED
     for state in (*_EVERYWHERE_OPEN, _S.RELEASED, _S.CANCELLED):
@@ -202,7 +202,10 @@ TRANSITIONS = _rows()
 
 
 def release_state(*, paid: bool, release_only: bool, already_active: bool) -> OrderState:
-    """Say what an approved order waits for: nothing, its payment, or our accept (design §3 rule 5)."""
+    """Return the state of an approved order: released, waiting for payment, or being accepted.
+
+    We never accept an unpaid order: approving it means accepting it once it is paid.
+    """
     if already_active or release_only:
         return OrderState.RELEASED
     return OrderState.RELEASING if paid else OrderState.AWAITING_PAYMENT
@@ -222,7 +225,7 @@ def next_state(state: OrderState, trigger: Trigger, *, release: OrderState) -> O
 
 
 def possible_actions(state: OrderState, *, fee: FeeState | None, refund_due: bool) -> tuple[Trigger, ...]:
-    """List what staff may do now, in the order in which it is offered."""
+    """Return the actions open to staff now, in the order in which they are offered."""
     return tuple(
         action
         for action in STAFF_ACTIONS
@@ -231,7 +234,7 @@ def possible_actions(state: OrderState, *, fee: FeeState | None, refund_due: boo
 
 
 def action_guard(action: Trigger, *, fee: FeeState | None, refund_due: bool) -> bool:
-    """Say whether what an action is about exists at all: an open fee to waive, money to give back."""
+    """Return whether the action has something to act on: an open fee to waive, money to give back."""
     if action is Trigger.WAIVE_FEE:
         return fee in OPEN_FEE_STATES
     if action is Trigger.DROP_REQUEST:
@@ -247,14 +250,14 @@ def action_guard(action: Trigger, *, fee: FeeState | None, refund_due: bool) -> 
 
 
 class InvoiceRole(StrEnum):
-    """Whose invoice something happened to."""
+    """What the invoice is for."""
 
     ORDER = "order"
     FEE = "fee"
 
 
 class InvoiceTurn(StrEnum):
-    """What an invoice is found to be when it is read back."""
+    """The status of an invoice as read from the panel."""
 
     UNPAID = "unpaid"
     PARTLY_PAID = "partly_paid"
@@ -267,7 +270,7 @@ class InvoiceTurn(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where the order stands when it happens."""
+    """The phase of the order at the time of the invoice event."""
 
     OPEN = "open"  # received, held, awaiting payment, on its way
     RELEASED = "released"
@@ -275,14 +278,14 @@ class Phase(StrEnum):
 
 
 class Consequence(StrEnum):
-    """What we make of it."""
+    """How we respond to an invoice event."""
 
     NOTE = "note"  # remember it, nothing else
-    GO_ON = "go_on"  # decide or release: what was waited for is there
-    REVIEW = "review"  # a person looks: hold it
-    TELL = "tell"  # too late to hold; the timeline and the queue say it
-    REFUND = "refund"  # money came for what will not be delivered: refund due
-    CREDIT_BACK = "credit_back"  # give a paid fee back as credit
+    GO_ON = "go_on"  # decide or release: what the order waited for has arrived
+    REVIEW = "review"  # hold it for a person to look at
+    TELL = "tell"  # too late to hold; shown in the timeline and the queue
+    REFUND = "refund"  # money arrived for an order that will not be delivered: refund due
+    CREDIT_BACK = "credit_back"  # return a paid fee as account credit
 
 
 _I, _P, _C = InvoiceTurn, Phase, Consequence
@@ -313,7 +316,7 @@ INVOICE_TABLE: dict[tuple[InvoiceRole, InvoiceTurn, Phase], Consequence] = {
     (InvoiceRole.FEE, _I.PAID, _P.OPEN): _C.GO_ON,
     (InvoiceRole.FEE, _I.PAID, _P.RELEASED): _C.NOTE,
     (InvoiceRole.FEE, _I.PAID, _P.ENDED): _C.CREDIT_BACK,
-    (InvoiceRole.FEE, _I.CANCELLED, _P.OPEN): _C.REVIEW,  # not by us: staff, or a mass payment took it over
+    (InvoiceRole.FEE, _I.CANCELLED, _P.OPEN): _C.REVIEW,  # not by us: by staff, or merged into a mass payment
     (InvoiceRole.FEE, _I.CANCELLED, _P.RELEASED): _C.NOTE,
     (InvoiceRole.FEE, _I.CANCELLED, _P.ENDED): _C.NOTE,
     (InvoiceRole.FEE, _I.REFUNDED, _P.OPEN): _C.REVIEW,
@@ -329,7 +332,7 @@ INVOICE_TABLE: dict[tuple[InvoiceRole, InvoiceTurn, Phase], Consequence] = {
 
 
 def phase_of(state: OrderState) -> Phase:
-    """Group the states by what money still means in them."""
+    """Return the phase of a state; invoice events are handled by phase."""
     if state in {OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED, OrderState.CLOSED}:
         return Phase.ENDED
     return Phase.RELEASED if state is OrderState.RELEASED else Phase.OPEN

@@ -1,4 +1,4 @@
-"""Webhooks without I/O: is it signed by the panel, and what does it say?
+"""Webhook signatures and parsing, without I/O.
 
 The signature is Standard Webhooks (HMAC-SHA256 of ``id.timestamp.body``); the body is our own envelope
 ``{"type", "timestamp", "data"}`` with the types of `EVENT_TYPES`.
@@ -31,7 +31,7 @@ _SECONDS = re.compile(rb"[0-9]{1,15}")
 
 
 class FieldKind(StrEnum):
-    """How a field is read. Numbers and flags may come as text, as PHP sends them."""
+    """The type of a field. Numbers and flags may arrive as text, as PHP sends them."""
 
     ID = "id"
     CHOICE = "choice"
@@ -45,7 +45,7 @@ Read = Callable[[object], int | str | bool | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of an event's ``data``; `read` returns the value as it should be, None when it can't be that."""
+    """One field of an event's ``data``; `read` returns the converted value, or None if it is invalid."""
 
     kind: FieldKind
     description: str
@@ -80,13 +80,13 @@ _FLAGS: dict[str | int, bool] = {1: True, 0: False, "1": True, "0": False}  # Tr
 
 
 def _says_nothing(field: Field, value: object) -> bool:
-    """Whether an optional value stands for "none", which PHP also writes as "" or, for ids, 0."""
+    """Return whether an optional value means "none", which PHP also writes as "" or, for ids, 0."""
     return value == "" or (field.kind is FieldKind.ID and value in (0, "0") and value is not False)
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One type of event: what it means and what its ``data`` holds. Any may also carry ``actor``."""
+    """One event type: its meaning and the fields of its ``data``. Every type may also carry ``actor``."""
 
     description: str
     required: Mapping[str, Field]
@@ -125,7 +125,7 @@ _TICKET = {"ticket_id": _id("The panel's ticket id.")}
 _SERVICE = {"service_id": _id("The panel's service id.")}
 _STAFF = {"staff_id": _id("The panel's admin id.")}
 
-#: What the panel tells us, by type. Only the ids can be relied on; what decides is read from the panel.
+#: The events that the panel sends, by type. Only the ids are trusted; facts for decisions are read from the panel.
 EVENT_TYPES: Mapping[str, EventType] = {
     "order.created": EventType(
         "An order was placed; nobody has paid yet.",
@@ -188,11 +188,11 @@ EVENT_TYPES: Mapping[str, EventType] = {
 
 
 class BadSignature(Exception):
-    """The webhook is not signed by a known secret, or not recently. The text may be shown to the sender."""
+    """The webhook is not signed with a known secret, or the signature is too old. The text is safe for the sender."""
 
 
 class SecretError(ValueError):
-    """A webhook secret in the settings can't be used; the text says which one and why, never the secret."""
+    """A webhook secret in the settings is unusable; the text says which one and why, never the secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class FieldError:
 
 
 class Malformed(Exception):
-    """The body is signed well and says nothing that we can store; `errors` lists why."""
+    """The signature is valid but the body can't be stored; `errors` lists the reasons."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(f"{error.path}: {error.message}" for error in errors))
@@ -212,10 +212,10 @@ class Malformed(Exception):
 
 
 class ParsedEvent(NamedTuple):
-    """What a webhook says.
+    """The contents of a webhook.
 
-    `data` holds the known fields of its type that were given: ids and NPS as int, flags as bool, the rest as text.
-    `actor` is as it was sent, empty when it wasn't. Both are empty when the type is not `known`.
+    `data` holds the known fields that were sent: ids and NPS as int, flags as bool, the rest as text.
+    `actor` is unchanged, or empty if none was sent. Both are empty when the type is not `known`.
     """
 
     type: str
@@ -226,19 +226,19 @@ class ParsedEvent(NamedTuple):
 
     @property
     def order_id(self) -> int | None:
-        """The order that this is about, as far as the event says so."""
+        """The order that the event is about, if the event names one."""
         return self.data.get("order_id")
 
     @property
     def customer_id(self) -> int | None:
-        """The customer that this is about; of a merge the one who remains."""
+        """The customer that the event is about; for a merge, the one that remains."""
         return self.data.get("to") if self.type == "customer.merged" else self.data.get("customer_id")
 
 
 def parse_secrets(texts: Iterable[str]) -> tuple[bytes, ...]:
-    """Return the keys behind ``whsec_…`` secrets, for `verify`.
+    """Decode ``whsec_…`` secrets to the keys that `verify` takes.
 
-    Raises SecretError for one that is not ``whsec_`` and base64.
+    Raises SecretError for a secret that is not ``whsec_`` followed by base64.
     """
     return tuple(_key(text, position) for position, text in enumerate(texts, start=1))
 
@@ -257,16 +257,16 @@ def _key(text: str, position: int) -> bytes:
 
 
 def sign(webhook_id: str, body: bytes, key: bytes, *, now: datetime) -> dict[str, str]:
-    """Return the three headers that a sender adds."""
+    """Return the three signature headers for a webhook."""
     timestamp = str(int(now.timestamp()))
     signature = _signature(key, b"%b.%b.%b" % (webhook_id.encode(), timestamp.encode(), body))
     return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": signature.decode()}
 
 
 def verify(headers: Mapping[bytes, bytes], body: bytes, secrets: Sequence[bytes], *, now: datetime) -> str:
-    """Return the webhook id when one of the keys from `parse_secrets` signed this recently.
+    """Return the webhook id if one of the keys from `parse_secrets` signed this within the last five minutes.
 
-    Headers are as ASGI has them: bytes, names in lower case. Raises BadSignature, and nothing else, otherwise.
+    Headers as in ASGI: bytes, names in lower case. Otherwise raises BadSignature, and nothing else.
     """
     webhook_id = headers.get(b"webhook-id", b"")
     timestamp = headers.get(b"webhook-timestamp", b"")
@@ -280,7 +280,7 @@ def verify(headers: Mapping[bytes, bytes], body: bytes, secrets: Sequence[bytes]
     given = headers.get(b"webhook-signature", b"").split(b" ")
     for key in secrets:
         expected = _signature(key, content)
-        for signature in given:  # as text: base64 has several spellings of the same bytes
+        for signature in given:  # compared as text: base64 can encode the same bytes in several ways
             if hmac.compare_digest(expected, signature):
                 return webhook_id.decode()
     raise BadSignature("no v1 signature in webhook-signature fits the body")
@@ -291,7 +291,7 @@ def _signature(key: bytes, content: bytes) -> bytes:
 
 
 def parse_event(body: bytes) -> ParsedEvent:
-    """Read the envelope, and of a known type the fields that the contract names; others are ignored.
+    """Read the envelope and, for a known type, the fields in `EVENT_TYPES`; other fields are ignored.
 
     Raises Malformed.
     """
@@ -325,7 +325,7 @@ def _envelope_errors(kind: object, occurred_at: datetime | None, data: dict[str,
 
 def _load(body: bytes) -> dict[str, Any]:
     try:
-        envelope = from_json(body)  # 2 µs; it refuses more than 200 levels
+        envelope = from_json(body)  # 2 µs; refuses more than 200 levels
     except ValueError:
         envelope = _load_slowly(body)
     if not isinstance(envelope, dict):
@@ -334,10 +334,10 @@ def _load(body: bytes) -> dict[str, Any]:
 
 
 def _load_slowly(body: bytes) -> object:
-    """Read also what only Python's own parser takes, such as lone surrogates, or say what is wrong."""
+    """Parse with `json`, which also accepts lone surrogates, or report what is wrong."""
     try:
         envelope = json.loads(body.decode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError):  # also bad UTF-8, numbers of thousands of digits
+    except (ValueError, RecursionError):  # includes bad UTF-8 and numbers with thousands of digits
         raise Malformed([FieldError("body", f"can't be read as JSON of at most {MAX_DEPTH} levels")]) from None
     if _is_deep(envelope):
         raise Malformed([FieldError("body", f"is nested more than {MAX_DEPTH} levels deep")])

@@ -1,3 +1,3 @@
-"""Counts, score, identities, links and addresses of customers; may import orders and what lies below. Segments, care
-and perception come here.
+"""Counts, score, identities, links and addresses of customers; may import orders and the layers below. Segments, care
+and perception belong here.
 """

@@ -1,7 +1,7 @@
-"""Addresses that are probably the same though written differently: normalised, and compared letter by letter.
+"""Find addresses that are probably the same but written differently: normalise, then compare letter by letter.
 
-A library for postal addresses (libpostal) needs two gigabytes of models; what customers of one postcode write apart is
-little: order, abbreviations, accents, typing errors and the flat.
+A library for postal addresses (libpostal) needs two gigabytes of models. Within one postcode, spellings differ only in
+word order, abbreviations, accents, typing errors and the flat.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _TOKEN: Final = re.compile(r"[0-9][0-9a-z]*(?:[/-][0-9a-z]+)*|[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Where an address is looked for, and what is compared there."""
+    """The group in which an address is searched, and what is compared within it."""
 
     block: str  # hash of country and postcode; of country and city where there is no postcode
     street: str  # house numbers | flats | words of the street | words of the city
 
 
 def block_of(customer: PanelCustomer) -> Block | None:
-    """Return a customer's address as it is compared; None where too little is known."""
+    """Return a customer's address in the form to compare; None if too little is known."""
     first, second, city, _state, postcode = (*customer.address, *("",) * 5)[:5]
     numbers, flats, words = _street((first, second))
     place = " ".join(words_of(city))
@@ -69,9 +69,9 @@ def block_of(customer: PanelCustomer) -> Block | None:
 
 
 def same_address(one: str, other: str) -> bool:
-    """Say whether two streets of one block are probably the same address.
+    """True if two streets of one block are probably the same address.
 
-    House numbers must be equal, and flats and cities where both name one.
+    House numbers must be equal, as must flats and cities if both addresses name one.
     """
     numbers, flats, words, city = one.split("|", 3)
     other_numbers, other_flats, other_words, other_city = other.split("|", 3)
@@ -83,7 +83,7 @@ def same_address(one: str, other: str) -> bool:
 
 
 def _same_street(words: list[str], others: list[str]) -> bool:
-    """Let words be left out, turned round, run together, or hold a typing error; but north is not south."""
+    """True if two streets are alike: words may be missing, swapped, joined or mistyped; but north is not south."""
     compass, other_compass = _COMPASS & set(words), _COMPASS & set(others)
     if compass and other_compass and compass != other_compass:
         return False
@@ -103,7 +103,7 @@ def _same_text(one: str, other: str) -> bool:
 
 
 def _says_something(words: list[str] | set[str]) -> bool:
-    """Whether there is more than *street*, *north* and single letters."""
+    """True if there is more than *street*, *north* and single letters."""
     return any(word not in _KINDS and len(word) > 1 for word in words)
 
 
@@ -130,7 +130,7 @@ def _street(lines: tuple[str, ...]) -> tuple[set[str], set[str], list[str]]:
 
 
 def _flat(token: str) -> str:
-    """*2nd* and *2* are the same floor."""
+    """Return the number of a flat or floor without its ending: *2nd* and *2* are the same."""
     return re.sub(r"(?<=[0-9])(?:st|nd|rd|th)$", "", token)
 
 
@@ -140,7 +140,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    """Return words and numbers, without case, accents and punctuation; abbreviations are alike."""
+    """Return words and numbers, without case, accents and punctuation, in abbreviated form."""
     if not text:
         return []
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_STROKES))
@@ -151,7 +151,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _alike(token: str) -> str:
-    """Shorten what has an abbreviation; in all else Mueller is Müller."""
+    """Return the abbreviation of a word if there is one; in other words treat *Mueller* and *Müller* as the same."""
     if token in _SHORT or token in _NAMED:
         return _SHORT.get(token, token)
     return _UMLAUT.sub(r"\1", token) if "e" in token else token

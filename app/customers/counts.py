@@ -1,4 +1,4 @@
-"""Customers: their aggregates, kept up to date by whoever writes the source, and their score."""
+"""Customers: their aggregates, updated by the code that writes the source data, and their score."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from app.policies import versions
 from app.tables.customers import customers
 
 _MONTH_DAYS = 30
-_AT_A_TIME = 20  # scores; a hundred take as long as thirty webhooks
+_AT_A_TIME = 20  # scores between two pauses; a hundred take as long as thirty webhooks
 
 
 async def ensure(tx: AsyncConnection, customer_id: int, *, now: datetime) -> None:
-    """Have a row for this customer."""
+    """Create this customer's row if there is none."""
     await tx.execute(insert_new(tx, customers).values(customer_id=customer_id, first_heard_at=now))
 
 
@@ -56,7 +56,7 @@ async def count_judged(file: OrderInHand, judgement: Judgement) -> None:
 
 
 async def count_released(file: OrderInHand) -> None:
-    """Count a released order that needed nobody."""
+    """Count a released order that no person had to handle."""
     if file.customer_id is None or file.get("effortless"):
         return
     if file.get("counted_manual") or file.get("touched_by_person") or not file.get("counted"):
@@ -66,7 +66,7 @@ async def count_released(file: OrderInHand) -> None:
 
 
 async def count_fraud(file: OrderInHand) -> None:
-    """Count an order that ended as fraud, once; whoever shares an identity with this customer is told apart by it."""
+    """Count an order that ended as fraud, once; customers who share an identity with this one have a bad neighbour."""
     if file.get("fraud"):
         return
     file.change(fraud=True)
@@ -76,7 +76,7 @@ async def count_fraud(file: OrderInHand) -> None:
 
 
 async def uncount_fraud(file: OrderInHand) -> None:
-    """It was no fraud after all."""
+    """Undo `count_fraud`: it was not fraud after all."""
     if not file.get("fraud"):
         return
     file.change(fraud=False)
@@ -98,7 +98,7 @@ async def _mark_bad(tx: AsyncConnection, customer_id: int) -> None:
 
 
 def history_of(row: Any, *, now: datetime) -> CustomerHistory:
-    """Return what the score looks at."""
+    """Return the history that the score is computed from."""
     since = row.signed_up_at or row.first_heard_at
     months = max(0, (now - since).days // _MONTH_DAYS)
     return CustomerHistory(
@@ -127,7 +127,7 @@ def score_of(row: Any, policy: Policy, *, now: datetime) -> CustomerScore:
 async def scores(
     connection: AsyncConnection, customer_ids: list[int], *, now: datetime
 ) -> dict[int, tuple[Any, CustomerScore]]:
-    """Return row and score of each customer that we know."""
+    """Return row and score of each known customer."""
     policy = (await versions.active(connection)).policy
     rows = await connection.execute(sa.select(customers).where(customers.c.customer_id.in_(customer_ids)))
     found: dict[int, tuple[Any, CustomerScore]] = {}

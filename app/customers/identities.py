@@ -1,4 +1,4 @@
-"""Identities that customers may share: canonical values, hashed, found by index and never by scanning."""
+"""Identities that customers may share: canonical values, hashed, found by index and never by a scan."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from app.db import insert_new
 from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
 
-#: Customers with one identity that are counted: a shared IP can have any number, and the cost may not grow with it.
+#: Maximum of customers counted per identity: a shared IP can have any number, and the cost must stay bounded.
 MOST_COUNTED: Final = 1000
 _DOTLESS = {"gmail.com", "googlemail.com"}
-_KEPT = 16_384  # of the latest: many orders ask for the same again and again
+_KEPT = 16_384  # cached results, the latest: many orders ask for the same values
 
 
 def email_domain(email: str) -> str | None:
-    """Return the lower-case domain of an address, or None where there is none."""
+    """Return the lower-case domain of an address, or None if there is none."""
     local, at, domain = email.strip().lower().rpartition("@")
     return domain.rstrip(".") if at and local and "." in domain else None
 
 
 def canonical_email(email: str) -> str | None:
-    """Return the mailbox behind an address: lower case, without ``+tag``, without dots where they mean nothing."""
+    """Return the mailbox behind an address: lower case, without ``+tag``, without dots that the provider ignores."""
     domain = email_domain(email)
     if domain is None:
         return None
@@ -44,7 +44,7 @@ def canonical_email(email: str) -> str | None:
 
 @lru_cache(maxsize=_KEPT)
 def canonical_phone(phone: str, calling_code: str, country: str | None) -> str | None:
-    """Return the number in E.164, or None for what is no possible number."""
+    """Return the number in E.164, or None if it is not a possible number."""
     text = phone.strip()
     if text and not text.startswith("+") and calling_code.strip("+ ").isdigit():
         text = f"+{calling_code.strip('+ ')}{text}"
@@ -62,7 +62,7 @@ def phone_country(e164: str | None, expected: str | None) -> str | None:
     """Return the country of a number; of several that share a calling code, the expected one if it is among them."""
     if e164 is None:
         return None
-    codes = (int(e164[1 : 1 + digits]) for digits in range(1, 4))  # no calling code begins another
+    codes = (int(e164[1 : 1 + digits]) for digits in range(1, 4))  # no calling code is a prefix of another
     regions = next((found for code in codes if (found := phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code))), None)
     if not regions or regions == ("001",):
         return None
@@ -71,7 +71,7 @@ def phone_country(e164: str | None, expected: str | None) -> str | None:
 
 @lru_cache(maxsize=_KEPT)
 def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None:
-    """Return letters and digits of the address, without case, accents and punctuation; too little is None."""
+    """Return letters and digits of the address, without case, accents and punctuation; None if too few are left."""
     plain = unicodedata.normalize("NFKD", " ".join(lines)).casefold()
     if not plain.isascii():
         plain = "".join(char for char in plain if not unicodedata.combining(char))
@@ -80,7 +80,7 @@ def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None
 
 
 def public_ip(ip: str | None) -> str | None:
-    """Return a public address in its canonical form; private ones are nobody's."""
+    """Return a public address in its canonical form; None for a private one, which identifies nobody."""
     try:
         address = ip_address((ip or "").strip())
     except ValueError:
@@ -90,7 +90,7 @@ def public_ip(ip: str | None) -> str | None:
 
 @lru_cache(maxsize=_KEPT)
 def canonical_ip(ip: str | None) -> str | None:
-    """Return what a public address is known by: itself, or for IPv6 its /64."""
+    """Return the identity of a public address: itself, or for IPv6 its /64."""
     public = public_ip(ip)
     if public is None or ":" not in public:
         return public
@@ -98,12 +98,12 @@ def canonical_ip(ip: str | None) -> str | None:
 
 
 def hashed(kind: str, value: str) -> str:
-    """Return what is stored of a canonical value."""
+    """Return the stored hash of a canonical value."""
     return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
 
 def identities_of(customer: PanelCustomer, ip: str | None) -> dict[str, str]:
-    """Return the hashed identities of a customer by kind; `ip` is the order's, where it is the customer's own."""
+    """Return the hashed identities of a customer by kind; `ip` is the order's, if it is the customer's own."""
     values = {
         "email": canonical_email(customer.email),
         "phone": canonical_phone(customer.phone, customer.phone_cc, customer.country),
@@ -118,7 +118,7 @@ async def neighbours(
 ) -> tuple[Neighbours, ...]:
     """Return for each identity how many other customers had it before that moment, and how many of them were bad.
 
-    Of an identity that very many share the `MOST_COUNTED` with the highest ids are looked at.
+    Of the customers who share one identity, the `MOST_COUNTED` with the highest ids are counted.
     """
     if not known:
         return ()
@@ -133,7 +133,7 @@ async def neighbours(
 def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Select[str, int, Any]:
     """Return the query for one kind: `others` and `bad`.
 
-    Customers are looked up one by one: joined to so many, PostgreSQL reads the whole table.
+    A correlated subquery, because PostgreSQL scans the whole table of customers for a join.
     """
     seen = (
         sa.select(identities.c.customer_id)

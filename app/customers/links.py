@@ -1,4 +1,4 @@
-"""What may tie a customer to others, and who those are: found by index, however many customers there are."""
+"""What may link a customer to others, and who those are: found by index, regardless of the number of customers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from app.panels.records import PanelCustomer, PanelPayMethod
 from app.tables.customers import address_blocks, customers
 from app.tables.customers import identities as identities_table
 
-#: Addresses of one block that are compared: the newest.
+#: Maximum of addresses compared in one block: the newest.
 MOST_COMPARED: Final = 200
 _MOST_PAY_METHODS: Final = 20  # of one customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """Everything of one customer that others may share."""
+    """Everything about one customer that others may share."""
 
     hashes: dict[str, str] = field(default_factory=dict)  # by kind: email, phone, address, ip
     block: Block | None = None
@@ -34,7 +34,7 @@ class Links:
 
 
 def links_of(customer: PanelCustomer, ip: str | None, pay_methods: Sequence[PanelPayMethod] = ()) -> Links:
-    """Return what a customer may share with others; `ip` is the order's, where it is the customer's own."""
+    """Return what a customer may share with others; `ip` is the order's, if it is the customer's own."""
     return Links(
         hashes=identities_of(customer, ip),
         block=block_of(customer),
@@ -43,9 +43,9 @@ def links_of(customer: PanelCustomer, ip: str | None, pay_methods: Sequence[Pane
 
 
 def payment_hashes(customer: PanelCustomer, pay_methods: Sequence[PanelPayMethod]) -> tuple[str, ...]:
-    """Return hashes of what pays: the gateway's token, and a card by brand, last four, expiry *and* name.
+    """Return hashes of means of payment: the gateway's token, and a card by brand, last four, expiry *and* name.
 
-    Less of a card says nothing: of 10,000 customers a hundred share any last four.
+    Fewer details of a card prove nothing: many customers share the same last four digits.
     """
     name = " ".join(sorted(words_of(f"{customer.first_name} {customer.last_name}")))
     values = set()
@@ -72,7 +72,7 @@ async def neighbours(
 
 
 async def _similar(connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime) -> set[int]:
-    """Whoever has an address like this one, without those who have exactly this one: they are counted already."""
+    """Return the customers with a similar address; those with exactly this one are counted already."""
     if links.block is None:
         return set()
     rows = await connection.execute(candidates(links.block.block, customer_id, before=before))
@@ -91,7 +91,7 @@ async def _similar(connection: AsyncConnection, customer_id: int, links: Links, 
 
 
 def candidates(block: str, customer_id: int, *, before: datetime) -> sa.Select[Any]:
-    """Return the query for the addresses of a block that are compared."""
+    """Return the query for the addresses of a block to compare."""
     blocks = address_blocks.c
     return (
         sa.select(blocks.customer_id, blocks.street)
@@ -141,7 +141,7 @@ async def remember(tx: AsyncConnection, customer_id: int, links: Links, *, now: 
 
 
 async def remember_address(tx: AsyncConnection, customer_id: int, block: Block, *, now: datetime) -> None:
-    """Record an address; of several in one block the latest is compared."""
+    """Record an address; of a customer's addresses in one block only the latest is compared."""
     row = {"block": block.block, "customer_id": customer_id, "street": block.street, "first_seen_at": now}
     await tx.execute(insert_new(tx, address_blocks).values(row))
     blocks = address_blocks.c
@@ -150,7 +150,7 @@ async def remember_address(tx: AsyncConnection, customer_id: int, block: Block, 
 
 
 async def move(tx: AsyncConnection, source: int, target: int) -> None:
-    """Give what one customer has to another, into whom they were merged."""
+    """Move the links of a merged customer to the remaining one."""
     for table in (identities_table, address_blocks):
         rows = (await tx.execute(sa.select(table).where(table.c.customer_id == source))).mappings().all()
         for row in rows:

@@ -1,4 +1,4 @@
-"""What staff set on a customer by hand: the segment and the white-glove flag."""
+"""Settings that staff make on a customer by hand: the segment and the white-glove flag."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.tables.customers import customers
 
 
 async def pin(tx: AsyncConnection, customer_id: int, changes: dict[str, Any]) -> None:
-    """Set `pinned_segment` (None lets go of it) or `white_glove`; decisions under way look again. Raises NotFound."""
+    """Set `pinned_segment` (None unpins it) or `white_glove`; decisions in progress read again. Raises NotFound."""
     values = {name: changes[name] for name in ("pinned_segment", "white_glove") if name in changes}
     changed = await tx.execute(
         customers.update()

@@ -1,3 +1,3 @@
-"""The show: sandbox, service and a stream of orders on one command; may import sandbox, installation and what lies
-below.
+"""The demo: sandbox, service and a stream of orders in one command. It may import sandbox, installation and lower
+layers.
 """

@@ -1,6 +1,6 @@
-"""`doorman demo`: the sandbox panel, the service and a stream of orders on one command, shown in the terminal.
+"""`doorman demo`: the sandbox panel, the service and a stream of orders in one command, shown in the terminal.
 
-Everything lives in a temporary folder and in two child processes; both are gone when the demo ends, however that comes.
+Everything lives in a temporary folder and in two child processes; both are removed when the demo ends, however it ends.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _CAUSE_FIRST_SECONDS = 1.0
 _TURNS_TO_LOOK_AT_ALL = 10
 _PAGE = 50
 
-#: The default policy, with what the sandbox has: a department for tickets, and a page where orders are placed. Its
-#: fraud check gives middling scores, so they count from lower on than by default.
+#: The default policy, adapted to the sandbox: a ticket department and an order page. The sandbox's fraud check gives
+#: medium scores, so the score threshold is lower than the default.
 _POLICY = """\
 [thresholds]
 fraud_score_from = 50
@@ -61,7 +61,7 @@ fees = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """Where everything is, and the secrets that it shares."""
+    """Paths, ports and shared secrets of one demo."""
 
     folder: Path
     database_url: str
@@ -98,7 +98,7 @@ def run_demo(*, port: int, panel_port: int, seconds: float | None) -> int:
         except DemoEnded as error:
             trouble = str(error)
         except KeyboardInterrupt:
-            pass  # before the loop had its own handler
+            pass  # before the loop installed its handler
         finally:
             screen.stop()
     if trouble:
@@ -117,11 +117,11 @@ def _farewell(console: Console, ledger: Ledger) -> None:
     console.print(f"{text}\nNothing is left running, and its data is gone.", highlight=False, soft_wrap=True)
 
 
-# --- what is needed before anything runs ----------------------------------------------------------------------------
+# --- preparation ----------------------------------------------------------------------------------------------------
 
 
 def _prepare(folder: Path, *, port: int, panel_port: int) -> _Plan:
-    """Make database, keys and policy in the folder."""
+    """Create the database, the keys and the policy in the folder."""
     service_port, free_panel_port = free_ports(_HOST, port, panel_port)
     url = f"sqlite+aiosqlite:///{folder / 'doorman.db'}"
     schema.migrate(url)
@@ -143,7 +143,7 @@ def _prepare(folder: Path, *, port: int, panel_port: int) -> _Plan:
 
 
 def _service_settings(plan: _Plan) -> dict[str, str]:
-    """Return the settings of `doorman serve`, with clocks so short that something is seen within seconds."""
+    """Return the settings of `doorman serve`, with timers short enough to show results within seconds."""
     ours = {
         "database_url": plan.database_url,
         "mode": "enforce",
@@ -164,7 +164,7 @@ def _service_settings(plan: _Plan) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return ours without the caller's settings. Children start elsewhere, so must be told where the package is."""
+    """Return our environment without the caller's settings. Children run elsewhere, so they need the package's path."""
     clean = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     root = str(Path(app.__file__).parent.parent)
     return clean | {"PYTHONPATH": os.pathsep.join(filter(None, (root, clean.get("PYTHONPATH"))))}
@@ -174,7 +174,7 @@ def _environment() -> dict[str, str]:
 
 
 async def _until_stopped(work: Awaitable[None]) -> None:
-    """Run the work until it is done or a signal comes. Raises DemoEnded."""
+    """Run the work until it is done or a signal arrives. Raises DemoEnded."""
     task = asyncio.ensure_future(work)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, task.cancel)
@@ -183,7 +183,7 @@ async def _until_stopped(work: Awaitable[None]) -> None:
 
 
 async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float | None) -> None:
-    """Start everything, then tell what happens for so many seconds, or without end."""
+    """Start everything, then report what happens for this many seconds, or without end."""
     screen.wait("starting the panel and the service")
     environment = _environment()
     stage = ("-m", "app.demo.panel", "--port", str(plan.panel_port), "--doorman-url", plan.service)
@@ -211,7 +211,7 @@ async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float |
                 within=seconds,
             )  # fmt: skip
         except TimeoutError:
-            pass  # the time that was asked for is over
+            pass  # the requested time is over
         finally:
             screen.wait("ending the service and the panel")
 
@@ -232,7 +232,7 @@ def _addresses(plan: _Plan) -> Addresses:
 
 
 async def _ready(client: httpx.AsyncClient) -> None:
-    """Return when API, database and worker are there."""
+    """Return when API, database and worker are ready."""
     while True:
         with suppress(httpx.TransportError):
             if (await client.get("/readyz")).is_success:
@@ -241,7 +241,7 @@ async def _ready(client: httpx.AsyncClient) -> None:
 
 
 async def _listen(panel: Child, screen: Screen, ledger: Ledger) -> None:
-    """Tell what happens in the panel."""
+    """Report what happens in the panel."""
     async for text in panel.lines():
         said = json.loads(text)
         ledger.names |= {int(order_id): name for order_id, name in said.get("orders", {}).items()}
@@ -249,11 +249,11 @@ async def _listen(panel: Child, screen: Screen, ledger: Ledger) -> None:
             screen.tell(NewsLine(Tone.PANEL, story))
         if "webhooks" in said:
             ledger.webhooks, ledger.reads, ledger.changes = said["webhooks"], said["reads"], said["changes"]
-    await asyncio.Event().wait()  # it has ended: `Child.ended` says so
+    await asyncio.Event().wait()  # the panel has ended: `Child.ended` reports it
 
 
 async def _watch(client: httpx.AsyncClient, screen: Screen, ledger: Ledger) -> None:
-    """Tell what Doorman makes of it, as anybody could who asks its API."""
+    """Report what Doorman decides, using only its public API."""
     clock = asyncio.get_running_loop().time
     started = clock()
     first_seen: dict[int, float] = {}

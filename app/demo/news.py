@@ -1,4 +1,4 @@
-"""What the demo tells: orders as the API answers them, turned into plain sentences and numbers. Pure."""
+"""The demo's messages: orders from the API, turned into plain sentences and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Order = Mapping[str, Any]
 
 
 class Tone(StrEnum):
-    """What kind of news a line is."""
+    """The kind of a line."""
 
     PANEL = "panel"
     GOOD = "good"
@@ -27,7 +27,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewsLine:
-    """One thing that happened; `why` is said in a quieter voice."""
+    """One event; `why` is shown less prominently."""
 
     tone: Tone
     text: str
@@ -36,7 +36,7 @@ class NewsLine:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was seen so far: the latest of each order, names, and what went over the wire."""
+    """Everything seen so far: the latest state of each order, names, and API calls."""
 
     orders: dict[int, Order] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
@@ -45,19 +45,19 @@ class Ledger:
     changes: int = 0
 
     def title(self, order: Order) -> str:
-        """Return what people call an order."""
+        """Return the display name of an order."""
         name = self.names.get(order["order_id"])
         return f"order {order['order_id']}" + (f" by {name}" if name else "")
 
     def is_news(self, order: Order) -> bool:
-        """Say whether there is something to tell; what is on its way is told when it is done."""
+        """True if there is a change to report; actions in progress are reported when they are done."""
         if order["decision"] is None or order["state"] in {"releasing", "rejecting"}:
             return False
         before = self.orders.get(order["order_id"])
         return before is None or _told(before) != _told(order)
 
     def news(self, order: Order) -> NewsLine | None:
-        """Return what is new about an order since it was last told, if anything; remember it as told."""
+        """Return the change of an order since it was last reported, if any; remember it as reported."""
         if not self.is_news(order):
             return None
         before = self.orders.get(order["order_id"])
@@ -73,13 +73,13 @@ class Ledger:
         ]
 
     def states(self) -> Counter[str]:
-        """Count the orders by state; held ones by what they wait for."""
+        """Count the orders by state; held ones by the reason for waiting."""
         return Counter(
             f"held:{order['hold']['kind']}" if order["hold"] else str(order["state"]) for order in self.orders.values()
         )
 
     def fees(self) -> tuple[int, int, str]:
-        """Return how many fees were asked and paid, and the amounts paid."""
+        """Return how many fees were requested and paid, and the amounts paid."""
         fees = [order["fee"] for order in self.orders.values() if order["fee"]]
         paid = [fee for fee in fees if fee["state"] == "paid"]
         sums: dict[str, Decimal] = {}
@@ -154,7 +154,7 @@ _SAY: Mapping[str, Callable[[str, Order | None, Order], NewsLine]] = {
 
 
 def _moved(title: str, before: Order | None, order: Order) -> NewsLine | None:
-    """Say what happened without a new decision."""
+    """Describe a change that has no new decision."""
     if before is None or before["state"] == order["state"]:
         return _fee_moved(title, before, order)
     match order["state"]:
@@ -185,7 +185,7 @@ def _reasons(order: Order) -> str:
 
 
 def _signals(order: Order, score: str) -> str:
-    """Return the heaviest findings of one score, in the words of the API."""
+    """Return the heaviest findings of one score, as worded by the API."""
     found = [one for one in order.get("signals", ()) if one["score"] == score and one["code"] not in LIMITS]
     bad = [one for one in found if (one["points"] < 0) == (score == "self_service") and one["points"]]
     bad.sort(key=lambda one: -abs(one["points"]))

@@ -1,8 +1,8 @@
-"""The sandbox panel as the demo plays it: an opening that shows each outcome, then endless stories.
+"""The demo's sandbox panel: an opening that shows each outcome, then endless stories.
 
-A process of its own. The first line of its standard input holds the secrets as JSON, the second says that Doorman is
-ready; it ends with its standard input, so never outlives the demo. Says what happens as JSON lines: first its address,
-then stories and numbers.
+It runs in its own process. The first line of standard input holds the secrets as JSON, the second says that Doorman is
+ready; the process ends when standard input closes, so it never outlives the demo. It writes JSON lines: first its
+address, then stories and numbers.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _FEE_WAIT_SECONDS = 8.0
 
 @dataclass(slots=True)
 class DemoStage:
-    """What the acts of the opening share."""
+    """State shared by the acts of the opening."""
 
     panel: SandboxPanel
     cast: Cast
     rng: random.Random
     asked: list[Order] = field(default_factory=list)
-    """Orders for which a fee should be asked, in order."""
+    """Orders for which a fee should be requested, in order."""
     unpaid: list[Order] = field(default_factory=list)
 
     def item(self, product: str, system: str = "") -> Item:
@@ -156,7 +156,7 @@ async def _everything(stage: DemoStage, *, seed: int, pace: float) -> AsyncItera
 
 
 async def _count(panel: SandboxPanel, known: set[int]) -> None:
-    """Say who placed which new order, by hand on the page too, and what went over the wire, whenever it changed."""
+    """Report each new order (including those placed by hand on the page) and the API call counts when they change."""
     before: tuple[int, ...] = ()
     while True:
         new = set(panel.state.orders) - known
@@ -177,7 +177,7 @@ async def _standard_input() -> asyncio.StreamReader:
 
 
 async def _perform(panel: SandboxPanel, cast: Cast, lines: asyncio.StreamReader, options: argparse.Namespace) -> None:
-    """Play from the next line of standard input to its end."""
+    """Play from the next line of standard input until it closes."""
     if not await lines.readline():
         return
     tasks = [

@@ -1,4 +1,4 @@
-"""The demo's child processes: started in a folder, ended together, and heard when one dies by itself."""
+"""The demo's child processes: started in a folder, stopped together, and reported when one dies unexpectedly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_LINE = 1 << 20
 
 
 class DemoEnded(Exception):
-    """Something that the demo needs ended or never began; the text says what, and its last words."""
+    """A process that the demo needs ended or never started; the text names it and quotes the end of its log."""
 
 
 class Child:
@@ -29,30 +29,30 @@ class Child:
         self._log = log
 
     async def write(self, line: str) -> None:
-        """Give it a line on its standard input. What it does not read any more, `ended` tells."""
+        """Write a line to its standard input. If it no longer reads, `ended` reports that."""
         if self._process.stdin is not None:
             with suppress(ConnectionError):
                 self._process.stdin.write(line.encode() + b"\n")
                 await self._process.stdin.drain()
 
     async def lines(self) -> AsyncIterator[str]:
-        """Yield what it says, to its end."""
+        """Yield the lines of its output until it ends."""
         if self._process.stdout is not None:
             while line := await self._process.stdout.readline():
                 yield line.decode()
 
     async def ended(self) -> None:
-        """Wait for its end, which should not come. Raises DemoEnded."""
+        """Wait until it ends, which is unexpected. Raises DemoEnded."""
         code = await self._process.wait()
         raise DemoEnded(f"{self._name} ended by itself (exit code {code}). {self.last_words()}")
 
     def last_words(self) -> str:
-        """Return the end of its log, for people."""
+        """Return the end of its log, for the error message."""
         lines = self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
         return "\n".join(("Its last words:", *lines)) if lines else "It said nothing."
 
     async def stop(self) -> None:
-        """End it: kindly, then by force, with everything that it started."""
+        """Terminate it and everything that it started; kill it if it does not end."""
         with suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -68,9 +68,9 @@ class Child:
 async def child(
     name: str, *arguments: str, folder: Path, environment: Mapping[str, str], talks: bool = False
 ) -> AsyncIterator[Child]:
-    """Run `python …` in a session of its own, so that Ctrl-C reaches it through us alone; it ends with the block.
+    """Run `python …` in its own session, so that Ctrl-C reaches it only through us; it is stopped when the block ends.
 
-    One that `talks` has its standard input and output connected with us.
+    With `talks` its standard input and output are connected to this process.
     """
     pipe = asyncio.subprocess.PIPE
     log = folder / f"{name.replace(' ', '-')}.log"
@@ -88,7 +88,7 @@ async def child(
 
 
 async def first_of(*works: Awaitable[None], within: float | None = None) -> None:
-    """Wait for whichever is done first and let the others go. Raises what it raised, TimeoutError after `within`."""
+    """Wait for the first to finish and cancel the others. Raises its exception, or TimeoutError after `within`."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +103,7 @@ async def first_of(*works: Awaitable[None], within: float | None = None) -> None
 
 
 def free_ports(host: str, *wanted: int) -> list[int]:
-    """Return the wanted ports, with a free one in the place of each that is taken."""
+    """Return the wanted ports, replacing each that is in use with a free one."""
     with ExitStack() as stack:
         return [stack.enter_context(_reserve(host, port)).getsockname()[1] for port in wanted]
 

@@ -1,4 +1,4 @@
-"""How the demo looks: the story scrolls by, addresses and numbers stay below it; plain lines where no terminal is."""
+"""The demo's display: the story scrolls above fixed addresses and numbers; plain lines if there is no terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NUMBERS_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where to look, and the keys to get in."""
+    """The addresses to open, and the keys to log in."""
 
     swagger: str
     admin_key: str
@@ -38,7 +38,7 @@ class Addresses:
 
 
 class Screen(Protocol):
-    """Where the demo is shown."""
+    """The demo's output."""
 
     def start(self) -> None: ...
     def wait(self, what: str) -> None: ...
@@ -69,7 +69,7 @@ def numbers(ledger: Ledger) -> list[tuple[str, str]]:
 
 
 def hints(ledger: Ledger) -> list[str]:
-    """Return what to try next, with orders that are there right now."""
+    """Return suggestions of what to try next, using orders that exist now."""
     found = ["open the Swagger address, press Authorize, paste the admin key; then GET /v1/queue: what waits for you"]
     if fee := ledger.of_state("held", hold="fee"):
         found.append(f"POST /v1/orders/{fee[0]}/waive-fee lets order {fee[0]} go on without its fee")
@@ -84,7 +84,7 @@ def hints(ledger: Ledger) -> list[str]:
 
 
 class Clock:
-    """How long the show has run."""
+    """The time since the demo started."""
 
     def __init__(self) -> None:
         self.start()
@@ -170,7 +170,7 @@ class LiveScreen:
 
 
 def story_line(line: NewsLine, at: str) -> Table:
-    """Return one line of the story, with when it was."""
+    """Return one line of the story, with its time."""
     mark, style = _MARKS[line.tone]
     text = Text(line.text, style="" if line.tone is not Tone.PANEL else "dim")
     if line.why:
@@ -184,7 +184,7 @@ def story_line(line: NewsLine, at: str) -> Table:
 
 
 def footer(addresses: Addresses, ledger: Ledger, seconds: float) -> Group:
-    """Return what stays below the story: where to look, the numbers, and something to try."""
+    """Return the footer: addresses, numbers, and suggestions."""
     where = Table.grid(padding=(0, 2))
     for name, value in (
         ("Swagger UI", addresses.swagger),

@@ -1,3 +1,3 @@
-"""What `doorman doctor` checks, a file for each side of an installation; may import upkeep, panels and what lies
-below. A new check comes here.
+"""The checks of `doorman doctor`, a file for each part of an installation; may import upkeep, panels and what is
+below. A new check goes here.
 """

@@ -1,4 +1,4 @@
-"""Does the policy fit the panel: currencies, gateways, ticket departments, and products that a module builds?"""
+"""Does the policy match the panel: currencies, gateways, ticket departments, and products provisioned by a module?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.panels.whmcs.probe import RoleProbe, Unreached
 
 
 def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> list[wire.Row] | None:
-    """Return the rows that a try brought, None where it brought none that can be read."""
+    """Return the rows of a tried action, None if its answer can't be read."""
     one = tried.get(action)
     if one is None or one.standing is not RoleStanding.ALLOWED or one.told is None or one.told.verdict != "success":
         return None
@@ -22,7 +22,7 @@ def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> li
 
 
 def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
-    """Compare what the policy names with what the panel has."""
+    """Compare the names in the policy with what exists in the panel."""
     return [*_currencies(tried, policy), *_gateways(tried, policy, mode), *_departments(tried, policy, mode)]
 
 
@@ -80,7 +80,7 @@ def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list
 
 
 async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[DoctorFinding]:
-    """Count the products that only the gate can stop: WHMCS does not tell when each is set up."""
+    """Count the products that only the gate can stop: WHMCS does not show when each is set up."""
     one = tried.get("GetProducts")
     if one is None or one.standing is not RoleStanding.ALLOWED:
         return [unchecked("products", "which products a module builds", "Tick GetProducts for the API role.")]

@@ -1,4 +1,4 @@
-"""Signals from outside: GeoIP files, and what the services answered lately. None is asked: that costs money."""
+"""Outside sources: GeoIP files and recent answers of services. No service is called, because calls cost money."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OLD: Final = timedelta(days=90)
 
 
 def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[DoctorFinding]:
-    """Look at what is configured; all of it is optional."""
+    """Check the configured sources; all of them are optional."""
     found = _geoip(settings)
     if settings.minfraud_key is not None:
         found.append(_service("minfraud", "MaxMind minFraud", days.get(minfraud.NAME)))

@@ -1,4 +1,4 @@
-"""What the checks of `doorman doctor` say."""
+"""The findings of `doorman doctor`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,26 +22,26 @@ class DoctorFinding:
     code: str  # kebab slug, stable
     level: Level
     text: str  # what was found
-    said: str = ""  # the exact message of the panel, or of whoever said it
+    said: str = ""  # the exact message of the panel or another source
     cure: str = ""  # what to do about it
     list_of: tuple[str, ...] = ()  # one to a line: the actions to tick
 
 
 def ok(code: str, text: str) -> DoctorFinding:
-    """Say that something is as it should be."""
+    """Return a finding that something is in order."""
     return DoctorFinding(code=code, level=Level.OK, text=text)
 
 
 def warning(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding:
-    """Say that something works and deserves a look."""
+    """Return a finding that something works but should be checked."""
     return DoctorFinding(code=code, level=Level.WARNING, text=text, cure=cure, said=said)
 
 
 def fault(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding:
-    """Say that something does not work."""
+    """Return a finding that something does not work."""
     return DoctorFinding(code=code, level=Level.FAULT, text=text, cure=cure, said=said)
 
 
 def unchecked(code: str, text: str, cure: str = "", *, said: str = "") -> DoctorFinding:
-    """Say what could not be looked at, and what would make it possible."""
+    """Return a finding that something could not be checked, and what would make it possible."""
     return DoctorFinding(code=code, level=Level.UNCHECKED, text=text, cure=cure, said=said)

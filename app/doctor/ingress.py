@@ -1,4 +1,4 @@
-"""The way in: is the service there, does it take signed webhooks and no others, and does the gate answer in time?"""
+"""Checks of the service from outside: does it run, accept only signed webhooks, and answer the gate in time?"""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from app.doctor.records import PING
 from app.panels.whmcs.permissions import IMPOSSIBLE_ID
 
 LOCAL: Final = "http://127.0.0.1:8000"
-#: All that the addon waits for in one request of a customer.
+#: The longest that the addon waits within one request of a customer.
 PATIENCE_SECONDS: Final = 2.0
 _SECONDS: Final = 10.0
 _RELOAD: Final = "Start the service again with the settings that this command reads."
 
 
 def address(settings: Settings) -> str:
-    """Return where the service should answer."""
+    """Return the address at which the service should answer."""
     return (settings.public_url or LOCAL).rstrip("/")
 
 
 async def check_door(settings: Settings, http: httpx.AsyncClient | None = None) -> list[DoctorFinding]:
-    """Go through the door as the addon does. A signed event of an unknown type is stored as ignored, no more."""
+    """Call the service as the addon does. A signed event of an unknown type is only stored as ignored."""
     base = address(settings)
     client = http or httpx.AsyncClient(timeout=_SECONDS, trust_env=False, follow_redirects=False)
     try:

@@ -1,4 +1,4 @@
-"""Our own side: settings, database, keys, worker, and what the records say about the panel's side."""
+"""Checks of our own side: settings, database, keys, worker, and what our records show about the panel's side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MIGRATE: Final = "Run `doorman migrate`."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """What the database told about this installation."""
+    """What the database shows about this installation."""
 
     findings: list[DoctorFinding]
     policy: Policy | None = None
@@ -44,7 +44,7 @@ class Records:
 
 
 def check_settings(settings: Settings) -> list[DoctorFinding]:
-    """Look at the settings by themselves; that they can be read is known by now."""
+    """Check the settings, which have been read without errors by now."""
     return [_mode(settings), _panel(settings), _webhook_secret(settings), *_policy_file(settings)]
 
 
@@ -105,7 +105,7 @@ def _policy_file(settings: Settings) -> list[DoctorFinding]:
 
 
 async def check_records(settings: Settings) -> Records:
-    """Look at the database, if it can be reached, and at what it says about everything else."""
+    """Check the database, if it can be reached, and what it shows about everything else."""
     db = Database.open(settings.database_url)
     try:
         if db.is_sqlite and not _sqlite_file_exists(db):
@@ -122,7 +122,7 @@ async def check_records(settings: Settings) -> Records:
 
 
 def _sqlite_file_exists(db: Database) -> bool:
-    """Opening would make the file, and nothing here may change anything."""
+    """True if the file exists: opening it would create it, and the doctor changes nothing."""
     return bool(db.url.database) and Path(db.url.database or "").is_file()
 
 
@@ -165,7 +165,7 @@ def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[Doctor
 
 
 async def _database_clock(connection: AsyncConnection) -> list[DoctorFinding]:
-    await records.database_skew(connection, now=utc_now())  # the first statement pays for the connection
+    await records.database_skew(connection, now=utc_now())  # so that connecting does not count as skew
     skew = await records.database_skew(connection, now=utc_now())
     if skew is None:
         return []
@@ -219,7 +219,7 @@ async def _standing(settings: Settings, db: Database) -> list[DoctorFinding]:
 
 
 def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
-    """Judge whether the addon talks to us."""
+    """Check whether the addon sends us webhooks."""
     if sent.last_at is None:
         cure = (
             "Install the addon (`doorman whmcs-addon DIR`), activate it, fill in url, webhook_secret and api_key, and "
@@ -236,7 +236,7 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
 
 
 def check_gate_calls(asked: Any, mode: Mode) -> DoctorFinding:
-    """Judge whether the addon's gate has asked about one of our orders; `asked` holds when, first and last."""
+    """Check whether the addon's gate has asked about one of our orders; `asked` has the first and last time."""
     if asked:
         return ok("gate-asked", f"the addon's gate has asked; the last time noted is {str(asked['last'])[:16]} UTC")
     cure = (
@@ -256,7 +256,7 @@ def _ago(age: timedelta) -> str:
 
 
 def check_signs(signs: Signs) -> list[DoctorFinding]:
-    """Judge whether something else accepts or builds: hooks of others can't be seen over the API."""
+    """Check for signs that something else accepts or provisions: the API does not show hooks of other addons."""
     culprits = (
         "Look in includes/hooks and in the addon modules for what calls AcceptOrder: the usual ones are "
         "AcceptOrderOnInvoicePaid (Katamaze), WHMCS-Auto-Accept-Orders, and order-management scripts run by cron. "

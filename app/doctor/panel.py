@@ -1,4 +1,4 @@
-"""Is the panel there, does it let us in, which version is it, and what time does it have?"""
+"""Checks of the panel: is it reachable, does it accept our credentials, and are version and clock right?"""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
 
 OLDEST: Final = (8, 0)
 LAST_OF_8: Final = (8, 13)
-_ACCESS_KEY: Final = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]+")  # panel.md §2.1
+_ACCESS_KEY: Final = re.compile(r"[A-Za-z0-9!@#$%.()*\[\]_-]+")  # what WHMCS accepts in $api_access_key
 _API: Final = "/includes/api.php"
 _QUARTER: Final = timedelta(minutes=15)
 _SLIGHT_SKEW: Final = timedelta(seconds=30)
 _GRAVE_SKEW: Final = TOLERANCE - timedelta(minutes=1)
 
-#: What OpenSSL calls a certificate's fault → our slug and words.
+#: OpenSSL's code for a certificate error → our slug and text.
 _CERTIFICATES: Final[dict[int, tuple[str, str]]] = {
     9: ("tls-not-yet", "is not valid yet: is the clock of this machine right?"),
     10: ("tls-expired", "has expired"),
@@ -44,7 +44,7 @@ _CERTIFICATE_CURES: Final = {
     "tls-other": "Look at the certificate of the panel's web server.",
 }
 
-#: Zones to propose for an offset, those with most customers first.
+#: Time zones to propose for an offset, the most common first.
 _ZONES: Final = (
     "UTC", "Europe/London", "Europe/Berlin", "Europe/Helsinki", "Europe/Istanbul", "Africa/Lagos", "Asia/Dubai",
     "Asia/Karachi", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Dhaka", "Asia/Jakarta", "Asia/Singapore", "Asia/Tokyo",
@@ -55,7 +55,7 @@ _ZONES: Final = (
 
 
 def check_access_key(settings: Settings) -> list[DoctorFinding]:
-    """Look at the access key by itself: WHMCS takes some characters only."""
+    """Check the access key alone: WHMCS allows only some characters."""
     held = settings.panel_access_key
     if held is None or _ACCESS_KEY.fullmatch(held.get_secret_value()):
         return []
@@ -67,7 +67,7 @@ def check_access_key(settings: Settings) -> list[DoctorFinding]:
 
 
 async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFinding], Told | None]:
-    """Ask for GetAdminDetails; return what stands in the way, and the answer once we were let in."""
+    """Call GetAdminDetails; return what is wrong, and the answer if we were authenticated."""
     try:
         told = await probe.ask("GetAdminDetails")
     except Unreached as error:
@@ -77,7 +77,7 @@ async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFindin
 
 
 def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
-    """Say why there was no answer at all."""
+    """Explain why there was no answer at all."""
     parts = urlsplit(settings.panel_url or "")
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     said = str(error)
@@ -104,7 +104,7 @@ def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
 
 
 def let_in(told: Told, settings: Settings) -> tuple[DoctorFinding, bool]:
-    """Say whether WHMCS answered and let us in; a role without GetAdminDetails is let in."""
+    """Check whether WHMCS answered and authenticated us; a role without GetAdminDetails counts as authenticated."""
     words = told.said.lower()
     if told.verdict == "success" or words.startswith("invalid permissions"):
         return ok("reached", f"WHMCS answers at {settings.panel_url} and accepts our credential"), True
@@ -184,13 +184,13 @@ def _redirected(told: Told, settings: Settings) -> DoctorFinding:
 
 
 def version_of(told: Told) -> str:
-    """Return the version that GetAdminDetails or WhmcsDetails told."""
+    """Return the version from GetAdminDetails or WhmcsDetails."""
     given = wire.mapping(told.answer.get("whmcs")).get("version") or told.answer.get("whmcs.version")
     return wire.text(given).strip()
 
 
 def check_version(version: str) -> DoctorFinding:
-    """Judge the panel's version."""
+    """Check the panel's version."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
         cure = "Tick GetAdminDetails for the API role; Doorman is written for WHMCS 8.13 and 9."
@@ -211,7 +211,7 @@ def check_version(version: str) -> DoctorFinding:
 
 
 def check_clock(told: Told, settings: Settings) -> list[DoctorFinding]:
-    """Compare the panel's clock with ours, and its time zone with the one that is set."""
+    """Compare the panel's clock with ours, and its time zone with the setting."""
     local = wire.local_moment(told.answer.get("requesttime"))
     here = told.at.astimezone(UTC)
     if local is None:
@@ -219,7 +219,7 @@ def check_clock(told: Told, settings: Settings) -> list[DoctorFinding]:
         cure = "Tick GetAdminDetails for the API role, or set DOORMAN_PANEL_TIMEZONE."
         return [*found, unchecked("zone", "the panel did not tell its local time", cure)]
     offset = local.utcoffset()
-    if offset is None:  # a wrong clock must not look like another zone: the web server's UTC comes first
+    if offset is None:  # the web server's UTC time first: a wrong clock is not another time zone
         offset = round((local.replace(tzinfo=UTC) - (told.date or here)) / _QUARTER) * _QUARTER
     skew = local.replace(tzinfo=UTC) - offset - here
     return [_skew("the panel", skew), check_zone(offset, settings.zone, now=here)]
@@ -237,7 +237,7 @@ def _skew(whose: str, skew: timedelta) -> DoctorFinding:
 
 
 def check_zone(offset: timedelta, zone: ZoneInfo | None, *, now: datetime) -> DoctorFinding:
-    """Compare the panel's offset from UTC with the zone that is set."""
+    """Compare the panel's offset from UTC with the time zone of the settings."""
     proposed = [name for name in _ZONES if now.astimezone(ZoneInfo(name)).utcoffset() == offset][:4]
     names = ", ".join(proposed) or "the one that PHP has there (date.timezone)"
     if zone is None:

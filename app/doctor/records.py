@@ -1,4 +1,4 @@
-"""What our own records say about an installation, for `doorman doctor`: bounded reads."""
+"""What our own records show about an installation, for `doorman doctor`: bounded reads."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from app.tables.inbox import EventSource, events, workers
 from app.tables.orders import decisions, orders, outside_answers, timeline
 from app.upkeep.health import HEARTBEAT_SECONDS
 
-#: The event that the doctor itself posts.
+#: The type of the event that the doctor itself posts.
 PING: Final = "doctor.ping"
-#: How far back signs of trouble count.
+#: Signs of trouble older than this are ignored.
 SIGNS_AGE: Final = timedelta(days=30)
-#: A customer's order that is accepted sooner after it was placed was accepted by a program.
+#: An order of a customer that is accepted sooner than this after it was placed was accepted by a program.
 QUICK: Final = timedelta(seconds=60)
 _MOST_ORDERS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhooks:
-    """What came in by webhook, our own tries aside."""
+    """What came in by webhook, without the doctor's own events."""
 
     last_at: datetime | None
     last_type: str
@@ -37,24 +37,24 @@ class Webhooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideDay:
-    """What a service outside answered in the last 24 hours."""
+    """What an outside service answered in the last 24 hours."""
 
     asked: int
     degraded: int
-    reason: str  # of the latest that stayed without an answer
+    reason: str  # of the latest request without an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """Order ids, newest first, that show somebody else accepting or building."""
+    """Ids of orders that something else accepted or provisioned, newest first."""
 
     accepted_by_automation: tuple[int, ...]
     hold_breached: tuple[int, ...]
-    accepted_at_once: tuple[int, ...]  # by nobody of the staff, within `QUICK`
+    accepted_at_once: tuple[int, ...]  # not by staff, within `QUICK`
 
 
 async def database_skew(connection: AsyncConnection, *, now: datetime) -> timedelta | None:
-    """Return how far PostgreSQL's clock is ahead of `now`; None on SQLite, which has ours."""
+    """Return how far PostgreSQL's clock is ahead of `now`; None on SQLite, which uses our clock."""
     if connection.dialect.name == "sqlite":
         return None
     there: datetime = (await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
@@ -62,20 +62,20 @@ async def database_skew(connection: AsyncConnection, *, now: datetime) -> timede
 
 
 async def key_roles(connection: AsyncConnection) -> frozenset[Role]:
-    """Return the roles of the keys that are in force."""
+    """Return the roles of all keys that are not revoked."""
     rows = await connection.execute(sa.select(api_keys.c.role).where(api_keys.c.revoked_at.is_(None)).distinct())
     return frozenset(Role(row.role) for row in rows)
 
 
 async def workers_without_panel(connection: AsyncConnection, *, now: datetime) -> tuple[str, ...]:
-    """Return the hosts of living workers whose circuit breaker is not closed: they don't reach the panel."""
+    """Return the hosts of live workers whose circuit breaker is not closed: they can't reach the panel."""
     alive = sa.and_(workers.c.stopped_at.is_(None), workers.c.heartbeat_at > now - timedelta(seconds=HEARTBEAT_SECONDS))
     rows = await connection.execute(sa.select(workers.c.host).where(alive, workers.c.panel != BreakerState.CLOSED))
     return tuple(row.host for row in rows)
 
 
 async def webhooks(connection: AsyncConnection, *, now: datetime) -> Webhooks:
-    """Return what the panel has sent."""
+    """Return a summary of what the panel has sent."""
     theirs = sa.and_(events.c.source == EventSource.WEBHOOK, events.c.type != PING)
     latest = sa.select(events.c.received_at, events.c.type).where(theirs).order_by(events.c.id.desc()).limit(1)
     row = (await connection.execute(latest)).first()
@@ -88,7 +88,7 @@ async def webhooks(connection: AsyncConnection, *, now: datetime) -> Webhooks:
 
 
 async def outside_day(connection: AsyncConnection, *, now: datetime) -> dict[str, OutsideDay]:
-    """Return what services outside answered, by provider; those that were asked nothing are left out."""
+    """Return what outside services answered, by provider; services without requests are left out."""
     answers = outside_answers.c
     recent = sa.select(outside_answers).where(answers.asked_at > now - timedelta(days=1))
     rows = (await connection.execute(recent.order_by(answers.asked_at.desc()).limit(_MOST_ORDERS))).all()
@@ -101,7 +101,7 @@ async def outside_day(connection: AsyncConnection, *, now: datetime) -> dict[str
 
 
 async def signs(connection: AsyncConnection, *, now: datetime) -> Signs:
-    """Look for orders of the last 30 days that something else than Doorman or staff let in."""
+    """Find orders of the last 30 days that were let in by neither Doorman nor staff."""
     recent = (
         sa.select(orders.c.order_id, orders.c.flags)
         .where(orders.c.placed_at > now - SIGNS_AGE)
@@ -117,7 +117,7 @@ async def signs(connection: AsyncConnection, *, now: datetime) -> Signs:
 
 
 async def _accepted_at_once(connection: AsyncConnection, *, now: datetime) -> tuple[int, ...]:
-    """In shadow the timeline tells when the panel showed an order Active, in enforce a decision does."""
+    """Read when orders became Active: from the timeline in shadow mode, from decisions in enforce mode."""
     placed = sa.and_(orders.c.placed_at > now - SIGNS_AGE, orders.c.placed_by == PlacedBy.CUSTOMER)
     shown = (
         sa.select(orders.c.order_id, orders.c.placed_at, timeline.c.at, timeline.c.what)

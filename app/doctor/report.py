@@ -1,4 +1,4 @@
-"""`doorman doctor`: looks at an installation without changing it, and says what to do about what it finds."""
+"""`doorman doctor`: checks an installation without changing it, and says what to do about each finding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MARKS: Final = {
 }
 _INDENT: Final = " " * 10
 _Clean = Callable[[str], str]
-_SHORTEST_SECRET: Final = 4  # a shorter one would black out half of every sentence
+_SHORTEST_SECRET: Final = 4  # masking a shorter one would hide half of every sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Section:
 
 
 async def examine(settings: Settings) -> list[Section]:
-    """Make all checks that are possible."""
+    """Run all checks that are possible."""
     records = await check_records(settings)
     panel = await _panel(settings, records)
     return [
@@ -99,14 +99,14 @@ def _addon(records: Records) -> Sequence[DoctorFinding]:
 
 
 def run_doctor(settings: Settings, console: Console) -> int:
-    """Examine and print; return the exit status: 1 where there is a fault, else 0."""
+    """Run the checks and print the report; return the exit status: 1 if there is a fault, else 0."""
     sections = asyncio.run(examine(settings))
     show(console, sections, secrets=secrets_of(settings))
     return int(any(one.level is Level.FAULT for section in sections for one in section.findings))
 
 
 def show(console: Console, sections: Sequence[Section], *, secrets: Iterable[str] = ()) -> None:
-    """Print the report, a line for each check, and never a secret."""
+    """Print the report, a line for each check, without secrets."""
     hidden = sorted((each for each in set(secrets) if len(each) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def clean(said: str) -> str:
@@ -134,7 +134,7 @@ def _show_finding(console: Console, finding: DoctorFinding, clean: _Clean) -> No
 
 
 def summary(sections: Sequence[Section]) -> str:
-    """Return the last line: how many of each."""
+    """Return the last line: how many findings of each level."""
     levels = [finding.level for section in sections for finding in section.findings]
     words = {Level.FAULT: "fault", Level.WARNING: "warning", Level.OK: "ok", Level.UNCHECKED: "not checked"}
     counted = {level: levels.count(level) for level in words}
@@ -146,7 +146,7 @@ def summary(sections: Sequence[Section]) -> str:
 
 
 def secrets_of(settings: Settings) -> set[str]:
-    """Return everything that must not be shown, in all spellings in which others may repeat it."""
+    """Return everything that must not be shown, in every encoding in which an answer may repeat it."""
     held = [
         settings.panel_identifier, settings.panel_secret, settings.panel_access_key, settings.admin_key,
         settings.minfraud_key, settings.fraudrecord_key,

@@ -1,4 +1,4 @@
-"""Does our API role have every action that we need? `app/panels/whmcs/permissions.py` has the calls that show it."""
+"""Does our API role have every action that we need? The calls that show it are in `app/panels/whmcs/permissions.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permissio
 from app.panels.whmcs.probe import RoleProbe, Told, Unreached
 
 _ROLE = "Configuration > Manage API Credentials > API Roles"
-#: After so many questions without an answer nothing more is asked: each may take half a minute.
+#: After this many consecutive requests without an answer we stop asking: each may take half a minute.
 _SILENCES = 3
 
 
@@ -29,7 +29,7 @@ class RoleStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """One action and what trying it showed; `told` is the answer, `why` why there is none or none that can be read."""
+    """One action and what trying it showed; `told` is the answer, `why` says why it is missing or unreadable."""
 
     permission: Permission
     standing: RoleStanding
@@ -38,7 +38,7 @@ class Tried:
 
 
 async def try_actions(probe: RoleProbe) -> dict[str, Tried]:
-    """Try each action once, by name; none any more where the panel has stopped answering."""
+    """Try each action once, by name; the rest is not tried once the panel has stopped answering."""
     tried: dict[str, Tried] = {}
     unanswered = 0  # in a row
     for permission in PERMISSIONS:
@@ -68,7 +68,7 @@ async def _try(probe: RoleProbe, permission: Permission, before: Mapping[str, Tr
 
 
 def standing_of(told: Told) -> RoleStanding:
-    """Say what an answer shows: WHMCS asks for the permission before it runs an action (panel.md §2.2)."""
+    """Return what an answer shows: WHMCS checks the permission before it runs an action."""
     words = told.said.lower()
     if words.startswith("invalid permissions"):
         return RoleStanding.MISSING
@@ -89,7 +89,7 @@ def _is_free(read: Tried) -> bool:
 
 
 def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[DoctorFinding]:
-    """Judge what the tries showed."""
+    """Judge the results of the attempts."""
     needed = [one for one in tried.values() if one.permission.need in {Need.READ, Need.ACT}]
     found = [*_missing(needed, mode), *_unclear(needed), *_alerts(tried), *_optional(tried)]
     advice = f"leave {', '.join(DANGEROUS)} unticked: we never use them"

@@ -1,3 +1,3 @@
-"""GeoIP, minFraud and FraudRecord: what others know of a customer, evidence only and all off by default; may import
-config and core. Further sources come here.
+"""GeoIP, minFraud and FraudRecord: external evidence about a customer, all off by default; may import
+config and core. Further sources belong here.
 """

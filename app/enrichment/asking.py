@@ -1,4 +1,4 @@
-"""All that is configured, asked together within one time limit."""
+"""Asks all configured services concurrently, within one time limit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.enrichment.minfraud import MinFraud
 log = structlog.get_logger(__name__)
 
 TOO_LATE: Final = "no answer in time"
-_CLOSING_SECONDS: Final = 0.1  # for connections of those that were late
+_CLOSING_SECONDS: Final = 0.1  # for connections of late services
 
 
 @dataclass(frozen=True, slots=True)
 class AskedSource:
-    """What came of asking one service; `reason` says why the report is degraded."""
+    """The result of asking one service; `reason` says why the report is degraded."""
 
     report: OutsideReport
     reason: str | None = None
@@ -32,7 +32,7 @@ class AskedSource:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The sources of one process; `aclose` them when done."""
+    """The sources of one process; call `aclose` when done."""
 
     sources: Mapping[str, EnrichmentSource]
     geo: GeoFiles | None = None
@@ -40,7 +40,7 @@ class Outside:
     async def ask(
         self, names: Collection[str], question: EnrichmentQuestion, *, seconds: float
     ) -> tuple[AskedSource, ...]:
-        """Ask these services at once, and wait for so long in all; never raises for what they do."""
+        """Ask these services concurrently, within one time limit; their failures never raise."""
         tasks = {name: asyncio.create_task(_ask(self.sources[name], question)) for name in names}
         if not tasks:
             return ()
@@ -67,7 +67,7 @@ async def _ask(source: EnrichmentSource, question: EnrichmentQuestion) -> AskedS
         return AskedSource(await source.ask(question))
     except NoAnswer as error:
         return no_answer(source.name, error.reason)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not stop an order; a traceback would show secrets
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not stop an order; a traceback would show secrets
         return no_answer(source.name, f"fault: {type(error).__name__}")
 
 
@@ -77,14 +77,14 @@ def _outcome(name: str, task: asyncio.Task[AskedSource]) -> AskedSource:
 
 
 def no_answer(name: str, reason: str) -> AskedSource:
-    """Return the mark of a service that gave no usable answer."""
+    """Return the result for a service without a usable answer."""
     return AskedSource(OutsideReport(provider=name, degraded=True), reason)
 
 
 def open_outside(settings: Settings) -> Outside | None:
-    """Open what the settings name; None where they name nothing.
+    """Open the sources named in the settings; None if there are none.
 
-    Raises SettingsError for a GeoIP file that can't be used.
+    Raises SettingsError for an unusable GeoIP file.
     """
     sources: list[EnrichmentSource] = []
     if settings.minfraud_account is not None and settings.minfraud_key is not None:
@@ -98,7 +98,7 @@ def open_outside(settings: Settings) -> Outside | None:
 
 
 def open_geo(settings: Settings) -> GeoFiles | None:
-    """Read the GeoIP files. Raises SettingsError for one that can't be used."""
+    """Read the GeoIP files. Raises SettingsError for an unusable file."""
     if not settings.geoip_file:
         return None
     try:

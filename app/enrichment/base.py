@@ -1,4 +1,4 @@
-"""What is asked of a service outside, and what comes back; every failure is one exception, never a verdict."""
+"""The question to an external service and its answer; every failure is one exception, never a verdict."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from app.core.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrichmentQuestion:
-    """What may be told about one order. Personal data: never logged; each source sends the least that it can."""
+    """The data about one order that may be sent. Personal data: never logged; each source sends as little as it can."""
 
     order_id: int  # our reference
     customer_id: int
     placed_at: datetime
     email: str = ""
-    mailbox: str | None = None  # the address without tags and meaningless dots
+    mailbox: str | None = None  # the address without tags and insignificant dots
     name: str = ""
-    phone: str = ""  # as the panel has it
-    ip: str | None = None  # only where it is the customer's own
+    phone: str = ""  # as the panel writes it
+    ip: str | None = None  # only if it is the customer's own
     city: str = ""
     postcode: str = ""
     country: str | None = None  # ISO 3166-1 alpha-2
@@ -29,7 +29,7 @@ class EnrichmentQuestion:
 
 
 class NoAnswer(Exception):
-    """No usable answer came. `reason` is a short stable text without personal data or secrets, for log and doctor."""
+    """No usable answer. `reason` is a short stable text without personal data or secrets, for log and doctor."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,15 +37,15 @@ class NoAnswer(Exception):
 
 
 class EnrichmentSource(Protocol):
-    """A service outside that is asked about one order."""
+    """An external service that can be asked about one order."""
 
     @property
     def name(self) -> str:
-        """Its word in facts, policies and logs."""
+        """Its name in facts, policies and logs."""
         ...
 
     async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
-        """Ask once. Raises NoAnswer; the caller keeps the time."""
+        """Ask once. Raises NoAnswer; the caller enforces the time limit."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,6 +1,6 @@
 """FraudRecord, API version 1 (https://www.fraudrecord.com/developers/): what other hosts report about a customer.
 
-Everything that is told about the customer is a slow hash; only others who know the same value can recognise it.
+All customer data is sent as slow hashes, which only hosts that know the same value can recognise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REPORT: Final = re.compile(
     r"<report>\s*([0-9]{1,9})-([0-9]{1,9})-([0-9]{1,2}(?:\.[0-9]{1,9})?)-([0-9A-Za-z]{0,64})\s*</report>"
 )
 _ERROR: Final = re.compile(r"\s*(ERR:[A-Z]{1,20}|NODATA)\b")
-_WORST: Final = 10.0  # of a severity, and of the reliability
+_WORST: Final = 10.0  # maximum of a severity, and of the reliability
 
 
 class FraudRecord:
@@ -45,7 +45,7 @@ class FraudRecord:
     async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
         """Ask about the customer of one order. Raises NoAnswer.
 
-        The hashing takes a tenth of a second or more, so it has a thread of its own.
+        Hashing takes a tenth of a second or more, so it runs in a thread.
         """
         known = {"name": question.name, "email": question.email, "ip": question.ip or "", "phone": question.phone}
         plain = {name: normalised(value) for name, value in known.items()}
@@ -53,11 +53,11 @@ class FraudRecord:
             raise NoAnswer("nothing to ask about")
         fields = await asyncio.to_thread(lambda: {name: slow_hash(value) for name, value in plain.items() if value})
         form = {"_action": "query", "_api": self._key.get_secret_value(), **fields}
-        return read_reply(await post(self._http, URL, data=form))  # in the body: addresses get into logs
+        return read_reply(await post(self._http, URL, data=form))  # in the body, because URLs get into logs
 
 
 def normalised(value: str) -> str:
-    """Return what is hashed: lower case, without white space."""
+    """Return the value to hash: lower case, without white space."""
     return "".join(value.split()).lower()
 
 
@@ -71,7 +71,7 @@ def slow_hash(value: str) -> str:
 def read_reply(reply: Reply) -> OutsideReport:
     """Read the answer. Raises NoAnswer for anything but a report.
 
-    The score is the mean severity weighted by the reliability: reports of the worst kind, relied on fully, are 100.
+    The score is the mean severity weighted by reliability: the worst severity with full reliability is 100.
     """
     text = reply.body.decode("utf-8", "replace")
     if reply.status != 200:

@@ -1,7 +1,8 @@
 """Country, network and anonymisers of an IP address, from local files in the MMDB format (GeoLite2, GeoIP2, DB-IP …).
 
-A file is read whole into memory (a mapped file that is overwritten in place would kill the process) and again when it
-is replaced. What can't be read later is logged, and the last good one is kept; reading takes a thread of its own.
+A file is read into memory as a whole (overwriting a memory-mapped file in place would crash the process), and again
+when it is replaced. If the new file can't be read, that is logged and the last good one is kept. Files are read in a
+thread.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from app.core.judgement.signals.enrichment import ANONYMOUS_IP, HOSTING_IP
 log = structlog.get_logger(__name__)
 
 NAME: Final = "geoip"
-_LOOK_SECONDS: Final = 10.0  # between looks whether a file was replaced
-_PATIENCE_SECONDS: Final = 0.5  # how long an order waits for a new file to be read; the old one serves until then
+_LOOK_SECONDS: Final = 10.0  # between checks for a replaced file
+_PATIENCE_SECONDS: Final = 0.5  # how long an order waits for a new file; then it uses the old one
 #: The fields of MaxMind's Anonymous IP databases (dev.maxmind.com/geoip/docs/databases/anonymous-ip/binary/), as marks.
 _ANONYMISERS: Final = {
     "is_anonymous_vpn": "vpn",
@@ -39,20 +40,20 @@ _TELLING: Final = frozenset({_ANONYMOUS, _HOSTING, *_ANONYMISERS})
 
 
 class GeoFileError(Exception):
-    """The file can't be used; the text says which and why."""
+    """The file is unusable; the text says which file and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class IpPlace:
-    """What the files say about an address; None where they say nothing."""
+    """The files' data about an address; None where they have none."""
 
     country: str | None = None  # ISO 3166-1 alpha-2
     asn: int | None = None
-    marks: tuple[str, ...] | None = None  # of anonymisers, sorted; None: no file that tells of them was asked
-    damaged: bool = False  # a file could not be read where it speaks of this address
+    marks: tuple[str, ...] | None = None  # of anonymisers, sorted; None: no file covers anonymisers
+    damaged: bool = False  # a file is damaged at this address
 
     def reports(self) -> tuple[OutsideReport, ...]:
-        """Return what facts keep of it beside country and network."""
+        """Return the reports to keep in the facts, as well as country and network."""
         told = () if self.marks is None else (OutsideReport(provider=NAME, marks=self.marks),)
         return (*told, OutsideReport(provider=NAME, degraded=True)) if self.damaged else told
 
@@ -62,7 +63,7 @@ NOWHERE: Final = IpPlace()
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a file says about itself."""
+    """A file's metadata."""
 
     path: Path
     kind: str  # GeoLite2-Country, GeoLite2-ASN …
@@ -74,13 +75,13 @@ class _File:
     path: Path
     reader: maxminddb.Reader
     stamp: tuple[int, int, int]
-    tells_of_anonymisers: bool  # by its name: then an address that it leaves out is of none
-    version: int  # of the Internet Protocol; 4: it has no addresses of version 6
+    tells_of_anonymisers: bool  # by its name; an address missing from such a file is not an anonymiser
+    version: int  # IP version; 4: it has no IPv6 addresses
 
 
 @dataclass(slots=True)
 class GeoFiles:
-    """One or more files; what one does not know the next may."""
+    """One or more files; each fills the gaps of the earlier ones."""
 
     _files: list[_File]
     _clock: Callable[[], float] = time.monotonic
@@ -92,15 +93,15 @@ class GeoFiles:
 
     @classmethod
     def open(cls, paths: Sequence[Path], *, clock: Callable[[], float] = time.monotonic) -> GeoFiles:
-        """Read all files. Raises GeoFileError for the first that can't be used."""
+        """Read all files. Raises GeoFileError for the first unusable one."""
         return cls([_read(path) for path in paths], clock)
 
     def about(self) -> tuple[About, ...]:
-        """Return what each file says about itself."""
+        """Return each file's metadata."""
         return tuple(about(each.path, each.reader) for each in self._files)
 
     async def find(self, ip: str | None) -> IpPlace:
-        """Return where an address is; nothing for a private one, and for what is no address. Never raises."""
+        """Return the place of an address; empty for a private or invalid address. Never raises."""
         try:
             address = ip_address((ip or "").strip())
         except ValueError:
@@ -111,7 +112,7 @@ class GeoFiles:
         return self._look_up(str(address), address.version)
 
     async def _look_for_new(self) -> None:
-        """Read what was replaced; a large file or a disk that hangs holds no order up for long."""
+        """Read replaced files; a large file or a hanging disk never delays an order for long."""
         if self._reading is None or self._reading.done():
             if self._clock() - self._looked_at < _LOOK_SECONDS:
                 return
@@ -149,7 +150,7 @@ class GeoFiles:
 
 
 def about(path: Path, reader: maxminddb.Reader) -> About:
-    """Return what the file says about itself."""
+    """Return the file's metadata."""
     told = reader.metadata()
     return About(path, str(told.database_type), datetime.fromtimestamp(told.build_epoch, UTC))
 
@@ -164,17 +165,17 @@ def _read(path: Path) -> _File:
         stamp = _stamp(path)
         reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
         about(path, reader)
-        reader.get("8.8.8.8")  # a file that was cut short shows it here
+        reader.get("8.8.8.8")  # fails here if the file is truncated
     except OSError as error:
         raise GeoFileError(f"{path} can't be read: {error.strerror or type(error).__name__}") from None
-    except Exception as error:  # noqa: BLE001 - the reader raises whatever a broken file leads it to
+    except Exception as error:  # noqa: BLE001 - a broken file can make the reader raise anything
         raise GeoFileError(f"{path} is no usable MMDB file: {type(error).__name__}") from None
     told = reader.metadata()
     return _File(path, reader, stamp, "anonymous" in str(told.database_type).lower(), told.ip_version)
 
 
 def _row(file: _File, ip: str) -> dict[str, Any] | None:
-    """Return what a file has of an address, which may be nothing; None where the file is damaged there."""
+    """Return a file's row for an address, empty if it has none; None if the file is damaged there."""
     try:
         row = file.reader.get(ip)
     except Exception as error:  # noqa: BLE001 - a damaged part of a file must not stop an order
@@ -195,7 +196,7 @@ def _asn(row: dict[str, Any]) -> int | None:
 
 
 def _marks(row: dict[str, Any]) -> set[str]:
-    """An address of a hosting provider alone is no anonymiser's, though MaxMind calls it anonymous."""
+    """A hosting provider's address alone doesn't count as an anonymiser, though MaxMind calls it anonymous."""
     found = {mark for name, mark in _ANONYMISERS.items() if row.get(name) is True}
     hosting = {HOSTING_IP} if row.get(_HOSTING) is True else set()
     anonymous = found or (row.get(_ANONYMOUS) is True and not hosting)

@@ -1,6 +1,6 @@
-"""MaxMind minFraud Score (https://dev.maxmind.com/minfraud/api-documentation/): one POST for an order.
+"""MaxMind minFraud Score (https://dev.maxmind.com/minfraud/api-documentation/): one POST per order.
 
-The e-mail address goes out as the MD5 that MaxMind asks for, with its domain; names and street lines never do.
+The e-mail address is sent as the MD5 that MaxMind requires, with its domain; names and street lines are never sent.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 URL: Final = "https://minfraud.maxmind.com/minfraud/v2.0/score"
 NAME: Final = "minfraud"
-_TEXT: Final = 255  # MaxMind's own limit for texts
+_TEXT: Final = 255  # MaxMind's limit for texts
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
-#: What the provider's own rules at MaxMind said (``disposition.action``); *accept* and *test* say nothing.
+#: Results of the provider's custom rules at MaxMind (``disposition.action``); *accept* and *test* are ignored.
 _DISPOSITIONS: Final = {"reject": "own_rule_reject", "manual_review": "own_rule_review"}
 
 
@@ -55,7 +55,7 @@ class MinFraud:
 
 
 def request_of(question: EnrichmentQuestion) -> dict[str, Any]:
-    """Return the body of the request; what is not known is left out."""
+    """Return the body of the request; unknown values are left out."""
     order: dict[str, Any] = {}
     if question.amount is not None and question.amount.amount_minor >= 0:
         order = {"amount": float(question.amount.to_text()), "currency": question.amount.currency}
@@ -93,7 +93,7 @@ def _email(mailbox: str | None) -> dict[str, str]:
 
 
 def _phone(phone: str) -> dict[str, str]:
-    """The panel writes +CC.NNN; without that form the number stands alone."""
+    """The panel writes +CC.NNN; in any other form the number is sent without a country code."""
     code, dot, number = phone.strip().lstrip("+").partition(".")
     if dot and code.isdigit() and len(code) <= 4:
         return {"phone_country_code": code, "phone_number": number[:_TEXT]}
@@ -101,7 +101,7 @@ def _phone(phone: str) -> dict[str, str]:
 
 
 def read_reply(reply: Reply, *, without_ip: bool) -> OutsideReport:
-    """Read the answer. Raises NoAnswer for an error, and for what has no risk score."""
+    """Read the answer. Raises NoAnswer for an error or an answer without a risk score."""
     answer = _object(reply.body)
     if reply.status != 200:
         code = answer.get("code")
@@ -110,7 +110,7 @@ def read_reply(reply: Reply, *, without_ip: bool) -> OutsideReport:
     score = answer.get("risk_score")
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise NoAnswer("an answer without a risk score")
-    if not 0 <= score <= 100:  # not a number is none of both
+    if not 0 <= score <= 100:  # also true for NaN
         raise NoAnswer("a risk score out of range")
     _log_warnings(answer.get("warnings"))
     marks = ["without_ip"] if without_ip else []
@@ -130,7 +130,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _log_warnings(warnings: object) -> None:
-    """What MaxMind did not like about the request; the codes only, the texts repeat what was sent."""
+    """Log MaxMind's warnings about the request; only the codes, as the texts repeat the data sent."""
     rows = warnings if isinstance(warnings, list) else []
     codes = [row.get("code") for row in rows if isinstance(row, dict)]
     if named := {code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)}:

@@ -1,7 +1,7 @@
-"""One HTTP request to a service outside.
+"""One HTTP request to an external service.
 
-No redirects, no proxies or netrc from the environment, no cookies, TLS always checked, a cap on the answer, and no
-compression, so that a small answer can't become a huge one. A request is never repeated: it may cost money.
+No redirects, no proxies or netrc from the environment, no cookies, TLS always verified, a size limit on the answer, and
+no compression, so that a small answer can't expand to a huge one. A request is never retried, as it may cost money.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Reply:
 
 
 def http_client() -> httpx.AsyncClient:
-    """Make the client of one service; the time limit is the caller's."""
+    """Make the client of one service; the caller enforces the time limit."""
     return httpx.AsyncClient(
         timeout=None,  # noqa: S113 - `asking` keeps the time for all services together
         limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=4, keepalive_expiry=30.0),
@@ -39,7 +39,7 @@ def http_client() -> httpx.AsyncClient:
 
 
 async def post(http: httpx.AsyncClient, url: str, **request: Any) -> Reply:
-    """Send one POST. Raises NoAnswer where none came, or one that is too large."""
+    """Send one POST. Raises NoAnswer if there is no answer or it is too large."""
     try:
         async with http.stream("POST", url, **request) as response:
             body = bytearray()
@@ -48,5 +48,5 @@ async def post(http: httpx.AsyncClient, url: str, **request: Any) -> Reply:
                 if len(body) > ANSWER_CAP:
                     raise NoAnswer("the answer is too large")
             return Reply(response.status_code, bytes(body))
-    except httpx.HTTPError as error:  # its text may hold the address asked for
+    except httpx.HTTPError as error:  # its text may contain the requested URL
         raise NoAnswer(f"not reached: {type(error).__name__}") from None

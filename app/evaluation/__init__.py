@@ -1,1 +1,1 @@
-"""A policy on trial: backtest, candidate, learning, agreement; may import history, workflow and what lies below."""
+"""Trying out policies: backtest, candidate, learning, agreement; may import history, workflow and what is below."""

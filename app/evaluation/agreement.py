@@ -1,7 +1,7 @@
-"""How far people and the policy agree: what they decided about orders that the policy had judged, signal by signal.
+"""How far people and the policy agree: people's decisions on orders judged by the policy, signal by signal.
 
-Reviews are labels too (issue 4, point 7). A signal that people keep overruling has too many points; one that stands on
-what they reject has too few.
+Reviews are labels too. A signal that people keep overruling has too many points; one that fires on orders they reject
+has too few.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.core.judgement.signals.base import LIMITS
 from app.tables.orders import decisions, orders
 from app.workflow.cases_live import NO_PERSONS, is_review
 
-#: The latest so many orders that a person decided are looked at.
+#: This many of the latest orders decided by a person are read.
 AT_MOST: Final = 2_000
 _HELD: Final = frozenset({Outcome.HOLD_FOR_REVIEW.value, Outcome.HOLD_FOR_FEE.value, Outcome.REJECT.value})
 
@@ -30,7 +30,7 @@ class _View(BaseModel):
 
 
 class SignalAgreement(_View):
-    """One signal on orders that the policy judged and a person decided."""
+    """One signal on orders judged by the policy and decided by a person."""
 
     code: str
     score: str = Field(description="`risk` or `self_service`.")
@@ -44,7 +44,7 @@ class SignalAgreement(_View):
 
 
 class AgreementReport(_View):
-    """What people decided about orders that the policy had judged."""
+    """People's decisions on orders judged by the policy."""
 
     orders: int = Field(description="The latest orders that a person decided, at most 2,000.")
     since: datetime | None = Field(description="When the oldest of them was decided; null where there is none.")
@@ -79,7 +79,7 @@ async def agreement(connection: AsyncConnection) -> AgreementReport:
 
 
 async def _pairs(connection: AsyncConnection) -> list[Any]:
-    """Return what a person decided beside the newest judgement of the policy, the newest orders first."""
+    """Return each decision of a person with the newest judgement of the policy, newest orders first."""
     person, judged = decisions.alias("person"), decisions.alias("judged")
     newest = (
         sa.select(sa.func.max(decisions.c.id))
@@ -108,7 +108,7 @@ async def _pairs(connection: AsyncConnection) -> list[Any]:
 
 
 def _signals(judgement: Any) -> Iterable[dict[str, Any]]:
-    """What the engine adds to keep sums exact is no finding."""
+    """Yield the signals except those that the engine adds to keep sums exact."""
     return (signal for signal in judgement["signals"] if signal["points"] and signal["code"] not in LIMITS)
 
 

@@ -1,4 +1,4 @@
-"""Where the candidate policy and the active one differ on live orders, from the decisions that hold both verdicts."""
+"""Where the candidate policy and the active one differ on live orders, from decisions that contain both verdicts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.policies import versions
 from app.tables.orders import decisions, orders
 from app.workflow import candidates
 
-#: So many decisions are looked at, the newest; the report says so where there are more.
+#: How many of the newest decisions are read; the report says so if there are more.
 LOOKED_AT: Final = 10_000
 SHOWN: Final = 25
 _REASONS: Final = 10
@@ -28,7 +28,7 @@ _Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """How many orders one policy decides so and the other so."""
+    """How many orders have one outcome by the active policy and another by the candidate."""
 
     active: Outcome
     candidate: Outcome
@@ -37,7 +37,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnReason:
-    """Why they differ: the first reason of each."""
+    """Why the two policies differ: the first reason of each."""
 
     active: Outcome
     active_reason: Annotated[str, Field(examples=["no_work"])]
@@ -60,7 +60,7 @@ class MoneyBeside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleSaid:
-    """What people then decided about the orders where the two differ."""
+    """People's later decisions on orders where the two differ."""
 
     decided: Annotated[int, Field(description="Such orders that a person decided about.")]
     as_active: _Count
@@ -70,7 +70,7 @@ class PeopleSaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferingOrder:
-    """One order that the two decide differently."""
+    """One order that the two policies decide differently."""
 
     order_id: int
     at: datetime
@@ -83,8 +83,8 @@ class DifferingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateReport:
-    """A candidate policy beside the active one. Verdicts and their reasons are compared as judged, before modes and
-    limits, and only those that the two gave beside each other.
+    """A candidate policy compared with the active one. Verdicts and their reasons are compared as judged, before modes
+    and limits, and only for decisions judged by both.
     """
 
     version: Annotated[int | None, Field(description="Null: no candidate runs, and there is nothing to compare.")]
@@ -102,7 +102,7 @@ class CandidateReport:
 
 
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:
-    """Return where the running candidate differs; empty where none runs."""
+    """Return where the running candidate differs; empty if none runs."""
     running = await candidates.current(connection)
     active_version = (await versions.active(connection)).version
     rows = [] if running.since is None else await _rows(connection, running.since, active_version)
@@ -149,7 +149,7 @@ async def _rows(connection: AsyncConnection, since: datetime, active_version: in
 
 
 async def _people(connection: AsyncConnection, order_ids: Sequence[int]) -> dict[int, str]:
-    """Return what a person decided, where the decision in force is a person's."""
+    """Return the decisions in force that were made by a person."""
     ours = (POLICY, CLOCK, PANEL)
     by = decisions.c.by
     person = sa.and_(by.not_in(ours), sa.or_(by.not_like(f"{PANEL}:%"), by.like(f"{PANEL}:staff:%")))

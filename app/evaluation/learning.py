@@ -1,7 +1,7 @@
-"""What the provider's own history teaches about the points of risk signals (issue 4, point 7).
+"""What the provider's own history teaches about the points of risk signals.
 
-Labels are what became of orders, once they are old enough, and what people decided in reviews. Facts of today are left
-out: they would teach what became known later. Only patterns of fired signals are kept in memory, never the orders.
+The labels are the ends of orders that are old enough, and the decisions of people in reviews. Facts known only as of
+today are left out: they would teach what became known later. Memory holds only patterns of fired signals, no orders.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ Pattern = tuple[tuple[tuple[str, int], ...], bool]
 
 
 class LearningMissing(Invalid):
-    """The library that fits is an extra, and is not installed."""
+    """The optional library that fits (scikit-learn) is not installed."""
 
 
 @dataclass(slots=True)
 class Labelled:
-    """How often each pattern of signals was met on orders whose end is known."""
+    """How often each pattern of signals occurred on orders whose label is known."""
 
     patterns: Counter[Pattern] = field(default_factory=Counter)
     by_outcome: int = 0
     by_review: int = 0
 
     def count(self, *, bad: bool) -> int:
-        """Return how many orders were bad, or good."""
+        """Return the number of bad, or good, orders."""
         return sum(times for (_, is_bad), times in self.patterns.items() if is_bad is bad)
 
     def fired(self) -> dict[str, Fired]:
@@ -61,7 +61,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """What would change, or why nothing is proposed."""
+    """The proposed changes, or why nothing is proposed."""
 
     bad: int
     good: int
@@ -73,9 +73,9 @@ class Suggestion:
 
 
 def label_of(label: str, reviewed: str | None, *, mature: bool) -> bool | None:
-    """Return whether an order was bad; None where that is not known.
+    """Return whether an order was bad; None if not known.
 
-    What happened beats what a person thought; an unpaid cancellation and a refund say nothing about risk.
+    What happened outweighs what a person decided; an unpaid cancellation or a refund says nothing about risk.
     """
     if mature and label in _BAD:
         return True
@@ -85,7 +85,7 @@ def label_of(label: str, reviewed: str | None, *, mature: bool) -> bool | None:
 
 
 async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Labelled:
-    """Judge every order of the history whose end is known, and count what fired."""
+    """Judge every order of the history whose label is known, and count the signals that fired."""
     found, judge = Labelled(), QuickJudge(policy)
     async for rows in _pages(db):
         for row in rows:
@@ -96,7 +96,7 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
             verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
             told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
             if bad and not told and only_unfit(verdict.reasons):
-                continue  # it was declined for what it is, and nobody suspected anything
+                continue  # declined for what was ordered, not for suspicion
             points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
             found.patterns[points, bad] += 1
             found.by_outcome += told
@@ -105,7 +105,7 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
 
 
 async def _pages(db: Database) -> AsyncIterator[list[Any]]:
-    """Read the cases, oldest ids first, each page in a transaction of its own."""
+    """Read the cases by rising id, each page in a transaction of its own."""
     columns = (cases.c.order_id, cases.c.placed_at, cases.c.judged_at, cases.c.facts, cases.c.label, cases.c.reviewed)
     last = 0
     while True:
@@ -119,7 +119,7 @@ async def _pages(db: Database) -> AsyncIterator[list[Any]]:
 
 
 def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
-    """Propose points. Raises LearningMissing where the library that fits is not installed."""
+    """Propose points. Raises LearningMissing if scikit-learn is not installed."""
     bad, good, fired = labelled.count(bad=True), labelled.count(bad=False), labelled.fired()
     why_not = too_few(bad, good)
     fitted: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ def _fit(patterns: Counter[Pattern], codes: tuple[str, ...]) -> tuple[float, dic
     rows = [_row(points, codes) for (points, _), _ in ordered]
     truth = [bad for (_, bad), _ in ordered]
     weights = [times for _, times in ordered]
-    # scaled so that the regularisation means the same for each signal: ten points are one unit
+    # ten points are one unit, so that the regularisation is equally strong for each signal
     each = LogisticRegression(max_iter=1_000).fit(rows, truth, sample_weight=weights)
     together = LogisticRegression(max_iter=1_000).fit([[sum(row)] for row in rows], truth, sample_weight=weights)
     slopes = {code: float(slope) / 10 for code, slope in zip(codes, each.coef_[0], strict=True)}

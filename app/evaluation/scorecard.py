@@ -1,8 +1,8 @@
-"""From what a fit says of each risk signal to proposed points: bounded, careful where little is known.
+"""Proposed points of risk signals from a fit: bounded, and cautious when data is scarce.
 
-The policy's points are a scorecard already. A logistic fit on the points that fired gives each signal a slope; where
-all points were right, every slope would be the same. A signal whose slope is twice the common one is worth twice its
-points, so points are multiplied by slope / common slope, pulled towards what they are where it fired rarely.
+The policy's points already are a scorecard. A logistic fit on the points that fired gives each signal a slope; if all
+points were right, every slope would be the same. A signal whose slope is twice the common one is worth twice its
+points, so points are multiplied by slope / common slope, pulled towards the present points if it fired rarely.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.core.policy.document import Policy
 from app.core.policy.fairness import SOFT
 from app.core.policy.sections.judging import RiskPoints
 
-#: What stands behind each signal's points in [points.risk]; all of them are scaled alike.
+#: The keys of [points.risk] that make up each signal's points; all keys of a signal are scaled alike.
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "fraud_check": ("fraud_check_fail", "fraud_check_review", "fraud_check_high_score"),
     "overdue_invoices": ("overdue_invoice", "overdue_invoices_at_most"),
@@ -32,19 +32,19 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 #: Never proposed: the provider's own lists are not statistics, and `each_further` belongs to several signals.
 LEFT: Final = frozenset({"each_further", "block_listed", "allow_listed"})
 
-#: At least so many labelled orders in all, and of each kind: below, chance speaks louder than the signals.
+#: The fewest labelled orders in all, and of each kind: with fewer, chance outweighs the signals.
 MIN_CASES: Final = 200
 MIN_OF_EACH: Final = 30
 #: Labelled bad (or good) orders needed for each signal that is fitted (Peduzzi et al. 1996: ten events per variable).
 EVENTS_PER_SIGNAL: Final = 10
-#: A signal that fired less often is not judged.
+#: A signal that fired less often is not fitted.
 MIN_FIRED: Final = 10
-#: No proposal moves points further than this, down or up, in one step.
+#: The factor of one proposal stays between these two.
 SMALLEST_RATIO: Final = 0.5
 LARGEST_RATIO: Final = 1.5
-#: Less than this decides hardly any order; proposing it would only be noise.
+#: A smaller change decides hardly any order and would only be noise.
 SMALLEST_CHANGE: Final = 2
-#: A signal that fired so often moves half of the way from what it is to what the fit says.
+#: A signal that fired this often moves half way from its present points to what the fit says.
 _HALF_WAY: Final = 30
 
 
@@ -58,13 +58,13 @@ class Fired:
 
     @property
     def orders(self) -> int:
-        """On how many in all."""
+        """Return the number of orders on which it fired."""
         return self.bad + self.good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointChange:
-    """One key of [points.risk]: what it is and what is proposed."""
+    """One key of [points.risk] with its present and its proposed points."""
 
     code: str
     key: str
@@ -75,7 +75,7 @@ class PointChange:
 
 
 def too_few(bad: int, good: int) -> str | None:
-    """Say why nothing can be proposed from so many labelled orders, or None where it can."""
+    """Return why nothing can be proposed from this many labelled orders, None if it can."""
     if bad + good >= MIN_CASES and min(bad, good) >= MIN_OF_EACH:
         return None
     return (
@@ -85,7 +85,7 @@ def too_few(bad: int, good: int) -> str | None:
 
 
 def fittable(fired: Iterable[Fired], *, bad: int, good: int) -> tuple[str, ...]:
-    """Return the signals worth fitting, those that fired most first: as many as the rarer kind of order can carry."""
+    """Return the signals worth fitting, most fired first: as many as the rarer kind of order can support."""
     most = min(bad, good) // EVENTS_PER_SIGNAL
     known = [one for one in fired if one.code in KEYS and one.orders >= MIN_FIRED]
     known.sort(key=lambda one: (-one.orders, one.code))
@@ -95,10 +95,10 @@ def fittable(fired: Iterable[Fired], *, bad: int, good: int) -> tuple[str, ...]:
 def propose(
     policy: Policy, fired: Mapping[str, Fired], slopes: Mapping[str, float], *, common: float
 ) -> tuple[PointChange, ...]:
-    """Return the keys of the policy's [points.risk] that would change; what it may be published with.
+    """Return the keys of the policy's [points.risk] that would change, within the limits of a valid policy.
 
     `slopes` and `common` are log-odds per point, of each signal and of all points together. A common slope that is not
-    above zero says that the risk score does not tell bad from good orders at all: then nothing is proposed.
+    above zero means that the risk score does not tell bad from good orders at all: then nothing is proposed.
     """
     if common <= 0:
         return ()
@@ -107,7 +107,7 @@ def propose(
     for code, slope in slopes.items():
         ratio = _ratio(slope / common, fired[code])
         after = {key: min(100, max(1, round(now[key] * ratio))) for key in KEYS[code] if now[key]}
-        if _worth(now, after):  # all keys of a signal or none: what was worse stays so
+        if _worth(now, after):  # all keys of a signal or none, so that their order of severity stays
             wanted |= after
     _keep_fair(now, wanted, policy)
     return tuple(
@@ -128,11 +128,11 @@ def _worth(now: Mapping[str, int], after: Mapping[str, int]) -> bool:
 
 
 def _keep_fair(now: Mapping[str, int], wanted: dict[str, int], policy: Policy) -> None:
-    """Take back from what was raised least, until no innocent cause would hold an order (issue 4, point 8)."""
+    """Lower what was raised least, point by point, until no innocent cause would hold an order."""
     hosting = bool(policy.thresholds.hosting_asns)
     for soft in SOFT:
         while soft.together(wanted, hosting=hosting) >= policy.risk.review_from:
             raised = [key for key in soft.times if wanted[key] > now[key]]
             if not raised:
-                break  # it was so before
+                break  # the active policy does the same
             wanted[min(raised, key=lambda key: (wanted[key] - now[key], key))] -= 1

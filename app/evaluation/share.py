@@ -1,4 +1,4 @@
-"""How many of the last orders a policy would hold: what is asked before it acts (issue 4, point 3)."""
+"""How many of the last orders a policy would hold: checked before it is activated."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from app.evaluation.backtest.counting import for_lack_of_facts
 from app.orders.facts_codec import unpack
 from app.tables.history import CaseSource, cases
 
-#: So many orders are looked at, the last ones placed.
+#: How many of the last orders placed are judged.
 LAST: Final = 1_000
-#: Fewer say nothing.
+#: With fewer orders the share means nothing.
 FEWEST: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldShare:
-    """What a policy would do with the last orders."""
+    """How many of the last orders a policy would hold."""
 
     cases: Annotated[int, Field(description="Orders it can be told of, among the last 1,000 at most.")]
     held: Annotated[int, Field(description="Of them, how many it would hold or turn away.")]
@@ -38,7 +38,7 @@ class HeldShare:
 
     @property
     def asks(self) -> bool:
-        """Whether somebody has to confirm that this is meant."""
+        """True if a person has to confirm the activation."""
         return self.cases >= FEWEST and self.held * 100 > self.at_most * self.cases
 
 
@@ -47,19 +47,19 @@ Last = tuple[bytes, datetime, str]
 
 
 async def held_share(connection: AsyncConnection, policy: Policy) -> HeldShare:
-    """Judge the last orders of the history by a policy, as far as their facts were known then."""
+    """Judge the last orders of the history by a policy, with the facts that were known then."""
     return weigh(policy, await last_orders(connection))
 
 
 async def last_orders(connection: AsyncConnection) -> list[Last]:
-    """Return the orders that were placed last."""
+    """Return the orders placed last."""
     query = sa.select(cases.c.facts, cases.c.judged_at, cases.c.source)
     query = query.order_by(cases.c.placed_at.desc(), cases.c.order_id.desc())
     return [(row.facts, row.judged_at, row.source) for row in await connection.execute(query.limit(LAST))]
 
 
 def weigh(policy: Policy, found: Sequence[Last]) -> HeldShare:
-    """Say how many of these orders a policy would hold: a second's work."""
+    """Count how many of these orders a policy would hold; takes about a second."""
     held, unknown = _count_held(found, policy) if len(found) >= FEWEST else (0, 0)
     at_most, known = policy.limits.confirm_hold_percent, len(found) - unknown
     if known < FEWEST:
@@ -73,7 +73,7 @@ def weigh(policy: Policy, found: Sequence[Last]) -> HeldShare:
 
 
 def _count_held(found: Sequence[Last], policy: Policy) -> tuple[int, int]:
-    """Return how many would be held, and of how many that can't be told."""
+    """Return how many would be held, and for how many that is unknown."""
     judge, modes = QuickJudge(policy), policy.modes
     held = unknown = 0
     for facts, judged_at, source in found:

@@ -1,7 +1,7 @@
-"""How good a score is, and how sure one can be of it: proportions and the area under the ROC curve, from counts alone.
+"""How good a score is, and how certain that is: proportions and the area under the ROC curve, from counts alone.
 
-Written here because the libraries that have these (scipy, scikit-learn, statsmodels) are no part of what runs, and want
-a row for each order where counts for each of 101 scores say the same.
+Implemented here because the libraries that have these (scipy, scikit-learn, statsmodels) are not runtime dependencies,
+and need a row for each order where counts for each of 101 scores are enough.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final
 
-#: Of the normal distribution, for 95 % two-sided.
+#: Two-sided 95 % quantile of the normal distribution.
 Z95: Final = 1.959963984540054
 _HALVINGS: Final = 60
 
 
 def wilson(hits: int, of: int) -> tuple[float, float] | None:
-    """Return the 95 % interval of a proportion by Wilson (1927); None where there is nothing to count.
+    """Return the 95 % interval of a proportion by Wilson (1927); None if `of` is 0.
 
-    Unlike the textbook's it stays within 0-1 and does not shrink to a point at 0 or all.
+    Unlike the usual normal approximation, it stays within 0-1 and does not shrink to a point at no or all hits.
     """
     if of == 0:
         return None
@@ -30,7 +30,7 @@ def wilson(hits: int, of: int) -> tuple[float, float] | None:
 
 
 def auc(bad: Mapping[int, int], good: Mapping[int, int]) -> Fraction | None:
-    """Return how often a bad one scores above a good one, a tie counting half; exact. None where one side is empty."""
+    """Return how often a bad one scores above a good one, a tie counting half; exact. None if one side is empty."""
     all_bad, all_good = sum(bad.values()), sum(good.values())
     if not all_bad or not all_good:
         return None
@@ -43,11 +43,11 @@ def auc(bad: Mapping[int, int], good: Mapping[int, int]) -> Fraction | None:
 
 
 def auc_interval(area: Fraction, bad: int, good: int) -> tuple[float, float]:
-    """Return the 95 % interval of an area from so many bad and good ones, both above zero.
+    """Return the 95 % interval of an area from this many bad and good ones, both above zero.
 
-    The variance is Hanley and McNeil's (1982) with both groups taken at their mean size, and the interval holds every
-    true area that what was seen is within 1.96 of its own deviations of (Newcombe 2006, method 5). DeLong's variance is
-    nought at an area of 1 and would be sure of it after three orders.
+    The variance is Hanley and McNeil's (1982) with both groups at their mean size. The interval contains every true
+    area for which the observed one is within 1.96 standard deviations (Newcombe 2006, method 5). DeLong's variance is
+    zero at an area of 1, which would mean certainty after three orders.
     """
     seen = float(area)
 

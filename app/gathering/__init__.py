@@ -1,3 +1,3 @@
-"""Everything that one decision sees: read from the panel and our tables, and made into facts; may import customers,
-orders, enrichment and what lies below. A new fact comes here.
+"""Everything that one decision sees: read from the panel and our tables, and turned into facts; may import customers,
+orders, enrichment and the layers below. A new fact belongs here.
 """

@@ -1,4 +1,4 @@
-"""What services outside say about an order: asked while it can still be decided, kept, and never paid for twice."""
+"""Answers of outside services about an order: requested while it can be decided, stored, and never paid for twice."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.orders import outside_answers
 
 SECONDS: Final = 2.0  # for all services together
-URGENT_SECONDS: Final = 0.6  # since the look began: the gate answers after 1.5 s, with a verdict or without
-MOST_TRIES: Final = 3  # for one order and service: a question without an answer may have been billed too
-_LEAST_SECONDS: Final = 0.1  # less is not worth a request
-_UNDER_WAY: Final = timedelta(seconds=5)  # a question that was begun no longer ago may still be answered
+URGENT_SECONDS: Final = 0.6  # since the look began: the gate answers within 1.5 s, with a verdict or without
+MOST_TRIES: Final = 3  # per order and service: a request without an answer may have been billed too
+_LEAST_SECONDS: Final = 0.1  # a shorter time is not worth a request
+_UNDER_WAY: Final = timedelta(seconds=5)  # a request that began within this time may still be answered
 _POLL_SECONDS: Final = 0.05
-#: Why a row has no answer from the moment before the question goes out until the answer is kept.
+#: The error of a row from just before the request is sent until the answer is stored.
 _STOPPED: Final = "stopped while asking"
 
 
 def seconds_left(began: float, *, urgent: bool) -> float:
-    """Return how long outside services may take in a look that began then (`time.monotonic`)."""
+    """Return the seconds left for outside services in a look that began at `began` (`time.monotonic`)."""
     return URGENT_SECONDS - (time.monotonic() - began) if urgent else SECONDS
 
 
@@ -43,10 +43,10 @@ async def reports(
     seconds: float,
     now: datetime,
 ) -> tuple[OutsideReport, ...]:
-    """Return one report for each service that is configured; degraded where there is no usable answer.
+    """Return one report per configured service, degraded if it gave no usable answer.
 
-    What was answered before is taken from the table; an order that was never asked about and is not Pending any more
-    has no report. `own_ip` is the customer's own address, or None.
+    Earlier answers come from the table. An order that is no longer Pending and was never asked about has no report.
+    `own_ip` is the customer's own address, or None.
     """
     outside = context.outside
     if outside is None or not outside.sources:
@@ -65,9 +65,9 @@ async def reports(
 async def _ask(
     context: Context, outside: Outside, question: EnrichmentQuestion, kept: Mapping[str, _Kept | None], seconds: float
 ) -> dict[str, OutsideReport]:
-    """Count the try, ask, keep the answer: a crash in between leaves a try behind and no endless questions.
+    """Count the attempt, ask, store the answer; a crash in between costs one attempt, so requests are never endless.
 
-    What another worker asks about this very order is waited for, within the same time, and not asked twice.
+    If another worker is asking about the same order, wait for its answer within the same time instead of asking again.
     """
     until = time.monotonic() + seconds
     names, under_way = await _claim(context, question.order_id, kept)
@@ -128,7 +128,7 @@ class _Kept:
         )
 
     def under_way(self, now: datetime) -> bool:
-        """Whether somebody asks just now; who stopped in the middle of it is not waited for long."""
+        """True if somebody is asking now; a worker that crashed while asking is not waited for long."""
         return self._reason == _STOPPED and now - self._asked_at < _UNDER_WAY
 
 
@@ -140,7 +140,7 @@ async def _kept(context: Context, order_id: int, names: Collection[str]) -> dict
 
 
 async def _claim(context: Context, order_id: int, kept: Mapping[str, _Kept | None]) -> tuple[list[str], list[str]]:
-    """Count a try for each service that nobody asks yet; return those, and the ones that somebody does."""
+    """Count an attempt for each service that nobody is asking; return those, and the ones being asked already."""
     now, answers = context.clock(), outside_answers.c
     wanted = {name: row.tries if row else 0 for name, row in kept.items()}
     busy = [name for name, row in kept.items() if row is not None and row.under_way(now)]

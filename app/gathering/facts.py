@@ -1,4 +1,4 @@
-"""From what was read to what the judgement sees. No I/O: everything comes in as a parameter."""
+"""Turn what was read into the facts that are judged. No I/O: everything comes in as a parameter."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
 
 
-#: Facts of a customer that signals rest on and only the panel can tell.
+#: Facts of a customer that signals depend on and only the panel knows.
 TOLD_BY_PANEL: Final = (
     "country", "phone_country", "email_disposable", "email_verified", "active_services", "overdue_invoices",
     "collections_invoices", "paid_invoices",
@@ -45,13 +45,13 @@ TOLD_BY_PANEL: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnKnowledge:
-    """What our own tables know about the order and its customer, read in the deciding transaction."""
+    """What our own tables hold about the order and its customer, read in the deciding transaction."""
 
-    placed_by: PlacedBy  # from the event, where it said so
+    placed_by: PlacedBy  # from the event, if it said so
     staff_id: int | None = None
     agreement: Agreement = Agreement.NONE
     aggregates: Any = None  # row of customers, or None
-    counted: bool = False  # this order is in the aggregates already, and is taken out of them
+    counted: bool = False  # the aggregates include this order already, so it is subtracted
     counted_manual: bool = False
     counted_effortless: bool = False
     neighbours: tuple[Neighbours, ...] = ()
@@ -66,9 +66,9 @@ class OwnKnowledge:
 def build_facts(
     gathered: Gathered, own: OwnKnowledge, policy: Policy, *, offered: frozenset[str] | None = None
 ) -> Facts:
-    """Return the snapshot that is judged and stored. `gathered.order` must be there.
+    """Return the snapshot that is judged and stored. `gathered.order` must not be None.
 
-    `offered` is `offered_by(gathered.catalogue)`, from who builds many facts with one catalogue.
+    `offered` is `offered_by(gathered.catalogue)`, from callers that build many facts with one catalogue.
     """
     order = gathered.order
     if order is None:
@@ -92,13 +92,13 @@ def build_facts(
 
 
 def _untold(customer: CustomerFacts) -> set[str]:
-    """Return the names of what signals look at and the panel does not tell of a customer."""
+    """Return the names of the facts that signals use and the panel does not provide about a customer."""
     found = {f"customer.{name}" for name in TOLD_BY_PANEL if getattr(customer, name) is None}
     return found | ({"signed_up_on"} if customer.signed_up_at is None else set())
 
 
 def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy:
-    """Say who entered the order: the event's word, then the panel's columns; automation is not staff."""
+    """Return who entered the order: by the event, else by the panel's columns; automation is not staff."""
     automation = {*policy.staff.automation_admin_ids, own.own_admin_id} - {None}
     if own.placed_by is PlacedBy.STAFF and own.staff_id in automation:
         return PlacedBy.API
@@ -110,7 +110,7 @@ def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy
 
 
 def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentState:
-    """Say how far the order's invoice is paid; an order without an invoice has nothing to pay."""
+    """Return how far the order's invoice is paid; an order without an invoice has nothing to pay."""
     if not order.invoice_id:
         return PaymentState.NONE
     if invoice is None:
@@ -137,7 +137,7 @@ def invoice_state(invoice: PanelInvoice) -> PaymentState:
 
 
 def paid_on(invoice: PanelInvoice) -> Money | None:
-    """Return the money that is on an invoice: payments and credit, less refunds; None where nothing can be read."""
+    """Return the money on an invoice: payments and credit, less refunds; None if nothing can be read."""
     currency = invoice.currency or (invoice.total.currency if invoice.total else None)
     if currency is None:
         return None
@@ -149,7 +149,7 @@ def paid_on(invoice: PanelInvoice) -> Money | None:
 
 
 def order_kind(order: PanelOrder) -> OrderKind:
-    """Say what the order is for, by the types of its lines."""
+    """Return what the order is for, by the types of its lines."""
     if order.is_renewal:
         return OrderKind.RENEWAL
     kinds = {line.kind for line in order.lines}
@@ -205,12 +205,12 @@ def _order(
 
 
 def _theirs(placed_by: PlacedBy) -> bool:
-    """Whether the order's IP is the customer's own."""
+    """True if the order's IP is the customer's own."""
     return placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
 
 
 def findings_in(reading: Reading, policy: Policy) -> dict[str, Any]:
-    """Return the fields of the order that hold what the policy's own terms find, and what is not read of the texts."""
+    """Return the order's fields for the findings of the policy's own terms, and for what was cut from the texts."""
     use, vetted, fit = policy.acceptable_use.terms, policy.vetting.terms, vetting.rule_terms(policy)
     return {
         "acceptable_use": reading.listed(use, domains=False),
@@ -221,7 +221,7 @@ def findings_in(reading: Reading, policy: Policy) -> dict[str, Any]:
 
 
 def _labour_billed(invoice: PanelInvoice | None) -> bool:
-    """A line that staff wrote by hand on the order's own invoice bills the work already."""
+    """True if a line that staff added by hand to the order's own invoice bills the work already."""
     return invoice is not None and any(
         not item.kind.strip() and not item.relid and item.amount is not None and item.amount.amount_minor > 0
         for item in invoice.items
@@ -273,7 +273,10 @@ def _cycle(text: str) -> str:
 def _overridden(
     service: PanelService | None, product: PanelProduct | None, price: Money | None, order: PanelOrder
 ) -> bool | None:
-    """A recurring price below the catalogue's without a promo code was set by hand; options only add to it."""
+    """True if the recurring price was set by hand; None if unknown.
+
+    So is a price below the catalogue's without a promo code, or above it without options, which only add to it.
+    """
     if service is None or product is None or price is None or service.recurring_amount is None:
         return None
     below = service.recurring_amount.amount_minor < price.amount_minor

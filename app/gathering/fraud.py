@@ -1,4 +1,4 @@
-"""The answers of the panel's fraud modules (`fraudoutput` is JSON text, or empty), brought to one form."""
+"""Normalise the answers of the panel's fraud modules (`fraudoutput` is JSON text, or empty)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.facts import FraudCheck, FraudVerdict
 
-#: Names under which the modules give their score, lower case and without separators, in order of trust.
+#: Names of the modules' scores, lower case and without separators, most trusted first.
 _SCORES = ("riskscore", "overallscore", "fraudlabsproscore", "score", "fraudscore")
 _STATUSES = ("fraudlabsprostatus", "status", "result", "recommendation", "disposition", "action")
 _VERDICTS = {
@@ -21,9 +21,9 @@ _DEPTH = 6
 
 
 def read_fraud_check(module: str, output: str) -> FraudCheck | None:
-    """Return what the module said, or None when it did not run.
+    """Return the module's result, or None if it did not run.
 
-    An output that can't be read is a check with an unknown verdict: it ran, and nothing is known of its result.
+    Unreadable output is a check with an unknown verdict: it ran, but its result is not known.
     """
     text = output.strip()
     if not module.strip() and not text:
@@ -81,7 +81,10 @@ def _score(flat: dict[str, Any]) -> float | None:
 
 
 def _fraudrecord_score(flat: dict[str, Any]) -> float | None:
-    """FraudRecord adds up reported severities (1-10 each) as ``value-count-reliability``; ten points are certainty."""
+    """Return FraudRecord's score from its ``value-count-reliability``.
+
+    The value is the sum of reported severities (1-10 each); ten points are certainty.
+    """
     total = _number(flat.get("value", str(flat.get("score", "")).split("-", 1)[0]))
     return None if total is None else min(100.0, max(0.0, total * 10))
 

@@ -1,8 +1,8 @@
 """Read everything that one decision needs, from the panel and from our own tables, with no transaction open.
 
-The only reader of the panel for facts. What could not be read is named in `missing`, and in `failed` where the panel
-may well tell it at the next try; what is not there although it should be is named in `absent`. An order that the panel
-does not list is None; a panel that can't be asked raises PanelUnavailable.
+Nothing else reads the panel for facts. `missing` names what could not be read, `failed` the part of it that may succeed
+at the next attempt, `absent` what was not found although it should exist. An order that the panel does not list is
+None; an unavailable panel raises PanelUnavailable.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from app.tables.orders import fees, orders, ticket_orders
 
 TICKET_DAYS = 14
 TICKETS_READ = 20  # whole tickets read to find the one that asked for a staff-entered order ...
-_TICKETS_AT_ONCE = 5  # ... so many at a time, while none did
+_TICKETS_AT_ONCE = 5  # ... this many at a time, until one is found
 _TICKETS_LISTED = 50
-_LINES_ONE_BY_ONE = 3  # above that the customer's services are listed once
-#: Reads without which nothing can be said about an order.
+_LINES_ONE_BY_ONE = 3  # for more, the customer's services are listed once
+#: Reads without which an order can't be judged.
 _ESSENTIAL = frozenset({"customer", "services"})
 #: Fees of these states have an invoice in the panel.
 _INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
@@ -48,7 +48,7 @@ _INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeSeen:
-    """A fee of ours and its invoice as the panel shows it now (None: gone)."""
+    """One of our fees and its invoice as the panel shows it now (None: gone)."""
 
     fee_id: UUID
     state: str
@@ -58,7 +58,7 @@ class FeeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Everything read for one order, and the version of our own row that it belongs to."""
+    """Everything read for one order, and the version of our own row at that time."""
 
     order_id: int
     order_version: int | None  # None: we had no row yet
@@ -71,22 +71,22 @@ class Gathered:
     catalogue: tuple[PanelProduct, ...] = ()
     tickets: tuple[PanelTicket, ...] = ()
     asking_ticket: PanelTicket | None = None
-    tickets_left: bool = False  # there are more tickets than were read, any of which may have asked for the order
+    tickets_left: bool = False  # unread tickets are left, any of which may have asked for the order
     fees: tuple[FeeSeen, ...] = ()
     pay_methods: tuple[PanelPayMethod, ...] = ()
     outside: tuple[OutsideReport, ...] = ()
-    ip_place: IpPlace = NOWHERE  # of the order's IP, whoever's it is
+    ip_place: IpPlace = NOWHERE  # of the order's IP, no matter whose it is
     missing: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()  # those of the missing that may be there at the next try
-    absent: tuple[str, ...] = ()  # not there, although the order or we name it: maybe a list is short for a moment
-    retry_after: float = 0.0  # seconds for which the panel asked to be left alone
-    unread_since: datetime | None = None  # our own row: since when its reads fail
-    reading: Reading | None = None  # of its texts, and of the asking ticket, where they are so long that they were
-    asking_reading: TicketReading | None = None  # read ahead
+    failed: tuple[str, ...] = ()  # those of `missing` that may succeed at the next attempt
+    absent: tuple[str, ...] = ()  # not found, although the order or our row names it: a list may lack it briefly
+    retry_after: float = 0.0  # seconds that the panel asked us to wait
+    unread_since: datetime | None = None  # from our own row: since when its reads fail
+    reading: Reading | None = None  # of its texts, if they are so long that they were read ahead
+    asking_reading: TicketReading | None = None  # of the asking ticket, likewise
 
     @property
     def without(self) -> tuple[str, ...]:
-        """What a judgement of this would lack, though it may be read later."""
+        """The reads that a judgement now would lack, but that may succeed later."""
         return tuple(sorted({*self.failed, *({"customer"} & set(self.absent))}))
 
 
@@ -102,14 +102,14 @@ class _Own:
 
 @dataclass(slots=True)
 class _Unread:
-    """What the reads of one look did not bring."""
+    """The reads of one look that failed."""
 
     missing: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     retry_after: float = 0.0
 
     def add(self, name: str, error: PanelUnavailable) -> None:
-        """Name a read that failed; one that our role lacks fails for as long as nobody mends that."""
+        """Add a failed read; one that our role does not allow fails until somebody changes the role."""
         self.missing.append(name)
         if isinstance(error, PanelNotPermitted) and name not in _ESSENTIAL:
             return
@@ -127,10 +127,9 @@ class _Tickets:
 async def gather_order(
     context: Context, order_id: int, *, now: datetime, urgent: bool = False, placed_by: PlacedBy | None = None
 ) -> Gathered:
-    """Read one order and what belongs to it; `placed_by` is what the event says about that, where it says something.
+    """Read one order and what belongs to it; `placed_by` is the event's, if it has one.
 
-    Raises PanelUnavailable when the panel can't be asked for the order itself; of the rest, what fails is named in
-    `missing`.
+    Raises PanelUnavailable if the order itself can't be read; other failed reads are named in `missing`.
     """
     panel, began = context.panel, time.monotonic()
     if panel is None:
@@ -176,9 +175,9 @@ async def gather_order(
 
 
 def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
-    """Name what was read and is not there, although the order or our own row says that it is.
+    """Return the names of what was not found, although the order or our own row says that it exists.
 
-    Of an order that is not Pending only invoices count: nothing else can change what is done about it.
+    For an order that is not Pending only invoices count: nothing else can change what is done about it.
     """
     absent = set(_absent_fees(found.fees))
     if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
@@ -208,7 +207,7 @@ async def _place(context: Context, order: PanelOrder) -> IpPlace:
 
 
 def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
-    """Say whether staff or a program entered it, so that the IP is theirs; `told` is the event's word."""
+    """True if staff or a program entered it, so that the IP is theirs; `told` is what the event says."""
     if told is PlacedBy.UNKNOWN:
         return order.admin_requestor_id > 0
     return told is not PlacedBy.CUSTOMER
@@ -227,7 +226,7 @@ def _customer_reads(
     async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
         try:
             return await reading
-        except PanelDown:  # nothing of the panel can be read: that is no fact missing, it has to wait
+        except PanelDown:  # the panel is down: no missing fact, the whole event has to wait
             raise
         except PanelUnavailable as error:
             unread.add(name, error)
@@ -317,7 +316,10 @@ async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> Pa
 async def _pay_methods(
     context: Context, panel: PanelReader, order: PanelOrder, *, urgent: bool
 ) -> tuple[PanelPayMethod, ...]:
-    """Only of orders that can still be judged. A role that lacks the right says so once in a while, not every time."""
+    """Read pay methods, only for orders that can still be judged.
+
+    If our role lacks the right, the panel is asked only once in a while.
+    """
     if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
         return ()
     if context.pay_methods_barred:
@@ -365,12 +367,12 @@ async def _find_asking(
 
 
 def could_ask(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
-    """Return the tickets that may have asked for an order that staff entered and are read: the newest ones."""
+    """Return the tickets to read that may have asked for an order entered by staff: the newest ones."""
     return _before(order, recent)[:TICKETS_READ]
 
 
 def not_all_read(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> bool:
-    """Say whether more tickets than `could_ask` returns may have asked for an order."""
+    """True if more tickets than `could_ask` returns may have asked for an order."""
     return len(_before(order, recent)) > TICKETS_READ
 
 
@@ -404,7 +406,7 @@ def own_messages(ticket: PanelTicket, order: PanelOrder | None) -> list[str]:
 
 
 def asks_for_order(ticket: PanelTicket, order: PanelOrder) -> bool:
-    """Say whether a ticket asks us to place an order, in its first message or a reply."""
+    """True if a ticket asks us to place an order, in its first message or a reply."""
     messages = ((ticket.subject, opening_message(ticket)), *(("", one) for one in own_messages(ticket, order)))
     asking = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
     return any(classify(subject, message).order_intent in asking for subject, message in messages)

@@ -1,4 +1,4 @@
-"""What a customer wrote for an order, gathered whole, and read before the transaction that decides."""
+"""Everything that a customer wrote for an order, collected in full, and read before the transaction that decides."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ T = TypeVar("T")
 
 #: A domain has 253 characters at most.
 DOMAIN_CAP: Final = 1_000
-#: Longer texts take so long to read that nothing else may have to wait for them.
+#: Longer texts take too long to read in the event loop.
 _LONG: Final = 8 * 1024
-# One at a time, as many at once would keep the event loop from its turn.
+# One at a time, because several threads would starve the event loop.
 _READER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="long-texts")
 
 
 async def apart(size: int, work: Callable[[], T]) -> T:
-    """Read texts of so many characters: long ones in a thread of their own, one after the other."""
+    """Do the work on texts of `size` characters: long ones in a thread of their own, one after the other."""
     if size <= _LONG:
         return work()
     return await asyncio.get_running_loop().run_in_executor(_READER, work)
 
 
 async def read_ahead(gathered: Gathered) -> Gathered:
-    """Read long texts now, while no transaction is open; short ones are read when they are needed."""
+    """Read long texts now, while no transaction is open; short ones are read when needed."""
     size = sum(len(one.text) for one in written_for(gathered))
     if gathered.order is None or size <= _LONG:
         return gathered
@@ -47,7 +47,7 @@ async def read_ahead(gathered: Gathered) -> Gathered:
 
 
 def read_written(gathered: Gathered, *, offered: frozenset[str] | None = None) -> Reading:
-    """Read all that was written for an order; `offered` is `offered_by(gathered.catalogue)`."""
+    """Read everything written for an order; `offered` is `offered_by(gathered.catalogue)`."""
     order = gathered.order
     on = order.placed_at.date() if order is not None and order.placed_at else gathered.read_at.date()
     reading = read(
@@ -81,16 +81,16 @@ def written_for(gathered: Gathered) -> list[Written]:
 
 
 def _of_ticket(ticket: PanelTicket, order: PanelOrder | None) -> str:
-    """Return its subject and what the customer wrote in it before the order was placed, his replies included."""
+    """Return its subject and what the customer wrote in it before the order was placed, replies included."""
     return "\n\n".join([f"{ticket.subject}\n{opening_message(ticket)}", *own_messages(ticket, order)])
 
 
 def domains_of(order: PanelOrder) -> list[Written]:
-    """Return the domain names that the order's lines bear."""
+    """Return the domain names on the order's lines."""
     return [Written(where=DOMAIN, text=line.domain) for line in order.lines if line.domain]
 
 
 def as_stored(gathered: Gathered) -> str:
-    """Return the texts as they are kept beside an order: all that is read of them."""
+    """Return the texts as they are stored with an order: everything that is read of them."""
     kept, _ = within(one for one in written_for(gathered) if one.where != DOMAIN)
     return "\n\n".join(one.text for one in kept)[:MAX_TEXT].replace("\x00", "")

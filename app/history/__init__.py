@@ -1,1 +1,1 @@
-"""The provider's past: its import, and `cases` made of it; may import workflow and what lies below."""
+"""The provider's past: its import, and the `cases` built from it; may import workflow and what is below."""

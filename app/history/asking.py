@@ -1,4 +1,4 @@
-"""Which tickets of the past may have asked for an order that staff entered: only of these the messages are read."""
+"""Past tickets that may have asked for an order entered by staff: messages are read only for these."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from app.history import imported
 from app.history.imported import Resource
 from app.panels.records import PanelTicket
 
-#: As for live orders (`app.gathering.panel`): tickets opened so long before an order, the newest few of them.
+#: As for live orders (`app.gathering.panel`): the newest tickets opened within this time before an order.
 WITHIN: Final = timedelta(days=TICKET_DAYS)
 NEWEST: Final = TICKETS_READ
 
 
 async def asking_candidates(db: Database) -> list[int]:
-    """Return the ids of those whose messages were not read yet, lowest first."""
+    """Return the ids of such tickets whose messages are not read yet, lowest first."""
     entered: dict[int, list[datetime]] = defaultdict(list)
     async for order in imported.stored(db, Resource.ORDERS):
         if order.admin_requestor_id > 0 and order.customer_id is not None and order.placed_at is not None:
@@ -37,7 +37,7 @@ async def asking_candidates(db: Database) -> list[int]:
 
 
 def newest_before(placed_at: datetime, tickets: Iterable[PanelTicket]) -> list[PanelTicket]:
-    """Return the tickets that may have asked for an order placed then and have no messages yet, the newest few."""
+    """Return the newest tickets that may have asked for an order placed then and have no messages yet."""
     fitting = [
         (ticket.opened_at, ticket.ticket_id, ticket)
         for ticket in tickets

@@ -1,4 +1,4 @@
-"""What the import keeps of the panel: its records as they were read, and how far each list has come."""
+"""What the import stores: the panel's records as read, and the progress of each list."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from app.db import Database, insert_into
 from app.panels.records import PanelCredit, PanelCustomer, PanelInvoice, PanelOrder, PanelService, PanelTicket
 from app.tables.history import imports, panel_rows
 
-#: Rows in one transaction: quick to write, and short enough that the intake on SQLite need not wait.
+#: Rows in one transaction: fast to write, and few enough that the intake on SQLite need not wait.
 BATCH: Final = 1_000
 _PARAMETERS: Final = 5_000  # ids in one query
-#: SQLite's driver lets go of the interpreter and waits for it again at each row of an executemany, which beside a busy
-#: event loop takes a thousand times as long as the rows: so many rows go in one statement there.
+#: Rows in one statement on SQLite: its driver releases and reacquires the GIL at each row of an executemany, which next
+#: to a busy event loop takes a thousand times as long as the rows.
 _ROWS_IN_STATEMENT: Final = 500
 _PLACES: Final = "(?, ?, ?, ?, ?)"
 
 
 class Resource(StrEnum):
-    """The kinds of rows; the values stand in the database."""
+    """The kinds of rows; the values are stored in the database."""
 
     CUSTOMERS = "customers"
     ORDERS = "orders"
@@ -38,7 +38,7 @@ class Resource(StrEnum):
 
 
 class HistoryCustomer(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer without the panel's statistics, and the day he signed up, which only the panel's list has."""
+    """A customer without the panel's statistics, with the day of sign-up, which only the panel's list has."""
 
     customer: PanelCustomer
     signed_up_on: date | None
@@ -70,7 +70,7 @@ def dump(record: Record) -> dict[str, Any]:
 
 
 def load(resource: str, data: bytes) -> Any:
-    """Return the record of a row: the type that belongs to the resource, one of `Resource`."""
+    """Return the record of a row, of the type that belongs to `resource` (one of `Resource`)."""
     return _DECODERS[resource].decode(data)
 
 
@@ -94,7 +94,7 @@ def _keys(record: Record) -> tuple[Resource, int, int | None, int | None]:
 
 
 async def put(tx: AsyncConnection, records: Iterable[Record]) -> None:
-    """Write records over those with the same ids; a row that is the same already is not touched."""
+    """Write records over those with the same ids; unchanged rows are not touched."""
     rows = [dump(record) for record in records]
     if not rows:
         return
@@ -117,7 +117,7 @@ async def put(tx: AsyncConnection, records: Iterable[Record]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the import of one resource is. `cursor` is the import's own; `finished_at` of the last whole pass."""
+    """The import progress of one resource. `cursor` belongs to the import; `finished_at` is of the last full pass."""
 
     cursor: dict[str, Any]
     rows: int
@@ -125,7 +125,7 @@ class Progress:
 
 
 async def progress(connection: AsyncConnection, resource: Resource) -> Progress:
-    """Return how far a resource is; nothing where it was never begun."""
+    """Return the progress of a resource; empty if it was never started."""
     found = (await connection.execute(sa.select(imports).where(imports.c.resource == resource.value))).first()
     if found is None:
         return Progress(cursor={}, rows=0, finished_at=None)
@@ -133,7 +133,7 @@ async def progress(connection: AsyncConnection, resource: Resource) -> Progress:
 
 
 async def set_progress(tx: AsyncConnection, resource: Resource, state: Progress, *, now: datetime) -> None:
-    """Write how far a resource is, in the transaction of its rows."""
+    """Write the progress of a resource, in the transaction of its rows."""
     dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     values = {
         "cursor": state.cursor, "rows": state.rows, "finished_at": state.finished_at, "changed_at": now
@@ -146,7 +146,7 @@ async def set_progress(tx: AsyncConnection, resource: Resource, state: Progress,
 
 
 async def stored(db: Database, resource: Resource) -> AsyncIterator[Any]:
-    """Yield all records of a resource by rising id, a thousand or so in each read."""
+    """Yield all records of a resource by rising id, about a thousand in each read."""
     last = 0
     while True:
         query = (
@@ -169,7 +169,7 @@ async def of_customers(
 ) -> dict[int, list[Any]]:
     """Return the records of some customers, by customer, each customer's by rising id.
 
-    In the order of the index by customer: asked for them by id alone, SQLite reads all rows of the resource.
+    Sorted in the order of the index by customer: sorted by id alone, SQLite would read all rows of the resource.
     """
     found: dict[int, list[Any]] = {customer_id: [] for customer_id in customer_ids}
     for start in range(0, len(customer_ids), _PARAMETERS):

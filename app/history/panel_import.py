@@ -1,14 +1,14 @@
-"""The import: the panel's history into `panel_rows`, first all of it, later only what is new or may have changed.
+"""The import: copies the panel's history into `panel_rows`, at first all of it, later what is new or may have changed.
 
-The first time each list is read whole, and goes on where it was after a stop: a page's rows and the place behind them
-are one transaction. Later (see `_later`):
+The first import reads each list in full, and continues after a stop: a page's rows and its position are written in one
+transaction. Later imports (see `_later`) read:
 
 - customers: the list again (a hundred in a call), and the details of those who are new or look different in it;
-- orders: from the newest back to those that were known and `RECENT` before the last import; those still Pending from
-  before by the list of Pending orders, and one by one where they left it; and those that are Fraud, however old;
+- orders: from the newest back to known ones placed more than `RECENT` before the last import; older Pending orders by
+  the list of Pending orders, and one by one once they are no longer in it; and all Fraud orders, however old;
 - services, invoices and tickets of the customers of those orders, one customer at a time or by the whole list,
-  whichever takes fewer calls; and what was refunded or charged back, whoever's it is;
-- credits of those customers, messages of tickets that may have asked for an order.
+  whichever takes fewer calls; and everything refunded or charged back, of any customer;
+- credits of those customers, and messages of tickets that may have asked for an order.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from app.history.writing import Batches, one_by_one
 from app.panels.base import HistoryReader, PanelPlace, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
 
-#: Orders so young still change: payments, refunds, chargebacks.
+#: Orders younger than this still change: payments, refunds, chargebacks.
 RECENT: Final = timedelta(days=120)
-_PAGE: Final = 100  # rows in a call, about, for the choice between a list and many customers
+_PAGE: Final = 100  # approximate rows in a call, to choose between a whole list and many customers
 _CREDITS_AT_ONCE: Final = 200
 _PENDING: Final = "pending"
-_DELETED: Final = "Deleted"  # our word for an order that the panel lists no more
-#: Orders that may be old: those still open, and those that turned out to be fraud since.
+_DELETED: Final = "Deleted"  # our own status of an order that the panel no longer lists
+#: States in which old orders may have changed: still open, or found to be fraud since.
 _CHANGED_LATE: Final = ("Pending", "Fraud")
-#: Invoices that change long after they were paid.
+#: States that invoices may get long after they were paid.
 _UNDONE: Final = ("Refunded", "Collections")
 
-#: Told what is read, how many rows so far, and of how many, where that is known.
+#: Called with the list being read, the rows so far, and the total if known.
 Heard = Callable[[str, int, int | None], None]
 Read = Callable[[int], Awaitable[Sequence[Record]]]
 
 
 @dataclass(slots=True)
 class Imported:
-    """What one import did: rows read by resource, rows that named nothing to keep them by, and the bound it kept to."""
+    """The result of one import: rows read by resource, rows without a usable id, and the bound in force."""
 
     read: dict[Resource, int] = field(default_factory=lambda: dict.fromkeys(Resource, 0))
     unreadable: int = 0
@@ -56,10 +56,10 @@ class Imported:
 
 
 async def import_history(context: Context, reader: HistoryReader, *, since: datetime | None, heard: Heard) -> Imported:
-    """Read what is to be read. Raises PanelUnavailable; what was read until then is kept, and gone on from.
+    """Run the import. Raises PanelUnavailable; what was read until then is kept, and the next import continues there.
 
-    `since` bounds the first import: orders placed before are left out, and customers who have no later one. A later
-    import keeps to that bound; an earlier `since` begins anew.
+    `since` bounds the first import: it leaves out orders placed before, and customers without later orders. Later
+    imports keep that bound; an earlier `since` starts over.
     """
     one = _Import(context, reader, heard)
     await one.begin(since)
@@ -80,11 +80,11 @@ class _Import:
         self._reader = reader
         self._heard = heard
         self._since: datetime | None = None
-        self._kept: set[int] | None = None  # customers whose rows are kept; None: everybody's
+        self._kept: set[int] | None = None  # customers whose rows are kept; None: all
         self.done = Imported()
 
     async def begin(self, since: datetime | None) -> None:
-        """Find the bound and write it down; forget how far everything was where it moves back."""
+        """Find and store the bound; reset all progress if the bound moves back."""
         state = await self._progress(Resource.ORDERS)
         self.done.first = state.finished_at is None
         kept = state.cursor.get("since")
@@ -104,7 +104,7 @@ class _Import:
     # --- customers ------------------------------------------------------------------------------------------------
 
     async def customers(self) -> None:
-        """Read the list, and the details of who is new or looks different in it."""
+        """Read the list, and the details of customers who are new or look different in it."""
         wanted = None if self._since is None else await self._who_ordered()
         heads: dict[int, PanelCustomerHead] = {}
         async with aclosing(self._reader.customers()) as stretches:
@@ -133,7 +133,7 @@ class _Import:
         await self._finish(Resource.CUSTOMERS, {"read": len(known | heads.keys())})
 
     async def _who_ordered(self) -> set[int]:
-        """Return the customers of the orders since the bound: those known, and those of new orders."""
+        """Return the customers of orders since the bound, both stored and new ones."""
         found: set[int | None] = set()
         top = 0
         if (await self._progress(Resource.ORDERS)).finished_at is not None:
@@ -155,7 +155,7 @@ class _Import:
     # --- orders ---------------------------------------------------------------------------------------------------
 
     async def orders(self) -> None:
-        """Read the orders, all of them or what may have changed."""
+        """Read the orders, all of them or those that may have changed."""
         state = await self._progress(Resource.ORDERS)
         if state.finished_at is None:
             await self._whole(Resource.ORDERS, state, self._reader.orders, past=self._is_past)
@@ -198,7 +198,7 @@ class _Import:
     # --- services, invoices, tickets ------------------------------------------------------------------------------
 
     async def rows(self, resource: Resource, listing: Callable[..., AsyncGenerator[Stretch[Any]]]) -> None:
-        """Read one of the lists, whole or of the customers who ordered."""
+        """Read one of the lists, in full or for the customers who ordered."""
         state = await self._progress(resource)
         top = await self._top()
         if state.finished_at is None:
@@ -239,7 +239,7 @@ class _Import:
                 self._count(Resource.INVOICES, stretch, len(kept), None)
 
     async def _active_since(self, state: Progress) -> list[int]:
-        """Return the customers of orders that are new since that pass, young, or were open."""
+        """Return the customers of orders that are new since that pass, recent, or were open."""
         floor = state.finished_at - RECENT if state.finished_at else None
         found = {
             order.customer_id
@@ -261,10 +261,10 @@ class _Import:
             ticket.ticket_id: ticket async for ticket in imported.stored(self._db, Resource.TICKETS) if ticket.replies
         }
 
-    # --- what no list has -----------------------------------------------------------------------------------------
+    # --- not available as lists -----------------------------------------------------------------------------------
 
     async def credits(self) -> None:
-        """Read the credit of who has any, or paid an invoice with it."""
+        """Read the credits of customers who have any, or paid an invoice with credit."""
         state = await self._progress(Resource.CREDITS)
         top = await self._top()
         wanted = await self._with_credit()
@@ -298,7 +298,7 @@ class _Import:
         return found
 
     async def messages(self) -> None:
-        """Read the tickets whole that may have asked for an order that staff entered."""
+        """Read the full tickets that may have asked for an order entered by staff."""
 
         async def read(ticket_id: int) -> Sequence[Record]:
             found = await self._reader.ticket(ticket_id)
@@ -317,7 +317,7 @@ class _Import:
         *,
         past: Callable[[Stretch[Any]], bool] | None = None,
     ) -> None:
-        """Read a list from where it was, up to its end, or to where all that comes is too old."""
+        """Read a list from its stored position to its end, or until everything that follows is too old."""
         bound = self._bound() if resource is Resource.ORDERS else {}
         place = PanelPlace(**state.cursor["place"]) if state.cursor.get("place") else None
         kept = await self._messages_kept(resource)
@@ -335,7 +335,7 @@ class _Import:
     async def _one_by_one(
         self, resource: Resource, ids: list[int], read: Read, *, step: str | None = None, counted: bool = True
     ) -> None:
-        """Read and keep what belongs to each id; not `counted` where that was done already."""
+        """Read and store the records of each id; `counted` is false if they were counted before."""
         done = 0
         self._heard(step or resource.value, 0, len(ids))
         async with Batches(self._context, resource) as batches, aclosing(one_by_one(ids, read)) as answers:
@@ -379,7 +379,7 @@ class _Import:
         return self._since is None or order.placed_at is None or order.placed_at >= self._since
 
     def _is_past(self, stretch: Stretch[PanelOrder]) -> bool:
-        """Say whether all orders that come are older than the bound."""
+        """Return whether all following orders are older than the bound."""
         return bool(stretch.rows) and stretch.newest_first and not any(self._keeps(order) for order in stretch.rows)
 
 
@@ -388,7 +388,7 @@ def _looks_the_same(head: PanelCustomerHead, record: HistoryCustomer) -> bool:
 
 
 def _customer(customer: Any, head: PanelCustomerHead) -> HistoryCustomer:
-    """Join details and list: what both have is taken from the list, which is what tells of changes."""
+    """Join details and list; fields of both are taken from the list, because changes are detected there."""
     said = {
         name: getattr(head, name) for name in ("first_name", "last_name", "company", "email", "group_id", "status")
     }  # fmt: skip
@@ -396,7 +396,7 @@ def _customer(customer: Any, head: PanelCustomerHead) -> HistoryCustomer:
 
 
 def _with_messages(row: Any, kept: dict[int, PanelTicket]) -> Any:
-    """Keep the messages that were read before: lists have none."""
+    """Keep the messages read before, because lists have none."""
     known = kept.get(row.ticket_id) if isinstance(row, PanelTicket) else None
     return row if known is None else structs.replace(row, replies=known.replies)
 

@@ -1,4 +1,4 @@
-"""Reading many things at once and writing them in batches, for the import."""
+"""Concurrent reading and batched writing, for the import."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from app.context import Context
 from app.history import imported
 from app.history.imported import BATCH, Progress, Record, Resource
 
-#: Calls under way at once where there is one for each customer; the panel's connections are as many.
+#: Concurrent calls when there is one for each customer; the panel client has as many connections.
 TOGETHER: Final = 32
-#: A batch waits no longer (in seconds), so that a stop loses little.
+#: The longest that a batch waits, in seconds, so that little is lost at a stop.
 PATIENCE_SECONDS: Final = 1.0
 
 _T = TypeVar("_T")
 
 
 class Batches:
-    """Records of one resource, written a thousand at a time or each second, with the cursor behind them.
+    """Records of one resource, written a thousand at a time or each second, with the cursor after them.
 
     One batch is written while the next is read.
     """
@@ -43,18 +43,18 @@ class Batches:
         if kind is None:
             await self._write_on()
             await self._written()
-        elif self._writing is not None:  # what was handed over is kept, whatever went wrong since
+        elif self._writing is not None:  # records already handed over are written despite later errors
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def add(self, records: Iterable[Record], state: Progress | None = None) -> None:
-        """Take records, and how far the import is when they are stored. Raises what went wrong with those before."""
+        """Add records, and the progress of the import once they are stored. Raises the error of an earlier write."""
         self._records += records
         self._state = state or self._state
         if len(self._records) >= BATCH or time.monotonic() - self._since >= PATIENCE_SECONDS:
             await self._write_on()
 
     async def _write_on(self) -> None:
-        """Begin to write what there is, when the batch before is written."""
+        """Start writing the collected records once the previous batch is written."""
         self._since = time.monotonic()
         if not self._records and self._state is None:
             return
@@ -64,7 +64,7 @@ class Batches:
 
     async def _written(self) -> None:
         if self._writing is not None:
-            await asyncio.shield(self._writing)  # who is stopped here leaves it to `__aexit__`
+            await asyncio.shield(self._writing)  # if cancelled here, `__aexit__` waits for it
             self._writing = None
 
     async def _write(self, records: list[Record], state: Progress | None) -> None:
@@ -75,7 +75,7 @@ class Batches:
 
 
 async def one_by_one(ids: Sequence[int], read: Callable[[int], Awaitable[_T]]) -> AsyncGenerator[_T]:
-    """Yield what `read` returns for each id, in the order in which the answers come, `TOGETHER` at a time."""
+    """Yield what `read` returns for each id, in the order of the answers, `TOGETHER` at a time."""
     waiting: Iterator[int] = iter(ids)
     answers: asyncio.Queue[_T | Exception] = asyncio.Queue(maxsize=4 * TOGETHER)
 
@@ -83,7 +83,7 @@ async def one_by_one(ids: Sequence[int], read: Callable[[int], Awaitable[_T]]) -
         try:
             for one in waiting:
                 await answers.put(await read(one))
-        except Exception as error:  # noqa: BLE001 - raised below, by whoever waits for the answers
+        except Exception as error:  # noqa: BLE001 - raised below, where the answers are awaited
             await answers.put(error)
 
     workers = [asyncio.create_task(work()) for _ in range(min(TOGETHER, len(ids)))]

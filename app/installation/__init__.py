@@ -1,3 +1,3 @@
 """This installation: its schema, facts, keys, alerts, time zone and child processes; may import messaging, panels
-and what lies below. Settings that are kept come here.
+and the layers below. Stored settings belong here.
 """

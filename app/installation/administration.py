@@ -1,4 +1,4 @@
-"""What the command line does in the database, each in its own transaction: the keys here, policies in `cli.policy`."""
+"""The command line's database operations, each in its own transaction: keys here, policies in `cli.policy`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.installation import keys, schema
 from app.installation.keys import KeyRow
 from app.tables.access import Role
 
-#: Who stands in the records.
+#: The name recorded as the actor.
 BY = "command line"
 _LONGEST_NAME = 80
 

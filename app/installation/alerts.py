@@ -1,4 +1,4 @@
-"""What people are to be told of: written in the transaction of its cause, sent later in groups (`notifications`)."""
+"""Alerts for staff: written in the transaction of their cause, sent later in groups (`notifications`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.tables.orders import decisions
 
 log = structlog.get_logger()
 
-#: How long an alert that was rung is kept.
+#: How long an alert is kept after it was sent.
 KEPT: Final = timedelta(days=90)
 
 _NAME_LENGTH = 160
@@ -31,9 +31,9 @@ _TEXT_LENGTH = 500
 async def alert(
     tx: AsyncConnection, kind: AlertKind, *, name: str, text: str, now: datetime, order_id: int | None = None
 ) -> bool:
-    """Have people told; False when this occurrence (`name`) was told before.
+    """Add an alert for staff; False if this occurrence (`name`) was already reported.
 
-    `text` is one sentence for staff: ids and amounts, nothing that a customer wrote.
+    `text` is one sentence for staff: ids and amounts, never customers' text.
     """
     row = {"name": name[:_NAME_LENGTH], "kind": kind, "order_id": order_id, "created_at": now}
     insert = insert_new(tx, alerts).values(**row, text=storable(text)[:_TEXT_LENGTH]).returning(alerts.c.id)
@@ -44,9 +44,9 @@ async def alert(
 
 
 async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, Any], *, now: datetime) -> None:
-    """Have people told of what the change of an order means: a new hold, a breach, money to be returned."""
+    """Alert staff about an order's changes: a new hold, a breach, a refund due."""
     order_id = int(before.order_id)
-    held = changes.get("state", before.state) == OrderState.HELD  # what is only proposed stands in the queue
+    held = changes.get("state", before.state) == OrderState.HELD  # proposals are only shown in the queue
     if held and before.hold_since is None and changes.get("hold_since") is not None:
         since = changes["hold_since"].isoformat()
         why = await _why(tx, changes.get("decision_id", before.decision_id))
@@ -67,7 +67,7 @@ async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, A
 
 
 async def _why(tx: AsyncConnection, decision_id: int | None) -> str:
-    """Only the codes: the sentences may name what somebody wrote."""
+    """Return the reason codes only, as the sentences may quote customers' text."""
     if decision_id is None:
         return ""
     reasons = await tx.scalar(sa.select(decisions.c.reasons).where(decisions.c.id == decision_id))
@@ -76,7 +76,7 @@ async def _why(tx: AsyncConnection, decision_id: int | None) -> str:
 
 
 async def tell_dead_call(tx: AsyncConnection, call: Call, *, event_id: int, now: datetime) -> None:
-    """Have people told that we gave up a call. Of a ring that did not get out the queue tells: no ring about rings."""
+    """Alert staff that a call was given up. A failed notification shows in the queue; we never notify about it."""
     if call.action == Action.NOTIFY_STAFF:
         return
     about = f"order {call.order_id}" if call.order_id else f"customer {call.customer_id}"
@@ -86,6 +86,6 @@ async def tell_dead_call(tx: AsyncConnection, call: Call, *, event_id: int, now:
 
 
 async def forget_old(tx: AsyncConnection, *, now: datetime) -> int:
-    """Let go of alerts that were rung long ago; return how many."""
+    """Delete alerts that were sent long ago; return how many."""
     old = alerts.c.kind.in_(list(AlertKind)) & (alerts.c.created_at < now - KEPT) & alerts.c.rung_at.is_not(None)
     return int((await tx.execute(alerts.delete().where(old))).rowcount)

@@ -1,4 +1,4 @@
-"""Processes of our own for heavy work, that end with the one that started them."""
+"""Child processes for heavy work, which end with their parent."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-_NICE: Final = 5  # a third of the time of who is not: taking in webhooks, reading the panel
+_NICE: Final = 5  # a third of the CPU time of normal processes, which take in webhooks and read the panel
 
 
 def cores() -> int:
-    """Return how many processes can run at once."""
+    """Return how many processes can run in parallel."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def collect_rarely() -> None:
-    """Look for garbage cycles seldom, for a process that only works through records: they are none.
+    """Collect garbage cycles rarely, for a process that only works through records, which form no cycles.
 
-    Walking them again and again costs about a tenth of an import.
+    Frequent collection costs about a tenth of an import.
     """
     gc.collect()
     gc.freeze()
@@ -31,7 +31,7 @@ def collect_rarely() -> None:
 
 @contextmanager
 def deaf_from_birth() -> Iterator[None]:
-    """Start processes in here: Ctrl-C reaches them, too, and they would say so at length while they still import."""
+    """Start child processes inside this block, so that Ctrl-C during their imports prints no tracebacks."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -40,10 +40,10 @@ def deaf_from_birth() -> Iterator[None]:
 
 
 def belong_to_parent() -> None:
-    """Make this process end with its parent, leave Ctrl-C to it, and give way to whatever else the machine does."""
+    """Make this process end with its parent, ignore Ctrl-C, and run at low priority."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; who started us says when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; our parent decides when we end
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

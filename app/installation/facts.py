@@ -15,15 +15,15 @@ from app.tables.inbox import installation
 
 ENFORCE_SINCE = "enforce_since"
 PAUSED = "paused"
-#: When the addon's gate asked about an order of ours: `first` and `last`.
+#: When the addon's gate first and last asked about an order of ours: `first` and `last`.
 GATE_ASKED = "gate:asked"
-#: What people are told while that never happened.
+#: Shown to staff while the gate has never asked.
 NO_GATE = "No gate has ever asked: a hold stops nothing that the panel sets up by itself. Install the addon."
-#: Which orders `reconcile` has seen: `floor`, up to which they are the past, and `seen`.
+#: Which orders `reconcile` has seen: `seen`, and `floor`, up to which orders predate it.
 ORDERS_SEEN = "reconcile:orders"
-#: When a process last tried whether the database can be written.
+#: When a process last tested whether the database is writable.
 _TRIED = "tried-to-write"
-#: What everything writes; in its way is only who keeps all others from writing.
+#: The lock mode of normal writes; it only waits for locks that block all writers.
 _WRITTEN = sa.text("LOCK TABLE events, orders, panel_calls IN ROW EXCLUSIVE MODE")
 
 
@@ -35,7 +35,7 @@ async def get(connection: AsyncConnection, name: str) -> Any:
 
 
 async def locked(tx: AsyncConnection, name: str, *, now: datetime) -> Any:
-    """Return a fact, or something empty, and let nobody else change it before this transaction ends."""
+    """Return a fact, or an empty value, and lock it until this transaction ends."""
     await tx.execute(insert_new(tx, installation).values(name=name, value="", changed_at=now))
     return await tx.scalar(sa.select(installation.c.value).where(installation.c.name == name).with_for_update())
 
@@ -50,9 +50,9 @@ async def put(tx: AsyncConnection, name: str, value: Any, *, now: datetime) -> N
 
 
 async def try_to_write(db: Database, *, seconds: float, now: datetime) -> None:
-    """Store a row for good: nothing less tells of a lock, of a file or server that is read-only, and of a full disk.
+    """Commit a row: only a real write reveals a lock, a read-only file or server, or a full disk.
 
-    Raises what the database raises, after this time where it is a lock on PostgreSQL, which locks tables singly.
+    Raises the database's error; for a lock on PostgreSQL, which locks single tables, after `seconds`.
     """
     async with db.begin() as tx:
         if not db.is_sqlite:
@@ -63,21 +63,21 @@ async def try_to_write(db: Database, *, seconds: float, now: datetime) -> None:
 
 
 async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
-    """Record when enforce was first switched on; orders placed before are never acted on by themselves (rule 10)."""
+    """Record when enforce was first switched on; orders placed earlier are never acted on automatically."""
     if mode is Mode.ENFORCE and await get(tx, ENFORCE_SINCE) is None:
         await put(tx, ENFORCE_SINCE, now.isoformat(), now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutOver:
-    """What says whether an order is acted on: the mode, since when, and up to which number orders are the past."""
+    """Decides whether an order is acted on: the mode, the cut-over time, and the highest order number before it."""
 
     mode: Mode
     since: datetime | None
     floor: int | None = None
 
     def acts_on(self, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime) -> bool:
-        """Say whether an order is acted on now; without a date that can be read, its number tells."""
+        """Return whether an order is acted on now; without a readable date, its number decides."""
         if self.mode is Mode.SHADOW or self.since is None:
             return False
         if placed_at is None and self.floor is not None and order_id <= self.floor:
@@ -86,7 +86,7 @@ class CutOver:
 
 
 async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
-    """Return what says whether orders are acted on, for many of them."""
+    """Return the cut-over, to decide for many orders."""
     names = (ENFORCE_SINCE, ORDERS_SEEN)
     query = sa.select(installation.c.name, installation.c.value).where(installation.c.name.in_(names))
     found = {row.name: row.value for row in await connection.execute(query)}
@@ -101,11 +101,11 @@ async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
 async def acts_on_order(
     connection: AsyncConnection, mode: Mode, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime
 ) -> bool:
-    """Say whether an order is acted on now; without a date that can be read, its number tells whether it is past."""
+    """Return whether an order is acted on now; without a readable date, its number decides whether it is past."""
     cut_over = await read_cut_over(connection, mode)
     return cut_over.acts_on(order_id, placed_at=placed_at, first_heard_at=first_heard_at)
 
 
 async def is_paused(connection: AsyncConnection) -> bool:
-    """Say whether nothing may go out at the moment."""
+    """True if all panel calls are paused."""
     return bool(await get(connection, PAUSED))

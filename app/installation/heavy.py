@@ -1,6 +1,6 @@
-"""Heavy work of requests: a piece at a time, in a process of its own, so that no webhook and no gate waits for it.
+"""Heavy work of requests: one piece at a time, in a separate process, so that it delays no webhook and no gate.
 
-Whoever comes when too much of it waits is sent away. The process starts with the first piece, and again after it died.
+Requests are refused while too many wait. The process starts with the first piece, and again after it has died.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import structlog
 from app.errors import Busy, Invalid, Unavailable
 from app.installation.children import belong_to_parent
 
-#: How many requests are admitted at once: one is worked on, the others wait.
+#: How many requests are admitted: one is processed, the others wait.
 PLACES: Final = 5
-#: How many of them may come with the same key, so that nobody locks the others out.
+#: How many of them may have the same API key, so that one caller can't lock out the others.
 OF_ONE_KEY: Final = 2
-#: So long a piece may take; the longest documents take seconds, and longer where others need the machine more.
+#: The time limit of a piece; the longest documents take seconds, or longer on a busy machine.
 LONGEST_SECONDS: Final = 60.0
 
-#: What is imported once, by the process that the others are forked from: another one is there within milliseconds.
+#: Modules imported once, in the fork server, so that a new process starts within milliseconds.
 _PRELOADED: Final = (
     "app.evaluation.share",
     "app.policies.reading",
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 class HeavyWork:
-    """The heavy work of this process's requests."""
+    """The heavy work of requests to this process."""
 
     def __init__(self, *, longest_seconds: float = LONGEST_SECONDS) -> None:
         self._longest_seconds = longest_seconds
@@ -49,12 +49,12 @@ class HeavyWork:
         self._helper: _Helper | None = None
 
     def turn(self, key: str) -> Turn:
-        """Return what a request of this key has its heavy work done by."""
+        """Return the turn through which a request of this key runs its heavy work."""
         return Turn(self, key)
 
     @property
     def admitted(self) -> int:
-        """How many requests are under way or wait."""
+        """The number of requests that run or wait."""
         return self._admitted.total()
 
     async def enter(self, key: str) -> None:
@@ -71,7 +71,7 @@ class HeavyWork:
             raise
 
     def leave(self, key: str) -> None:
-        """Let the next one have its turn."""
+        """End the turn, so that the next request can start."""
         self._turn.release()
         self._depart(key)
 
@@ -81,7 +81,7 @@ class HeavyWork:
             del self._admitted[key]
 
     async def run(self, piece: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have a piece done by the process, for whose turn it is. See `Turn.run`."""
+        """Run a piece in the process, for the request whose turn it is. See `Turn.run`."""
         try:
             helper = self._helper = self._helper or await _Helper.start()
             return await helper.run(self._longest_seconds, piece, *args, **kwargs)
@@ -93,14 +93,14 @@ class HeavyWork:
                 await self.aclose()
 
     async def aclose(self) -> None:
-        """End the process at once, whatever it is doing: it keeps nothing."""
+        """Kill the process at once, whatever it is doing; it has no state to save."""
         helper, self._helper = self._helper, None
         if helper is not None:
             await helper.end()
 
 
 class Turn:
-    """One request's turn at heavy work: waited for at the first piece, and kept until `end`."""
+    """One request's turn at heavy work: acquired at the first piece, and held until `end`."""
 
     def __init__(self, work: HeavyWork, key: str) -> None:
         self._work = work
@@ -108,10 +108,10 @@ class Turn:
         self._mine = False
 
     async def run(self, piece: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have a function of a module called with these arguments, in a process that knows nothing else.
+        """Call a module-level function with these arguments in a process that shares no state with ours.
 
-        Raises Busy where too much waits, Invalid for what takes too long, Unavailable where the process dies, and what
-        the function raises.
+        Raises Busy if too many requests wait, Invalid if it takes too long, Unavailable if the process dies, and the
+        function's exceptions.
         """
         if not self._mine:
             await self._work.enter(self._key)
@@ -119,17 +119,17 @@ class Turn:
         return await self._work.run(piece, *args, **kwargs)
 
     def end(self) -> None:
-        """Let the next one have its turn."""
+        """End the turn, so that the next request can start."""
         if self._mine:
             self._mine = False
             self._work.leave(self._key)
 
 
 class _Helper:
-    """The process. It ends with us, and inherits no file of ours."""
+    """The process. It ends with ours, and inherits no open files."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("forkserver")  # a process forked from us would share our connections
+        context = multiprocessing.get_context("forkserver")  # a process forked from ours would share our connections
         context.set_forkserver_preload(list(_PRELOADED))
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=belong_to_parent)
         before = set(multiprocessing.active_children())
@@ -139,8 +139,8 @@ class _Helper:
 
     @classmethod
     async def start(cls) -> _Helper:
-        """Start it. Only one that has answered is handed documents, which it could leave half read."""
-        helper = await asyncio.to_thread(cls)  # the first one waits until all is imported
+        """Start it and wait for a first answer, as a process that is still starting may leave documents half read."""
+        helper = await asyncio.to_thread(cls)  # the first start waits for the imports
         try:
             log.info("heavy.process_started", pid=await helper._answer(asyncio.wrap_future(helper._there), None))
         except BaseException:
@@ -149,7 +149,7 @@ class _Helper:
         return helper
 
     async def run(self, seconds: float, piece: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Have it do a piece. Raises Invalid for one that takes longer than that, and BrokenExecutor."""
+        """Run a piece. Raises Invalid if it takes longer than `seconds`, and BrokenExecutor."""
         try:
             return await self._answer(asyncio.wrap_future(self._pool.submit(piece, *args, **kwargs)), seconds)
         except _TooLong:
@@ -162,11 +162,11 @@ class _Helper:
             raise
 
     async def _answer(self, asked: asyncio.Future[T], seconds: float | None) -> T:
-        """Wait for an answer; end the process where it takes too long, or nobody waits for it any more."""
+        """Wait for an answer; kill the process if it takes too long or the waiting task is cancelled."""
         try:
             done, _ = await asyncio.wait(
                 {asked}, timeout=seconds
-            )  # which cancels nothing: the pool would stumble over it
+            )  # unlike wait_for this cancels nothing, which would break the pool
         finally:
             if not asked.done():
                 self.ended = True
@@ -177,7 +177,7 @@ class _Helper:
         return asked.result()
 
     async def end(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         self._process.kill()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
@@ -187,6 +187,6 @@ class _TooLong(Exception):
 
 
 def _noted(asked: asyncio.Future[T]) -> None:
-    """Nobody asks any more how it ended."""
+    """Retrieve the exception, as nothing else will."""
     if not asked.cancelled():
         asked.exception()

@@ -1,7 +1,7 @@
-"""``Idempotency-Key``: the same request again gets the same answer and has no second effect.
+"""``Idempotency-Key``: a repeated request gets the same answer and has no second effect.
 
-Key, effect and answer are one transaction: either all of them are there or none is, whatever crashes between.
-A refusal (a problem) undoes the effect and is not kept; asked again, it is considered again.
+Key, effect and answer are one transaction: all of them are stored or none, whatever crashes in between.
+A refusal (a problem) rolls back the effect and is not kept; a repeat is evaluated again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedRequest:
-    """Which API key (by its id) asks what, and the Idempotency-Key that it asks under."""
+    """A request: the id of its API key, what it asks for, and its Idempotency-Key."""
 
     actor: str
     route: str
@@ -35,7 +35,7 @@ class KeyedRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is answered: a status and a JSON body."""
+    """An answer: a status and a JSON body."""
 
     status: int
     body: str
@@ -52,9 +52,9 @@ class Repeats:
         self._running: set[tuple[str, str, str]] = set()
 
     async def run(self, request: KeyedRequest | None, effect: Effect, *, now: datetime) -> Answer:
-        """Carry out the effect in a transaction and return its answer, or the one kept from the first time.
+        """Run the effect in a transaction and return its answer, or the stored answer of the first request.
 
-        Without a key it is simply carried out. Raises RequestRunning, KeyReused, and what the effect raises.
+        Without a key the effect just runs. Raises RequestRunning, KeyReused, and the effect's exceptions.
         """
         if request is None:
             async with self._db.begin() as tx:
@@ -99,7 +99,7 @@ def _named(request: KeyedRequest) -> sa.ColumnElement[bool]:
 
 
 async def _alone(tx: AsyncConnection, request: KeyedRequest) -> bool:
-    """Hold the key until the transaction ends. A SQLite file has one API process, which knows by itself."""
+    """Lock the key until the transaction ends; False if it is taken. On SQLite the one API process does this itself."""
     if tx.dialect.name == "sqlite":
         return True
     name = "\n".join((request.actor, request.route, request.key)).encode()
@@ -108,6 +108,6 @@ async def _alone(tx: AsyncConnection, request: KeyedRequest) -> bool:
 
 
 async def forget_old(tx: AsyncConnection, *, now: datetime) -> int:
-    """Let go of answers that nobody asks for again; return how many."""
+    """Delete answers older than the retention time; return how many."""
     gone = await tx.execute(idempotency_keys.delete().where(idempotency_keys.c.created_at < now - KEPT))
     return int(gone.rowcount)

@@ -20,7 +20,7 @@ BOOTSTRAP_NAME = "admin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls the API: the key's name is the `by` of what it does, its id the scope of its repeated requests."""
+    """The caller of the API: the key's name is recorded as `by`, its id is the scope of its idempotency keys."""
 
     name: str
     role: Role
@@ -29,7 +29,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """A key as it is listed: never the key itself."""
+    """A key as listed, without the key itself."""
 
     name: str
     role: Role
@@ -38,12 +38,12 @@ class KeyRow:
 
 
 def digest(key: str) -> str:
-    """Return what is stored of a key."""
+    """Return the stored digest of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 async def create_key(tx: AsyncConnection, name: str, role: Role, *, now: datetime) -> str:
-    """Make a key and return it, for the only time. Raises WrongState when the name is taken."""
+    """Create a key and return it, the only time it is shown. Raises WrongState if the name is taken."""
     key = f"doorman_{secrets.token_urlsafe(32)}"
     row = {"id": uuid.uuid4(), "name": name, "role": role, "sha256": digest(key), "created_at": now}
     try:
@@ -72,7 +72,7 @@ async def list_keys(connection: AsyncConnection) -> list[KeyRow]:
 
 
 def bootstrap_caller(key: str, bootstrap: str) -> Caller | None:
-    """Return the caller with the key of the settings, or None, in a time that tells nothing about that key."""
+    """Return the caller if `key` is the settings' key, else None; compared in constant time."""
     hashed = digest(key)
     if not secrets.compare_digest(hashed, digest(bootstrap)):
         return None
@@ -80,7 +80,7 @@ def bootstrap_caller(key: str, bootstrap: str) -> Caller | None:
 
 
 async def find_caller(connection: AsyncConnection, key: str) -> Caller | None:
-    """Return who a stored key belongs to, or None. The look-up is by hash, so its time tells nothing about the key."""
+    """Return the owner of a stored key, or None. The look-up is by hash, so its timing reveals nothing of the key."""
     row = (
         await connection.execute(
             sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.role).where(

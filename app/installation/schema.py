@@ -1,4 +1,4 @@
-"""Whether the database is at the version that this program was written for."""
+"""Checks that the database is at this program's schema version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.db import Database
 
 
 def _scripts() -> Path:
-    """Migrations lie beside the package in a checkout and inside it in a wheel."""
+    """Migrations are next to the package in a checkout and inside it in a wheel."""
     package = Path(__file__).parent.parent
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
@@ -39,26 +39,26 @@ def head() -> str | None:
 
 
 async def current(db: Database) -> str | None:
-    """Return the revision that the database is at; None for an empty one."""
+    """Return the database's revision; None if it is empty."""
     async with db.reader.connect() as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
 async def is_current(db: Database) -> bool:
-    """Say whether the database is at the newest revision."""
+    """Return whether the database is at the newest revision."""
     return await current(db) == head()
 
 
 async def is_empty(db: Database) -> bool:
-    """Say whether the database has no tables at all."""
+    """Return whether the database has no tables."""
     async with db.reader.connect() as connection:
         return not await connection.run_sync(lambda sync: sa.inspect(sync).get_table_names())
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest revision; call it outside of a running event loop.
+    """Upgrade the database to the newest revision; call it outside of a running event loop.
 
-    Raises OldSchema where a newer version of this program has been there before.
+    Raises OldSchema if a newer version of this program has already upgraded the database.
     """
     try:
         command.upgrade(configuration(url), "head")
@@ -73,7 +73,7 @@ _NEWER = (
 
 
 class OldSchema(Exception):
-    """The database is not at this program's version; the text names the command that brings it there."""
+    """The database is not at this program's version; the text names the command that upgrades it."""
 
 
 async def require_current(db: Database) -> None:

@@ -1,4 +1,4 @@
-"""The panel's own time zone: set by the operator, or learned from its clock."""
+"""The panel's time zone: set by the operator, or learned from its clock."""
 
 from __future__ import annotations
 

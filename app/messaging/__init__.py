@@ -1,3 +1,3 @@
-"""Inbox, outbox and the worker that empties them: nothing is lost, nothing happens twice; knows no orders; may
+"""Inbox, outbox and the worker that drains them: nothing is lost or done twice. Knows nothing about orders; may
 import panels, tables, db and core.
 """

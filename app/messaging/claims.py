@@ -1,7 +1,7 @@
 """The sending side of the outbox: claiming calls, committing `sending`, recording the outcome.
 
-Each function here is its own short transaction; none is open while a call is on the wire. A claim is known by owner,
-`claimed_at` (which grows with each claim) and attempts: whoever lost it changes nothing any more.
+Each function here is its own short transaction; none is open while a call is in flight. A claim is identified by owner,
+`claimed_at` (which increases with each claim) and attempts, so a worker that lost its claim can't change the call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
 from app.tables.inbox import installation
 from app.tables.outbox import CallClass, CallState, panel_calls
 
-#: How long a call waits when another of its order or customer turned out to be on the wire.
+#: How long a call waits when another call of its order or customer is in flight.
 _WAIT_FOR_WIRE = timedelta(seconds=1)
 _NOW = sa.bindparam("now", type_=panel_calls.c.due_at.type)
 _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
@@ -29,7 +29,7 @@ _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOutcome:
-    """What becomes of a claimed call. `attempts` is the new count where it is not the one of the claim."""
+    """The outcome of a claimed call. `attempts` is the new count if it differs from the claim's."""
 
     state: CallState
     due_at: datetime | None = None
@@ -41,7 +41,7 @@ class CallOutcome:
 
 
 async def paused(connection: AsyncConnection) -> bool:
-    """Whether people have stopped all panel calls."""
+    """Return whether staff have paused all panel calls."""
     value = await connection.scalar(sa.select(installation.c.value).where(installation.c.name == "paused"))
     return value is True
 
@@ -52,7 +52,7 @@ async def paused(connection: AsyncConnection) -> bool:
 async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = False) -> int:
     """Count the calls that could be claimed now, up to `limit`; none while paused.
 
-    To look before taking the write lock, which the intake needs more, or turns at the panel.
+    Called before taking the write lock, which the intake needs more, or panel turns.
     """
     if limit <= 0:
         return 0
@@ -68,11 +68,12 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
 
 
 async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False) -> list[Call]:
-    """Take up to `limit` due calls: pending ones to be sent, unknown ones to be looked up; nothing while paused.
+    """Claim up to `limit` due calls: pending ones to send, unknown ones to look up; none while paused.
 
-    In shadow nothing is sent: what enforce left behind is looked up where its outcome is unknown, the rest waits.
+    In shadow mode nothing is sent: calls left from enforce mode are looked up if their outcome is unknown, else they
+    wait.
 
-    Never two lifecycle calls of one order or two money calls of one customer at a time, and those in their order.
+    Lifecycle calls of one order, and money calls of one customer, run one at a time and in order.
     """
     due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
     if limit <= 0:
@@ -98,7 +99,7 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, sh
 
 @cache
 def _due(*, shadow: bool) -> sa.Select[Any]:
-    """Select what could be claimed at `:now`: built once, since workers ask all the time."""
+    """Select the calls that could be claimed at `:now`; built once, as workers run it constantly."""
     call = panel_calls.c
     same_order = _waits_for(lambda other: sa.and_(other.lifecycle, other.order_id == call.order_id), patient=True)
     same_customer = _waits_for(lambda other: sa.and_(other.money, other.customer_id == call.customer_id), patient=False)
@@ -115,10 +116,10 @@ def _due(*, shadow: bool) -> sa.Select[Any]:
 
 
 def _waits_for(same: Any, *, patient: bool) -> sa.Exists:
-    """Whether another call of the same group goes first: on the wire, claimed, or earlier and not done with.
+    """Select whether another call of the same group goes first: in flight, claimed, or earlier and unfinished.
 
-    The patient wait for an earlier one even while it waits for its next attempt: the steps of an order's life must not
-    overtake each other. Payments may: one that the panel keeps refusing to take must not hold up the others.
+    A `patient` call waits for an earlier one even between its attempts, because lifecycle calls of an order must not
+    overtake each other. Payments may: one that the panel keeps refusing must not block the others.
     """
     call, other = panel_calls.c, panel_calls.alias("other").c
     earlier = sa.or_(other.seq < call.seq, sa.and_(other.seq == call.seq, other.id < call.id))
@@ -128,7 +129,7 @@ def _waits_for(same: Any, *, patient: bool) -> sa.Exists:
 
 
 async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
-    """Bring up to `limit` calls forward to now that were put off while the panel was away; return how many."""
+    """Make up to `limit` calls due now that were postponed while the panel was down; return how many."""
     call = panel_calls.c
     waiting = (
         sa.select(call.id)
@@ -158,8 +159,8 @@ def _claimed(call: Call) -> sa.ColumnElement[bool]:
 async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | None:
     """Commit `sending` for a claimed pending call and return it; None if it must not be sent now.
 
-    It must not where the claim was lost, the call was called off, or people paused everything; nor where another call
-    of its order or customer is on the wire, which the unique indexes know best.
+    It must not if the claim was lost, the call was cancelled, or staff paused all calls; nor if another call of its
+    order or customer is in flight, which the unique indexes enforce.
     """
     if call.state is not CallState.PENDING:
         raise ValueError(f"a call is sent from pending, not from {call.state}")
@@ -179,15 +180,15 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
 
 
 async def still_ours(db: Database, call: Call) -> bool:
-    """Whether the claim holds."""
+    """Return whether the claim still holds."""
     async with db.read() as connection:
         return (await connection.execute(sa.select(panel_calls.c.id).where(_claimed(call)))).first() is not None
 
 
 async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetime) -> CallState | None:
-    """Record what became of a claimed call and let go of it; return its state, None if the claim was lost.
+    """Record the outcome of a claimed call and release it; return its state, None if the claim was lost.
 
-    One that was called off meanwhile ends as cancelled where it was surely not applied. An end is told by event, in
+    A call cancelled in the meantime ends as cancelled if it was certainly not applied. A final state sets an event in
     the same transaction.
     """
     async with db.begin() as tx:
@@ -218,9 +219,10 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, settle_for: timedelta, now: datetime) -> int:
-    """Let go of claimed calls for which `left` holds; return how many. Who holds a lock on one is not waited for.
+    """Release claimed calls that match `left`; return how many. Locked rows are skipped.
 
-    What was being sent is unknown: it may take effect until the settle time is over. A courtesy is never repeated.
+    A call that was being sent becomes unknown: it may take effect until the settle time is over. A courtesy call is
+    never repeated.
     """
     owned = sa.select(panel_calls).where(panel_calls.c.owner.is_not(None), panel_calls.c.state.in_(LIVE), left)
     rows = (await tx.execute(owned.order_by(panel_calls.c.id).with_for_update(skip_locked=True))).all()

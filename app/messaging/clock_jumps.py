@@ -1,8 +1,8 @@
-"""A clock that jumped ahead and was put right: what was scheduled meanwhile is due by the corrected clock.
+"""Repairs due times after a clock jumped ahead and was corrected.
 
-Each row keeps when it was written (received, claimed, created, sent). One that lies ahead of now was written by a clock
-that was ahead, and so was the due time beside it: they are moved back together, so that the delay stays what it was.
-That needs no memory of the jump, so it works for several workers and across restarts.
+Each row keeps when it was written (received, claimed, created, sent). A write time in the future came from a clock that
+was ahead, and so did the due time next to it: both are moved back together, so the delay stays the same. This needs no
+memory of the jump, so it works for several workers and across restarts.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from app.tables.outbox import CallState, panel_calls
 
 log = structlog.get_logger()
 
-#: Clocks of several hosts may differ by this much.
+#: The clocks of several hosts may differ by this much.
 TOLERANCE: Final = timedelta(seconds=5)
 _AT_ONCE: Final = 500
 
 
 async def correct(db: Database, *, settle: timedelta, now: datetime) -> int:
-    """Move back what a clock that was ahead has written; return how many rows, at most some hundred at a time."""
+    """Move back rows written by a clock that was ahead; return how many, at most a few hundred at a time."""
     queries = (_events(now), _calls(now, settle))
     async with db.read() as connection:
         found = [(await connection.execute(query.limit(1))).first() is not None for query in queries]
@@ -40,7 +40,7 @@ async def correct(db: Database, *, settle: timedelta, now: datetime) -> int:
 
 
 def moved_back(due_at: datetime, written: Iterable[datetime | None], now: datetime) -> datetime:
-    """Return the due time by the corrected clock: as long after now as it lay after the latest of these moments."""
+    """Return the corrected due time: as long after now as it was after the latest of the `written` times."""
     latest = max([now, *(at for at in written if at is not None)])
     return max(now, now + (due_at - latest))
 
@@ -76,7 +76,7 @@ def _calls(now: datetime, settle: timedelta) -> sa.Select[Any]:
 
 
 async def _correct_calls(tx: AsyncConnection, settle: timedelta, now: datetime) -> int:
-    """Move calls back in their order. No attempt was sent later than now, so none may take effect after `settle`."""
+    """Move calls back in order. No attempt was sent later than now, so none can take effect after `settle`."""
     query = _calls(now, settle).order_by(panel_calls.c.seq).limit(_AT_ONCE)
     rows = (await tx.execute(query.with_for_update(skip_locked=True))).all()
     first = int(now.timestamp() * 1_000_000)

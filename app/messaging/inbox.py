@@ -1,7 +1,7 @@
-"""The inbox: events that wait to be handled, those that came in and those that we set for ourselves.
+"""The inbox: events to handle, both received ones and internal ones that we set ourselves.
 
-A claim is known by its owner and by `claimed_at`, which grows with each claim of the same event even where the clock
-stands still or jumps back: whoever lost the claim can't finish the event any more.
+A claim is identified by its owner and `claimed_at`, which increases with each claim of the same event even if the clock
+stands still or jumps back. So a worker that lost its claim can't finish the event.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ log = structlog.get_logger()
 
 CALL_SETTLED = "panel_call.settled"
 KILLS_ITS_WORKER = "kills-its-worker"
-#: The last error of what was put off because the panel is away; `hurry_for_panel` finds it by that.
+#: The last error of events and calls postponed because the panel is down; `hurry_for_panel` finds them by it.
 WAITS_FOR_PANEL = "waits until the panel can be reached again"
-#: As many times in a row may workers die with an event in hand before it counts as the cause.
+#: After this many consecutive worker crashes the event is blamed.
 DEATHS_ALLOWED = 5
 
 _INTERNAL_PREFIX = "doorman·"  # webhook ids from outside are ASCII, so the two never meet
@@ -38,13 +38,13 @@ EventKey = tuple[str, int]
 
 
 class ClaimLost(Exception):
-    """Somebody else has the event or call by now; what was done under the claim must be rolled back."""
+    """Another worker has the event or call now; the work done under the claim must be rolled back."""
 
 
 class Postpone(Exception):
-    """Raised by a handler: not now. `counted` uses up one of the attempts that end in failure.
+    """Raised by a handler to retry the event later. `counted` uses up one of its attempts.
 
-    `reads_failed`: it waits for reads that fail, and `Event.reads_failed_at` says since when.
+    `reads_failed`: the event waits because panel reads fail; `Event.reads_failed_at` says since when.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Postpone(Exception):
 
 
 class GiveUp(Exception):
-    """Raised by a handler: this event fails for good; `result` is a kebab slug."""
+    """Raised by a handler to fail the event permanently; `result` is a kebab-case slug."""
 
     def __init__(self, result: str, detail: str = "") -> None:
         super().__init__(f"{result}: {detail}" if detail else result)
@@ -69,12 +69,12 @@ class GiveUp(Exception):
 
 
 class VersionMoved(Exception):
-    """Raised by a handler: what it had read changed before it could write; it is asked again at once."""
+    """Raised by a handler: the data changed between its read and its write; it is called again at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A claimed event. `data` is empty where the body can't be read."""
+    """A claimed event. `data` is empty if the body can't be read."""
 
     id: int
     webhook_id: str
@@ -85,15 +85,15 @@ class Event:
     customer_id: int | None
     occurred_at: datetime
     received_at: datetime
-    attempts: int  # this one included
-    reads_failed_at: datetime | None  # since when it waits for reads that fail
+    attempts: int  # including this one
+    reads_failed_at: datetime | None  # since when it has waited because panel reads fail
     urgent: bool
     owner: uuid.UUID
     claimed_at: datetime
 
     @property
     def key(self) -> EventKey | None:
-        """What it is about: two events with one key are not handled at the same time by one worker."""
+        """The subject: a worker never handles two events with the same key at the same time."""
         return _key(self.order_id, self.customer_id)
 
 
@@ -117,10 +117,10 @@ async def add_internal(
     urgent: bool = False,
     source: EventSource = EventSource.INTERNAL,
 ) -> bool:
-    """Set an event for ourselves; order and customer are taken from `data`.
+    """Add an internal event; order and customer are taken from `data`.
 
-    With a `name`, a second one of the same name changes nothing and the answer is False. An event is due at once
-    unless `due_at` says otherwise.
+    With a `name`, a second event of the same name changes nothing and returns False. An event is due at once unless
+    `due_at` is given.
     """
     values = _internal(type=type, data=data, now=now, name=name) | {
         "source": source, "due_at": due_at or now, "urgent": urgent
@@ -130,7 +130,7 @@ async def add_internal(
 
 
 async def add_urgent(tx: AsyncConnection, *, type: str, named: Mapping[str, dict[str, Any]], now: datetime) -> None:  # noqa: A002
-    """Set events that somebody waits for, by one statement; `named` holds the data of each by its name."""
+    """Add urgent internal events in one statement; `named` maps names to data."""
     rows = [_internal(type=type, data=data, now=now, name=name) | {"urgent": True} for name, data in named.items()]
     await tx.execute(insert_new(tx, events).values(rows))
 
@@ -152,7 +152,7 @@ def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | Non
 
 
 async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:
-    """Bring a waiting event that we set under this name forward to now; False if none waits for a later time."""
+    """Make the waiting internal event of this name due now; False if none waits for a later time."""
     values: dict[str, Any] = {"due_at": now} | ({"urgent": True} if urgent else {})
     later = events.c.due_at > now
     changed = await tx.execute(
@@ -165,7 +165,7 @@ async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgen
 
 
 async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
-    """Bring up to `limit` events forward to now, oldest first, that were put off while the panel was away; how many."""
+    """Make up to `limit` events due now, oldest first, that waited while the panel was down; return how many."""
     waiting = (
         sa.select(events.c.id)
         .where(events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at > now)
@@ -192,9 +192,9 @@ def _panel_id(value: object) -> int | None:
 async def claim(
     db: Database, owner: uuid.UUID, *, limit: int, now: datetime, busy: Collection[EventKey] = ()
 ) -> list[Event]:
-    """Take up to `limit` due events, at most one for each key and none whose key is `busy`.
+    """Claim up to `limit` due events, at most one per key and none whose key is `busy`.
 
-    Urgent ones come first, then the longest due. Its own short transaction.
+    Urgent events come first, then the longest overdue. Runs in its own short transaction.
     """
     if limit <= 0 or not await _anything_due(db, now=now, busy=busy):
         return []
@@ -218,7 +218,7 @@ async def claim(
 
 
 def claim_time(now: datetime, earlier: Iterable[datetime | None]) -> datetime:
-    """Return `now`, or just after the latest earlier claim where the clock stood still or jumped back."""
+    """Return `now`, or just after the latest earlier claim if the clock stood still or jumped back."""
     return max([now, *(at + _TICK for at in earlier if at is not None)])
 
 
@@ -235,7 +235,7 @@ def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool
 
 
 async def _anything_due(db: Database, *, now: datetime, busy: Collection[EventKey]) -> bool:
-    """Look before taking the write lock, which the intake needs more."""
+    """Check without the write lock, which the intake needs more."""
     async with db.read() as connection:
         found = await connection.scalar(sa.select(events.c.id).where(_waiting(now, busy)).limit(1))
     return found is not None
@@ -290,7 +290,7 @@ def _to_event(row: sa.Row[Any]) -> Event:
 
 
 def data_of(body: bytes) -> dict[str, Any]:
-    """Return the data of an event's body; empty where it can't be read."""
+    """Return the data of an event's body; empty if it can't be read."""
     try:
         data = json.loads(body)["data"]
     except (ValueError, TypeError, LookupError, RecursionError):
@@ -323,7 +323,7 @@ def _claimed(event: Event) -> sa.ColumnElement[bool]:
 async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result: str | None, now: datetime) -> None:
     """Settle the event inside the handler's own unit of work.
 
-    Raises ClaimLost when somebody else has it by now; the unit of work must not be committed then.
+    Raises ClaimLost if another worker has it now; the unit of work must not be committed then.
     """
     changed = await tx.execute(
         sa.update(events)
@@ -338,10 +338,10 @@ async def postpone(
     db: Database, event: Event, *,
     due_at: datetime, error: str | None, now: datetime, counted: bool = True, reads_failed: bool = False,
 ) -> bool:  # fmt: skip
-    """Put the event back until `due_at`; False if the claim was lost. Uncounted, the attempt never happened.
+    """Postpone the event until `due_at`; False if the claim was lost. If not `counted`, the attempt is not counted.
 
-    An event that is put back for anything but `reads_failed` has had its reads, or the panel was away altogether: the
-    time that it waits for them starts anew.
+    Any reason but `reads_failed` means that the reads succeeded or the panel was down; it resets the time that the
+    event has waited for failing reads.
     """
     values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error), "deaths": 0}
     values["reads_failed_at"] = (event.reads_failed_at or now) if reads_failed else None
@@ -352,7 +352,7 @@ async def postpone(
 
 
 async def fail(db: Database, event: Event, *, result: str, error: str | None, now: datetime) -> bool:
-    """Settle the event as failed, until a person replays it; False if the claim was lost."""
+    """Settle the event as failed until staff replay it; False if the claim was lost."""
     values = {"state": EventState.FAILED, "result": result, "last_error": _short(error), "finished_at": now}
     async with db.begin() as tx:
         changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, owner=None))
@@ -360,9 +360,9 @@ async def fail(db: Database, event: Event, *, result: str, error: str | None, no
 
 
 async def replay(tx: AsyncConnection, event_id: int, now: datetime) -> bool:
-    """Handle a settled event again from the start, or one that waits for its next attempt now.
+    """Handle a settled event again from the start, or retry a waiting event now.
 
-    False if there is none of this id, or it is due already.
+    False if there is no event of this id, or it is already due.
     """
     waits = sa.and_(events.c.owner.is_(None), events.c.due_at > now)
     changed = await tx.execute(
@@ -382,7 +382,7 @@ def _short(error: str | None) -> str | None:
 
 
 async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
-    """Return since when the oldest event has been due, if one is."""
+    """Return since when the oldest due event has been due; None if none is due."""
     found: datetime | None = await connection.scalar(
         sa.select(sa.func.min(events.c.due_at)).where(events.c.state == EventState.RECEIVED, events.c.due_at <= now)
     )
@@ -390,10 +390,10 @@ async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datet
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:
-    """Let go of claimed events for which `left` holds; return how many. Who holds a lock on one is not waited for.
+    """Release claimed events that match `left`; return how many. Locked rows are skipped.
 
-    Where their worker `died` (or lost them), any of them may be the cause: they come back one after the other, further
-    apart each time, so that the one that kills takes no others with it again.
+    If their worker `died` (or lost them), any of them may be the cause. They become due one by one, further apart each
+    time, so that an event that crashes its worker doesn't affect the others again.
     """
     rows = (
         await tx.execute(

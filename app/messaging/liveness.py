@@ -1,7 +1,7 @@
-"""Who works: a row for each worker, its heartbeat, and how the others find that it has stopped.
+"""Worker liveness: one row per worker with its heartbeat, and how the others detect that it has stopped.
 
-A worker that was frozen is taken for dead by the others, finds that its row is closed when it thaws, and goes on under
-a new id; what it had then belongs to others, and nothing of it can be settled any more.
+The others take a frozen worker for dead. When it resumes, it finds its row closed and continues under a new id; its
+former claims belong to others, and it can no longer settle them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _KEEP_STOPPED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """What the row of a living worker says: its last heartbeat, and its circuit breaker."""
+    """The state of a live worker's row: its last heartbeat and its circuit breaker."""
 
     at: datetime
     panel: str
 
 
 async def register(db: Database, *, now: datetime) -> uuid.UUID:
-    """Enter a new worker and return its id; rows of workers that stopped long ago go."""
+    """Register a new worker and return its id; delete rows of workers that stopped long ago."""
     worker = uuid.uuid4()
     row = {"id": worker, "host": platform.node()[:255], "pid": os.getpid()}
     async with db.begin() as tx:
@@ -48,7 +48,7 @@ async def register(db: Database, *, now: datetime) -> uuid.UUID:
 async def beat(
     db: Database, worker: uuid.UUID, *, progress_at: datetime, now: datetime, panel: str = BreakerState.CLOSED
 ) -> bool:
-    """Show that we live, when the main loop last turned, how the panel is; False if others took us for dead."""
+    """Record our heartbeat, the main loop's last turn and the panel's state; False if others took us for dead."""
     alive = sa.and_(workers.c.id == worker, workers.c.stopped_at.is_(None))
     values = {"heartbeat_at": now, "progress_at": progress_at, "panel": panel}
     async with db.begin() as tx:
@@ -65,9 +65,9 @@ async def heartbeats(db: Database) -> dict[uuid.UUID, Beat]:
 
 
 async def take_over(db: Database, worker: uuid.UUID, seen: datetime, *, settle: timedelta, now: datetime) -> bool:
-    """Declare a worker dead whose last heartbeat is still `seen`, and release what it had; False if it moved.
+    """Declare a worker dead if its last heartbeat is still `seen`, and release its claims; False if it has changed.
 
-    One that was frozen in the middle of a transaction holds locks: nobody waits for those, the next sweep gets them.
+    A worker frozen inside a transaction holds locks. Locked rows are skipped and left for the next sweep.
     """
     silent = sa.and_(workers.c.id == worker, workers.c.stopped_at.is_(None), workers.c.heartbeat_at == seen)
     async with db.begin() as tx:
@@ -85,7 +85,7 @@ async def release_strays(
     db: Database, me: uuid.UUID, *, at_events: Collection[int], at_calls: Collection[uuid.UUID], settle: timedelta,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Release what is claimed by nobody who lives, and what is ours though we are not at it (a failed commit)."""
+    """Release claims of workers that are not alive, and our own claims that we don't work on (a failed commit)."""
     living = sa.select(workers.c.id).where(workers.c.stopped_at.is_(None))
     event, call = events.c, panel_calls.c
     stray_events = sa.or_(event.owner.not_in(living), sa.and_(event.owner == me, event.id.not_in(at_events)))
@@ -98,7 +98,7 @@ async def release_strays(
 
 
 async def sign_off(db: Database, worker: uuid.UUID, *, settle: timedelta, now: datetime) -> None:
-    """Let go of everything that the worker has, and close its row."""
+    """Release all claims of the worker, and close its row."""
     async with db.begin() as tx:
         await inbox.release(tx, events.c.owner == worker, died=False, now=now)
         await claims.release(tx, panel_calls.c.owner == worker, settle_for=settle, now=now)
@@ -106,10 +106,10 @@ async def sign_off(db: Database, worker: uuid.UUID, *, settle: timedelta, now: d
 
 
 class Watch:
-    """Finds workers whose heart has stopped: looks `every` so often, and one is dead that was silent for `dead_after`.
+    """Finds dead workers: it looks at intervals of `every`, and a worker silent for `dead_after` is dead.
 
-    Silence counts by our own monotonic clock and only while we are looking: neither hosts whose clocks differ, nor a
-    standstill of ours, nor a database that was away for a while make a live worker dead.
+    Silence is measured by our own monotonic clock and only while we are looking. So a live worker is never taken for
+    dead because host clocks differ, we stood still, or the database was down for a while.
     """
 
     def __init__(self, *, every: timedelta, dead_after: timedelta) -> None:
@@ -119,7 +119,7 @@ class Watch:
         self._silence: dict[uuid.UUID, tuple[datetime, float]] = {}
 
     def dead(self, beats: dict[uuid.UUID, Beat], *, at: float) -> dict[uuid.UUID, Beat]:
-        """Return those silent for too long, with their last heartbeat; `at` is the monotonic time of this look."""
+        """Return the workers silent for too long, with their last heartbeat; `at` is the monotonic time of the call."""
         step = at - self._looked_at if self._looked_at is not None else 0.0
         step = min(step, self._longest_step)
         self._looked_at = at

@@ -1,4 +1,4 @@
-"""One worker at a time on a SQLite file: a lock that the system lets go of when its process ends, however it ends."""
+"""One worker at a time on a SQLite file: a lock that the OS releases when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from app.db import Database
 
 
 class WorkerRunning(Exception):
-    """Another worker has this SQLite file; the text says what to do."""
+    """Another worker uses this SQLite file; the text says what to do."""
 
 
 @contextmanager
 def only_worker(db: Database) -> Iterator[bool]:
-    """Hold the right to be the only worker; yields whether we are (always on SQLite, never on PostgreSQL).
+    """Hold the lock of the only worker; yields whether we are the only one (always on SQLite, never on PostgreSQL).
 
     Raises WorkerRunning if another process has it.
     """
@@ -27,7 +27,7 @@ def only_worker(db: Database) -> Iterator[bool]:
         return
     file = os.open(Path(f"{path}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.fchmod(file, 0o600)  # an older version may have left it to others
+        os.fchmod(file, 0o600)  # an older version may have left it readable by others
         _lock(file, path)
         yield True
     finally:

@@ -1,6 +1,6 @@
-"""The outbox: what is wanted of the panel, kept in the transaction of its cause until its outcome is known.
+"""The outbox: panel calls, stored in the transaction of their cause and kept until their outcome is known.
 
-This is the side of those who want something and of the people who look after it; the sending side is `claims`.
+This is the side of callers that enqueue calls and of staff who manage them; the sending side is `claims`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LIVE = (CallState.PENDING, *ON_THE_WIRE)
 
 
 class CallNotFound(Exception):
-    """There is no panel call of this id."""
+    """There is no panel call with this id."""
 
 
 class WrongCallState(Exception):
-    """The call is in a state in which this can't be done, or its key is wanted by a newer call.
+    """The call's state doesn't allow this, or a newer call has its key.
 
-    `until` is set where it can be done from then on.
+    `until` is set if it becomes possible at that time.
     """
 
     def __init__(self, state: CallState, *, until: datetime | None = None) -> None:
@@ -41,7 +41,7 @@ class WrongCallState(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A panel call as it was read or claimed."""
+    """A panel call as it was when read or claimed."""
 
     id: uuid.UUID
     key: str
@@ -70,16 +70,16 @@ class Call:
         return cls(**values | {"call_class": CallClass(row.call_class), "state": CallState(row.state)})
 
     def to_action(self) -> PanelAction:
-        """Rebuild what is to be done.
+        """Rebuild the action.
 
-        Raises ValueError or TypeError where another version of us wrote something that we can't read.
+        Raises ValueError or TypeError if another version of Doorman wrote parameters that we can't read.
         """
         return action_from_params(self.action, self.params)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRef:
-    """Which call, wanting what."""
+    """A call's id and what it does."""
 
     id: uuid.UUID
     key: str
@@ -89,14 +89,14 @@ class CallRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """What calling off did: `cancelled` will never be sent; `under_way` is settled first, and reported by an event."""
+    """The result of a cancellation: `cancelled` is never sent; `under_way` is settled first and reported by event."""
 
     cancelled: list[CallRef] = field(default_factory=list)
     under_way: list[CallRef] = field(default_factory=list)
 
 
 class _Sequence:
-    """Numbers that grow with time and with each call: two calls of one moment keep their order."""
+    """Numbers that increase with time and with each call, so that simultaneous calls keep their order."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -120,10 +120,10 @@ async def enqueue(
     customer_id: int | None = None,
     due_at: datetime | None = None,
 ) -> uuid.UUID:
-    """Want something of the panel; `key` names the thing wanted, never who wants it.
+    """Enqueue a panel call; `key` names the desired effect, never the requester.
 
-    If it is wanted already (or done, for what can be found again), that call's id is returned and nothing changes,
-    except that a call which was called off while under way is wanted again.
+    If a call with this key is already queued (or done, for findable actions), its id is returned and nothing changes,
+    except that a cancellation of a call in flight is withdrawn.
     """
     params = storable(action.to_params())
     row = {
@@ -165,7 +165,7 @@ def _is_live() -> sa.ColumnElement[bool]:
 async def _wanted(tx: AsyncConnection, key: str) -> uuid.UUID | None:
     found = await tx.execute(sa.select(panel_calls).where(panel_calls.c.key == key, _is_live()).with_for_update())
     row = found.first()
-    if row is None:  # settled between our insert and this look: it may be wanted anew
+    if row is None:  # settled between our insert and this read: it may be enqueued again
         return None
     call = Call.from_row(row)
     if call.unwanted:
@@ -181,10 +181,10 @@ async def cancel(
     actions: Collection[Action] | None = None,
     keys: Collection[str] | None = None,
 ) -> Cancelled:
-    """Call off what was not sent yet, and report what is under way.
+    """Cancel calls that were not sent yet, and return those in flight.
 
-    A call under way is not sent again: where it turns out not to have been applied it ends as `cancelled`, and any
-    end of it is told by a `panel_call.settled` event. What is cancelled here at once is told by the answer alone.
+    A call in flight is not sent again. If it was not applied it ends as `cancelled`; however it ends, a
+    `panel_call.settled` event reports it. Calls cancelled at once are reported by the return value only.
     """
     if order_id is None and keys is None:
         raise ValueError("cancel needs an order or keys")
@@ -212,7 +212,7 @@ def _cancelled(now: datetime) -> dict[str, Any]:
 
 
 async def was_wanted(tx: AsyncConnection, key: str, *, order_id: int) -> bool:
-    """Say whether a call about this order is on its way or done; one that was called off or given up does not count."""
+    """Return whether a call about this order is queued, in flight or done; cancelled and dead calls don't count."""
     ended = (CallState.CANCELLED, CallState.DEAD)
     query = sa.select(panel_calls.c.id).where(
         panel_calls.c.order_id == order_id, panel_calls.c.key == key, panel_calls.c.state.not_in(ended)
@@ -220,7 +220,7 @@ async def was_wanted(tx: AsyncConnection, key: str, *, order_id: int) -> bool:
     return (await tx.execute(query.limit(1))).first() is not None
 
 
-# --- for people ---------------------------------------------------------------------------------------------------
+# --- for staff ----------------------------------------------------------------------------------------------------
 
 
 async def get(connection: AsyncConnection, call_id: uuid.UUID) -> Call | None:
@@ -237,9 +237,9 @@ async def _locked(tx: AsyncConnection, call_id: uuid.UUID) -> Call:
 
 
 async def retry(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
-    """Try a dead call again with all its attempts, or one that waits (pending, unknown) now; return it as it was.
+    """Retry a dead call with all its attempts, or a waiting one (pending, unknown) now; return it as it was before.
 
-    Raises CallNotFound, and WrongCallState for the others and where its key is wanted by a newer call.
+    Raises CallNotFound, and WrongCallState for any other state or if a newer call has its key.
     """
     call = await _locked(tx, call_id)
     if call.state not in {CallState.DEAD, CallState.PENDING, CallState.UNKNOWN}:
@@ -255,10 +255,10 @@ async def retry(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
 
 
 async def abandon(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Call:
-    """Give up a call that is pending, unknown or dead, and tell by event; return it as it was.
+    """Abandon a pending, unknown or dead call and report it by event; return it as it was before.
 
-    Whether an unknown one took effect is not asked any more; that is recorded. While it may still take effect it can't
-    be given up: who wants the same again would have it twice. Raises CallNotFound, WrongCallState.
+    An unknown call is not looked up again, and that is recorded. While it may still take effect it can't be abandoned,
+    because enqueueing the same again would do it twice. Raises CallNotFound, WrongCallState.
     """
     call = await _locked(tx, call_id)
     if call.state not in {CallState.PENDING, CallState.UNKNOWN, CallState.DEAD}:
@@ -275,7 +275,7 @@ async def abandon(tx: AsyncConnection, call_id: uuid.UUID, now: datetime) -> Cal
 
 
 async def tell_settled(tx: AsyncConnection, call: Call, state: CallState, *, now: datetime) -> None:
-    """Set the event that says how a call ended."""
+    """Add the event that reports how a call ended."""
     data = {
         "call_id": str(call.id),
         "action": call.action,
@@ -293,14 +293,14 @@ async def tell_settled(tx: AsyncConnection, call: Call, state: CallState, *, now
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingCalls:
-    """How the outbox stands: since when the oldest call of each state waits, and how many there are."""
+    """The outbox backlog: since when the oldest call of each state has waited, and how many there are."""
 
     oldest: dict[CallState, datetime]
     count: dict[CallState, int]
 
 
 async def waiting(connection: AsyncConnection, *, now: datetime) -> WaitingCalls:
-    """Say what waits: pending calls that are due, those on the wire, and dead ones, which wait for a person."""
+    """Return the backlog: due pending calls, calls in flight, and dead calls, which wait for staff."""
     due = sa.or_(panel_calls.c.state != CallState.PENDING, panel_calls.c.due_at <= now)
     since = sa.case(
         (panel_calls.c.state == CallState.PENDING, panel_calls.c.due_at),

@@ -1,7 +1,8 @@
-"""Sending one panel call: look first, send at most once, and know what to believe when no answer comes.
+"""Sends one panel call: look up first, send at most once, and settle what a missing answer means.
 
-The panel has no idempotency keys. So a call is looked up before its first send and before any repeat, and where nothing
-is found it is sent again only when the earlier attempt can no longer take effect (design §3 rule 4).
+The panel has no idempotency keys. So a call is looked up before its first send and before any repeat. If nothing is
+found, it is sent again only when the earlier attempt can no longer take effect: at once after a complete answer of PHP,
+else after the settle time, because PHP continues after we disconnect.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ from app.tables.outbox import CallClass, CallState
 log = structlog.get_logger()
 
 _LONGEST_WAIT = 86_400.0
-#: Between two tries at what the panel bars us from, and up to twice as much.
+#: Seconds between attempts while the panel bars us, randomised up to twice as long.
 _BARRED_SECONDS = 120.0
 _AWAY_SECONDS = 150.0
 _MOMENT = timedelta(seconds=1)
-#: After so many attempts an error of the panel in words that we don't know goes to a person.
+#: After this many attempts, a panel error with an unknown text is left to staff.
 _REFUSALS = 3
 _LEVELS = {CallState.DEAD: "error", CallState.UNKNOWN: "warning"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRules:
-    """How patient sending is."""
+    """Time limits of sending."""
 
     settle: timedelta  # how long an attempt without an answer may still take effect
     delays: tuple[float, ...]  # seconds between attempts
@@ -64,12 +65,12 @@ class _Sending:
     rules: SendRules
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
-    call: Call  # as it stands by now: ours from `pending` on, `sending` once that is committed
-    wrote: bool = False  # a write may have left
+    call: Call  # current state: `pending` when claimed, `sending` once that is committed
+    wrote: bool = False  # a write may have been sent
 
 
 class _HeldBack(Exception):
-    """Raised before the first byte: it must not be sent now. Without an outcome it is no longer ours, or `fault`."""
+    """Raised before the first byte: do not send now. Without an outcome the claim is lost, or `fault` is set."""
 
     def __init__(self, outcome: CallOutcome | None, fault: Exception | None = None) -> None:
         super().__init__("held back before the first byte")
@@ -87,10 +88,10 @@ async def send(
     monotonic: Callable[[], float],
     unused: Callable[[], None] = lambda: None,
 ) -> CallState | None:
-    """Bring a claimed call one step further and return its state; None where it is no longer ours.
+    """Advance a claimed call by one step and return its state; None if the claim was lost.
 
-    No transaction is open while the panel is asked. `unused` is called where nothing was written, so that somebody
-    else can have the turn that was taken for it.
+    No transaction is open during a panel request. `unused` is called if nothing was written, so that the call's turn
+    can go to another call.
     """
     sending = _Sending(db=db, panel=panel, rules=rules, clock=clock, monotonic=monotonic, call=call)
     try:
@@ -130,7 +131,7 @@ async def _settle(sending: _Sending, call: Call, outcome: CallOutcome) -> CallSt
 
 
 async def _look(sending: _Sending, call: Call, action: PanelAction) -> CallOutcome | None:
-    """Ask the panel whether the effect is there; None if it is not and the call may be sent now."""
+    """Look up whether the call took effect; None if it did not and the call may be sent now."""
     asked_at = sending.clock()
     try:
         found = await sending.panel.look_up(action)
@@ -138,7 +139,7 @@ async def _look(sending: _Sending, call: Call, action: PanelAction) -> CallOutco
         return _down(sending, call, error, attempts=call.attempts)
     except PanelError as error:
         return _unavailable(sending, call, error, attempts=call.attempts + 1)
-    except Exception as error:  # noqa: BLE001 - a fault of ours: it must end some day too
+    except Exception as error:  # noqa: BLE001 - a bug of ours; the call must still end
         return _unavailable(sending, call, _fault(call, error), attempts=call.attempts + 1)
     match found.standing:
         case Standing.APPLIED:
@@ -152,7 +153,7 @@ async def _look(sending: _Sending, call: Call, action: PanelAction) -> CallOutco
 
 
 def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime) -> CallOutcome:
-    """An attempt without an answer left nothing so far: look again, or, when it can't come any more, send again."""
+    """An unanswered attempt has had no effect so far: look again, or send again once it can no longer take effect."""
     sent_at = call.sent_at or asked_at
     if call.applies_until is not None and asked_at < call.applies_until:
         again = max(sending.rules.settle / 30, (asked_at - sent_at) / 2)
@@ -170,7 +171,7 @@ def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime)
 
 
 def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
-    """Nothing was applied or learned: later. What may be applied already is never given up for that."""
+    """Nothing was applied or learned: retry later. A call that may already be applied is never given up for this."""
     if getattr(error, "alarm", False):
         return _barred(sending, call, error, attempts=attempts - 1)
     delays = sending.rules.delays
@@ -186,14 +187,14 @@ def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: 
 
 
 def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> CallOutcome:
-    """The panel was not even asked: that counts for nothing, and ends as soon as it is back (`hurry_for_panel`)."""
+    """The panel was not called: no attempt is counted, and it resumes once the panel is back (`hurry_for_panel`)."""
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + put_off(error, sending.rules)
     return CallOutcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
 
 
 def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
-    """The panel bars us (credentials, permissions, IP list): that counts for nothing, and people have to mend it."""
+    """The panel bars us (credentials, permissions, IP list): no attempt is counted, and staff have to fix it."""
     log.error("panel.alarm", call_id=str(call.id), error=str(error))
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + barred(sending.rules)
@@ -201,12 +202,12 @@ def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) 
 
 
 def barred(rules: SendRules) -> timedelta:
-    """Return how long to leave alone what the panel bars us from: it goes on soon after that is mended."""
+    """Return the delay while the panel bars us; short, so that calls resume soon after the fix."""
     return timedelta(seconds=_BARRED_SECONDS * (1 + rules.jitter()))
 
 
 def put_off(error: PanelDown, rules: SendRules) -> timedelta:
-    """Return how long to leave alone what needs a panel that is away, should nobody tell that it is back."""
+    """Return the delay while the panel is down, in case nobody reports that it is back."""
     return timedelta(seconds=(error.retry_after or 0) + _AWAY_SECONDS * (1 + rules.jitter()))
 
 
@@ -214,10 +215,10 @@ def put_off(error: PanelDown, rules: SendRules) -> timedelta:
 
 
 def _last_look(sending: _Sending) -> BeforeSend:
-    """Return what is asked just before the first byte: is the claim still ours, and fresh?
+    """Return the check to run just before the first byte: is the claim still ours, and fresh?
 
-    The first look commits `sending`, so that what the adapter reads before its write, or waits for, makes nothing old.
-    A worker that was frozen may have been taken for dead meanwhile: only the time that the look itself took counts.
+    The first check commits `sending`, so the adapter's earlier reads and waits don't make the claim stale. A frozen
+    worker may have been taken for dead meanwhile; only the duration of the check itself counts.
     """
 
     async def look() -> None:
@@ -238,7 +239,7 @@ def _last_look(sending: _Sending) -> BeforeSend:
 
 
 async def _start(sending: _Sending) -> None:
-    """Commit `sending`. Raises _HeldBack where that must not be, and where nobody knows whether it is committed."""
+    """Commit `sending`. Raises _HeldBack if it must not be sent, or if it is unknown whether the commit succeeded."""
     try:
         started = await start_sending(sending.db, sending.call, now=sending.clock())
     except Exception as fault:  # noqa: BLE001 - the sweep of strays settles it
@@ -249,7 +250,7 @@ async def _start(sending: _Sending) -> None:
 
 
 def _not_sent(sending: _Sending, error: str) -> CallOutcome:
-    """The attempt never happened: again in a moment."""
+    """The attempt was not made and is not counted: retry in a moment."""
     due_at = sending.clock() + _MOMENT
     return CallOutcome(state=CallState.PENDING, due_at=due_at, error=error, attempts=sending.call.attempts - 1)
 
@@ -262,14 +263,14 @@ async def _perform(sending: _Sending, action: PanelAction) -> CallOutcome | None
         if held.fault is not None:
             raise held.fault from None
         return held.outcome
-    except Exception as error:  # noqa: BLE001 - told apart below
+    except Exception as error:  # noqa: BLE001 - classified below
         if sending.call.state is CallState.PENDING and not isinstance(error, PanelOutcomeUnknown):
             return _before_sending(sending, error)
         return await _after_sending(sending, action, error)
 
 
 def _before_sending(sending: _Sending, error: Exception) -> CallOutcome:
-    """The adapter came to no write: what it read first refused, or failed. That is an attempt all the same."""
+    """The adapter made no write: its first read was refused or failed. It still counts as an attempt."""
     call = sending.call
     attempts = call.attempts + 1
     match error:
@@ -297,18 +298,18 @@ async def _after_sending(sending: _Sending, action: PanelAction, error: Exceptio
             if error.refused and call.attempts >= _REFUSALS and call.call_class is not CallClass.COURTESY:
                 return await _rejected(sending, call, action, str(error), look=True)
             return _unknown(sending, call, str(error), complete=error.complete)
-        case _:  # a fault of ours after the first byte: nobody knows what was applied
+        case _:  # a bug of ours after the first byte: it is unknown what was applied
             return _unknown(sending, call, str(_fault(call, error)), complete=False)
 
 
 def _fault(call: Call, error: Exception) -> PanelError:
-    """Note a fault of ours; return it as others are told of it."""
+    """Log a bug of ours; return the error to record."""
     log.error("panel_call.fault", call_id=str(call.id), action=call.action, exc_info=error)
     return PanelError(f"fault in the adapter: {type(error).__name__}")
 
 
 async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: str, *, look: bool) -> CallOutcome:
-    """A refusal is final, unless a look shows that what was wanted is so already ("not pending": accepted)."""
+    """A refusal is final, unless a look-up shows that the effect already exists ("not pending": accepted)."""
     refused = CallOutcome(state=CallState.DEAD, error=error)
     if not look:
         return refused
@@ -319,7 +320,7 @@ async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: s
     if found.standing is Standing.APPLIED:
         return CallOutcome(state=CallState.DONE, result=found.result)
     if found.standing is Standing.ABSENT and not found.partial and 1 < call.attempts < _REFUSALS:
-        # the panel refuses what its state allows: the earlier attempt may be at work still
+        # the panel refuses what its state allows: the earlier attempt may still be running
         return _unknown(sending, call, error, complete=False)
     return refused
 

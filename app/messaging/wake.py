@@ -1,6 +1,6 @@
-"""Waking the worker when there is something to do, within its process and from the API processes through a pipe.
+"""Wakes the worker when there is work, within its process and from the API processes through a pipe.
 
-A wake-up may be lost without harm: the worker looks by itself every half second.
+A lost wake-up does no harm: the worker also polls every half second.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from contextlib import suppress
 
 
 class Ringer:
-    """The API's end of the pipe; may be used by several processes and threads."""
+    """The API's end of the pipe; safe for several processes and threads."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         os.set_blocking(pipe, False)
 
     def ring(self) -> None:
-        """Wake the worker. Never waits, never fails: a full pipe wakes it anyway, a broken one has nobody behind it."""
+        """Wake the worker. Never blocks or fails: a full pipe wakes it anyway, a broken one has no reader."""
         with suppress(OSError):
             os.write(self._pipe, b"!")
 
 
 class Wake:
-    """The worker's end: rung within the process, or through the pipe whose reading end is given.
+    """The worker's end: woken within the process, or through the pipe whose reading end is given.
 
-    The pipe closes when the last process that could ring is gone; `abandoned` is true from then on.
+    The pipe closes when the last process that could wake it has ended; `abandoned` is true from then on.
     """
 
     def __init__(self, pipe: int | None = None) -> None:
@@ -37,18 +37,18 @@ class Wake:
             os.set_blocking(pipe, False)
 
     def ring(self) -> None:
-        """Wake whoever waits; only from the thread of the event loop."""
+        """Wake the waiter; call only from the thread of the event loop."""
         self._event.set()
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109
-        """Return at the next ring, or after `timeout` seconds; rings that came before count once."""
+        """Return at the next wake-up, or after `timeout` seconds; earlier wake-ups count as one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._event.wait()
         self._event.clear()
 
     def listen(self) -> None:
-        """Begin to read the pipe in the running event loop."""
+        """Start reading the pipe in the running event loop."""
         if self._pipe is not None:
             asyncio.get_running_loop().add_reader(self._pipe, self._read)
 
@@ -73,5 +73,5 @@ class Wake:
 
 
 def wake_pipe() -> tuple[int, int]:
-    """Return the reading and the writing end of a pipe; only the reading one may reach the worker's process."""
+    """Return the read and write ends of a pipe; the worker's process may have only the read end."""
     return os.pipe()

@@ -1,4 +1,4 @@
-"""The worker: takes what is due from inbox and outbox, and takes over what dead workers left.
+"""The worker: processes due events and calls, and takes over the claims of dead workers.
 
 Any number of workers share a PostgreSQL database; a SQLite file has one (`lock.only_worker`).
 """
@@ -34,7 +34,7 @@ from app.tables.outbox import CallState
 log = structlog.get_logger()
 
 _VERSION_TRIES = 5
-#: So many events and calls that waited for the panel are brought forward at a time, as the intake needs the lock too.
+#: At most this many events and calls postponed for the panel are made due at once, as the intake needs the lock too.
 _HURRIED_AT_ONCE = 500
 
 Handler = Callable[[Event], Awaitable[None]]
@@ -42,7 +42,7 @@ Handler = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """How much at once, and how long."""
+    """Concurrency and time limits."""
 
     events: int = 16
     calls: int = 8
@@ -56,12 +56,12 @@ class WorkerLimits:
 
 
 class Worker:
-    """Handles due events and sends due panel calls until told to stop.
+    """Handles due events and sends due panel calls until stopped.
 
-    The handler finishes its event in its own unit of work (`inbox.finish`), or raises: `Postpone`, `GiveUp`,
-    `VersionMoved`, `PanelUnavailable`; anything else is logged and tried again after the next delay. Without a panel
-    nothing is taken. `alone` says that no other worker can exist, so that what a predecessor left is taken at once.
-    With `brakes` a call is claimed only when there is a turn for its write, and none while the panel is away.
+    The handler finishes its event in its own unit of work (`inbox.finish`), or raises `Postpone`, `GiveUp`,
+    `VersionMoved` or `PanelUnavailable`; any other exception is logged and retried after the next delay. Without a
+    panel nothing is claimed. `alone` means that no other worker can exist, so a predecessor's claims are taken over at
+    once. With `brakes`, a call is claimed only when there is a turn for its write, and none while the panel is down.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Worker:
         self._alone = alone
         self._brakes = brakes
         self._turns = None if brakes is None else TurnsInHand(brakes.limiter, wake.ring)
-        self._hurry = brakes is not None  # a predecessor may have put things off
+        self._hurry = brakes is not None  # a predecessor may have postponed events or calls
         self._others_reach_panel = False
         if brakes is not None:
             brakes.breaker.when_closed(self._panel_is_back)
@@ -103,16 +103,16 @@ class Worker:
         self._stopping = False
 
     async def run(self) -> None:
-        """Work until `stop` is called or the other end of the wake-up pipe is gone."""
+        """Work until `stop` is called or the other end of the wake-up pipe is closed."""
         self._wake.listen()
         heart = asyncio.create_task(self._keep_beating())
         try:
             while not self._stopping and not self._wake.abandoned:
                 try:
                     await self._turn()
-                except Exception as error:  # noqa: BLE001  (the database is away, most likely: look again shortly)
+                except Exception as error:  # noqa: BLE001  (most likely the database is down: retry shortly)
                     note_failure(self._db, "worker.turn_failed", error)
-                    self._swept_at = float("-inf")  # a claim may be committed that we don't know of
+                    self._swept_at = float("-inf")  # a claim that we don't know of may be committed
                 await self._wake.wait(self._limits.poll.total_seconds())
         finally:
             if self._turns is not None:
@@ -124,12 +124,12 @@ class Worker:
             self._wake.close()
 
     def stop(self) -> None:
-        """Take nothing new, finish what is under way within the grace time, let go of the rest."""
+        """Claim nothing new, finish running work within the grace time, release the rest."""
         self._stopping = True
         self._wake.ring()
 
     async def run_once(self) -> bool:
-        """Take what is due now, within the limits, and handle it to the end; False if there was nothing."""
+        """Claim due work within the limits and finish it; False if there was none."""
         found = await self._turn()
         while under_way := [*self._events, *self._calls, *self._asked_turns()]:
             found = True
@@ -137,7 +137,7 @@ class Worker:
         return found
 
     async def drain(self) -> None:
-        """Work until nothing is due any more."""
+        """Work until nothing is due."""
         while await self.run_once():
             pass
 
@@ -146,7 +146,7 @@ class Worker:
     async def _turn(self) -> bool:
         before, now = self._progress_at, self._clock()
         if now < before - clock_jumps.TOLERANCE:
-            self._swept_at = float("-inf")  # the clock was put right
+            self._swept_at = float("-inf")  # the clock was corrected
         self._progress_at = now
         me = await self._living_id(now)
         await self._look_after_others(me)
@@ -163,14 +163,14 @@ class Worker:
         return bool(claimed or calls)
 
     async def _claim_events(self, me: uuid.UUID, now: datetime) -> list[Event]:
-        """Take due events; while we can't reach the panel and others can, those are theirs."""
+        """Claim due events; none while other workers can reach the panel and we can't."""
         if self._panel_state is not BreakerState.CLOSED and self._others_reach_panel:
             return []
         busy = {event.key for event in self._events.values() if event.key is not None}
         return await inbox.claim(self._db, me, limit=self._limits.events - len(self._events), now=now, busy=busy)
 
     async def _claim_calls(self, me: uuid.UUID, now: datetime) -> list[Call]:
-        """Take as many due calls as we have turns at the panel for; the wake-up rings when more turns come."""
+        """Claim as many due calls as we have panel turns for; we are woken when more turns are granted."""
         free = self._limits.calls - len(self._calls)
         if self._panel_state is not BreakerState.CLOSED:
             free = 0
@@ -227,7 +227,7 @@ class Worker:
             await self._later(event, str(error), result="panel-unavailable", at_least=error.retry_after or 0)
         except PanelError as error:
             await self._later(event, str(error), result="panel-error")
-        except Exception as error:  # noqa: BLE001  (whatever it is, the event is tried again)
+        except Exception as error:  # noqa: BLE001  (the event is retried after any error)
             note_failure(self._db, "event.error", error)
             await self._later(event, _describe(error), result="handling-failed")
 
@@ -246,7 +246,7 @@ class Worker:
     async def _later(
         self, event: Event, error: str, *, result: str, at_least: float = 0, due_at: datetime | None = None
     ) -> None:
-        """Put back an event whose attempt counts, until its attempts are used up."""
+        """Postpone an event and count the attempt; fail it when its attempts are used up."""
         delay = next_delay(event.attempts, self._rules.delays, jitter=self._rules.jitter())
         if delay is None:
             await self._fail(event, result, error)
@@ -268,14 +268,14 @@ class Worker:
         )
 
     async def _wait_for_panel(self, event: Event, error: PanelDown) -> None:
-        """Put off an event that needs the panel, uncounted: an outage of days uses up no attempts."""
+        """Postpone an event that needs the panel without counting the attempt, so that long outages use none up."""
         now = self._clock()
         due_at = now + put_off(error, self._rules)
         await inbox.postpone(self._db, event, due_at=due_at, error=WAITS_FOR_PANEL, now=now, counted=False)
         self._hurry_if_back()
 
     async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:
-        """Put off an event that the panel bars us from, uncounted: it goes on soon after somebody has mended that."""
+        """Postpone an event that the panel bars us from, uncounted; it resumes soon after staff fix the cause."""
         log.error("panel.alarm", event_id=event.id, error=str(error))
         now = self._clock()
         await inbox.postpone(
@@ -293,7 +293,7 @@ class Worker:
         if state in {CallState.PENDING, CallState.UNKNOWN}:
             self._hurry_if_back()
 
-    # --- the panel away and back
+    # --- panel outages
 
     @property
     def _panel_state(self) -> BreakerState:
@@ -304,13 +304,13 @@ class Worker:
         self._wake.ring()
 
     def _hurry_if_back(self) -> None:
-        """What was put off just now may have missed that the panel is back."""
+        """Check again, as work postponed just now may have missed the panel's return."""
         if self._brakes is not None and self._brakes.breaker.closed:
             self._hurry = True
 
     async def _hurry_what_waited(self, now: datetime) -> None:
-        """Bring forward what was put off while the panel was away, some at a time; the rate limit spreads it."""
-        self._hurry = False  # whoever puts something off meanwhile sets it again
+        """Make work that was postponed while the panel was down due now, in batches; the rate limit spreads it."""
+        self._hurry = False  # anything postponed meanwhile sets it again
         try:
             async with self._db.begin() as tx:
                 hurried_events = await inbox.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
@@ -323,12 +323,12 @@ class Worker:
         if hurried_events or hurried_calls:
             log.info("worker.hurried", events=hurried_events, calls=hurried_calls)
 
-    # --- living and dying
+    # --- start, heartbeat and shutdown
 
     async def _living_id(self, now: datetime) -> uuid.UUID:
-        """Return who we are, entering anew where others took us for dead.
+        """Return our worker id, registering again if others took us for dead.
 
-        After a standstill of ours that is asked before anything is claimed: what a dead worker claims is nobody's.
+        After a standstill this is checked before anything is claimed, because a dead worker's claims have no owner.
         """
         if self._id is not None and self._monotonic() - self._beaten_at > self._limits.dead_after.total_seconds() / 2:
             await self._beat(self._id)
@@ -347,7 +347,7 @@ class Worker:
         self._beaten_at = at
         if not alive and self._id == worker:
             log.warning("worker.declared_dead", worker_id=str(worker))
-            self._id = None  # what it had is lost and settles nothing any more; it goes on under a new id
+            self._id = None  # its claims are lost and can't be settled; it continues under a new id
             self._wake.ring()
 
     async def _keep_beating(self) -> None:
@@ -369,10 +369,10 @@ class Worker:
             reach = [last.panel == BreakerState.CLOSED for worker, last in others.items() if worker not in dead]
             self._others_reach_panel = any(reach)
             if not all(reach):
-                self._hurry = True  # what they put off before they saw that we reach it
+                self._hurry = True  # postponed by others before they saw that we can reach it
             for worker, seen in dead.items():
                 if await take_over(self._db, worker, seen.at, settle=self._rules.settle, now=self._clock()):
-                    self._swept_at = float("-inf")  # what was locked just now
+                    self._swept_at = float("-inf")  # for rows that were locked just now
         if at - self._swept_at >= self._limits.sweep.total_seconds():
             self._swept_at = at
             await self._sweep(me)
@@ -392,20 +392,20 @@ class Worker:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def release(self) -> None:
-        """Let go of everything and sign off; the next worker need not wait for our heart to stop."""
+        """Release all claims and sign off, so that the next worker need not wait for our heartbeat to expire."""
         if self._id is None:
             return
         worker, self._id = self._id, None
         try:
             await sign_off(self._db, worker, settle=self._rules.settle, now=self._clock())
         except Exception:
-            log.exception("worker.release_failed", worker_id=str(worker))  # others find our heart stopped
+            log.exception("worker.release_failed", worker_id=str(worker))  # other workers will see our heartbeat expire
             return
         log.info("worker.stopped", worker_id=str(worker))
 
 
 def _describe(error: Exception) -> str:
-    """Kind and place of an error; its text may hold what customers wrote."""
+    """Return kind and place of an error; its text is left out, as it may contain customers' text."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return type(error).__name__ + place

@@ -1,3 +1,3 @@
 """One order in hand: its row, its clocks, its stored facts and decisions; may import installation, policies,
-messaging and what lies below. The snapshot and the one `apply` come here.
+messaging and the layers below. The snapshot and the one `apply` belong here.
 """

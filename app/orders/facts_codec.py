@@ -1,4 +1,4 @@
-"""Facts as bytes: what a case of the history is stored as (MessagePack, because a backtest reads a million of them)."""
+"""Facts as bytes, for the stored cases of the history (MessagePack, because a backtest reads a million of them)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from app.tables.orders import orders, timeline
 POLICY = "policy"
 CLOCK = "clock"
 PANEL = "panel"
-#: Reasons for which an order ends without a verdict on it; all others of an end are a reject.
+#: Reasons that end an order without a verdict on it; an end for any other reason is a reject.
 CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
 
 
@@ -39,7 +39,7 @@ CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_
 class OrderInHand:
     """One order, locked in a transaction, with the changes to be saved.
 
-    `acts` says whether what is decided is done: in shadow, and for orders from before the cut-over, it is not.
+    `acts` is False if decisions are only recorded: in shadow, and for orders placed before the cut-over.
     """
 
     tx: AsyncConnection
@@ -68,26 +68,26 @@ class OrderInHand:
 
     @property
     def state(self) -> OrderState:
-        """Where the order stands with us."""
+        """Our own state of the order."""
         return OrderState(self.get("state"))
 
     @property
     def acts(self) -> bool:
-        """Whether decisions about this order are carried out (design §3 rule 10)."""
+        """True if decisions about this order are carried out: not in shadow, nor for orders before the cut-over."""
         return self.mode is Mode.ENFORCE and (self.since_cut_over or bool(self.get("touched_by_person")))
 
     @property
     def paid(self) -> bool:
-        """Whether nothing is left to pay before it may run: paid, free, or postpaid by the policy."""
+        """True if nothing is left to pay before it may run: paid, free, or postpaid by the policy."""
         return bool(self.get("settled"))
 
     @property
     def flags(self) -> list[str]:
-        """What went otherwise than it should."""
+        """The problems flagged on the order."""
         return list(self.get("flags"))
 
     def change(self, **values: Any) -> None:
-        """Set columns; equal values are no change."""
+        """Set columns; values that are equal don't count as a change."""
         for name, value in values.items():
             if getattr(self.row, name) == value:
                 self.changes.pop(name, None)
@@ -95,7 +95,7 @@ class OrderInHand:
                 self.changes[name] = value
 
     def flag(self, flag: Flag, *, raised: bool = True) -> bool:
-        """Raise or lower a flag; say whether that changed anything."""
+        """Raise or lower a flag; return whether that changed anything."""
         flags = self.flags
         if (flag.value in flags) is raised:
             return False
@@ -107,7 +107,7 @@ class OrderInHand:
         self.entries.append({"order_id": self.order_id, "at": self.now, "what": what, "by": by})
 
     def move(self, trigger: Trigger) -> OrderState | None:
-        """Take the transition of this trigger and return the new state, or None where the table has no such row."""
+        """Take this trigger's transition and return the new state, or None if the table has no such row."""
         target = next_state(self.state, trigger, release=self.release_target())
         if target is None:
             return None
@@ -117,7 +117,7 @@ class OrderInHand:
         return target
 
     def release_target(self) -> OrderState:
-        """Say what approving this order leads to."""
+        """Return the state that an approval of this order leads to."""
         return release_state(
             paid=self.paid,
             release_only=self.get("accept_mode") == AcceptMode.RELEASE_ONLY,
@@ -125,7 +125,7 @@ class OrderInHand:
         )
 
     def hold(self, kind: HoldKind, *, due_at: datetime | None, expires_at: datetime | None) -> None:
-        """Set what a held order waits for; the time it has waited counts from its first hold."""
+        """Set what a held order waits for; its waiting time counts from the first hold."""
         self.change(
             hold_kind=kind.value,
             hold_since=self.get("hold_since") or self.now,
@@ -134,7 +134,7 @@ class OrderInHand:
         )
 
     async def save(self) -> None:
-        """Write changes and timeline, and ring for what people should know; each saved change raises the version."""
+        """Write changes and timeline, and notify people where needed; each saved change raises the version."""
         self.change(breached=is_breached(self.state, self.flags))
         if self.changes:
             await self.tx.execute(
@@ -150,7 +150,7 @@ class OrderInHand:
 async def open_file(
     tx: AsyncConnection, order_id: int, *, mode: Mode, now: datetime, create: bool = False
 ) -> OrderInHand | None:
-    """Lock an order's row for this transaction; None when there is none and `create` is false."""
+    """Lock an order's row for this transaction; None if there is none and `create` is false."""
     query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
     row = (await tx.execute(query)).first()
     if row is None and create:

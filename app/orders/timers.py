@@ -1,4 +1,4 @@
-"""Clocks that we set for ourselves: events that come due later, written in the transaction of their cause."""
+"""Our own timers: events that come due later, written in the transaction of their cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUESTION_DUE: Final = "order.question_due"
 
 
 async def set_hold_clock(file: OrderInHand) -> None:
-    """Have a hold looked at when its time is up; a later hold of the same order sets its own."""
+    """Have a hold examined when its time is up; a later hold of the same order sets its own timer."""
     due_at: datetime | None = file.get("hold_expires_at") or file.get("hold_due_at")
     if due_at is not None:
         await inbox.add_internal(
@@ -29,7 +29,7 @@ async def set_hold_clock(file: OrderInHand) -> None:
 
 
 async def set_reminder(file: OrderInHand, number: int, *, at: datetime) -> None:
-    """Have a review that is overdue looked at once more."""
+    """Have an overdue review examined once more, for the next reminder."""
     await inbox.add_internal(
         file.tx,
         type=HOLD_DUE,
@@ -41,18 +41,18 @@ async def set_reminder(file: OrderInHand, number: int, *, at: datetime) -> None:
 
 
 def review_name(order_id: int, due_at: datetime, number: int) -> str:
-    """Name one telling that a review is due, so that it is told once."""
+    """Return the name of one notification that a review is due, so that it is sent once."""
     return f"review:{order_id}:{due_at.isoformat()}:{number}"
 
 
 async def look_again(file: OrderInHand, *, seconds: float) -> None:
-    """Read the order back a little later: did the hold hold, was it provisioned, did the panel change it?"""
+    """Have the order read back a little later: did the hold work, was it provisioned, did the panel change it?"""
     due_at = file.now + timedelta(seconds=seconds)
     await inbox.add_internal(file.tx, type=READ_BACK, data={"order_id": file.order_id}, now=file.now, due_at=due_at)
 
 
 async def set_settle_clock(file: OrderInHand, *, seconds: float) -> None:
-    """Decide it anyway, so many seconds after it was placed or heard of, whichever was earlier (design §3 rule 2)."""
+    """Have it decided anyway, this many seconds after it was placed or first heard of, whichever was earlier."""
     if file.get("settle_at") is not None:
         return
     since = min(file.get("placed_at") or file.row.first_heard_at, file.row.first_heard_at)

@@ -1,3 +1,3 @@
-"""What a billing panel can tell and do (`base`, `records`, `actions`), and a folder for each kind; may import
-tables, db and core. FOSSBilling comes beside `whmcs`.
+"""The billing panel interface (`base`, `records`, `actions`) and a folder for each kind of panel; may import
+tables, db and core. FOSSBilling would go next to `whmcs`.
 """

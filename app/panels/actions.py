@@ -1,4 +1,4 @@
-"""The actions that change something in a panel: their parameters, and how each behaves when an answer is lost."""
+"""The actions that change something in a panel: their parameters, and how to handle a lost answer of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelAction:
-    """One thing wanted of the panel. Subclasses are its parameters; class attributes say how it behaves."""
+    """A change to make in the panel. Subclasses hold the parameters; class attributes describe the behaviour."""
 
     action: ClassVar[Action]
     call_class: ClassVar[CallClass]
@@ -43,7 +43,7 @@ class PanelAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptOrder(PanelAction):
-    """Accept a Pending order; payment is not checked by the panel."""
+    """Accept a Pending order; the panel does not check payment."""
 
     action = Action.ACCEPT_ORDER
     call_class = CallClass.GUARDED
@@ -86,7 +86,7 @@ class FraudOrder(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateInvoice(PanelAction):
-    """Create one unpaid invoice with one line; `reference` stands in notes and line."""
+    """Create an unpaid invoice with one line; notes and line contain `reference`."""
 
     action = Action.CREATE_INVOICE
     call_class = CallClass.FINDABLE
@@ -104,7 +104,7 @@ class CreateInvoice(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelInvoice(PanelAction):
-    """Cancel an invoice of ours that nobody paid; a paid one is left alone (refused, code ``invoice-paid``)."""
+    """Cancel an unpaid invoice of ours; a paid one is not touched (refused, code ``invoice-paid``)."""
 
     action = Action.CANCEL_INVOICE
     call_class = CallClass.GUARDED
@@ -115,7 +115,7 @@ class CancelInvoice(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddCredit(PanelAction):
-    """Add to a customer's credit balance; `reference` stands in the description."""
+    """Add to a customer's credit balance; the description contains `reference`."""
 
     action = Action.ADD_CREDIT
     call_class = CallClass.FINDABLE
@@ -128,7 +128,7 @@ class AddCredit(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateQuote(PanelAction):
-    """Draft a quote with one line; `reference` stands in its notes for staff and in the line. Nobody is told yet."""
+    """Draft a quote with one line; staff notes and line contain `reference`. Nothing is sent to the customer yet."""
 
     action = Action.CREATE_QUOTE
     call_class = CallClass.FINDABLE
@@ -145,7 +145,7 @@ class CreateQuote(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTicket(PanelAction):
-    """Open a ticket to the customer; `reference` stands at the end of the message."""
+    """Open a ticket for the customer; the message ends with `reference`."""
 
     action = Action.OPEN_TICKET
     call_class = CallClass.FINDABLE
@@ -158,7 +158,7 @@ class OpenTicket(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyTicket(PanelAction):
-    """Answer in a ticket as staff; `reference` stands at the end of the message."""
+    """Reply to a ticket as staff; the message ends with `reference`."""
 
     action = Action.REPLY_TICKET
     call_class = CallClass.FINDABLE
@@ -170,7 +170,7 @@ class ReplyTicket(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendEmail(PanelAction):
-    """Mail a customer; can't be looked up, so it goes out at most once. `message` is HTML."""
+    """Send an e-mail to a customer; can't be looked up, so it is sent at most once. `message` is HTML."""
 
     action = Action.SEND_EMAIL
     call_class = CallClass.COURTESY
@@ -181,7 +181,7 @@ class SendEmail(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddClientNote(PanelAction):
-    """Leave a note for staff at the customer; at most once."""
+    """Add a note for staff to the customer; sent at most once."""
 
     action = Action.ADD_CLIENT_NOTE
     call_class = CallClass.COURTESY
@@ -191,7 +191,7 @@ class AddClientNote(PanelAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyStaff(PanelAction):
-    """Ring for staff by the panel's own notifications, else by its mail to admins; at most once. Plain text."""
+    """Notify staff by the panel's own notifications, else by its mail to admins; at most once. Plain text."""
 
     action = Action.NOTIFY_STAFF
     call_class = CallClass.COURTESY
@@ -210,7 +210,7 @@ _ACTIONS: dict[Action, type[PanelAction]] = {
 
 
 def action_from_params(action: str, params: dict[str, Any]) -> PanelAction:
-    """Rebuild an action from its outbox row; parameters of a later version are left out."""
+    """Rebuild an action from its outbox row; parameters of a later version are ignored."""
     kind = _ACTIONS[Action(action)]
     names = {item.name for item in fields(kind)}
     return kind(**{name: value for name, value in params.items() if name in names})

@@ -1,4 +1,4 @@
-"""What Doorman needs of a billing panel: the things it reads, the actions it takes, and three kinds of failure."""
+"""The interface to a billing panel: reads, actions, and three kinds of failure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from app.panels.records import (
 
 
 class PanelError(Exception):
-    """Something went wrong between us and the panel."""
+    """A failed call to the panel."""
 
 
 class PanelRejected(PanelError):
-    """The panel understood and refused; asking again changes nothing."""
+    """The panel understood and refused; a retry won't change that."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -40,9 +40,9 @@ class PanelRejected(PanelError):
 
 
 class PanelUnavailable(PanelError):
-    """Surely not applied: refused connection, DNS, TLS, 429, failed authentication; try later.
+    """Certainly not applied (refused connection, DNS, TLS, 429, failed authentication); retry later.
 
-    `retry_after` is in seconds where the panel named a time. `alarm` marks what will not heal by itself
+    `retry_after` is in seconds, if the panel gave a time. `alarm` marks failures that need staff to fix them
     (credentials, permissions, IP list).
     """
 
@@ -53,19 +53,19 @@ class PanelUnavailable(PanelError):
 
 
 class PanelNotPermitted(PanelUnavailable):
-    """Our role lacks this action, or this version of the panel has none; other actions may well work."""
+    """Our role lacks this action, or this panel version doesn't have it; other actions may work."""
 
 
 class PanelDown(PanelUnavailable):
-    """The panel has not answered anybody for a while, so it was not even asked (circuit breaker)."""
+    """The panel has not answered for a while, so it was not called (circuit breaker)."""
 
 
 class PanelOutcomeUnknown(PanelError):
-    """Bytes were sent and no clear answer came back.
+    """Bytes were sent, but no clear answer was received.
 
-    `complete` is true when PHP itself answered (a 500, an unreadable 200): what was not applied by then never will
-    be. After time-outs, resets and proxy errors PHP goes on, and the effect may come later. `refused` marks a complete
-    answer in which the panel says *error* in words that we don't know: a person should read them some day.
+    `complete` is true if PHP itself answered (a 500, an unreadable 200): what was not applied by then never will be.
+    After time-outs, resets and proxy errors PHP keeps running, and the effect may come later. `refused` marks a
+    complete answer with an error text that we don't know; staff should read it.
     """
 
     def __init__(self, message: str, *, complete: bool = False, refused: bool = False) -> None:
@@ -74,11 +74,11 @@ class PanelOutcomeUnknown(PanelError):
         self.refused = refused
 
 
-# --- what a panel can tell and do ---------------------------------------------------------------------------------
+# --- reads and actions --------------------------------------------------------------------------------------------
 
 
 class PanelReader(Protocol):
-    """Reads. Each raises PanelUnavailable when no trustworthy answer came; `urgent` goes first in the rate limit."""
+    """Reads. Each raises PanelUnavailable without a trustworthy answer; `urgent` reads go first in the rate limit."""
 
     async def order(self, order_id: int, *, urgent: bool = False) -> PanelOrder | None: ...
     async def customer(self, customer_id: int, *, urgent: bool = False) -> PanelCustomer | None: ...
@@ -95,21 +95,21 @@ class PanelReader(Protocol):
     async def identity(self) -> PanelIdentity: ...
 
     async def orders_above(self, order_id: int, *, limit: int = 1000) -> tuple[PanelOrder, ...]:
-        """Return orders with higher ids, lowest first; `limit` cuts off the highest."""
+        """Return orders with higher ids, lowest first; `limit` drops the highest."""
         ...
 
     async def module_queue(self) -> tuple[PanelQueueEntry, ...]:
-        """Return the module actions that failed and wait for staff."""
+        """Return the failed module actions that wait for staff."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelPlace:
-    """How far the reading of a list has come: every row up to `edge` was handed out. JSON can hold its fields."""
+    """The progress of reading a list: every row up to `edge` was returned. Its fields are JSON-serialisable."""
 
     offset: int
     edge: int  # the id of the last row
-    falling: bool | None  # whether ids fall from row to row; None while one row tells nothing
+    falling: bool | None  # True if ids fall from row to row; None while too few rows are known
 
 
 _Row_co = TypeVar("_Row_co", covariant=True)
@@ -119,8 +119,8 @@ _Row_co = TypeVar("_Row_co", covariant=True)
 class Stretch(Generic[_Row_co]):
     """The next rows of a list.
 
-    `place` is where to go on after them; None where the list is in no order that could be gone on with. `unreadable`
-    rows named nothing that they could be kept by.
+    `place` is where to continue after them; None if the list has no order to continue by. `unreadable` counts the
+    rows without a usable id.
     """
 
     rows: tuple[_Row_co, ...]
@@ -130,14 +130,14 @@ class Stretch(Generic[_Row_co]):
 
     @property
     def newest_first(self) -> bool:
-        """Whether all rows that come after these are older."""
+        """True if all rows after these are older."""
         return self.place is not None and self.place.falling is True
 
 
 class HistoryReader(Protocol):
     """Reads whole lists, several pages at a time; raises PanelUnavailable as `PanelReader` does.
 
-    Every row that is there from the first call to the last is handed out at least once, however rows move meanwhile.
+    Every row that exists from the first call to the last is returned at least once, however rows move in the meantime.
     """
 
     def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]: ...
@@ -145,7 +145,7 @@ class HistoryReader(Protocol):
     def orders(
         self, *, after: PanelPlace | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelOrder]]:
-        """Hand out orders, with the amounts of those whose currency is known (`know_currency`) or written."""
+        """Yield orders, with amounts where the currency is known (`know_currency`) or written in the row."""
         ...
 
     def services(
@@ -155,48 +155,48 @@ class HistoryReader(Protocol):
     def invoices(
         self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
-        """Hand out invoices without lines, payments and balance."""
+        """Yield invoices without lines, payments and balance."""
         ...
 
     def tickets(
         self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelTicket]]:
-        """Hand out tickets without messages."""
+        """Yield tickets without messages."""
         ...
 
     async def order(self, order_id: int) -> PanelOrder | None: ...
     async def ticket(self, ticket_id: int) -> PanelTicket | None: ...
 
     async def customer(self, customer_id: int) -> PanelCustomer | None:
-        """Return a customer without the panel's statistics, which are of today."""
+        """Return a customer without the panel's statistics, which describe today."""
         ...
 
     async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]: ...
 
     def know_currency(self, customer_id: int, currency: str | None) -> None:
-        """Tell what was read before, so that it is not asked for again."""
+        """Provide a currency read earlier, so that it is not requested again."""
         ...
 
 
-#: Awaited before the first byte of each write leaves, and not before there is one to send: it commits the attempt.
-#: What it raises passes through, and nothing was sent.
+#: Awaited just before the first byte of a write, and only if one is about to be sent: it commits the attempt. If it
+#: raises, nothing is sent and the exception is passed on.
 BeforeSend = Callable[[], Awaitable[None]]
 
 
 class Standing(StrEnum):
-    """What a look-up says about a wanted action."""
+    """The result of looking up an action."""
 
-    APPLIED = "applied"  # the effect is there
-    ABSENT = "absent"  # it is not there, and the action is possible
-    MOOT = "moot"  # it is not there and can't be any more (the order was deleted, the invoice paid …)
+    APPLIED = "applied"  # it took effect
+    ABSENT = "absent"  # it did not take effect, and it is possible
+    MOOT = "moot"  # it did not take effect and no longer can (the order was deleted, the invoice paid …)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """The answer of a look-up; `result` as `perform` would have given it, `detail` for people.
+    """The answer of a look-up; `result` as `perform` would have returned it, `detail` for staff.
 
-    `partial` with ABSENT: some of what the action does is there and some is not, so that after an attempt of ours a
-    person has to look before it is repeated.
+    `partial` with ABSENT: the action took effect in part, so after an attempt of ours staff have to check before it is
+    repeated.
     """
 
     standing: Standing
@@ -206,21 +206,21 @@ class LookUp:
 
 
 class PanelWriter(Protocol):
-    """Acts. Only the outbox calls it."""
+    """Performs actions. Only the outbox calls it."""
 
     async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
-        """Do it once. Raises PanelRejected, PanelUnavailable or PanelOutcomeUnknown.
+        """Perform the action once. Raises PanelRejected, PanelUnavailable or PanelOutcomeUnknown.
 
-        The result holds what the panel made: ``invoice_id``, ``ticket_id``, ``status``, ``balance`` …
+        The result describes what the panel created: ``invoice_id``, ``ticket_id``, ``status``, ``balance`` …
         """
         ...
 
     async def look_up(self, action: PanelAction) -> LookUp:
-        """Say whether the effect is there. Raises PanelUnavailable. Not for courtesy actions."""
+        """Return whether the action took effect. Raises PanelUnavailable. Not for courtesy actions."""
         ...
 
 
 class Panel(PanelReader, PanelWriter, Protocol):
-    """A whole panel."""
+    """The complete interface of a panel."""
 
     async def aclose(self) -> None: ...

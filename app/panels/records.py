@@ -1,6 +1,6 @@
-"""What can be read of a panel: plain records, texts decoded and untrusted.
+"""The records read from a panel: plain data with decoded, untrusted texts.
 
-msgspec's structs, not dataclasses: an import makes, keeps, reads back and changes millions of them.
+They are msgspec structs, not dataclasses, because an import creates, stores, reloads and changes millions of them.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class PanelCustomer(Struct, frozen=True, kw_only=True):
 
 
 class PanelPayMethod(Struct, frozen=True, kw_only=True):
-    """A stored way to pay, as far as it can be told apart from others. The gateway's token never leaves the adapter."""
+    """A stored pay method, with what distinguishes it from others. The gateway's token never leaves the adapter."""
 
     gateway: str
-    brand: str  # lower case: visa, mastercard …; empty for what is no card
+    brand: str  # lower case: visa, mastercard …; empty if it is not a card
     last_four: str
     expires: str  # digits only: 0225
     token_digest: str | None  # SHA-256 of the gateway's token
@@ -117,7 +117,7 @@ class PanelInvoice(Struct, frozen=True, kw_only=True):
     notes: str
     items: tuple[PanelInvoiceItem, ...]
     transactions: tuple[PanelTransaction, ...]
-    refunded_at: datetime | None = None  # lists alone say so, as they have neither lines nor payments
+    refunded_at: datetime | None = None  # only set in lists, which have neither lines nor payments
     cancelled_at: datetime | None = None
 
 
@@ -140,7 +140,7 @@ class PanelTransaction(Struct, frozen=True, kw_only=True):
 
 
 class PanelProduct(Struct, frozen=True, kw_only=True):
-    """A product of the catalogue; only cycles that are offered have a price."""
+    """A product of the catalogue; only offered cycles have a price."""
 
     product_id: int
     group_id: int | None
@@ -150,11 +150,11 @@ class PanelProduct(Struct, frozen=True, kw_only=True):
     pay_type: str  # free, onetime, recurring
     prices: dict[str, dict[str, Money]]  # currency → cycle → price
     setup_fees: dict[str, dict[str, Money]]
-    options: tuple[str, ...]  # names of everything that can be chosen, lower case
+    options: tuple[str, ...]  # names of all options and choices, lower case
 
 
 class PanelReply(Struct, frozen=True, kw_only=True):
-    """One message of a ticket; the opening one has id 0."""
+    """One message of a ticket; the opening message has id 0."""
 
     reply_id: int
     by_staff: bool
@@ -179,7 +179,7 @@ class PanelTicket(Struct, frozen=True, kw_only=True):
 
 
 class PanelIdentity(Struct, frozen=True, kw_only=True):
-    """Who we are to the panel, and its clock."""
+    """Our admin account in the panel, and the panel's clock."""
 
     admin_id: int | None
     version: str
@@ -188,7 +188,7 @@ class PanelIdentity(Struct, frozen=True, kw_only=True):
 
 
 class PanelQueueEntry(Struct, frozen=True, kw_only=True):
-    """A module action that failed and waits for staff; the panel does not repeat it by itself."""
+    """A failed module action that waits for staff; the panel does not retry it automatically."""
 
     entry_id: int
     kind: str  # service, domain, addon
@@ -200,7 +200,7 @@ class PanelQueueEntry(Struct, frozen=True, kw_only=True):
 
 
 class PanelCustomerHead(Struct, frozen=True, kw_only=True):
-    """A customer as the panel's list has him: only here is the day he signed up."""
+    """A customer as in the panel's list, which is the only source of the sign-up date."""
 
     customer_id: int
     first_name: str
@@ -213,7 +213,7 @@ class PanelCustomerHead(Struct, frozen=True, kw_only=True):
 
 
 class PanelCredit(Struct, frozen=True, kw_only=True):
-    """A movement of a customer's credit; negative where it was taken away or used."""
+    """A change of a customer's credit; negative if credit was removed or used."""
 
     credit_id: int
     customer_id: int

@@ -1,1 +1,1 @@
-"""Published versions of the policy, the active one, and muting; may import installation and what lies below."""
+"""Published versions of the policy, the active one, and muting; may import installation and the layers below."""

@@ -1,4 +1,4 @@
-"""Risk signals that fire on so many orders that they say nothing here (design §4)."""
+"""Mute risk signals that fire on so many orders that they carry no information at this provider."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MUTED_SECONDS = 600.0
 
 @dataclass(slots=True)
 class MutedCache:
-    """Risk signals that fire on too many orders, counted anew every ten minutes and when the policy's rules change."""
+    """Risk signals that fire on too many orders, recounted every ten minutes and when the policy's rules change."""
 
     codes: tuple[str, ...] = ()
     rules: Muting | None = None
     read_at: float = -_MUTED_SECONDS
 
     async def get(self, connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
-        """Return the codes that say nothing at this provider (design §4)."""
+        """Return the muted codes: fired on more than the policy's share of its recent orders (`muting`)."""
         rules = policy.muting
         if rules != self.rules or time.monotonic() - self.read_at >= _MUTED_SECONDS:
             self.codes = await _muted(connection, rules, now=now)

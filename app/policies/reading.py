@@ -1,4 +1,4 @@
-"""Reading policies that came with a request, or were published: the pieces of it that a process of its own does."""
+"""Read policies from a request, or published ones: the parts that run in a separate process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REFUSALS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPolicy:
-    """A document that was read, and what is odd about it by itself."""
+    """A parsed document, and the oddities of it that need nothing else."""
 
     document: str
     policy: Policy
@@ -25,7 +25,7 @@ class ReadPolicy:
 
 
 def read_document(document: str) -> ReadPolicy:
-    """Read a document that came with a request. Raises Invalid, which names every place that is wrong."""
+    """Read a document from a request. Raises Invalid, which names every error's place."""
     try:
         policy = parse_policy(document)
     except PolicyError as error:
@@ -35,7 +35,7 @@ def read_document(document: str) -> ReadPolicy:
 
 
 def read_published(version: int, document: str) -> Policy:
-    """Read a published document. Raises WrongState for one that this program refuses by now."""
+    """Read a published document. Raises WrongState for one that this program no longer accepts."""
     try:
         return parse_published(document)
     except PolicyError as error:
@@ -43,7 +43,7 @@ def read_published(version: int, document: str) -> Policy:
 
 
 def oddities(document: str) -> tuple[str, ...]:
-    """Return what is odd about a published document; first of all what would be refused today."""
+    """Return the oddities of a published document; first, what would be refused today."""
     try:
         policy = parse_published(document)
     except PolicyError as error:
@@ -53,7 +53,7 @@ def oddities(document: str) -> tuple[str, ...]:
 
 
 def still_wanted(version: int, policy: Policy) -> tuple[str, ...]:
-    """Return what is odd about a published policy. Raises WrongState for one that would be refused today."""
+    """Return the oddities of a published policy. Raises WrongState for one that would be refused today."""
     if refused := unfair(policy):
         raise WrongState(f"policy version {version} would be refused today: {PolicyError(refused)}"[:_REFUSED])
     return find_warnings(policy)

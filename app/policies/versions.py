@@ -29,7 +29,7 @@ class ActivePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What publishing made, or found."""
+    """The version that publishing created or found."""
 
     version: int
     hash: str
@@ -52,11 +52,11 @@ async def publish(tx: AsyncConnection, document: str, *, by: str, now: datetime)
 
 
 async def store(tx: AsyncConnection, digest: str, document: str, *, by: str, now: datetime) -> Published:
-    """Store a document that was read, immutable from now on; the same rules published twice are one version.
+    """Store a parsed document, immutable from now on; the same rules published twice are one version.
 
     `digest`: the hash of its policy.
     """
-    # the same document counts too: an older version of us knew fewer rules, and so had another hash for it
+    # compare the document too: an older Doorman knew fewer rules, so its hash of the same document differs
     same = sa.or_(policies.c.hash == digest, policies.c.document == document)
     newest = _newest(same)
     if (found := (await tx.execute(newest)).first()) is not None:
@@ -65,7 +65,7 @@ async def store(tx: AsyncConnection, digest: str, document: str, *, by: str, now
     version = await tx.scalar(row.returning(policies.c.version))
     if version is not None:
         return Published(version=version, hash=digest, new=True)
-    return _known((await tx.execute(newest)).one())  # by another request, at this moment
+    return _known((await tx.execute(newest)).one())  # stored by another request just now
 
 
 def _newest(same: sa.ColumnElement[bool]) -> sa.Select[tuple[int, str]]:
@@ -77,7 +77,7 @@ def _known(row: Any) -> Published:
 
 
 async def get(connection: AsyncConnection, version: int) -> Policy:
-    """Return a published policy. Raises NotFound, and WrongState for one that this program refuses by now."""
+    """Return a published policy. Raises NotFound, and WrongState for one that this program no longer accepts."""
     row = await _published(connection, version)
     return _parse(version, row)
 
@@ -91,7 +91,7 @@ async def _published(connection: AsyncConnection, version: int) -> Any:
 
 
 async def load(db: Database, version: int, turn: Turn) -> Policy:
-    """Return a published policy as `get` does, and have `get` find it read: a long document takes a second.
+    """Return a published policy as `get` does, and cache it for `get`, because a long document takes a second.
 
     For requests, before their transaction. Raises what `get` raises, and what `Turn.run` does.
     """
@@ -117,7 +117,7 @@ async def activate(tx: AsyncConnection, version: int, *, by: str, now: datetime)
 async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
     """Activate the version that was active before the one in force, and return it; doing it twice undoes it.
 
-    Raises WrongState where no other version was ever active.
+    Raises WrongState if no other version was ever active.
     """
     version = await previous_version(tx)
     await activate(tx, version, by=by, now=now)
@@ -125,8 +125,8 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
 
 
 async def previous_version(connection: AsyncConnection) -> int:
-    """Return the version that was active before the one in force. Raises WrongState where none was."""
-    now_active = await active_version(connection)  # only that: one that is refused by now can be left, too
+    """Return the version that was active before the one in force. Raises WrongState if there was none."""
+    now_active = await active_version(connection)  # the number only, because the active policy may be invalid today
     before = _latest().where(policy_activations.c.version != now_active)
     version: int | None = await connection.scalar(before)
     if version is None:
@@ -147,7 +147,7 @@ async def active_version(connection: AsyncConnection) -> int | None:
 async def active(connection: AsyncConnection) -> ActivePolicy:
     """Return the policy in force.
 
-    Raises NotFound when none was ever activated (`prepare` was not run), WrongState for one that is refused by now.
+    Raises NotFound if none was ever activated (`prepare` was not run), WrongState for one that is no longer accepted.
     """
     query = sa.select(policies.c.version, policies.c.hash, policies.c.document)
     row = (await connection.execute(query.where(policies.c.version == _latest().scalar_subquery()))).first()
@@ -157,9 +157,9 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
 
 
 def read_file(file: Path) -> str:
-    """Return a policy document. Raises OSError, and PolicyError for what is too long or no UTF-8 text."""
+    """Return a policy document. Raises OSError, and PolicyError if it is too long or not UTF-8."""
     with file.open("rb") as opened:
-        content = opened.read(_MAX_BYTES + 1)  # whatever the file is: it may have no end
+        content = opened.read(_MAX_BYTES + 1)  # bounded, because the file may be endless
     if len(content) > _MAX_BYTES:
         raise PolicyError([("", f"{file.name} is longer than {MAX_DOCUMENT} characters")])
     try:
@@ -169,11 +169,11 @@ def read_file(file: Path) -> str:
 
 
 async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) -> Published:
-    """Publish the file that the settings name. Raises PolicyError, which names the file, too."""
+    """Publish the file that the settings name. Raises PolicyError, which also names the file."""
     try:
         document = read_file(file)
         known = (await tx.execute(_newest(policies.c.document == document))).first()
-        if known is not None:  # an older version of us may have been milder
+        if known is not None:  # an older Doorman may have accepted more
             return _known(known)
         return await publish(tx, document, by="DOORMAN_POLICY_FILE", now=now)
     except OSError as error:
@@ -184,7 +184,7 @@ async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) 
 
 
 async def prepare(tx: AsyncConnection, *, file: Path | None, now: datetime) -> None:
-    """At start: make sure that a policy is active; publish the operator's file if its rules never were."""
+    """At start: make sure that a policy is active; publish the operator's file if its rules are new."""
     if file is not None:
         published = await _publish_operators(tx, file, now=now)
         if published.new:

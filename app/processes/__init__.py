@@ -1,3 +1,3 @@
-"""The long-running programs: `serve` with its API processes, and the worker; may import the API, upkeep and what
-lies below.
+"""The long-running programs: `serve` with its API processes, and the worker; may import the API, upkeep and what is
+below.
 """

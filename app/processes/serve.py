@@ -1,6 +1,6 @@
-"""`doorman serve`: N API processes on one socket and exactly one worker, children of one watching parent.
+"""`doorman serve`: N API processes on one socket and exactly one worker, supervised by their parent.
 
-Each child ends with its parent, however that ends: it reads a pipe whose writing end only the parent has.
+Each child ends when the parent ends, however that happens: it reads a pipe whose write end only the parent holds.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _STEADY_SECONDS = 60.0
 
 
 class CannotServe(Exception):
-    """What stands in the way of serving; the text says what to do."""
+    """The service can't start; the text says what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind the listening socket. Raises CannotServe where the address is taken.
+    """Bind the listening socket. Raises CannotServe if the address is taken.
 
-    The protocol is named, or asyncio would leave Nagle's delay on (40 ms an answer).
+    The protocol is set explicitly, else asyncio would leave Nagle's algorithm on (40 ms for each answer).
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -60,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def check_database(settings: Settings) -> bool:
-    """Say whether the database must be created first (an empty SQLite file). Raises schema.OldSchema."""
+    """Return whether the database must be created first (an empty SQLite file). Raises schema.OldSchema."""
     db = Database.open(settings.database_url)
     try:
         if db.is_sqlite and await schema.is_empty(db):
@@ -101,12 +101,12 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
     open_geo(settings)
     if asyncio.run(check_database(settings)):
         schema.migrate(settings.database_url)
-    asyncio.run(_prepare(settings))  # what is wrong is said here, once, and not by children that die of it
+    asyncio.run(_prepare(settings))  # errors are reported here, once, instead of by children that fail
     _Supervisor(settings, listen(host, port), workers=workers, with_worker=with_worker).run()
 
 
 class _Supervisor:
-    """Starts the children, starts again what dies, and ends them all."""
+    """Starts the children, restarts those that die, and ends them all."""
 
     def __init__(self, settings: Settings, listener: socket.socket, *, workers: int, with_worker: bool) -> None:
         self._settings = settings
@@ -159,7 +159,7 @@ class _Supervisor:
             child.process, child.started_at = child.start(), time.monotonic()
 
     def _end(self) -> None:
-        """API first, so that nothing new comes in; the worker finishes what it has on the wire."""
+        """End the API first, so that nothing new arrives; the worker finishes the calls being sent."""
         for child in self._children:
             if child.process.poll() is None:
                 child.process.terminate()
@@ -179,7 +179,7 @@ def _python(*arguments: str, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
 
 
 def api_process(settings: Settings, *, listener_fd: int, wake_fd: int, life_fd: int) -> None:
-    """One API process: serve on the inherited socket until told to stop or the parent is gone."""
+    """Run one API process: serve on the inherited socket until it is stopped or the parent is gone."""
     logging_setup.configure(settings.log_format)
     listener = socket.socket(fileno=listener_fd)
     app = create_app(settings, wake=Ringer(wake_fd).ring)

@@ -1,4 +1,4 @@
-"""Slow clients: headers and bodies that dribble are ended, so that nobody holds connections or requests that way."""
+"""Slow clients: a connection is closed when headers or body arrive too slowly, so that clients can't block it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _REFUSAL: Final = _refusal()
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """One HTTP connection. Headers have `patience` seconds to come in, and so has a body; uvicorn would wait for ever.
+    """One HTTP connection. Headers have `patience` seconds to arrive, and so has a body; uvicorn would wait for ever.
 
-    A timer of the connection counts ticks while something is due from the client: a request costs two assignments and
-    no timer of its own, and a standstill of ours counts as one tick, whatever it took.
+    A timer of the connection counts ticks while the client has something to send: a request costs two assignments and
+    no timer of its own, and a stall of our process counts as one tick, however long it was.
     """
 
     patience: ClassVar[float] = 10.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to count: a connection that says nothing is slow, too."""
+        """Start counting: a connection that sends nothing is slow, too."""
         super().connection_made(transport)
         self._ticks = 0
         self._in_headers = False
@@ -54,12 +54,12 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request: its headers are due."""
+        """Expect the headers, after the first byte of a request."""
         self._ticks, self._in_headers = 0, True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The headers are there: the body is due."""
+        """Expect the body, after the headers."""
         self._ticks, self._in_headers = 0, False
         super().on_headers_complete()
 
@@ -76,7 +76,7 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._end()
 
     def _client_is_due(self) -> bool:
-        """Whether we wait for the client, and not it for us."""
+        """True if we wait for the client, and not the client for us."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             return True

@@ -1,4 +1,4 @@
-"""The worker's process: panel, context and the loop, until told to stop."""
+"""The worker process: panel, context and the main loop, until it is stopped."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ log = structlog.get_logger()
 
 _HOUR_SECONDS = 3600.0
 _RETRY_SECONDS = 10.0
-_PEOPLE_SECONDS = 300.0  # what people have to mend does not get better by asking more often
+_PEOPLE_SECONDS = 300.0  # asking more often does not help when a person has to fix it
 _QUARTER_HOUR = timedelta(minutes=15)
 
 
 def send_rules(settings: Settings) -> SendRules:
-    """Return how patient sending is, by the settings."""
+    """Return the rules for sending from the settings."""
     return SendRules(
         settle=timedelta(seconds=settings.panel_settle_seconds),
         delays=settings.retry_delays,
@@ -50,10 +50,10 @@ def send_rules(settings: Settings) -> SendRules:
 
 
 async def work(settings: Settings, *, pipe: int | None = None) -> None:
-    """Work until SIGTERM or SIGINT comes, or the other end of the wake-up pipe is gone.
+    """Work until SIGTERM or SIGINT arrives, or the other end of the wake-up pipe is closed.
 
-    Raises SettingsError for a GeoIP file that can't be used, schema.OldSchema, and WorkerRunning on a SQLite file that
-    has a worker.
+    Raises SettingsError for an unusable GeoIP file, schema.OldSchema, and WorkerRunning if the SQLite file already has
+    a worker.
     """
     logging_setup.configure(settings.log_format)
     outside = open_outside(settings)
@@ -102,7 +102,7 @@ async def _loop(
 
 
 def rounds_of(settings: Settings) -> tuple[Round, ...]:
-    """Return what comes round besides events and calls; without a panel there is nothing to compare with."""
+    """Return the periodic work besides events and calls; without a panel nothing is compared."""
     rounds = [
         Round(name="sweeps", every=sweeps.EVERY, run=sweeps.round),
         Round(name="rings", every=notifications.EVERY, run=notifications.round),
@@ -114,7 +114,7 @@ def rounds_of(settings: Settings) -> tuple[Round, ...]:
 
 
 async def _keep_house(context: Context, panel: Panel | None) -> None:
-    """Hourly: learn who we are to the panel and what its clock says, forget what nobody needs any more."""
+    """Hourly: read our own admin id and the panel's clock, and delete what is no longer needed."""
     while True:
         pause = _HOUR_SECONDS
         try:
@@ -124,14 +124,14 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
         except PanelUnavailable as error:
             log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
             pause = _PEOPLE_SECONDS if error.alarm else _RETRY_SECONDS
-        except Exception as error:  # noqa: BLE001  (the database is away, or a fault of ours: it goes on)
+        except Exception as error:  # noqa: BLE001  (the database is down, or a bug of ours: the loop continues)
             note_failure(context.db, "housekeeping.failed", error)
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
 
 
 async def learn_identity(context: Context, panel: Panel) -> None:
-    """Ask the panel who we are and what time it has. Raises PanelUnavailable."""
+    """Read our own admin id and the panel's clock. Raises PanelUnavailable."""
     identity = await panel.identity()
     context.own_admin_id = identity.admin_id
     if identity.clock is None:

@@ -1,4 +1,4 @@
-"""A pretend WHMCS that speaks the same wire protocol, for trying things out: an honest second implementation.
+"""A pretend WHMCS that speaks the same wire protocol: an independent second implementation for testing and the demo.
 
 It imports nothing from the rest of `app`.
 """

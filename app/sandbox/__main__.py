@@ -1,4 +1,4 @@
-"""`python -m app.sandbox`: the pretend panel as a process of its own."""
+"""`python -m app.sandbox`: the pretend panel in its own process."""
 
 import argparse
 import asyncio

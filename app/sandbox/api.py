@@ -1,4 +1,4 @@
-"""`/includes/api.php`: authentication, permission, faults, the call itself, the answer (panel.md §2.1, §2.2)."""
+"""`/includes/api.php`: authentication, permission, faults, the call itself, the answer."""
 
 import asyncio
 import hmac
@@ -25,7 +25,7 @@ ACTION_MODULES = (
     system,
     tickets,
 )
-"""Importing them is what fills `ACTIONS`."""
+"""Importing these modules fills `ACTIONS`."""
 
 FATAL = b"<html><head><title>Oops!</title></head><body><h1>Oops!</h1><p>Something went wrong.</p></body></html>"
 
@@ -47,7 +47,7 @@ def _error(status: int, message: str) -> Answer:
 
 
 async def answer(panel: SandboxPanel, body: str, *, ip: str) -> Answer:
-    """Answer one POST. What was begun is finished even if the caller hangs up, as PHP does."""
+    """Answer one POST. A started call is finished even if the caller hangs up, as in PHP."""
     fields = Fields(body)
     refusal = _refusal(panel, fields, ip)
     if refusal is not None:
@@ -58,7 +58,7 @@ async def answer(panel: SandboxPanel, body: str, *, ip: str) -> Answer:
 
 
 def _refusal(panel: SandboxPanel, fields: Fields, ip: str) -> Answer | None:
-    """The three kinds of 403, and the unknown action (panel.md §2.2)."""
+    """Return the refusal for one of the three kinds of 403, or for an unknown action."""
     skips_ip = bool(panel.access_key) and hmac.compare_digest(fields.text("accesskey"), panel.access_key)
     if panel.allowed_ips is not None and ip not in panel.allowed_ips and not skips_ip:
         return _error(403, f"Invalid IP {ip}")
@@ -95,7 +95,7 @@ async def _with_faults(panel: SandboxPanel, action: Action, fields: Fields, *, i
 
 
 def _refused_by(fault: Fault, action: Action, ip: str) -> Answer | None:
-    """Faults where WHMCS, or what stands before it, never runs the action."""
+    """Faults where WHMCS, or a proxy in front of it, never runs the action."""
     match fault.kind:
         case "error_500_before":
             return Answer(status=500, body=FATAL, content_type="text/html")
@@ -114,7 +114,7 @@ def _refused_by(fault: Fault, action: Action, ip: str) -> Answer | None:
 
 
 async def _spoiled(panel: SandboxPanel, action: Action, fields: Fields, fault: Fault) -> Answer:
-    """Faults where the action is applied, and the answer comes late, broken or not at all."""
+    """Faults where the action is applied and the answer is late, broken or missing."""
     if fault.kind in {"late", "kept"}:
         if fault.kind == "kept":
             panel.kept.append(partial(_apply, panel, action, fields))

@@ -1,4 +1,4 @@
-"""Invoices, payments, credit, refunds and quotes, with the hooks in WHMCS's order (panel.md §1.5, §2.7)."""
+"""Invoices, payments, credit, refunds and quotes, with the hooks in WHMCS's order."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -32,7 +32,7 @@ def new_invoice(
     notes: str = "",
     tax_rate: Decimal | None = None,
 ) -> Invoice:
-    """Make an invoice; only one that a checkout makes is linked to an order."""
+    """Create an invoice; only an invoice created by a checkout is linked to an order."""
     today = on or ctx.today()
     rate = ctx.behaviours.tax_rates.get(client.country, ZERO) if tax_rate is None else tax_rate
     return ctx.state.add_invoice(
@@ -83,10 +83,10 @@ async def pay(
     transid: str = "",
     fees: Decimal = ZERO,
 ) -> None:
-    """Apply a payment; money on a Cancelled invoice is refused by the API and taken by gateways.
+    """Apply a payment; for a Cancelled invoice the API refuses it and gateways accept it.
 
-    Gateways call back whatever the invoice's state is, so a late payment lands on the invoice and what is too much
-    becomes credit (panel.md §2.7 AddInvoicePayment).
+    Gateways call back in any invoice state, so a late payment is applied to the invoice and an overpayment becomes
+    credit.
     """
     due = max(invoice.balance, ZERO)
     paid = due if amount is None else amount
@@ -101,7 +101,7 @@ async def pay(
 
 
 async def settle(ctx: Context, invoice: Invoice, actor: Actor) -> None:
-    """Mark Paid. Receipt and automation come first, so provisioning on payment precedes `InvoicePaid` (§1.5)."""
+    """Mark Paid. Receipt and automation run first, so provisioning on payment precedes `InvoicePaid`."""
     invoice.status = "Paid"
     invoice.paid_at = invoice.updated_at = ctx.now()
     ctx.mail(invoice.client_id, "Invoice Payment Confirmation", related_id=invoice.id)
@@ -147,14 +147,14 @@ async def apply_credit(ctx: Context, invoice: Invoice, amount: Decimal, actor: A
 
 
 async def use_credit(ctx: Context, invoice: Invoice, actor: Actor) -> None:
-    """Cover as much of the invoice as the client's credit does (`autoapplycredit`, Automatic Credit Use)."""
+    """Apply the client's credit to the invoice as far as it goes (`autoapplycredit`, Automatic Credit Use)."""
     amount = min(ctx.state.clients[invoice.client_id].credit, invoice.balance)
     if amount > 0:
         await apply_credit(ctx, invoice, amount, actor)
 
 
 async def cancel_invoice(ctx: Context, invoice: Invoice, actor: Actor) -> None:
-    """Cancel; credit that was applied to it goes back (panel.md §2.5 CancelOrder)."""
+    """Cancel; applied credit is returned to the client."""
     if invoice.credit > 0:
         add_credit(
             ctx, invoice.client_id, invoice.credit, f"Credit from Cancelled Invoice #{invoice.id}", relid=invoice.id
@@ -184,7 +184,7 @@ def _pay_out(ctx: Context, invoice: Invoice, amount: Decimal, description: str, 
 
 
 async def refund(ctx: Context, invoice: Invoice, actor: Actor, *, amount: Decimal | None = None) -> None:
-    """Refund by the gateway; `InvoiceRefunded` runs for partial ones too (panel.md §1.5)."""
+    """Refund by the gateway; `InvoiceRefunded` also runs for partial refunds."""
     back = invoice.received if amount is None else amount
     if back <= 0 or back > invoice.received:
         raise BusinessError("There is nothing to refund")
@@ -199,7 +199,7 @@ async def refund(ctx: Context, invoice: Invoice, actor: Actor, *, amount: Decima
 
 
 def charge_back(ctx: Context, invoice: Invoice) -> None:
-    """`paymentReversed`: Collections and a payment out; no hook is known to run (panel.md §1.5)."""
+    """`paymentReversed`: status Collections and an outgoing transaction; no hook is known to run."""
     if invoice.received <= 0:
         raise BusinessError("There is no payment to reverse")
     _pay_out(ctx, invoice, invoice.received, "Reversed Transaction", refund_id=0)
@@ -208,7 +208,7 @@ def charge_back(ctx: Context, invoice: Invoice) -> None:
 
 
 async def accept_quote(ctx: Context, quote: Quote, actor: Actor) -> Invoice:
-    """Turn a quote into an invoice; `AcceptQuote` carries both ids (panel.md §1.6)."""
+    """Turn a quote into an invoice; `AcceptQuote` carries both ids."""
     if quote.stage == "Accepted" and ctx.behaviours.accept_quote_twice == "error":
         raise BusinessError("Quote has already been accepted")
     client = ctx.state.clients.get(quote.client_id)
@@ -234,7 +234,7 @@ async def accept_quote(ctx: Context, quote: Quote, actor: Actor) -> Invoice:
 
 
 async def capture_stored_cards(ctx: Context, actor: Actor) -> list[int]:
-    """What cron does on the due date with invoices of clients whose card is on file."""
+    """Charge stored cards for invoices that are due, as cron does."""
     today = ctx.today()
     due = [
         invoice

@@ -1,6 +1,6 @@
-"""Placing an order, by the cart, the admin form or AddOrder: rows, invoice, hook, in WHMCS's order of events.
+"""Placing an order by the cart, the admin form or AddOrder: rows, invoice and hook, in WHMCS's sequence.
 
-The order stays Pending; the checkout hook comes before any payment (panel.md §1.3, §1.4, §1.11).
+The order stays Pending; the checkout hook runs before any payment.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from app.sandbox.models import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Who enters an order, and what goes with it."""
+    """Who places an order, and its other parameters."""
 
     by: PlacedBy = "customer"
     admin_id: int = 1
@@ -44,7 +44,7 @@ class Placement:
 
 
 def actor_of(placement: Placement, client: Client) -> Actor:
-    """What the addon can tell in the hook (panel.md §1.4)."""
+    """Return the actor as far as the addon can know it in the hook."""
     match placement.by:
         case "customer":
             return Actor(kind="customer", user_id=client.user_id)
@@ -57,7 +57,7 @@ def actor_of(placement: Placement, client: Client) -> Actor:
 
 
 def _requestors(ctx: Context, placement: Placement, client: Client) -> tuple[int, int]:
-    """`requestor_id` and `admin_requestor_id`; both 0 for API orders (panel.md §1.4)."""
+    """`requestor_id` and `admin_requestor_id`; both 0 for API orders."""
     match placement.by:
         case "customer":
             return client.user_id, 0
@@ -116,7 +116,7 @@ async def _run_hook_and_setup(ctx: Context, order: Order, placement: Placement, 
 
 
 async def _set_up_on_order(ctx: Context, order: Order, actor: Actor) -> None:
-    """What costs nothing is not going to be paid, so set-up *on payment* is due as well."""
+    """Set up products *on order*, and those *on payment* if the order is free, as no payment will follow."""
     await provisioning.set_up(ctx, order, {"order"} if order.amount > 0 else {"order", "payment"}, actor)
 
 
@@ -149,7 +149,7 @@ def _order_row(ctx: Context, client: Client, placement: Placement) -> Order:
 
 
 def price_of(product: Product, cycle: str, currency: str) -> tuple[Decimal, Decimal]:
-    """Recurring price and set-up fee, or the error that the cart gives where the cycle is not offered."""
+    """Recurring price and set-up fee, or raise the cart's error if the cycle is not offered."""
     if product.pay_type == "free":
         return ZERO, ZERO
     columns = ("monthly", "msetupfee") if product.pay_type == "onetime" else CYCLES.get(cycle, ("", "", 0))[:2]

@@ -1,4 +1,4 @@
-"""The `stats` of GetClientsDetails: counts, and money as formatted text (panel.md §2.6)."""
+"""The `stats` of GetClientsDetails: counts, and money as formatted text."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -25,7 +25,7 @@ def _sum(invoices: Iterable[Invoice]) -> Decimal:
 
 
 def stats_of(state: State, client: Client, *, today: date) -> dict[str, Any]:
-    """Return the documented sample's fields for one client."""
+    """Return the fields of the documented sample for one client."""
     show = state.currencies[client.currency].format
     invoices = [state.invoices[i] for i in state.invoices_of.get(client.id, [])]
     unpaid = [row for row in invoices if row.status == "Unpaid"]

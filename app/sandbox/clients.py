@@ -1,4 +1,4 @@
-"""Clients: made, changed, closed, merged (panel.md §1.8)."""
+"""Clients: created, changed, closed, merged."""
 
 import dataclasses
 from typing import Any
@@ -29,7 +29,7 @@ async def change(ctx: Context, client: Client, actor: Actor, **fields: Any) -> N
 
 
 async def close(ctx: Context, client: Client, actor: Actor) -> None:
-    """Close: unpaid invoices are cancelled, services end (panel.md §2.9 CloseClient)."""
+    """Close: unpaid invoices are cancelled, services end."""
     client.status = "Closed"
     for invoice_id in ctx.state.invoices_of[client.id]:
         invoice = ctx.state.invoices[invoice_id]
@@ -42,7 +42,7 @@ async def close(ctx: Context, client: Client, actor: Actor) -> None:
 
 
 async def merge(ctx: Context, old: Client, new: Client, actor: Actor) -> None:
-    """`AfterClientMerge`: the old client is gone, everything is the new one's."""
+    """`AfterClientMerge`: the old client is deleted, everything belongs to the new one."""
     if old.id == new.id:
         raise BusinessError("A client can't be merged with itself")
     ctx.state.move_client(old.id, new.id)

@@ -1,4 +1,4 @@
-"""What every part of the pretend panel works with, and the errors that WHMCS answers."""
+"""The context shared by all parts of the pretend panel, and the errors that WHMCS answers."""
 
 import random
 from collections.abc import Callable
@@ -17,7 +17,7 @@ API = Actor(kind="api", admin_id=API_ADMIN_ID)
 
 
 class BusinessError(Exception):
-    """An error that WHMCS answers with HTTP 200 and ``result=error`` (panel.md §2.2)."""
+    """An error that WHMCS answers with HTTP 200 and ``result=error``."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class BusinessError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Context:
-    """State, clock, behaviours, and the addon's two wires to Doorman."""
+    """State, clock, behaviours, and the addon's two connections to Doorman: outbox and gate."""
 
     state: State
     behaviours: Behaviours
@@ -55,7 +55,7 @@ class Context:
     def mail(
         self, client_id: int, template: str, *, subject: str = "", body: str = "", related_id: int = 0, kind: str = ""
     ) -> None:
-        """Put a mail to a client on record; nothing is sent."""
+        """Record a mail to a client; nothing is sent."""
         client = self.state.clients.get(client_id)
         self.state.mails.append(
             Mail(

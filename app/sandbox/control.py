@@ -32,7 +32,7 @@ def _utc_now() -> datetime:
 
 
 class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
-    """A pretend WHMCS. `create_app(panel)` puts it on the wire; these methods are the people around it.
+    """A pretend WHMCS. `create_app(panel)` serves it; these methods act as customers, staff and cron.
 
     Methods that can run hooks are coroutines: the addon posts its webhook inside them, as the real one does.
     """
@@ -66,7 +66,7 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         self.counts: Counter[str] = Counter()
         """Authenticated API calls by action, failed ones included."""
         self.effects: Counter[str] = Counter()
-        """API calls by action that were answered (or meant) with success."""
+        """API calls by action that succeeded, even if the answer was lost."""
         self.writes: list[WriteCall] = []
         self.kept: list[Callable[[], Awaitable[Any]]] = []
         """Calls whose answer is lost and which are not applied yet (fault `kept`)."""
@@ -87,7 +87,7 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         self.background: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run on after the caller hung up, as PHP does; `settled` waits for it."""
+        """Keep running after the caller hung up, as PHP does; `settled` waits for it."""
         task = asyncio.ensure_future(work)
         self.background.add(task)
         task.add_done_callback(self._finished)
@@ -99,7 +99,7 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
             task.exception()
 
     async def apply_kept(self) -> int:
-        """Apply the calls that were kept back, in their order; return how many."""
+        """Apply the delayed calls in order; return their number."""
         kept, self.kept = self.kept, []
         for apply in kept:
             await apply()
@@ -122,7 +122,7 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         await self.link.close()
 
     def configure(self, **behaviours: Any) -> Behaviours:
-        """Turn switches of `Behaviours` by name."""
+        """Set switches of `Behaviours` by name."""
         replace(self.behaviours, **behaviours)  # raises on a name that does not exist
         for name, value in behaviours.items():
             setattr(self.behaviours, name, value)
@@ -132,11 +132,11 @@ class SandboxPanel(CustomerDesk, OrderDesk, MoneyDesk, TicketDesk):
         return list(self.outbox.pending.values())
 
     def add_history(self, *, orders: int, seed: int = 1, years: float = 4.0) -> Past:
-        """Make up the past of a whole provider, `years` long, without hooks (see `past`)."""
+        """Generate a provider's history of `years` years, without hooks (see `past`)."""
         return Chronicle(self.ctx, seed).write(orders, years)
 
     async def run_cron(self) -> dict[str, Any]:
-        """What cron does every five minutes: stored cards, the module queue if so set, the addon's outbox."""
+        """Run the five-minute cron: stored cards, the module queue if configured, the addon's outbox."""
         captured = await billing.capture_stored_cards(self.ctx, CRON)
         retried = await orders.retry_queue(self.ctx, CRON) if self.behaviours.queue_retried_by_cron else []
         return {"captured": captured, "retried": retried, "posted": await self.outbox.drain()}

@@ -1,4 +1,4 @@
-"""What the WHMCS addon does on the wire: an outbox of signed webhooks, and the gate it asks (design.md §6)."""
+"""The WHMCS addon's requests to Doorman: an outbox of signed webhooks, and the gate."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ KNOWN_HOLDS = frozenset({"held_for_fee", "held_for_review", "rejected"})
 
 @dataclass(slots=True, kw_only=True)
 class Event:
-    """One webhook in the addon's outbox table; the id stays the same over all attempts."""
+    """One webhook in the addon's outbox table; its id is the same for all attempts."""
 
     id: str
     type: str
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(slots=True, kw_only=True)
 class DoormanLink:
-    """Where Doorman is and how to speak with it; without a URL nothing is sent and events only pile up."""
+    """Doorman's URL and credentials; without a URL nothing is sent and events accumulate."""
 
     url: str = ""
     webhook_secret: str = ""
@@ -69,7 +69,7 @@ class DoormanLink:
 
 
 class Outbox:
-    """Events wait here until Doorman answered 2xx; each is tried once promptly, later by cron (panel.md §1.2)."""
+    """Events are kept until Doorman answers 2xx; each is sent once immediately, then retried by cron."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Outbox:
         self.log: deque[Event] = deque(maxlen=20_000)
 
     async def put(self, kind: str, data: dict[str, Any]) -> None:
-        """Run a hook as often as this panel runs it; each run is an event of its own."""
+        """Run a hook as often as this panel is set to repeat it; each run creates its own event."""
         repeats = self._behaviours.hook_repeats_by_type.get(kind, self._behaviours.hook_repeats)
         for _ in range(repeats):
             event = Event(id=str(uuid.uuid4()), type=kind, at=self._now(), data=dict(data))
@@ -99,7 +99,7 @@ class Outbox:
                 await self.post(event)
 
     async def post(self, event: Event) -> bool:
-        """Post once, within the addon's two seconds; whatever goes wrong stays in the outbox."""
+        """Post once, within the addon's two-second limit; a failed event stays in the outbox."""
         if event.delivered_at:
             return True
         if event.id in self._posting:
@@ -136,7 +136,7 @@ class Outbox:
         return True
 
     async def drain(self) -> int:
-        """What cron does (AfterCronJob): post what is left, oldest first; give up while Doorman can't be reached."""
+        """What cron does (AfterCronJob): send the remaining events, oldest first; stop if Doorman can't be reached."""
         if not self._link.delivers:
             return 0
         posted = 0
@@ -149,7 +149,7 @@ class Outbox:
         return posted
 
     async def delivered(self, *, wait_seconds: float = 10.0) -> None:
-        """Return when everything has reached Doorman; TimeoutError if that takes too long."""
+        """Wait until Doorman has received everything; TimeoutError if that takes too long."""
         async with asyncio.timeout(wait_seconds):
             while self.pending:
                 await self.drain()
@@ -162,7 +162,7 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateAnswer:
-    """What the gate said about one order, or why it could not be asked."""
+    """The gate's answer for one order, or why it could not be asked."""
 
     order_id: int
     at: datetime
@@ -171,9 +171,9 @@ class GateAnswer:
 
 
 class Gate:
-    """The addon's PreModuleCreate hook (panel.md §1.11): asks Doorman, and fails as design.md §6 says.
+    """The addon's PreModuleCreate hook: it asks Doorman before provisioning.
 
-    Out of reach, a known hold stays shut and everything else passes.
+    If Doorman can't be reached, orders known to be held stay blocked and all others pass.
     """
 
     def __init__(self, link: DoormanLink, behaviours: Behaviours, *, now: Callable[[], datetime]) -> None:
@@ -212,6 +212,6 @@ class Gate:
 
 
 def with_actor(actor: Actor, **data: Any) -> dict[str, Any]:
-    """The body of an event; what is not known is left out."""
+    """Return the body of an event; unknown values are left out."""
     known = {key: value for key, value in data.items() if value not in (None, "", 0) or key == "nps"}
     return {**known, "actor": actor.wire()}

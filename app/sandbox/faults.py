@@ -1,4 +1,4 @@
-"""A scripted injector of what can go wrong on the way to and from a panel, for tests."""
+"""A scripted fault injector for calls to a panel, for tests."""
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ FaultKind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One call's misfortune. *before*: nothing is applied; *after*: it is applied and the answer is lost.
+    """A fault of one call. *before*: nothing is applied; *after*: the call is applied and its answer is lost.
 
     `hang_before`, `hang_after` wait `seconds` and then answer; `late` answers 504 at once and applies after `seconds`,
-    `kept` applies when `SandboxPanel.apply_kept` says so: PHP goes on after the proxy in front of it gave up.
+    `kept` applies when `SandboxPanel.apply_kept` says so: PHP keeps running after the proxy in front of it timed out.
     """
 
     kind: FaultKind
@@ -33,7 +33,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for the next calls of an action (any case), or of `*`; the action's own come first."""
+    """Faults for the next calls of an action (case-insensitive), or of `*`; the action's own faults come first."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[Fault]] = defaultdict(deque)

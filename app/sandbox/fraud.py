@@ -1,4 +1,4 @@
-"""The fraud check of the panel: three modules, each with its own JSON text in `fraudoutput` (panel.md §1.3, §2.5)."""
+"""The fraud check of the panel: three modules, each with its own JSON text in `fraudoutput`."""
 
 import json
 from typing import Any, Literal
@@ -62,10 +62,11 @@ def _output(order: Order, client: Client, *, module: FraudModule, score: float, 
 
 
 async def run(ctx: Context, order: Order, *, module: FraudModule, score: float, status: FraudStatus) -> None:
-    """Write the result on the order, and Fraud where it failed, then run `AfterFraudCheck`,
-    inside the customer's own checkout.
+    """Store the result on the order, set it to Fraud if the check failed, then run `AfterFraudCheck`.
 
-    A *review* verdict has no place of its own in WHMCS: FraudLabs Pro's ends as Fraud (panel.md §1.11).
+    All this happens within the customer's checkout request.
+
+    WHMCS has no status for a *review* verdict: FraudLabs Pro's becomes Fraud.
     """
     client = ctx.state.clients[order.client_id]
     order.fraud_module = module

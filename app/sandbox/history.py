@@ -1,4 +1,4 @@
-"""Orders of long ago, for imports and back-tests: rows as they would stand today, and no hooks."""
+"""Old orders for imports and back-tests: rows as they would be today, without hooks."""
 
 from datetime import datetime, timedelta
 

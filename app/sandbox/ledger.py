@@ -48,7 +48,7 @@ class Invoice:
     tax_rate: Decimal = ZERO
     notes: str = ""
     order_id: int = 0
-    """The order whose first invoice this is; 0 for renewals, quotes and what CreateInvoice made."""
+    """The order whose first invoice this is; 0 for renewals, quotes and invoices from CreateInvoice."""
     paid_at: dt.datetime | None = None
     refunded_at: dt.datetime | None = None
     cancelled_at: dt.datetime | None = None
@@ -67,7 +67,7 @@ class Invoice:
 
     @property
     def total(self) -> Decimal:
-        """What is to be paid in money: WHMCS takes applied credit off the total."""
+        """The amount to pay: WHMCS subtracts applied credit from the total."""
         return self.subtotal + self.tax - self.credit
 
     @property

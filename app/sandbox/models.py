@@ -1,4 +1,4 @@
-"""The rows of the pretend panel, named as WHMCS people name them; times are aware UTC, money is Decimal."""
+"""The rows of the pretend panel, named as in WHMCS; times are aware UTC, money is Decimal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,13 +33,13 @@ PRODUCT_TYPES: dict[str, str] = {
 
 
 def money(value: Money) -> Decimal:
-    """Return the value with the two decimals that WHMCS always writes."""
+    """Return the value with two decimals, as WHMCS always writes it."""
     return Decimal(value).quantize(CENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who caused something, as far as the addon can tell (design.md §6: `actor`)."""
+    """Who caused something, as far as the addon can tell; sent as `actor`."""
 
     kind: Literal["customer", "staff", "api", "cron"]
     admin_id: int = 0
@@ -69,7 +69,7 @@ class Currency:
     rate: Decimal = Decimal("1.00000")
 
     def format(self, amount: Decimal) -> str:
-        """The formatted text of `stats`, such as ``$12.00 USD`` (panel.md §2.2)."""
+        """The formatted text of `stats`, such as ``$12.00 USD``."""
         return f"{self.prefix}{amount:.2f}{self.suffix}"
 
 
@@ -89,7 +89,7 @@ class PayMethod:
     brand: str = "Visa"
     gateway: str = "stripe"
     token: str = ""
-    """Of the gateway; without one the card is stored in the panel itself."""
+    """The gateway's token; without one the card is stored in the panel."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,19 +157,19 @@ class Product:
     pay_type: Literal["recurring", "onetime", "free"] = "recurring"
     autosetup: Autosetup = "payment"
     pricing: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-    """Currency → column (``monthly``, ``msetupfee``, …) → amount; what is missing is not offered."""
+    """Currency → column (``monthly``, ``msetupfee``, …) → amount; missing entries are not offered."""
     options: list[ConfigOption] = field(default_factory=list)
     custom_fields: dict[int, str] = field(default_factory=dict)
     hidden: bool = False
     addon: bool = False
     description: str = ""
     module_error: str = ""
-    """Not empty: the module answers every create with this error."""
+    """If not empty, every module create fails with this error."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Item:
-    """One thing that an order asks for: a product, an add-on to a service, a domain, an upgrade."""
+    """One item of an order: a product, an add-on to a service, a domain, an upgrade."""
 
     product_id: int = 0
     domain: str = ""
@@ -181,7 +181,7 @@ class Item:
     register: bool = False
     years: int = 1
     price: Money | None = None
-    """A price override: only staff and the API can give one."""
+    """A price override; only staff and the API can set one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -211,7 +211,7 @@ class Service:
     options: dict[str, str] = field(default_factory=dict)
     custom_fields: dict[str, str] = field(default_factory=dict)
     creates: int = 0
-    """How often the module built it: more than once is a double provisioning."""
+    """How often the module created it; more than once is double provisioning."""
     terminations: int = 0
 
 
@@ -313,7 +313,7 @@ class Ticket:
 
 @dataclass(slots=True, kw_only=True)
 class QueueEntry:
-    """A failed module action (panel.md §2.6 GetModuleQueue)."""
+    """A failed module action."""
 
     id: int
     service_type: str

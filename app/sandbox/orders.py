@@ -1,6 +1,6 @@
-"""An order's life after it was placed: accept, back to pending, cancel, fraud, delete (panel.md §2.5).
+"""An order's life after it was placed: accept, back to pending, cancel, fraud, delete.
 
-All order hooks run *before* the change (panel.md §1.3).
+All order hooks run *before* the change.
 """
 
 from app.sandbox import billing, provisioning
@@ -31,7 +31,7 @@ async def accept(
     sendregistrar: bool | None = None,
     sendemail: bool = True,
 ) -> None:
-    """Accept a Pending order. Payment is not looked at; services are built as `autosetup` says."""
+    """Accept a Pending order. Payment is not checked; services are provisioned according to `autosetup`."""
     order = find(ctx, order_id, NOT_PENDING)
     taken = order.accepting and not ctx.behaviours.parallel_accepts_both_run
     if order.status != "Pending" or taken:
@@ -86,7 +86,7 @@ def _set_items(ctx: Context, order: Order, status: str, *, terminate: bool) -> N
 
 
 async def set_pending(ctx: Context, order_id: int, actor: Actor) -> None:
-    """Back to Pending, items too; whether the module is called is a behaviour. Repeats succeed (panel.md §2.4)."""
+    """Set the order and its items back to Pending. Repeats succeed."""
     order = find(ctx, order_id)
     await _announce(ctx, order, "pending", actor)
     _set_items(ctx, order, "Pending", terminate=ctx.behaviours.pending_terminates_services)
@@ -106,7 +106,7 @@ async def cancel(ctx: Context, order_id: int, actor: Actor, *, any_status: bool 
 
 
 async def mark_fraud(ctx: Context, order_id: int, actor: Actor) -> None:
-    """Set to Fraud, whatever it was; repeats succeed and run the hook again (panel.md §2.4)."""
+    """Set to Fraud from any status; repeats succeed and run the hook again."""
     order = find(ctx, order_id)
     await _announce(ctx, order, "fraud", actor)
     _set_items(ctx, order, "Fraud", terminate=ctx.behaviours.fraud_terminates_services)
@@ -130,7 +130,7 @@ async def _cancel_unpaid_invoice(ctx: Context, order: Order, actor: Actor) -> No
 
 
 async def provision(ctx: Context, order_id: int, actor: Actor) -> list[str]:
-    """The admin presses *Create* on each of the order's services; the order's status does not move."""
+    """Press *Create* as an admin on each of the order's services; the order's status does not change."""
     order = find(ctx, order_id)
     errors = [
         await provisioning.create_service(ctx, service, actor, by_hand=True)
@@ -141,7 +141,7 @@ async def provision(ctx: Context, order_id: int, actor: Actor) -> list[str]:
 
 
 async def retry_queue(ctx: Context, actor: Actor) -> list[int]:
-    """Try failed module creates again, as some say that cron does (panel.md §1.11)."""
+    """Retry failed module creates, as cron does according to some sources."""
     retried = []
     for entry in ctx.state.queue:
         service = ctx.state.services.get(entry.service_id)

@@ -1,7 +1,7 @@
-"""A provider's whole past, made up: some years of orders with their customers, as the rows would stand today.
+"""A generated provider history: some years of orders with their customers, with rows as they would be today.
 
-No hooks run. The same seed makes the same past. It is quick (a hundred thousand orders take some seconds), so that an
-import can be tried on as many orders as anybody has.
+No hooks run. The same seed generates the same history. A hundred thousand orders take some seconds, so that an import
+can be tried at realistic sizes.
 """
 
 import gc
@@ -39,9 +39,9 @@ ENDS: dict[Fate, tuple[str, str, str]] = {
     "pending": ("Pending", "Pending", "Unpaid"),
 }
 STAFF_ENTERED = 0.06  # of all orders
-RETURNING = 0.4  # orders of customers who were there before
+RETURNING = 0.4  # orders of existing customers
 RENEWED = 0.3
-SUPPORTED = 0.2  # orders whose customer wrote a ticket afterwards
+SUPPORTED = 0.2  # orders followed by a ticket of the customer
 RATES = {"USD": Decimal(1), "EUR": Decimal("0.9"), "GBP": Decimal("0.8")}
 PRODUCTS = (("Web S", "5.00"), ("Web L", "15.00"), ("VPS M", "16.00"), ("VPS L", "32.00"), ("Dedicated", "119.00"))
 QUESTION = "What will you host?"
@@ -49,7 +49,7 @@ QUESTION = "What will you host?"
 
 @dataclass(slots=True)
 class Past:
-    """What was made: how many orders met which end."""
+    """The result: the number of orders by outcome."""
 
     orders: int = 0
     clients: int = 0
@@ -58,7 +58,7 @@ class Past:
 
 
 class Chronicle:
-    """Writes orders in the order of their times, so that ids rise as they do on a real panel."""
+    """Writes orders chronologically, so that ids increase as on a real panel."""
 
     def __init__(self, ctx: Context, seed: int) -> None:
         self._ctx = ctx
@@ -67,14 +67,14 @@ class Chronicle:
         self._state.currencies.setdefault("GBP", Currency(id=3, code="GBP", prefix="£", suffix=""))
         self._products = [row for row in self._state.products.values() if not row.addon] or self._stock()
         self._regulars: list[Client] = []
-        self._ring = self._person(shared=None)  # what the swindlers of the day have in common
+        self._ring = self._person(shared=None)  # what the current fraudsters have in common
         self.past = Past()
 
     def write(self, orders: int, years: float) -> Past:
         now = self._ctx.now()
         step = timedelta(days=365 * years) / max(orders, 1)
         begin = now - step * orders
-        gc.disable()  # nothing of all this is garbage
+        gc.disable()  # none of these objects become garbage
         try:
             for number in range(orders):
                 self._order(begin + step * (number + self._rng.random() * 0.9), now)
@@ -97,7 +97,7 @@ class Chronicle:
     # --- people ---------------------------------------------------------------------------------------------------
 
     def _person(self, *, shared: dict[str, str] | None) -> dict[str, str]:
-        """An address, a phone and an IP of one place; some live where others do."""
+        """Return an address, a phone and an IP of one place; some customers share an address."""
         if shared is not None:
             return shared
         rng = self._rng
@@ -184,7 +184,7 @@ class Chronicle:
         self.past.fates[fate] += 1
 
     def _checked(self, order: Order, client: Client, fate: Fate) -> None:
-        """The panel's fraud check ran on most orders; it is mostly right."""
+        """Add a fraud check result to most orders; it is mostly right."""
         rng = self._rng
         if rng.random() < 0.15:
             return

@@ -1,4 +1,4 @@
-"""What the people of a made-up past are called, where they live, and what they write."""
+"""Names, places and texts of the customers in a generated history."""
 
 FIRST_NAMES = (
     "Ada", "Ben", "Clara", "David", "Elena", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Karin", "Liam", "Maya", "Nils",

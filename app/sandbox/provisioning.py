@@ -1,4 +1,4 @@
-"""Building services and registering domains: the gate first, then the module (panel.md §1.9, §1.11)."""
+"""Provisioning services and registering domains: the gate is asked before the module runs."""
 
 import asyncio
 from collections.abc import Collection
@@ -11,7 +11,7 @@ BLOCKED = "Provisioning was stopped by Doorman"
 
 
 def _failed(ctx: Context, service_type: str, service_id: int, *, module: str, action: str, error: str) -> None:
-    """Put the failure into the Module Queue, once per service and action (panel.md §2.6)."""
+    """Add the failure to the Module Queue, once per service and action."""
     now = ctx.now()
     for entry in ctx.state.queue_of[service_type, service_id]:
         if entry.action == action and not entry.completed:
@@ -38,7 +38,7 @@ def _completed(ctx: Context, service_type: str, service_id: int) -> None:
 
 
 async def _let_through(ctx: Context, order_id: int, actor: Actor, *, by_hand: bool) -> bool:
-    """Ask the gate; a module call that a logged-in admin makes passes and is reported (design.md §6)."""
+    """Ask the gate; a module call by a logged-in admin passes and is reported."""
     answer = await ctx.gate.ask(order_id)
     if answer.provision:
         return True
@@ -49,7 +49,7 @@ async def _let_through(ctx: Context, order_id: int, actor: Actor, *, by_hand: bo
 
 
 async def create_service(ctx: Context, service: Service, actor: Actor, *, by_hand: bool = False) -> str:
-    """Run the module create; return the error text, or nothing when the service stands."""
+    """Run the module create; return the error text, or an empty text on success."""
     product = ctx.state.products[service.product_id]
     error = ""
     if not product.module:
@@ -88,7 +88,7 @@ def _build(ctx: Context, service: Service) -> None:
 
 
 async def register_domain(ctx: Context, domain: Domain, actor: Actor, *, by_hand: bool = False) -> str:
-    """Register at the registrar; PreRegistrarRegisterDomain asks the gate as well."""
+    """Register at the registrar; PreRegistrarRegisterDomain also asks the gate."""
     error = ctx.state.registrar_error
     if not await _let_through(ctx, domain.order_id, actor, by_hand=by_hand):
         error = BLOCKED
@@ -104,9 +104,9 @@ async def register_domain(ctx: Context, domain: Domain, actor: Actor, *, by_hand
 
 
 async def set_up(ctx: Context, order: Order, moments: Collection[Autosetup], actor: Actor) -> None:
-    """Provision what this order's products want at these moments.
+    """Provision the order's products whose auto-setup setting is one of these moments.
 
-    Nobody is asked but the gate, and the order's status stays Pending (panel.md §1.11).
+    Only the gate is asked, and the order's status stays Pending.
     """
     for service in ctx.state.items_of(order):
         product = ctx.state.products[service.product_id]
@@ -119,5 +119,5 @@ async def set_up(ctx: Context, order: Order, moments: Collection[Autosetup], act
 
 
 def terminate(service: Service) -> None:
-    """The module's terminate; the status is the caller's to set."""
+    """Run the module's terminate; the caller sets the status."""
     service.terminations += 1

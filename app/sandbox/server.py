@@ -1,4 +1,4 @@
-"""The pretend panel as an ASGI app, and served on a port."""
+"""The pretend panel as an ASGI app, and as a server on a port."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ CRON_SECONDS = 5.0
 
 
 def create_app(panel: SandboxPanel) -> ASGIApp:
-    """`/includes/api.php` as WHMCS has it, `/sandbox/api/…` to play the people, and a page at `/`."""
+    """`/includes/api.php` as WHMCS has it, `/sandbox/api/…` to act as customers and staff, and a page at `/`."""
 
     async def page(request: Request) -> Response:  # noqa: ARG001 - one page for all
         return FileResponse(PAGE, media_type="text/html")
@@ -58,7 +58,7 @@ async def _api(panel: SandboxPanel, scope: Scope, receive: Receive, send: Send) 
 
 
 async def _hang_up(receive: Receive, send: Send) -> None:
-    """End the connection without a byte: on uvicorn by its transport, in process as httpx would report it."""
+    """Close the connection without sending a byte: on uvicorn by its transport, in process as httpx would report it."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
@@ -68,7 +68,7 @@ async def _hang_up(receive: Receive, send: Send) -> None:
 
 
 async def _cron(panel: SandboxPanel) -> None:
-    """The five-minute cron, every few seconds, so that a demo need not wait."""
+    """Run the five-minute cron every few seconds, so that a demo need not wait."""
     while True:
         await asyncio.sleep(CRON_SECONDS)
         await panel.run_cron()
@@ -76,8 +76,8 @@ async def _cron(panel: SandboxPanel) -> None:
 
 @asynccontextmanager
 async def serving(panel: SandboxPanel, *, port: int = 0, cron: bool = True) -> AsyncIterator[str]:
-    """Serve on 127.0.0.1 in this event loop; yields the address. Port 0 takes a free one."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
+    """Serve on 127.0.0.1 in this event loop; yields the address. Port 0 picks a free port."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # or asyncio leaves Nagle on
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(create_app(panel), log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
@@ -98,7 +98,7 @@ async def serving(panel: SandboxPanel, *, port: int = 0, cron: bool = True) -> A
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and leaves the signals to whoever serves it."""
+    """Signals when it listens, and leaves signal handling to its caller."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

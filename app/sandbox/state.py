@@ -1,4 +1,4 @@
-"""Everything the pretend panel remembers, in memory, with the indices that keep look-ups O(1)."""
+"""The pretend panel's state, in memory, with indices for O(1) look-ups."""
 
 import itertools
 import random
@@ -34,7 +34,7 @@ def _ids(start: int) -> Iterator[int]:
 
 @dataclass(slots=True)
 class Sequences:
-    """Every table counts from another base, so that a mixed-up id finds nothing."""
+    """Each table has a different first id, so that an id of another table finds nothing."""
 
     client: Iterator[int] = field(default_factory=lambda: _ids(101))
     user: Iterator[int] = field(default_factory=lambda: _ids(50001))
@@ -61,7 +61,7 @@ class Sequences:
 
 @dataclass(slots=True, kw_only=True)
 class WriteCall:
-    """One API call that can change something, as it came in (the secret left out)."""
+    """One API call that can change something, as received (without the secret)."""
 
     at: datetime
     action: str
@@ -98,7 +98,7 @@ class State:
             ".de": {"USD": "9.00", "EUR": "8.00"},
         }
         self.domain_autosetup = "payment"
-        self.registrar_error = ""  # not empty: the registrar answers every registration with this error
+        self.registrar_error = ""  # if not empty, every registration fails with this error
         self.product_groups: dict[int, ProductGroup] = {}
         self.products: dict[int, Product] = {}
         self.clients: dict[int, Client] = {}
@@ -131,7 +131,7 @@ class State:
         self.queue_of: dict[tuple[str, int], list[QueueEntry]] = defaultdict(list)
 
     def order_number(self) -> int:
-        """Ten digits: more than 32 bits (panel.md §2.5)."""
+        """Return a ten-digit number, which can exceed 32 bits."""
         return self._rng.randrange(4_300_000_000, 9_999_999_999)
 
     def letters(self, length: int) -> str:
@@ -177,7 +177,7 @@ class State:
         return row
 
     def add_credit(self, credit: Credit) -> Credit:
-        """A signed row; the balance on the client moves with it."""
+        """Add a signed row, and update the client's balance."""
         self.credits_of[credit.client_id].append(credit)
         self.clients[credit.client_id].credit += credit.amount
         return credit
@@ -199,7 +199,7 @@ class State:
         return entry
 
     def log(self, description: str, actor: Actor, *, at: datetime, client_id: int = 0) -> None:
-        """A row of the activity log (panel.md §2.9 GetActivityLog)."""
+        """Add a row to the activity log."""
         admin = self.admins.get(actor.admin_id)
         names = {"cron": "System", "customer": "Client"}
         self.activity.append(
@@ -223,7 +223,7 @@ class State:
         return [self.domains[i] for i in order.domain_ids if i in self.domains]
 
     def remove_order(self, order: Order) -> None:
-        """DeleteOrder takes services, add-ons, domains and the invoice along (panel.md §2.5)."""
+        """DeleteOrder also deletes services, add-ons, domains and the invoice."""
         for service_id in order.service_ids:
             self.services.pop(service_id, None)
             self.services_of[order.client_id].remove(service_id)
@@ -238,7 +238,7 @@ class State:
         self.orders_of[order.client_id].remove(order.id)
 
     def move_client(self, old: int, new: int) -> None:
-        """Everything of one client becomes the other's (panel.md §1.8 AfterClientMerge)."""
+        """Move all rows of one client to another."""
         tables: list[tuple[dict[int, list[int]], dict[int, Any]]] = [
             (self.orders_of, self.orders),
             (self.services_of, self.services),

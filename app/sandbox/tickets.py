@@ -1,4 +1,4 @@
-"""Tickets: opened, answered, closed, by clients, staff or the API (panel.md §1.7, §2.8)."""
+"""Tickets: opened, answered, closed, by clients, staff or the API."""
 
 from typing import Literal
 
@@ -34,7 +34,7 @@ async def open_ticket(
     email: str = "",
     opened_by: Literal["customer", "staff"] = "customer",
 ) -> Ticket:
-    """Open a ticket; guests have client id 0 and only a name and an address (panel.md §1.7)."""
+    """Open a ticket; guests have client id 0 and only a name and an address."""
     client = ctx.state.clients.get(client_id)
     if client is not None:
         name, email = client.fullname, client.email
@@ -82,7 +82,7 @@ async def open_ticket(
 async def reply(
     ctx: Context, ticket: Ticket, actor: Actor, *, message: str, by: Literal["customer", "staff"], status: str = ""
 ) -> Reply:
-    """Add a reply; only a staff reply carries an admin (panel.md §2.8 AddTicketReply)."""
+    """Add a reply; only a staff reply has an admin."""
     admin = ctx.state.admins.get(actor.admin_id)
     row = Reply(id=next(ctx.state.next.reply), at=ctx.now(), message=message)
     if by == "staff":

@@ -1,4 +1,4 @@
-"""What the control API shows, and the routes that drive the panel from another process (`/sandbox/api/…`)."""
+"""Views for the control API, and the routes that control the panel from another process (`/sandbox/api/…`)."""
 
 import dataclasses
 import json
@@ -88,7 +88,7 @@ def _invoice(panel: SandboxPanel, invoice: Invoice) -> dict[str, Any]:
 
 
 def order_view(panel: SandboxPanel, order: Order) -> dict[str, Any]:
-    """An order with its services, its invoice, and the client's invoices that no order has (fees among them)."""
+    """An order with its services, its invoice, and the client's invoices without an order (including fees)."""
     state = panel.state
     invoice = state.invoices.get(order.invoice_id)
     services = [
@@ -107,7 +107,7 @@ def order_view(panel: SandboxPanel, order: Order) -> dict[str, Any]:
 
 
 def fees_of(panel: SandboxPanel, order: Order) -> list[Invoice]:
-    """Invoices that came by CreateInvoice and name this order in their notes or lines."""
+    """Invoices from CreateInvoice that name this order in their notes or lines."""
     marks = (f"#{order.id}", f"order {order.id}", str(order.number))
     found = []
     for invoice_id in panel.state.api_invoices_of.get(order.client_id, []):
@@ -136,7 +136,7 @@ def _ticket(panel: SandboxPanel, ticket: Ticket) -> dict[str, Any]:
 
 
 def summary(panel: SandboxPanel) -> dict[str, Any]:
-    """What the page shows: the latest of everything, and the totals."""
+    """The content of the page: the latest rows of each kind, and the totals."""
     state = panel.state
     unpaid = [invoice for invoice in state.invoices.values() if invoice.status == "Unpaid"]
     return {
@@ -169,7 +169,7 @@ def summary(panel: SandboxPanel) -> dict[str, Any]:
 
 
 def calls(panel: SandboxPanel) -> dict[str, Any]:
-    """API calls: how many came, how many took effect, and the writes in order."""
+    """API calls: how many were received, how many took effect, and the writes in order."""
     return {
         "counts": dict(panel.counts),
         "effects": dict(panel.effects),

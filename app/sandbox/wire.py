@@ -1,4 +1,4 @@
-"""How WHMCS reads a form and writes JSON, with all its oddities (panel.md §2.1-§2.3)."""
+"""How WHMCS reads forms and writes JSON, including its quirks."""
 
 import html
 import json
@@ -27,7 +27,7 @@ NO_TIME = "0000-00-00 00:00:00"
 
 
 class FieldError(BusinessError):
-    """A field that can't be read as what it should be."""
+    """A field that can't be parsed as the expected type."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Invalid value for {name}")
@@ -54,12 +54,12 @@ class Fields:
         return self.plain.get(name, default)
 
     def number(self, name: str, default: int = 0) -> int:
-        """PHP's cast: what does not start with digits is 0."""
+        """PHP's integer cast: a text that does not start with digits is 0."""
         match = re.match(r"\s*-?\d+", self.plain.get(name, ""))
         return int(match[0]) if match else default
 
     def flag(self, name: str) -> bool | None:
-        """PHP truthiness, but for the text ``false``; None where the field was not sent (panel.md §2.2)."""
+        """PHP truthiness, except for the text ``false``; None if the field was not sent."""
         if name not in self.plain:
             return None
         return self.plain[name].strip().lower() not in {"", "0", "false"}
@@ -68,7 +68,7 @@ class Fields:
         return decimal(self.plain[name], name) if name in self.plain else None
 
     def day(self, name: str, pattern: str = "Y-m-d") -> date | None:
-        """A date in the documented format; WHMCS takes the database's own form where the setting is that."""
+        """A date in the documented format; WHMCS accepts the database's format if that is the setting."""
         raw = self.plain.get(name, "")
         if not raw:
             return None
@@ -84,7 +84,7 @@ class Fields:
         return [self.plain[name]] if self.plain.get(name) else []
 
     def serialized(self, name: str) -> Any:
-        """`base64(serialize(array))` (panel.md §2.2), with texts decoded."""
+        """`base64(serialize(array))`, with texts decoded."""
         raw = self.plain.get(name, "")
         if not raw:
             return {}
@@ -100,7 +100,7 @@ class Fields:
 
 
 def decimal(text: str, name: str) -> Decimal:
-    """Money as it was sent; `name` says which field it was where it is none."""
+    """Money as it was sent; `name` is the field name for the error."""
     try:
         return Decimal(text)
     except InvalidOperation as error:
@@ -117,7 +117,7 @@ def _decoded(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A list that WHMCS nests in two levels: ``orders.order[]`` (panel.md §2.3)."""
+    """A list that WHMCS nests in two levels: ``orders.order[]``."""
 
     name: str
     rows: Sequence[Mapping[str, Any]]
@@ -125,13 +125,13 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A text that is not entity-encoded: JSON text, HTML that WHMCS itself makes."""
+    """A text that is not entity-encoded: JSON text, or HTML that WHMCS generates."""
 
     text: str
 
 
 class Renderer:
-    """Turns what an action answers into JSON as this panel's behaviours have it."""
+    """Renders an action's answer as JSON according to this panel's behaviours."""
 
     def __init__(self, behaviours: Behaviours) -> None:
         self._behaviours = behaviours
@@ -198,7 +198,7 @@ class Renderer:
 
 
 def paged(rows: Sequence[Any], fields: Fields) -> tuple[list[Any], dict[str, int]]:
-    """One page and its three counters (panel.md §2.3)."""
+    """One page and its three counters."""
     start = max(fields.number("limitstart"), 0)
     size = max(fields.number("limitnum", 25), 0)
     page = list(rows[start : start + size])

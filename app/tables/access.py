@@ -10,7 +10,7 @@ from app.tables.columns import UtcDateTime, metadata, state
 
 
 class Role(StrEnum):
-    """What a key may do; see design §6."""
+    """What a key may do: `scores` reads scores, `panel` is the addon's, `ops` works the queue, `admin` does all."""
 
     SCORES = "scores"
     PANEL = "panel"
@@ -39,7 +39,7 @@ api_keys = sa.Table(
 idempotency_keys = sa.Table(
     "idempotency_keys",
     metadata,
-    sa.Column("actor", sa.String(80), primary_key=True),  # the API key's id: names are used again
+    sa.Column("actor", sa.String(80), primary_key=True),  # the API key's id, as names can be reused
     sa.Column("route", sa.String(200), primary_key=True),
     sa.Column("key", sa.String(255), primary_key=True),
     sa.Column("body_sha256", sa.String(64), nullable=False),

@@ -1,4 +1,4 @@
-"""What people are to be told of: one row for each thing worth ringing for, rung in groups."""
+"""Alerts for staff: one row per occurrence, sent in groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.tables.columns import BigId, UtcDateTime, metadata, state
 
 
 class AlertKind(StrEnum):
-    """Why somebody is rung for."""
+    """Why staff are notified."""
 
     NEW_HOLD = "new_hold"
     REVIEW_DUE = "review_due"
@@ -29,10 +29,10 @@ alerts = sa.Table(
     sa.Column("name", sa.String(160), nullable=False, unique=True),  # the occurrence: hold:17:<since>, call:<uuid> …
     state("kind", AlertKind, nullable=False),
     sa.Column("order_id", BigId),
-    sa.Column("text", sa.Text, nullable=False),  # one sentence for staff; nothing that a customer wrote
+    sa.Column("text", sa.Text, nullable=False),  # one sentence for staff, without customers' text
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("rung_at", UtcDateTime),
-    sa.Column("call_id", sa.Uuid),  # the panel call that rang
+    sa.Column("call_id", sa.Uuid),  # the panel call that sent it
     sa.Index(
         "ix_alerts_waiting",
         "created_at",

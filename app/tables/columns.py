@@ -28,11 +28,11 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        """Choose the column type of the database in use."""
+        """Return the column type for the database in use."""
         return dialect.type_descriptor(sa.String(32) if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse naive times; write the others in UTC."""
+        """Refuse naive times; write others in UTC."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -41,20 +41,20 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read it back as aware UTC."""
+        """Return an aware UTC time."""
         if value is None:
             return None
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
 
 
-#: JSON for payloads and snapshots only, never for something that is filtered by.
+#: JSON is for payloads and snapshots only, never for data that queries filter by.
 Json = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-#: Panel ids are positive and fit 63 bits; SQLite wants plain INTEGER for a rowid.
+#: Panel ids are positive and fit in 63 bits; SQLite requires plain INTEGER for a rowid.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def state(name: str, values: type[enum.StrEnum], **options: Any) -> sa.Column[str]:
-    """A short string, with a CHECK that it is one of the enum's values."""
+    """Return a short string column with a CHECK that it is one of the enum's values."""
     kind = sa.Enum(
         *[member.value for member in values], name=name, native_enum=False, create_constraint=True, length=24
     )

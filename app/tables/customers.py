@@ -10,7 +10,7 @@ from app.tables.columns import BigId, UtcDateTime, metadata, state
 
 
 class CreditState(StrEnum):
-    """How far a credit is."""
+    """The state of a credit."""
 
     PENDING = "pending"
     DONE = "done"
@@ -28,7 +28,7 @@ customers = sa.Table(
     sa.Column("signed_up_at", UtcDateTime),
     sa.Column("first_heard_at", UtcDateTime, nullable=False),
     sa.Column("merged_into", BigId),
-    # aggregates, kept up to date by whoever writes their source
+    # aggregates, updated by the code that writes their source
     sa.Column("orders", sa.Integer, nullable=False, server_default="0"),
     sa.Column("manual_orders", sa.Integer, nullable=False, server_default="0"),
     sa.Column("effortless_orders", sa.Integer, nullable=False, server_default="0"),
@@ -38,8 +38,8 @@ customers = sa.Table(
     sa.Column("labour_minutes", sa.Integer, nullable=False, server_default="0"),
     sa.Column(
         "bad", sa.Boolean, nullable=False, server_default=sa.false()
-    ),  # fraud or chargeback: counts for neighbours
-    # as last read from the panel
+    ),  # fraud or chargeback: counts against customers with shared identities
+    # last values read from the panel
     sa.Column("active_services", sa.Integer),
     sa.Column("paid_invoices", sa.Integer),
     sa.Column("overdue_invoices", sa.Integer),
@@ -57,7 +57,7 @@ customers = sa.Table(
     ),
 )
 
-#: Who else had this identity before this moment: found by index, never by scanning.
+#: Finds other customers with the same identity before a given time, by index without a scan.
 identities = sa.Table(
     "identities",
     metadata,
@@ -68,7 +68,7 @@ identities = sa.Table(
     sa.Index("ix_identities_customer", "customer_id"),
 )
 
-#: Addresses to compare letter by letter: only those that share country and postcode are looked at. Erasable.
+#: Addresses for fuzzy comparison, limited to those with the same country and postcode. Erasable.
 address_blocks = sa.Table(
     "address_blocks",
     metadata,
@@ -93,7 +93,7 @@ order_sightings = sa.Table(
     sa.Index("ix_order_sightings_placed", "placed_at"),
 )
 
-#: Which risk signals fired on which order, to find those that fire on too many to say anything.
+#: Which risk signals fired on which order, to find signals that fire too often to be meaningful.
 signal_firings = sa.Table(
     "signal_firings",
     metadata,

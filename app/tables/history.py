@@ -1,4 +1,4 @@
-"""The provider's history: what was imported, each order's case as of its own time, and what became of it."""
+"""The provider's history: imported rows, each order's case as of its own time, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
 
 
 class Label(StrEnum):
-    """What became of an order."""
+    """The outcome of an order."""
 
-    GOOD = "good"  # active (or ended orderly) and paid
+    GOOD = "good"  # active (or ended normally) and paid
     FRAUD = "fraud"
     CANCELLED_UNPAID = "cancelled_unpaid"
     REFUNDED = "refunded"
     DISPUTED = "disputed"  # collections or chargeback
-    OPEN = "open"  # nothing can be said yet
+    OPEN = "open"  # not known yet
 
 
 class CaseSource(StrEnum):
-    """Where a case comes from."""
+    """The origin of a case."""
 
     IMPORTED = "imported"
-    LIVE = "live"  # decided by us when it happened; its facts are never replaced by imported ones
+    LIVE = "live"  # decided live by us; its facts are never replaced by imported ones
 
 
-#: How far the import of each kind of row is; one row per resource.
+#: The import's progress, one row per resource.
 imports = sa.Table(
     "imports",
     metadata,
@@ -38,8 +38,8 @@ imports = sa.Table(
     sa.Column("changed_at", UtcDateTime, nullable=False),
 )
 
-#: Rows as the panel listed them, kept until cases are built from them and for texts that a new policy may look at.
-#: Personal data: erasable, never joined into facts.
+#: Rows as the panel listed them, kept to build cases and for texts that a new policy may examine. Personal data:
+#: erasable, never copied into facts.
 panel_rows = sa.Table(
     "panel_rows",
     metadata,
@@ -51,7 +51,7 @@ panel_rows = sa.Table(
     sa.Index("ix_panel_rows_customer", "customer_id", "resource"),
 )
 
-#: One order of the past, ready to be judged by any policy without the panel.
+#: One past order, ready to be judged by any policy without the panel.
 cases = sa.Table(
     "cases",
     metadata,
@@ -63,9 +63,9 @@ cases = sa.Table(
     sa.Column("facts", sa.LargeBinary, nullable=False),  # app.orders.facts_codec
     sa.Column("terms_digest", sa.String(16), nullable=False),  # of the policy's terms and lists behind the findings
     state("label", Label, nullable=False),
-    sa.Column("labelled_at", UtcDateTime),  # when this label was read first
+    sa.Column("labelled_at", UtcDateTime),  # when this label was first read
     sa.Column("staff_minutes", sa.Integer),  # actual, where known
-    sa.Column("reviewed", sa.String(24)),  # what a person decided about it, where one did: an outcome
+    sa.Column("reviewed", sa.String(24)),  # the outcome that staff decided, if they did
     sa.Index("ix_cases_placed", "placed_at", "order_id"),
     sa.Index("ix_cases_customer", "customer_id", "placed_at"),
 )
@@ -80,14 +80,14 @@ backtests = sa.Table(
     sa.Column("options", Json, nullable=False),
     sa.Column("report", Json),  # null while it runs, and when it failed
     sa.Column("error", sa.Text),  # why it failed
-    sa.Column("alive_at", UtcDateTime, nullable=False),  # when the process that runs it last said so
+    sa.Column("alive_at", UtcDateTime, nullable=False),  # last heartbeat of the process that runs it
     sa.Column("by", sa.String(120), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
     sa.Index("ix_backtests_created", "created_at"),
 )
 
-#: The decisions behind a backtest's report, a thousand or so in each row, so that every number can be recomputed.
+#: The decisions behind a backtest report, about a thousand per row, so that every number can be recomputed.
 backtest_decisions = sa.Table(
     "backtest_decisions",
     metadata,

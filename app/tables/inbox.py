@@ -1,4 +1,4 @@
-"""The inbox: events that came in (stored first, handled after) and the events that we set for ourselves."""
+"""The inbox: received events (stored first, handled later) and internal events that we set ourselves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EventState(StrEnum):
 
 
 class EventSource(StrEnum):
-    """Where an event comes from."""
+    """The origin of an event."""
 
     WEBHOOK = "webhook"
     INTERNAL = "internal"  # timers, settled panel calls, the gate
@@ -33,21 +33,21 @@ events = sa.Table(
     sa.Column("webhook_id", sa.String(255), nullable=False, unique=True),
     sa.Column("type", sa.String(64), nullable=False),
     state("source", EventSource, nullable=False, server_default="webhook"),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # raw bytes of the webhook, so that nothing is unstorable
+    sa.Column("body", sa.LargeBinary, nullable=False),  # raw bytes of the webhook, so that any body can be stored
     sa.Column("order_id", BigId),
     sa.Column("customer_id", BigId),
     sa.Column("occurred_at", UtcDateTime, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     state("state", EventState, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),  # of workers in a row that had it in hand
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),  # consecutive worker crashes while handling it
     sa.Column("due_at", UtcDateTime, nullable=False),
-    sa.Column("reads_failed_at", UtcDateTime),  # since when it waits for reads of the panel that fail
-    sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate waits for it
+    sa.Column("reads_failed_at", UtcDateTime),  # since when it has waited because panel reads fail
+    sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate is waiting for it
     sa.Column("owner", sa.Uuid),
     sa.Column("claimed_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
-    sa.Column("result", sa.String(64)),  # kebab slug: why ignored or failed, or what came of it
+    sa.Column("result", sa.String(64)),  # kebab-case slug: why ignored or failed, or the result
     sa.Column("last_error", sa.Text),
     sa.Index(
         "ix_events_due",
@@ -73,7 +73,7 @@ workers = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("heartbeat_at", UtcDateTime, nullable=False),
-    sa.Column("progress_at", UtcDateTime, nullable=False),  # last turn of the main loop: a frozen loop shows here
+    sa.Column("progress_at", UtcDateTime, nullable=False),  # last turn of the main loop; reveals a frozen loop
     sa.Column("panel", sa.String(16), nullable=False, server_default="closed"),  # its circuit breaker
     sa.Column("stopped_at", UtcDateTime),
     sa.Index("ix_workers_alive", "heartbeat_at"),

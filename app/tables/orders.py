@@ -12,20 +12,20 @@ from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
 
 
 class FeeForm(StrEnum):
-    """How a fee is asked for."""
+    """How a fee is charged."""
 
     INVOICE = "invoice"
     QUOTE = "quote"
 
 
-#: What an index is for: SQLite uses it where a query says it in the same words.
+#: The condition of a partial index: SQLite uses the index only if a query repeats it literally.
 UNBUILT = "provisioning IN ('failed', 'partial')"
 
 orders = sa.Table(
     "orders",
     metadata,
     sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
-    sa.Column("version", sa.Integer, nullable=False, server_default="0"),  # compared by whoever decides
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),  # optimistic lock of decisions
     sa.Column("customer_id", BigId),
     sa.Column("order_number", sa.String(40), nullable=False, server_default=""),
     state("kind", OrderKind, nullable=False),
@@ -41,12 +41,12 @@ orders = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("invoice_id", BigId),
     state("payment_state", PaymentState, nullable=False),
-    sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing to pay before it runs
+    sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),  # needs no payment to provision
     sa.Column("paid_at", UtcDateTime),
     sa.Column("paid_minor", BigId, nullable=False, server_default="0"),
-    sa.Column("refund_due_minor", BigId, nullable=False, server_default="0"),  # what a person has to give back still
-    sa.Column("refunded_minor", BigId, nullable=False, server_default="0"),  # what a person said was given back
-    sa.Column("fraud", sa.Boolean, nullable=False, server_default=sa.false()),  # ended as fraud, and counted as such
+    sa.Column("refund_due_minor", BigId, nullable=False, server_default="0"),  # what staff still have to refund
+    sa.Column("refunded_minor", BigId, nullable=False, server_default="0"),  # what staff recorded as refunded
+    sa.Column("fraud", sa.Boolean, nullable=False, server_default=sa.false()),  # ended as fraud, and counted as fraud
     sa.Column("items", Json, nullable=False),
     sa.Column("flags", Json, nullable=False),
     sa.Column("breached", sa.Boolean, nullable=False, server_default=sa.false()),  # by state and flags
@@ -55,16 +55,16 @@ orders = sa.Table(
     sa.Column("touched_by_person", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("agreement", sa.String(24), nullable=False, server_default="none"),
     sa.Column("accept_mode", sa.String(24)),
-    sa.Column("fee_wanted", Json),  # amount_minor, currency, minutes, work: what the order is held for
+    sa.Column("fee_wanted", Json),  # the fee that the order is held for: amount_minor, currency, minutes, work
     state("hold_kind", HoldKind),
     sa.Column("hold_since", UtcDateTime),
     sa.Column("hold_due_at", UtcDateTime),
     sa.Column("hold_expires_at", UtcDateTime),
-    sa.Column("decided_inputs", sa.String(64)),  # digest of what the latest judgement depended on
+    sa.Column("decided_inputs", sa.String(64)),  # digest of the latest judgement's inputs
     sa.Column("decided_without", Json),  # names of the reads that failed for the latest judgement
-    sa.Column("unread_since", UtcDateTime),  # reads fail since then, and it is looked at again until they are there
-    sa.Column("settle_at", UtcDateTime),  # an unpaid, unchecked order is decided then
-    # what this order has added to its customer's aggregates
+    sa.Column("unread_since", UtcDateTime),  # reads have failed since then; it is decided again once they succeed
+    sa.Column("settle_at", UtcDateTime),  # when to decide an unpaid order without fraud check
+    # this order's contribution to its customer's aggregates
     sa.Column("counted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("counted_manual", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("counted_minutes", sa.Integer, nullable=False, server_default="0"),
@@ -98,7 +98,7 @@ orders = sa.Table(
     sa.Index("ix_orders_unbuilt", "order_id", sqlite_where=sa.text(UNBUILT), postgresql_where=sa.text(UNBUILT)),
 )
 
-#: What customers wrote or brought with them; erasable without touching a decision.
+#: Customers' texts and personal data of an order; erasable without changing a decision.
 order_texts = sa.Table(
     "order_texts",
     metadata,
@@ -121,16 +121,16 @@ decisions = sa.Table(
     sa.Column("engine_version", sa.String(24), nullable=False),
     sa.Column("judgement", Json),  # scores, labour, signals, fee; null for a person's decision
     sa.Column("facts", Json),
-    sa.Column("intended_calls", Json, nullable=False),  # in shadow what would have been done
-    sa.Column("candidate", Json),  # what a candidate policy beside the active one would have said
+    sa.Column("intended_calls", Json, nullable=False),  # in shadow: the calls that would have been made
+    sa.Column("candidate", Json),  # what a candidate policy would have decided
     sa.Column("supersedes", BigId),
-    sa.Column("note", sa.Text),  # of the person who decided; never shown to a customer
+    sa.Column("note", sa.Text),  # by the staff member who decided; never shown to a customer
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index("ix_decisions_order", "order_id", "id"),
     sa.Index("ix_decisions_at", "at"),
 )
 
-#: What services outside said about an order. They bill each question, so an answer is kept and never asked for again.
+#: Answers of external services about an order. Each request is billed, so answers are kept and never requested again.
 outside_answers = sa.Table(
     "outside_answers",
     metadata,
@@ -139,7 +139,7 @@ outside_answers = sa.Table(
     sa.Column("asked_at", UtcDateTime, nullable=False),  # last
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("degraded", sa.Boolean, nullable=False),
-    sa.Column("reason", sa.String(80)),  # why there is no usable answer
+    sa.Column("reason", sa.String(80)),  # why the answer is unusable
     sa.Column("answer", Json),  # score, reports, marks; null while degraded
     sa.Index("ix_outside_answers_asked", "asked_at"),
 )
@@ -156,9 +156,9 @@ fees = sa.Table(
     sa.Column("currency", sa.String(3), nullable=False),
     state("form", FeeForm, nullable=False),
     state("state", FeeState, nullable=False),
-    sa.Column("wanted_state", sa.String(24)),  # waived or cancelled, while its invoice is being cancelled
+    sa.Column("wanted_state", sa.String(24)),  # waived or cancelled, while its invoice is still being cancelled
     sa.Column("minutes", sa.Integer),
-    sa.Column("work", sa.Text, nullable=False, server_default=""),  # what it is for, in words for the customer
+    sa.Column("work", sa.Text, nullable=False, server_default=""),  # its purpose, in words for the customer
     sa.Column("invoice_id", BigId),
     sa.Column("quote_id", BigId),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -206,7 +206,7 @@ tickets = sa.Table(
     sa.Column("evidence", Json, nullable=False),
     sa.Column("ours", sa.Boolean, nullable=False, server_default=sa.false()),  # we opened it, or our hold caused it
     sa.Column("corrected_by", sa.String(120)),
-    sa.Column("reply_seen", BigId),  # the customer's newest reply that was acted on, by the panel's id
+    sa.Column("reply_seen", BigId),  # panel id of the customer's newest reply that was handled
     sa.Index("ix_tickets_customer", "customer_id", "opened_at"),
     sa.Index("ix_tickets_guest", "guest_email_hash"),
 )
@@ -220,7 +220,7 @@ ticket_texts = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
 )
 
-#: Which ticket asked for which order; a proposal until the customer behind both is the same for certain.
+#: Which ticket requested which order; only proposed until both certainly belong to the same customer.
 ticket_orders = sa.Table(
     "ticket_orders",
     metadata,
@@ -230,21 +230,21 @@ ticket_orders = sa.Table(
     sa.Index("ix_ticket_orders_order", "order_id"),
 )
 
-#: What staff asked a customer before deciding, and what came of it: good questions become fields of the order form.
+#: Questions of staff to a customer before deciding, and the outcome; good ones become fields of the order form.
 questions = sa.Table(
     "questions",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("order_id", BigId, nullable=False),
     sa.Column("customer_id", BigId),
-    sa.Column("rule", sa.String(80)),  # the policy's vetting rule that prepared it; null: a person's own words
+    sa.Column("rule", sa.String(80)),  # the policy's vetting rule that prepared it; null: written by staff
     sa.Column("question", sa.Text, nullable=False),
-    sa.Column("ticket_id", BigId),  # once the panel has made it
+    sa.Column("ticket_id", BigId),  # once the panel has created it
     sa.Column("asked_by", sa.String(120), nullable=False),
     sa.Column("asked_at", UtcDateTime, nullable=False),
     sa.Column("reminded_at", UtcDateTime),
     sa.Column("answered_at", UtcDateTime),
-    sa.Column("outcome", sa.String(24)),  # of the order, once a person decided after the question
+    sa.Column("outcome", sa.String(24)),  # of the order, once staff decided after the question
     sa.Index("ix_questions_order", "order_id", "asked_at"),
     sa.Index("ix_questions_ticket", "ticket_id"),
     sa.Index("ix_questions_rule", "rule", "asked_at"),

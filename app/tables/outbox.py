@@ -21,11 +21,11 @@ class CallState(StrEnum):
 
 
 class CallClass(StrEnum):
-    """How a lost answer is settled (design §3 rule 4)."""
+    """How a call without an answer is settled."""
 
-    FINDABLE = "findable"  # carries our reference in a field that can be read back
-    GUARDED = "guarded"  # the object's own state tells
-    COURTESY = "courtesy"  # at most once; an unknown outcome is done and marked uncertain
+    FINDABLE = "findable"  # carries our reference in a readable field
+    GUARDED = "guarded"  # the object's own state shows the effect
+    COURTESY = "courtesy"  # sent at most once; an unknown outcome counts as done, marked uncertain
 
 
 _LIVE = "state IN ('pending', 'sending', 'unknown') OR (call_class = 'findable' AND state = 'done')"
@@ -35,7 +35,7 @@ panel_calls = sa.Table(
     "panel_calls",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
-    sa.Column("seq", BigId, nullable=False),  # order of enqueueing within one order or customer: time in microseconds
+    sa.Column("seq", BigId, nullable=False),  # enqueueing order within one order or customer: time in microseconds
     sa.Column("key", sa.String(120), nullable=False),  # the thing wanted: order:<id>:accept, fee:<uuid>:create …
     sa.Column("action", sa.String(40), nullable=False),
     state("call_class", CallClass, nullable=False),
@@ -48,14 +48,14 @@ panel_calls = sa.Table(
     sa.Column("cause", sa.String(64), nullable=False),  # decision:<n>, credit:<uuid>, event:<id>
     state("state", CallState, nullable=False),
     sa.Column("uncertain", sa.Boolean, nullable=False, server_default=sa.false()),
-    # called off while it was under way: it ends as soon as it is known not to have been applied
+    # cancelled while in flight: it ends once it is known not to have been applied
     sa.Column("unwanted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", UtcDateTime, nullable=False),
     sa.Column("owner", sa.Uuid),
     sa.Column("claimed_at", UtcDateTime),
-    sa.Column("sent_at", UtcDateTime),  # when `sending` was committed last
-    sa.Column("applies_until", UtcDateTime),  # until then an earlier attempt may still take effect
+    sa.Column("sent_at", UtcDateTime),  # when `sending` was last committed
+    sa.Column("applies_until", UtcDateTime),  # an earlier attempt may still take effect until then
     sa.Column("last_error", sa.Text),
     sa.Column("result", Json),
     sa.Column("created_at", UtcDateTime, nullable=False),

@@ -16,7 +16,7 @@ policies = sa.Table(
     sa.Column("published_at", UtcDateTime, nullable=False),
 )
 
-#: Which version was made active when and by whom; the latest row is the active policy.
+#: Which version was activated when and by whom; the latest row is the active policy.
 policy_activations = sa.Table(
     "policy_activations",
     metadata,
@@ -26,7 +26,7 @@ policy_activations = sa.Table(
     sa.Column("activated_at", UtcDateTime, nullable=False),
 )
 
-#: Which version runs in shadow beside the active one; the latest row counts, null is none.
+#: Which version runs in shadow next to the active one; the latest row counts, null means none.
 policy_candidates = sa.Table(
     "policy_candidates",
     metadata,

@@ -1,4 +1,4 @@
-"""The decision in force in words for its customer, whoever made it: what the API shows and what messages carry."""
+"""The decision in force, whoever made it, in words for the customer, as the API and the messages show it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ async def explain(
     panel_url: str | None,
     question_open: bool = False,
 ) -> Explanation:
-    """Explain this outcome of an order by what the policy saw last, the fee that is really asked for, and where the
-    order stands now: `settled` says that nothing is left to pay, `question_open` that the customer has to answer.
+    """Explain this outcome of an order by what the policy last saw, the fee actually asked for, and the order's state.
+
+    `settled`: nothing is left to pay; `question_open`: the customer has to answer.
     """
     if outcome is None:
         policy = (await policy_service.active(connection)).policy
@@ -73,7 +74,7 @@ async def _cancelled(connection: AsyncConnection, order_id: int) -> bool:
 
 
 async def last_judged(connection: AsyncConnection, order_id: int) -> Any:
-    """Return the newest decision of the policy with everything that it saw, or None."""
+    """Return the policy's newest decision with everything that it saw, or None."""
     query = sa.select(decisions).where(
         decisions.c.order_id == order_id, decisions.c.by == POLICY, decisions.c.facts.is_not(sa.null())
     )
@@ -82,7 +83,7 @@ async def last_judged(connection: AsyncConnection, order_id: int) -> Any:
 
 
 async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
-    """Return the policy that a decision was made under; the active one where that is not known or refused by now."""
+    """Return the policy that a decision was made under; the active one if that is unknown or no longer valid."""
     active = await policy_service.active(connection)
     if version is None or version == active.version:
         return active.policy
@@ -95,7 +96,7 @@ async def policy_of(connection: AsyncConnection, version: int | None) -> Policy:
 async def _asked(
     connection: AsyncConnection, order_id: int, judgement: Judgement | None, *, zone: tzinfo, panel_url: str | None
 ) -> AskedWork | None:
-    """Return the newest fee of an order. Entering it is not named beside custom work: the fee is for that alone."""
+    """Return the newest fee of an order; its minutes leave out entering the order if the fee is for custom work."""
     query = sa.select(fees).where(fees.c.order_id == order_id).order_by(fees.c.created_at.desc()).limit(1)
     fee = (await connection.execute(query)).first()
     if fee is None:

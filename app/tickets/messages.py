@@ -1,4 +1,4 @@
-"""What customers and staff are told: one ticket (else a mail) to the customer, one note for staff."""
+"""Messages to customers and staff: one ticket (else a mail) to the customer, one note for staff."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def tell_customer(
     zone: tzinfo,
     panel_url: str | None,
 ) -> None:
-    """Send one of the policy's messages about this order; `key` names it, so that it is sent once."""
+    """Send one of the policy's messages about this order; `key` makes it unique, so that it is sent once."""
     if not message.send or file.customer_id is None or not _may_tell(file):
         return
     if await outbox.was_wanted(file.tx, key, order_id=file.order_id):
@@ -59,7 +59,7 @@ async def tell_customer(
 
 
 async def _values(file: OrderInHand, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
-    """Return what every message may name: the order, and its newest fee where it has one."""
+    """Return the values that any message may contain: the order, and its newest fee if it has one."""
     fee, policy = await latest_fee(file), file.policy.policy
     amount, currency = file.get("amount_minor"), file.get("currency")
     values = {
@@ -90,9 +90,9 @@ async def write_in_ticket(
     ticket_id: int | None,
     reference: str,
 ) -> None:
-    """Ask a customer by a ticket of its own, or write on in `ticket_id`.
+    """Ask a customer in a new ticket, or in a reply to `ticket_id`.
 
-    The policy has a department and the order a customer; the caller has seen to that.
+    The caller ensures that the policy has a department and the order a customer.
     """
     rules, customer_id = file.policy.policy, file.customer_id
     if customer_id is None or rules.messages.department_id is None:
@@ -116,7 +116,7 @@ async def write_in_ticket(
 
 
 def _may_tell(file: OrderInHand) -> bool:
-    """In the mode `suggest` customers are told only about what a person decided."""
+    """True if the policy's mode lets us notify the customer; in `suggest` only about what a person decided."""
     match file.policy.policy.modes.messages:
         case ActionMode.ENFORCE:
             return True
@@ -127,7 +127,7 @@ def _may_tell(file: OrderInHand) -> bool:
 
 
 async def note_for_staff(file: OrderInHand, text: str, *, about: str, cause: str) -> None:
-    """Leave a note at the customer for staff in the panel, once for each hold; customers never see it."""
+    """Add a staff note to the customer in the panel, once per hold; customers never see it."""
     if file.customer_id is None:
         return
     since = file.get("hold_since")

@@ -1,4 +1,4 @@
-"""Questions to customers: asked by ticket, answered by the customer's reply, kept with what came of the order."""
+"""Questions to customers: asked by ticket, answered by the customer's reply, stored with the order's outcome."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from app.tables.orders import orders, questions
 from app.tables.outbox import CallState
 from app.tickets import messages
 
-#: How we find the question in the panel: its reference ends with its own id.
+#: Prefix of a question's reference, by which we find it in the panel; the question's id follows.
 TICKET_MARK: Final = "doorman:ticket:"
 REPLY_MARK: Final = "doorman:reply:"
 
-#: The reason of an order whose customer does not answer: its cancellation is proposed.
+#: The reason if a customer does not answer: the order's cancellation is proposed.
 NO_ANSWER: Final = "no_answer"
 
 _REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\s*\Z)?")
@@ -39,7 +39,7 @@ _LOOK_EVERY: Final = timedelta(days=1)
 
 
 class QuestionOutcome(StrEnum):
-    """What came of the order after the question."""
+    """What became of the order after the question."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -50,7 +50,7 @@ class QuestionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What is asked, by whom; `rule` is the policy's rule that prepared it, None for a person's own words."""
+    """A question and who asks it; `rule` is the policy's rule that prepared it, None for a person's own words."""
 
     text: str
     rule: str | None
@@ -58,17 +58,17 @@ class Asking:
 
 
 def is_open() -> sa.ColumnElement[bool]:
-    """A question that nobody answered, of an order that nobody decided since."""
+    """Return the condition for open questions: unanswered, and the order was not decided since."""
     return sa.and_(questions.c.answered_at.is_(None), questions.c.outcome.is_(None))
 
 
 def order_waits() -> sa.Exists:
-    """Whether an order of the query has such a question: then it waits for the customer, not for a person."""
+    """Return the condition for orders with an open question: they wait for the customer, not for a person."""
     return sa.exists().where(questions.c.order_id == orders.c.order_id, is_open())
 
 
 async def waiting(connection: AsyncConnection, order_id: int) -> Any:
-    """Return the newest open question of an order, or None: it is the one that is reminded of."""
+    """Return the newest open question of an order, or None; reminders are about this one."""
     query = sa.select(questions).where(questions.c.order_id == order_id, is_open())
     return (await connection.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
 
@@ -77,7 +77,7 @@ async def waiting(connection: AsyncConnection, order_id: int) -> Any:
 
 
 async def check(file: OrderInHand, text: str) -> None:
-    """Say whether this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
+    """Check that this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
     rules = file.policy.policy.messages
     if _is_silent(file):
         raise ShadowMode("the policy has messages in shadow (modes.messages): nobody was asked; nothing was done")
@@ -97,7 +97,7 @@ async def check(file: OrderInHand, text: str) -> None:
 
 
 async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) -> None:
-    """Keep the question, want its ticket (a reply where one is open already), and hold the order for the answer."""
+    """Store the question, enqueue its ticket (or a reply to an open one), and hold the order for the answer."""
     rules = file.policy.policy
     latest = await _latest(file)
     again = latest.ticket_id if latest is not None and latest.outcome != QuestionOutcome.WITHDRAWN else None
@@ -120,7 +120,7 @@ async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) ->
 
 
 async def set_look(file: OrderInHand, question_id: uuid.UUID, asked_at: datetime) -> None:
-    """Have the question's ticket read at the end of this day since it was asked: a hook may have been lost."""
+    """Schedule the next daily read of the question's ticket, because the hook of an answer may have been lost."""
     day = (file.now - asked_at) // _LOOK_EVERY + 1
     await inbox.add_internal(
         file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now,
@@ -129,7 +129,7 @@ async def set_look(file: OrderInHand, question_id: uuid.UUID, asked_at: datetime
 
 
 async def remind(file: OrderInHand, question: Any, *, zone: tzinfo) -> bool:
-    """Remind the customer in the question's ticket, once; False where the policy does not want that."""
+    """Remind the customer in the question's ticket, once; False if the policy does not want that."""
     message = file.policy.policy.messages.question_reminder
     if not message.send or _is_silent(file):
         return False
@@ -151,15 +151,15 @@ async def _latest(file: OrderInHand) -> Any:
 
 
 def ask_key(question_id: uuid.UUID) -> str:
-    """Name the thing wanted: this question in front of the customer."""
+    """Return the key of the call that sends this question to the customer."""
     return f"question:{question_id}:ask"
 
 
-# --- what comes of it ---------------------------------------------------------------------------------------------
+# --- outcomes -----------------------------------------------------------------------------------------------------
 
 
 async def settled(file: OrderInHand, call: Call) -> bool:
-    """Follow up the call that asks or reminds; False for a call that is about no question."""
+    """Follow up the call that asks or reminds; False if the call is not about a question."""
     parts = call.key.split(":")
     if len(parts) != 3 or parts[0] != "question":
         return False
@@ -182,7 +182,7 @@ async def settled(file: OrderInHand, call: Call) -> bool:
 
 
 async def _never_asked(file: OrderInHand) -> bool:
-    """Whether no question before this one waits for its answer or has it."""
+    """True if no earlier question is open or answered."""
     latest = await _latest(file)
     return await waiting(file.tx, file.order_id) is None and (latest is None or latest.answered_at is None)
 
@@ -196,7 +196,7 @@ async def _withdraw(file: OrderInHand, ids: list[uuid.UUID]) -> None:
 
 
 async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
-    """Know a question's ticket by our reference, before its call settled; return the orders for which that is news."""
+    """Record a question's ticket found by our reference, before its call settles; return the orders that changed."""
     named = {uuid.UUID(found[1]) for reply in ticket.replies for found in _REFERENCE.finditer(reply.message)}
     if not named:
         return []
@@ -206,8 +206,10 @@ async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
 
 
 async def take_answer(file: OrderInHand) -> bool:
-    """The customer wrote in a ticket of ours about this order: what was asked is answered, and a held order is due
-    now. It need not be the question's own ticket: a person reads it either way.
+    """Mark open questions as answered when the customer wrote in a ticket of ours about this order.
+
+    A held order is then due at once. It need not be the question's own ticket: a person reads it either way. Returns
+    False if no question was open.
     """
     was_asked = sa.and_(questions.c.order_id == file.order_id, questions.c.ticket_id.is_not(None), is_open())
     answered = (
@@ -229,10 +231,10 @@ async def take_answer(file: OrderInHand) -> bool:
 
 
 def answered_in(ticket: PanelTicket, question: Any) -> bool:
-    """Whether the customer wrote in the ticket after the question, whatever the hooks told.
+    """True if the customer wrote in the ticket after the question, even if no hook reported it.
 
-    What comes by mail quotes what it answers, our references included: ours is the first message that bears one, at
-    its end. The panel may show that as the customer's, too.
+    A reply by mail quotes our message and its reference, so our own message is the first one that ends with the
+    reference. The panel may list even that one as written by the customer.
     """
     known: set[str] = set()
     asked = False
@@ -247,12 +249,12 @@ def answered_in(ticket: PanelTicket, question: Any) -> bool:
 
 
 def newest_reply(ticket: PanelTicket) -> int | None:
-    """Return the id of the customer's newest reply in a ticket, after its opening; None where it shows none."""
+    """Return the id of the customer's newest reply in a ticket, after its opening; None if there is none."""
     return max((reply.reply_id for reply in ticket.replies if reply.reply_id and not reply.by_staff), default=None)
 
 
 async def close(file: OrderInHand, outcome: Outcome, reason: Reason) -> None:
-    """The order is decided: its open questions have their outcome, and what was not sent of them never is."""
+    """Close a decided order's open questions with this outcome; unsent questions and reminders are cancelled."""
     if outcome is Outcome.HOLD_FOR_REVIEW:
         return
     found = (

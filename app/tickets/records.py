@@ -1,4 +1,4 @@
-"""Tickets: stored, read from the panel, sorted into topics, counted, and linked to the orders they asked for."""
+"""Tickets: read from the panel, stored, sorted into topics, counted, and linked to the orders they asked for."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def _with_minutes(reading: TicketReading, policy: Policy) -> TicketReading:
 
 
 async def handle_ticket(context: Context, event: Event) -> None:
-    """Read the ticket of an event and store it; a customer's reply to our hold puts its order on top of the queue.
+    """Read an event's ticket and store it; a customer's reply about a hold moves its order to the top of the queue.
 
-    Raises PanelUnavailable; Postpone where the panel does not list the ticket yet.
+    Raises PanelUnavailable; Postpone if the panel does not list the ticket yet.
     """
     if context.panel is None:
         raise PanelUnavailable("no panel is configured")
@@ -69,7 +69,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
 
 
 async def _read_ahead(ticket: PanelTicket) -> TicketReading:
-    """Sort a ticket while no transaction is open: a long one takes its time."""
+    """Classify a ticket while no transaction is open, because a long one takes a while."""
     subject, message = ticket.subject, opening_message(ticket)
     return await apart(len(subject) + len(message), partial(classify, subject, message))
 
@@ -77,9 +77,9 @@ async def _read_ahead(ticket: PanelTicket) -> TicketReading:
 async def store(
     tx: AsyncConnection, ticket: PanelTicket, policy: Policy, *, now: datetime, reading: TicketReading | None = None
 ) -> None:
-    """Keep what a ticket is about, with the policy's minutes; a topic that staff corrected stays.
+    """Store a ticket's topic, with the policy's minutes; a topic that staff corrected stays.
 
-    `reading` is the ticket's where it was sorted before.
+    `reading` is the ticket's classification, if the caller has it.
     """
     reading = _with_minutes(reading or classify(ticket.subject, opening_message(ticket)), policy)
     row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket.ticket_id))).first()
@@ -132,7 +132,7 @@ async def _insert(tx: AsyncConnection, ticket: PanelTicket, values: dict[str, An
 
 
 async def _is_ours(tx: AsyncConnection, ticket: PanelTicket) -> bool:
-    """A ticket that carries our reference was opened by us, and never counts against the customer."""
+    """True if the ticket carries our reference: we opened it, and it never counts against the customer."""
     if "doorman:ticket:" in opening_message(ticket):
         return True
     query = sa.select(ticket_orders.c.ticket_id).where(
@@ -144,7 +144,7 @@ async def _is_ours(tx: AsyncConnection, ticket: PanelTicket) -> bool:
 async def mark_ours(
     tx: AsyncConnection, ticket_id: int, *, order_id: int, customer_id: int | None, now: datetime
 ) -> None:
-    """Remember that we opened this ticket about that order: answers to it are about the hold."""
+    """Record that we opened this ticket about that order: answers to it are about the hold."""
     row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id))).first()
     if row is not None and not row.ours:
         await tx.execute(tickets.update().where(tickets.c.ticket_id == ticket_id).values(ours=True))
@@ -160,14 +160,14 @@ async def mark_ours(
 
 
 async def lock(tx: AsyncConnection, ticket_id: int) -> None:
-    """Keep others from acting on a ticket's replies; before its order is opened, as an event about the ticket does."""
+    """Lock a ticket, so that nobody else acts on its replies; call this before locking its order, as its events do."""
     await tx.execute(sa.select(tickets.c.ticket_id).where(tickets.c.ticket_id == ticket_id).with_for_update())
 
 
 async def see_reply(tx: AsyncConnection, ticket: PanelTicket) -> bool:
-    """Remember that the customer's replies so far are acted on; say whether there is one that was not.
+    """Mark the customer's replies so far as handled; return whether there was a new one.
 
-    A ticket that shows no reply of the customer's has one all the same where an event says so.
+    A ticket that shows no reply of the customer counts as having a new one, because the caller's event reported it.
     """
     newest = questions.newest_reply(ticket)
     if newest is None:
@@ -180,9 +180,9 @@ async def see_reply(tx: AsyncConnection, ticket: PanelTicket) -> bool:
 async def _reply_on_hold(
     context: Context, tx: AsyncConnection, event: Event, ticket: PanelTicket, now: datetime
 ) -> None:
-    """The customer answered our message about a hold: top of the queue, once; a person reads and clicks.
+    """Move the order to the top of the queue, once, when the customer answered our message about its hold.
 
-    Any event about the ticket may show the answer to a question first.
+    A person reads the answer and decides. Any event about the ticket may be the first to show an answer.
     """
     told = event.type == "ticket.replied" and event.data.get("by") == "customer"
     news = told and await see_reply(tx, ticket)
@@ -207,7 +207,7 @@ async def _reply_on_hold(
 
 
 async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
-    """Link the order to the ticket that asked for it; a guest's ticket is only a proposal."""
+    """Link the order to the ticket that asked for it; a guest's ticket is only proposed."""
     asking = gathered.asking_ticket
     if asking is None:
         if file.get("placed_by") == PlacedBy.STAFF and gathered.customer is not None:
@@ -226,7 +226,7 @@ async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
 async def correct(
     tx: AsyncConnection, ticket_id: int, *, topic: str | None, minutes: int | None, by: str, now: datetime
 ) -> None:
-    """Staff correct a ticket's topic or log its real minutes. Raises NotFound, Invalid."""
+    """Apply a staff correction of a ticket's topic or its actual minutes. Raises NotFound, Invalid."""
     row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id).with_for_update())).first()
     if row is None:
         raise NotFound(f"no ticket {ticket_id} is known")
@@ -252,7 +252,7 @@ async def orders_of(connection: AsyncConnection, ticket_id: int) -> list[int]:
 
 
 async def _propose_guests(file: OrderInHand, email: str) -> None:
-    """Guests' tickets from the customer's own address that ask for an order are proposed, never charged for."""
+    """Propose guests' tickets from the customer's own address that ask for an order; they are never charged for."""
     mailbox = canonical_email(email)
     if mailbox is None:
         return

@@ -1,3 +1,3 @@
-"""What keeps the house in order by itself: sweeps, comparing, notifications, health; may import workflow and what
-lies below. A new round comes here.
+"""Automatic upkeep: sweeps, comparing, notifications, health; may import workflow and what is below. A new round goes
+here.
 """

@@ -1,4 +1,4 @@
-"""How the service stands: what `/readyz` judges and `/metrics` shows, by bounded queries, at most once a second."""
+"""The state of the service, for `/readyz` and `/metrics`: read by bounded queries, at most once a second."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from app.tables.outbox import CallState
 from app.workflow import gate_calls, provisioning, queue, waiting
 from app.workflow.waiting import Waiting
 
-#: A worker whose last heartbeat is older is dead; it beats every two seconds.
+#: A worker whose last heartbeat is older than this is dead; it beats every two seconds.
 HEARTBEAT_SECONDS: Final = 10.0
-#: A worker whose main loop has not turned for so long is stuck: it turns twice a second, and its heartbeat tells
-#: within two seconds, so that standing still shows within thirty.
+#: A worker whose main loop has not run for this long is stuck: it runs twice a second, and its heartbeat reports that
+#: within two seconds, so that a stall shows within thirty.
 PROGRESS_SECONDS: Final = 20.0
-#: An event that has been due for longer is not being handled.
+#: An event that has been due for longer than this is not being handled.
 EVENT_SECONDS: Final = 120.0
-#: A panel call that has been due for longer is not being sent: the panel is away, or slower than we are.
+#: A panel call that has been due for longer than this is not being sent: the panel is down, or slower than we are.
 CALL_SECONDS: Final = 300.0
-#: More calls of unknown outcome than this: the panel takes calls and does not answer.
+#: With more calls of unknown outcome than this, the panel accepts calls and does not answer.
 UNKNOWN_CALLS: Final = 20
-#: More dead calls than this: something is wrong beyond single calls.
+#: With more dead calls than this, the cause is not in single calls.
 DEAD_CALLS: Final = 50
-#: Longer than this the database may not take to answer, and then to store a row.
+#: The longest that the database may take to answer, and then to store a row.
 DATABASE_SECONDS: Final = 3.0
 WRITE_SECONDS: Final = 1.5
-#: Counts stop here: "this many or more".
+#: Counting stops here, which means "this many or more".
 COUNTED: Final = 10_000
 _FRESH_SECONDS = 1.0
 _OF_CALLS = {
@@ -59,7 +59,7 @@ _OF_CALLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether everything that this service needs works, and if not, why."""
+    """Whether everything that this service needs works, and the reasons if not."""
 
     ready: bool
     reasons: Annotated[tuple[str, ...], Field(description="What is wrong; empty when ready.")]
@@ -100,7 +100,7 @@ class ServiceStanding:
     shadow: bool = False
     workers_alive: int = 0
     workers_moving: int = 0
-    panel: BreakerState = BreakerState.CLOSED  # of the worker alive that reaches the panel best
+    panel: BreakerState = BreakerState.CLOSED  # the best state of all live workers
     oldest_event: float | None = None
     oldest_calls: dict[CallState, float] = field(default_factory=dict)
     calls: dict[CallState, int] = field(default_factory=dict)
@@ -108,13 +108,13 @@ class ServiceStanding:
     orders: dict[OrderState, int] = field(default_factory=dict)
     oldest: dict[Waiting, float] = field(default_factory=dict)
     limits: dict[tuple[Limit, LimitWindow], bool] = field(default_factory=dict)
-    ungated: bool = False  # it holds orders, and no gate has ever asked
+    ungated: bool = False  # orders are held, and no gate has ever asked
     queue: int = 0
     unbuilt: int = 0
 
 
 class Probe:
-    """Reads how we stand; many who ask at once share one reading."""
+    """Reads the state of the service; simultaneous requests share one reading."""
 
     def __init__(self, context: Context, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._context = context
@@ -125,7 +125,7 @@ class Probe:
         self._head: str | None = None
 
     async def standing(self) -> ServiceStanding | None:
-        """Return how we stand; None when the database can't be reached."""
+        """Return the state of the service; None if the database can't be reached."""
         async with self._lock:
             if self._monotonic() - self._read_at >= _FRESH_SECONDS:
                 self._last = await self._read()
@@ -136,7 +136,7 @@ class Probe:
         context = self._context
         try:
             standing = await within(DATABASE_SECONDS, self._look())
-        except (sa.exc.SQLAlchemyError, OSError) as error:  # a time-out is an OSError too
+        except (sa.exc.SQLAlchemyError, OSError) as error:  # a time-out is an OSError, too
             context.db.outage.note("readyz", error)
             return None
         if not standing.schema_current:
@@ -158,7 +158,7 @@ class Probe:
             return await _standing(connection, context.settings.mode, context.clock())
 
     async def readiness(self) -> Readiness:
-        """Judge how we stand."""
+        """Return whether the service is ready."""
         standing = await self.standing()
         reasons = _reasons(standing)
         seen = standing or ServiceStanding()
@@ -240,12 +240,12 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
 
 
 async def _limits(connection: AsyncConnection, mode: Mode, now: datetime) -> dict[tuple[Limit, LimitWindow], bool]:
-    """Say of each damage limit whether it is reached; in shadow nothing is limited."""
+    """Return for each damage limit whether it is reached; in shadow nothing is limited."""
     if mode is Mode.SHADOW:
         return {}
     try:
         policy = (await versions.active(connection)).policy
-    except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
+    except (NotFound, WrongState):  # no policy is active yet, or it is no longer valid
         return {}
     reached = {(one.limit, one.window) for one in await limits.reached(connection, policy, now=now)}
     return {(limit, window): (limit, window) in reached for limit in Limit for window in LimitWindow}
@@ -256,6 +256,6 @@ def _age(since: datetime, now: datetime) -> float:
 
 
 async def _count(connection: AsyncConnection, table: sa.Table, state: str) -> int:
-    """Count rows of one state through its index, no further than `COUNTED`."""
+    """Count rows of one state through its index, up to `COUNTED`."""
     some = sa.select(sa.literal(1)).select_from(table).where(table.c.state == state).limit(COUNTED).subquery()
     return int(await connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)

@@ -1,7 +1,7 @@
-"""Ringing for people: alerts that wait become one notification for each kind, grouped and rate-limited.
+"""Notifying staff: waiting alerts become one notification for each kind, grouped and rate-limited.
 
-The first of a kind rings at once; what comes soon after waits and is summed up. In shadow nothing rings, while paused
-everything waits.
+The first alert of a kind is sent at once; those that follow soon after wait and are summed up. In shadow nothing is
+sent; while paused everything waits.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ log = structlog.get_logger()
 
 #: How often a round is due.
 EVERY: Final = timedelta(seconds=10)
-#: At most one ring of a kind in this time.
+#: At most one notification of a kind in this time.
 APART: Final = timedelta(minutes=10)
 APART_URGENT: Final = timedelta(minutes=2)
-#: So many alerts stand in a ring one by one, and so many orders in its first line.
+#: How many alerts a notification lists one by one, and how many orders its first line names.
 LINES: Final = 10
 NAMED: Final = 20
-#: So many alerts go into one ring; more of one kind ring again later.
+#: The most alerts of one notification; the rest of a kind is sent later.
 AT_MOST: Final = 1_000
 
 _URGENT = frozenset({AlertKind.BREACH, AlertKind.DAMAGE_LIMIT})
@@ -50,8 +50,8 @@ _WORDS: Final = {
 }
 
 
-async def round(context: Context) -> None:  # a round of ringing, as `sweeps.round` is one of sweeping
-    """Ring for what waits, each kind in its own time."""
+async def round(context: Context) -> None:  # one round of notifying, as `sweeps.round` is one of sweeping
+    """Send notifications for waiting alerts, each kind at its own rate."""
     now = context.clock()
     async with context.db.read() as connection:
         kinds = await _waiting_kinds(connection)
@@ -69,7 +69,7 @@ async def round(context: Context) -> None:  # a round of ringing, as `sweeps.rou
 
 
 async def _waiting_kinds(connection: AsyncConnection) -> list[AlertKind]:
-    """However many of one kind wait, the others are found behind them."""
+    """Return the kinds with waiting alerts, by a query each, so that many alerts of one kind don't hide the others."""
     found: list[AlertKind] = []
     waiting = sa.select(alerts.c.kind).where(alerts.c.rung_at.is_(None)).order_by(alerts.c.created_at).limit(1)
     while (kind := await connection.scalar(waiting.where(alerts.c.kind.not_in(found)))) is not None:
@@ -78,7 +78,7 @@ async def _waiting_kinds(connection: AsyncConnection) -> list[AlertKind]:
 
 
 async def _let_go(context: Context, kinds: Sequence[AlertKind], *, now: datetime) -> None:
-    """In shadow nothing goes out: what was to be told stands in the log."""
+    """Write alerts to the log instead of sending them, in shadow."""
     if kinds:
         async with context.db.begin() as tx:
             gone = await tx.execute(alerts.update().where(alerts.c.rung_at.is_(None)).values(rung_at=now))
@@ -108,9 +108,9 @@ async def _notify(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, n
 
 
 async def _may_notify(tx: AsyncConnection, kind: AlertKind, *, now: datetime) -> bool:
-    """Say whether it is time: long enough after the last ring of this kind, which is not on its way any more.
+    """Return whether the last notification of this kind is long enough ago and no longer being sent.
 
-    A last one that failed is taken out of the queue: the one that comes now says it again.
+    If the last one failed, it is removed from the queue: the next one repeats it.
     """
     last = (
         await tx.execute(
@@ -123,7 +123,7 @@ async def _may_notify(tx: AsyncConnection, kind: AlertKind, *, now: datetime) ->
     if last is None:
         return True
     apart = APART_URGENT if kind in _URGENT else APART
-    if abs(now - last.rung_at) < apart:  # whoever rang may have a clock ahead of ours
+    if abs(now - last.rung_at) < apart:  # the clock of the worker that sent it may be ahead
         return False
     call = await outbox.get(tx, last.call_id)
     if call is not None and call.state in outbox.LIVE:
@@ -134,7 +134,7 @@ async def _may_notify(tx: AsyncConnection, kind: AlertKind, *, now: datetime) ->
 
 
 def _notice(settings: Settings, kind: AlertKind, rows: Sequence[Any], zone: tzinfo) -> NotifyStaff:
-    """Sum the alerts up: how many, which orders, since when, and the first of them one by one."""
+    """Sum up the alerts: how many, which orders, since when, and the first of them one by one."""
     one, many = _WORDS[kind]
     title = f"Doorman: {len(rows)} {one if len(rows) == 1 else many}"
     named = list(dict.fromkeys(str(row.order_id) for row in rows if row.order_id is not None))
@@ -152,7 +152,7 @@ def _notice(settings: Settings, kind: AlertKind, rows: Sequence[Any], zone: tzin
 
 
 def _where(settings: Settings, rows: Sequence[Any]) -> str:
-    """Return where to look: the one order in the panel, else our own pages."""
+    """Return the link: the order in the panel if there is only one, else our own pages."""
     about = {row.order_id for row in rows}
     order = panel_url(settings, about.pop()) if len(about) == 1 else None
     docs = f"{settings.public_url.rstrip('/')}/docs" if settings.public_url else ""

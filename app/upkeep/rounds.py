@@ -1,4 +1,4 @@
-"""Work that comes round: comparing with the panel, ringing, sweeping. One worker of all does each round."""
+"""Periodic work: comparing with the panel, notifying, sweeping. Each round is done by one of all workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One kind of work and how often it is due. `run` may raise PanelUnavailable: the next round tries again."""
+    """One kind of periodic work and its interval. `run` may raise PanelUnavailable: the next round tries again."""
 
     name: str
     every: timedelta
@@ -29,18 +29,18 @@ class Round:
 
 
 async def take_turn(db: Database, name: str, *, every: timedelta, now: datetime) -> bool:
-    """Say whether this round is ours: due, and nobody else took it. Its time counts from when it was taken."""
+    """Return whether this round is ours: due, and not taken by another worker. The interval starts when it is taken."""
     fact = f"round:{name}"
     async with db.begin() as tx:
         last = await installation.locked(tx, fact, now=now)
-        if last and abs(now - datetime.fromisoformat(last)) < every:  # whoever took it may have a clock ahead of ours
+        if last and abs(now - datetime.fromisoformat(last)) < every:  # the other worker's clock may be ahead
             return False
         await installation.put(tx, fact, now.isoformat(), now=now)
     return True
 
 
 async def keep_rounds(context: Context, rounds: tuple[Round, ...]) -> None:
-    """Do each round whenever it is due, until cancelled; one that fails stops no other."""
+    """Run each round whenever it is due, until cancelled; a failed round does not stop the others."""
     await asyncio.gather(*(_keep(context, one) for one in rounds))
 
 
@@ -51,6 +51,6 @@ async def _keep(context: Context, one: Round) -> None:
                 await one.run(context)
         except PanelUnavailable as error:
             log.warning("round.panel_unavailable", round=one.name, error=str(error), alarm=error.alarm)
-        except Exception as error:  # noqa: BLE001  (the database is away, or a fault of ours: the other rounds go on)
+        except Exception as error:  # noqa: BLE001  (the database is down, or a bug of ours: the other rounds go on)
             note_failure(context.db, "round.failed", error, round=one.name)
         await asyncio.sleep(min(_LOOK_SECONDS, one.every.total_seconds()))

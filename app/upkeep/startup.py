@@ -1,4 +1,4 @@
-"""What every process does before it works, and hourly housekeeping."""
+"""What every process does at start, and hourly housekeeping."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.installation import alerts, idempotency, schema
 from app.installation import facts as installation
 from app.policies import versions
 
-_START_LOCK = 7_203_001  # any number of our own: processes that start together take turns
+_START_LOCK = 7_203_001  # an arbitrary number: processes that start together take turns
 
 
 async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
-    """Have an active policy, and record the cut-over when enforce is on for the first time.
+    """Make sure that a policy is active, and record the cut-over when enforce is on for the first time.
 
     Raises schema.OldSchema, and PolicyError for the operator's policy file.
     """
@@ -26,7 +26,7 @@ async def prepare(db: Database, settings: Settings, *, now: datetime) -> None:
 
 
 async def have_policy(db: Database, settings: Settings, *, now: datetime) -> None:
-    """Have an active policy and switch nothing on: for commands that only judge. Raises as `prepare` does."""
+    """Make sure that a policy is active and change nothing else, for commands that only judge. Raises as `prepare`."""
     await schema.require_current(db)
     async with db.begin() as tx:
         if not db.is_sqlite:
@@ -35,7 +35,7 @@ async def have_policy(db: Database, settings: Settings, *, now: datetime) -> Non
 
 
 async def tidy(db: Database, *, now: datetime) -> None:
-    """Forget answers to repeated requests that nobody will repeat any more, and alerts of long ago."""
+    """Delete old alerts, and stored answers to idempotent requests that are too old to be repeated."""
     async with db.begin() as tx:
         await idempotency.forget_old(tx, now=now)
         await alerts.forget_old(tx, now=now)

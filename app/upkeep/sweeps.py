@@ -1,8 +1,8 @@
-"""Sweepers: every state that waits for something of ours moves on even if its own clock or event was lost, failed or
-replayed away.
+"""Sweeps: every state that waits for one of our events moves on even if its timer or event was lost or failed.
 
-A sweep only sets events anew, under names that make twice once, and by index, so many in a round. Where that did not
-help, the order is held for a person. What waits in the inbox and the outbox is the worker's own (`messaging.worker`).
+A sweep only adds events again, under unique names that prevent duplicates, and a limited number in a round, found by
+index. If that did not help, the order is held for a person. The worker itself takes care of what waits in the inbox and
+the outbox (`messaging.worker`).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ log = structlog.get_logger()
 
 #: How often a round is due.
 EVERY: Final = timedelta(seconds=60)
-#: How long something may be past its time before it is swept: its own clock comes first.
+#: How long something may be overdue before it is swept: its own timer comes first.
 GRACE: Final = timedelta(minutes=5)
-#: At most so many of each kind in a round.
+#: At most this many of each kind are swept in a round.
 AT_MOST: Final = 100
 
-#: Longer than this no event waits for another attempt without somebody being told.
+#: Alert staff when an event has been retried for longer than this.
 _PUT_OFF = timedelta(minutes=30)
 _FAILED_WITHIN = timedelta(hours=1)
 _LOOKED_WITHIN = timedelta(hours=1)
-_CREDITS_WITHIN = timedelta(days=14)  # a call is tried for days
+_CREDITS_WITHIN = timedelta(days=14)  # a call is retried for days
 _LIFECYCLE = tuple(action.value for action in acting.LIFECYCLE)
 _ENDED = "the order waits for a call that is over"
 
@@ -82,7 +82,7 @@ async def round(context: Context) -> None:  # a round of sweeping, as `notificat
 
 
 async def _undecided(context: Context, now: datetime) -> int:
-    """Orders whose time to be decided is over."""
+    """Sweep orders that should have been decided by now."""
     query = (
         sa.select(orders.c.order_id)
         .where(
@@ -101,7 +101,7 @@ async def _undecided(context: Context, now: datetime) -> int:
 
 
 async def _on_the_way(context: Context, now: datetime) -> int:
-    """Orders that wait for the end of a call that is over, or that never was."""
+    """Sweep orders that wait for the end of a call that has ended or never existed."""
     found = 0
     for state in (OrderState.RELEASING, OrderState.REJECTING):
         query = (
@@ -122,7 +122,7 @@ async def _on_the_way(context: Context, now: datetime) -> int:
 
 
 async def _move_on(context: Context, tx: AsyncConnection, row: Any, state: OrderState, *, now: datetime) -> None:
-    """Tell once more how its call ended; where that was told, or there is no call, a person looks."""
+    """Report again how its call ended; if that was done before, or there is no call, hold the order for a person."""
     call = (
         await tx.execute(
             sa.select(panel_calls)
@@ -141,7 +141,7 @@ async def _move_on(context: Context, tx: AsyncConnection, row: Any, state: Order
 
 
 async def _paid(context: Context, now: datetime) -> int:
-    """Approved orders that are paid and were not released. The others are read back by `reconcile`."""
+    """Sweep approved orders that are paid and were not released. `reconcile` reads back the others."""
     query = (
         sa.select(orders.c.order_id, orders.c.decision_id)
         .where(
@@ -161,7 +161,7 @@ async def _paid(context: Context, now: datetime) -> int:
 
 
 async def _unbuilt(context: Context, now: datetime) -> int:
-    """Orders that were not built are looked at again: staff may have dealt with it, and no hook told."""
+    """Read back orders that were not provisioned: staff may have fixed it without any hook firing."""
     looked = sa.exists().where(
         events.c.order_id == orders.c.order_id, events.c.type == provisioning.CHECK,
         events.c.received_at > now - _LOOKED_WITHIN,
@@ -178,7 +178,7 @@ async def _unbuilt(context: Context, now: datetime) -> int:
 async def _hold(
     context: Context, tx: AsyncConnection, order_id: int, state: OrderState, reason: Reason, *, now: datetime
 ) -> None:
-    """What a sweep did not move is a person's; in shadow and from before the cut-over it only shows in the metrics."""
+    """Hold an order that no sweep moved on; in shadow, or from before the cut-over, it only shows in the metrics."""
     file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
     if file is None or file.state is not state or not file.acts:
         return
@@ -190,9 +190,9 @@ async def _hold(
 
 
 async def _holds(context: Context, now: datetime) -> int:
-    """Holds past their time whose clock is gone. They stand in the queue in any case."""
+    """Sweep expired holds whose timer was lost. They are in the queue in any case."""
     if context.settings.mode is Mode.SHADOW:
-        return 0  # nothing runs out; back in enforce it is swept then
+        return 0  # holds don't expire in shadow; they are swept when enforce is back
     told_to_the_end = now - (REMINDERS + 1) * REMIND_EVERY
     query = (
         sa.select(orders.c.order_id, orders.c.hold_due_at, orders.c.hold_expires_at)
@@ -217,7 +217,7 @@ async def _holds(context: Context, now: datetime) -> int:
 
 
 async def _fees(context: Context, now: datetime) -> int:
-    """Open fees past their time of orders that don't wait for them any more: their invoice is read back each day."""
+    """Sweep overdue open fees of orders that no longer wait for them: their invoice is read back each day."""
     query = (
         sa.select(fees.c.id, fees.c.order_id)
         .join(orders, orders.c.order_id == fees.c.order_id)
@@ -237,7 +237,7 @@ async def _fees(context: Context, now: datetime) -> int:
 
 
 async def _questions(context: Context, now: datetime) -> int:
-    """Questions that were not reminded of in time, and those whose call is over and was not heard of."""
+    """Sweep questions with an overdue reminder, and those whose call ended without being reported."""
     if context.settings.mode is Mode.SHADOW:
         return 0
     async with context.db.read() as connection:
@@ -272,11 +272,11 @@ async def _questions(context: Context, now: datetime) -> int:
     return found
 
 
-# --- calls whose end was not heard --------------------------------------------------------------------------------
+# --- calls whose end was not reported -----------------------------------------------------------------------------
 
 
 async def _unheard_fees(context: Context, now: datetime) -> int:
-    """Fees that wait for the end of a call that is over: it is told once more, once."""
+    """Sweep fees that wait for the end of a call that has ended: its end is reported once more."""
     lives = sa.exists().where(
         panel_calls.c.order_id == fees.c.order_id,
         panel_calls.c.action.in_((Action.CREATE_INVOICE, Action.CANCEL_INVOICE)),
@@ -307,7 +307,7 @@ async def _unheard_fees(context: Context, now: datetime) -> int:
 
 
 async def _unheard_credits(context: Context, now: datetime) -> int:
-    """Credits of the last days that wait for the end of a call that is over."""
+    """Sweep credits of the last days that wait for the end of a call that has ended."""
     query = (
         sa.select(panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id)
         .join(credits, credits.c.panel_call_id == panel_calls.c.id)
@@ -327,11 +327,11 @@ async def _tell_again(tx: AsyncConnection, call: Any, *, now: datetime) -> bool:
     return await inbox.add_internal(tx, type=inbox.CALL_SETTLED, data=data, now=now, name=f"sweep:told:{call.id}")
 
 
-# --- telling people -----------------------------------------------------------------------------------------------
+# --- alerting staff -----------------------------------------------------------------------------------------------
 
 
 async def _tell(context: Context, now: datetime) -> None:
-    """Have people told of events that failed and of limits that are reached."""
+    """Alert staff to failed events and reached limits."""
     failed = (
         sa.select(events.c.id, events.c.type, events.c.order_id, events.c.result, events.c.finished_at)
         .where(events.c.state == EventState.FAILED, events.c.finished_at > now - _FAILED_WITHIN)
@@ -355,7 +355,7 @@ async def _tell(context: Context, now: datetime) -> None:
 
 
 async def _tell_of_put_off(context: Context, now: datetime) -> None:
-    """Have people told, hourly, of events that fail again and again: the panel bars us, most likely."""
+    """Alert staff, hourly, to events that keep failing: most likely the panel refuses our calls."""
     waiting = sa.select(sa.func.min(events.c.received_at), sa.func.count()).where(
         events.c.state == EventState.RECEIVED, events.c.last_error.is_not(None),
         events.c.last_error != inbox.WAITS_FOR_PANEL, events.c.received_at < now - _PUT_OFF,
@@ -372,7 +372,7 @@ async def _tell_of_put_off(context: Context, now: datetime) -> None:
         await alert(tx, AlertKind.EVENT_FAILED, name=f"put-off:{now:%Y-%m-%dT%H}", text=text, now=now)
 
 
-# --- what is on its way -------------------------------------------------------------------------------------------
+# --- shared -------------------------------------------------------------------------------------------------------
 
 
 async def _read(context: Context, query: sa.Select[Any]) -> list[Any]:
@@ -381,7 +381,7 @@ async def _read(context: Context, query: sa.Select[Any]) -> list[Any]:
 
 
 async def _again(tx: AsyncConnection, name: str, *, type_: str, data: dict[str, Any], now: datetime) -> bool:
-    """Set an event; False where one of this name was handled already and has not helped."""
+    """Add an event; False if one of this name was already handled without effect."""
     if await inbox.add_internal(tx, type=type_, data=data, now=now, name=name):
         return True
     state = await tx.scalar(sa.select(events.c.state).where(events.c.webhook_id == inbox.internal_id(name)))
@@ -389,7 +389,7 @@ async def _again(tx: AsyncConnection, name: str, *, type_: str, data: dict[str, 
 
 
 def _event_comes(order_id: sa.ColumnElement[Any], now: datetime | None, type_: str | None = None) -> sa.Exists:
-    """Whether an event about an order is due within a little time (or ever, without `now`)."""
+    """True if an event about the order is due soon (or at any time, without `now`)."""
     conditions = [events.c.order_id == order_id, events.c.state == EventState.RECEIVED]
     if now is not None:
         conditions.append(events.c.due_at <= now + GRACE)
@@ -399,7 +399,7 @@ def _event_comes(order_id: sa.ColumnElement[Any], now: datetime | None, type_: s
 
 
 def _released_by_us() -> sa.ColumnElement[bool]:
-    """Approved is most of all orders: no index is to be tempted by it."""
+    """True if we released the order; written so that no index is used, because most orders are approved."""
     return sa.func.coalesce(orders.c.outcome, "") == Outcome.APPROVE
 
 

@@ -1,3 +1,3 @@
 """What moves an order: events, clocks, people and the gate; may import tickets, gathering, billing, customers and
-what lies below. A new event or clock, such as a reminder, comes here.
+the layers below. A new event or clock, such as a reminder, belongs here.
 """

@@ -1,4 +1,4 @@
-"""From an outcome to its effects: the order's next state and the panel calls that are wanted, in one transaction."""
+"""Turn an outcome into its effects: the order's next state and the panel calls to make, in one transaction."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from app.tables.outbox import CallState, panel_calls
 from app.tickets import messages, questions
 from app.workflow import decisions, verdicts
 
-#: How long the panel may take to build an order by itself, if no hook tells that it is through.
+#: How long the panel may take to build an order automatically, if no hook reports that it is done.
 PANEL_BUILDS = timedelta(minutes=5)
-#: The hooks that the panel runs after it has built what is set up on order or on payment (panel.md §1.5, §1.11).
+#: The hooks that the panel runs after it has built what is set up on order or on payment.
 BUILT_HOOKS = ("order.created", "order.paid")
 _HOOKS_READ = 100
 
@@ -36,7 +36,7 @@ LIFECYCLE = (Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Act
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is wanted of an order, whoever decided it. `cause` goes into each call, `by` into the timeline."""
+    """The wanted change of an order, no matter who decided it. `cause` goes into each call, `by` into the timeline."""
 
     trigger: Trigger
     by: str
@@ -46,7 +46,7 @@ class Wish:
 
 
 async def withdraw_lifecycle(file: OrderInHand) -> bool:
-    """Take back what is not on the wire of the order's lifecycle calls; False when one is under way."""
+    """Cancel the order's lifecycle calls that are not being sent yet; False when one is being sent."""
     withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=LIFECYCLE)
     return not withdrawn.under_way
 
@@ -54,7 +54,7 @@ async def withdraw_lifecycle(file: OrderInHand) -> bool:
 async def enqueue_lifecycle(
     file: OrderInHand, action: PanelAction, *, cause: str, due_at: datetime | None = None
 ) -> None:
-    """Want a lifecycle call; the key names the order and what is wanted of it."""
+    """Enqueue a lifecycle call; its key names the order and the wanted change."""
     verb = {
         Action.ACCEPT_ORDER: "accept",
         Action.PENDING_ORDER: "pending",
@@ -68,10 +68,10 @@ async def enqueue_lifecycle(
 
 
 async def panel_builds_until(file: OrderInHand) -> datetime | None:
-    """Say until when the panel may be building this order by itself, in a request that is not through yet.
+    """Return until when the panel may be building this order automatically, in a request that is still running.
 
-    It is when it asked the gate, or shows a new payment, and no hook has told that this is done (where hooks came
-    lately). An accept that sets up the same services beside it would build them twice.
+    That is so when it asked the gate, or shows a new payment, and no hook has reported the end (if hooks arrived
+    recently). An accept sent at the same time would build the same services twice.
     """
     since = [at for at in (await _gate_let_pass_at(file), await _payment_began_at(file)) if at is not None]
     until = max(since, default=file.now - PANEL_BUILDS) + PANEL_BUILDS
@@ -79,7 +79,7 @@ async def panel_builds_until(file: OrderInHand) -> datetime | None:
 
 
 async def _gate_let_pass_at(file: OrderInHand) -> datetime | None:
-    """Say when the panel asked the gate, if it was not told no and no hook came after; None otherwise."""
+    """Return when the panel asked the gate, if the answer was not no and no hook came after; None otherwise."""
     of_order = sa.select(events.c.id, events.c.received_at).where(events.c.order_id == file.order_id)
     newest = of_order.where(events.c.type == "gate.asked").order_by(events.c.id.desc()).limit(1)
     asked = (await file.tx.execute(newest)).first()
@@ -96,13 +96,13 @@ async def _gate_let_pass_at(file: OrderInHand) -> datetime | None:
             return None
     before = sa.select(decided.c.outcome).where(decided.c.order_id == file.order_id, decided.c.at < asked.received_at)
     if await file.tx.scalar(before.order_by(decided.c.id.desc()).limit(1)) not in {None, Outcome.APPROVE}:
-        return None  # a hold that was being written when the gate asked: the answer waited for it
+        return None  # the hold was being written when the gate asked, and the answer waited for it
     at: datetime = asked.received_at
     return at
 
 
 async def _payment_began_at(file: OrderInHand) -> datetime | None:
-    """Say when it was paid, if that is new, hooks came lately, and none of them says that the panel is through."""
+    """Return when it was paid, if that is new, hooks arrived recently, and none reports that the panel is done."""
     paid_at: datetime | None = file.get("paid_at")
     lately = file.now - PANEL_BUILDS
     if paid_at is None or paid_at <= lately:
@@ -116,12 +116,15 @@ async def _payment_began_at(file: OrderInHand) -> datetime | None:
 
 
 def _is_through(hook: str, at: datetime, paid_at: datetime) -> bool:
-    """Whether this hook runs after what a payment builds; the checkout's own is the last of one that paid at once."""
+    """True if this hook runs after the panel has built what the payment is for.
+
+    For an order that was paid at checkout, the last hook is the checkout's own.
+    """
     return hook == "order.paid" or (hook == "order.created" and at >= paid_at)
 
 
 async def hurry_accept(file: OrderInHand, *, paid: bool) -> None:
-    """Send an accept now that waited for the panel to be through with building; the hook of a payment tells so."""
+    """Send an accept now that waited for the panel to finish building; the payment's hook reports that."""
     if paid or await panel_builds_until(file) is None:
         await file.tx.execute(
             sa.update(panel_calls)
@@ -133,7 +136,7 @@ async def hurry_accept(file: OrderInHand, *, paid: bool) -> None:
 
 
 def accept_action(file: OrderInHand, plan: AcceptPlan) -> AcceptOrder:
-    """Return the accept of this order; what is provisioned already is not set up again."""
+    """Return the accept of this order; services that are provisioned already are not set up again."""
     built = file.get("provisioning") == Provisioning.DONE
     return AcceptOrder(
         order_id=file.order_id,
@@ -144,7 +147,7 @@ def accept_action(file: OrderInHand, plan: AcceptPlan) -> AcceptOrder:
 
 
 def default_plan(file: OrderInHand, judged: Judgement | None) -> AcceptPlan:
-    """Return how to accept: as judged, else as the policy says for everything."""
+    """Return how to accept: as judged, else the policy's default."""
     if judged is not None:
         return judged.accept
     rules = file.policy.policy.accept
@@ -154,7 +157,7 @@ def default_plan(file: OrderInHand, judged: Judgement | None) -> AcceptPlan:
 
 
 async def approve(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
-    """Let it pass: accept it when paid, wait for its payment, or open the gate and leave the rest to staff."""
+    """Approve it: accept it if paid, wait for its payment, or open the gate and leave the rest to staff."""
     file.change(accept_mode=plan.mode.value)
     if file.move(wish.trigger) is None:
         return False
@@ -165,7 +168,7 @@ async def approve(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
 
 
 async def go_on(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
-    """Do what the new state of an approved order asks for."""
+    """Do what the new state of an approved order requires."""
     undo = str(file.get("panel_status")) in {"Cancelled", "Fraud"}
     if undo:
         await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
@@ -184,12 +187,12 @@ async def go_on(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
 
 
 async def hold_for_fee(file: OrderInHand, wish: Wish, amount: Money, *, minutes: int | None, work: str) -> bool:
-    """Keep it Pending and ask for the fee; the customer is told when the invoice is there."""
+    """Keep it Pending and ask for the fee; the customer is notified once the invoice exists."""
     if file.move(wish.trigger) is None:
         return False
     rules = file.policy.policy.hold
     expires_at = file.now + timedelta(days=rules.expires_days)
-    if file.get("hold_kind") == HoldKind.ANSWER:  # the customer's answer still waits for a person
+    if file.get("hold_kind") == HoldKind.ANSWER:  # a person still has to read the customer's answer
         file.hold(HoldKind.ANSWER, due_at=file.get("hold_due_at"), expires_at=expires_at)
     else:
         file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
@@ -204,7 +207,7 @@ async def hold_for_fee(file: OrderInHand, wish: Wish, amount: Money, *, minutes:
 
 
 async def hold_for_review(file: OrderInHand, wish: Wish, why: str) -> bool:
-    """Keep it Pending for a person, with a clock; an open fee is taken back."""
+    """Keep it Pending for a person, with a due time; an open fee is cancelled."""
     news = file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.REVIEW
     if file.move(wish.trigger) is None:
         return False
@@ -225,7 +228,7 @@ async def hold_for_review(file: OrderInHand, wish: Wish, why: str) -> bool:
 
 
 async def hold_for_answer(file: OrderInHand, wish: Wish, asking: questions.Asking) -> bool:
-    """Keep it Pending, ask the customer and wait for the answer; an open fee is taken back."""
+    """Keep it Pending, ask the customer and wait for the answer; an open fee is cancelled."""
     if file.move(wish.trigger) is None:
         return False
     await questions.ask(file, asking, cause=wish.cause, zone=wish.zone)
@@ -236,7 +239,7 @@ async def hold_for_answer(file: OrderInHand, wish: Wish, asking: questions.Askin
 
 
 async def end(file: OrderInHand, wish: Wish, *, fraud: bool, cancelled: bool = False, politely: bool = False) -> bool:
-    """Reject or cancel it in the panel, and settle what was paid; `politely`: it only does not fit."""
+    """Reject or cancel it in the panel, and settle what was paid; `politely`: the order just does not fit."""
     if file.move(wish.trigger) is None:
         return False
     if fraud:
@@ -261,15 +264,15 @@ def ending_action(file: OrderInHand) -> PanelAction:
 
 
 async def settle_money(file: OrderInHand, *, cause: str) -> None:
-    """An order that ended: its fee is cancelled or returned, and money paid on it waits for a person."""
+    """Settle an order that ended: cancel or return its fee; a person decides about money paid on it."""
     await fees.end(file, cause=cause)
     await fees.update_refund(file)
 
 
 async def hold_by_clock(file: OrderInHand, reason: Reason, *, due_in: timedelta = timedelta(0)) -> None:
-    """What no rule settles goes to a person: held for review by the clock, with nothing left open beside it.
+    """Hold an order that no rule settles for review, by the clock, and leave nothing else of it open.
 
-    Where the policy's modes forbid to hold it, it only waits in the queue, and the panel goes on meanwhile.
+    If the policy's modes forbid a hold, the order only waits in the queue, and the panel carries on meanwhile.
     """
     why_not = verdicts.kept_back(verdicts.plan_of_clock(file, await decisions.latest(file)))
     decision_id = await decisions.record_person(file, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK, kept_back=why_not)
@@ -282,7 +285,7 @@ async def hold_by_clock(file: OrderInHand, reason: Reason, *, due_in: timedelta 
 
 
 def intended_calls(file: OrderInHand, judgement: Judgement) -> list[dict[str, Any]]:
-    """Return what would be called in the panel, for a decision in shadow."""
+    """Return the panel calls that a decision in shadow would make."""
     order = {"order_id": file.order_id}
     note = {"action": Action.ADD_CLIENT_NOTE.value}
     match judgement.outcome:

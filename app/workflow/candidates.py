@@ -1,7 +1,7 @@
-"""A candidate policy in shadow beside the active one: it decides the same live orders, and never acts.
+"""A candidate policy in shadow next to the active one: it decides the same live orders, and never acts.
 
-Its verdict stands beside that of the active policy in each decision that is written. An order whose decision stays as
-it is writes none, whatever the candidate would make of it meanwhile.
+Each stored decision holds the candidate's verdict next to that of the active policy. While an order's decision stays
+the same no row is written, even if the candidate's verdict changes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The version that runs beside the active one, since when and by whose wish; None where nothing does."""
+    """The version that runs next to the active one, since when, and who chose it; None if there is none."""
 
     version: int | None
     since: datetime | None
@@ -36,7 +36,7 @@ class Candidate:
 
 
 async def current(connection: AsyncConnection) -> Candidate:
-    """Return what runs beside the active policy."""
+    """Return the candidate that runs next to the active policy."""
     row = (
         await connection.execute(sa.select(policy_candidates).order_by(policy_candidates.c.id.desc()).limit(1))
     ).first()
@@ -46,7 +46,7 @@ async def current(connection: AsyncConnection) -> Candidate:
 
 
 async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: datetime) -> Candidate:
-    """Let a published version run beside the active one, or none; the same again changes nothing.
+    """Let a published version run next to the active one, or none; repeating the choice changes nothing.
 
     Raises NotFound, and WrongState for the version that is active.
     """
@@ -62,16 +62,16 @@ async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: date
 
 
 async def verdict(file: OrderInHand, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
-    """Return what the candidate says about an order, as it is stored; None where no candidate runs.
+    """Return the candidate's verdict on an order, as it is stored; None if no candidate runs.
 
-    Terms and lists are its own, looked for in the same texts; what is muted is as for the active policy.
+    The candidate applies its own terms and lists to the same texts; the active policy's muted signals stay muted.
     """
     version = (await current(file.tx)).version
     if version is None or version == file.policy.version:
         return None
     try:
         policy: Policy = await versions.get(file.tx, version)
-    except (NotFound, WrongState):  # gone, or refused by now: no reason to decide nothing
+    except (NotFound, WrongState):  # deleted, or no longer valid: the active policy decides all the same
         return None
     found = _judged(file, gathered, own, policy)
     if found is None:
@@ -89,7 +89,7 @@ async def verdict(file: OrderInHand, gathered: Gathered, own: OwnKnowledge) -> d
 
 
 def _judged(file: OrderInHand, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
-    """Decide by the candidate; a policy on trial must not keep the active one from deciding, whatever fails in it."""
+    """Decide by the candidate; no failure in it may keep the active policy from deciding."""
     try:
         return decide(build_facts(gathered, own, policy), policy, now=file.now)
     except Exception:

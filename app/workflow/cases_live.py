@@ -1,4 +1,4 @@
-"""Cases of orders that are decided live: stored with the decision, never replaced by what is imported."""
+"""Cases of orders that are decided live: stored with the decision, never replaced by an import."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from app.orders.facts_codec import pack
 from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderInHand
 from app.tables.history import CaseSource, Label, cases
 
-#: Who decides in `decisions.by` without being a person.
+#: Values of `decisions.by` that are not people.
 NO_PERSONS: Final = (POLICY, CLOCK, PANEL)
-#: How those begin who did something in the panel: `panel:cron`, `panel:api`, `panel:customer`, and its staff.
+#: Prefix of everyone who acted in the panel: `panel:cron`, `panel:api`, `panel:customer`, and its staff.
 _IN_PANEL: Final = f"{PANEL}:"
 _STAFF: Final = f"{PANEL}:staff:"
 
 
 def is_review(by: str, codes: Iterable[str]) -> bool:
-    """Say whether a decision is a person's verdict on the order, by who decided and the codes of the reasons.
+    """True if a decision is a person's verdict on the order, by who decided and the codes of the reasons.
 
-    Automation and the customer give none, and neither does who cancels an order: it was withdrawn, or ordered twice.
+    Automation and customers give no verdict. A cancellation is none either: the order was withdrawn or a duplicate.
     """
     person = by not in NO_PERSONS and (by.startswith(_STAFF) or not by.startswith(_IN_PANEL))
     return person and CANCELLED.isdisjoint(codes)
 
 
 async def record_case(file: OrderInHand, facts: Facts) -> None:
-    """Keep the facts of the policy's latest judgement, in its transaction; what became of the order stays."""
+    """Store the facts of the policy's latest judgement, in its transaction; the recorded outcome of the order stays."""
     judged = {
         "customer_id": file.customer_id,
         "source": CaseSource.LIVE.value,
@@ -43,6 +43,6 @@ async def record_case(file: OrderInHand, facts: Facts) -> None:
 
 
 async def record_review(file: OrderInHand, outcome: str, code: str, *, by: str) -> None:
-    """Keep what a person decided about the order, where there is a case of it."""
+    """Store what a person decided about the order, if it has a case."""
     if is_review(by, [code]):
         await file.tx.execute(cases.update().where(cases.c.order_id == file.order_id).values(reviewed=outcome))

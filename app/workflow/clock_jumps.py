@@ -1,6 +1,6 @@
-"""Orders whose times were set by a clock that had jumped ahead; events and calls are `messaging.clock_jumps`.
+"""Correct the times of orders that were set while the clock was ahead; `messaging.clock_jumps` does events and calls.
 
-A customer's time to pay or answer stays what they were told.
+A customer's time to pay or answer stays what we told them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AT_ONCE: Final = 100
 
 
 async def correct(context: Context, now: datetime) -> int:
-    """Move back when orders are decided at the latest, and when reviews are due; return how many orders."""
+    """Move deciding deadlines and review due times back; return how many orders changed."""
     ahead = now + TOLERANCE
     undecided = sa.and_(UNDECIDED, orders.c.settle_at > now, orders.c.first_heard_at > ahead)
     held = sa.and_(

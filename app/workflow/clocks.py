@@ -1,4 +1,4 @@
-"""Clocks that run out: an unanswered fee hold goes to review, a review is said to be overdue. Nothing is cancelled."""
+"""Clocks that run out: an unpaid fee hold goes to review, an overdue review is reported. Nothing is cancelled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.tables.inbox import EventState
 from app.tickets import messages, questions
 from app.workflow import acting
 
-#: How long after its due time an overdue review is told of again, and how often in all.
+#: Interval between reminders of an overdue review, and their maximum number.
 REMIND_EVERY: Final = timedelta(hours=24)
 REMINDERS: Final = 3
 
@@ -30,7 +30,7 @@ def reminder(due_at: datetime, now: datetime) -> int:
 
 
 async def hold_due(context: Context, event: Event, order_id: int) -> None:
-    """A hold's time is up: an unanswered fee goes to review, a review is said to be overdue; nothing is cancelled."""
+    """Handle a hold whose time is up: an unpaid fee goes to review, an overdue review is reported."""
     now = context.clock()
     async with context.db.begin() as tx:
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
@@ -44,7 +44,7 @@ async def hold_due(context: Context, event: Event, order_id: int) -> None:
 
 async def _hold_due(context: Context, file: OrderInHand) -> str:
     due_at = file.get("hold_expires_at") or file.get("hold_due_at")
-    waits = file.state in {OrderState.HELD, OrderState.RECEIVED}  # received: a person's word is asked for
+    waits = file.state in {OrderState.HELD, OrderState.RECEIVED}  # received: waits for a person's decision
     if not waits or due_at is None or due_at > file.now:
         return "not-held"
     if not file.acts:
@@ -67,9 +67,9 @@ async def _hold_due(context: Context, file: OrderInHand) -> str:
 
 
 async def _remind(file: OrderInHand, due_at: datetime) -> None:
-    """Have people told that a review is overdue, each reminder once, and set the clock of the next."""
+    """Notify staff that a review is overdue, once per reminder, and set the clock of the next."""
     number = reminder(due_at, file.now)
-    at_once = number == 1 and due_at <= file.get("hold_since")  # that it is held was told in the same moment
+    at_once = number == 1 and due_at <= file.get("hold_since")  # the hold itself was reported at that moment
     name = review_name(file.order_id, due_at, number)
     text = f"The review of order {file.order_id} is overdue since {due_at:%Y-%m-%d %H:%M} UTC."
     if not at_once and await alert(

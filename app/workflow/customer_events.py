@@ -23,7 +23,7 @@ _COUNTS = ("orders", "manual_orders", "effortless_orders", "fraud_orders", "char
 
 
 async def customer_changed(context: Context, event: Event) -> None:
-    """Read the customer again: new identities may tie them to others."""
+    """Read the customer again: new identities may link them to others."""
     if context.panel is None:
         raise PanelUnavailable("no panel is configured")
     customer_id = int(event.data["customer_id"])
@@ -43,7 +43,7 @@ async def customer_changed(context: Context, event: Event) -> None:
 
 
 async def customer_closed(context: Context, event: Event) -> None:
-    """Remember that the customer is closed."""
+    """Record that the customer is closed."""
     now = context.clock()
     customer_id = int(event.data["customer_id"])
     async with context.db.begin() as tx:
@@ -55,7 +55,7 @@ async def customer_closed(context: Context, event: Event) -> None:
 
 
 async def customer_merged(context: Context, event: Event) -> None:
-    """History follows the customer into whom they were merged; nothing is granted twice."""
+    """Move a merged customer's history to the remaining customer; nothing is granted twice."""
     now = context.clock()
     source, target = int(event.data["from"]), int(event.data["to"])
     async with context.db.begin() as tx:

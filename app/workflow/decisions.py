@@ -28,7 +28,7 @@ async def latest(file: OrderInHand) -> Any:
 
 
 async def latest_judged(file: OrderInHand) -> Judgement | None:
-    """Return the newest judgement of the policy, whoever decided after it."""
+    """Return the policy's newest judgement, even if somebody decided after it."""
     stored = (
         await file.tx.execute(
             sa.select(decisions.c.judgement)
@@ -41,7 +41,7 @@ async def latest_judged(file: OrderInHand) -> Judgement | None:
 
 
 def differs(row: Any, judgement: Judgement, verdict: LimitVerdict, policy_version: int) -> bool:
-    """Say whether a judgement and what is done about it are news compared with the decision in force."""
+    """True if a judgement, or what is done about it, differs from the decision in force."""
     if row is None or row.policy_version != policy_version or row.outcome != verdict.outcome.value:
         return True
     if row.reasons != _reasons(verdict.reasons):
@@ -55,9 +55,9 @@ async def record_judgement(
     file: OrderInHand, facts: Facts, judgement: Judgement, verdict: LimitVerdict, *,
     intended: list[dict[str, Any]], candidate: dict[str, Any] | None = None,
 ) -> int:  # fmt: skip
-    """Store what the policy decided with everything that it saw.
+    """Store what the policy decided, with everything that it saw.
 
-    Outcome and reasons are what is done about it; the judgement stays as it was judged, so that it can be replayed.
+    Outcome and reasons are those acted on; the judgement is stored unchanged, so that it can be replayed.
     """
     decision_id = await _insert(
         file,
@@ -80,9 +80,9 @@ async def record_person(
     file: OrderInHand, outcome: Outcome, reason: Reason, *,
     by: str, note: str | None = None, kept_back: Reason | None = None,
 ) -> int:  # fmt: skip
-    """Store what a person, or the clock, decided; it supersedes the policy (design §3 rule 6).
+    """Store what a person, or the clock, decided; it supersedes the policy.
 
-    `kept_back`: why the policy's modes keep it from being carried out.
+    `kept_back`: why the policy's modes do not allow to carry it out.
     """
     await record_review(file, outcome.value, reason.code, by=by)
     await questions.close(file, outcome, reason)
@@ -126,7 +126,7 @@ def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
 
 
 async def _count_firings(file: OrderInHand, judgement: Judgement) -> None:
-    """Keep which risk signals fired on this order, so that those that fire on too many can be muted."""
+    """Record the risk signals that fired on this order, so that those that fire on too many orders can be muted."""
     await file.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == file.order_id))
     codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - LIMITS)
     placed_at = file.get("placed_at") or file.now

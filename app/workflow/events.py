@@ -1,4 +1,4 @@
-"""Which event leads where. Handlers finish their event in the transaction of their effects."""
+"""Dispatch events to their handlers. A handler finishes its event in the transaction of its effects."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from app.workflow.settled import settled
 
 log = structlog.get_logger()
 
-#: The panel's order hooks fire before the change: look some seconds later, and once more (design §3 rule 9).
+#: The panel's order hooks fire before the change: read the order back after this many seconds, twice at most.
 READ_BACK_SECONDS = (4, 20)
 
 
 async def handle(context: Context, event: Event) -> None:
-    """Handle one event, whatever it is.
+    """Handle one event of any type.
 
-    Raises Postpone, GiveUp, PanelUnavailable and VersionMoved for the worker to deal with.
+    Raises Postpone, GiveUp, PanelUnavailable and VersionMoved for the worker to handle.
     """
     try:
         await _handle(context, event)
@@ -63,7 +63,7 @@ async def _ignore(context: Context, event: Event, result: str) -> None:
 
 
 async def _status_changed(context: Context, event: Event, order_id: int) -> None:
-    """Read it back some seconds later, by the event's own time; once more if nothing has changed by then."""
+    """Read the order back some seconds after the event's own time; once more if nothing has changed by then."""
     due_at = event.received_at + timedelta(seconds=READ_BACK_SECONDS[0])
     if context.clock() < due_at:
         raise Postpone("the hook fires before the change", due_at=due_at)
@@ -96,7 +96,7 @@ async def _overridden(context: Context, event: Event, order_id: int) -> None:
 
 
 async def _service(context: Context, event: Event) -> None:
-    """Services belong to orders; which one, the event says or the panel knows."""
+    """Look at the order of a service; the event names it, or else the panel is asked."""
     order_id = event.order_id
     if order_id is None:
         if context.panel is None:
@@ -116,7 +116,7 @@ _ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
     "order.fraud_checked": examine,
     "order.status_changed": _status_changed,
     "order.overridden": _overridden,
-    "order.settle": examine,  # our own clocks, from here on
+    "order.settle": examine,  # from here on our own clocks
     "order.read_back": examine,
     "order.hold_due": hold_due,
     "order.question_due": question_due,

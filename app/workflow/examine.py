@@ -1,6 +1,6 @@
-"""One look at one order: read it in the panel, follow what changed, judge if it is time, act. Safe to repeat at will.
+"""Examine one order: read it in the panel, follow what changed, judge if it is due, act. Safe to repeat at any time.
 
-Almost every event ends here. Nothing is taken from the event but which order it is about, who placed it and who acted.
+Almost every event ends here. From the event we take only which order it is about, who placed it and who acted.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from app.workflow import acting, decisions, invoices, judging, mirror, panel_cha
 from app.workflow.acting import Wish
 from app.workflow.panel_changes import Actor
 
-#: Seconds to wait before an order that the panel does not list is asked for again: five tries in ten minutes.
+#: Seconds to wait before reading an order again that the panel does not list: five attempts in ten minutes.
 NOT_LISTED_DELAYS = (15, 60, 180, 345)
-#: How the panel's order hooks name what an order becomes.
+#: The names that the panel's order hooks use for an order's new status.
 _HOOK_WORDS = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}
 
 
 async def examine(context: Context, event: Event, order_id: int, *, at_once: bool = False) -> None:
-    """Look at one order and finish the event with it.
+    """Examine one order and finish the event in the same transaction.
 
     `at_once` judges without waiting for payment or fraud check (the gate asks).
     Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
@@ -60,7 +60,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
 
 
 async def _record(context: Context, event: Event, gathered: Gathered, *, at_once: bool, now: datetime) -> None:
-    """The one transaction: everything that follows from what was read, and the event finished with it."""
+    """Apply everything that follows from what was read, and finish the event, in one transaction."""
     async with context.db.begin() as tx:
         listed = gathered.order is not None and not _passes_by(gathered, event)
         file = await open_file(tx, gathered.order_id, mode=context.settings.mode, now=now, create=listed)
@@ -77,40 +77,43 @@ async def _record(context: Context, event: Event, gathered: Gathered, *, at_once
 
 
 async def _call_off(context: Context, order_id: int) -> None:
-    """Whatever comes of the call that is on the wire: it is not sent again, because the verdict has changed."""
+    """Cancel the order's lifecycle calls: the verdict has changed, so a call being sent now is never sent again."""
     async with context.db.begin() as tx:
         await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=acting.LIFECYCLE)
 
 
 def _who(event: Event, became: str) -> Actor:
-    """Only the event of this very change says who made it: others may have made another before it was read back."""
+    """Return who made the change to `became`; only that change's own event tells.
+
+    Somebody else may have made another change before the order was read back.
+    """
     told = event.type == "order.status_changed" and event.data.get("to") == became
     return Actor.from_event(event.data) if told else Actor()
 
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
-    """The gate asks about an order that we never heard of and that is not Pending: none of ours (design §6)."""
+    """True if the gate asks about an order that we never heard of and that is not Pending: it is not ours."""
     if event.type != "gate.asked" or gathered.order_version is not None or gathered.order is None:
         return False
     return gathered.order.status.strip().lower() != "pending"
 
 
 async def _not_listed(file: OrderInHand | None, event: Event) -> None:
-    """The panel does not list it: gone if we knew it, else maybe not there yet."""
+    """Handle an order that the panel does not list: deleted if we knew it, else maybe not visible yet."""
     known = file is not None and file.row.last_read_at is not None
     told = event.data.get("to") == "deleted"
     if file is not None and known and not told and file.state is not OrderState.CLOSED:
         if event.urgent:
             await look_again(file, seconds=NOT_LISTED_DELAYS[0])
             return
-        if event.attempts == 1:  # nobody said that it was deleted: the list may lack it for a moment
+        if event.attempts == 1:  # no event reported a deletion: the list may lack it for a moment
             delay = timedelta(seconds=NOT_LISTED_DELAYS[0])
             raise Postpone("the panel does not list this order any more", delay=delay, counted=True)
     if file is not None and (known or told):
         await panel_changes.deleted(file, _who(event, "deleted"))
         return
     if event.urgent or told:
-        return  # the gate asks about what is none of ours, or it is gone before we ever saw it
+        return  # the order is not ours, or was deleted before we ever saw it
     if event.attempts <= len(NOT_LISTED_DELAYS):
         delay = timedelta(seconds=NOT_LISTED_DELAYS[event.attempts - 1])
         raise Postpone("the panel does not list this order yet", delay=delay, counted=True)
@@ -118,7 +121,7 @@ async def _not_listed(file: OrderInHand | None, event: Event) -> None:
 
 
 async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
-    """Keep an order that the panel never listed visible: received, flagged, without a decision."""
+    """Keep an order visible that the panel never listed: received, flagged, without a decision."""
     async with context.db.begin() as tx:
         file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=True)
         if file is not None and file.flag(Flag.UNKNOWN_TO_PANEL):
@@ -166,7 +169,7 @@ async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: 
 
 
 async def _go_on_after_shadow(file: OrderInHand) -> None:
-    """In shadow the state followed the panel; back in enforce, what was decided before that is in force again."""
+    """Put the earlier decision into force again after a time in shadow, when the state only followed the panel."""
     if file.state is not OrderState.RECEIVED or file.get("panel_status") != "Pending":
         return
     decision = await decisions.latest(file)
@@ -179,7 +182,7 @@ async def _go_on_after_shadow(file: OrderInHand) -> None:
 
 
 def _told_placed_by(event: Event) -> PlacedBy | None:
-    """The event's word on who placed it; where it says nothing, who acted (design §6: `placed_by` wins)."""
+    """Return who placed it by the event's `placed_by`, or else by its actor; `placed_by` wins if they disagree."""
     if event.type != "order.created":
         return None
     word = event.data.get("placed_by")
@@ -201,7 +204,7 @@ def _take_placed_by(file: OrderInHand, event: Event) -> None:
 
 
 async def _reopen_mode(context: Context, file: OrderInHand) -> None:
-    """Whether we act depends on when it was placed, which the first reading tells."""
+    """Determine again whether we act: that depends on when the order was placed, known only after the first read."""
     file.since_cut_over = await installation.acts_on_order(
         file.tx, context.settings.mode, file.order_id,
         placed_at=file.get("placed_at"), first_heard_at=file.row.first_heard_at,
@@ -214,7 +217,7 @@ def _signed_up(gathered: Gathered) -> datetime | None:
 
 
 def _links(context: Context, file: OrderInHand, gathered: Gathered) -> Links:
-    """What the customer may share with others; the IP of an order entered by staff or API is not the customer's."""
+    """Return what the customer may share with others; an order entered by staff or API has no IP of the customer."""
     if gathered.customer is None or gathered.order is None:
         return Links()
     own = OwnKnowledge(
@@ -225,7 +228,7 @@ def _links(context: Context, file: OrderInHand, gathered: Gathered) -> Links:
 
 
 async def _release_agreed(context: Context, file: OrderInHand) -> None:
-    """A fee that a person asked for is paid: that was the condition, so the order goes on."""
+    """Release the order: the fee that a person asked for was the condition, and it is paid."""
     paid_for = file.get("agreement") == Agreement.FEE_PAID and file.get("outcome") == Outcome.HOLD_FOR_FEE
     if not (file.acts and paid_for and file.get("touched_by_person") and file.state is OrderState.HELD):
         return
@@ -240,7 +243,7 @@ async def _release_agreed(context: Context, file: OrderInHand) -> None:
 
 
 async def _thank(context: Context, file: OrderInHand, paid_fees: list[uuid.UUID]) -> None:
-    """Tell the customer that a fee has come in, where the policy wants that, when what follows from it is decided."""
+    """Tell the customer that a fee was paid, if the policy wants that, once the consequence is decided."""
     for fee_id in paid_fees if file.acts else ():
         await messages.tell_customer(
             file, file.policy.policy.messages.fee_paid, key=f"fee:{fee_id}:tell-paid", cause=f"fee:{fee_id}",
@@ -249,7 +252,7 @@ async def _thank(context: Context, file: OrderInHand, paid_fees: list[uuid.UUID]
 
 
 async def _others_of_invoice(file: OrderInHand, event: Event) -> None:
-    """One invoice may pay several orders: look at the others too."""
+    """Examine the other orders of the same invoice: one invoice may pay several."""
     invoice_id = file.get("invoice_id")
     if invoice_id is None or not event.type.startswith("invoice."):
         return

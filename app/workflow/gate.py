@@ -1,6 +1,6 @@
-"""The gate: may this order be provisioned now? The panel asks in the middle of a checkout, so it answers in time.
+"""The gate: may this order be provisioned now? The panel asks during a checkout, so the answer has a deadline.
 
-Whatever the database does meanwhile: nothing in here waits for it outside of `in_time`.
+A slow database must not delay it: every wait for the database happens within `in_time`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from app.tables.inbox import events
 from app.tables.orders import decisions, orders
 from app.workflow import verdicts
 
-#: The answer is there so long after the question at the latest: 1.5 s, less what the way back may take.
+#: The answer is ready this long after the question at the latest: 1.5 s, less the time for sending it.
 WAIT_SECONDS: Final = 1.35
-#: So long before that, waiting ends and what can be known is read for the last time.
+#: This long before the deadline, waiting ends and the last read begins.
 LAST_LOOK_SECONDS: Final = 0.15
 
-#: What the worker found where an order is none of ours: the panel does not list it, or not as Pending.
+#: The worker's results for an order that is not ours: the panel does not list it, or not as Pending.
 NOT_OURS = frozenset({"not-listed", "not-pending"})
-#: Events by which an order is one of ours: it was told of, or the panel lists it as Pending and other reads fail.
+#: Events that make an order ours: it was reported, or the panel lists it as Pending and other reads fail.
 HEARD = sa.or_(events.c.type != "gate.asked", events.c.reads_failed_at.is_not(None))
-#: Of an order and its decision, what `verdict` looks at.
+#: The columns of an order and its decision that `verdict` reads.
 COLUMNS = (
     orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,
     orders.c.touched_by_person, decisions.c.mode, decisions.c.reasons,
@@ -54,18 +54,18 @@ _BY_OUTCOME = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateAnswer:
-    """Whether to provision, and why: a word of the contract (design §6)."""
+    """Whether to provision, and why; `reason` is one of the API's documented words."""
 
     provision: bool
     reason: str
 
 
-#: There is no verdict, or none can be known: shut. A later approval heals it with an accept.
+#: There is no verdict, or it can't be read: shut. A later approval provisions the order with an accept.
 UNDECIDED: Final = GateAnswer(provision=False, reason="undecided")
 
 
 async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T], *, otherwise: _T) -> _T:
-    """Return what the work finds, or `otherwise` when the monotonic clock says `until` or the database fails it."""
+    """Return the result of the work, or `otherwise` if the monotonic clock reaches `until` or the database fails."""
     try:
         return await within(until - time.monotonic(), work)
     except Exception as error:
@@ -76,25 +76,25 @@ async def in_time(context: Context, until: float, work: Coroutine[Any, Any, _T],
 
 
 def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
-    """Return the answer by an order's row, which the panel was read for; None while it has no verdict."""
+    """Return the answer from the row of an order that was read from the panel; None while it has no verdict."""
     if not acts and not row.touched_by_person:
         return GateAnswer(provision=True, reason="before_cutover")
     if row.outcome is None:
         return None
     if row.state == OrderState.CLOSED and row.outcome == Outcome.APPROVE:
-        return None  # it was gone from the panel: what is asked about may be another order by now
+        return None  # it was deleted in the panel: the question may be about another order with its number
     if limits.was_left(row) or verdicts.was_left(row):
-        return GateAnswer(provision=True, reason="shadow")  # it stays as the panel has it
+        return GateAnswer(provision=True, reason="shadow")  # the panel decides
     if row.mode == Mode.SHADOW:
-        return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on (rule 10)
+        return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on
     provision, reason = _BY_OUTCOME[Outcome(row.outcome)]
     return GateAnswer(provision=provision, reason=reason)
 
 
 async def holds_nothing(connection: AsyncConnection) -> GateAnswer | None:
-    """Where the policy's mode of holding is not enforce, an order without a verdict need not wait for one."""
+    """Return an answer for orders without a verdict if the policy's mode of holding is not enforce, else None."""
     try:
         holds = (await versions.active(connection)).policy.modes.hold is ActionMode.ENFORCE
-    except WrongState:  # not valid any more: nothing is decided until there is another
+    except WrongState:  # the policy is no longer valid: nothing is decided until another is active
         return None
     return None if holds else GateAnswer(provision=True, reason="shadow")

@@ -1,6 +1,6 @@
-"""Asking the gate, about one order or about all that one payment lets the panel build within one checkout.
+"""Ask the gate about one order, or about all orders that the panel builds for one payment in one checkout.
 
-Whatever the database does meanwhile: nothing in here waits for it outside of `gate.in_time`.
+A slow database must not delay the answer: every wait for the database happens within `gate.in_time`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from app.tables.orders import decisions, orders
 from app.workflow import gate
 from app.workflow.gate import GateAnswer
 
-#: So many orders at most in one question.
+#: Orders in one question at most.
 MOST_ORDERS: Final = 100
-#: Between two looks whether the worker has decided: longer where many are waited for.
+#: Time between two checks whether the worker has decided; longer when many orders wait.
 _POLL_SECONDS: Final = 0.02
 _POLL_SECONDS_EACH: Final = 0.001
 
@@ -34,14 +34,14 @@ Answers = dict[int, GateAnswer]
 
 
 async def ask(context: Context, order_id: int, *, since: float | None = None) -> GateAnswer:
-    """Answer for one order as for many."""
+    """Answer for one order, by `ask_all`."""
     return (await ask_all(context, [order_id], since=since))[order_id]
 
 
 async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | None = None) -> Answers:
-    """Answer for all within `gate.WAIT_SECONDS` of `since` (monotonic; else of now), whatever the database does.
+    """Answer for all within `gate.WAIT_SECONDS` of `since` (monotonic; now by default), even if the database stalls.
 
-    Those not decided are decided now, in the order given.
+    Undecided orders are decided now, in the given sequence.
     """
     if context.settings.mode is Mode.SHADOW:
         return _same(order_ids, GateAnswer(provision=True, reason="shadow"))
@@ -52,7 +52,7 @@ async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | 
 
 
 async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, *, until: float) -> None:
-    """Fill in what is known, and what the worker decides: whatever is found by then is kept when the time is over."""
+    """Fill in known verdicts, then those that the worker decides; `answers` keeps them if the time runs out."""
     async with context.db.read() as connection:
         cut_over = await installation.read_cut_over(connection, context.settings.mode)
         answers |= await _known(connection, cut_over, order_ids)
@@ -62,7 +62,7 @@ async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, 
             return
     wait_until = until - gate.LAST_LOOK_SECONDS
     asked = await gate.in_time(context, wait_until, _ask_worker(context, unknown), otherwise=None) if unknown else {}
-    if asked is None:  # what was never asked about can't be called not ours; the worker may have known it all the same
+    if asked is None:  # the worker wasn't asked in time: no order is known not to be ours, but some may have a verdict
         async with context.db.read() as connection:
             answers |= await _known(connection, cut_over, unknown)
         return
@@ -103,7 +103,7 @@ def _verdict(row: Any, cut_over: CutOver) -> GateAnswer | None:
 
 
 async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, int]:
-    """Have the worker look at the orders now, in one transaction; return which event asks about which order."""
+    """Have the worker examine the orders now, in one transaction; return which event asks about which order."""
     question = uuid.uuid4()
     asked = {f"gate:{order_id}:{question}": order_id for order_id in order_ids}
     named = {name: {"order_id": order_id} for name, order_id in asked.items()}
@@ -115,7 +115,7 @@ async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, i
 
 
 async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[str, int]) -> Answers:
-    """What the worker found by now: a verdict, or that the panel does not list the order, or not as Pending."""
+    """Return the worker's findings so far: a verdict, or that the panel does not list the order, or not as Pending."""
     query = (
         sa.select(
             events.c.order_id, events.c.state.label("event_state"), events.c.result.label("event_result"), *gate.COLUMNS
@@ -136,7 +136,7 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
 
 
 async def _too_late(context: Context, cut_over: CutOver, order_ids: Sequence[int]) -> Answers:
-    """The last look: without a verdict, what we never heard of passes, what we know waits for the verdict."""
+    """Answer after a last read: without a verdict, unknown orders pass and known ones wait for the verdict."""
     told = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), gate.HEARD)
     read = sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids), orders.c.last_read_at.is_not(None))
     async with context.db.read() as connection:

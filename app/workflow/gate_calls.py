@@ -1,4 +1,4 @@
-"""Whether the panel's gate has ever asked us: a hold that no gate keeps may stop nothing (design §3 rule 8)."""
+"""Has the panel's gate ever asked us? Without it a hold may stop nothing: Pending alone blocks no provisioning."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from app.orders.order import POLICY, OrderInHand
 from app.policies import versions
 from app.tables.orders import orders
 
-#: The time of the last call is written at most so often by each process.
+#: Each process writes the time of the last call at most once in this interval.
 APART: Final = timedelta(hours=1)
-#: So long at most that may take: the connection to the panel is kept until then.
+#: Time limit for that write: the connection to the panel stays open until then.
 PATIENCE_SECONDS: Final = 0.4
 
 
 async def remember(context: Context, order_ids: Collection[int]) -> None:
-    """Record that the gate asked and was answered; only for orders that we know, so that no test call counts.
+    """Record that the gate asked and was answered; only for orders that we know, so that test calls don't count.
 
-    Called when the answer has gone. Where the database is busy or away, the next call is recorded instead.
+    Called after the answer was sent. If the database is busy or down, the next call is recorded instead.
     """
     now = context.clock()
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
@@ -57,17 +57,17 @@ async def _write(context: Context, order_ids: Collection[int], now: datetime) ->
 
 
 async def is_missing(connection: AsyncConnection, mode: Mode) -> bool:
-    """Say whether orders are held here and no gate has ever asked."""
+    """True if orders are held here and no gate has ever asked."""
     if mode is Mode.SHADOW or await installation.get(connection, installation.GATE_ASKED) is not None:
         return False
     try:
         return (await versions.active(connection)).policy.modes.hold is ActionMode.ENFORCE
-    except (NotFound, WrongState):  # nothing was prepared yet, or it is not valid any more
+    except (NotFound, WrongState):  # no policy is active yet, or it is no longer valid
         return False
 
 
 async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ...]:
-    """Say that a policy would hold while no gate has ever asked: holds need a gate that answered."""
+    """Return a warning if the policy holds orders but no gate has ever asked: a hold needs a working gate."""
     if policy.modes.hold is not ActionMode.ENFORCE:
         return ()
     asked = await installation.get(connection, installation.GATE_ASKED)
@@ -75,6 +75,6 @@ async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ..
 
 
 async def warn_no_gate(file: OrderInHand) -> None:
-    """Say in the timeline of a held order that nothing keeps the panel from setting it up."""
+    """Note in the timeline of a held order that nothing keeps the panel from setting it up."""
     if await installation.get(file.tx, installation.GATE_ASKED) is None:
         file.say(installation.NO_GATE, by=POLICY)

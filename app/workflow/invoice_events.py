@@ -1,4 +1,4 @@
-"""Events about invoices: which order or fee is it, and if we don't know, whose open orders may it concern."""
+"""Events about invoices: find the order or fee, or else the customer's open orders that it may concern."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.workflow.examine import examine
 
 
 async def invoice_event(context: Context, event: Event) -> None:
-    """Look at the order that the invoice belongs to; of an unknown one, at its customer's open orders (rule 9)."""
+    """Examine the order that the invoice belongs to; for an unknown invoice, all open orders of its customer."""
     invoice_id = int(event.data["invoice_id"])
     async with context.db.read() as connection:
         order_id = await _order_of(connection, invoice_id)

@@ -1,4 +1,4 @@
-"""What happened to an order's or a fee's invoice, read back from the panel, settled by the table in core.lifecycle."""
+"""Follow the invoices of orders and fees as read back from the panel, by the table in core.lifecycle."""
 
 from __future__ import annotations
 
@@ -57,14 +57,12 @@ _REVIEW_HOURS = timedelta(hours=4)
 
 
 def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
-    """Say what an invoice is found to be; None for a status that we don't know."""
+    """Return the state that an invoice was found in; None for a status that we don't know."""
     return InvoiceTurn.GONE if invoice is None else _TURNS.get(invoice_state(invoice))
 
 
 async def follow_fees(file: OrderInHand, gathered: Gathered) -> list[uuid.UUID]:
-    """Bring each fee to what its invoice shows, and act on what changed; return those that were paid just now, so that
-    the order goes on.
-    """
+    """Bring each fee in line with its invoice, and act on changes; return the fees just paid, whose order can go on."""
     agreed = []
     for seen in gathered.fees:
         fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
@@ -94,7 +92,7 @@ async def _follow_fee(
 
 
 async def _given_back_twice(file: OrderInHand, fee: Any) -> None:
-    """We returned it as credit, and staff refunded its invoice in the panel: one of both is a person's to take back."""
+    """Alert: we gave the fee back as credit, and staff refunded its invoice; a person must undo one of the two."""
     text = f"the fee of invoice {fee.invoice_id} was given back twice: as credit by us, and as a refund in the panel"
     name = f"fee:{fee.id}:given-back-twice"
     if await alert(file.tx, AlertKind.REFUND_DUE, name=name, text=text, now=file.now, order_id=file.order_id):
@@ -113,20 +111,20 @@ async def _keep_figures(file: OrderInHand, fee: Any, invoice: PanelInvoice | Non
 
 
 def _new_state(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
-    """Say what a fee becomes by what its invoice is found to be."""
+    """Return the new state of a fee, by the state of its invoice."""
     over = was in {FeeState.WAIVED, FeeState.CANCELLED, FeeState.LOST, FeeState.REFUNDED}
     if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and over:
-        return was  # an invoice that still stands open is being cancelled
+        return was  # an invoice that is still open is being cancelled
     if was is FeeState.REFUNDED and turn is InvoiceTurn.PAID:
         return was  # given back as credit; its invoice stays Paid
     if was is FeeState.LOST and phase_of(file.state) is Phase.ENDED:
-        return was  # the money on it is a person's to give back
+        return was  # a person gives back the money on it
     if was is FeeState.PAID and turn in {InvoiceTurn.UNPAID, InvoiceTurn.PARTLY_PAID}:
-        return FeeState.LOST  # the payment was taken back
+        return FeeState.LOST  # the payment was reversed
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return FeeState(fee.wanted_state)
     if turn is InvoiceTurn.PARTLY_PAID and fee.wanted_state:
-        return FeeState.LOST  # taken back with money on it, which the panel won't cancel: a person gives it back
+        return FeeState.LOST  # we cancel it, but the panel won't cancel an invoice with money on it: a person refunds
     return _FEE_STATES[turn]
 
 
@@ -138,7 +136,7 @@ async def _after_fee(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTu
     consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
     taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
     if turn is InvoiceTurn.PAID and taken_back:
-        consequence = Consequence.CREDIT_BACK  # paid although we took it back
+        consequence = Consequence.CREDIT_BACK  # paid although we cancelled or waived it
     if was is FeeState.PAID and phase_of(file.state) is Phase.OPEN:
         consequence = Consequence.REVIEW
     match consequence:
@@ -157,7 +155,7 @@ async def _after_fee(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTu
 
 
 async def follow_payment(file: OrderInHand, before: PaymentState) -> None:
-    """Act on what changed about the order's own invoice; its new state is on the row already."""
+    """Act on changes of the order's own invoice; the row holds its new state already."""
     now_is = PaymentState(file.get("payment_state"))
     if now_is is before:
         return
@@ -181,7 +179,7 @@ async def follow_payment(file: OrderInHand, before: PaymentState) -> None:
 
 
 async def to_person(file: OrderInHand, code: str, text: str) -> None:
-    """What no rule settles goes to a person: hold it for review, where the policy's modes let us hold."""
+    """Hold an order that no rule settles for review, if the policy's modes let us hold."""
     if not file.acts or file.state not in {
         OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,
     }:  # fmt: skip
@@ -191,7 +189,7 @@ async def to_person(file: OrderInHand, code: str, text: str) -> None:
         file.say(f"too late to hold: {text}", by=PANEL)
         return
     if verdicts.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
-        if file.state is OrderState.RELEASING:  # its accept was just taken back: it waits for the money again
+        if file.state is OrderState.RELEASING:  # its accept was just cancelled: it waits for payment again
             file.change(state=OrderState.AWAITING_PAYMENT.value)
         file.say(f"would be held, and is left to the panel: {text}", by=PANEL)
         return

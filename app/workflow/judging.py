@@ -1,4 +1,7 @@
-"""When an order is judged, and what is done with the verdict (design §3 rule 2)."""
+"""When an order is judged, and what is done with the verdict.
+
+An order is judged once there is enough to see: paid, fraud-checked, asked for by the gate, or settled long enough.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,12 @@ from app.workflow.acting import Wish
 from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
-#: Why an event waits whose verdict would take back a call that is on the wire.
+#: The event waits: its verdict would cancel a call that is being sent.
 UNDER_WAY = "a call about this order is under way"
 
 
 async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, known: Links) -> OwnKnowledge:
-    """Read what our own tables know, in the deciding transaction."""
+    """Read what our own tables hold, in the deciding transaction."""
     placed_at = file.get("placed_at") or file.now
     customer_id = file.customer_id
     if customer_id is None:
@@ -65,12 +68,15 @@ async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, kn
 
 
 def with_agreement(own: OwnKnowledge, agreement: Agreement) -> OwnKnowledge:
-    """Return the same knowledge after a fee was found to be paid."""
+    """Return the same knowledge with this agreement, after a fee was found paid."""
     return replace(own, agreement=agreement)
 
 
 async def _overdue_fees(file: OrderInHand) -> int:
-    """Our own fee invoices never count against the customer; due when their hold has expired, or a little later."""
+    """Count our own fee invoices that are due, so that they don't count against the customer.
+
+    They fall due when their hold expires, or a little later.
+    """
     query = sa.select(sa.func.count()).where(
         fees.c.customer_id == file.customer_id, fees.c.state == "unpaid", fees.c.expires_at < file.now
     )
@@ -88,9 +94,9 @@ async def _our_tickets(file: OrderInHand) -> frozenset[int]:
 async def judge(
     context: Context, file: OrderInHand, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
 ) -> Judgement | None:
-    """Judge the order if it is time and something new is to be seen; act on the verdict, or record what it would do.
+    """Judge the order if it is due and something changed; act on the verdict, or record what it would do.
 
-    Raises Postpone while a lifecycle call is under way that the verdict would have to take back.
+    Raises Postpone while a lifecycle call is being sent that the verdict would have to cancel.
     """
     facts = build_facts(gathered, own, file.policy.policy)
     file.change(placed_by=facts.order.placed_by.value)
@@ -116,7 +122,7 @@ async def judge(
     await decisions.record_judgement(file, facts, judgement, verdict, intended=intended, candidate=beside)
     if verdict.left:
         if file.state is OrderState.RELEASING and await acting.withdraw_lifecycle(file):
-            file.change(state=OrderState.RECEIVED.value)  # its accept is of the decision before
+            file.change(state=OrderState.RECEIVED.value)  # its accept belongs to the earlier decision
         await verdicts.leave(file, verdict)
     elif file.acts:
         await _carry_out(context, file, facts, judgement, verdict)
@@ -124,7 +130,7 @@ async def judge(
 
 
 async def _is_due(file: OrderInHand, facts: Facts, *, at_once: bool) -> bool:
-    """Say whether there is enough to see; else set the clock that decides later."""
+    """True if there is enough to see; else set the clock that decides later."""
     if file.get("touched_by_person") or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
         return False
     if file.state not in unread.JUDGED_STATES:
@@ -159,7 +165,7 @@ async def _carry_out(
     match verdict.outcome:
         case Outcome.APPROVE:
             if file.state is OrderState.RELEASING:
-                await acting.go_on(file, wish, judgement.accept)  # approved again: the accept was just taken back
+                await acting.go_on(file, wish, judgement.accept)  # approved again: the accept was just cancelled
             else:
                 await acting.approve(file, wish, judgement.accept)
         case Outcome.HOLD_FOR_FEE if judgement.fee is not None:
@@ -182,11 +188,11 @@ async def _carry_out(
 
 
 async def release_when_paid(context: Context, file: OrderInHand) -> None:
-    """An approved order that waited for its payment is accepted now (design §3 rule 5)."""
+    """Accept an approved order that waited for its payment; we never provision what is unpaid."""
     if file.state is not OrderState.AWAITING_PAYMENT or not file.paid or not file.acts:
         return
     if file.get("outcome") != Outcome.APPROVE:
-        return  # judged anew meanwhile, and left to the panel
+        return  # judged again meanwhile, and left to the panel
     judged = await decisions.latest_judged(file)
     plan = acting.default_plan(file, judged)
     wish = Wish(

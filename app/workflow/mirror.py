@@ -1,4 +1,4 @@
-"""Copy what the panel says about an order and its customer into our own rows."""
+"""Copy the panel's data about an order and its customer into our own rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ITEMS_SHOWN = 50
 
 
 async def mirror_order(file: OrderInHand, gathered: Gathered, placed_by: PlacedBy) -> None:
-    """Update the order's row from the panel; what changed stands in `file.changes`."""
+    """Update the order's row from the panel; `file.changes` holds the changed columns."""
     order = gathered.order
     if order is None:
         return
@@ -43,7 +43,7 @@ async def mirror_order(file: OrderInHand, gathered: Gathered, placed_by: PlacedB
         currency=order.currency,
         invoice_id=order.invoice_id,
     )
-    if "services" not in gathered.missing or not file.get("items"):  # else what we knew of them stays
+    if "services" not in gathered.missing or not file.get("items"):  # else the known ones stay
         statuses = _statuses(gathered, order)
         file.change(items=_items(gathered, order), provisioning=_provisioning(file, statuses).value)
     if placed_by is PlacedBy.STAFF and order.admin_requestor_id and file.get("staff_id") is None:
@@ -55,7 +55,7 @@ async def mirror_order(file: OrderInHand, gathered: Gathered, placed_by: PlacedB
 
 def _mirror_payment(file: OrderInHand, gathered: Gathered, order: PanelOrder) -> None:
     if "invoice" in gathered.missing:
-        return  # not readable now: what we knew stays
+        return  # not readable now: the known state stays
     state = payment_state(order, gathered.invoice)
     paid = paid_on(gathered.invoice) if gathered.invoice else None
     file.change(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
@@ -74,12 +74,12 @@ def _provisioning(file: OrderInHand, statuses: list[str]) -> Provisioning:
         return Provisioning.DONE
     failed = Flag.PROVISIONING_FAILED.value in file.flags or any(one.strip().lower() in _FAILED for one in statuses)
     if failed and not (built and file.state is OrderState.RELEASED):
-        return Provisioning.FAILED  # of a held order too: what a broken accept built is no breach of the hold
+        return Provisioning.FAILED  # even if held: what a failed accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
 
 
 def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
-    """All lines count, the first fifty are kept to be shown; `total` says how many there are."""
+    """Return the order's first fifty lines, kept for display; `total` is the number of all lines."""
     by_id = {service.service_id: service.status for service in gathered.services}
     return [
         {
@@ -93,7 +93,7 @@ def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
 
 
 async def _keep_texts(file: OrderInHand, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
-    """Texts and the IP stay in a table of their own that can be erased; staff's IP is nobody's."""
+    """Store texts and the IP in a table of their own that can be erased; a staff member's IP is not stored."""
     text = as_stored(gathered)
     theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     row = {"customer_id": order.customer_id, "request_text": text, "ip": order.ip[:45] if order.ip and theirs else None}
@@ -132,7 +132,7 @@ async def lock_customer(file: OrderInHand, customer: PanelCustomer | None, *, si
 
 
 async def remember_identities(file: OrderInHand, gathered: Gathered, known: Links) -> None:
-    """Record whose identities these are and that this order was placed, for the orders to come."""
+    """Record the customer's identities and that this order was placed, for later orders."""
     if file.customer_id is None or gathered.order is None:
         return
     placed_at = file.get("placed_at") or file.now
@@ -142,10 +142,11 @@ async def remember_identities(file: OrderInHand, gathered: Gathered, known: Link
 
 
 def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
-    """Return a digest of what makes an order be decided again: fraud check, payment, asking ticket, items, agreement.
+    """Return a digest of the inputs whose change has an order decided again: fraud check, payment, asking ticket,
+    items, agreement.
 
-    Who placed it is part of it, because the event that says so may come after the first look; and so is what could not
-    be read, because the order is decided again when it is there.
+    It includes who placed the order, because that event may arrive after the first look, and the facts that could not
+    be read, because the order is decided again once they are available.
     """
     order = facts.order
     check = order.fraud_check
@@ -160,8 +161,8 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
         facts.customer is None,
         order.currency,
     ]
-    answers = [each for each in order.outside if each.provider != geoip.NAME]  # a new file is no news of an order
-    if answers:  # one may come at a later look than the first
+    answers = [each for each in order.outside if each.provider != geoip.NAME]  # a new GeoIP file changes no order
+    if answers:  # an answer may arrive after the first look
         seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
     if without:
         seen.append(["without", *without])
@@ -171,7 +172,7 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
 
 
 def follow_in_shadow(file: OrderInHand) -> None:
-    """In shadow the state follows the panel only (design §6)."""
+    """Set the state from the panel alone, as shadow mode requires."""
     states = {
         "active": OrderState.RELEASED,
         "cancelled": OrderState.CANCELLED,

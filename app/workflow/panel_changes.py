@@ -1,4 +1,4 @@
-"""What the panel shows that we did not do: staff win, automation on a held order is a breach (rules 6, 8, 9)."""
+"""Follow changes in the panel that we did not make: staff win; automation that accepts a held order is a breach."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ class Actor:
 
     @property
     def automation(self) -> bool:
-        """Whether a cron job or an API user did it: not a person."""
+        """True if a cron job or an API user did it, not a person."""
         return self.kind in {"api", "cron"}
 
     @property
     def person(self) -> bool:
-        """Whether a member of staff did it, as themselves or logged in as the customer."""
+        """True if a member of staff did it, as themselves or logged in as the customer."""
         return self.kind == "staff" or (self.masquerade and self.admin_id is not None)
 
     @property
     def name(self) -> str:
-        """How the timeline names them."""
+        """The name used in the timeline."""
         if self.kind == "staff":
             return f"panel:staff:{self.admin_id or 'unknown'}"
         return PANEL if self.kind == "unknown" else f"panel:{self.kind}"
 
 
 async def follow(file: OrderInHand, before: str, actor: Actor) -> None:
-    """Follow the panel's order status where it moved without us; `before` is the status that we had seen last."""
+    """Follow the panel's order status if it changed without us; `before` is the status that we last saw."""
     status = str(file.get("panel_status"))
     if status == before and file.row.last_read_at is not None:
         await _named_late(file, status)
@@ -98,7 +98,7 @@ async def follow(file: OrderInHand, before: str, actor: Actor) -> None:
 
 
 async def _named_late(file: OrderInHand, status: str) -> None:
-    """A held order that went Active, nobody knew by whom, and its hook comes only now and names a person."""
+    """Handle a late hook that names the person who activated a held order."""
     if status != "Active" or file.state is not OrderState.HELD:
         return
     actor = await _actor_by_hook(file, status, since=file.get("hold_since"))
@@ -107,9 +107,9 @@ async def _named_late(file: OrderInHand, status: str) -> None:
 
 
 async def _actor_by_hook(file: OrderInHand, status: str, *, since: datetime | None = None) -> Actor:
-    """Find out who it was from the panel's order hook, which may wait in the inbox to be read back.
+    """Return who did it by the panel's order hook, whose event may still wait in the inbox to be read back.
 
-    `reconcile` names in its own events whom the panel's activity log names.
+    Events of `reconcile` name the actor found in the panel's activity log.
     """
     word = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}.get(status)
     query = (
@@ -130,7 +130,7 @@ async def _actor_by_hook(file: OrderInHand, status: str, *, since: datetime | No
 
 
 async def _is_echo(file: OrderInHand, status: str) -> bool:
-    """Say whether a call of ours, on the wire or just done, made this change; its settlement moves the order."""
+    """True if our own call, being sent or just done, made this change; its settlement moves the order."""
     actions = _OURS.get(status)
     if not actions:
         return False
@@ -169,7 +169,7 @@ async def _accepted_by_person(file: OrderInHand, actor: Actor) -> None:
 
 
 async def _let_in(file: OrderInHand) -> None:
-    """A person in the panel let it pass: no fee is asked any more, and it is no fraud."""
+    """Handle an approval by a person in the panel: the fee is no longer asked for, and it is not fraud."""
     file.change(touched_by_person=True)
     file.move(Trigger.PANEL_ACTIVE)
     await counts.uncount_fraud(file)
@@ -179,7 +179,10 @@ async def _let_in(file: OrderInHand) -> None:
 
 
 async def _activated_by_nobody_knows(file: OrderInHand) -> None:
-    """Neither a hook nor the activity log names anybody: it stays held, and a person looks at once."""
+    """Handle an activation whose author neither a hook nor the activity log names.
+
+    The order stays held, and a person has to look at once.
+    """
     await _withdraw(file)
     if file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
         file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
@@ -225,7 +228,7 @@ async def _ended(file: OrderInHand, actor: Actor, trigger: Trigger, *, fraud: bo
 
 
 async def deleted(file: OrderInHand, actor: Actor) -> None:
-    """The order is gone from the panel: nothing more is done about it, money on it is shown."""
+    """Close an order that was deleted in the panel: nothing more is done about it, money on it is shown."""
     if file.state is OrderState.CLOSED:
         return
     ended = phase_of(file.state) is Phase.ENDED
@@ -233,7 +236,7 @@ async def deleted(file: OrderInHand, actor: Actor) -> None:
     file.move(Trigger.PANEL_DELETED)
     file.change(panel_status="")
     if file.row.last_read_at is not None:
-        file.change(last_read_at=file.now)  # so that `reconcile` looks for a while whether it comes back
+        file.change(last_read_at=file.now)  # `reconcile` checks for a while whether it reappears
     file.flag(Flag.UNKNOWN_TO_PANEL)
     file.say("deleted in the panel", by=actor.name)
     if file.acts and not ended:
@@ -241,7 +244,7 @@ async def deleted(file: OrderInHand, actor: Actor) -> None:
 
 
 async def _listed_again(file: OrderInHand, status: str) -> None:
-    """It was gone and is back, or another one has its number (a restored backup): what we knew of it is no guide."""
+    """Handle an order that is listed again: it may be another one with the same number (a restored backup)."""
     file.say("the panel lists it again", by=PANEL)
     reason = Reason("listed_again", "The panel did not list it for a while, and lists it again.")
     if status == "Active":
@@ -258,7 +261,7 @@ async def _withdraw(file: OrderInHand) -> None:
 
 
 async def overridden(file: OrderInHand, admin_id: int | None) -> None:
-    """Staff provisioned by hand although we held: their decision, and shown as such (design §6, gate)."""
+    """Record that staff provisioned a held order by hand: it is their decision, and shown as such."""
     if file.state in {OrderState.RELEASED, OrderState.CLOSED}:
         return
     actor = Actor(kind="staff", admin_id=admin_id)
@@ -270,7 +273,7 @@ async def overridden(file: OrderInHand, admin_id: int | None) -> None:
 
 
 async def watch_hold(file: OrderInHand) -> None:
-    """A hold whose services went active anyway is a breach that somebody must see (issue 2 point 13)."""
+    """Flag a hold whose services went active anyway: a breach that somebody must see."""
     if file.get("outcome") in {None, Outcome.APPROVE} or file.state is OrderState.RELEASED:
         if file.flag(Flag.HOLD_BREACHED, raised=False):
             file.say("no longer a breach: a person let it pass", by=PANEL)
@@ -281,6 +284,6 @@ async def watch_hold(file: OrderInHand) -> None:
         return
     latest = await decisions.latest(file)
     if latest is not None and any(reason["code"] in _HELD_WHILE_RUNNING for reason in latest.reasons):
-        return  # staff took a running order back to Pending, or held it: they know
+        return  # staff set a running order to Pending, or held it: they know
     file.flag(Flag.HOLD_BREACHED)
     file.say("BREACH: services went active although we hold the order", by=PANEL)

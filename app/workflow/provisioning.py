@@ -1,7 +1,7 @@
-"""Was it built? After an accept the order's services are read back until they stand, or a person has to look (rule 8).
+"""Was it built? After an accept the order's services are read back until they are active, or a person has to look.
 
-A panel can accept an order whose module failed, and never tries again by itself. What its module queue says is shown
-where our role may read it. Lines that no module builds are left to staff, and are no failures.
+A panel can accept an order whose module failed, and never retries automatically. The error in its module queue is shown
+if our role may read it. Lines that no module builds are left to staff and don't count as failures.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from app.tables.inbox import EventState
 from app.tables.orders import UNBUILT, orders, timeline
 
 CHECK: Final = "order.check_build"
-#: Seconds after an accept at which its services are read back. At the first look a module may still be at work: only
-#: what the panel itself calls failed counts then.
+#: Seconds after an accept at which its services are read back. At the first look a module may still be running, so only
+#: services that the panel itself reports as failed count.
 LOOKS: Final = (4.0, 60.0, 600.0)
 BUILT: Final = frozenset({"active", "completed"})
-_WAITING: Final = "pending"  # "pending transfer" and the like are under way
+_WAITING: Final = "pending"  # "pending transfer" and similar are in progress
 _LINES_NAMED: Final = 5
-_ONE_BY_ONE: Final = 3  # services asked for by id; of more the customer's whole list is read
+_ONE_BY_ONE: Final = 3  # up to this many services are read by id; for more, the customer's whole list is read
 _ERROR_LENGTH: Final = 200
 _UNREADABLE: Final = "the module queue, which says why, can't be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the panel showed of an order's build; `queue` is None where our role may not read it."""
+    """What the panel shows of an order's provisioning; `queue` is None if our role may not read it."""
 
-    version: int  # of our own row, before
+    version: int  # of our own row, before the reads
     order: PanelOrder
     services: Mapping[int, PanelService]
     modules: Mapping[int, str]  # product id → module
@@ -54,16 +54,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildQuestion:
-    """What a look asks: which parts were wanted of the panel, and what is known to have failed already."""
+    """What to check: which parts the accept asked for, and what is known to have failed already."""
 
     autosetup: bool = False
     sendregistrar: bool = False
-    sure: bool = False  # there was time enough, or the panel said that something failed
+    sure: bool = False  # enough time has passed, or the panel reported a failure
     failed_service: int | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> BuildQuestion:
-        """Read it from the event of a look."""
+        """Read it from the data of a check's event."""
         service = data.get("service_id")
         return cls(
             autosetup=data.get("autosetup") is True,
@@ -77,7 +77,7 @@ class BuildQuestion:
 
 
 async def watch(file: OrderInHand, call: Call) -> None:
-    """Set the looks after an accept that is done."""
+    """Schedule the checks after a completed accept."""
     wanted = {name: call.params.get(name) is True for name in ("autosetup", "sendregistrar")}
     warning = (call.result or {}).get("warning")
     if warning:
@@ -90,7 +90,7 @@ async def watch(file: OrderInHand, call: Call) -> None:
 
 
 async def heard(file: OrderInHand, event: Event) -> None:
-    """Follow what the panel's module hooks say, once the order's row is up to date."""
+    """Follow the panel's module hooks, once the order's row is up to date."""
     flagged = Flag.PROVISIONING_FAILED.value in file.flags
     if file.get("provisioning") == Provisioning.DONE:
         if file.flag(Flag.PROVISIONING_FAILED, raised=False):
@@ -114,7 +114,7 @@ async def _look(file: OrderInHand, data: dict[str, Any], *, name: str, seconds: 
 
 
 async def check(context: Context, event: Event, order_id: int) -> None:
-    """Read the order's services back and say what is not built. Raises PanelUnavailable and VersionMoved."""
+    """Read the order's services back and report what is not built. Raises PanelUnavailable and VersionMoved."""
     now = context.clock()
     seen = await _see(context, order_id)
     async with context.db.begin() as tx:
@@ -130,7 +130,7 @@ async def check(context: Context, event: Event, order_id: int) -> None:
 
 
 async def _see(context: Context, order_id: int) -> Seen | None:
-    """Read with no transaction open; None where there is nothing to check: not released, or built."""
+    """Read with no transaction open; None if there is nothing to check: not released, or built."""
     columns = (orders.c.version, orders.c.state, orders.c.provisioning)
     async with context.db.read() as connection:
         row = (await connection.execute(sa.select(*columns).where(orders.c.order_id == order_id))).first()
@@ -166,7 +166,7 @@ def _modules(catalogue: Sequence[PanelProduct]) -> dict[int, str]:
 
 
 async def _queue(context: Context) -> dict[tuple[str, int], PanelQueueEntry] | None:
-    """Return the newest entry of each service, addon and domain; None where our role may not read them."""
+    """Return the newest entry of each service, addon and domain; None if our role may not read them."""
     if context.panel is None:
         return None
     try:
@@ -207,7 +207,7 @@ def _entry(line: PanelLine, seen: Seen) -> PanelQueueEntry | None:
 
 
 def _unbuilt(line: PanelLine, seen: Seen, question: BuildQuestion) -> bool:
-    """Whether this line should be built by now and is not."""
+    """True if this line should be built by now and is not."""
     if not _may_be_unbuilt(line, seen):
         return False
     if _entry(line, seen) is not None:
@@ -219,7 +219,7 @@ def _unbuilt(line: PanelLine, seen: Seen, question: BuildQuestion) -> bool:
 
 
 def _may_be_unbuilt(line: PanelLine, seen: Seen) -> bool:
-    """Whether a module or registrar should build this line and it waits; what no module is known to build does not."""
+    """True if this line is unbuilt and a module or registrar should build it; False if none is known to."""
     if line.relid is None or _status(line, seen) != _WAITING:
         return False
     if line.kind == "product":
@@ -240,7 +240,7 @@ def _progress(seen: Seen, *, failed: bool = False) -> Provisioning:
 
 
 async def _failed(file: OrderInHand, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
-    """Flag it, tell people once, and say in the timeline what was seen."""
+    """Flag it, notify staff once, and note in the timeline what was seen."""
     file.flag(Flag.PROVISIONING_FAILED)
     file.change(provisioning=_progress(seen, failed=True).value)
     named = [_named(line, seen) for line in unbuilt[:_LINES_NAMED]]
@@ -275,9 +275,9 @@ async def _said(file: OrderInHand, what: str) -> bool:
 
 
 def unbuilt_orders() -> sa.ColumnElement[bool]:
-    """Return the condition of released orders that were not built: they wait for a person.
+    """Return the condition for released orders that were not built: they wait for a person.
 
-    Released are most of all orders: no index of states is to be tempted by that.
+    Most orders are released, so the query must not use an index on the state.
     """
     released = sa.func.coalesce(orders.c.state, "") == OrderState.RELEASED
     flagged = sa.cast(orders.c.flags, sa.Text).like(f'%"{Flag.PROVISIONING_FAILED.value}"%')
@@ -285,6 +285,6 @@ def unbuilt_orders() -> sa.ColumnElement[bool]:
 
 
 async def count_failed(connection: AsyncConnection, *, at_most: int) -> int:
-    """Return how many released orders were not built, counting no further than `at_most`."""
+    """Return how many released orders were not built, counting up to `at_most`."""
     some = sa.select(sa.literal(1)).select_from(orders).where(unbuilt_orders()).limit(at_most).subquery()
     return int(await connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)

@@ -1,4 +1,4 @@
-"""A question that nobody answers: its ticket is read daily, its customer reminded once, then cancelling proposed."""
+"""Unanswered questions: the ticket is read daily, the customer reminded once, then a cancellation is proposed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_SENT: Final = "question_not_sent"
 
 
 async def question_due(context: Context, event: Event, order_id: int) -> None:
-    """Read the ticket once more, in case no hook told of an answer; then remind, or propose to cancel.
+    """Read the ticket once more, in case no hook reported an answer; then remind, or propose to cancel.
 
     Raises PanelUnavailable.
     """
@@ -74,7 +74,7 @@ async def _look(context: Context, file: OrderInHand, ticket: PanelTicket | None)
 
 
 async def _propose(file: OrderInHand, question: Any) -> str:
-    """It stays held, and a person looks: nothing is cancelled by itself."""
+    """Propose to cancel; the order stays held for a person, because nothing is cancelled automatically."""
     days = (file.now - question.asked_at).days
     if question.ticket_id is None:
         await acting.hold_by_clock(file, Reason(NOT_SENT, f"The question could not be sent for {days} days."))

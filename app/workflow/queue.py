@@ -1,7 +1,7 @@
-"""What waits for a person, most urgent first: breaches, customers' answers, dead calls and reviews by their clock,
-refunds that are due, and last the fee holds and the questions, which wait for the customer.
+"""What waits for a person, most urgent first: breaches, customers' answers, dead calls and reviews by due time,
+refunds that are due, and last fee holds and questions, which wait for the customer.
 
-One row for each order (and for each dead call that is about no order), with the most urgent reason why.
+One row per order (and per dead call without an order), with its most urgent reason.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class QueueRow:
     ]
 
 
-#: Reviews and dead calls share a rank: their clock decides between them.
+#: Reviews and dead calls share a rank; their due times decide between them.
 _DEAD_CALL_RANK = 2
 _UNBUILT_TEXT = "Accepted, but not everything is built: the timeline says what. Build it in the panel."
 _BREACH_TEXTS = {
@@ -71,7 +71,7 @@ _NO_ID = 0
 
 
 async def list_queue(connection: AsyncConnection, settings: Settings, window: Window) -> Page[QueueRow]:
-    """Return a page of what waits."""
+    """Return a page of the queue."""
     waiting = _waiting()
     order = SortOrder(
         columns=(waiting.c.rank, waiting.c.at, waiting.c.order_id, waiting.c.call_id),
@@ -84,7 +84,7 @@ async def list_queue(connection: AsyncConnection, settings: Settings, window: Wi
 
 
 async def count_queue(connection: AsyncConnection, *, at_most: int) -> int:
-    """Return how many things wait, counting no further than `at_most`."""
+    """Return how many things wait, counting up to `at_most`."""
     some = sa.select(sa.literal(1)).select_from(_waiting()).limit(at_most).subquery()
     return int(await connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)
 
@@ -120,7 +120,7 @@ def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
         (breached, Why.BREACH, 0, first_heard),
         (sa.and_(asked, ~questions.order_waits()), Why.ANSWER, 1, orders.c.hold_since),
         (dead.c.since.is_not(None), Why.DEAD_CALL, _DEAD_CALL_RANK, dead.c.since),
-        (unbuilt, Why.DEAD_CALL, _DEAD_CALL_RANK, decided),  # the panel took our accept and did not do what it asks for
+        (unbuilt, Why.DEAD_CALL, _DEAD_CALL_RANK, decided),  # the panel took our accept but built nothing
         (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, _DEAD_CALL_RANK, orders.c.hold_since),
         (orders.c.refund_due_minor > 0, Why.REFUND_DUE, 3, decided),
         (asked, Why.ANSWER, 4, orders.c.hold_since),  # the customer has not answered yet
@@ -204,7 +204,7 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
 async def _dead_calls(
     connection: AsyncConnection, found: Sequence[Any], order_ids: list[int]
 ) -> dict[int | str, list[Any]]:
-    """Return the dead calls behind the rows of a page, by order, or by their own id where they have no order."""
+    """Return the dead calls behind the rows of a page, by order id, or by call id if they have no order."""
     own = [uuid.UUID(row.call_id) for row in found if row.call_id]
     columns = (
         panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id, panel_calls.c.action,
@@ -274,9 +274,9 @@ def _order_row(
 
 
 def actions_of(row: Any, fee_state: str | None, why: Any) -> tuple[str, ...]:
-    """Return what staff may do with an order now, by the names of the routes; what the policy suggests comes first.
+    """Return what staff may do with an order now, as names of the routes; the policy's suggestion comes first.
 
-    `why` are the reasons of the decision in force.
+    `why`: the reasons of the decision in force.
     """
     possible = possible_actions(
         OrderState(row.state),

@@ -1,4 +1,4 @@
-"""What follows when the outcome of a panel call is known: the event ``panel_call.settled``."""
+"""Follow up a panel call whose outcome is known: the event ``panel_call.settled``."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def _accept_settled(_context: Context, file: OrderInHand, call: Call) -> N
 async def _accepted(file: OrderInHand) -> None:
     held_since = file.state is OrderState.HELD and "dead_call" not in await _reason_codes(file)
     if held_since:
-        # it was on the wire when the order was held: too late to take back, so somebody must see it
+        # it was being sent when the order was held: too late to cancel, so somebody must see it
         file.change(panel_status="Active", hold_due_at=file.now)
         if file.flag(Flag.HOLD_BREACHED):
             file.say("BREACH: an accept that was on its way came through although the order is held now", by=PANEL)
@@ -104,7 +104,7 @@ async def _accepted(file: OrderInHand) -> None:
 
 
 async def _stuck(file: OrderInHand, call: Call) -> None:
-    """A call that the order hung on is dead or given up, and nothing else is on its way: a person has to look."""
+    """Hold the order for a person if the call that it waited for failed and nothing else is going to move it."""
     if file.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(file):
         return
     why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
@@ -115,7 +115,7 @@ async def _stuck(file: OrderInHand, call: Call) -> None:
 
 
 async def _something_comes(file: OrderInHand) -> bool:
-    """Whether another lifecycle call, or an event that waits for this one's end, will move the order."""
+    """True if another lifecycle call, or an event that waits for this call's end, will move the order."""
     names = [action.value for action in acting.LIFECYCLE]
     live = sa.select(panel_calls.c.id).where(
         panel_calls.c.order_id == file.order_id,
@@ -134,7 +134,7 @@ async def _something_comes(file: OrderInHand) -> bool:
 
 
 async def _pending_settled(_context: Context, file: OrderInHand, call: Call) -> None:
-    """The order is Pending again: go on with what that was for."""
+    """Send the call for which the order was set to Pending: the accept, or the one that ends it."""
     if call.state is not CallState.DONE:
         await _stuck(file, call)
         return
@@ -171,7 +171,7 @@ async def _fee_of(file: OrderInHand, call: Call) -> Any:
 
 
 async def _invoice_created(context: Context, file: OrderInHand, call: Call) -> None:
-    """The fee's invoice is there: tell the customer once, or take it back if it is not wanted any more."""
+    """Handle the new invoice of a fee: tell the customer once, or cancel it if it is no longer wanted."""
     fee = await _fee_of(file, call)
     if fee is None:
         return
@@ -217,12 +217,12 @@ async def _invoice_cancelled(context: Context, file: OrderInHand, call: Call) ->
         await _ask_again(context, file)
     else:
         if fee.wanted_state is not None and fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            await fees.set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)  # a person gives it back
-        await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state says what to do
+            await fees.set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)  # a person refunds it
+        await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state decides
 
 
 async def _ask_again(context: Context, file: OrderInHand) -> None:
-    """The fee that stood in the way is gone: ask for the one wanted instead, if the order still waits for it."""
+    """Ask for the new fee now that the old one is gone, if the order still waits for it."""
     wanted = file.get("fee_wanted")
     if file.state is not OrderState.HELD or file.get("outcome") != Outcome.HOLD_FOR_FEE or not wanted:
         return

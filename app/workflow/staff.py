@@ -1,4 +1,4 @@
-"""What staff do in Doorman: their word supersedes the policy and is never undone by a re-score (design §3 rule 6)."""
+"""Staff actions in Doorman: their decision supersedes the policy, and a re-score never undoes it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _CANCEL_REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequest:
-    """What comes with an action. `minutes` and `amount` (a plain decimal) are for charge-fee, at most one of them."""
+    """The parameters of an action; charge-fee takes `minutes` or `amount` (a plain decimal), not both."""
 
     minutes: int | None = None
     amount: str | None = None
@@ -62,7 +62,7 @@ class ActionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """One action in the making."""
+    """One action being carried out."""
 
     file: OrderInHand
     request: ActionRequest
@@ -81,9 +81,9 @@ async def act(
     by: str,
     now: datetime,
 ) -> None:
-    """Carry out an action of a person on one order, in this transaction.
+    """Carry out a person's action on one order, in this transaction.
 
-    Raises NotFound, Invalid, WrongState where the order's state does not allow it, and ShadowMode in shadow, with
+    Raises NotFound, Invalid, WrongState if the order's state does not allow it, and ShadowMode in shadow, with
     what would have happened.
     """
     file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
@@ -176,7 +176,7 @@ async def _reject(work: _Work) -> None:
 
 
 def _only_unfit(judged: Judgement | None) -> bool:
-    """Whether it is declined politely."""
+    """True if the order just does not fit, and is declined politely."""
     return judged is not None and vetting.only_unfit(reason.code for reason in judged.reasons)
 
 
@@ -214,7 +214,7 @@ async def _ask(work: _Work) -> None:
 
 
 def _runs(file: OrderInHand) -> bool:
-    """Whether something of it is built: a hold comes too late for that, and nothing breaches it."""
+    """True if some of the order is built: a hold comes too late for that part, which is no breach."""
     return file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
 
 
@@ -223,7 +223,7 @@ async def _charge_fee(work: _Work) -> None:
     amount, minutes = _fee_amount(work)
     await _withdraw(work)
     if file.get("hold_kind") == HoldKind.ANSWER:
-        file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or waits for it no longer
+        file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
     code = "fee_while_running" if _runs(file) else "fee_by_person"
     wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asks for a fee of {amount}."))
     asked = await _work_words(work)
@@ -260,9 +260,9 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
 
 
 async def _work_words(work: _Work) -> str:
-    """What the fee is for, in words for the customer: from the facts, never from a note of staff.
+    """Return what the fee is for, in words for the customer: from the facts, never from a staff note.
 
-    Empty for the estimate of an order that we only entered: it is for the handling.
+    Empty if the estimate only covers entering the order.
     """
     by_estimate = work.request.minutes is None and work.request.amount is None
     if by_estimate and work.judged is not None and not work.judged.labour.custom_minutes:

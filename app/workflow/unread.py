@@ -1,8 +1,8 @@
-"""Reads of the panel that failed: how long an event waits for them, and when its order is looked at again.
+"""Failed reads of the panel: how long an event waits for them, and when its order is examined again.
 
-A read that fails for a moment decides nothing. The event waits and tries again until the reads are there or the
-policy's `facts.wait_minutes` are over; only then is the order decided without them. From then on it is looked at again
-by itself, for a day, and decided anew when they are there.
+A temporary failure decides nothing. The event is retried until the reads succeed or the policy's `facts.wait_minutes`
+are over; only then is the order decided without them. For a day after that the order is examined again automatically,
+and decided again once the reads succeed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from app.orders.order import OrderInHand
 from app.orders.timers import READ_BACK
 from app.policies import versions
 
-#: What is not there though it should be is believed to be gone when it was asked for again this long after.
+#: An object that should exist counts as gone if it is still not found this long after the first read.
 BELIEVED_AFTER: Final = timedelta(seconds=60)
 _ABSENT_DELAYS: Final = (15.0, 45.0)
-#: Minutes after the first look without all reads at which an order is looked at again.
+#: Minutes after the first incomplete look at which an order is examined again.
 LOOKS: Final = (1, 3, 8, 15, 30, 45, 60, 75, 90, 105, *range(120, 24 * 60 + 1, 60))
 
 JUDGED_STATES: Final = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
@@ -33,10 +33,10 @@ _LACK: Final = "facts_missing"
 
 
 async def wait(context: Context, event: Event, gathered: Gathered, *, now: datetime) -> None:
-    """Put the event off while reads may come that this look lacks.
+    """Postpone the event while the missing reads may still succeed.
 
-    Raises Postpone. Returns where nothing is lacking, or it was waited for long enough, by this event or by another
-    one about the same order.
+    Raises Postpone. Returns if nothing is missing, or if this event or another one about the same order has waited
+    long enough.
     """
     if gathered.unread_since is not None or not (gathered.failed or gathered.absent):
         return
@@ -57,9 +57,9 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
 
 
 async def look_again(file: OrderInHand, gathered: Gathered) -> None:
-    """Set the next look at an order whose reads fail; none where they are there, or where it is not ours to judge.
+    """Schedule the next look at an order whose reads fail; none if they succeeded, or if we don't judge the order.
 
-    Each look has its own time, so that several events about one order set one row of looks.
+    The looks have fixed times, so that several events about one order share one series of looks.
     """
     judged = file.state in JUDGED_STATES and not file.get("touched_by_person")
     if not gathered.without or not judged or str(file.get("panel_status")).lower() != "pending":
@@ -77,9 +77,9 @@ async def look_again(file: OrderInHand, gathered: Gathered) -> None:
 
 
 def keeps(file: OrderInHand, gathered: Gathered, judgement: Judgement) -> bool:
-    """Say whether the decision in force stays, because this judgement lacks reads that the earlier one had.
+    """True if the decision in force stays, because this judgement lacks reads that the earlier one had.
 
-    Danger that is seen all the same counts: an approved order is held or turned away for what the reads do show.
+    Danger that is visible all the same counts: an approved order is held or rejected for what the reads do show.
     """
     before = file.get("outcome")
     if before is None or set(gathered.without) <= set(file.get("decided_without") or ()):

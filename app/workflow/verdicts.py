@@ -1,4 +1,4 @@
-"""What the policy's modes make of a judgement: acted on, held for a person, proposed in the queue, or left alone."""
+"""Apply the policy's modes to a judgement: act on it, hold for a person, propose it in the queue, or do nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.orders.timers import set_hold_clock
 from app.tickets.questions import NO_ANSWER
 
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
-#: By the reason in force: what a mode suggests, and what the silence of a customer does.
+#: The suggested action by the reason in force: a mode's suggestion, or the one for a customer who does not answer.
 _SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
 _TOLD_NO = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
@@ -25,7 +25,7 @@ _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.
 async def apply(file: OrderInHand, judgement: Judgement, in_force: Any) -> LimitVerdict:
     """Return what is done about a judgement, by the modes and then by the damage limits.
 
-    `in_force` is the decision until now: what was left or proposed stays so (design §3 rule 10).
+    `in_force` is the decision until now: an order that was left to the panel, or only proposed, stays so.
     """
     plain = LimitVerdict(outcome=judgement.outcome, reasons=judgement.reasons)
     if not file.acts:
@@ -45,9 +45,9 @@ async def apply(file: OrderInHand, judgement: Judgement, in_force: Any) -> Limit
 
 async def _plan(file: OrderInHand, judgement: Judgement, in_force: Any) -> Plan:
     if file.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
-        return Plan(Course.ACT)  # decided before, and on its way
+        return Plan(Course.ACT)  # decided earlier, and in progress
     if judgement.fee is not None and await fees.is_asked(file, judgement.fee):
-        return Plan(Course.ACT)  # the customer was told of it
+        return Plan(Course.ACT)  # the customer knows about it
     modes = file.policy.policy.modes
     now = plan(judgement.outcome, modes, held=file.state is OrderState.HELD)
     return no_stronger(now, _earlier(in_force), judgement.outcome)
@@ -61,7 +61,7 @@ def _earlier(decision: Any) -> Plan | None:
 
 
 def _proposed(outcome: Outcome) -> Outcome:
-    """A reject that is only proposed is a review, as it is where `auto_reject` is off."""
+    """Turn a reject that is only proposed into a review, as with `auto_reject` off."""
     return Outcome.HOLD_FOR_REVIEW if outcome is Outcome.REJECT else outcome
 
 
@@ -78,9 +78,9 @@ def _review(
 
 
 def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
-    """Return what is done where no rule settles an order and a person would have it held.
+    """Return what is done if no rule settles an order and a person would hold it.
 
-    What was told no already stays so; anything else is held only where the policy's mode of holding is enforce.
+    An order that was already refused stays so; others are held only if the policy's mode of holding is enforce.
     """
     if file.state in _TOLD_NO:
         return Plan(Course.ACT)
@@ -91,28 +91,28 @@ def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
 
 
 def kept_back(found: Plan) -> Reason | None:
-    """Return the reason why a plan does not carry out what was decided; None where it does."""
+    """Return the reason why a plan does not carry out what was decided; None if it does."""
     return None if found.course is Course.ACT else Reason(found.code, TEXTS[found.code])
 
 
 def was_left(decision: Any) -> bool:
-    """Say whether a stored decision is one that the modes keep from being carried out: the gate passes as in shadow."""
+    """True if the modes keep a stored decision from being carried out: the gate lets it pass as in shadow."""
     found = _earlier(decision)
     return found is not None and found.course in {Course.LEAVE, Course.PROPOSE}
 
 
 def proposal(order: Any, reasons: Any) -> str | None:
-    """Return the action of staff that is proposed for an order, by its row and the reasons in force."""
+    """Return the staff action that is proposed for an order, by its row and the reasons in force."""
     if order.hold_kind is None:
         return None
     codes = [one["code"] for one in reasons or ()]
     if NO_ANSWER in codes and order.hold_kind == HoldKind.ANSWER:
-        return None  # it came after all
+        return None  # the answer arrived after all
     return next((_SUGGESTED[code] for code in codes if code in _SUGGESTED), None)
 
 
 async def leave(file: OrderInHand, verdict: LimitVerdict) -> None:
-    """Leave an order to the panel; what is proposed waits in the queue for a person meanwhile."""
+    """Leave an order to the panel; a proposal waits in the queue for a person meanwhile."""
     if limits.is_limited(verdict):
         file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)
         return

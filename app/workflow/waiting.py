@@ -1,4 +1,4 @@
-"""Since when the oldest of each kind waits, each found by index."""
+"""The waiting time of the oldest item of each kind, each found by index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Waiting(StrEnum):
     """What waits, and for what."""
 
     EVENT = "event"  # for the worker, since it is due
-    EVENT_PUT_OFF = "event_put_off"  # for another attempt, since it came: the panel bars us, or a fault of ours
+    EVENT_PUT_OFF = "event_put_off"  # for another attempt, since it arrived: the panel is unavailable, or a bug of ours
     CALL_PENDING = "call_pending"  # to be sent, since it is due
     CALL_SENDING = "call_sending"  # for its answer, since it was sent
     CALL_PUT_OFF = "call_put_off"  # for another attempt, since it was wanted
@@ -39,19 +39,19 @@ class Waiting(StrEnum):
     UNDECIDED = "undecided"  # since it should have been decided
 
 
-#: Orders that nobody decided yet.
+#: Orders without a decision.
 UNDECIDED: Final = sa.and_(orders.c.decision_id.is_(None), orders.c.state == OrderState.RECEIVED)
 
-#: So many of the oldest orders on their way are looked at; there are never many, or the panel is away.
+#: This many of the oldest orders in transit are read; there are only ever many if the panel is down.
 _LOOKED_AT: Final = 200
 _HOLDS = {Waiting.FEE_HOLD: HoldKind.FEE, Waiting.REVIEW: HoldKind.REVIEW, Waiting.ANSWER: HoldKind.ANSWER}
 _ON_THE_WAY = {Waiting.RELEASING: OrderState.RELEASING, Waiting.REJECTING: OrderState.REJECTING}
 
 
 async def oldest(connection: AsyncConnection, *, now: datetime) -> dict[Waiting, datetime | None]:
-    """Return since when the oldest order or fee of each kind waits; None where none does.
+    """Return since when the oldest item of each kind waits; None if there is none.
 
-    Of orders that await payment the one with the lowest number counts as the oldest.
+    Of the orders that await payment, the one with the lowest id counts as the oldest.
     """
     queries = {
         Waiting.EVENT_PUT_OFF: sa.select(sa.func.min(events.c.received_at)).where(
@@ -76,7 +76,7 @@ async def oldest(connection: AsyncConnection, *, now: datetime) -> dict[Waiting,
 
 
 def _held(kind: HoldKind) -> sa.Select[Any]:
-    """Held orders are an index of their own (those with a kind of hold)."""
+    """Select held orders of one kind; a partial index on `hold_kind` covers them."""
     held = sa.and_(orders.c.hold_kind.is_not(None), orders.c.hold_kind == kind)
     if kind is HoldKind.ANSWER:
         held = sa.and_(held, ~questions.order_waits())

@@ -1,4 +1,4 @@
-"""Marks of their own for unwanted calls and dead workers, shared turns at the panel, alerts."""
+"""Separate columns for unwanted calls and dead workers, shared rate limiting of the panel, alerts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def upgrade() -> None:
 
 
 def _mark_unwanted_calls() -> None:
-    """Until now a call that was called off under way was marked in its result, which it had no other use for."""
+    """Move the marks: so far a call that was cancelled while being sent was marked in its otherwise unused result."""
     calls = sa.table("panel_calls", sa.column("state"), sa.column("result", Json), sa.column("unwanted", sa.Boolean()))
     marked = sa.and_(calls.c.state.in_(["sending", "unknown", "cancelled"]), calls.c.result.is_not(None))
     op.execute(sa.update(calls).where(marked).values(unwanted=True, result=sa.null()))

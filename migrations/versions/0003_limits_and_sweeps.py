@@ -1,4 +1,4 @@
-"""Breaches, undecided and unbuilt orders and credits are found by index; people are rung for events that failed."""
+"""Indexes for breaches, undecided and unprovisioned orders, and credits; notifications about failed events."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _mark_breaches() -> None:
 
 
 def _alert_kinds(kinds: tuple[str, ...]) -> None:
-    """Let the CHECK know these kinds; SQLite makes the table anew for that."""
+    """Set the kinds that the CHECK allows; SQLite recreates the table for that."""
     words = ", ".join(f"'{kind}'" for kind in kinds)
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_alerts_kind"), type_="check")

@@ -1,4 +1,4 @@
-"""How far a customer's replies in a ticket were acted on, so that each brings its order to the top once."""
+"""The last handled customer reply of a ticket, so that each reply moves its order to the top of the queue once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Indexes for what was found by reading a table whole: an order's firings, a call's credit, the orders of the last 90
-days, customers with a pinned segment.
+"""Indexes for queries that scanned a table: an order's firings, a call's credit, the orders of the last 90 days,
+customers with a pinned segment.
 """
 
 from __future__ import annotations

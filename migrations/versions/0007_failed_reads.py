@@ -1,4 +1,4 @@
-"""Since when an event waits for reads that fail, and which of them an order was decided without."""
+"""Since when an event waits because of failed reads, and which reads were missing when an order was decided."""
 
 from __future__ import annotations
 

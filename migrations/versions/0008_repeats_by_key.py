@@ -1,6 +1,6 @@
-"""Kept answers belong to an API key by its id: a new key of an old name must not be given them.
+"""Stored answers belong to an API key by its id: a new key with an old name must not receive them.
 
-Those kept under a name are copied, not moved: the version before, which may still serve, goes on finding them.
+Answers stored under a name are copied, not moved: the previous version, which may still serve, keeps finding them.
 """
 
 from __future__ import annotations
@@ -30,4 +30,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Answers kept by id are not found by the version before, and go after their week."""
+    """Leave answers stored by id: the previous version does not find them, and they expire after a week."""

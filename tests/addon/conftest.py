@@ -1,4 +1,4 @@
-"""The addon's tests need php-cli; MariaDB, where there is one, runs the same storage tests as SQLite."""
+"""The addon's tests need php-cli; storage tests run on SQLite, and on MariaDB if it is available."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.addon.whmcs_request import HOW, STAFF, Whmcs, php_command
 from tests.asked import ASKED, missing
 
 MARIADB = "mysql:host=127.0.0.1;port=3306;charset=utf8mb4"
-#: Looks like a key of Doorman's; a pretend one takes any.
+#: Looks like one of Doorman's keys; the pretend Doorman accepts any.
 KEY = "doorman_" + "abcdefghijklmnopqrstuvwxyz0123456789abcdefg"
 
 
@@ -36,7 +36,7 @@ def _on_mariadb(statement: str) -> None:
 
 
 def mariadb_there() -> bool:
-    """Whether storage tests run on MariaDB too; where CI must run them, the answer is yes and they fail instead."""
+    """True if storage tests also run on MariaDB; also where CI must run them: they then fail if it is missing."""
     if ASKED.get("DOORMAN_TEST_REQUIRE_PHP") == "1":
         return True
     try:
@@ -47,7 +47,7 @@ def mariadb_there() -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Storage tests run on each database that this machine has."""
+    """Run storage tests on each database that this machine has."""
     if "storage" in metafunc.fixturenames:
         kinds = ["sqlite", "mariadb"] if mariadb_there() else ["sqlite"]
         metafunc.parametrize("storage", kinds)
@@ -74,14 +74,14 @@ def installed_template(php: str, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def whmcs(installed_template: Path, php: str, tmp_path: Path) -> Whmcs:
-    """A WHMCS with the addon active, on SQLite; where Doorman is, is not set yet."""
+    """A WHMCS with the addon active, on SQLite; Doorman's address is not set yet."""
     shutil.copyfile(installed_template, tmp_path / "whmcs.db")
     return Whmcs(dsn=f"sqlite:{tmp_path / 'whmcs.db'}", php=php)
 
 
 @pytest.fixture
 def stored_whmcs(storage: str, request: pytest.FixtureRequest, php: str) -> Whmcs:
-    """A WHMCS with the addon active, on each database; MariaDB's driver gives numbers as text, as older ones do."""
+    """A WHMCS with the addon active, on each database; MariaDB's driver returns numbers as text, as older ones do."""
     if storage == "sqlite":
         found: Whmcs = request.getfixturevalue("whmcs")
         return found
@@ -93,7 +93,7 @@ def stored_whmcs(storage: str, request: pytest.FixtureRequest, php: str) -> Whmc
 
 @pytest.fixture
 def doorman() -> Iterator[PretendDoorman]:
-    """A pretend Doorman that keeps what it was sent."""
+    """A pretend Doorman that records what it was sent."""
     with pretending() as server:
         yield server
 
@@ -108,5 +108,5 @@ def service(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def connect(whmcs: Whmcs, url: str, *, key: str = KEY, **settings: str) -> None:
-    """Tell the addon where Doorman is, as staff do in its settings."""
+    """Set Doorman's address in the addon's settings, as staff do."""
     whmcs.set(**{"url": url, "webhook_secret": SECRET, "api_key": key, **settings})

@@ -1,4 +1,4 @@
-"""What of PHP came after 7.4, found with a real parser (tree-sitter): syntax by node, functions and classes by name."""
+"""Finds PHP features newer than 7.4 with a real parser (tree-sitter): syntax by node, functions and classes by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tree_sitter import Language, Node, Parser
 
 _PARSER = Parser(Language(tree_sitter_php.language_php()))
 
-#: Nodes that only newer syntax makes.
+#: Nodes that occur only in newer syntax.
 _NODES = {
     "match_expression": "match (8.0)",
     "nullsafe_member_access_expression": "?-> (8.0)",
@@ -26,7 +26,7 @@ _NODES = {
     "property_hook_list": "property hook (8.4)",
 }
 
-#: Types that 7.4 would take for names of classes, or refuse.
+#: Types that 7.4 would treat as class names, or refuse.
 _TYPES = {b"mixed": "8.0", b"static": "8.0", b"null": "8.2", b"false": "8.0", b"true": "8.2"}
 
 _FUNCTIONS = frozenset(
@@ -46,7 +46,7 @@ _CLASSES = frozenset(
 
 
 def newer_than_74(code: bytes) -> list[str]:
-    """Return what PHP 7.4 does not know, as `line: what`; also what is no PHP at all."""
+    """Return what PHP 7.4 does not support, as `line: what`; syntax errors too."""
     root = _PARSER.parse(code).root_node
     found = ["1: no PHP at all"] if root.has_error else []
     for node in _walk(root):

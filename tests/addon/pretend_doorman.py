@@ -1,4 +1,4 @@
-"""What an addon may meet instead of Doorman: a server with scripted answers that keeps what it was sent, or silence."""
+"""Stand-ins for Doorman: a server with scripted answers that records its requests, and addresses that never answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One request as it came in."""
+    """One request as received."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Sent:
 
     @property
     def asks_for_several(self) -> bool:
-        """Whether it is the gate's question for several orders."""
+        """True if it asks the gate about several orders."""
         return "/gate?order_ids=" in self.path
 
     @property
@@ -43,7 +43,7 @@ class Sent:
         return [int(self.path.split("/")[-2])]
 
     def everything(self) -> str:
-        """All of it as text, to be searched."""
+        """The whole request as text, for searching."""
         return f"{self.path} {self.headers} {self.body.decode(errors='replace')}"
 
 
@@ -66,7 +66,7 @@ ACCEPTED = Reply.of({"event_id": "x", "duplicate": False}, 202)
 
 @dataclass(slots=True)
 class PretendDoorman:
-    """Answers as told; `got` holds everything it was sent."""
+    """Answers as configured; `got` holds all requests."""
 
     url: str = ""
     got: list[Sent] = field(default_factory=list)
@@ -81,11 +81,11 @@ class PretendDoorman:
         return [sent for sent in self.got if sent.asks_gate]
 
     def gate(self, *, provision: bool, reason: str) -> None:
-        """Answer every gate call like this, and take every webhook."""
+        """Answer every gate call like this, and accept every webhook."""
         self.verdicts(lambda _: (provision, reason))
 
     def verdicts(self, judge: Callable[[int], tuple[bool, str]]) -> None:
-        """Answer every gate call by order, and take every webhook."""
+        """Answer every gate call by order, and accept every webhook."""
 
         def answer(sent: Sent) -> Reply:
             if not sent.asks_gate:
@@ -143,7 +143,7 @@ def pretending() -> Iterator[PretendDoorman]:
 
 class _Quiet(ThreadingHTTPServer):
     def handle_error(self, *_arguments: object) -> None:
-        """Callers that hang up are part of the game."""
+        """Ignore errors: callers may hang up."""
 
 
 @contextmanager

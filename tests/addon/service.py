@@ -1,6 +1,6 @@
-"""The real Doorman on a real socket, with its worker and the sandbox as its panel, in a thread with a loop of its own.
+"""The real Doorman on a real socket, with its worker and the sandbox as its panel, in a thread with its own event loop.
 
-The clock is the real one. The sandbox sends nothing by itself: the addon is the only one who reports and asks.
+The clock is real. The sandbox sends nothing itself: only the addon sends events and asks the gate.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from app.workflow.events import handle
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-addon-0123456789abcdef"
-#: Thirty holds at once are what some tests are about: no damage limit stops them.
+#: Some tests hold thirty orders at once: no damage limit may stop them.
 POLICY = """
 [messages]
 department_id = 1
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 def until(condition: Callable[[], T | None], what: str) -> T:
-    """Wait for a condition and return what it found; fail when it does not come true in time."""
+    """Wait for a condition and return what it found; fail if it does not become true in time."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = condition()
@@ -87,12 +87,12 @@ class Service:
         """An API key of the role `panel`, as the addon has it."""
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something in the loop of the service."""
+        """Run something in the service's event loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     @contextmanager
     def running(self) -> Iterator[Service]:
-        """Start everything, and end it."""
+        """Start everything, and stop it at the end."""
         self._thread.start()
         serving_panel = serving(self.panel, cron=False)
         try:
@@ -137,7 +137,7 @@ class Service:
         await self.db.close()
 
     def up(self) -> None:
-        """Let the API answer at its address."""
+        """Start the API at its address."""
         self._api = self.call(self._serve())
 
     async def _serve(self) -> tuple[uvicorn.Server, asyncio.Task[None]]:
@@ -150,7 +150,7 @@ class Service:
         return server, task
 
     def down(self) -> None:
-        """End the API: connections are refused."""
+        """Stop the API: connections are refused."""
         if self._api is None:
             return
         server, task = self._api
@@ -158,7 +158,7 @@ class Service:
         server.should_exit = True
         self.call(asyncio.wait_for(task, PATIENCE))
 
-    # --- looking at it ----------------------------------------------------------------------------------------------
+    # --- inspection -------------------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Any:
         """Read from the API as admin."""
@@ -167,14 +167,14 @@ class Service:
         return answer.json() if answer.status_code == 200 else None
 
     def post(self, path: str, **body: Any) -> Any:
-        """Do something as a person by the API."""
+        """Act as a person by the API."""
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
         answer = httpx.post(self.url + path, headers=headers, json=body, trust_env=False, timeout=10)
         assert answer.is_success, answer.text
         return answer.json()
 
     def order(self, order_id: int) -> dict[str, Any]:
-        """An order as the API shows it; empty when it is not known."""
+        """Return an order from the API; empty if it is unknown."""
         return self.get(f"/v1/orders/{order_id}") or {}
 
     def fee_invoice(self, order_id: int) -> int:
@@ -183,7 +183,7 @@ class Service:
         return found
 
     def stored(self, kind: str, order_id: int | None = None) -> list[dict[str, Any]]:
-        """The bodies of stored webhooks of one type, oldest first."""
+        """Return the bodies of stored webhooks of one type, oldest first."""
         return self.call(self._stored(kind, order_id))
 
     async def _stored(self, kind: str, order_id: int | None) -> list[dict[str, Any]]:
@@ -195,7 +195,7 @@ class Service:
             return [json.loads(row.body) for row in found]
 
     def unhandled(self) -> int:
-        """How many events wait to be handled now."""
+        """Return the number of events that wait to be handled."""
         return self.call(self._unhandled())
 
     async def _unhandled(self) -> int:
@@ -206,18 +206,18 @@ class Service:
     # --- the people around the panel --------------------------------------------------------------------------------
 
     def shop(self, *, autosetup: str = "payment") -> tuple[int, int]:
-        """A customer of some years and a product that leaves a margin."""
+        """Add a customer of some years and a product with a margin."""
         product = self.panel.add_product("Starter", autosetup=autosetup, pricing={"USD": {"monthly": "10.00"}})  # type: ignore[arg-type]
         client = self.panel.add_client("Rita", "Regular", created_at="2019-05-01T00:00:00+00:00", currency="USD")
         return client.id, product.id
 
     def place(self, *, notes: str = "", pay: bool = True, autosetup: str = "accept") -> Any:
-        """An order as the cart leaves it behind: in the panel, and nobody has told Doorman."""
+        """Place an order by the cart: it exists in the panel, but was not reported to Doorman."""
         client, product = self.shop(autosetup=autosetup)
         return self.call(self.panel.place_order(client, [product], notes=notes, pay=pay))
 
     def slow_panel(self, seconds: float) -> None:
-        """Let each call of the panel take this long, and forget its catalogue, so that it is read again."""
+        """Delay each panel call by this long, and drop the cached catalogue, so that it is read again."""
         self.panel.faults.latency = seconds
         self.context.catalogue = CatalogueCache()
 

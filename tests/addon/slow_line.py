@@ -1,4 +1,4 @@
-"""A line of some milliseconds between the machines: bytes pass in both directions, each a while later."""
+"""A network connection with latency: bytes pass in both directions, each with a delay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def slow_line(port: int, *, seconds: float) -> Iterator[str]:
-    """An address that leads to `port` of this machine; whatever is sent arrives so much later."""
+    """Yield an address that forwards to `port` of this machine with this delay."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     ends: list[socket.socket] = [listener]
     threads: list[threading.Thread] = []

@@ -14,12 +14,12 @@ from tests.addon.pretend_doorman import PretendDoorman, Reply, no_connection, no
 from tests.addon.service import Service, until
 from tests.addon.whmcs_request import CRON, CUSTOMER, STAFF, Whmcs, hook
 
-#: What the promise says: a page waits for Doorman at most this long, whatever Doorman does.
+#: The guarantee: a page waits for Doorman at most this long, whatever Doorman does.
 PROMISE_SECONDS = 2.5
-#: Where the gate is asked after an event that had no answer either.
+#: The same if the gate is asked after an event that was not answered either.
 GATE_PROMISE_SECONDS = PROMISE_SECONDS + 1.0
 
-#: Several hooks in one request, a gate call among them, as an order that is paid and set up at once has.
+#: Several hooks in one request, including a gate call, as for an order that is paid and set up at once.
 CHECKOUT = (
     hook("AfterShoppingCartCheckout", OrderID=41, InvoiceID=2041),
     hook("InvoicePaid", invoiceid=2041),
@@ -30,7 +30,7 @@ CHECKOUT = (
 
 
 def tell(whmcs: Whmcs, order: Any, times: int = 1) -> None:
-    """The hook of the checkout, in the customer's request."""
+    """Run the checkout's hook, in the customer's request."""
     placed = hook("AfterShoppingCartCheckout", OrderID=order.id, InvoiceID=order.invoice_id)
     whmcs.request(*[placed] * times, **CUSTOMER)
 
@@ -108,7 +108,7 @@ def test_a_doorman_that_hangs_costs_a_checkout_three_seconds_at_most(whmcs: Whmc
 
 
 def test_a_request_killed_while_it_posts_loses_nothing(stored_whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """The row is committed before the first byte goes out; cron sends what the dead request could not."""
+    """The row is committed before the first byte is sent; cron sends what the dead request could not."""
     with silence() as address:
         connect(stored_whmcs, address)
         request = stored_whmcs.start(hook("InvoicePaid", invoiceid=2041), **CUSTOMER)
@@ -161,7 +161,7 @@ def test_a_refused_connection_costs_next_to_nothing(whmcs: Whmcs) -> None:
 
 
 def test_a_slow_doorman_is_not_waited_for_again_and_again(whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """Each answer comes, but late: together they may not take more than their second either."""
+    """Each answer is late: together they must not take more than their one second."""
     connect(whmcs, doorman.url)
 
     def late(_sent: Any) -> Reply:
@@ -320,7 +320,7 @@ def test_an_address_that_is_not_safe_is_never_called(whmcs: Whmcs, address: str)
 
 
 def test_redirects_are_not_followed(whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """A signed event and an API key go to the address that was entered, and nowhere else."""
+    """Signed events and API keys are sent only to the address that was entered."""
     connect(whmcs, doorman.url)
     doorman.always(Reply(307, b"", {"location": f"{doorman.url}/elsewhere"}))
     whmcs.add_order(41)
@@ -347,7 +347,7 @@ def test_proxies_of_the_environment_are_not_used(
 
 
 def test_staff_who_accept_come_after_the_news_of_the_order(whmcs: Whmcs, service: Service) -> None:
-    """The hook speaks before the change: Doorman reads it back, and the person's decision stands."""
+    """The hook runs before the change: Doorman reads the order later, and the person's decision stands."""
     connect(whmcs, service.url, key=service.key)
     order = service.place(notes="Please install Ubuntu 8.04 on it and migrate my old site.")
     whmcs.copy_order(service.panel, order)

@@ -1,4 +1,4 @@
-"""The gate with a scripted Doorman: whatever it answers, or does not, the right orders pass and the right ones wait."""
+"""The gate with a scripted Doorman: whether or not it answers, the right orders pass and the right orders wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRANSFER = hook("PreRegistrarTransferDomain", params={"domainid": 6})
 HOLDS = ["held_for_fee", "held_for_review", "rejected"]
 PASSES = ["shadow", "before_cutover", "not_ours", "approved"]
 
-#: What is no answer of the gate.
+#: Responses that are not valid answers of the gate.
 NO_ANSWER = {
     "401": Reply.of({"type": "urn:doorman:problem:unauthenticated"}, 401),
     "403": Reply.of({"provision": True}, 403),
@@ -59,7 +59,7 @@ def fill(whmcs: Whmcs) -> None:
 
 
 def shut(whmcs: Whmcs, step: Step = MODULE, **scenario: Any) -> bool:
-    """Whether provisioning was stopped in a request of its own."""
+    """True if provisioning was stopped, in a separate request."""
     [answer] = whmcs.request(step, **(scenario or CALLBACK)).returned()
     return answer is not None
 
@@ -164,7 +164,7 @@ def test_what_was_only_undecided_is_no_known_hold(shop: Whmcs, doorman: PretendD
 
 
 def test_an_approved_order_is_stopped_by_closed_while_doorman_is_away(shop: Whmcs, doorman: PretendDoorman) -> None:
-    """`closed` means that nothing passes without an answer; yesterday's approval may have been taken back."""
+    """`closed` means that nothing passes without an answer; yesterday's approval may have been revoked."""
     connect(shop, doorman.url)
     doorman.gate(provision=True, reason="approved")
     assert not shut(shop)
@@ -181,7 +181,7 @@ def test_a_database_that_fails_throws_nothing(
     doorman.gate(provision=True, reason="approved")
     answer = shop.request({"do": "break", "words": [broken]}, MODULE, **CALLBACK)
     stopped = answer.returned(1) != [None]
-    # Without the order nobody can be asked; without the settings nobody can say that a gate was wanted.
+    # Without the order there is nothing to ask; without the settings it is unknown if a gate was wanted.
     assert stopped is (broken == "tblhosting" and unreachable == "closed")
 
 

@@ -1,4 +1,4 @@
-"""One payment lets WHMCS build many orders in one request: with a way between the machines, none slips through."""
+"""One payment makes WHMCS provision many orders in one request: even with network latency, none bypasses the gate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ APPROVED = (True, "approved")
 
 
 def fill(whmcs: Whmcs, count: int, *, first: int = FIRST, customer_id: int = 101, invoice_id: int = 2041) -> list[Step]:
-    """Pending orders of one invoice, each with a service of its number; return how WHMCS builds them."""
+    """Add pending orders of one invoice, each with a service of the same id; return the steps that provision them."""
     numbers = range(first, first + count)
     for number in numbers:
         whmcs.add_order(number, customer_id=customer_id, invoiceid=invoice_id)
@@ -31,12 +31,12 @@ def create(service_id: int) -> Step:
 
 
 def built(answer: Answer) -> list[int]:
-    """Which of the steps was not stopped."""
+    """Return the steps that were not stopped."""
     return [number for number, step in enumerate(answer.steps) if step["returned"] == [None]]
 
 
 def slowly(answer: Callable[[Sent], Reply], seconds: float) -> Callable[[Sent], Reply]:
-    """Answer the gate so much later."""
+    """Answer the gate with this delay."""
 
     def later(sent: Sent) -> Reply:
         if sent.asks_gate:
@@ -47,7 +47,7 @@ def slowly(answer: Callable[[Sent], Reply], seconds: float) -> Callable[[Sent], 
 
 
 def only_one_by_one(answer: Callable[[Sent], Reply]) -> Callable[[Sent], Reply]:
-    """A Doorman of before: it does not know the question for several."""
+    """An older Doorman: it does not support the question for several orders."""
     return lambda sent: Reply.of({"status": 404}, 404) if sent.asks_for_several else answer(sent)
 
 
@@ -89,7 +89,7 @@ def test_more_than_a_hundred_orders_are_several_questions(whmcs: Whmcs, doorman:
 
 
 def test_only_what_may_be_built_now_is_asked_about(whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """The order itself first, then those of its invoice, then what else is Pending and not set up, newest first."""
+    """First the order itself, then those of its invoice, then other Pending orders without set-up, newest first."""
     connect(whmcs, doorman.url)
     fill(whmcs, 3, first=50)
     fill(whmcs, 2, first=60, invoice_id=2042)
@@ -168,14 +168,14 @@ def test_an_older_doorman_is_asked_one_by_one(whmcs: Whmcs, doorman: PretendDoor
     assert [len(sent.orders) for sent in doorman.gate_asked] == [4, 1, 1, 1, 1]
 
 
-# --- the time is over ----------------------------------------------------------------------------------------------
+# --- out of time ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("unreachable", ["open", "closed"])
 def test_what_there_was_no_time_for_is_shut_while_doorman_is_there(
     whmcs: Whmcs, doorman: PretendDoorman, unreachable: str
 ) -> None:
-    """Thirty questions of a tenth of a second do not fit into two: the rest is stopped, whatever the setting says."""
+    """Thirty questions of 0.1 s exceed two seconds: the remaining orders are stopped, whatever the setting."""
     connect(whmcs, doorman.url, unreachable=unreachable)
     steps = fill(whmcs, 30)
     doorman.gate(provision=False, reason="held_for_review")
@@ -236,7 +236,7 @@ def test_a_key_that_the_gate_refuses_stops_no_shop_that_is_set_open(
 
 
 def test_slow_events_take_no_time_from_the_gate(whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """They are first in time only: what finds no time for itself waits for cron, and the gate asks all the same."""
+    """Events are only sent first: those without time left wait for cron, and the gate still asks."""
     connect(whmcs, doorman.url, unreachable="open")
     steps = fill(whmcs, 3)
     doorman.gate(provision=False, reason="held_for_fee")

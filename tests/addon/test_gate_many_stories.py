@@ -1,4 +1,4 @@
-"""One payment of many orders against the real Doorman, with its worker, a panel, and a way between the machines."""
+"""One payment of many orders against the real Doorman, with its worker, a panel, and network latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_shop(whmcs: Whmcs, service: Service) -> Whmcs:
 
 
 def place_many(whmcs: Whmcs, service: Service, count: int, *, notes: str = WISH) -> list[Any]:
-    """Paid orders of one client, in the panel and in WHMCS's tables; nobody has told Doorman."""
+    """Add paid orders of one client to the panel and to WHMCS's tables; Doorman is not informed."""
     client, product = service.shop(autosetup="accept")
     made = [service.call(service.panel.place_order(client, [product], notes=notes, pay=True)) for _ in range(count)]
     for order in made:
@@ -30,7 +30,7 @@ def place_many(whmcs: Whmcs, service: Service, count: int, *, notes: str = WISH)
 
 
 def healed(service: Service, order: Any) -> bool:
-    """Whether it was decided, and an approved one is to be accepted: minutes later, as WHMCS itself may build it."""
+    """True if it was decided and, if approved, its accept is scheduled: minutes later, as WHMCS may provision it."""
     outcome = (service.order(order.id).get("decision") or {}).get("outcome")
     return outcome == "hold_for_review" or (outcome == "approve" and accepts(service, order) != [])
 

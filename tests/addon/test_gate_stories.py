@@ -1,4 +1,4 @@
-"""The gate of the addon against the real Doorman: what is held waits, what is not is set up at once."""
+"""The addon's gate against the real Doorman: held orders wait, others are set up at once."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def create(order: Any) -> Step:
 
 
 def placed(order: Any) -> Step:
-    """The checkout's hook."""
+    """Run the checkout's hook."""
     return hook("AfterShoppingCartCheckout", OrderID=order.id, InvoiceID=order.invoice_id, ServiceIDs=order.service_ids)
 
 
 def hold(whmcs: Whmcs, service: Service) -> Any:
-    """An order with a wish, paid and told; the gate is asked, and shut."""
+    """Place an order with a special request, paid and reported; the gate is asked, and denies it."""
     order = service.place(notes=WISH)
     whmcs.copy_order(service.panel, order)
     answer = whmcs.request(placed(order), create(order), **CUSTOMER)
@@ -50,15 +50,15 @@ def test_gate_is_shut_until_the_fee_is_paid(open_shop: Whmcs, service: Service) 
 
 
 def accepts(service: Service, order: Any) -> list[str]:
-    """How far the AcceptOrder calls of an order are."""
+    """Return the states of an order's AcceptOrder calls."""
     return [call["state"] for call in service.order(order.id)["panel_calls"] if call["action"] == "accept_order"]
 
 
 def test_our_own_accept_passes(open_shop: Whmcs, service: Service) -> None:
-    """A person approves in Doorman, Doorman calls AcceptOrder, and inside of that WHMCS asks the gate."""
+    """A person approves in Doorman, Doorman calls AcceptOrder, and during that call WHMCS asks the gate."""
     order = hold(open_shop, service)
     until(lambda: "approve" in service.order(order.id).get("actions", ()), "staff may act")
-    service.panel.configure(module_seconds=1.5)  # AcceptOrder stays on the wire for a while
+    service.panel.configure(module_seconds=1.5)  # AcceptOrder takes a while
     try:
         service.post(f"/v1/orders/{order.id}/approve", note="looks fine")
         until(lambda: "sending" in accepts(service, order), "AcceptOrder is on the wire")
@@ -89,7 +89,7 @@ def test_nothing_is_overridden_when_staff_create_what_is_not_held(open_shop: Whm
 
 
 def test_a_regulars_paid_order_is_set_up_within_the_checkout(open_shop: Whmcs, service: Service) -> None:
-    """Each read of the panel takes 100 ms, the catalogue too, and still the same request provisions."""
+    """Each read of the panel takes 100 ms, the catalogue too, and the same request still provisions."""
     order = service.place()
     open_shop.copy_order(service.panel, order)
     service.slow_panel(0.1)
@@ -112,8 +112,8 @@ def test_a_regulars_paid_order_is_set_up_within_the_checkout(open_shop: Whmcs, s
 def test_the_gate_alone_decides_where_no_event_came(open_shop: Whmcs, service: Service) -> None:
     """Products set up *on order* are created before the checkout's hook fires.
 
-    An order that nobody told of passes where it can't be decided in time, which a busy machine may miss: one of three
-    is stopped.
+    An unreported order passes if it can't be decided in time, which happens on a busy machine: one of three is
+    stopped.
     """
     for _ in range(3):
         order = service.place(notes=WISH)

@@ -1,4 +1,4 @@
-"""Each hook becomes the right event with the right ids; nothing else of what a hook is given ever leaves WHMCS."""
+"""Each hook becomes the right event with the right ids; nothing else that a hook receives ever leaves WHMCS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.addon.pretend_doorman import PretendDoorman
 from tests.addon.service import SECRET, Service, until
 from tests.addon.whmcs_request import API, CALLBACK, CRON, CUSTOMER, MASQUERADE, STAFF, Answer, Whmcs, hook
 
-#: What WHMCS's hooks are documented to carry beside ids; none of it may be forwarded.
+#: What WHMCS's hooks contain besides ids according to the documentation; none of it may be forwarded.
 SECRETS: dict[str, Any] = {
     "password": "MARKER-1", "password2": "MARKER-2", "ccnumber": "MARKER-4111111111111111", "cccvv": "MARKER-3",
     "authmodule": "MARKER-4", "authdata": "MARKER-5", "serverpassword": "MARKER-6", "serveraccesshash": "MARKER-7",
@@ -26,7 +26,7 @@ SECRETS: dict[str, Any] = {
     "PaymentMethod": "MARKER-19", "fraudresults": {"x": "MARKER-20"}, "failureResponseMessage": "MARKER-21",
 }  # fmt: skip
 
-#: hook, what WHMCS gives it, the type, what `data` must hold
+#: hook, its parameters, the event type, the required `data`
 EVENTS: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("AfterShoppingCartCheckout", {"OrderID": 41, "OrderNumber": 4471920385, "InvoiceID": 2041, "ServiceIDs": [5]},
      "order.created",
@@ -91,7 +91,7 @@ def fill(whmcs: Whmcs) -> None:
 
 
 def leaks(whmcs: Whmcs, doorman: PretendDoorman, *answers: Answer) -> list[str]:
-    """Where a marker turns up that should never have left the hook."""
+    """Return the places where a marker appears that must not leave the hook."""
     kept = json.dumps(whmcs.events() + whmcs.sql("SELECT * FROM mod_doorman_gate"))
     places = {"row": kept, **{f"request {n}": sent.everything() for n, sent in enumerate(doorman.got)}}
     for number, answer in enumerate(answers):
@@ -224,7 +224,7 @@ def test_a_login_of_several_clients_is_an_event_for_each(shop: Whmcs, doorman: P
     assert [sent.event["data"]["customer_id"] for sent in doorman.webhooks] == [101, 107]
 
 
-#: What hooks may be given instead of what is documented.
+#: What hooks may receive instead of what is documented.
 ODD: dict[str, Any] = {
     "text": "41", "zeros": "041", "spaces": " 41 ", "missing": None, "empty": "", "zero": 0, "negative": -1,
     "float": 41.0, "fraction": 41.5, "huge": "99999999999999999999999",

@@ -1,4 +1,4 @@
-"""Activate, configure, upgrade, deactivate: five minutes of a provider, and nothing breaks on the way."""
+"""Activate, configure, upgrade, deactivate: a provider needs five minutes, and nothing breaks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRETS = ("webhook_secret", "api_key")
 
 
 def whmcs_encrypts(text: str) -> str:
-    """What the harness's `encrypt()` makes."""
+    """Return what the harness's `encrypt()` returns."""
     return base64.b64encode(f"salted:{text}"[::-1].encode()).decode()
 
 
@@ -102,7 +102,7 @@ def test_a_php_without_curl_is_told_and_loses_nothing(whmcs: Whmcs, doorman: Pre
 
 
 def works(whmcs: Whmcs, doorman: PretendDoorman) -> None:
-    """Events are signed with the secret, and the gate is asked with the key."""
+    """Check that events are signed with the secret, and the gate is asked with the key."""
     from standardwebhooks import Webhook
 
     doorman.got.clear()
@@ -132,7 +132,7 @@ def test_secrets_are_kept_encrypted_and_survive_a_save(shop: Whmcs, doorman: Pre
         assert SECRET not in stored
         assert KEY not in stored
     works(shop, doorman)
-    shop.set(**{name: keep(shop.setting(name)) for name in SECRETS})  # Save Changes with the fields as they were shown
+    shop.set(**{name: keep(shop.setting(name)) for name in SECRETS})  # Save Changes without editing the fields
     works(shop, doorman)
     works(shop, doorman)
     assert all(shop.setting(name).startswith("enc:") for name in SECRETS)

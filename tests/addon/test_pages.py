@@ -1,4 +1,4 @@
-"""The addon's page and the verdict on the order page: everything escaped, and there when Doorman is not."""
+"""The addon's page and the verdict on the order page: everything is escaped, and both work when Doorman is down."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Tags(HTMLParser):
 
 
 def harmless(page: str) -> Tags:
-    """Fail if a page holds anything that can act, but the addon's own few lines."""
+    """Fail if a page holds active content other than the addon's own few lines."""
     tags = Tags(page)
     for tag, attributes in tags.tags:
         assert tag != "img", page
@@ -87,7 +87,7 @@ def answering(doorman: PretendDoorman, *, queue: Any, order: Any) -> None:
 
 
 def verdict(answer: Answer) -> str:
-    """What the footer's hook gave WHMCS to print."""
+    """Return what the footer's hook gave WHMCS to print."""
     return "".join(value for value in answer.returned() if value)
 
 

@@ -1,6 +1,6 @@
 """PHP 7.4 to 8.3: every file is parsed by the PHP installed here, and by a parser that refuses what 7.4 lacks.
 
-Not run on 7.4: that is what the parser is for.
+No test runs on PHP 7.4; the parser stands in for it.
 """
 
 from __future__ import annotations

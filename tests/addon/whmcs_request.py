@@ -24,7 +24,7 @@ Step = dict[str, Any]
 
 
 def php_command() -> str | None:
-    """Return the path of a php that has what the harness needs, or None."""
+    """Return the path of a php with the extensions that the harness needs, or None."""
     php = shutil.which("php")
     if php is None:
         return None
@@ -39,7 +39,7 @@ def hook(point: str, **fields: Any) -> Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What happened in one request."""
+    """The result of one request."""
 
     steps: list[dict[str, Any]]
     seconds: float
@@ -55,7 +55,7 @@ class Answer:
     memory: int
 
     def returned(self, step: int = -1) -> Any:
-        """What a step returned; of a hook the list of what its callbacks returned."""
+        """Return a step's result; for a hook, the list of its callbacks' results."""
         return self.steps[step]["returned"]
 
     @property
@@ -64,7 +64,7 @@ class Answer:
         return "".join(step["printed"] for step in self.steps)
 
     def clean(self) -> None:
-        """Fail if anything was thrown, warned about, or ended the request."""
+        """Fail if there was an exception or a warning, or if the request was aborted."""
         assert self.fatal is None
         assert self.errors == []
         assert [step["thrown"] for step in self.steps if step["thrown"]] == []
@@ -73,7 +73,7 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Whmcs:
-    """A pretend WHMCS on one database; each `request` is a PHP process of its own."""
+    """A pretend WHMCS on one database; each `request` is a separate PHP process."""
 
     dsn: str
     php: str
@@ -82,7 +82,7 @@ class Whmcs:
     php_options: tuple[str, ...] = ()
 
     def start(self, *steps: Step, script: str = "/cart.php", **scenario: Any) -> subprocess.Popen[str]:
-        """Start a request; `finish` gives its answer."""
+        """Start a request; `finish` returns its answer."""
         given = {
             "root": str(self.root), "database": self.dsn, "stringify": self.stringify, "script": script,
             **scenario, "steps": steps,
@@ -108,7 +108,7 @@ class Whmcs:
         return answer
 
     def request(self, *steps: Step, clean: bool = True, **scenario: Any) -> Answer:
-        """Do one request; unless told otherwise nothing may be thrown or warned about."""
+        """Run one request; by default, exceptions and warnings fail the test."""
         return self.finish(self.start(*steps, **scenario), clean=clean)
 
     def hook(self, point: str, *, scenario: dict[str, Any] | None = None, **fields: Any) -> Any:
@@ -121,7 +121,7 @@ class Whmcs:
         return self.request(hook("AfterCronJob"), **CRON, **scenario)
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """Look into the panel's database, or change it; straight into a SQLite file, else through PHP."""
+        """Query or change the panel's database; directly for a SQLite file, otherwise through PHP."""
         kind, _, place = self.dsn.partition(":")
         if kind == "sqlite":
             with closing(sqlite3.connect(place, timeout=10)) as connection, connection:
@@ -134,7 +134,7 @@ class Whmcs:
         return [dict(row) for row in found] if do == "rows" else []
 
     def insert(self, table: str, **row: Any) -> None:
-        """A row that WHMCS writes by itself."""
+        """Insert a row that WHMCS itself would write."""
         marks = ", ".join("?" * len(row))
         self.sql(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
 
@@ -143,15 +143,15 @@ class Whmcs:
         return self.sql("SELECT * FROM mod_doorman_events ORDER BY id")
 
     def waiting(self) -> list[dict[str, Any]]:
-        """What was not delivered yet."""
+        """The events that are not delivered yet."""
         return [row for row in self.events() if row["delivered_at"] is None]
 
     def make_due(self) -> None:
-        """Let the time of the next attempt come for everything that waits."""
+        """Make the next attempt of every waiting event due."""
         self.sql("UPDATE mod_doorman_events SET next_at = 1 WHERE delivered_at IS NULL")
 
     def set(self, **settings: str) -> None:
-        """Settings as WHMCS keeps them when staff saved them."""
+        """Store settings as WHMCS does when staff save them."""
         if not self.dsn.startswith("sqlite:"):
             self.request({"do": "save_settings", "arguments": [settings]}, loads_hooks=False)
             return
@@ -160,7 +160,7 @@ class Whmcs:
             self.insert("tbladdonmodules", module="doorman", setting=name, value=value)
 
     def setting(self, name: str) -> str:
-        """What is stored of one setting."""
+        """Return the stored value of one setting."""
         [row] = self.sql("SELECT value FROM tbladdonmodules WHERE module = 'doorman' AND setting = ?", name)
         return str(row["value"])
 
@@ -170,12 +170,12 @@ class Whmcs:
         assert answer.returned(0)["status"] == "success"
 
     def add_order(self, order_id: int = 41, *, customer_id: int = 101, ip: str = "192.0.2.9", **more: Any) -> None:
-        """An order as its row is after the checkout."""
+        """Add an order with the row that the checkout leaves."""
         row = {"ordernum": 4471920385 + order_id, "date": "2026-11-22 10:00:00", "notes": "", "amount": "5.00", **more}
         self.insert("tblorders", id=order_id, userid=customer_id, ipaddress=ip, **row)
 
     def copy_order(self, panel: SandboxPanel, order: Order) -> None:
-        """Bring an order of the sandbox into WHMCS's own tables, as an addon reads them."""
+        """Copy an order of the sandbox into WHMCS's own tables, which the addon reads."""
         self.add_order(order.id, customer_id=order.client_id, ip=order.ip, invoiceid=order.invoice_id)
         owner = {"userid": order.client_id, "orderid": order.id}
         for service_id in order.service_ids:
@@ -188,7 +188,7 @@ class Whmcs:
 
 #: Alice, working in the admin area.
 STAFF: dict[str, Any] = {"script": "/admin/orders.php", "adminarea": True, "admin": 1, "session": {"adminid": 1}}
-#: A script of ours or others, by the external API.
+#: A script of ours or of others that uses the external API.
 API: dict[str, Any] = {"script": "/includes/api.php"}
 #: The five-minute cron on the command line.
 CRON: dict[str, Any] = {"script": "/home/whmcs/crons/cron.php", "cli": True}

@@ -44,7 +44,7 @@ async def make_keys(db: Database) -> dict[Role, str]:
 
 
 async def add_order(db: Database, order_id: int = ORDER, **values: Any) -> None:
-    """Add an order: held for review, unpaid, as if just judged."""
+    """Add an order: held for review, unpaid, just judged."""
     row = {
         "order_id": order_id,
         "customer_id": CUSTOMER,
@@ -73,7 +73,7 @@ async def add_order(db: Database, order_id: int = ORDER, **values: Any) -> None:
 
 
 def judged(*, request: TermKind | None = TermKind.OS_OLD, **order: Any) -> tuple[Facts, Judgement]:
-    """Judge an order by the default policy: what it asks for makes the verdict."""
+    """Judge an order by the default policy: its request determines the verdict."""
     item = Item(
         kind="product", relid=1, product="VPS S", first_amount=1500, recurring_amount=1500, cycle="monthly", listed=True
     )
@@ -140,7 +140,7 @@ async def add_fee(db: Database, order_id: int = ORDER, **values: Any) -> uuid.UU
 
 
 async def add_question(db: Database, order_id: int = ORDER, **values: Any) -> uuid.UUID:
-    """Add a question that waits for its answer."""
+    """Add a question that is not answered yet."""
     row = {
         "id": uuid.uuid4(),
         "order_id": order_id,
@@ -193,7 +193,7 @@ async def add_customer(db: Database, customer_id: int = CUSTOMER, **values: Any)
 
 
 async def add_backtest(db: Database, **values: Any) -> uuid.UUID:
-    """Add a backtest that runs."""
+    """Add a running backtest."""
     row = {
         "id": uuid.uuid4(),
         "policy_hash": "0" * 64,
@@ -248,7 +248,7 @@ async def add_ticket(db: Database, ticket_id: int = TICKET, **values: Any) -> No
 
 
 async def add_text(db: Database, text: str, order_id: int = ORDER) -> None:
-    """Add what the customer wrote with the order."""
+    """Add the text that the customer wrote with the order."""
     await insert(db, order_texts, order_id=order_id, customer_id=CUSTOMER, request_text=text)
 
 
@@ -262,13 +262,13 @@ async def add_lines(db: Database, count: int, what: str, order_id: int = ORDER) 
 
 
 async def add_worker(db: Database, at: datetime = NOW, **values: Any) -> None:
-    """Add a worker that lives."""
+    """Add a live worker."""
     row = {"id": uuid.uuid4(), "host": "here", "pid": 1, "started_at": at, "heartbeat_at": at, "progress_at": at}
     await insert(db, workers, **row | values)
 
 
 async def add_world(db: Database) -> dict[str, Any]:
-    """Add one of each, and return what is not known beforehand."""
+    """Add one row of each kind, and return the generated ids."""
     await add_customer(db)
     await add_order(db)
     await add_decision(db)
@@ -288,7 +288,7 @@ async def add_world(db: Database) -> dict[str, Any]:
 
 
 def check_problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """Check that it is this problem, as RFC 9457 writes it, and return it."""
+    """Check that the answer is this problem in the format of RFC 9457, and return it."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
@@ -300,7 +300,7 @@ def check_problem(response: httpx.Response, status: int, slug: str) -> dict[str,
 
 
 def template_of(document: dict[str, Any], path: str) -> str | None:
-    """Return the address of the document that a path is one of; literal ones first."""
+    """Return the document's address template that matches a path; literal ones first."""
     for template in sorted(document["paths"], key=lambda one: one.count("{")):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return str(template)

@@ -35,12 +35,12 @@ class Api:
         return {"Authorization": f"Bearer {self.keys[role]}"}
 
     async def ask(self, method: str, path: str, role: Role = Role.OPS, **more: Any) -> httpx.Response:
-        """Send one request, and hold its answer against the OpenAPI document."""
+        """Send one request, and check its answer against the OpenAPI document."""
         headers = self.headers(role) | more.pop("headers", {})
         return self.checked(await self.client.request(method, path, headers=headers, **more))
 
     def checked(self, response: httpx.Response) -> httpx.Response:
-        """Return an answer that keeps the contract, where the document knows the address at all."""
+        """Return the answer after checking it against the document, if the document has its address."""
         method, template = response.request.method, template_of(self.document, response.request.url.path)
         if template is not None and method.lower() in self.document["paths"][template]:
             check_contract(self.document, response, method, template)
@@ -52,7 +52,7 @@ Start = Callable[..., AbstractAsyncContextManager[Api]]
 
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
-    """The OpenAPI document, made once."""
+    """The OpenAPI document, generated once."""
     return create_app(Settings(_env_file=None, database_url="sqlite://")).openapi()
 
 

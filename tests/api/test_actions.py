@@ -1,4 +1,4 @@
-"""What staff do with an order over the API, and what is refused."""
+"""Staff actions on orders over the API, and refusals."""
 
 from __future__ import annotations
 

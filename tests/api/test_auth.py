@@ -15,7 +15,7 @@ from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, check_problem
 from tests.api.conftest import Api, Start
 
-#: The only addresses that answer without a key (style §8 rule 23).
+#: The only addresses that answer without a key.
 PUBLIC = {
     "/healthz", "/readyz", "/metrics", "/docs", "/docs/assets", "/docs/handbook/{name}", "/openapi.json", "/webhooks",
 }  # fmt: skip
@@ -77,7 +77,7 @@ async def test_who_is_unknown_is_refused_before_the_body_is_read(api: Api) -> No
 
 
 def allowed(role: Role, operation: tuple[str, str]) -> bool:
-    """Say what design §6 grants."""
+    """True if the API contract grants the operation to the role."""
     match role:
         case Role.SCORES:
             return operation in SCORES

@@ -1,4 +1,4 @@
-"""Backtests over the API: begun at once, carried out in a process of their own, shown when they are there."""
+"""Backtests over the API: started at once, run in a separate process, shown when finished."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_one_whose_process_is_gone_has_failed(api: Api) -> None:
     shown = (await api.ask("GET", f"{PATH}/{lost}")).json()
     assert (shown["state"], shown["report"]) == ("failed", None)
     assert "ended before it was done" in shown["error"]
-    assert (await api.ask("POST", PATH, Role.ADMIN, json={"document": ""})).status_code == 202  # stands in nobody's way
+    assert (await api.ask("POST", PATH, Role.ADMIN, json={"document": ""})).status_code == 202  # blocks nothing
 
 
 async def test_the_end_of_the_service_ends_its_backtest(start: Start) -> None:

@@ -1,4 +1,4 @@
-"""While the database is locked, full, read-only or away everybody is answered in time, and nothing happens later."""
+"""If the database is locked, full, read-only or down, every request is answered in time and has no later effect."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ UNDECIDED = {"provision": False, "reason": "undecided"}
 
 
 async def furnish(api: Api) -> None:
-    """One order that is held, one that is approved, and a worker that was alive just now."""
+    """Add a held order, an approved order, and a worker with a recent heartbeat."""
     await add_order(api.db, HELD)
     await add_decision(api.db, HELD)
     await add_order(api.db, APPROVED, state="awaiting_payment", outcome="approve")
@@ -83,7 +83,7 @@ async def stored(db: Database) -> list[str]:
 
 
 def connections() -> int:
-    """Count the threads of SQLite connections: each has its own."""
+    """Count the threads of SQLite connections: one per connection."""
     return sum("_connection_worker_thread" in thread.name for thread in threading.enumerate())
 
 
@@ -106,7 +106,7 @@ class Watches:
 
 
 async def one_round(api: Api, watches: Watches, number: int, *, readable: bool) -> None:
-    """Ask for what is known, then for everything at once, and hold it against what was promised."""
+    """Send requests one by one, then all at once, and check them against the guarantees."""
     known = [await watches.timed(watches.gate, ask_gate(api, order)) for order in (HELD, APPROVED)]
     verdicts = ["held_for_review", "approved"] if readable else ["undecided"] * 2
     assert [answer.json()["reason"] for answer in known] == verdicts
@@ -132,9 +132,9 @@ async def test_all_are_answered_in_time_and_nothing_happens_later(
         await furnish(api)
         async with FAULTS[fault](api.db):
             logs.clear()
-            for number in range(2):  # the second meets what the first has left behind
+            for number in range(2):  # the second round meets what the first has left behind
                 await one_round(api, watches, number, readable=fault != "refusing")
-            assert connections() <= 7  # five that read, one that writes, and one that comes in its place
+            assert connections() <= 7  # five readers, one writer, and its replacement
             body = api.checked(await api.client.get("/readyz")).json()
             assert "the database can't be" in body["reasons"][0]
             said = [line for line in logs if line["log_level"] in {"warning", "error"}]
@@ -142,13 +142,13 @@ async def test_all_are_answered_in_time_and_nothing_happens_later(
         watches.check(machine.lag)
         assert (await healed(api)).json()["state"] == "awaiting_payment"
         left = await stored(api.db)
-        assert len(left) <= 2  # what was refused in the middle of a commit
+        assert len(left) <= 2  # what was refused during a commit
         assert [(await deliver(api, f"msg_{number}_0")).status_code for number in range(2)] == [202, 202]
         assert len(await stored(api.db)) >= 2
 
 
 async def healed(api: Api) -> httpx.Response:
-    """What was refused did not happen; asked again under its key it does, as soon as the database lets it."""
+    """Check that refused requests had no effect, and succeed with the same key once the database is back."""
     for _ in range(200):
         order = await api.ask("GET", f"/v1/orders/{HELD}")
         if order.status_code == 200:
@@ -160,11 +160,11 @@ async def healed(api: Api) -> httpx.Response:
     raise AssertionError("it does not heal")
 
 
-# --- where nothing can be read ------------------------------------------------------------------------------------
+# --- no reads possible --------------------------------------------------------------------------------------------
 
 
 async def fresh_key(api: Api) -> None:
-    """Have the panel's key known from an earlier question, but not from the last two seconds."""
+    """Make the panel's key known from an earlier request, more than two seconds ago."""
     seconds = [0.0]
     api.app.state.keys = KeyCache(lambda: seconds[0])
     assert (await ask_gate(api, HELD)).status_code == 200
@@ -181,7 +181,7 @@ async def test_where_nothing_can_be_read_the_gate_is_undecided(start: Start) -> 
                 with watch.time():
                     answers = await asyncio.gather(*(ask_gate(api, order) for order in (HELD, APPROVED, UNKNOWN) * 3))
                 assert [(answer.status_code, answer.json()) for answer in answers] == [(200, UNDECIDED)] * 9
-            with watch.time():  # nobody knows whose key this is: the addon keeps its known holds shut by itself
+            with watch.time():  # the key can't be checked: the addon itself keeps blocking known holds
                 stranger = await api.ask("GET", f"/v1/orders/{HELD}/gate", Role.OPS)
             check_problem(stranger, 503, "unavailable")
         watch.check(GATE_SECONDS)
@@ -206,7 +206,7 @@ async def test_a_key_that_was_refused_is_not_believed_later(start: Start) -> Non
 
 
 class TestFrozenServer:
-    """PostgreSQL behind a network that swallows everything: statements hang, and so does their cancellation."""
+    """PostgreSQL behind a network that drops all packets: statements hang, and so does their cancellation."""
 
     @pytest.fixture
     def database_kind(self) -> str:
@@ -237,7 +237,7 @@ class TestFrozenServer:
 
 
 class TestReadOnlyFile:
-    """A SQLite file that this user may only read, in a folder of that kind."""
+    """A SQLite file that this user can only read, in a read-only folder."""
 
     @pytest.fixture
     def migrated_url(self, sqlite_template: Path) -> Iterator[str]:
@@ -257,7 +257,7 @@ class TestReadOnlyFile:
 
 @asynccontextmanager
 async def read_only(db: Database) -> AsyncIterator[None]:
-    """Take the right to write away; from the administrator, who may everything, by being somebody else meanwhile."""
+    """Remove write permission; if we are root, switch to another user meanwhile."""
     await db.reader.dispose()
     await db.writer.dispose()
     file = Path(str(db.url.database))

@@ -1,4 +1,4 @@
-"""The Swagger UI in a real browser that reaches nothing but us, as in a closed network."""
+"""The Swagger UI in a real browser that can reach only us, as in a closed network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def chromium() -> str:
 
 @pytest.fixture
 async def served(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
-    """Serve an application with one of each; return its address and a key of role ops."""
+    """Serve an application with one row of each kind; yield its address and a key of role ops."""
     shutil.copyfile(sqlite_template, tmp_path / "doorman.db")
     settings = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
     db = Database.open(settings.database_url)
@@ -81,7 +81,7 @@ async def _execute(page: Page, operation: str) -> None:
 
 @asynccontextmanager
 async def _browsing(chromium: str, base: str) -> AsyncIterator[Page]:
-    """A page that reaches only us; at the end nothing may have gone wrong in it, and nothing been asked of others."""
+    """Yield a page that can reach only us; at the end, check that it had no errors and made no requests to others."""
     errors: list[str] = []
     outside: list[str] = []
 
@@ -139,6 +139,6 @@ async def test_the_handbook_is_read_from_the_swagger_ui(chromium: str, served: t
 
 
 def _screenshot(tmp_path: Path, name: str) -> Path:
-    """Where the picture goes: to be looked at, where DOORMAN_TEST_SCREENSHOTS names a folder."""
+    """Save a screenshot for inspection, if DOORMAN_TEST_SCREENSHOTS names a folder."""
     folder: Any = ASKED.get("DOORMAN_TEST_SCREENSHOTS")
     return (Path(folder) if folder else tmp_path) / f"{name}.png"

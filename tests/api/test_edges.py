@@ -1,4 +1,4 @@
-"""The edges of the API: what is refused before anything is read, methods, slashes, and headers of every answer."""
+"""Edge cases of the API: refusals before the body is read, methods, slashes, and headers of every answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from app.tables.access import Role
 from tests.api.api_support import check_problem
 from tests.api.conftest import Api
 
-pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # no question of databases
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # independent of the database
 
 
 class _Unread:
-    """A body that notes that somebody began to read it."""
+    """A body that records if it was read."""
 
     def __init__(self) -> None:
         self.read = False
@@ -44,7 +44,7 @@ async def test_who_is_unknown_is_refused_before_the_body_is_read(api: Api) -> No
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "HEAD", "TRACE"])
 async def test_another_method_is_told_all_that_the_address_knows(api: Api, method: str) -> None:
     for template, declared in api.document["paths"].items():
-        if template == "/webhooks":  # answers itself, and is off here
+        if template == "/webhooks":  # has its own answer, and is off here
             continue
         path = template.replace("{", "").replace("}", "")
         answer = await api.client.request(method, path, headers=api.headers(Role.ADMIN))

@@ -1,4 +1,4 @@
-"""Why an order was decided so, for its customer and for staff, and a policy's prices in words."""
+"""Explanations of decisions for customers and staff, and a policy's prices in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a declared one and never our fault."""
+"""Whatever is sent, the answer is declared in the document and never a 5xx."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_
 from tests.api.conftest import Api
 from tests.asked import examples
 
-#: Half of what is generated fits the field it is for, so that it gets past the first check.
+#: Half of the generated values are valid for their field, so that they pass the first check.
 _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
     | st.sampled_from(["25.00", "0", "customer_withdrew", "new", "billing", "\x00", "\ud800", "1e9", "9" * 40, ""])
@@ -62,7 +62,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 @pytest.fixture
 def api(runner: asyncio.Runner, sqlite_template: Any, document: dict[str, Any], tmp_path: Any) -> Iterator[Api]:
-    """An application on SQLite that lives through all examples."""
+    """An application on SQLite, shared by all examples."""
     (tmp_path / "doorman.db").write_bytes(sqlite_template.read_bytes())
     made = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
     db = Database.open(made.database_url)

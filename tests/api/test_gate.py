@@ -1,4 +1,4 @@
-"""The gate for several orders at once: what it takes, what it answers, and how often it asks the database."""
+"""The gate for several orders at once: accepted requests, answers, and number of database queries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def ask(api: Api, *order_ids: int) -> dict[int, tuple[bool, str]]:
 
 
 async def timed(api: Api, *order_ids: int) -> tuple[dict[int, tuple[bool, str]], float]:
-    """Ask, and return how long it took, without the work of a first request and of the check against the document."""
+    """Ask, and return the time it took, excluding first-request work and the check against the document."""
     await api.client.get(asked(0), headers=api.headers(Role.PANEL))
     began = time.monotonic()
     answer = await api.client.get(asked(*order_ids), headers=api.headers(Role.PANEL))
@@ -39,7 +39,7 @@ async def timed(api: Api, *order_ids: int) -> tuple[dict[int, tuple[bool, str]],
 
 
 async def hear_of(api: Api, order_id: int) -> None:
-    """A webhook about it came; nobody has handled it."""
+    """Store a webhook about the order that is not handled yet."""
     await insert(
         api.db, events, webhook_id=f"test-{order_id}", type="order.created", source="webhook", body=b"{}",
         order_id=order_id, occurred_at=NOW, received_at=NOW, state="processed", due_at=NOW,

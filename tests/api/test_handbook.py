@@ -1,4 +1,4 @@
-"""The handbook under `/docs`: every page, every link in it, and nothing from outside."""
+"""The handbook under `/docs`: every page and every link, with no external resources."""
 
 from __future__ import annotations
 

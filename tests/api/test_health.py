@@ -26,7 +26,7 @@ from tests.api.conftest import Api
 
 
 async def ready(api: Api) -> tuple[int, dict[str, Any]]:
-    """Ask anew how it stands."""
+    """Query readiness again."""
     api.app.state.probe._read_at = float("-inf")
     answer = api.checked(await api.client.get("/readyz"))
     return answer.status_code, answer.json()
@@ -52,7 +52,7 @@ async def test_ready_needs_a_worker_that_moves(api: Api) -> None:
 
 
 class StuckWake(Wake):
-    """Lets the main loop turn once, and never again."""
+    """Lets the main loop run one iteration, then blocks it."""
 
     async def wait(self, timeout: float) -> None:
         await asyncio.Event().wait()
@@ -72,7 +72,7 @@ async def test_a_loop_that_stands_still_shows_within_thirty_seconds_though_the_h
     running = asyncio.create_task(worker.run())
     try:
         await until(api, lambda body: body["ready"])
-        now = NOW + timedelta(seconds=28)  # and two more until the next heartbeat tells
+        now = NOW + timedelta(seconds=28)  # and two more until the next heartbeat
         body = await until(api, lambda body: body["workers_stuck"] == 1)
         assert (body["ready"], body["workers"]) == (False, 1)
     finally:
@@ -81,7 +81,7 @@ async def test_a_loop_that_stands_still_shows_within_thirty_seconds_though_the_h
 
 
 async def until(api: Api, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Ask until it is so."""
+    """Query until the condition holds."""
     async with asyncio.timeout(10):
         while not wanted(body := (await ready(api))[1]):
             await asyncio.sleep(0.02)
@@ -134,7 +134,7 @@ async def test_the_oldest_of_each_kind_shows(api: Api) -> None:
 
 
 async def add_all_waiting(db: Database) -> None:
-    """Add two of each kind that waits, the older one so many seconds older as the test expects."""
+    """Add two waiting rows of each kind; the older one has the age in seconds that the test expects."""
 
     def ago(seconds: float) -> Any:
         return NOW - timedelta(seconds=seconds)

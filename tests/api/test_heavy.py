@@ -1,4 +1,4 @@
-"""Requests that take long stall nobody: webhooks and the gate are answered meanwhile, and who sends too many waits."""
+"""Slow requests block no others: webhooks and the gate are answered meanwhile; callers that send too many wait."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def webhook() -> dict[str, Any]:
 
 
 async def helper_of(api: Api) -> int:
-    """Return the process that does the heavy work."""
+    """Return the id of the process that does the heavy work."""
     work: HeavyWork = api.app.state.heavy
     turn = work.turn("test")
     pid = await turn.run(os.getpid)
@@ -54,7 +54,7 @@ async def helper_of(api: Api) -> int:
 
 
 async def stopped(pid: int) -> None:
-    """Freeze the process: whatever it is asked now takes as long as we like."""
+    """Freeze the process, so that its requests take as long as we like."""
     os.kill(pid, signal.SIGSTOP)
 
 
@@ -63,7 +63,7 @@ def asking(api: Api, role: Role, method: str = "POST", path: str = CHECK, **more
 
 
 async def taken(api: Api, count: int) -> None:
-    """Wait until so many requests have their place in the line."""
+    """Wait until this many requests are in the queue."""
     async with asyncio.timeout(60):
         while api.app.state.heavy.admitted < count:
             await asyncio.sleep(0.01)

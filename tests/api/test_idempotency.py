@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request again has the same answer and no second effect, whatever happens between."""
+"""Idempotency-Key: a repeated request has the same answer and no second effect, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BODY: dict[str, Any] = {"amount": "25.00", "reason": "Outage"}
 
 
 async def post(api: Api, key: str, body: Any = None, role: Role = Role.OPS, path: str = CREDITS) -> httpx.Response:
-    """Ask for a credit under a key."""
+    """Request a credit with a key."""
     return await api.ask("POST", path, role, json=BODY if body is None else body, headers={"Idempotency-Key": key})
 
 
@@ -36,7 +36,7 @@ async def count(api: Api) -> int:
 
 @pytest.fixture
 async def known(api: Api) -> Api:
-    """An application that knows a customer."""
+    """An application with one customer."""
     await add_customer(api.db)
     return api
 
@@ -58,7 +58,7 @@ async def test_the_scope_is_caller_and_address(known: Api) -> None:
     await add_customer(known.db, CUSTOMER + 1)
     await post(known, "k-1")
     assert (await post(known, "k-1", path=f"/v1/customers/{CUSTOMER + 1}/credits")).status_code == 202
-    check_problem(await post(known, "k-1", role=Role.ADMIN), 409, "looks-duplicate")  # another caller, considered anew
+    check_problem(await post(known, "k-1", role=Role.ADMIN), 409, "looks-duplicate")  # another caller: a new request
 
 
 async def test_a_new_key_of_an_old_name_gets_no_kept_answer(known: Api) -> None:
@@ -70,7 +70,7 @@ async def test_a_new_key_of_an_old_name_gets_no_kept_answer(known: Api) -> None:
 
     answer = await known.client.post(CREDITS, json=BODY, headers=headers)
 
-    check_problem(answer, 409, "looks-duplicate")  # it is considered anew
+    check_problem(answer, 409, "looks-duplicate")  # it is handled as a new request
 
 
 async def test_a_new_admin_key_of_the_settings_gets_no_kept_answer(start: Start) -> None:

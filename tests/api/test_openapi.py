@@ -1,4 +1,4 @@
-"""The OpenAPI document: what clients and the Swagger UI go by."""
+"""The OpenAPI document, on which clients and the Swagger UI rely."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.core.reading.topics import classify
 from app.core.webhooks import MAX_ID
 from tests.api.test_auth import PUBLIC
 
-#: Design §6, as far as issue 2 goes.
+#: The operations that the document has to describe.
 CONTRACT = """
 GET /v1/orders
 GET /v1/orders/{order_id}
@@ -154,7 +154,7 @@ def test_operation_names_are_unique(document: dict[str, Any]) -> None:
 
 
 def test_the_swagger_ui_fills_in_nothing_that_may_be_somebodys(document: dict[str, Any]) -> None:
-    """One click on Execute must not change the order, customer or policy that an example happens to name."""
+    """A click on Execute must not change an order, customer or policy that an example happens to name."""
     for method, template, operation in operations(document):
         for parameter in operation.get("parameters", []):
             if method != "GET" and parameter["in"] == "path":

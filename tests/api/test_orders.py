@@ -1,4 +1,4 @@
-"""An order as it is answered: every field of the contract, bounded in size, the same alone and in lists."""
+"""Orders in API answers: every field of the contract, bounded in size, identical alone and in lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.api.conftest import Api, Start
 
 pytestmark = pytest.mark.both_databases("sorting, paging and searching")
 
-#: Design §6, "An order as answered", with the totals.
+#: The fields of an order in API answers, with the totals.
 FIELDS = [
     "order_id", "order_number", "panel_url", "customer_id", "kind", "state", "panel_status", "provisioning",
     "placed_by", "placed_at", "amount", "currency", "recurring_monthly", "items", "items_total", "request_text",
@@ -181,7 +181,7 @@ async def test_lists_page_through_everything_once(api: Api) -> None:
         seen += [order["order_id"] for order in page["items"]]
         if page["next_cursor"] is None:
             break
-        await add_order(api.db, ORDER + 100 + len(seen))  # what comes meanwhile does not shift the pages
+        await add_order(api.db, ORDER + 100 + len(seen))  # new rows do not shift the pages
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == list(range(ORDER + 6, ORDER - 1, -1))
 

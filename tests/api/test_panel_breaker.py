@@ -14,7 +14,7 @@ from tests.api.conftest import Api
 
 
 async def shown(api: Api, *states: str) -> tuple[int, str, float]:
-    """Let workers have these breakers; return status and field of `/readyz`, and the metric."""
+    """Add workers with these breaker states; return the status and field of `/readyz`, and the metric."""
     async with api.db.begin() as tx:
         await tx.execute(sa.delete(workers))
     for state in states:

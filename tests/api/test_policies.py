@@ -25,7 +25,7 @@ STRICT = "risk.review_from = 50\n"
 
 
 async def add_cases(db: Database, total: int, *, held: int) -> None:
-    """Add a history of which the default policy would hold so many: they ask for work."""
+    """Add a history in which the default policy would hold this many orders: they request work."""
     rows = [
         {
             "order_id": 1_000 + number,
@@ -178,7 +178,7 @@ async def test_who_may_do_what(api: Api, method: str, path: str, allowed: set[Ro
 
 
 async def outdate(api: Api, version: int, document: str) -> None:
-    """Let a published version be one that an older program took."""
+    """Change a published version into one that an older program accepted."""
     async with api.db.begin() as tx:
         statement = "UPDATE policies SET document = :document, hash = :other WHERE version = :version"
         await tx.execute(sa.text(statement), {"document": document, "other": f"{version:064}", "version": version})

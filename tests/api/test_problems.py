@@ -1,4 +1,4 @@
-"""Everything that goes wrong is a problem document, and nothing that a caller sends is our fault."""
+"""Every error is a problem document, and no request causes a 5xx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking customers over the API, and the report of what the questions brought."""
+"""Asking customers over the API, and the report on their results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def with_department(db: Database) -> None:
 
 
 async def add_held(db: Database, **values: Any) -> None:
-    """An order that may not fit, with its question prepared."""
+    """Add an order that may not fit, with a prepared question."""
     await with_department(db)
     await add_customer(db)
     await add_order(db, **values)
@@ -155,7 +155,7 @@ async def test_a_key_asks_once_and_the_same_again_is_refused(held: Api) -> None:
     assert (first.status_code, first.content) == (200, second.content)
     check_problem(await held.ask("POST", ASK, json={"question": "Other?"}, headers=key), 422, "key-reused")
     check_problem(await held.ask("POST", ASK, json={}), 409, "looks-duplicate")
-    check_problem(await held.ask("POST", ASK, json={"question": "Other?"}), 409, "wrong-state")  # on its way
+    check_problem(await held.ask("POST", ASK, json={"question": "Other?"}), 409, "wrong-state")  # being sent
     assert len(await calls_of(held)) == 1
 
 

@@ -37,7 +37,7 @@ async def test_a_row_has_the_fields_of_the_contract(api: Api) -> None:
 
 
 async def add_all_kinds(api: Api) -> list[tuple[int | None, str]]:
-    """Add one of each kind, and return them in the order in which they are to be shown."""
+    """Add one of each kind, and return them in the expected order."""
     await add_order(api.db, 1, hold_kind="fee", hold_due_at=NOW - HOUR)
     await add_fee(api.db, 1)
     await add_order(api.db, 2, state="cancelled", refund_due_minor=1500, **NOT_HELD)

@@ -1,4 +1,4 @@
-"""Clients that dribble: what does not come in whole in time is ended, and who waits for us is not."""
+"""Slow clients: a request that is not complete in time is ended; a client that waits for our answer is not."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from app.processes.slow_clients import ImpatientProtocol
 from app.tables.access import Role
 from tests.api.conftest import Api, Start
 
-SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # no question of databases
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # independent of the database
 PATIENCE = 0.6
 _NEXT = b"GET /healthz HTTP/1.1\r\nx-padding: " + b"a" * 500
 Connect = Callable[[], Any]
 
 
 class Quick(ImpatientProtocol):
-    """As the service has it, with less patience."""
+    """The service's protocol class, with shorter time-outs."""
 
     patience = PATIENCE
 
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[Connect]:
-    """Serve an application over a socket; yields what connects to it."""
+    """Serve an application over a socket; yields a function that connects to it."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     config = uvicorn.Config(app, http=Quick, ws="none", lifespan="off", log_config=None, timeout_keep_alive=30)
@@ -46,7 +46,7 @@ async def serving(app: Any) -> AsyncIterator[Connect]:
 
 
 async def _all_of(reader: asyncio.StreamReader) -> bytes:
-    """Read to the end; who still sends when the other side has closed is reset, and has the answer all the same."""
+    """Read to the end; if we still send after the other side closed, the connection is reset after the answer."""
     answer = b""
     with suppress(ConnectionResetError):
         while chunk := await reader.read(65_536):
@@ -55,7 +55,7 @@ async def _all_of(reader: asyncio.StreamReader) -> bytes:
 
 
 async def dribble(connect: Connect, first: bytes, then: bytes = b"") -> tuple[bytes, float]:
-    """Send the first part at once and a byte each moment after it; return what came back, and after how long."""
+    """Send the first part at once, then a byte at short intervals; return the answer, and the time it took."""
     reader, writer = await connect()
     began = time.monotonic()
     writer.write(first)
@@ -78,7 +78,7 @@ async def dribble(connect: Connect, first: bytes, then: bytes = b"") -> tuple[by
 
 
 def check_refused(answer: bytes) -> None:
-    """Check that it is a whole problem document."""
+    """Check that it is a complete problem document."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 "), answer
     headers = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
@@ -136,7 +136,7 @@ async def test_what_is_left_of_a_refused_body_is_not_waited_for(api: Api) -> Non
 
 
 async def test_who_waits_for_us_is_not_ended() -> None:
-    """An answer may take long, and a body that we don't read yet is not late."""
+    """An answer may take long, and a body that we have not read yet is not late."""
 
     async def slow(_scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(PATIENCE * 2)

@@ -1,4 +1,4 @@
-"""``POST /webhooks`` over ASGI: every refusal in its order, and 202 only when the event is on disk."""
+"""``POST /webhooks`` over ASGI: each refusal in the documented order, and 202 only once the event is on disk."""
 
 from __future__ import annotations
 
@@ -195,11 +195,11 @@ def test_a_broken_secret_is_an_error_at_start(secret: str) -> None:
         WebhookFront(PlainTextResponse(""), intake_of=lambda: None, secrets=[secret], clock=lambda: NOW)  # type: ignore[arg-type, return-value]
 
 
-# --- bodies that come slowly, wrongly or not at all ---------------------------------------------------------------
+# --- slow, invalid or missing bodies ------------------------------------------------------------------------------
 
 
 async def call(app: WebhookFront, messages: list[dict[str, Any]], **more: str) -> tuple[list[dict[str, Any]], int]:
-    """Return what was answered, and how many of the messages were not asked for."""
+    """Return the answer, and how many of the messages were not received."""
     left = list(messages)
     sent: list[dict[str, Any]] = []
 

@@ -33,7 +33,7 @@ CREDITS = f"/v1/customers/{CUSTOMER}/credits"
 
 
 async def ids(api: Api, path: str, name: str) -> list[Any]:
-    """Return one field of everything in a list, page by page."""
+    """Return one field of all rows in a list, page by page."""
     seen: list[Any] = []
     cursor = ""
     while True:
@@ -80,7 +80,7 @@ async def test_a_call_is_retried_once_dead_and_not_while_done(api: Api) -> None:
 
 
 async def test_a_dead_accept_is_not_sent_again_behind_the_hold(api: Api) -> None:
-    """The order is held since, so our own gate would stop what the accept builds: approving is the way."""
+    """The order is on hold since, so our own gate would block the accept's module create: it has to be approved."""
     dead = await add_call(api.db)
     found = check_problem(await api.ask("POST", f"/v1/panel-calls/{dead}/retry"), 409, "wrong-state")
     assert "/approve" in found["detail"]

@@ -37,7 +37,7 @@ _ROUNDS = 10
 
 
 def rows(count: int) -> Iterator[dict[str, Any]]:
-    """Yield cases: a few hundred kinds of orders, over and over."""
+    """Yield cases: a few hundred kinds of orders, repeated."""
     models = [some_case(number) for number in range(1, _MODELS + 1)]
     for number in range(count):
         yield models[number % _MODELS] | {"order_id": number + 1}
@@ -52,7 +52,7 @@ async def fill(url: str, count: int) -> None:
 
 
 def pure_core(count: int) -> Callable[[], int]:
-    """Return what judges by the pure core, both policies on facts in memory, and says how many verdicts it gave."""
+    """Return a function that judges facts in memory by both policies in the pure core, and counts verdicts."""
     judges = [QuickJudge(parse_policy(text)) for text in (GIVEN, ACTIVE)]
     some = [(without_today(facts_codec.unpack(row["facts"])), row["judged_at"]) for row in rows(min(count, 4_000))]
 
@@ -66,7 +66,7 @@ def pure_core(count: int) -> Callable[[], int]:
 
 
 def rates(*works: Callable[[], int]) -> list[float]:
-    """Return the best rate of each over some rounds, in turn, since machines are faster now and slower then."""
+    """Return the best rate of each over some alternating rounds, since machine speed varies."""
     found = [0.0] * len(works)
     for _ in range(_ROUNDS):
         for place, work in enumerate(works):
@@ -77,7 +77,7 @@ def rates(*works: Callable[[], int]) -> list[float]:
 
 
 def one_process(url: str) -> Callable[[], int]:
-    """Return what one process of a backtest does: reading, unpacking, judging, packing and counting."""
+    """Return a function that does the work of one backtest process: read, unpack, judge, pack and count."""
     job = Job(url=url, given=canonical(parse_policy(GIVEN)), active=canonical(parse_policy(ACTIVE)), as_of=NOW)
 
     async def all_parts() -> int:
@@ -109,7 +109,7 @@ def whole(url: str) -> None:
 
 
 def measured(url: str) -> tuple[float, float, float]:
-    """Have one backtest run in a process of its own; return seconds, and the peaks of parent and largest child."""
+    """Run one backtest in a separate process; return seconds, and the peak memory of parent and largest child."""
     command = [sys.executable, __file__, "--whole", url]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     said = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
@@ -123,7 +123,7 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=4_000, help="N; memory is measured at N and 4 N")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
     parser.add_argument("--whole", metavar="URL", help=argparse.SUPPRESS)
-    options, _ = parser.parse_known_args()  # the options of other benches are none of ours
+    options, _ = parser.parse_known_args()  # ignore the options of other benches
     if options.whole:
         whole(options.whole)
         return 0

@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether the target is met."""
+        """True if the target is met."""
         return self.verdicts >= WANTED_RATE
 
 
@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--orders", type=int, default=20_000, help="in each round")
     parser.add_argument("--check", action="store_true", help="exit with 1 when the target is missed")
-    options, _ = parser.parse_known_args()  # what other benches know: `make bench ARGS=…` is for all of them
+    options, _ = parser.parse_known_args()  # `make bench ARGS=…` passes options to all benches
     result = measure(rounds=options.rounds, orders=options.orders)
     print(f"\nverdicts   {result.verdicts:8.0f} a second and core (wanted: at least {WANTED_RATE})")
     print(f"decisions  {result.decisions:8.0f} a second and core, with every sentence")

@@ -1,8 +1,8 @@
 # ruff: noqa: T201
-"""How long webhooks and gate questions take while 64 senders press policies of 0.9 MB upon us: ``make bench``.
+"""How long webhooks and gate questions take while 64 senders submit policies of 0.9 MB: ``make bench``.
 
 `doorman serve` on SQLite, its worker off; a client in a process of its own sends signed webhooks and asks the gate in
-turn, steadily, first alone and then beside 64 senders of policy checks and backtests in a third process.
+turn, steadily, first alone and then next to 64 senders of policy checks and backtests in a third process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import httpx
 from client import signed_requests
 from secret import SECRET
 
-WANTED_P99 = 0.5  # seconds at most, beside the senders; the panel's addon gives up at two
+WANTED_P99 = 0.5  # seconds at most, next to the senders; the panel's addon gives up at two
 SENDERS = 64
 ADMIN = "an admin key for measuring, and nothing else"
 KEYED = {"Authorization": f"Bearer {ADMIN}"}
@@ -36,21 +36,21 @@ HERE = Path(__file__).parent
 
 
 class Times(NamedTuple):
-    """What the steady client saw of one kind, in seconds."""
+    """Response times of one kind of request, in seconds."""
 
     p50: float
     p99: float
 
 
 class Seen(NamedTuple):
-    """What it saw of both."""
+    """Response times of both kinds."""
 
     webhook: Times
     gate: Times
 
 
 def document(number: int) -> str:
-    """Return a policy of 0.9 MB, of which all has to be read and compared."""
+    """Return a policy of 0.9 MB, all of which has to be read and compared."""
     blocked = ", ".join(f'"10.{n >> 16}.{n >> 8 & 255}.{n & 255}"' for n in range(number, number + 20_000))
     allowed = ", ".join(f'"2001:db8::{n:x}"' for n in range(19_999))
     text = f"[block]\nnetworks = [{blocked}]\n[allow]\nnetworks = [{allowed}]\n"
@@ -123,7 +123,7 @@ def _times(taken: list[float]) -> Times:
 
 
 async def press(base: str) -> None:
-    """Send long policies until ended, each sender the next when its last is answered; prints what was answered."""
+    """Send long policies until terminated, one at a time per sender; print the answers' statuses."""
     bodies = [json.dumps({"document": document(number)}).encode() for number in range(4)]
     headers = {**KEYED, "content-type": "application/json"}
     seen: Counter[int] = Counter()
@@ -134,7 +134,7 @@ async def press(base: str) -> None:
         while True:
             try:
                 answer = await client.post(path, content=bodies[number % len(bodies)], headers=headers)
-            except httpx.TransportError:  # a kept connection that the server had just let go of
+            except httpx.TransportError:  # a keep-alive connection that the server had just closed
                 continue
             seen[answer.status_code] += 1
             print(json.dumps(seen), flush=True)
@@ -147,7 +147,7 @@ async def press(base: str) -> None:
 
 @contextmanager
 def pressed(base: str, log: Path) -> Iterator[None]:
-    """Have the senders at work."""
+    """Run the senders."""
     with log.open("wb") as out:
         senders = subprocess.Popen([sys.executable, __file__, "--press", base], stdout=out)
         try:
@@ -158,7 +158,7 @@ def pressed(base: str, log: Path) -> Iterator[None]:
 
 
 def measure(folder: Path, *, rounds: int, seconds: float) -> tuple[Seen, Seen]:
-    """Return the medians of what was seen alone and beside the senders."""
+    """Return the median times alone and next to the senders."""
     alone, beside = [], []
     with served(folder) as base:
         ask_steadily(base, 2)

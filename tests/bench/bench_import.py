@@ -45,7 +45,7 @@ _HEAD = (
 
 
 async def replay(port: int, bodies: list[str]) -> float:
-    """Make the calls, list after list as the import does, and return the seconds it took."""
+    """Make the calls, list by list as the import does, and return the seconds it took."""
     began = time.perf_counter()
     for action, group in groupby(bodies, key=lambda body: parse_qs(body)["action"][0]):
         calls = iter([body.encode("ascii") for body in group])
@@ -69,7 +69,7 @@ async def _caller(port: int, calls: Iterator[bytes]) -> None:
 
 @dataclass(slots=True)
 class Measured:
-    """Seconds of the import, of that the making of cases, and of the floor; how many calls both made."""
+    """Seconds of the import, of building cases (included), and of the floor; the number of calls of each."""
 
     ours: float = 0.0
     building: float = 0.0
@@ -77,7 +77,7 @@ class Measured:
     calls: int = 0
 
     def make_builder(self, context: Context) -> CaseBuilder:
-        """Make cases as the import does, and see how long it takes once everything is read."""
+        """Return a builder of cases as in the import, which measures the time after everything is read."""
         return _Timed(context, self)
 
 
@@ -94,7 +94,7 @@ class _Timed(CaseBuilder):
 
 
 def measure(orders: int, folder: Path) -> Measured:
-    """Import from a panel of so many orders, then make the same calls anew."""
+    """Import from a panel with this many orders, then repeat the same calls."""
     found = Measured()
     with subprocess.Popen(
         [sys.executable, str(HERE / "panel_server.py"), str(orders)], stdout=subprocess.PIPE

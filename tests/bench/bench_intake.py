@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 
 
 class Round(NamedTuple):
-    """What the client saw in one round."""
+    """The client's results of one round."""
 
     rate: float
     p50_ms: float
@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
     @property
     def rate_ratio(self) -> float:
-        """Our requests a second as a part of the floor's."""
+        """Our requests a second as a fraction of the floor's."""
         return self.ours.rate / self.floor.rate
 
     @property
@@ -53,7 +53,7 @@ class Result(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether both targets are met."""
+        """True if both targets are met."""
         return self.rate_ratio >= WANTED_RATE and self.p99_ratio < WANTED_P99
 
 

@@ -27,7 +27,7 @@ BODY_BYTES = 1400
 
 
 def signed_requests(count: int) -> list[bytes]:
-    """Return whole HTTP requests, each with a webhook id of its own."""
+    """Return complete HTTP requests, each with its own webhook id."""
     now = datetime.now(UTC)
     timestamp = str(int(now.timestamp()))
     run = uuid.uuid4().hex
@@ -62,7 +62,7 @@ def _body(number: int, now: datetime) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Sends from the shared list until it is empty, and notes how long each answer took."""
+    """Sends from the shared list until it is empty, and records the time of each answer."""
 
     def __init__(self, requests: list[bytes], seconds: list[float], done: asyncio.Future[None]) -> None:
         self._requests = requests
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by class
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is not an instance of the class
 
     def send_next(self) -> None:
         """Send one more, if there is one."""
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for the whole answer, which must be a 202."""
+        """Wait for the complete answer, which must be a 202."""
         self._buffer += data
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         if not separator:

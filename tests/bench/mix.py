@@ -26,7 +26,7 @@ _COUNTRIES = ["US"] * 6 + ["DE", "GB", "BR"]
 
 
 def mixed(count: int, *, seed: int = 1) -> list[Facts]:
-    """Return the facts of so many orders; the same ones for the same seed."""
+    """Return the facts of this many orders; the same ones for the same seed."""
     dice = random.Random(seed)
     return [_order(dice, number) for number in range(1, count + 1)]
 

@@ -1,7 +1,7 @@
 # ruff: noqa: T201
-"""The panel of `bench_import`: ``panel_server.py ORDERS`` prints its port and serves a made-up past until terminated.
+"""The panel of `bench_import`: ``panel_server.py ORDERS`` prints its port and serves a generated past until terminated.
 
-Every call's body is remembered; ``GET /recorded`` tells them all.
+It records each call's body; ``GET /recorded`` returns all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.sandbox.server import create_app
 
 
 class Recorder:
-    """Passes calls on and keeps their bodies."""
+    """Forwards calls and records their bodies."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -47,7 +47,7 @@ class Recorder:
 
 
 def main() -> None:
-    """Make the past and serve it."""
+    """Generate the past and serve it."""
     panel = SandboxPanel(seed=1)
     panel.configure(timezone="UTC")
     panel.add_history(orders=int(sys.argv[1]))

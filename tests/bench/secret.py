@@ -1,4 +1,4 @@
-"""What the load is signed with."""
+"""The secret that signs the load."""
 
 from base64 import b64encode
 

@@ -110,7 +110,7 @@ def main() -> None:
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         print(listener.getsockname()[1], flush=True)
-        # as `app.processes.serve` has it
+        # as in `app.processes.serve`
         config = uvicorn.Config(
             app,
             loop="uvloop",

@@ -1,4 +1,4 @@
-"""Damage limits: a feature that suddenly does far more than the policy allows stops acting and rings, for a while."""
+"""Damage limits: a feature that suddenly acts far more than the policy allows is stopped for a while and notifies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BLOCKED = "[block]\nemail_domains = ['bad.example']\n"
 
 
 async def place(house: House, notes: str = "", *, pay: bool = True, domain: str = "example.com") -> int:
-    """Place an order of a customer of its own, and let it be decided."""
+    """Place an order of a new customer, and let it be decided."""
     number = len(house.panel.state.clients)
     product = next(iter(house.panel.state.products), None)
     if product is None:
@@ -60,7 +60,7 @@ async def told(house: House) -> list[str]:
 
 
 async def replays(house: House) -> int:
-    """Replay every decision of the policy to the bit, and say how many there are."""
+    """Replay every decision of the policy exactly, and return their number."""
     async with house.db.read() as connection:
         policy = (await versions.active(connection)).policy
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
@@ -111,7 +111,7 @@ async def test_a_fee_that_is_asked_for_already_is_no_new_one(db: Database) -> No
 
 
 async def wave(house: House) -> int:
-    """Two orders that pass and three that would be held: the last is one too many. Returns it."""
+    """Place two orders that pass and three that would be held, of which the last exceeds the limit; return that one."""
     for notes in ("", "", WISH, SUSPECT):
         await place(house, notes)
     return await place(house, WISH)
@@ -139,7 +139,7 @@ async def test_an_order_left_to_the_panel_stays_left_and_follows_the_panel(db: D
         left = await wave(house)
         house.clock.forward(hours=2)
         later = await place(house, WISH)
-        assert (await house.order(later))["state"] == "held"  # the limit lifted by itself
+        assert (await house.order(later))["state"] == "held"  # the limit was lifted automatically
         await house.panel.run_fraud_check(left, "maxmind", score=80, status="Review")
         await house.settle(seconds=30)
         assert "risk_review" in await codes(house, left)
@@ -249,7 +249,7 @@ async def test_a_fee_that_is_given_back_counts_and_is_never_refused(db: Database
         await house.act(order_id, "cancel")
         await house.settle()
         assert house.effects("AddCredit") == 2
-        house.clock.forward(minutes=59, seconds=45)  # the granted one is an hour old, the one given back is not
+        house.clock.forward(minutes=59, seconds=45)  # the granted one is an hour old, the refunded one is not
         assert (await grant(house, "2.00")).status_code == 409
         house.clock.forward(minutes=1)
         assert (await grant(house, "2.00")).status_code == 202
@@ -259,7 +259,7 @@ async def test_a_fee_that_is_given_back_counts_and_is_never_refused(db: Database
 
 
 async def decided(db: Database, house: House, *, held: int, passed: int, ago: timedelta = timedelta(0)) -> None:
-    """Write decisions of the policy about orders of their own."""
+    """Insert decisions of the policy, each about a new order."""
     async with db.begin() as tx:
         first = 10_000 + int(await tx.scalar(sa.select(sa.func.count()).select_from(decisions_table)) or 0)
         rows: list[dict[str, Any]] = [
@@ -282,7 +282,7 @@ async def reached(house: House) -> set[tuple[Limit, LimitWindow]]:
 @pytest.mark.parametrize(
     ("held", "passed", "expected"),
     [
-        (19, 0, set()),  # all of few say nothing
+        (19, 0, set()),  # 100 % of a few orders is not significant
         (12, 8, set()),
         (13, 8, {(Limit.HELD_SHARE, LimitWindow.HOUR)}),
         (20, 5, {(Limit.HELD_SHARE, LimitWindow.HOUR)}),
@@ -319,7 +319,7 @@ async def test_a_limit_is_told_once_for_each_window_and_shows_in_the_metrics(hou
 
 
 async def test_counting_looks_at_no_more_than_it_says(house: House) -> None:
-    """Old decisions beyond the bound are not read, and the share is that of the newest."""
+    """Old decisions beyond the bound are not read; the share is that of the newest ones."""
     await decided(house.db, house, held=0, passed=limits.LOOKED_AT, ago=timedelta(minutes=50))
     await decided(house.db, house, held=limits.LOOKED_AT // 2 + 1 + limits.LOOKED_AT // 8, passed=0)
     async with house.db.read() as connection:

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of the test's own, which may be crashed without harm to any other."""
+"""A private PostgreSQL cluster, which can be crashed without affecting others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from tests.asked import missing
 
 _HOW = "initdb and pg_ctl are not here; install PostgreSQL's server (Debian: apt-get install postgresql)"
-#: Small, and quick to come back; what is committed must survive all the same, so fsync stays on.
+#: Small, and quick to restart; commits must still survive a crash, so fsync stays on.
 _SETTINGS = (
     "max_connections = 60\nshared_buffers = 32MB\nunix_socket_directories = ''\nlisten_addresses = '127.0.0.1'\n"
 )
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Started; `crash` and `start` as often as you like."""
+    """A started cluster; `crash` and `start` can be repeated."""
 
     folder: Path
     port: int
@@ -44,7 +44,7 @@ class Cluster:
         self._control("start", "-w", "-t", "60", "-l", str(log))
 
     def crash(self) -> None:
-        """End it as a power cut would: no checkpoint, connections cut, recovery at the next start."""
+        """Stop it like a power failure: no checkpoint, connections cut, recovery at the next start."""
         self._control("stop", "-m", "immediate")
 
     def _control(self, *arguments: str) -> None:
@@ -52,7 +52,7 @@ class Cluster:
 
 
 def _as_postgres(*command: str) -> None:
-    """Run as the user postgres where we are root, whom PostgreSQL refuses."""
+    """Run as the user postgres if we are root, as PostgreSQL refuses to run as root."""
     if os.geteuid() == 0:
         command = ("runuser", "-u", "postgres", "--", *command)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd="/", timeout=120)
@@ -68,9 +68,9 @@ def _programs() -> Path | None:
 
 @contextmanager
 def own_cluster() -> Iterator[Cluster]:
-    """Make and start a cluster; it ends with the block. Skips where the programs are missing.
+    """Create and start a cluster; it is stopped at the end of the block. Skips if the programs are missing.
 
-    Not below pytest's folders, which are for their owner alone: as root we start it as the user postgres.
+    Its folder is outside pytest's, which only their owner can read: as root we run it as the user postgres.
     """
     programs = _programs()
     if programs is None:

@@ -1,4 +1,4 @@
-"""Databases by the dozen: each run of a story gets an empty one."""
+"""Many databases: each run of a story gets an empty one."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ Fresh = Callable[[], AbstractAsyncContextManager[Database]]
 
 @pytest.fixture
 def fresh(database_kind: str, databases: Databases) -> Fresh:
-    """Give a migrated, empty database of the kind each time it is entered."""
+    """Return a context that yields a migrated, empty database each time it is entered."""
     return partial(databases.opened, database_kind)

@@ -1,4 +1,4 @@
-"""What must be true once everything has come to rest, whatever happened before. Each rule names what it finds wrong."""
+"""What must be true once nothing is pending any more, whatever happened before. Each rule reports its violations."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.chaos.snapshot import Snapshot
 _ENDED_EVENTS = {"processed", "ignored", "failed"}
 _FINAL = {"released", "rejected", "cancelled", "closed"}
 _MINOR = Decimal("0.01")
-#: What our state may be for each status of the order in the panel.
+#: The states allowed for each status of the order in the panel.
 _STATES_FOR = {
     "Pending": {"received", "held", "awaiting_payment"},
     "Active": {"released"},
     "Cancelled": {"cancelled", "rejected"},
     "Fraud": {"rejected"},
 }
-#: What people may make of it besides: build a Pending order by hand, hold one that they had cancelled.
+#: Further states that people can cause: creating a Pending order by hand, holding one that they had cancelled.
 _BY_PERSON = {("released", "Pending"), ("held", "Cancelled"), ("held", "Fraud")}
-#: What a fee may be for each status of its invoice.
+#: The fee states allowed for each status of its invoice.
 _FEES_FOR = {
     "Unpaid": {"unpaid", "partly_paid", "lost"},
     "Paid": {"paid", "refunded", "lost"},
@@ -34,7 +34,7 @@ _BREACHES = {"hold_breached", "accepted_by_automation"}
 
 
 def wrong(snapshot: Snapshot) -> list[str]:
-    """Return everything that is wrong, in words; empty when all is well."""
+    """Return all violations in words; empty if there are none."""
     rules = (
         _events, _accepts, _fee_invoices, _fee_states, _calm, _credits, _balances, _tickets, _views, _nothing_stuck,
         _calls,
@@ -60,7 +60,7 @@ def _events(s: Snapshot) -> Iterator[str]:
 
 
 def _accepts(s: Snapshot) -> Iterator[str]:
-    """No order is accepted or built twice, unless somebody took it back in between."""
+    """No order is accepted or provisioned twice, unless somebody set it back to Pending in between."""
     for order_id, order in s.panel_orders.items():
         allowed = 1 + order.takes_back
         if order.accepts > allowed:
@@ -70,7 +70,7 @@ def _accepts(s: Snapshot) -> Iterator[str]:
 
 
 def _fee_invoices(s: Snapshot) -> Iterator[str]:
-    """Each fee has one invoice at most, each invoice its fee, each order one invoice at most that can be paid."""
+    """Each fee has at most one invoice, each invoice has a fee, each order has at most one payable invoice."""
     for reference, count in Counter(invoice.reference for invoice in s.invoices.values()).items():
         if count > 1:
             yield f"{reference} was billed {count} times"
@@ -88,7 +88,7 @@ def _fee_invoices(s: Snapshot) -> Iterator[str]:
 
 
 def _fee_states(s: Snapshot) -> Iterator[str]:
-    """Our view of each fee is what its invoice says."""
+    """Our state of each fee agrees with its invoice."""
     for fee in s.fees:
         invoice = s.invoices.get(fee["invoice_id"])
         if fee["invoice_id"] is not None and invoice is None:
@@ -102,7 +102,7 @@ def _fee_states(s: Snapshot) -> Iterator[str]:
 
 
 def _calm(s: Snapshot) -> Iterator[str]:
-    """No invoice is sent, withdrawn and sent again for the same wish; nothing stays held for lack of readable facts."""
+    """No invoice is cancelled and sent again for the same request; nothing stays held for lack of readable facts."""
     people = [row for row in s.decisions if row["by"] not in {"policy", "clock"}]
     by_wish: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for fee in sorted(s.fees, key=lambda fee: fee["created_at"]):
@@ -124,7 +124,7 @@ def _calm(s: Snapshot) -> Iterator[str]:
 
 
 def _credits(s: Snapshot) -> Iterator[str]:
-    """Each credit that was granted or given back is there exactly once."""
+    """Each granted or refunded credit exists exactly once."""
     there = Counter(row.reference for row in s.credit_rows if row.reference)
     for reference, count in there.items():
         if count > 1:
@@ -142,7 +142,7 @@ def _credits(s: Snapshot) -> Iterator[str]:
 
 
 def _balances(s: Snapshot) -> Iterator[str]:
-    """To the cent: what the panel booked itself, what staff granted, and the fees that were given back."""
+    """Balances are exact: the panel's own entries, credits granted by staff, and refunded fees."""
     granted = {f"doorman:credit:{row['id']}": Decimal(row["amount_minor"]) * _MINOR for row in s.credits}
     returned = {
         row["params"]["reference"]: Decimal(row["params"]["amount"])
@@ -164,7 +164,7 @@ def _tickets(s: Snapshot) -> Iterator[str]:
 
 
 def _views(s: Snapshot) -> Iterator[str]:
-    """What we think of each order is what the panel says."""
+    """Our state of each order agrees with the panel's."""
     for order_id, order in s.panel_orders.items():
         known = s.orders.get(order_id)
         if known is None:
@@ -182,14 +182,14 @@ def _views(s: Snapshot) -> Iterator[str]:
 
 
 def _nothing_stuck(s: Snapshot) -> Iterator[str]:
-    """Whatever is not at its end is waiting for something that comes, or for somebody who sees it."""
+    """Everything unfinished waits for an event that will occur, or for a person who is shown it."""
     seen = {row["order_id"] for row in s.queue}
     coming = {row["order_id"] for row in s.events if row["state"] == "received"}
     coming |= {row["order_id"] for row in s.calls if row["state"] in {"pending", "sending", "unknown"}}
     for order_id, known in s.orders.items():
         order = s.panel_orders.get(order_id)
         awaits = known["state"] == "awaiting_payment" and order is not None and order.invoice_status != "Paid"
-        if "unknown_to_panel" in known["flags"]:  # shown as such, and its event as failed
+        if "unknown_to_panel" in known["flags"]:  # shown as such, and its event is shown as failed
             continue
         if known["state"] not in _FINAL and order_id not in seen | coming and not awaits:
             yield f"order {order_id} is {known['state']}, and nobody sees it and nothing comes"
@@ -199,7 +199,7 @@ def _nothing_stuck(s: Snapshot) -> Iterator[str]:
 
 
 def _calls(s: Snapshot) -> Iterator[str]:
-    """Nothing is left on the wire, nothing that is settled is still claimed, and none overlapped."""
+    """No call is in progress, no settled call is still claimed, and no calls overlapped."""
     for row in s.calls:
         if row["state"] in {"pending", "sending", "unknown"}:
             yield f"call {_name(row)} is still {row['state']}: {row['last_error']}"

@@ -1,7 +1,7 @@
-"""Workers that die where they are told to: before a statement or a commit, before a panel call, before its answer.
+"""Workers that die at chosen points: before a statement or a commit, before a panel call, before its answer.
 
-Death is a `BaseException` that every later point raises again, so that nothing is tidied up: what the worker had in
-hand stays claimed, its open transaction is rolled back by the closed connection, and what it sent stays applied.
+Death is a `BaseException` that every later point raises again, so that nothing is cleaned up: the worker's claims
+remain, its open transaction is rolled back by the closed connection, and what it sent stays applied.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import sqlalchemy as sa
 
 from app.db import Database
 
-#: How the points of calls that change something begin.
+#: The prefixes of the points of calls that change something.
 WRITES = "writes: "
 
 
 class Killed(BaseException):
-    """The worker's process ended here; no `except Exception` may go on after it."""
+    """The worker's process ended here; `except Exception` must not catch this."""
 
 
 class Reaper:
-    """Ends lives at places where none has ended yet: a place is what was done last and what would be done next.
+    """Ends lives at places where none has ended yet: a place is the pair of the last and the next step.
 
-    It takes three in a row, and then none for a while: an event that five workers in a row died with counts as what
-    kills them (app.messaging.inbox.DEATHS_ALLOWED), which here it is not.
+    It ends three lives in a row and then pauses: after five consecutive worker deaths an event would be blamed for them
+    (app.messaging.inbox.DEATHS_ALLOWED), wrongly here.
     """
 
     IN_A_ROW = 3
@@ -71,7 +71,7 @@ class Executioner:
 
 
 class Life:
-    """One worker's life: it counts the points that it passes and ends where it is told to or reaped.
+    """One worker's life: it counts the points that it passes, and ends at a chosen point or when the reaper ends it.
 
     `dies_at` is the number of the point before which it ends, from 1.
     """
@@ -95,13 +95,13 @@ class Life:
         self._before = where
 
     def dies_in(self, points: int) -> None:
-        """End this life so many points from now."""
+        """End this life this many points from now."""
         self.dies_at = self.passed + points
 
 
 @asynccontextmanager
 async def mortal_database(url: str, life: Life) -> AsyncIterator[Database]:
-    """A database of this life's own: each statement and each commit is a point."""
+    """Return a database for this life, in which each statement and each commit is a point."""
     db = Database.open(url)
 
     def before_statement(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -120,16 +120,16 @@ async def mortal_database(url: str, life: Life) -> AsyncIterator[Database]:
 
 
 class Road(Protocol):
-    """The way to the panel."""
+    """The connection to the panel."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response: ...
     def apply_later(self, request: httpx.Request) -> None: ...
 
 
 class MortalTransport(httpx.AsyncBaseTransport):
-    """The way to the panel, with three points: before the first byte, on the wire, and before the answer is read.
+    """The connection to the panel, with three points: before the first byte, while sending, before the answer is read.
 
-    A call whose caller dies while it is on the wire is applied some time later, as PHP goes on after we hang up.
+    A call whose caller dies while it is being sent is applied some time later, as PHP keeps running after we hang up.
     """
 
     def __init__(self, life: Life, road: Road) -> None:

@@ -1,4 +1,4 @@
-"""What happens in a town by seed: people order, pay, write, decide and change their minds while everything fails."""
+"""The events in a town, by seed: people order, pay, write, decide and change their minds while everything fails."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.stories.house import SECRET
 from tests.stories.test_orders import SUSPECT, WISH
 
 STEPS = 24
-#: What a comparison with the panel finds though nobody told of it.
+#: Changes that a comparison with the panel finds although no event reported them.
 _LOSSES = {"order.created", "order.paid", "invoice.paid", "order.fraud_checked"}
 _NOTES = ("", "", WISH, WISH, SUSPECT)
 Step = Callable[[Town], Awaitable[None]]
 
 
 async def live(town: Town, *, steps: int = STEPS) -> None:
-    """Let `steps` things happen, most of them in a storm, and come to rest.
+    """Let `steps` things happen, most of them during faults, then let everything settle.
 
-    In some stories the worker is at work while people act, and what comes first is the machine's; in the others it
-    works between their acts, so that the seed tells the same story again.
+    In some stories the worker runs while people act, and the order depends on the machine; in the others it runs
+    between their acts, so that the seed reproduces the same story.
     """
     names, weights = zip(*_STEPS.items(), strict=True)
     side_by_side = town.rng.random() < 0.3
@@ -96,7 +96,7 @@ async def _write(town: Town) -> None:
 
 
 async def _decide(town: Town) -> None:
-    """Somebody does in Doorman what is offered for an order, at times twice at once."""
+    """A person takes one of the offered actions on an order in Doorman, sometimes twice concurrently."""
     order_id = _an_order(town)
     answer = await town.house.api.get(f"/v1/orders/{order_id}")
     if order_id is None or answer.status_code != 200 or not (actions := answer.json()["actions"]):
@@ -155,7 +155,7 @@ def _an_order(town: Town) -> int | None:
     return town.rng.choice(orders[-4:]) if orders else None
 
 
-# --- the way ------------------------------------------------------------------------------------------------------
+# --- delivery -----------------------------------------------------------------------------------------------------
 
 
 async def _weather(town: Town) -> None:
@@ -170,7 +170,7 @@ async def _sentence(town: Town) -> None:
 
 
 async def _hold_back(town: Town) -> None:
-    """Webhooks pile up in the addon, and come later in another order."""
+    """Webhooks accumulate in the addon, and arrive later in a different order."""
     panel = town.house.panel
     if panel.behaviours.post_promptly:
         town.say("webhooks are held back")
@@ -186,7 +186,7 @@ async def _hold_back(town: Town) -> None:
 
 
 async def _lose(town: Town) -> None:
-    """Webhooks that were held back never come; comparing with the panel has to find what they told of."""
+    """Delayed webhooks are lost; a comparison with the panel has to find what they reported."""
     waiting = town.house.panel.outbox.pending
     lost = [event for event in waiting.values() if event.type in _LOSSES and town.rng.random() < 0.5]
     for event in lost:
@@ -195,7 +195,7 @@ async def _lose(town: Town) -> None:
 
 
 async def _repeat(town: Town) -> None:
-    """A webhook comes again, under its own id or under another."""
+    """A webhook arrives again, with the same or a different id."""
     past = [event for event in town.house.panel.outbox.log if event.delivered_at is not None]
     if not past:
         return

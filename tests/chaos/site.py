@@ -33,7 +33,7 @@ PATIENCE = 90.0
 
 @dataclass(slots=True)
 class Site:
-    """What a story of real processes works with."""
+    """The processes of a story, and access to them."""
 
     folder: Path
     panel: SandboxPanel
@@ -49,7 +49,7 @@ class Site:
     products: list[int] = field(default_factory=list)
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `doorman …`; its log goes to `name`.log, its calls to the panel come to a path of its name."""
+        """Start `doorman …`; its log goes to `name`.log, its panel calls go to a path with its name."""
         environment = {**self.environment, "DOORMAN_PANEL_URL": f"{self.panel_url}/{name}"}
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
@@ -68,18 +68,18 @@ class Site:
             return False
 
     def named(self, caller: str) -> subprocess.Popen[bytes] | None:
-        """The worker whose calls come under this name."""
+        """Return the worker whose calls have this name in the path."""
         number = caller.removeprefix("worker-")
         return self.workers[int(number)] if number.isdigit() else None
 
     def hire(self) -> subprocess.Popen[bytes]:
-        """Start one more worker; `at_work` tells when it works."""
+        """Start another worker; `at_work` waits until it works."""
         worker = self.start(f"worker-{len(self.workers)}", "worker")
         self.workers.append(worker)
         return worker
 
     async def at_work(self, worker: subprocess.Popen[bytes]) -> None:
-        """Wait until a worker has entered itself."""
+        """Wait until a worker has registered itself."""
 
         async def entered() -> bool:
             assert worker.poll() is None, f"the worker ended by itself with {worker.returncode}"
@@ -98,7 +98,7 @@ class Site:
         return dict(answer.json())
 
     async def state_of(self, order_id: int) -> str | None:
-        """The state of an order as the API tells it."""
+        """Return the state of an order from the API."""
         answer = await self.api.get(f"/v1/orders/{order_id}")
         return str(answer.json()["state"]) if answer.status_code == 200 else None
 
@@ -113,7 +113,7 @@ class Site:
 
 
 async def until(condition: Callable[[], Awaitable[Any]], what: str, *, within: float = PATIENCE) -> float:
-    """Wait for a condition and return the seconds that it took; fail when it does not come true in time."""
+    """Wait for a condition and return the seconds that it took; fail if it does not become true in time."""
     began = time.monotonic()
     while not await condition():
         if time.monotonic() - began > within:
@@ -123,7 +123,7 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, *, within: f
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End it with SIGKILL, frozen or not."""
+    """Kill it with SIGKILL, even if it is stopped."""
     if process.poll() is None:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -131,7 +131,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 @asynccontextmanager
 async def open_site(folder: Path, database_url: str, **settings: str) -> AsyncIterator[Site]:
-    """Open a site on a migrated database: the API is up, workers are hired by the test. `settings` without prefix."""
+    """Open a site on a migrated database: the API runs, the test starts workers. `settings` have no prefix."""
     panel = SandboxPanel(panel_key=ADMIN_KEY, webhook_secret=SECRET)
     road = Turnpike(panel)
     base = f"http://127.0.0.1:{free_port()}"

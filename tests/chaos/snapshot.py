@@ -1,4 +1,4 @@
-"""Both sides of the wire as plain data: what the panel holds, what Doorman wrote down, what it shows to people."""
+"""Both sides as plain data: the panel's rows, Doorman's rows, and what Doorman shows to people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PanelOrderRow:
     creates: int
     accepts: int
     takes_back: int
-    """How often somebody set it back to Pending: each allows one more accept and one more build."""
+    """How often somebody set it back to Pending: each time allows one more accept and one more module create."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Snapshot:
     at: datetime
     panel_orders: dict[int, PanelOrderRow] = field(default_factory=dict)
     invoices: dict[int, PanelInvoiceRow] = field(default_factory=dict)
-    """Those with our reference."""
+    """The invoices with our reference."""
     credit_rows: list[PanelCreditRow] = field(default_factory=list)
     balances: dict[int, Decimal] = field(default_factory=dict)
     tickets: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""One story that touches everything that moves money or servers, and how it ends."""
+"""One story that covers everything that moves money or servers, and its expected end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.stories.test_orders import WISH
 
 
 async def story(town: Town) -> None:
-    """A regular's paid order, custom work with a fee that is paid, a credit, and an order that is given up."""
+    """A regular's paid order, custom work with a fee that is paid, a credit, and an abandoned order."""
     house, panel = town.house, town.house.panel
     rita, otto, vera = town.clients
     by_accept, by_payment, _ = town.products
@@ -27,7 +27,7 @@ async def story(town: Town) -> None:
 
 
 def check_ends(town: Town) -> None:
-    """The story ends the same however often somebody died in it."""
+    """Check that the story ends the same way, however many workers died."""
     panel = town.house.panel
     assert sorted(order.status for order in panel.state.orders.values()) == ["Active", "Active", "Cancelled"]
     assert sorted(service.creates for service in panel.state.services.values()) == [0, 1, 1]

@@ -1,4 +1,4 @@
-"""What the seeds found: each of these stories went wrong once."""
+"""Regressions found by seeds: each of these stories once failed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.stories.test_orders import shop
 
 
 async def test_who_cancels_is_not_mistaken_for_who_accepted_just_before(db: Database) -> None:
-    """The hook of our own accept is read back when staff have cancelled meanwhile."""
+    """The event of our own accept is handled after staff have cancelled the order."""
     async with open_house(db, policy=POLICY) as house:
         client, product = shop(house, autosetup="accept")
         placed = await house.panel.place_order(client, [product], pay=True)
@@ -22,7 +22,7 @@ async def test_who_cancels_is_not_mistaken_for_who_accepted_just_before(db: Data
 
 
 async def test_what_the_panel_builds_on_payment_is_not_built_by_our_accept_beside_it(db: Database) -> None:
-    """The gate decides in the middle of the payment: the accept waits until the panel is through."""
+    """The gate decides during the payment: the accept waits until the panel has finished."""
     async with open_house(db, policy=POLICY) as house:
         client, product = shop(house)
         house.panel.configure(module_seconds=0.3)

@@ -1,4 +1,4 @@
-"""The invariants themselves: a good end breaks none of them, and each of them notices what it is there for."""
+"""The invariants themselves: a correct end violates none of them, and each detects its kind of violation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A worker dies at every point of a story: before each statement, each commit, each first byte and each answer.
 
-DOORMAN_TEST_CHAOS_RUNS=n tells the story so many times, or until no new point is found; each run has a dozen deaths.
+DOORMAN_TEST_CHAOS_RUNS=n plays the story n times, or until no new point is found; each run has a dozen deaths.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.chaos.story import check_ends, story
 from tests.chaos.town import open_town, take_snapshot
 
 RUNS = int(os.environ.get("DOORMAN_TEST_CHAOS_RUNS", "2"))
-#: So many runs in a row without a new point: there are none left.
+#: After this many consecutive runs without a new point, none are left.
 _NOTHING_NEW = 4
 
 
@@ -43,7 +43,7 @@ async def test_a_worker_dies_at_every_point_of_the_story(fresh: Fresh) -> None:
 
 @pytest.mark.parametrize("at", ["first byte", "arrives", "answer"])
 async def test_a_worker_dies_around_each_call_and_it_takes_effect_once(db: Database, at: str) -> None:
-    """Before the first byte; on the wire, so that it is applied later; and when it is applied and nobody knows."""
+    """Before the first byte; while sending, so that it is applied later; and after it is applied, before the answer."""
     actions = ("AcceptOrder", "CreateInvoice", "AddCredit", "OpenTicket", "CancelOrder")
     executioner = Executioner(f"{WRITES}{action} {at}" for action in actions)
     async with open_town(db, 1) as town:

@@ -1,9 +1,9 @@
-"""Real processes that are really killed, on a PostgreSQL cluster that crashes, by seed.
+"""Real processes, killed by signal, on a PostgreSQL cluster that crashes, by seed.
 
-Workers end by SIGKILL at random moments, when a call of theirs reaches the panel, when it is applied and not answered
-yet, and while they wait for a lock that the test holds (so: between two statements of any transaction). The API is
-killed, the whole database is stopped without a checkpoint. DOORMAN_TEST_CHAOS_SEED plays one seed again,
-DOORMAN_TEST_CHAOS_KILLS=n plays so many.
+Workers are killed by SIGKILL at random moments, when one of their calls reaches the panel, when it is applied but not
+yet answered, and while they wait for a lock that the test holds (that is, between two statements of any transaction).
+The API is killed, and the database is stopped without a checkpoint. DOORMAN_TEST_CHAOS_SEED replays one seed,
+DOORMAN_TEST_CHAOS_KILLS=n sets the number of kills.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Mayhem:
     """One seed's story."""
 
     def __init__(self, site: Site, cluster: Cluster | None, seed: int) -> None:
-        """Without a cluster Doorman's database is a SQLite file, and there is one worker."""
+        """Without a cluster, Doorman uses a SQLite file and one worker."""
         self.site = site
         self.cluster = cluster
         self.rng = random.Random(seed)
         self.told: list[str] = []
         self.doomed: tuple[str, bool] | None = None
-        """Which action's next call is the death of its worker, and whether it is applied first."""
+        """The action whose next call kills its worker, and whether the call is applied first."""
         site.road.before, site.road.after = self._before, self._after
 
     async def _before(self, call: WireCall) -> None:
@@ -129,7 +129,7 @@ class Mayhem:
             self.site.hire()
 
     async def kill_in_transaction(self) -> None:
-        """Hold a lock until a worker waits for it in the middle of its work, and kill it there."""
+        """Hold a lock until a worker waits for it during its work, and kill the worker there."""
         with suppress(OSError, asyncpg.PostgresError, TimeoutError, sqlite3.OperationalError):
             async with asyncio.timeout(6), self._lock():
                 await asyncio.sleep(0.5)
@@ -186,7 +186,7 @@ class Mayhem:
         return False
 
     async def all_well(self) -> bool:
-        with suppress(AssertionError, httpx.TransportError):  # the API is not itself again yet
+        with suppress(AssertionError, httpx.TransportError):  # the API has not recovered yet
             return await self.at_rest() and not wrong(await self.site.snapshot())
         return False
 
@@ -200,7 +200,7 @@ def acts(mayhem: Mayhem) -> dict[Callable[[], Awaitable[None]], int]:
 
 @asynccontextmanager
 async def own_database(kind: str, folder: Path, template: Path) -> AsyncIterator[tuple[str, Cluster | None]]:
-    """A migrated database that nobody else uses, on a cluster that nobody else uses."""
+    """Yield a migrated database on a private cluster."""
     if kind == "sqlite":
         shutil.copyfile(template, folder / "doorman.db")
         yield f"sqlite:///{folder / 'doorman.db'}", None
@@ -238,7 +238,7 @@ async def test_nothing_is_lost_and_nothing_twice_whoever_is_killed(
 
 
 async def story(mayhem: Mayhem) -> None:
-    """Let things happen, then let everything come to rest and look."""
+    """Play the story, let everything settle, then check the invariants."""
     steps, weights = zip(*acts(mayhem).items(), strict=True)
     await mayhem.order()
     for step in mayhem.rng.choices(steps, weights, k=STEPS):

@@ -1,6 +1,6 @@
-"""The API against its own OpenAPI document, by Schemathesis: no 5xx and no answer that the document does not know.
+"""The API against its own OpenAPI document, by Schemathesis: no 5xx and no answer that the document does not declare.
 
-A served process for each caller (each role, and nobody), once with ids that there are and once with any. Played by
+One server process for each caller (each role, and anonymous), once with existing ids and once with random ones. Run by
 `make chaos`, with DOORMAN_TEST_SCHEMATHESIS requests for each operation in each of three phases; its seed is fixed.
 """
 
@@ -27,9 +27,9 @@ from tests.stories.house import SECRET
 
 EXAMPLES = ASKED.get("DOORMAN_TEST_SCHEMATHESIS")
 SEED = "1"
-#: Whether a request is one for the schema alone to judge: a cursor must be one that we gave, a state may not allow it.
+#: The schema alone does not decide if a request is valid: a cursor must be ours, and a state may not allow the action.
 _LEFT_OUT = "positive_data_acceptance,negative_data_rejection"
-#: `/readyz` says 503 for what it finds: nothing here answers the panel's calls.
+#: `/readyz` answers 503 here, as nothing answers the panel calls.
 _READYZ = """
 [[operations]]
 include-path = "/readyz"
@@ -43,7 +43,7 @@ pytestmark = [
 
 
 async def _fill(url: str) -> tuple[dict[str, str], dict[Role, str]]:
-    """Add one of each thing and a key of each role; return the ids by the names that addresses have for them."""
+    """Add one of each thing and a key of each role; return the ids by their path parameter names."""
     db = Database.open(url)
     try:
         made = await add_world(db)

@@ -1,7 +1,7 @@
-"""Whole stories by seed, in one process with a moved clock: faults, deaths, repeats, disorder and clock jumps.
+"""Whole stories by seed, in one process with a simulated clock: faults, deaths, repeats, disorder and clock jumps.
 
-DOORMAN_TEST_CHAOS_SEED=n plays one seed again and tells its story; DOORMAN_TEST_CHAOS_SEEDS=n plays so many. A seed
-makes the same choices again; which of two things that happen at once comes first is the machine's.
+DOORMAN_TEST_CHAOS_SEED=n replays one seed and prints its story; DOORMAN_TEST_CHAOS_SEEDS=n plays n seeds. A seed
+reproduces the same choices; the order of concurrent events depends on the machine.
 """
 
 from __future__ import annotations

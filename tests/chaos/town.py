@@ -1,7 +1,7 @@
-"""A whole Doorman with its panel in one process, in which workers die and the panel answers badly.
+"""A whole Doorman with its panel in one process, in which workers die and panel calls fail.
 
-The story house (tests/stories/house.py) with three things replaced: workers are mortal, the way to the panel is a bad
-one, and the clock jumps. Every choice comes from the seed.
+The story house (tests/stories/house.py) with three changes: workers can die, the connection to the panel is
+unreliable, and the clock jumps. Every choice depends on the seed.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from tests.chaos.wire import Wire
 from tests.stories.house import House, open_house, settings_for
 
 POLICY = "[messages]\ndepartment_id = 1\n"
-#: Enough looks at a silent heart for a worker to be declared dead (WorkerLimits.dead_after, twice).
+#: Enough missed heartbeats for a worker to be declared dead (WorkerLimits.dead_after, twice).
 _LOOKS = 24
 
 
 class Crew:
-    """The workers of a town, one after the other: when one dies, the next is hired and finds what it left."""
+    """The workers of a town, one at a time: when one dies, the next starts and takes over its work."""
 
     def __init__(self, house: House, wire: Wire, seed: int) -> None:
         self._house = house
@@ -57,12 +57,12 @@ class Crew:
         self.context: Context | None = None
         self.deaths: list[str] = []
         self.rests = False
-        """Whether nothing is done beside but what the gate waits for; else work goes on while the town lives."""
+        """True if background work is limited to what the gate waits for; otherwise the worker runs all the time."""
         self.handlers_database: Callable[[Database], Database] = lambda db: db
-        """What the handlers of events write to, made of the worker's own."""
+        """Makes the database for event handlers from the worker's own."""
 
     async def hire(self) -> None:
-        """Start another worker on connections of its own."""
+        """Start another worker with its own connections."""
         house = self._house
         settings = house.context.settings
         self.life = Life(self.reaper)
@@ -90,14 +90,14 @@ class Crew:
         )  # fmt: skip
 
     async def run_once(self) -> bool:
-        """Let the worker take what is due; where it dies of it, let the next one see that it is dead."""
+        """Let the worker do what is due; if it dies, let the next one detect that."""
         if self.rests and not await self._gate_waits():
             return False
         found = await self._mortal(self._turn())
         return await self._bury() or found
 
     async def come_round(self) -> None:
-        """Let the worker's process sweep, ring, and compare with the panel, as it does every few minutes."""
+        """Let the worker's process sweep, notify, and compare with the panel, as it does every few minutes."""
         for do in (sweeps.round, notifications.round, comparing.round):
             if self.context is not None:
                 with suppress(PanelUnavailable):
@@ -105,7 +105,7 @@ class Crew:
             await self._bury()
 
     async def _bury(self) -> bool:
-        """Hire a successor for a worker that died, and its successor if need be; say whether one died."""
+        """Replace a worker that died, repeatedly if needed; return whether one died."""
         died = False
         while self.life.over:
             died = True
@@ -123,7 +123,7 @@ class Crew:
         except Killed:
             return True
         except Exception:
-            if self.life.over:  # whatever it was, it came of dying
+            if self.life.over:  # whatever it was, the death caused it
                 return True
             raise
 
@@ -146,7 +146,7 @@ class Crew:
 
 @dataclass(slots=True)
 class Town:
-    """What a chaos story works with."""
+    """The environment of a chaos story."""
 
     house: House
     crew: Crew
@@ -155,21 +155,21 @@ class Town:
     clients: list[int] = field(default_factory=list)
     products: list[int] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
-    """Webhook ids that were answered 2xx, by type."""
+    """Ids of webhooks that were answered 2xx, with their types."""
     told: list[str] = field(default_factory=list)
-    """What happened, for the report of a failure."""
+    """The events so far, for the report of a failure."""
 
     def say(self, what: str) -> None:
         self.told.append(f"{self.house.clock.now:%d %H:%M:%S} {what}")
 
     async def read(self, path: str) -> dict[str, Any]:
-        """Read something from Doorman's API."""
+        """Read from Doorman's API."""
         answer = await self.house.api.get(path)
         assert answer.status_code == 200, f"{path}: {answer.text}"
         return dict(answer.json())
 
     async def calm(self) -> None:
-        """Faults off; everything that is under way or due within two days comes to its end."""
+        """Turn faults off, and finish everything that is in progress or due within two days."""
         house = self.house
         self.wire.storm = 0.0
         house.panel.faults.clear()
@@ -186,7 +186,7 @@ class Town:
             await house.wait(600)
 
     async def come_round(self) -> None:
-        """What the worker does every few minutes besides events and calls."""
+        """Run the worker's periodic tasks, besides events and calls."""
         async with self.house.turn:
             await self.crew.come_round()
 
@@ -201,7 +201,7 @@ async def open_town(
         wire = Wire(house.panel, clock=house.clock, seed=seed, settle=settle)
         crew = Crew(house, wire, seed)
         house.worker = crew  # type: ignore[assignment]
-        house.clock.forward(days=3)  # the clock may jump back, but not to before the cut-over
+        house.clock.forward(days=3)  # the clock may jump back, but not before the cut-over
         town = Town(house, crew, wire, random.Random(seed))
         for name in ("Rita", "Otto", "Vera"):
             client = house.panel.add_client(
@@ -223,7 +223,7 @@ async def open_town(
 
 
 async def take_snapshot(town: Town) -> Snapshot:
-    """Look at both sides of the wire."""
+    """Take a snapshot of both sides."""
     house = town.house
     accepted = {event.id: event.type for event in house.panel.outbox.log if event.delivered_at is not None}
     return await look(
@@ -233,7 +233,7 @@ async def take_snapshot(town: Town) -> Snapshot:
 
 
 async def dump(town: Town, order_id: int) -> str:
-    """Tell all that is known about one order, for whoever looks for a cause."""
+    """Return everything known about one order, for debugging."""
     answer = await town.house.api.get(f"/v1/orders/{order_id}")
     if answer.status_code != 200:
         return f"order {order_id}: {answer.text}"

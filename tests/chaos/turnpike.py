@@ -1,4 +1,4 @@
-"""The sandbox on a real socket, with a bar on the road: each call may be stopped before and after it is applied."""
+"""The sandbox on a real socket, where each call can be stopped before and after it is applied."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Message = MutableMapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireCall:
-    """One call on the road. `caller` is the first part of the path that it came to: each worker has its own."""
+    """One call in transit. `caller` is the first segment of its path: each worker has its own."""
 
     action: str
     fields: dict[str, str]
@@ -30,7 +30,7 @@ class WireCall:
 
     @property
     def order_id(self) -> int:
-        """The order that it is about, or 0."""
+        """The id of the order concerned, or 0."""
         about = self.fields.get("orderid") or (self.fields.get("id") if self.action == "GetOrders" else None)
         return int(about or 0)
 
@@ -43,13 +43,13 @@ Stop = Callable[[WireCall], Awaitable[None]]
 
 
 async def _pass(_call: WireCall) -> None:
-    """Let it through."""
+    """Let the call pass."""
 
 
 class Turnpike:
-    """`before` is awaited when a call has come in whole, `after` when it is applied and not answered yet.
+    """`before` is awaited once a call is fully received, `after` once it is applied but not yet answered.
 
-    A caller who hangs up meanwhile changes nothing: the call goes on, as PHP does.
+    If the caller hangs up meanwhile, the call continues, as in PHP.
     """
 
     def __init__(self, panel: SandboxPanel) -> None:
@@ -89,7 +89,7 @@ class Turnpike:
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to the tests."""
+    """Leaves signal handling to the tests."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -1,4 +1,4 @@
-"""The way between Doorman and the sandbox: answers are lost there and calls applied late, by the moved clock."""
+"""The connection between Doorman and the sandbox: it loses answers and applies calls late, by the simulated clock."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.sandbox import SandboxPanel
 from app.sandbox.faults import FaultKind
 from app.sandbox.server import create_app
 
-#: What the panel itself spoils (app.sandbox.faults).
+#: Faults of the panel itself (app.sandbox.faults).
 _PANEL_FAULTS: tuple[FaultKind, ...] = (
     "error_500_before", "error_500_after", "reset_before", "reset_after", "garbage_after", "http_429",
     "http_403_permission",
 )  # fmt: skip
-#: What the way to it spoils: never sent; applied and no answer; never applied and no answer; applied later.
+#: Faults of the connection: never sent; applied without an answer; neither applied nor answered; applied later.
 _WAY_FAULTS = ("refused", "timeout_after", "timeout_before", "late")
 _LIFECYCLE = {"AcceptOrder", "PendingOrder", "CancelOrder", "FraudOrder"}
 _MONEY = {"CreateInvoice", "UpdateInvoice", "AddCredit"}
@@ -34,9 +34,9 @@ class _Late:
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """Carries each call to the sandbox, in this process; `storm` is the share of calls that something happens to.
+    """Carries each call to the sandbox, in this process; `storm` is the share of calls with a fault.
 
-    What happens to the n-th call of an action about one thing depends on the seed alone, not on what came between.
+    The fault of the n-th call of an action on one object depends only on the seed, not on calls in between.
     """
 
     def __init__(self, panel: SandboxPanel, *, clock: Callable[[], datetime], seed: int, settle: timedelta) -> None:
@@ -66,14 +66,14 @@ class Wire(httpx.AsyncBaseTransport):
             self._under_way[group] -= 1
 
     async def apply_late(self, *, everything: bool = False) -> None:
-        """Apply what is due by now of the calls whose callers hung up long ago."""
+        """Apply the late calls that are due by now; their callers have hung up."""
         due = [late for late in self._late if everything or late.due <= self._clock()]
         self._late = [late for late in self._late if late not in due]
         for late in due:
             await self._inner.handle_async_request(late.request)
 
     def apply_later(self, request: httpx.Request) -> None:
-        """Apply a call within the settle time, though nobody waits for its answer any more."""
+        """Apply a call within the settle time, although nobody waits for its answer any more."""
         chance = random.Random(f"{self._seed}:late:{len(self._late)}:{sum(self._asked.values())}")
         due = self._clock() + chance.uniform(0, 1) * self._settle
         again = httpx.Request("POST", request.url, content=request.content, headers=request.headers)
@@ -103,7 +103,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def _fate(self, action: str, chance: random.Random) -> str | None:
         reads = action.startswith("Get")
-        if chance.random() >= (self.storm / 3 if reads else self.storm):  # before each write comes a read or more
+        if chance.random() >= (self.storm / 3 if reads else self.storm):  # at least one read precedes each write
             return None
         if reads:  # they have no effect that could be lost
             return chance.choice(("refused", "timeout_before", "error_500_before", "garbage_after", "http_429"))
@@ -111,7 +111,7 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 def group_of(action: str, fields: dict[str, Any]) -> str:
-    """Which calls may not overlap: lifecycle calls of one order, money calls of one customer."""
+    """Return the group of calls that may not overlap: lifecycle calls of one order, money calls of one customer."""
     if action in _LIFECYCLE:
         return f"order {fields.get('orderid')}"
     customer = fields.get("userid") or fields.get("clientid")

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.timeout(200), pytest.mark.slow("starts the command wit
 
 
 def prepare(url: str, orders: int) -> None:
-    """Have an active policy and so many orders."""
+    """Add an active policy and this many orders."""
 
     async def fill() -> None:
         db = Database.open(url)
@@ -108,7 +108,7 @@ def test_the_process_of_one_that_the_api_began_ends_well_while_its_input_stays_o
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.read()  # its input is closed only after its end
+        said = process.stderr.read()  # its standard input is closed only after its end
         assert process.wait() == 0, said
     assert "backtest.finished" in said
     assert "Fatal" not in said

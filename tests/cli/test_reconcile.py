@@ -1,4 +1,4 @@
-"""The command line beside the running house: what `doorman reconcile` and `doorman adopt` print and leave behind."""
+"""The command line while the house runs: output and effects of `doorman reconcile` and `doorman adopt`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_differences_are_printed_and_nothing_is_written(deaf: House, url: 
     await deaf.panel.pay_invoice((await deaf.order(three))["fee"]["invoice_id"])
     client, product = shop(deaf)
     unheard = await deaf.panel.place_order(client, [product])
-    async with deaf.turn:  # the worker beside writes, too
+    async with deaf.turn:  # the running worker writes, too
         before = await everything(deaf.db)
         status, text = await printed(deaf, url)
         assert status == 1

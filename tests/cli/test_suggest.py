@@ -47,7 +47,7 @@ def facts_of(order_id: int, *, shared_ip: bool, disposable: bool, verdict: Fraud
 
 
 async def fill(db: Database, *, orders: int, seed: int = 7) -> None:
-    """A shop in which a shared IP address means nothing, a throw-away address a lot."""
+    """Add a shop in which a shared IP address is no risk, and a throw-away address a high one."""
     chance = random.Random(seed)
     rows = []
     for order_id in range(1, orders + 1):
@@ -83,7 +83,7 @@ def said(console: Console) -> str:
     ("label", "reviewed", "mature", "bad"),
     [
         ("fraud", None, True, True),
-        ("disputed", "approve", True, True),  # what happened beats what a person thought
+        ("disputed", "approve", True, True),  # the outcome overrides the person's decision
         ("good", "reject", True, False),
         ("fraud", None, False, None),  # too young: it may still change
         ("good", "reject", False, True),  # a review counts at once
@@ -143,7 +143,7 @@ async def test_the_file_is_the_active_policy_with_other_points(db: Database, con
     assert proposed.cart.url == "https://shop.example/cart"
     assert "email_disposable" in said(console)
     async with db.read() as connection:
-        assert (await versions.active(connection)).version == 1  # nothing has changed by itself
+        assert (await versions.active(connection)).version == 1  # nothing has changed automatically
 
 
 async def test_twice_the_same(db: Database) -> None:

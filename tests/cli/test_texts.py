@@ -1,4 +1,4 @@
-"""``doorman policy texts``: of a file, of the active policy, and of the defaults while there is no database."""
+"""``doorman policy texts``: of a file, of the active policy, and of the defaults if there is no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One of each action for the contract of a panel, with all that it needs in place."""
+"""One action of each kind for the contract of a panel, with its prerequisites."""
 
 from collections.abc import Callable
 from typing import Any

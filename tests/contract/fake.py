@@ -1,4 +1,4 @@
-"""A small WHMCS on respx: answers as the documentation does, checks what we send, and can be told to fail."""
+"""A small WHMCS on respx: answers as documented, checks what we send, and can be set to fail."""
 
 import asyncio
 import base64
@@ -241,7 +241,7 @@ class MockWhmcs:
         return {"setting": "DateFormat", "value": "DD.MM.YYYY"}
 
     def _create_quote(self, fields: dict[str, str]) -> dict[str, Any]:
-        """WHMCS takes any client here."""
+        """WHMCS accepts any client here."""
         day, month, year = fields["validuntil"].split(".")
         [line] = phpserialize.loads(base64.b64decode(fields["lineitems"]), decode_strings=True).values()
         quote_id = 40 + len(self.quotes)
@@ -254,7 +254,7 @@ class MockWhmcs:
                 "stage": fields["stage"],
                 "validuntil": f"{year}-{month}-{day}",
                 "total": line["up"],
-                "adminnotes": "",  # lost: the line has to tell
+                "adminnotes": "",  # lost: only the line identifies it
                 "customernotes": fields["customernotes"],
                 "items": {"item": item},
             }

@@ -1,4 +1,4 @@
-"""Realistic answers of WHMCS with its oddities (panel.md §2), and actions to go with them."""
+"""Realistic answers of WHMCS with its quirks, and matching actions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A panel whose every answer is written down by the test."""
+"""A panel whose answers are all scripted by the test."""
 
 import json
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def panel(script: Script, *, zone: bool = True) -> WhmcsPanel:
 
 
 def listed(outer: str, inner: str, *rows: dict[str, Any]) -> Callable[[dict[str, str]], dict[str, Any]]:
-    """A list action that serves pages of at most two rows."""
+    """Return a list action that serves pages of at most two rows."""
 
     def answer(fields: dict[str, str]) -> dict[str, Any]:
         start, size = int(fields.get("limitstart", 0)), min(int(fields.get("limitnum", 25)), 2)

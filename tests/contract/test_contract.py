@@ -1,7 +1,7 @@
-"""The contract of a panel (design §3 rule 4), run alike on the sandbox and on a fake WHMCS.
+"""The contract of a panel, run on both the sandbox and a fake WHMCS.
 
-The outbox builds on these rules: after an action its look-up says *applied*; a lost answer is found again; each
-failure has its kind; what can't be any more is *moot*.
+The outbox relies on these rules: after an action its look-up says *applied*; the effect of a call whose answer was lost
+is found again; each failure has its kind; an action that is no longer possible is *moot*.
 """
 
 from collections.abc import AsyncIterator
@@ -155,7 +155,7 @@ async def test_a_look_up_without_a_clear_answer_never_says_absent(world: World, 
     for read in ("GetOrders", "GetInvoices", "GetInvoice", "GetCredits", "GetQuotes", "GetTickets"):
         for fault in faults:
             world.fail_next(read, fault)
-    if isinstance(action, ReplyTicket):  # its look-up reads one ticket, which others read after their list
+    if isinstance(action, ReplyTicket):  # its look-up reads one ticket; the others read a list first
         for fault in faults:
             world.fail_next("GetTicket", fault)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""What the contract suite needs of a panel to test against: the sandbox over ASGI, and `MockWhmcs` over respx."""
+"""The panels that the contract suite tests: the sandbox over ASGI, and `MockWhmcs` over respx."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Deadline:
 
 
 class World(Protocol):
-    """A panel with one customer, seen through our adapter and from behind."""
+    """A panel with one customer, accessible through our adapter and directly."""
 
     panel: Panel
     deadline: Deadline
@@ -66,7 +66,7 @@ def adapter(
     secret: str,
     deadline: Deadline | None = None,
 ) -> WhmcsPanel:
-    """Make our adapter as `open_panel` does, over this transport, with this deadline and a fixed clock."""
+    """Create our adapter as `open_panel` does, with this transport and deadline and a fixed clock."""
     limit = deadline or Deadline()
     client = WhmcsClient(
         url,
@@ -81,7 +81,7 @@ def adapter(
 
 
 class FakeWorld:
-    """`MockWhmcs`; whoever makes it installs it on a respx router."""
+    """`MockWhmcs`; callers that create it install it on a respx router."""
 
     def __init__(self) -> None:
         self.whmcs = MockWhmcs()

@@ -100,7 +100,7 @@ def a_request(kind: TermKind = TermKind.OS_OLD, term: str = "ubuntu 8.04", where
 
 
 def facts_from(case: dict[str, Any]) -> Facts:
-    """Build the facts of one row of a decision table: the regular's order with what the row changes."""
+    """Build the facts of one row of a decision table: the regular's order with the row's changes."""
     items = tuple(an_item(**_item(changes)) for changes in case.get("items", [{}]))
     order = an_order(items=items, **_order(case.get("order", {})))
     customer = a_customer(**_customer(case["customer"])) if "customer" in case else a_customer()

@@ -1,4 +1,4 @@
-"""The list of delays, and where it ends."""
+"""The list of retry delays, and its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transition tables, whole: every pair of state and trigger, every turn of every invoice."""
+"""The transition tables, whole: every pair of state and trigger, every change of every invoice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who signed a webhook, and what it says."""
+"""A webhook's signature and content."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_secrets_may_leave_out_the_padding() -> None:
     assert parse_secrets([padded, padded.rstrip("=")]) == (b"x" * 20, b"x" * 20)
 
 
-# --- what it says -------------------------------------------------------------------------------------------------
+# --- content ------------------------------------------------------------------------------------------------------
 
 
 def body(kind: Any = "order.created", data: Any = None, timestamp: Any = "2026-01-31T12:00:00Z", **more: Any) -> bytes:
@@ -176,7 +176,7 @@ def errors(text: bytes) -> dict[str, str]:
 
 
 def minimal(kind: str) -> dict[str, Any]:
-    """The least that a known type must say."""
+    """Return the minimal data of a known type."""
     return {
         name: field.choices[0] if field.choices else 7 for name, field in EVENT_TYPES[kind].required.items()
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Addresses that are probably the same: a table of how people write them, and of what must be told apart."""
+"""Addresses that are probably the same: a table of spellings, and of addresses that must be distinguished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories of customers who share something: seen with the next order, kept as hashes, without alarms."""
+"""Stories of customers who share something: detected with the next order, stored as hashes, without alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who shares something with a customer: by each kind of link, on both databases, and never by looking at everybody."""
+"""Customers who share something: by each kind of link, on both databases, and never by scanning all customers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAIN = ("5 Main Street", "", "Springfield", "IL", "62701")
 
 
 def person(customer_id: int, **changes: Any) -> PanelCustomer:
-    """A customer who shares nothing with anybody, but for what is named."""
+    """Return a customer who shares nothing with others, except the given values."""
     alone = {
         "email": f"person{customer_id}@example.com", "phone": f"+1.217555{customer_id:04d}",
         "address": (f"{customer_id} Lonely Lane", "", "Nowhere", "", f"{customer_id:05d}"),
@@ -34,7 +34,7 @@ def person(customer_id: int, **changes: Any) -> PanelCustomer:
 
 
 async def known(db: Database, *people: tuple[PanelCustomer, bool], at: datetime = EARLIER, cards: Any = ()) -> None:
-    """Have these customers in the database; the second of each pair says whether they were bad."""
+    """Add these customers to the database; the second of each pair is true for bad ones."""
     async with db.begin() as tx:
         for one, bad in people:
             row = {"customer_id": one.customer_id, "first_heard_at": at, "bad": bad}
@@ -130,7 +130,7 @@ async def test_merged_customers_bring_what_they_shared(db: Database) -> None:
 
 
 async def test_nothing_raw_but_the_street_is_kept(db: Database) -> None:
-    """And that has a table of its own, with the customer's id, to be erased."""
+    """The street has its own table with the customer's id, so that it can be erased."""
     await known(db, (person(1, address=MAIN, email="rita@example.com"), False), cards=[VISA])
     async with db.read() as connection:
         rows = [tuple(row) for row in await connection.execute(sa.select(identities_table))]
@@ -146,7 +146,7 @@ MANY = 200_000
 
 
 async def _fill(db: Database) -> None:
-    """Two hundred thousand customers: all in one block, half of them behind one IP, the last ones an hour ago."""
+    """Add 200,000 customers: all in one block, half of them behind one IP, the last ones an hour ago."""
     one = links_of(person(9, address=MAIN), None)
     assert one.block is not None
     first = sa.select(sa.literal(0).label("i")).cte("numbers", recursive=True)

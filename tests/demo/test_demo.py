@@ -1,4 +1,4 @@
-"""`doorman demo` shows orders of each outcome, and leaves nothing behind however it is ended."""
+"""`doorman demo` shows orders of each outcome, and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ patient = pytest.mark.timeout(400)
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start it where `folder` is the place for temporary files; its children are found by that."""
+    """Start it with `folder` as the temporary directory, by which its children are found."""
     output = (folder / "output").open("w")
     with output:
         return subprocess.Popen(
@@ -42,7 +42,7 @@ def _wait_for(folder: Path, process: subprocess.Popen[str], text: str, *more: st
 
 
 def _children(folder: Path) -> list[str]:
-    """Processes that run in a folder of this demo or were started with one."""
+    """Return processes that run in a folder of this demo or were started with one."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

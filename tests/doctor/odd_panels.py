@@ -1,4 +1,4 @@
-"""Servers that are no WHMCS, or one with something wrong, on real ports: for the doctor."""
+"""Servers that are not WHMCS, or a faulty one, on real ports, for the doctor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Script = Callable[[dict[str, str]], Scripted]
 
 
 def said(message: str, status: int = 403) -> Scripted:
-    """Answer as WHMCS refuses."""
+    """Return an answer with which WHMCS refuses."""
     body = json.dumps({"result": "error", "message": message})
     return Scripted(status=status, body=body, headers={"content-type": "application/json"})
 
@@ -59,7 +59,7 @@ def answering(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[str
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_arguments: object) -> None:
-            """A handshake that the client ends is what some tests are about."""
+            """Ignore errors: in some tests the client aborts the handshake."""
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:
@@ -76,7 +76,7 @@ def answering(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[str
 
 @contextmanager
 def silent() -> Iterator[str]:
-    """Take connections and never answer."""
+    """Accept connections and never answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 

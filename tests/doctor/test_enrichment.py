@@ -1,4 +1,4 @@
-"""`doorman doctor` about signals from outside: files by what they say of themselves, services by what they answered."""
+"""`doorman doctor` on external signals: files by their metadata, services by their answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_old_file_is_a_warning(tmp_path: Path) -> None:
     at = path.read_bytes().index(b"build_epoch") + len(b"build_epoch")
     raw = bytearray(path.read_bytes())
     size = (raw[at] & 31) or raw[at]
-    start = at + (2 if raw[at] >> 5 == 0 else 1)  # types beyond seven have a second byte
+    start = at + (2 if raw[at] >> 5 == 0 else 1)  # types above seven have a second byte
     old = int((datetime.now(UTC) - timedelta(days=100)).timestamp())
     raw[start : start + size] = old.to_bytes(size, "big")
     path.write_bytes(raw)

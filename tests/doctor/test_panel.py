@@ -1,4 +1,4 @@
-"""`doorman doctor` at the panel's door: each fault on a real server, named with the panel's own words and a cure."""
+"""`doorman doctor` connects to the panel: each fault on a real server, reported with the panel's message and a fix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings(url: str, **overrides: Any) -> Settings:
 
 
 async def at_the_door(url: str, *, http: httpx.AsyncClient | None = None, **overrides: Any) -> DoctorFinding:
-    """Knock and return what stands in the way, or the welcome."""
+    """Connect and return the obstacle, or the success."""
     given = settings(url, **overrides)
     probe = RoleProbe(given, http=http, seconds=1.0)
     try:
@@ -176,7 +176,7 @@ def after(**by: float) -> datetime:
         (after(hours=1), NOW, "Europe/Berlin", [("clock", Level.OK), ("zone", Level.FAULT)]),
         (after(hours=2, seconds=90), after(seconds=90), None, [("clock", Level.WARNING), ("zone", Level.OK)]),
         (after(hours=2, seconds=-290), None, None, [("clock", Level.FAULT), ("zone", Level.OK)]),
-        # a clock that is a quarter of an hour off must not look like another zone
+        # a clock that is 15 minutes off must not look like another time zone
         (after(hours=2, minutes=15), after(minutes=15), "Europe/Berlin", [("clock", Level.FAULT), ("zone", Level.OK)]),
         (None, after(minutes=20), None, [("clock", Level.FAULT), ("zone", Level.UNCHECKED)]),
         (None, None, None, [("zone", Level.UNCHECKED)]),

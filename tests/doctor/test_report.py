@@ -1,4 +1,4 @@
-"""`doorman doctor` in its own house: settings, database, worker, the door, what it prints and how it ends."""
+"""`doorman doctor` on our side: settings, database, worker, connection, output and exit status."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def _accepted(order_id: int, by: str, *, at: Any) -> sa.Insert:
     )  # fmt: skip
 
 
-# --- the door -------------------------------------------------------------------------------------------------------
+# --- connection -----------------------------------------------------------------------------------------------------
 
 
 @SQLITE_ONLY
@@ -324,7 +324,7 @@ def test_the_summary_counts() -> None:
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return what one of our programs needs of this process, and its settings."""
+    """Return the environment variables that one of our programs needs, and its settings."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
 
 

@@ -1,4 +1,4 @@
-"""`doorman doctor` once it is let in: the API role, tried without changing anything, and whether the policy fits."""
+"""`doorman doctor` after authentication: the API role, tested without changes, and whether the policy fits."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_an_action_that_this_whmcs_does_not_know() -> None:
 
 
 def test_every_write_that_is_tried_surely_fails() -> None:
-    """Orders require an id only, so theirs is read first; of all others something required is left out or wrong."""
+    """Order actions require only an id, so it is read first; all others lack something required or have it wrong."""
     locks = {
         "CreateInvoice": {"draft": True, "sendinvoice": True},
         "AddCredit": {"type": "doctor"},

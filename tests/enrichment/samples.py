@@ -1,4 +1,4 @@
-"""What the tests of outside sources share: a question, and MMDB files made on the spot."""
+"""Shared by the tests of external sources: a question, and generated MMDB files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def question(**changes: Any) -> EnrichmentQuestion:
 
 
 def mmdb(path: Path, kind: str, rows: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write a database of this kind; `rows` by network."""
+    """Write a database of this type; `rows` by network."""
     writer = MMDBWriter(ip_version=6, ipv4_compatible=True, database_type=kind, description="made for a test")
     for network, row in rows.items():
         writer.insert_network(IPSet([network]), dict(row))
@@ -43,7 +43,7 @@ def countries(path: Path, **by_network: str) -> Path:
 
 
 def anonymisers(path: Path, kind: str = "GeoIP2-Anonymous-IP", **by_network: dict[str, Any]) -> Path:
-    """Write a database that knows HOME as a VPN's address, or these by network."""
+    """Write a database in which HOME is a VPN's address, or with these rows by network."""
     return mmdb(path, kind, by_network or {"81.2.69.0/24": {"is_anonymous": True, "is_anonymous_vpn": True}})
 
 

@@ -1,4 +1,4 @@
-"""All sources together: within one time limit, whatever they do. And what the settings open."""
+"""All sources together: within one time limit, whatever they do. Also which sources the settings enable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Speaks:
 
 
 class Hangs(Speaks):
-    """Never answers; `ended` says that it was told to stop."""
+    """Never answers; `ended` is set when it is cancelled."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -73,7 +73,7 @@ async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> No
 
 
 async def test_both_are_asked_at_once() -> None:
-    """Each waits until the other was asked, so that one after the other would never end."""
+    """Each waits until the other was asked, so asking one after the other would never end."""
     both = asyncio.Barrier(2)
 
     class Meets(Speaks):

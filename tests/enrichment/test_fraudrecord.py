@@ -29,7 +29,7 @@ async def asked(asking: EnrichmentQuestion) -> OutsideReport:
 
 
 def test_hash_is_the_documented_one() -> None:
-    """The pair stands in FraudRecord's own documentation."""
+    """The pair is from FraudRecord's documentation."""
     assert slow_hash(normalised(" John@CompuServe.net ")) == "ddb48c18cf40686416e811256b47c6f96485d70a"
 
 
@@ -75,7 +75,7 @@ async def test_hashing_leaves_the_loop_to_others() -> None:
     respx.post(URL).respond(text="<report>0-0-0.0-x</report>")
     await asked(question())
     beside.cancel()
-    assert ticks > 50  # a handful, if it were hashed between two turns of the loop
+    assert ticks > 50  # would be a handful if the hashing blocked the event loop
 
 
 @pytest.mark.parametrize(

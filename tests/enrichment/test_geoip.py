@@ -60,7 +60,7 @@ async def test_odd_rows_say_nothing(tmp_path: Path) -> None:
         ({"is_anonymous": True, "is_tor_exit_node": True}, ("anonymous_ip", "tor_exit_node")),
         ({"is_tor_exit_node": True}, ("anonymous_ip", "tor_exit_node")),
         ({"is_anonymous": True}, ("anonymous_ip",)),
-        # a server, and nobody who hides: MaxMind calls both anonymous
+        # a hosting address, not a hidden person: MaxMind calls both anonymous
         ({"is_anonymous": True, "is_hosting_provider": True}, ("hosting_ip",)),
         (
             {"is_anonymous": True, "is_anonymous_vpn": True, "is_hosting_provider": True},
@@ -95,7 +95,7 @@ async def test_files_that_tell_nothing_of_anonymisers_leave_no_report(tmp_path: 
 
 
 def damaged(path: Path) -> Path:
-    """Give a value of the only row a type that the format does not have: the file opens, the row can't be read."""
+    """Give a value of the only row an invalid type: the file opens, but the row can't be read."""
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"is_anonymous_vpn") - 2] = 0x1F
     path.write_bytes(raw)
@@ -161,13 +161,13 @@ async def test_a_replaced_file_is_read_again(tmp_path: Path) -> None:
     clock, path = Hours(), countries(tmp_path / "country.mmdb")
     files = GeoFiles.open([path], clock=clock)
     countries(tmp_path / "new.mmdb", **{"81.2.69.0/24": "IE"}).replace(path)
-    assert (await files.find(HOME)).country == "GB"  # not looked at with each order
+    assert (await files.find(HOME)).country == "GB"  # not checked for each order
     clock.now += 11
     assert (await files.find(HOME)).country == "IE"
 
 
 async def test_a_disk_that_hangs_holds_no_look_up_for_long(tmp_path: Path) -> None:
-    """A pipe that nobody writes to: whoever opens it waits."""
+    """A pipe without a writer: opening it blocks."""
     clock, path = Hours(), countries(tmp_path / "country.mmdb")
     files = GeoFiles.open([path], clock=clock)
     path.unlink()
@@ -178,7 +178,7 @@ async def test_a_disk_that_hangs_holds_no_look_up_for_long(tmp_path: Path) -> No
             async with asyncio.timeout(5):
                 assert (await files.find(HOME)).country == "GB"
     finally:
-        path.write_bytes(b"")  # lets the reader go
+        path.write_bytes(b"")  # unblocks the reader
 
 
 @pytest.mark.parametrize("damage", ["gone", "overwritten"])

@@ -1,4 +1,4 @@
-"""`GET /v1/reports/agreement`: what people decided beside what the policy had said."""
+"""`GET /v1/reports/agreement`: people's decisions compared with the policy's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_people_overrule_and_agree(house: House) -> None:
     assert (await house.act(held[1], "reject")).status_code == 200
     await house.settle(seconds=5)
     found = await report(house)
-    assert found["orders"] == 2  # the third waits for a person, the plain one needed none, a duplicate is no verdict
+    assert found["orders"] == 2  # the third waits for a person, the plain one needed none, a duplicate is not a verdict
     assert found["outcomes"] == {"hold_for_fee": {"approve": 1, "reject": 1}}
     assert found["agreed_share"] == 0.5
     signals = {row["code"]: row for row in found["signals"]}  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A candidate policy beside the active one: it decides the same live orders, never acts; the report compares them."""
+"""A candidate policy next to the active one: it decides the same live orders, never acts; the report compares them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.billing.test_limits import place
 from tests.stories.house import POLICY, House
 from tests.stories.test_orders import SUSPECT, WISH
 
-#: Milder on fees, stricter on words: the other's term is none of its own, and it knows one that the other does not.
+#: Milder on fees, stricter on words: it lacks the active policy's term, and has one that the active policy lacks.
 CANDIDATE = (
     POLICY
     + "[acceptable_use]\nterms = ['minecraft']\n[labour]\ncatalogue_gap_paid_by = 'provider'\n"
@@ -115,7 +115,7 @@ async def test_a_candidate_that_this_program_refuses_by_now_says_nothing(house: 
 
 
 async def test_reasons_are_compared_as_judged_whatever_the_modes_make_of_them(house: House) -> None:
-    """Holding is only suggested: what is done about the verdict would be the same for whichever policy gave it."""
+    """Holding is only suggested: the action would be the same for the verdict of either policy."""
     modes = "[modes]\nhold = 'suggest'\nfees = 'suggest'\nreject = 'suggest'\n"
     active = await publish(house, POLICY + modes)
     assert (await house.api.post(f"/v1/policies/{active}/activate")).status_code == 200

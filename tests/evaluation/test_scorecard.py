@@ -1,4 +1,4 @@
-"""From slopes to points: bounded, careful, and silent where too little is known."""
+"""From slopes to points: bounded, cautious, and without a suggestion if there is too little data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_points_follow_the_slope(slope: float, after: int | None) -> None:
 
 
 def test_what_fired_rarely_moves_little() -> None:
-    assert proposed(9.0, bad=5, good=5) == {"shared_ip": 22}  # 20 -> 22, where the fit alone says 30
+    assert proposed(9.0, bad=5, good=5) == {"shared_ip": 22}  # 20 -> 22, although the fit alone says 30
 
 
 def test_a_score_that_tells_nothing_apart_proposes_nothing() -> None:

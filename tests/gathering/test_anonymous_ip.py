@@ -1,4 +1,4 @@
-"""Stories with a file of anonymisers: what it says is a fact of the order, whatever becomes of the file."""
+"""Stories with a file of anonymisers: its result is a fact of the order, whatever happens to the file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VEILED = {
 
 @pytest.fixture
 async def watchful(db: Database, tmp_path: Path) -> AsyncIterator[House]:
-    """A house with a file of countries and one of anonymisers."""
+    """Open a house with a file of countries and one of anonymisers."""
     paths = [countries(tmp_path / "country.mmdb"), anonymisers(tmp_path / "anonymous.mmdb")]
     async with open_house(db, policy=POLICY) as house:
         house.context.outside = Outside({}, GeoFiles.open(paths, clock=lambda: house.clock().timestamp()))
@@ -53,7 +53,7 @@ async def signals_of(house: House, order_id: int) -> dict[str, dict[str, Any]]:
 
 
 async def decided_on(house: House) -> str | None:
-    """The digest of what the one order was decided on: where it changes, the order is decided again."""
+    """Return the digest of the order's facts: when it changes, the order is decided again."""
     async with house.db.read() as connection:
         digest: str | None = (await connection.execute(sa.select(orders.c.decided_inputs))).scalar_one()
     return digest
@@ -102,7 +102,7 @@ async def test_another_file_is_no_news_of_an_order(watchful: House, tmp_path: Pa
         await inbox.add_internal(tx, type=READ_BACK, data={"order_id": order_id}, now=watchful.clock())
     await watchful.settle()
     looked = await gather_order(watchful.context, order_id, now=watchful.clock())
-    assert looked.ip_place.marks is None  # the new file is in use, and tells nothing
+    assert looked.ip_place.marks is None  # the new file is in use, and has no entry
     assert await decided_on(watchful) == before
 
 

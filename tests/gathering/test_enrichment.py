@@ -1,4 +1,4 @@
-"""Stories with services outside: asked once for an order, in time, and never in the way of a decision."""
+"""Stories with external services: asked once per order, within the time limit, and never blocking a decision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REPORT = "<report>14-3-6.7-abd2ce90ea864c03</report>"
 
 @pytest.fixture
 async def well_informed(db: Database, tmp_path: Path) -> AsyncIterator[House]:
-    """A house where all three are on."""
+    """Open a house with all three enabled."""
     files = f"{countries(tmp_path / 'country.mmdb')},{networks(tmp_path / 'asn.mmdb')}"
     given = {"minfraud_account": 7, "minfraud_key": "abc", "fraudrecord_key": "def", "geoip_file": files}
     async with open_house(db, policy=POLICY, **given) as house:
@@ -44,7 +44,7 @@ async def well_informed(db: Database, tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def facts_of(house: House, order_id: int) -> list[dict[str, Any]]:
-    """Return the facts of each decision that was judged, the first one first."""
+    """Return the facts of each judged decision, oldest first."""
     query = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
     async with house.db.read() as connection:
         return [dict(row.facts) for row in await connection.execute(query.order_by(decisions.c.id))]
@@ -62,7 +62,7 @@ async def test_all_three_are_asked_once_and_their_answers_are_facts(well_informe
     minfraud, fraudrecord = respx.post(MINFRAUD).respond(json=SCORE), respx.post(FRAUDRECORD).respond(text=REPORT)
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], ip=HOME)
-    await house.wait(200)  # unpaid and unchecked: several looks before it is decided
+    await house.wait(200)  # unpaid and unchecked: it is read several times before it is decided
     await house.panel.pay_invoice(placed.invoice_id)
     await house.settle(seconds=30)
     assert (minfraud.call_count, fraudrecord.call_count) == (1, 1)
@@ -155,7 +155,7 @@ async def test_a_service_that_was_away_is_asked_again_and_its_answer_is_judged(w
 
 
 def slowly(status: int = 200, **answer: Any) -> Callable[[httpx.Request], Awaitable[httpx.Response]]:
-    """An answer that takes its time."""
+    """Answer slowly."""
 
     async def respond(_request: httpx.Request) -> httpx.Response:
         await asyncio.sleep(0.3)
@@ -170,7 +170,7 @@ async def test_two_who_look_at_once_pay_once_and_both_see_the_answer(well_inform
     minfraud = respx.post(MINFRAUD).mock(side_effect=slowly(json=SCORE))
     fraudrecord = respx.post(FRAUDRECORD).mock(side_effect=slowly(text=REPORT))
     client, product = shop(house)
-    async with house.turn:  # nobody else looks
+    async with house.turn:  # nobody else reads it
         placed = await house.panel.place_order(client, [product], ip=HOME)
         looks = [gather_order(house.context, placed.id, now=house.clock()) for _ in range(4)]
         looked = await asyncio.gather(*looks)
@@ -221,7 +221,7 @@ async def test_a_question_that_a_crash_cut_off_is_asked_again_a_little_later(
         soon = await gather_order(house.context, placed.id, now=house.clock())
         house.clock.forward(seconds=6)
         later = await gather_order(house.context, placed.id, now=house.clock())
-    assert [one.degraded for one in soon.outside] == [True, True]  # it may be on its way still: nobody asks twice
+    assert [one.degraded for one in soon.outside] == [True, True]  # it may be in progress: not repeated
     assert [one.degraded for one in later.outside] == [False, False]
     assert (await answers_of(house, placed.id))["minfraud"].tries == 2
 
@@ -247,7 +247,7 @@ async def test_an_order_that_is_not_pending_any_more_is_not_paid_for(well_inform
     house = well_informed
     minfraud, fraudrecord = respx.post(MINFRAUD).respond(json=SCORE), respx.post(FRAUDRECORD).respond(text=REPORT)
     client, product = shop(house)
-    services, house.context.outside = house.context.outside, None  # switched on later
+    services, house.context.outside = house.context.outside, None  # enabled later
     placed = await house.panel.place_order(client, [product], pay=True, ip=HOME)
     await house.settle(seconds=30)
     assert (await house.order(placed.id))["panel_status"] == "Active"
@@ -263,7 +263,7 @@ async def test_an_urgent_look_without_time_left_asks_nobody_and_says_so(
     house = well_informed
     minfraud = respx.post(MINFRAUD).respond(json=SCORE)
     client, product = shop(house)
-    async with house.turn:  # the worker beside would ask: it has all the time it wants
+    async with house.turn:  # the running worker would ask: it has no time limit
         placed = await house.panel.place_order(client, [product], ip=HOME)
         monkeypatch.setattr(enrichment, "URGENT_SECONDS", 0.0)
         looked = await gather_order(house.context, placed.id, now=house.clock(), urgent=True)

@@ -1,4 +1,4 @@
-"""Padding hides nothing: long texts are read to their end, and what is not read is looked at by a person."""
+"""Padding hides nothing: long texts are read to their end, and a person reviews texts that are not fully read."""
 
 from __future__ import annotations
 

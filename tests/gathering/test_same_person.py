@@ -1,4 +1,4 @@
-"""Who a customer is by name, sex and age makes no difference: the facts of otherwise equal orders are the same."""
+"""A customer's name, sex and age make no difference: the facts of otherwise equal orders are the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.gathering.test_untold import CLIENT, STATS, facts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30)
-#: What panels keep of a person, in fields of their own or in custom fields of the customer.
+#: Personal data that panels store, in standard or custom fields of the customer.
 PERSON = st.fixed_dictionaries(
     {
         "firstname": NAMES,

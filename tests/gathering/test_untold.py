@@ -1,4 +1,4 @@
-"""What the panel does not tell of a customer counts neither way and is named, in whatever way it does not tell it."""
+"""A fact that the panel does not provide counts neither way and is named, however it is missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLIENT: dict[str, Any] = {
 STATS: dict[str, Any] = {
     "productsnumactive": 3, "numoverdueinvoices": 0, "numcollectionsinvoices": 0, "numpaidinvoices": 12,
 }  # fmt: skip
-#: The fact, and the fields of the panel that tell it.
+#: The fact, and the panel's fields that contain it.
 TOLD_IN: dict[str, tuple[dict[str, Any], str]] = {
     "country": (CLIENT, "countrycode"),
     "phone_country": (CLIENT, "phonenumberformatted"),
@@ -40,7 +40,7 @@ ABSENT = object()
 
 
 def facts(answer: Any, *, signed_up_on: date | None = date(2019, 5, 1)) -> Facts:
-    """The facts of a plain order whose customer the panel shows so."""
+    """Return the facts of a plain order whose customer has these fields in the panel."""
     line = PanelLine(
         kind="domain", relid=1, product_type="", product="", domain="example.com", cycle="", amount=Money(1000, "EUR"),
         status="Pending",

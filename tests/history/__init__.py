@@ -1,1 +1,1 @@
-"""The provider's history: imported rows, the cases made of them, and what becomes of both."""
+"""The provider's history: imported rows, the cases built from them, and their later changes."""

@@ -1,4 +1,4 @@
-"""A past in a few words: rows as the import leaves them, written straight into `panel_rows`."""
+"""A compact description of a past: rows as the import leaves them, written directly into `panel_rows`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CATALOGUE = (
 
 
 def at(days: float, **more: float) -> datetime:
-    """A moment so many days after the start."""
+    """Return the time this many days after the start."""
     return START + timedelta(days=days, **more)
 
 
@@ -91,7 +91,7 @@ class Past:
     def order(
         self, order_id: int, customer_id: int | None, day: float, *, field_text: str = "", **changes: Any
     ) -> None:
-        """An active order of one plan, service and invoice with the order's id; not paid unless `paid` says so."""
+        """Add an active order of one plan; service and invoice have the order's id; unpaid unless `paid` is given."""
         paid = changes.pop("paid", None)
         service_status = changes.pop("service_status", "Active")
         billed = changes.pop("billed", "Unpaid" if paid is None else "Paid")
@@ -210,7 +210,7 @@ class Past:
         self.rows["tickets", ticket_id] = record
 
     async def save(self, db: Database, *, resources: tuple[str, ...] = RESOURCES) -> None:
-        """Replace everything imported by this past."""
+        """Replace all imported rows by this past."""
         async with db.begin() as tx:
             await tx.execute(panel_rows.delete())
             await tx.execute(imports.delete())
@@ -221,7 +221,7 @@ class Past:
 
 
 class Shop:
-    """A panel that answers for its catalogue only: the past is never read from it again."""
+    """A panel that answers only for its catalogue: the past is never read from it again."""
 
     async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
         return CATALOGUE
@@ -241,7 +241,7 @@ async def with_policy(db: Database, document: str = "") -> None:
 async def build(
     db: Database, past: Past, *, now: datetime = NOW, policy: str = "", resources: tuple[str, ...] = RESOURCES
 ) -> Built:
-    """Save the past and make its cases. `resources` are those whose import has ended."""
+    """Save the past and build its cases. `resources` are those whose import is complete."""
     await with_policy(db, policy)
     await past.save(db, resources=resources)
     return await build_cases(context_of(db, now=now), heard=lambda done, total: None)

@@ -1,4 +1,4 @@
-"""`doorman import` against the sandbox: everything once, again nothing, on after a stop, forward with what is new."""
+"""`doorman import` against the sandbox: everything once, never again, resumed after a stop, continued with new rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Stopped(Exception):
 
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
-    """The sandbox behind the adapter: counts calls, may die at one of them, and answers the first of some oddly."""
+    """The sandbox behind the adapter: counts calls, can die at one of them, and can answer the first ones unusually."""
 
     sandbox: SandboxPanel
     dies_at: int = 0
@@ -167,7 +167,7 @@ async def test_records_come_back_as_the_panel_has_them(town: Town) -> None:
         assert order.placed_at == past.placed_at.replace(microsecond=0)
         assert (order.status, order.amount.amount_minor) == (past.status, int(past.amount * 100))
         assert order.amount.currency == past.currency
-        pounds += past.currency == "GBP"  # of which the panel writes the sign only
+        pounds += past.currency == "GBP"  # for which the panel writes only the sign
     assert pounds
     for service in await town.records(Resource.SERVICES):
         assert dict(service.custom_fields) == state.services[service.service_id].custom_fields
@@ -192,7 +192,7 @@ async def test_messages_are_read_of_tickets_that_may_have_asked_for_an_order_and
     assert read == may_have
     assert read
     assert town.wire.calls.count("GetTicket") == len(read)
-    assert done.read[Resource.TICKETS] == len(town.sandbox.state.tickets)  # messages are no further tickets
+    assert done.read[Resource.TICKETS] == len(town.sandbox.state.tickets)  # messages are not tickets
 
 
 async def test_a_call_for_one_customer_only_where_no_list_has_the_fact(town: Town) -> None:
@@ -227,7 +227,7 @@ async def test_killed_at_any_call_it_goes_on_to_the_same_end(db: Database, monke
 
 
 async def test_a_page_and_its_place_are_one_transaction(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was kept before the stop is not read again."""
+    """Pages stored before the stop are not read again."""
     monkeypatch.setattr(walking, "PAGE", 10)
     monkeypatch.setattr(history_writing, "BATCH", 1)
     await town.imported()
@@ -257,7 +257,7 @@ async def test_a_batch_that_waits_to_be_written_is_kept_though_the_import_is_sto
         async with history_writing.Batches(context, Resource.ORDERS) as batches:
             await batches.add([first])
             handed_over.set()
-            await batches.add([second])  # waits for the first to be written
+            await batches.add([second])  # waits until the first is written
 
     async with town.db.begin():  # nobody else can write
         importing = asyncio.create_task(some())
@@ -276,7 +276,7 @@ async def test_a_later_import_brings_what_is_new_or_changed(db: Database, newest
     for order in pending:
         order.status = "Pending"
     await town.imported()
-    town.clock[0] += timedelta(days=200)  # nothing is young any more, some are still open
+    town.clock[0] += timedelta(days=200)  # nothing is recent any more, some are still open
     await town.sandbox.staff_cancel(pending[0].id)
     await town.sandbox.staff_cancel(pending[1].id)
     await town.sandbox.staff_delete(pending[1].id)
@@ -431,7 +431,7 @@ async def test_the_rate_is_kept(db: Database) -> None:
 
 
 def _heed_ctrl_c() -> None:
-    """Whoever runs the tests in the background has Ctrl-C ignored by all that come from them."""
+    """Restore Ctrl-C: if the tests run in the background, their children ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""Processes for heavy work begin deaf to Ctrl-C: it is for who started them."""
+"""Processes for heavy work ignore Ctrl-C: their parent handles it."""
 
 import multiprocessing
 import signal

@@ -1,4 +1,4 @@
-"""Heavy work: one piece at a time, a short line that no key fills, and a process that may die at any time."""
+"""Heavy work: one task at a time, a short queue that no single key can fill, and a process that may die at any time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 60.0
 
 
 def linger(path: str) -> int:
-    """Say in a file who we are, and stay until it is gone."""
+    """Write our process id to a file, and run until the file is deleted."""
     file = Path(path)
     file.write_text(str(os.getpid()))
     while file.exists():
@@ -34,7 +34,7 @@ def refuse() -> None:
 
 
 def open_files() -> list[str]:
-    """Return what this process has open, by the names that Linux gives."""
+    """Return this process's open files, by the names that Linux gives."""
     found = []
     for link in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # the folder itself
@@ -50,7 +50,7 @@ def lives(pid: int) -> bool:
 
 
 async def until(path: Path) -> int:
-    """Wait until a piece is under way, and return who does it."""
+    """Wait until a task is running, and return its process id."""
     async with asyncio.timeout(PATIENCE):
         while not path.exists() or not path.read_text():
             await asyncio.sleep(0.01)
@@ -65,7 +65,7 @@ async def work() -> AsyncIterator[HeavyWork]:
 
 
 async def ask(work: HeavyWork, key: str, path: Path) -> int:
-    """One request's heavy work."""
+    """Run one request's heavy work."""
     turn = work.turn(key)
     try:
         return await turn.run(linger, str(path))
@@ -104,7 +104,7 @@ async def test_no_key_fills_the_line_and_the_line_is_short(work: HeavyWork, tmp_
     await asyncio.sleep(0)
     with pytest.raises(Busy, match="5 requests"):
         await work.turn("another").run(os.getpid)
-    for number, file in enumerate(files):  # in the order in which they came, one at a time
+    for number, file in enumerate(files):  # in the order of arrival, one at a time
         await until(file)
         assert [one.exists() for one in files] == [one == number for one in range(PLACES)]
         file.unlink()

@@ -1,4 +1,4 @@
-"""What the messaging tests share: a clock moved by hand, a panel that does what a script says."""
+"""Shared by the messaging tests: a manual clock, and a scripted panel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES = SendRules(settle=SETTLE, delays=(1, 5, 30), jitter=lambda: 0.0)
 
 
 class Time:
-    """A clock and a monotonic clock that move together, by hand."""
+    """A clock and a monotonic clock that are moved together, manually."""
 
     def __init__(self) -> None:
         self.now = START
@@ -47,7 +47,7 @@ class Time:
         self._seconds += by.total_seconds()
 
 
-# --- things wanted ------------------------------------------------------------------------------------------------
+# --- wanted calls --------------------------------------------------------------------------------------------------
 
 
 def credit(customer_id: int = 7, reference: str = "doorman:credit:1") -> AddCredit:
@@ -79,7 +79,7 @@ async def read(db: Database, call_id: uuid.UUID) -> Call:
 
 
 async def told(db: Database) -> list[tuple[str, str]]:
-    """Which ends were told by event: (call id, state)."""
+    """Return the ends that were reported by event: (call id, state)."""
     async with db.read() as connection:
         rows = await connection.execute(
             sa.select(events.c.body).where(events.c.type == CALL_SETTLED).order_by(events.c.id)
@@ -89,7 +89,7 @@ async def told(db: Database) -> list[tuple[str, str]]:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait until something is so, and fail if it never is."""
+    """Wait until a condition holds, and fail if it never does."""
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.01)
@@ -103,7 +103,7 @@ def _identity(action: PanelAction) -> str:
 
 
 class FakePanel:
-    """Applies actions and answers as its script says: one word for each `perform`, then `ok`.
+    """Applies actions and answers according to its script: one word for each `perform`, then `ok`.
 
     ``ok``, ``lost`` (applied, no answer), ``late`` (applied `late_by` after we hung up), ``never`` (no answer, not
     applied), ``broken`` (a complete 500, not applied), ``odd`` (an error in unknown words, not applied), ``refused``,
@@ -124,7 +124,7 @@ class FakePanel:
         self.most_on_wire = 0
 
     def effects(self, action: PanelAction) -> int:
-        """How often this was applied by now."""
+        """Return how often this has been applied by now."""
         return sum(1 for at, what in self.applied if what == _identity(action) and at <= self.time.now)
 
     async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
@@ -175,7 +175,7 @@ async def nothing_to_handle(event: Event) -> None:
 
 
 def handler_of(db: Database, time: Time, seen: list[Event] | None = None) -> Callable[[Event], Awaitable[None]]:
-    """A handler that notes each event and finishes it."""
+    """Return a handler that records each event and finishes it."""
 
     async def handle(event: Event) -> None:
         async with db.begin() as tx:

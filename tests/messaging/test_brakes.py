@@ -1,4 +1,4 @@
-"""The worker's brakes: a turn before each claim, nothing to a panel that is away, everything on when it is back."""
+"""The worker's brakes: a rate limit before each claim, no calls while the panel is down, all work resumes after."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def time() -> Time:
 
 
 def brakes(rate: float = 10_000) -> Brakes:
-    """A breaker whose probes never come to an end: tests open and close it by hand."""
+    """A breaker whose probes never finish: tests open and close it manually."""
 
     async def never(seconds: float) -> None:
         await asyncio.Event().wait()
@@ -64,7 +64,7 @@ def open_breaker(brakes: Brakes) -> None:
 
 
 class GuardedPanel(FakePanel):
-    """A panel behind a breaker, as the adapter has one."""
+    """A panel behind a breaker, as in the adapter."""
 
     def __init__(self, time: Time, brakes: Brakes) -> None:
         super().__init__(time)
@@ -125,7 +125,7 @@ async def test_a_call_is_claimed_only_with_a_turn_in_hand(db: Database, time: Ti
 
 async def test_the_turn_of_a_call_that_was_not_sent_goes_to_another(db: Database, time: Time) -> None:
     panel = FakePanel(time)
-    await panel.perform(credit())  # it is there already: the look-up finds it, nothing is sent
+    await panel.perform(credit())  # it exists already: the look-up finds it, nothing is sent
     done = [await want(db, credit(), "credit:1", time), await want(db, note(), "note:1", time)]
     working = worker(db, time, panel, brakes=brakes(rate=1 / 3600), limits=QUICK)
     task = asyncio.create_task(working.run())
@@ -147,7 +147,7 @@ async def test_with_turns_enough_everything_goes_out(db: Database, time: Time) -
     assert len(panel.performed) == 30
 
 
-# --- the panel away -----------------------------------------------------------------------------------------------
+# --- the panel down -----------------------------------------------------------------------------------------------
 
 
 async def test_an_outage_of_four_days_fails_nothing_and_ends_within_seconds(db: Database, time: Time) -> None:
@@ -214,7 +214,7 @@ async def test_what_was_put_off_is_brought_forward_in_portions(
     async with db.begin() as tx:
         await tx.execute(sa.update(events).values(due_at=later, last_error=WAITS_FOR_PANEL))
         await tx.execute(sa.update(events).where(events.c.order_id == 10).values(last_error="another reason"))
-    await worker(db, time, FakePanel(time), brakes=brakes()).drain()  # a worker that starts brings it forward too
+    await worker(db, time, FakePanel(time), brakes=brakes()).drain()  # a starting worker also reschedules it
     *hurried, other = await orders(db)
     assert {row.state for row in hurried} == {"processed"}
     assert (other.state, other.due_at) == ("received", later)
@@ -300,7 +300,7 @@ async def test_the_state_is_shown_with_the_heartbeat(db: Database, time: Time) -
     await task
 
 
-# --- frozen and thawed --------------------------------------------------------------------------------------------
+# --- frozen and resumed -------------------------------------------------------------------------------------------
 
 
 async def test_after_a_standstill_it_asks_whether_it_lives_before_it_claims(db: Database, time: Time) -> None:
@@ -362,7 +362,7 @@ async def test_too_old_before_the_first_byte_it_goes_back_uncounted_and_not_at_o
 
 
 async def test_a_second_write_of_one_call_may_come_later(db: Database, time: Time) -> None:
-    """Where the first was refused, what stands in for it is not too old by the time that the first took."""
+    """If the first write is refused, the time it took does not make its substitute too old."""
 
     class Twice(FakePanel):
         async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
@@ -396,13 +396,13 @@ async def test_a_database_away_just_before_the_first_byte_sends_nothing(db: Data
 
 @pytest.fixture
 async def shared(databases: Databases) -> AsyncIterator[Database]:
-    """PostgreSQL: on SQLite there is one worker and one writer, and nobody to be held up."""
+    """PostgreSQL: SQLite has one worker and one writer, so a lock blocks no others."""
     async with databases.opened("postgres") as db:
         yield db
 
 
 async def test_locks_of_a_frozen_worker_hold_nobody_up(shared: Database, time: Time) -> None:
-    """It stands still in the middle of the transaction that finishes an event; its other work is taken over."""
+    """It freezes during the transaction that finishes an event; others take over its work."""
     frozen = await register(shared, now=time.now)
     for n in (1, 2):
         await add(shared, time, n)
@@ -431,11 +431,11 @@ async def test_a_row_whose_heartbeat_hangs_is_not_waited_for(shared: Database, t
     assert await take_over(shared, frozen, time.now, settle=RULES.settle, now=time.now)
 
 
-# --- what kills its worker ----------------------------------------------------------------------------------------
+# --- events that kill workers -------------------------------------------------------------------------------------
 
 
 async def test_what_kills_its_worker_is_shown_and_blocks_nobody(db: Database, time: Time) -> None:
-    """Two events of one order, and one of another: the deadly one fails, the others are handled in the same breath."""
+    """Two events of one order, and one of another: the deadly one fails, the others are handled in the same pass."""
     for order_id in (1, 1, 2):
         await add(db, time, order_id)
     async with db.begin() as tx:

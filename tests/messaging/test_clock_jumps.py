@@ -1,4 +1,4 @@
-"""A clock that jumps ahead and is put right: what was scheduled meanwhile comes by the corrected clock."""
+"""A clock that jumps ahead and is corrected: work scheduled meanwhile runs by the corrected clock."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_an_event_of_a_jump_comes_after_its_delay(db: Database, time: Time
     await schedule(db, time, 60)
     await working.drain()
     jump(time, -DAY)
-    if restarted:  # nobody remembers the jump
+    if restarted:  # no process remembers the jump
         await working.release()
         working = worker(db, time, FakePanel(time), handler_of(db, time, seen))
 

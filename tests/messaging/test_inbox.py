@@ -1,4 +1,4 @@
-"""Events: set once, claimed by one, settled only by who has them."""
+"""Events: stored once, claimed by one worker, settled only by their owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group commit: nothing is answered before it is on disk, and nobody suffers for another's row."""
+"""Group commit: nothing is answered before it is on disk, and a bad row affects no other."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ async def test_a_missing_table_refuses_until_it_is_there(db: Database) -> None:
 
 
 async def test_what_was_refused_before_its_turn_is_not_written(db: Database) -> None:
-    """A lock of long does not pile up work: the writer is at the first, the others leave the queue as they came."""
+    """A long lock does not pile up work: the writer waits with the first row, the others leave the queue unwritten."""
     async with running(db, patience=timedelta(seconds=14), answer=timedelta(seconds=1)) as intake:
         await stored_at_last(intake, arrival("msg_0"))
         async with locked(db):

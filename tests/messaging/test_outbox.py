@@ -1,4 +1,4 @@
-"""Keys, calling off, claiming in order, and people's actions."""
+"""Keys, cancelling, claiming in order, and people's actions."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def test_calls_that_are_neither_money_nor_lifecycle_go_side_by_side(db: Da
 
 
 async def test_the_index_is_the_last_line(db: Database, time: Time) -> None:
-    """Two claims that should never have been: the second one's start is refused, and it waits."""
+    """Two claims that must not coexist: the start of the second is refused, and it waits."""
     await want(db, credit(reference="doorman:credit:1"), "credit:1", time)
     second = await want(db, credit(reference="doorman:credit:2"), "credit:2", time)
     (call,) = await claim(db, time)
@@ -224,7 +224,7 @@ async def test_a_released_call_that_was_sending_is_unknown_until_the_settle_time
     assert (left.state, left.owner, left.applies_until) == (CallState.UNKNOWN, None, time.now + SETTLE)
 
 
-# --- calling off --------------------------------------------------------------------------------------------------
+# --- cancelling ---------------------------------------------------------------------------------------------------
 
 
 async def test_cancel_takes_what_is_not_on_the_wire_and_names_the_rest(db: Database, time: Time) -> None:
@@ -364,7 +364,7 @@ async def test_abandon_frees_the_wire_and_is_told(db: Database, time: Time) -> N
     working = worker(db, time, panel)
     await working.drain()
     async with db.begin() as tx:
-        with pytest.raises(outbox.WrongCallState) as refused:  # who wants the same again would have it twice
+        with pytest.raises(outbox.WrongCallState) as refused:  # wanting the same again would apply it twice
             await outbox.abandon(tx, first, time.now + SETTLE - timedelta(seconds=1))
     assert refused.value.until == time.now + SETTLE
     time.advance(SETTLE)

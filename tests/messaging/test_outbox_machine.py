@@ -1,4 +1,4 @@
-"""Any mixture of wants, lost answers, deaths, pauses and calling off: each effect at most once, and none forgotten."""
+"""Any mixture of wanted calls, lost answers, deaths, pauses and cancellations: each effect at most once, none lost."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ CREDITS = [(customer, number) for customer in (1, 2) for number in (1, 2, 3)]
 
 
 class Killed(BaseException):
-    """The worker is gone, in the middle of a call."""
+    """The worker died during a call."""
 
 
 class MortalPanel(FakePanel):
-    """Where the script says ``die…`` the worker ends before it hears an answer."""
+    """If the script says ``die…``, the worker dies before it receives an answer."""
 
     def _answer(self, action: Any) -> dict[str, Any]:
         word = self.script[0] if self.script else "ok"
@@ -42,7 +42,7 @@ class MortalPanel(FakePanel):
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Two workers, two customers, two orders; the clock moves by hand."""
+    """Two workers, two customers, two orders, and a manual clock."""
 
     databases: ClassVar[Databases]
     kind: ClassVar[str]

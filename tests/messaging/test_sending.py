@@ -1,4 +1,4 @@
-"""Design §3 rule 4: at most one effect, at least one attempt, whatever answers get lost."""
+"""At most one effect and at least one attempt, whichever answers are lost."""
 
 from __future__ import annotations
 
@@ -345,7 +345,7 @@ async def test_held_up_before_the_first_byte_it_goes_back_unsent(db: Database, t
 
 
 async def test_a_claim_lost_after_sending_was_committed_sends_nothing(db: Database, time: Time) -> None:
-    """A frozen worker thaws between its commit and the first byte; others took over meanwhile."""
+    """A frozen worker resumes between its commit and the first byte; others took over meanwhile."""
     panel = FakePanel(time)
     call_id = await want(db, note(), "note:1", time)
     (call,) = await claims.claim(db, call_id, limit=1, now=time.now)
@@ -355,7 +355,7 @@ async def test_a_claim_lost_after_sending_was_committed_sends_nothing(db: Databa
         return 0.0
 
     class Frozen(Database):
-        """A database whose reads come after a take-over."""
+        """A database in which another worker takes over before each read."""
 
         def read(self):
             nonlocal looks

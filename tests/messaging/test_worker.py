@@ -1,4 +1,4 @@
-"""Workers: handling side by side, exceptions of handlers, taking over from the dead, waking, stopping."""
+"""Workers: concurrent handling, exceptions of handlers, taking over from dead workers, waking, stopping."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def rows(db: Database) -> list[Any]:
 
 
 def raising(*errors: Exception, then: Any):
-    """A handler that raises these one after the other, and then works."""
+    """Return a handler that raises these exceptions in turn, and then succeeds."""
     left = list(errors)
 
     async def handle(event: Event) -> None:
@@ -260,7 +260,7 @@ async def test_without_a_panel_everything_waits_and_the_heart_beats(db: Database
 
 
 async def leave_work_behind(db: Database, time: Time) -> tuple[uuid.UUID, uuid.UUID, uuid.UUID]:
-    """A worker that claimed an event, has a credit and a note on the wire, and dies."""
+    """Run a worker that claims an event, is sending a credit and a note, and dies."""
     dead = await workers.register(db, now=time.now)
     money = await want(db, credit(), "credit:1", time)
     courtesy = await want(db, note(), "note:1", time)
@@ -320,12 +320,12 @@ def test_silence_counts_only_while_somebody_listens() -> None:
     watch, one = Watch(every=timedelta(seconds=1), dead_after=timedelta(seconds=10)), uuid.uuid4()
     last = Beat(at=Time().now, panel="closed")
     assert watch.dead({one: last}, at=0) == {}
-    assert watch.dead({one: last}, at=3600) == {}  # it was us who stood still, or the database
+    assert watch.dead({one: last}, at=3600) == {}  # we stood still, or the database did
     for second in range(3601, 3609):
         dead = watch.dead({one: last}, at=second)
     assert dead == {one: last}
     earlier = Beat(at=last.at - timedelta(hours=2), panel="closed")
-    assert watch.dead({one: earlier}, at=3610) == {}  # it beats, whatever its clock says
+    assert watch.dead({one: earlier}, at=3610) == {}  # its heartbeats arrive, whatever its clock says
 
 
 async def test_a_worker_taken_for_dead_goes_on_under_a_new_name_and_does_no_harm(db: Database, time: Time) -> None:
@@ -423,7 +423,7 @@ async def test_a_database_that_is_away_for_a_moment_stops_nothing(db: Database, 
 async def test_a_commit_that_fails_on_the_way_costs_time_and_nothing_else(
     db: Database, time: Time, commit: int
 ) -> None:
-    """Register, claim, start sending, settle: whichever is lost, the effect is there once."""
+    """Register, claim, start sending, settle: whichever commit is lost, there is exactly one effect."""
     panel = FakePanel(time)
     call_id = await want(db, credit(), "credit:1", time)
     count = 0
@@ -510,7 +510,7 @@ async def test_postgres_takes_any_number_of_workers() -> None:
 
 
 async def test_an_event_that_ends_elsewhere_is_not_finished_twice(db: Database, time: Time) -> None:
-    """The handler's unit of work is rolled back when its claim was lost on the way."""
+    """The handler's unit of work is rolled back if its claim was lost meanwhile."""
     finish = handler_of(db, time)
 
     async def handle(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Things that go wrong at the worst moment: at each single step of a call, in housekeeping, between two replicas."""
+"""Things that go wrong at the worst moment: at each step of a call, in housekeeping, between two replicas."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def time() -> Time:
 
 @dataclass(slots=True)
 class Steps:
-    """Counts the steps of a call, and does harm at one of them."""
+    """Counts the steps of a call, and injects a fault at one of them."""
 
     at: int
     harm: Callable[[], Awaitable[None]]
@@ -79,7 +79,7 @@ class Steps:
 
 
 class SteppedDatabase(Database):
-    """Before and after each unit of work there is a step."""
+    """A database with a step before and after each unit of work."""
 
     steps: Steps
 
@@ -105,7 +105,7 @@ class SteppedDatabase(Database):
 
 
 class SteppedPanel(FakePanel):
-    """A step before each look-up, and before and after the look before the first byte."""
+    """A panel with a step before each look-up, and before and after the check before the first byte."""
 
     steps: Steps
 
@@ -136,7 +136,7 @@ async def cancelled() -> None:
 async def test_harm_at_any_step_of_a_call_leaves_at_most_one_effect_and_nothing_stuck(
     db: Database, time: Time, action: PanelAction, word: str, harm: str
 ) -> None:
-    """Whatever happened, a successor brings it to its end."""
+    """Whatever happened, another worker finishes it."""
 
     async def taken_over() -> None:
         async with db.begin() as tx:
@@ -186,7 +186,7 @@ async def pause(db: Database, time: Time, *, on: bool) -> None:
 
 
 async def test_a_courtesy_that_was_not_sent_yet_is_not_lost_with_its_worker(db: Database, time: Time) -> None:
-    """It waited for a slot or a connection when the worker was told to stop."""
+    """It waited for a slot or a connection when the worker was stopped."""
     reached = asyncio.Event()
 
     class Busy(FakePanel):
@@ -208,7 +208,7 @@ async def test_a_courtesy_that_was_not_sent_yet_is_not_lost_with_its_worker(db: 
 
 
 async def test_what_the_adapter_reads_before_its_write_makes_nothing_too_old(db: Database, time: Time) -> None:
-    """A slow panel, or a low rate: a quote takes two reads before it is made."""
+    """A slow panel, or a low rate: a quote takes two reads before it is created."""
 
     class Slow(FakePanel):
         async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
@@ -237,7 +237,7 @@ async def test_a_brake_pulled_while_the_adapter_reads_stops_the_write(db: Databa
 
 
 class Shaky(Database):
-    """A database whose units of work fail, or see something else happen first, as `before` says."""
+    """A database whose units of work fail, or run after another event, according to `before`."""
 
     before: Callable[[], None]
 
@@ -255,7 +255,7 @@ class Shaky(Database):
 
 
 async def test_a_sweep_that_failed_is_made_again_at_once(db: Database, time: Time) -> None:
-    """The outcome of a call could not be recorded; nor could the call be let go of at first."""
+    """The outcome of a call could not be recorded, and at first its claim could not be released either."""
     failures = 0
 
     def before() -> None:
@@ -285,7 +285,7 @@ def closed_brakes() -> Brakes:
 
 
 async def put_off(db: Database, time: Time, order_id: int) -> None:
-    """An event that waits for the panel, as another replica has put it off."""
+    """Add an event that waits for the panel, as postponed by another replica."""
     async with db.begin() as tx:
         data = {"order_id": order_id}
         await inbox.add_internal(tx, type="order.created", data=data, now=time.now)
@@ -326,7 +326,7 @@ async def test_a_database_error_does_not_make_it_forget_who_waits_for_the_panel(
 
 
 async def test_who_reaches_the_panel_takes_over_what_another_put_off(db: Database, time: Time) -> None:
-    """The other could not know yet that somebody does: its events would wait for minutes."""
+    """The other can't know yet that the panel is reachable: its events would wait for minutes."""
     reaches = worker(db, time, FakePanel(time), handler_of(db, time), brakes=closed_brakes())
     await reaches.drain()
     other = await register(db, now=time.now)
@@ -337,11 +337,11 @@ async def test_who_reaches_the_panel_takes_over_what_another_put_off(db: Databas
     assert await processed(db) == [1]
 
 
-# --- beside the worker --------------------------------------------------------------------------------------------
+# --- housekeeping -------------------------------------------------------------------------------------------------
 
 
 async def test_housekeeping_outlives_a_database_that_is_away(db: Database, time: Time) -> None:
-    """A refused connection is an OSError, and no error of SQLAlchemy."""
+    """A refused connection is an OSError, not an error of SQLAlchemy."""
     asked = asyncio.Event()
 
     def before() -> None:

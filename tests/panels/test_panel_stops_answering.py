@@ -1,4 +1,4 @@
-"""The panel stops answering at a bad moment: who waits for a turn, and the doctor, must not wait for ever."""
+"""The panel stops answering at a bad moment: callers that wait for a turn, and the doctor, must not wait forever."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def never(_seconds: float) -> None:
 
 @respx.mock
 async def test_those_who_wait_for_a_turn_when_the_breaker_opens_are_told_at_once() -> None:
-    """One turn an hour: the second caller would be told after an hour, the last after a day."""
+    """One turn an hour: otherwise the second caller would learn of it after an hour, the last after a day."""
     respx.post(API).respond(json={"result": "success"})
     breaker = Breaker(sleep=never)
     limiter = RateLimiter(1 / 3600, slots=2)

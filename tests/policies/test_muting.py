@@ -1,4 +1,4 @@
-"""Risk signals that fire on too many live orders say nothing, by the rules of the policy in force."""
+"""Risk signals that fire on too many live orders are muted, by the rules of the policy in force."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MUTING = "[muting]\nmin_orders = 20\n"
 
 
 async def a_past(house: House, *, orders: int, firing: int) -> None:
-    """So many orders of yesterday, on some of which a term of the acceptable use was found."""
+    """Add this many orders of yesterday, some of which contain a term of the acceptable use list."""
     at = house.clock() - timedelta(days=1)
     seen = [{"order_id": number, "customer_id": number, "placed_at": at} for number in range(1, orders + 1)]
     fired = [{"code": "acceptable_use", "order_id": number, "placed_at": at} for number in range(1, firing + 1)]
@@ -26,7 +26,7 @@ async def a_past(house: House, *, orders: int, firing: int) -> None:
 
 
 async def judged(house: House) -> tuple[str, int]:
-    """The outcome of an order with such a term, and what the term counted."""
+    """Return the outcome of an order with such a term, and the term's points."""
     order: dict[str, Any] = await house.order(await place(house, SUSPECT))
     (signal,) = [one for one in order["signals"] if one["code"] == "acceptable_use"]
     return order["decision"]["outcome"], signal["points"]
@@ -35,7 +35,7 @@ async def judged(house: House) -> tuple[str, int]:
 async def test_muted_signals_are_counted_anew_as_soon_as_the_rules_change(db: Database) -> None:
     async with open_house(db, policy=POLICY) as house:
         await a_past(house, orders=40, firing=30)
-        assert await judged(house) == ("hold_for_review", 60)  # too few orders to say
+        assert await judged(house) == ("hold_for_review", 60)  # too few orders to judge
         await switch(house, MUTING)
         assert await judged(house) == ("approve", 0)
         await switch(house, "[muting]\nmin_orders = 20\nshare_percent = 90\n")
@@ -43,7 +43,7 @@ async def test_muted_signals_are_counted_anew_as_soon_as_the_rules_change(db: Da
 
 
 async def test_a_signal_that_is_muted_still_counts_as_fired(db: Database) -> None:
-    """Else it would be heard again after a while, and muted again."""
+    """Otherwise it would be unmuted after a while, and muted again."""
     async with open_house(db, policy=POLICY + MUTING) as house:
         await a_past(house, orders=20, firing=6)
         for _ in range(4):

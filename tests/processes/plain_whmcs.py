@@ -1,4 +1,4 @@
-"""A WHMCS-like server on the standard library alone, answering as the published samples do. It is not our sandbox."""
+"""A WHMCS-like server, independent of our sandbox: standard library only, answers like the published samples."""
 
 from __future__ import annotations
 

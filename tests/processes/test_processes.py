@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition; fail when it does not come true in time."""
+    """Wait for a condition; fail if it does not become true in time."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = condition()
@@ -50,7 +50,7 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 def doorman(
     folder: Path, database_url: str, panel_url: str, *arguments: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `doorman serve` as a process of its own; yields its address and the process."""
+    """Run `doorman serve` in a separate process; yields its address and the process."""
     port = free_port()
     settings = {
         "DOORMAN_DATABASE_URL": database_url,
@@ -91,7 +91,7 @@ def _ready(base: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def send(base: str, kind: str, data: dict[str, Any]) -> httpx.Response:
-    """Send a webhook as anybody would who has the public library and the secret."""
+    """Send a webhook as any client with the public library and the secret would."""
     now = datetime.now(UTC)
     body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data})
     webhook_id = str(uuid.uuid4())

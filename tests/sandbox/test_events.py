@@ -1,4 +1,4 @@
-"""The order of events, the gate, and what the addon sends (panel.md §1, design.md §6)."""
+"""The order of events, the gate, and what the addon sends."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 class Doorman:
-    """The other end: takes webhooks and answers the gate, and remembers in which order it was asked."""
+    """The receiver: accepts webhooks, answers the gate, and records the order of requests."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -108,7 +108,7 @@ async def test_a_hold_blocks_and_leaves_a_queue_entry_until_accepted(panel: Sand
     [entry] = (await api(panel, "GetModuleQueue", relatedId=service.id))["queue"]
     assert (entry["moduleAction"], entry["completed"]) == ("CreateAccount", 0)
 
-    doorman.down = True  # a known hold stays shut
+    doorman.down = True  # a known hold stays blocked
     assert (await api(panel, "AcceptOrder", orderid=order.id, autosetup=1))["result"] == "error"
     assert order.status == "Pending"
     doorman.down, doorman.reason = False, "approved"

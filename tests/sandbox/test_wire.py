@@ -1,4 +1,4 @@
-"""The sandbox on the wire: shapes, texts, idempotency, faults, behaviours (panel.md §2)."""
+"""The sandbox's wire format: shapes, texts, idempotency, faults, behaviours."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
 class Caller:
-    """A WHMCS client as plain as can be."""
+    """A minimal WHMCS client."""
 
     def __init__(self, panel: SandboxPanel, **fields: str) -> None:
         self.panel = panel

@@ -1,3 +1,3 @@
-"""Stories run on both databases, in a house that is opened for each."""
+"""Stories run on both databases, each in a house of its own."""
 
 from __future__ import annotations

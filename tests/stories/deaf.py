@@ -1,4 +1,4 @@
-"""A house that no webhook ever reaches: what it knows of the panel, it knows from comparing."""
+"""A house that receives no webhooks: it learns about the panel only from comparing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEAF = Behaviours(hook_repeats=0, gate_installed=False)
 
 @asynccontextmanager
 async def open_deaf(db: Database, *, policy: str = POLICY) -> AsyncIterator[House]:
-    """Open it; the first round is over."""
+    """Open it and finish the first round of comparing."""
     async with open_house(db, policy=policy, behaviours=replace(DEAF)) as house:
         await comparing.round(house.context)
         house.clock.forward(seconds=1)
@@ -29,13 +29,13 @@ async def open_deaf(db: Database, *, policy: str = POLICY) -> AsyncIterator[Hous
 
 
 async def compare(house: House, *, wait: float = 60) -> None:
-    """A round, and what follows from it."""
+    """Run a round, and do what follows from it."""
     await comparing.round(house.context)
     await house.wait(wait)
 
 
 async def placed(house: House, **how: Any) -> Any:
-    """An order that a round has found and the worker has judged."""
+    """Place an order that a round finds and the worker judges."""
     client, product = shop(house, autosetup=how.pop("autosetup", "payment"))
     order = await house.panel.place_order(client, [product], **how)
     await compare(house, wait=120)
@@ -43,14 +43,14 @@ async def placed(house: House, **how: Any) -> Any:
 
 
 async def held(house: House, **how: Any) -> int:
-    """One that is held for a fee."""
+    """Place an order that is held for a fee."""
     order = await placed(house, notes=WISH, autosetup="accept", **how)
     assert (await house.order(order.id))["state"] == "held"
     return int(order.id)
 
 
 async def fed(house: House, *, kind: str = "%") -> int:
-    """How many events comparing has set."""
+    """Return how many events comparing has created."""
     async with house.db.read() as connection:
         ours = sa.and_(events.c.source == "reconcile", events.c.type.like(kind))
         query = sa.select(sa.func.count()).select_from(events).where(ours)
@@ -58,14 +58,14 @@ async def fed(house: House, *, kind: str = "%") -> int:
 
 
 async def abandon(house: House, call: str) -> None:
-    """Give up a call of unknown outcome when its settle time is over, before the worker looks again."""
+    """Abandon a call of unknown outcome when its settle time is over, before the worker looks again."""
     house.clock.forward(seconds=house.context.settings.panel_settle_seconds)
     answer = await house.api.post(f"/v1/panel-calls/{call}/abandon")
     assert answer.status_code == 200, answer.text
 
 
 async def credit(house: House, client: int, fault: str, seconds: float = 0) -> str:
-    """Give a credit whose first attempt meets a fault; return the panel call's id."""
+    """Grant a credit whose first attempt hits a fault; return the panel call's id."""
     house.panel.faults.add(fault, action="AddCredit", times=1, seconds=seconds)  # type: ignore[arg-type]
     answer = await house.api.post(f"/v1/customers/{client}/credits", json={"amount": "5.00", "reason": "sorry"})
     assert answer.status_code == 202, answer.text

@@ -1,6 +1,6 @@
-"""The whole house in one process for stories: sandbox panel, API, intake and worker, with a clock moved by hand.
+"""The whole system in one process for stories: sandbox panel, API, intake and worker, with a manual clock.
 
-Everything between them goes through the real wire formats: signed webhooks, the gate, and ``includes/api.php``.
+They communicate in the real wire formats: signed webhooks, the gate, and ``includes/api.php``.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from tests.application import application
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-story-0123456789abcdef"
-_LOOK_AGAIN = 0.1  # seconds; what comes in rings, and what falls due because the clock was moved does not
+_LOOK_AGAIN = 0.1  # seconds; new work wakes the worker, but work that is due because the clock was moved does not
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only manually."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC).replace(microsecond=0)
@@ -55,7 +55,7 @@ class Clock:
 
 @dataclass(slots=True)
 class House:
-    """What a story works with."""
+    """The environment of a story."""
 
     clock: Clock
     panel: SandboxPanel
@@ -68,7 +68,7 @@ class House:
     closing: asyncio.Event
 
     async def settle(self, **forward: float) -> None:
-        """Let everything that is due happen, then move the clock and let what became due happen."""
+        """Do everything that is due, then move the clock and do what became due."""
         await self._drain()
         if forward:
             self.clock.forward(**forward)
@@ -85,18 +85,18 @@ class House:
         raise AssertionError("the house does not come to rest")
 
     async def work(self) -> bool:
-        """Let the worker take what is due; say whether there was anything."""
+        """Let the worker do what is due; return whether there was anything."""
         async with self.turn:
             return await self.worker.run_once()
 
     async def keep_working(self) -> None:
-        """Be the worker that runs beside: the gate waits for it inside a checkout."""
+        """Run the worker in the background: the gate waits for it during a checkout."""
         while not self.closing.is_set():
             if not await self.work():
                 await self.wake.wait(_LOOK_AGAIN)
 
     async def wait(self, seconds: float) -> None:
-        """Live through some time, from one due thing to the next, so that clocks ring in order."""
+        """Let this much time pass, from one due item to the next, so that timers fire in order."""
         end = self.clock.now + timedelta(seconds=seconds)
         await self._drain()
         while (due := await self._next_due()) is not None and due <= end:
@@ -150,7 +150,7 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
 async def open_house(
     db: Database, *, behaviours: Behaviours | None = None, policy: str = "", **overrides: Any
 ) -> AsyncIterator[House]:
-    """Open the house on an empty database. `policy` is a TOML document over the defaults."""
+    """Open the house on an empty database. `policy` is a TOML document that overrides the defaults."""
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
     clock, wake = Clock(), Wake()
     app = application(Context(db=db, settings=settings, clock=clock, wake=wake.ring))
@@ -178,7 +178,7 @@ async def open_house(
         try:
             yield house
         finally:
-            house.closing.set()  # what is in hand is finished, so that nothing is left half done
+            house.closing.set()  # work in progress is finished, so that nothing is left half done
             wake.ring()
             await asyncio.wait({beside}, timeout=10)
             beside.cancel()
@@ -188,7 +188,7 @@ async def open_house(
 
 
 def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
-    """The real adapter, talking to the sandbox's application over its own wire format."""
+    """Return the real adapter, connected to the sandbox's application over the real wire format."""
     wire = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox(sandbox)))
     if settings.panel_identifier is None or settings.panel_secret is None:
         raise AssertionError("stories need panel settings")
@@ -208,5 +208,5 @@ async def _publish(db: Database, document: str, now: datetime) -> None:
         await versions.activate(tx, published.version, by="story", now=now)
 
 
-#: Customers are told by ticket, so that they can answer.
+#: Customers are informed by ticket, so that they can answer.
 POLICY = "[messages]\ndepartment_id = 1\n"

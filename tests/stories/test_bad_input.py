@@ -1,4 +1,4 @@
-"""Bad input from the panel and its customers: a recorded reason each time, nothing lost, nobody else held up."""
+"""Bad input from the panel and its customers: a reason is recorded, nothing is lost, and no other order waits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stories.test_orders import WISH, shop
 
 
 async def tell(house: House, order_id: int, kind: str = "order.created") -> None:
-    """An event about an order, as if it had come by webhook."""
+    """Insert an event about an order, as if it had arrived by webhook."""
     async with house.db.begin() as tx:
         await inbox.add_internal(tx, type=kind, data={"order_id": order_id}, now=house.clock())
 
@@ -36,7 +36,7 @@ async def test_an_order_that_is_listed_late_is_decided(house: House) -> None:
     first = await house.panel.place_order(client, [product], pay=True)
     await tell(house, first.id + 1)
     await house.settle(seconds=5)
-    house.panel.behaviours.post_promptly = False  # its own webhook never comes
+    house.panel.behaviours.post_promptly = False  # its own webhook never arrives
     placed = await house.panel.place_order(client, [product], pay=True)
     assert placed.id == first.id + 1
     await house.wait(120)
@@ -44,7 +44,7 @@ async def test_an_order_that_is_listed_late_is_decided(house: House) -> None:
 
 
 class Orphaning:
-    """The panel, but for an order that has lost its client."""
+    """The panel, except that one order has lost its client."""
 
     def __init__(self, panel: Any) -> None:
         self._panel = panel
@@ -143,5 +143,5 @@ async def test_a_guests_ticket_is_only_a_proposal(house: House) -> None:
     placed = await house.panel.place_order(client, [product], by="staff")
     await house.settle(seconds=20)
     order = await house.order(placed.id)
-    assert order["fee"]["amount"] == "7.00"  # the handling; the guest's wishes never make a charge
+    assert order["fee"]["amount"] == "7.00"  # the handling fee; a guest's requests never cause a charge
     assert order["ticket_ids"]

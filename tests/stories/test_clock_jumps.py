@@ -1,4 +1,4 @@
-"""A clock that jumps a day ahead while orders come in, and is put right: nothing of theirs waits for that day."""
+"""The clock jumps a day ahead while orders arrive, and is corrected: nothing waits for that day."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What comes round, what is asked for each order and what a page shows is found by index, on both databases.
+"""Periodic tasks, queries for each order and pages use an index, on both databases.
 
-A house lives through a little of everything while its statements are kept; then each is asked for its plan, on
-PostgreSQL over as many rows as make its planner choose as it would for a provider with a long past.
+A house goes through a bit of everything while its statements are recorded; then each is explained, on PostgreSQL with
+enough rows for its planner to choose as it would for a provider with a long history.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from tests.stories.test_orders import SUSPECT, WISH
 
 pytestmark = pytest.mark.both_databases("each database plans for itself")
 
-#: Grow with the years. The others are small, or nobody reads them but one row at a time.
+#: Tables that grow over the years. The others are small, or read only one row at a time.
 LARGE = (orders, decisions, fees, timeline, events, panel_calls, signal_firings, order_sightings, credits, customers)
 TABLES = {table.name for table in LARGE} | {"alerts", "cases", "identities", "questions", "tickets"}
-#: Of what waits only.
+#: Partial indexes, which contain only waiting rows.
 SMALL = {"ix_orders_queue", "ix_orders_refund", "ix_orders_breached", "ix_orders_unbuilt", "ix_alerts_waiting"}
 USED = SMALL | {
     "ix_orders_undecided", "ix_decisions_at", "ix_fees_created", "ix_panel_calls_credits", "ix_signal_firings_order",
     "ix_credits_call", "ix_order_sightings_placed", "ix_customers_pinned",
 }  # fmt: skip
-#: A page of a list without a condition: the rows are read in the order of the key, as many as the page has.
+#: Pages of lists without a condition: only one page of rows is read, in key order.
 PAGE = re.compile(r"SELECT [^()]* FROM \w+ ORDER BY \S+ (DESC|ASC)\s+LIMIT \S+( OFFSET \S+)?$")
 PAGES = (
     "orders", "orders?state=held", "orders?outcome=approve", "queue", "fees", "fees?state=paid", "customers",
     "customers?segment=effortless", "panel-calls", "panel-calls?state=done", "events?state=processed", "policies",
 )  # fmt: skip
 _ROWS = "FROM (SELECT g, now() - (30000 - g) * interval '1 hour' AS at FROM generate_series(1, 30000) g) past"
-#: A past of orders that are through: one row of each kind for each.
+#: A past of finished orders: one row of each kind per order.
 PAST = """
 INSERT INTO orders (order_id, customer_id, order_number, kind, state, panel_status, provisioning, placed_by, placed_at,
     first_heard_at, last_read_at, payment_state, items, flags, decision_id, outcome)
@@ -73,7 +73,7 @@ INSERT INTO customers (customer_id, first_heard_at) SELECT g + 1000000, at
 
 @contextmanager
 def heard(db: Database) -> Iterator[dict[str, Any]]:
-    """Keep what is asked and changed, and with which parameters."""
+    """Record the statements and their parameters."""
     said: dict[str, Any] = {}
 
     def hear(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
@@ -91,7 +91,7 @@ def heard(db: Database) -> Iterator[dict[str, Any]]:
 
 
 async def live(house: House) -> None:
-    """Orders that are let in, held, asked about and paid for; a credit; all rounds; all pages."""
+    """Play orders that are accepted, held, asked about and paid for; a credit; all periodic tasks; all pages."""
     plain, wish, suspect = [await place(house, notes) for notes in ("", WISH, SUSPECT)]
     fee = (await house.order(wish))["fee"]
     await house.panel.pay_invoice(fee["invoice_id"])

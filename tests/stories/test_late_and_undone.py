@@ -1,4 +1,4 @@
-"""Stories from a review with fresh eyes: each went wrong once."""
+"""Regressions found in an independent review: each of these stories once failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stories.test_orders import SUSPECT, WISH, shop
 
 
 async def held(house: House, *, pay: bool = False) -> tuple[int, int, dict[str, Any]]:
-    """An order held for a fee: its id, its own invoice, the fee."""
+    """Place an order held for a fee; return its id, its own invoice, and the fee."""
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], notes=WISH, pay=pay)
     await house.wait(100)

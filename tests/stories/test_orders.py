@@ -18,7 +18,7 @@ WISH = "Please install Ubuntu 8.04 on it and migrate my old site."
 
 
 def shop(house: House, *, autosetup: str = "payment") -> tuple[int, int]:
-    """A customer of some years and a product that leaves 4.50 of 10.00 a month."""
+    """Add a customer of some years and a product with a margin of 4.50 on 10.00 a month."""
     product = house.panel.add_product("Starter", autosetup=autosetup, pricing={"USD": {"monthly": "10.00"}})  # type: ignore[arg-type]
     client = house.panel.add_client(
         "Rita", "Regular", email="rita@example.com", created_at="2019-05-01", currency="USD"

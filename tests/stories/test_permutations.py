@@ -1,4 +1,4 @@
-"""The same six events in every order, and all at once, end in the same state: everything is read from the panel.
+"""The same six events in any order, or all at once, end in the same state, as everything is read from the panel.
 
 `make test` plays a sample of the 720 orders (DOORMAN_TEST_PERMUTATIONS; 0 plays them all, as `make chaos` does).
 """
@@ -32,7 +32,7 @@ Story = Callable[[House], Awaitable[tuple[int, list[Event]]]]
 
 
 def orders_of(count: int) -> list[tuple[int, ...]]:
-    """The orders in which that many events may come: as they happened, backwards, and a sample of the others."""
+    """Return orders in which that many events can arrive: chronological, reversed, and a sample of the others."""
     every = list(itertools.permutations(range(count)))
     if SAMPLE == 0:
         return every
@@ -41,14 +41,14 @@ def orders_of(count: int) -> list[tuple[int, ...]]:
 
 
 async def happened(house: House) -> list[Event]:
-    """What the addon has not delivered; it leaves its outbox and is delivered by hand from here on."""
+    """Take the undelivered events from the addon's outbox, to be delivered manually."""
     events = list(house.panel.outbox.pending.values())
     house.panel.outbox.pending.clear()
     return events
 
 
 async def custom_work(house: House) -> tuple[int, list[Event]]:
-    """An order is held for a fee; then it is checked, talked about, and both invoices are paid."""
+    """An order is held for a fee; then it is checked, discussed in a ticket, and both invoices are paid."""
     client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=WISH)
     await house.wait(100)
@@ -64,7 +64,7 @@ async def custom_work(house: House) -> tuple[int, list[Event]]:
 
 
 async def taken_by_staff(house: House) -> tuple[int, list[Event]]:
-    """We hear of an order only after everything: placed, checked, written about, paid, and accepted by staff."""
+    """We learn of an order only after it was placed, checked, discussed, paid, and accepted by staff."""
     client, product = shop(house, autosetup="accept")
     house.panel.configure(post_promptly=False, gate_installed=False)
     placed = await house.panel.place_order(client, [product], notes=WISH)
@@ -76,7 +76,7 @@ async def taken_by_staff(house: House) -> tuple[int, list[Event]]:
 
 
 async def end_of(house: House, order_id: int) -> dict[str, Any]:
-    """How it ended on both sides: no times, no ids of ours."""
+    """Return the end state on both sides, without times and our ids."""
     order = await house.order(order_id)
     state = house.panel.state
     kept = (
@@ -88,7 +88,7 @@ async def end_of(house: House, order_id: int) -> dict[str, Any]:
         **{name: order[name] for name in kept},
         "payment": order["payment"]["state"],
         "decision": {name: order["decision"][name] for name in ("outcome", "reasons")},
-        "decided by": order["decision"]["by"].split(":")[0],  # who it was is known only to whom the hook told
+        "decided by": order["decision"]["by"].split(":")[0],  # only the hook reports who it was
         "fee": {name: fee.get(name) for name in ("amount", "total", "state")},
         "calls": sorted((call["action"], call["state"]) for call in order["panel_calls"]),
         "effects": {name: count for name, count in sorted(house.panel.effects.items()) if not name.startswith("Get")},
@@ -100,7 +100,7 @@ async def end_of(house: House, order_id: int) -> dict[str, Any]:
 
 
 async def play(fresh: Fresh, story: Story, order: Sequence[int] | None) -> dict[str, Any]:
-    """Play a story on a fresh database and return its end; without an order, the events come at once."""
+    """Play a story on a fresh database and return its end; without a sequence, the events arrive at once."""
     async with fresh() as db, open_house(db, policy=POLICY) as house:
         order_id, events = await story(house)
         assert len(events) == 6, [event.type for event in events]

@@ -1,4 +1,4 @@
-"""Several workers on one PostgreSQL database: killed for good, frozen and thawed, side by side on one order."""
+"""Several workers on one PostgreSQL database: killed, frozen and resumed, or working concurrently on one order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
 class Bar:
-    """Stops calls (action and order) that come while it is down, until it is lifted."""
+    """Stops calls (action and order) that arrive while it is down, until it is lifted."""
 
     def __init__(self, *stopped: tuple[str, int]) -> None:
         self._stopped = stopped
@@ -53,7 +53,7 @@ class Bar:
             await self._lifted.wait()
 
     def lift(self) -> None:
-        """Let through who waits, and whoever comes."""
+        """Let waiting and later calls pass."""
         self.down = False
         self._lifted.set()
 
@@ -65,9 +65,9 @@ async def site(migrated_url: str, tmp_path: Path) -> AsyncIterator[Site]:
 
 
 async def busy(site: Site) -> tuple[int, int, Bar]:
-    """Hire a worker and fill its hands: an accept on the wire, and an event in the middle of its reads.
+    """Start a worker and make it busy: an accept that is being sent, and an event in the middle of its reads.
 
-    Returns the orders of the accept and of the event, and the bar that both wait at.
+    Return the orders of the accept and of the event, and the bar at which both wait.
     """
     await site.at_work(site.hire())
     rita, otto, _ = site.clients
@@ -97,7 +97,7 @@ def released(site: Site, *order_ids: int) -> Callable[[], Awaitable[bool]]:
 
 
 async def at_rest(site: Site) -> bool:
-    """Nothing is received and due, and no call under way."""
+    """True if no received event is due, and no call is in progress."""
     waits = await site.rows(sa.select(events.c.id).where(events.c.state == "received", events.c.due_at < sa.func.now()))
     calls = await site.rows(
         sa.select(panel_calls.c.id).where(panel_calls.c.state.in_(["pending", "sending", "unknown"]))
@@ -115,7 +115,7 @@ async def test_what_a_worker_killed_for_good_had_in_hand_is_done_by_another(site
     first, second, bar = await busy(site)
     await site.at_work(site.hire())
     kill(site.workers[0])
-    bar.down = False  # what others send passes; the dead worker's own accept never arrives
+    bar.down = False  # calls of others pass; the dead worker's own accept never arrives
     new = await site.panel.place_order(site.clients[2], site.products[:1], pay=True)
     await until(released(site, new.id), "new orders pass meanwhile", within=15)
     await until(released(site, first, second), "what it left is done", within=60)
@@ -153,12 +153,12 @@ async def test_a_frozen_worker_that_thaws_later_does_no_harm(site: Site) -> None
     assert "panel_call.claim_lost" in log
 
 
-# --- side by side in one process, where the moment can be chosen --------------------------------------------------
+# --- concurrent in one process, where the moment can be chosen ----------------------------------------------------
 
 
 @dataclass(frozen=True)
 class BarredDatabase(Database):
-    """Each unit of work begins only when as many others are about to begin theirs, or when none comes."""
+    """Each unit of work begins only when enough others are about to begin, or when no other comes."""
 
     barrier: asyncio.Barrier
     met: list[int]
@@ -173,7 +173,7 @@ class BarredDatabase(Database):
 
 
 class Nobody:
-    """The worker of a house whose work others do."""
+    """The worker of a house in which others do the work."""
 
     async def run_once(self) -> bool:
         return False
@@ -181,7 +181,7 @@ class Nobody:
 
 @asynccontextmanager
 async def crews_of(house: House, count: int) -> AsyncIterator[tuple[list[Crew], Wire]]:
-    """So many workers on connections of their own, and nobody else."""
+    """Return this many workers, each with its own connections, and no others."""
     house.worker = Nobody()  # type: ignore[assignment]
     wire = Wire(house.panel, clock=house.clock, seed=1, settle=timedelta(seconds=150))
     crews = [Crew(house, wire, seed) for seed in range(count)]
@@ -243,12 +243,12 @@ async def test_money_calls_of_one_customer_go_one_at_a_time_through_four_workers
         assert [call["attempts"] for call in credited] == [1] * len(amounts)
 
 
-# --- a worker that dies of what it does ---------------------------------------------------------------------------
+# --- an event that kills its worker -------------------------------------------------------------------------------
 
 
 @sqlite
 async def test_an_event_that_kills_its_worker_again_and_again_fails_and_blocks_nobody(site: Site) -> None:
-    """Each reading of this order ends the worker; somebody starts it again each time."""
+    """Each read of this order kills the worker; it is restarted each time."""
     deadly = await site.panel.place_order(site.clients[0], site.products[:1])
     deaths = []
 

@@ -1,6 +1,6 @@
-"""Each action of the panel with each way to lose its answer: exactly one effect, whatever came of the first attempt.
+"""Each panel action with each way to lose its answer: exactly one effect, whatever happened to the first attempt.
 
-The panel's faults happen on the real wire. Time is the house's own, so that the settle time passes at a word.
+The panel's faults use the real wire format. The clock is the house's, so that the settle time passes instantly.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ async def house(db: Database) -> AsyncIterator[House]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A house on the brink of one call: what brings the call about, and what the panel's state says of its effect."""
+    """A house just before one call: how to trigger the call, and how to see its effect in the panel's state."""
 
     go: Callable[[], Awaitable[Any]]
     effects: Callable[[], int]
 
 
 async def _held(house: House, notes: str = WISH) -> tuple[int, int]:
-    """An order that is held for a fee, all calls for it done; its id, and its customer's."""
+    """Place an order that is held for a fee, with all its calls done; return its id and its customer's."""
     client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=notes, pay=True)
     await house.settle(seconds=30)
@@ -186,7 +186,7 @@ each_action = pytest.mark.parametrize("name", SCENES)
 
 
 async def _calls(house: House, name: str) -> list[Any]:
-    """The panel calls of this kind."""
+    """Return the panel calls of this kind."""
     own = {"UpdateInvoice": "cancel_invoice", "AddTicketReply": "reply_ticket"}
     snake = own.get(name) or "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
     async with house.db.read() as connection:
@@ -202,9 +202,9 @@ async def _done_once(house: House, name: str, scene: Scene, *, sent: int) -> Non
 
 
 def _pairs() -> list[tuple[str, FaultKind]]:
-    """Each fault with one action of each kind, and each action with two faults; all with all where everything is asked.
+    """Each fault with one action of each kind, and each action with two faults; all combinations in a full run.
 
-    Sending is one way for all of them: what a fault does there doesn't depend on the action beyond its kind.
+    All actions are sent the same way: the effect of a fault depends only on the kind of the action.
     """
     if EVERYTHING:
         return [(name, fault) for name in SCENES for fault in (*BEFORE, *AFTER)]
@@ -298,7 +298,7 @@ async def test_staff_that_can_not_be_rung_show_as_a_dead_call(house: House) -> N
 
 
 async def test_not_pending_after_a_lost_answer_is_success_when_the_order_is_active(house: House) -> None:
-    """The first accept comes through between our look and our second call."""
+    """The first accept takes effect between our look-up and our second call."""
     scene = await accept(house)
     house.panel.faults.add("kept", action="AcceptOrder")
     await scene.go()

@@ -44,7 +44,7 @@ async def test_a_policy_file_that_an_older_version_hashed_is_not_activated_anew(
 
 
 async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(db: Database, tmp_path: Path) -> None:
-    """It was published by an older version, and stays in force until somebody publishes another."""
+    """An older version published it, and it stays in force until another is published."""
     file, now = tmp_path / "policy.toml", datetime.now(UTC)
     file.write_text("[block]\nemail_domains = ['gmail.com']\n")
     async with db.begin() as tx:
@@ -60,7 +60,7 @@ async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(d
 
 
 async def test_data_of_the_first_version_survives_the_migrations(database_kind: str, tmp_path: Path) -> None:
-    """Marks that moved into columns of their own are moved, and nothing else is touched."""
+    """Marks that now have their own columns are moved, and nothing else is changed."""
     if database_kind == "sqlite":
         url, name = f"sqlite:///{tmp_path / 'old.db'}", ""
     else:
@@ -99,7 +99,7 @@ async def test_data_of_the_first_version_survives_the_migrations(database_kind: 
             assert [(row.actor, row.answer) for row in kept if row.actor != "anna"] == [
                 ("a" * 32, "of the first key"), ("b" * 32, "of the second key"),
             ]  # fmt: skip
-            assert len(kept) == 4  # what the version before looks for is still there
+            assert len(kept) == 4  # the rows that the previous version looks for still exist
         await migrated.close()
     finally:
         if name:
@@ -107,7 +107,7 @@ async def test_data_of_the_first_version_survives_the_migrations(database_kind: 
 
 
 async def test_what_was_held_by_the_engine_before_goes_on(house: House) -> None:
-    """Its judgement and facts lack what came later; it is shown, explained, charged for and released all the same."""
+    """Its judgement and facts lack newer fields; it can still be shown, explained, charged for and released."""
     order_id = await place(house, WISH)
     first = (await house.order(order_id))["fee"]
     async with house.db.begin() as tx:
@@ -133,7 +133,7 @@ async def test_what_was_held_by_the_engine_before_goes_on(house: House) -> None:
 
 
 def _old_keys() -> list[str]:
-    """Return two API keys of one name, the first of them revoked, and an answer kept for each."""
+    """Return two API keys with the same name, the first one revoked, and a stored answer for each."""
     days = [f"2026-11-0{day} 10:00:00.000000+00:00" for day in range(1, 8)]
     keys = [
         f"INSERT INTO api_keys (id, name, role, sha256, created_at, revoked_at) "

@@ -1,4 +1,4 @@
-"""Stories from a second review, of where limits, rings, comparing, sweeping and provisioning meet."""
+"""Stories from a second review: interactions of limits, notifications, comparing, sweeping and provisioning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def said(order: dict[str, Any]) -> str:
 
 
 async def test_an_order_that_comparing_finds_is_no_word_of_the_panel_that_it_has_built(db: Database) -> None:
-    """The checkout is at work still: it asked the gate, and its hook comes only when it is through."""
+    """The checkout is still running: it asked the gate, and its hook runs only at the end."""
     async with open_deaf(db) as house:
         client, product = shop(house, autosetup="accept")
         order = await house.panel.place_order(client, [product], pay=True)
@@ -101,7 +101,7 @@ async def test_an_order_that_is_listed_again_is_not_closed_any_more(db: Database
 
 
 async def test_another_order_under_the_number_of_one_that_is_gone_passes_no_gate_by_its_verdict(db: Database) -> None:
-    """The panel was restored from a backup: its numbers go back, and are given anew."""
+    """The panel was restored from a backup, so that it assigns the same order ids again."""
     async with open_deaf(db) as house:
         client, product = shop(house, autosetup="accept")
         gone = await house.panel.place_order(client, [product], pay=True)
@@ -134,7 +134,7 @@ async def test_an_old_order_whose_date_cannot_be_read_is_left_alone(db: Database
         assert await gate(house, old.id) == (True, "before_cutover")
 
 
-# --- provisioning: who takes the flag away ------------------------------------------------------------------------
+# --- provisioning: who clears the flag ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", ["Active", "Cancelled"])
@@ -143,7 +143,7 @@ async def test_a_failed_build_that_staff_dealt_with_unheard_leaves_the_queue(hou
     order = await house.panel.place_order(client_of(house), [make_product(house, broken=True)], pay=True)
     await house.wait(1000)
     assert await queued(house) == [(order.id, "dead_call")]
-    house.panel.state.services[order.service_ids[0]].status = status  # by hand; no hook tells
+    house.panel.state.services[order.service_ids[0]].status = status  # manual; no hook reports it
     house.panel.state.queue.clear()
     house.panel.state.queue_of.clear()
     for _ in range(3):
@@ -171,7 +171,7 @@ async def test_a_failed_build_that_nobody_dealt_with_stays_and_is_told_once(hous
     assert looks == 2
 
 
-# --- rings --------------------------------------------------------------------------------------------------------
+# --- notifications ------------------------------------------------------------------------------------------------
 
 
 async def test_a_storm_of_one_kind_does_not_hide_another(house: House) -> None:
@@ -227,7 +227,7 @@ async def test_a_hold_that_runs_out_in_shadow_calls_nothing(house: House) -> Non
 
 
 def switch(house: House, mode: Mode) -> None:
-    """Go on in another mode, as after a restart."""
+    """Continue in another mode, as after a restart."""
     house.context.settings = house.context.settings.model_copy(update={"mode": mode})
 
 
@@ -293,7 +293,7 @@ async def test_a_person_who_holds_what_was_left_to_the_panel_and_runs_rings_no_b
         left = await wave(house)
         for service in house.panel.state.services.values():
             if service.order_id == left:
-                service.status = "Active"  # built by the panel, as nobody kept it from it
+                service.status = "Active"  # provisioned by the panel, as nothing stopped it
         async with house.db.begin() as tx:
             await inbox.add_internal(tx, type="order.read_back", data={"order_id": left}, now=house.clock())
         await house.settle(seconds=5)

@@ -1,4 +1,4 @@
-"""Answers to questions, however we hear of them: by the hook, late, twice, or only by reading the ticket ourselves."""
+"""Answers to questions, however they reach us: by the hook, late, twice, or only by reading the ticket ourselves."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ BELOW = "{}\n\nYes, it is only for my staff."
 
 
 def quoting(ticket: Ticket, how: str, mark: str = "> ") -> str:
-    """A reply by mail to our newest message in the ticket: its text quoted whole, our reference with it."""
+    """Return a mail reply to our newest message in the ticket: it quotes the whole text, including our reference."""
     ours = [reply.message for reply in ticket.replies if "doorman:" in reply.message][-1]
     assert "Ref: doorman:" in ours
     return how.format("\n".join(mark + line for line in ours.splitlines()))
 
 
 async def told_of(house: House, order_id: int) -> tuple[int, int]:
-    """How often the timeline and the bell say that the customer answered."""
+    """Return how often the timeline and notifications report the customer's answer."""
     lines = [entry["what"] for entry in (await house.order(order_id))["timeline"]]
     rung = [row.text for row in await rows(house, alerts) if "answered our question" in row.text]
     return lines.count("the customer answered"), len(rung)
 
 
 async def on_top(house: House, order_id: int) -> bool:
-    """The order stands first in the queue as answered, and due."""
+    """True if the order is first in the queue as answered, and due."""
     (first, *_) = await queue(house)
     hold = (await house.order(order_id))["hold"]
     return (first["order_id"], first["why"], hold["kind"], hold["expires_at"]) == (order_id, "answer", "answer", None)
 
 
 async def answered_with_its_hook_late(house: House, ticket: Ticket, text: str) -> list[Event]:
-    """The customer answers, and the addon keeps the events; return them, to be posted when cron comes."""
+    """The customer answers, and the addon keeps the events; return them, to be posted at the next cron run."""
     house.panel.configure(post_promptly=False)
     await house.panel.reply_ticket(ticket.id, text)
     kept = list(house.panel.outbox.pending.values())
@@ -81,7 +81,7 @@ async def test_an_answer_that_quotes_our_reference_is_found_without_its_hook(hou
     assert await on_top(house, order_id)
     assert await told_of(house, order_id) == (1, 1)
     await house.wait(12 * DAY)
-    assert house.effects("AddTicketReply") == 0  # nobody is reminded of what they answered
+    assert house.effects("AddTicketReply") == 0  # customers who answered get no reminder
     assert (await the_question(house)).answered_at is not None
 
 
@@ -137,7 +137,7 @@ async def test_a_hook_that_fires_twice_brings_it_up_once(house: House) -> None:
 async def test_the_hook_and_the_look_at_the_same_time_bring_it_up_once(house: House) -> None:
     order_id, ticket = await asked(house)
     kept = await answered_with_its_hook_late(house, ticket, quoting(ticket, TOP))
-    async with house.turn:  # the one who works beside rests, two at once take what there is
+    async with house.turn:  # the background worker pauses; two others work concurrently
         async with house.db.begin() as tx:
             await inbox.add_internal(tx, type=QUESTION_DUE, data={"order_id": order_id}, now=house.clock())
         await arrive(house, kept)
@@ -182,7 +182,7 @@ async def test_nothing_of_ours_is_an_answer(house: House) -> None:
     assert await told_of(house, order_id) == (0, 0)
 
 
-# --- where an answer begins -----------------------------------------------------------------------------------------
+# --- start of an answer ---------------------------------------------------------------------------------------------
 
 ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 OURS = f"Which site is it?\n\nRef: doorman:ticket:{ONE}"
@@ -200,7 +200,7 @@ class Asked:
         ([(True, "Please hurry.")], False),
         ([(True, f"> {OURS}")], False),
         ([(False, f"It is the shop.\n{OURS}")], True),
-        ([(False, OURS)], True),  # nothing but our words: a person reads it
+        ([(False, OURS)], True),  # only our own words: a person reads it
         ([(False, f"And this?\n\nRef: doorman:reply:{TWO}")], False),  # our next one, shown as the customer's
         ([(False, f"And this?\n\nRef: doorman:reply:{TWO}"), (False, f"No. > Ref: doorman:reply:{TWO}")], True),
         ([(False, f"See doorman:ticket:{TWO} as well.")], True),

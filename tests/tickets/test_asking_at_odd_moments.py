@@ -1,4 +1,4 @@
-"""Questions in odd moments: two ask at once, messages are switched off, the answer comes in another ticket."""
+"""Questions at unusual moments: two people ask at once, messages are disabled, the answer is in another ticket."""
 
 from __future__ import annotations
 

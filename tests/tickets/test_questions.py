@@ -1,4 +1,4 @@
-"""Questions to customers: asked, answered, reminded of, given up; and what becomes of the order meanwhile."""
+"""Questions to customers: asked, answered, reminded, expired; and the order's state meanwhile."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.stories.test_orders import shop
 
 DAY = 86_400.0
 HOUR = 3_600.0
-#: Two rules that are worth a question each: together a person looks.
+#: Two rules with a question each: together they cause a review.
 UNFIT = "I plan a newsletter for my clients, and an OpenVPN for the office."
 
 
 async def held(house: House, *, notes: str = UNFIT, pay: bool = True) -> tuple[int, int]:
-    """An order that a person looks at for its fit: its id and its customer's."""
+    """Place an order that is held for review of its fit; return its id and its customer's."""
     client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=notes, pay=pay)
     await house.wait(100)
@@ -33,7 +33,7 @@ async def held(house: House, *, notes: str = UNFIT, pay: bool = True) -> tuple[i
 
 
 async def asked(house: House, **body: Any) -> tuple[int, Ticket]:
-    """An order whose customer was asked, and the ticket of the question."""
+    """Place an order whose customer was asked; return it and the question's ticket."""
     order_id, client = await held(house)
     answer = await house.act(order_id, "ask", **body)
     assert answer.status_code == 200, answer.text
@@ -42,7 +42,7 @@ async def asked(house: House, **body: Any) -> tuple[int, Ticket]:
 
 
 def the_ticket(house: House, client: int) -> Ticket:
-    """The one ticket of the customer."""
+    """Return the customer's only ticket."""
     (found,) = [ticket for ticket in house.panel.state.tickets.values() if ticket.client_id == client]
     return found
 
@@ -217,7 +217,7 @@ async def test_silence_is_reminded_of_once_then_proposed_for_cancelling(house: H
     (row,) = await queue(house)
     assert (row["why"], row["actions"][0]) == ("review", "cancel")
     await house.wait(30 * DAY)
-    assert (await house.order(order_id))["state"] == "held"  # nothing is cancelled by itself
+    assert (await house.order(order_id))["state"] == "held"  # nothing is cancelled automatically
     assert len(ticket.replies) == 2
 
     assert (await house.act(order_id, "cancel")).status_code == 200
@@ -339,7 +339,7 @@ async def test_a_question_that_is_abandoned_leaves_the_order_to_a_person(house: 
 async def test_asking_about_a_fee_hold_takes_the_fee_back(house: House) -> None:
     order_id, _ = await held(house, notes="Please install Ubuntu 8.04 on it and migrate my old site.")
     fee = (await house.order(order_id))["fee"]
-    assert (await house.act(order_id, "ask")).status_code == 422  # nothing about its fit is prepared
+    assert (await house.act(order_id, "ask")).status_code == 422  # no question about its fit is prepared
     assert (await house.act(order_id, "ask", question="Which site is it?")).status_code == 200
     await house.settle(seconds=30)
     assert house.panel.state.invoices[fee["invoice_id"]].status == "Cancelled"

@@ -1,4 +1,4 @@
-"""What really reaches the customer: the hold's one message with the whole explanation, once, and nothing of ours."""
+"""What reaches the customer: one message about the hold with the whole explanation, and nothing internal."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def shop(house: House, name: str = "Starter") -> tuple[int, int]:
 
 
 def tickets_of(house: House, client: int) -> list[str]:
-    """Return all that stands in the customer's tickets, each ticket one text."""
+    """Return the text of each of the customer's tickets."""
     found = [ticket for ticket in house.panel.state.tickets.values() if ticket.client_id == client]
     return ["\n".join((ticket.subject, *(reply.message for reply in ticket.replies))) for ticket in found]
 
 
 def told(house: House, client: int) -> str:
-    """Return all that the customer can read: tickets, mails and the lines of invoices."""
+    """Return all that the customer can read: tickets, mails and invoice lines."""
     bills = [bill for bill in house.panel.state.invoices.values() if bill.client_id == client]
     lines = [f"{bill.notes} {line.description}" for bill in bills for line in bill.lines]
     mails = [f"{mail.subject}\n{mail.body}" for mail in house.panel.state.mails]
@@ -96,7 +96,7 @@ async def test_the_mail_of_a_hold_is_html_and_hostile_names_do_nothing_in_it(db:
 
 
 async def test_no_note_of_staff_and_no_reason_of_ours_reaches_a_customer(db: Database) -> None:
-    """Every action with a note, every message sent, and notes in the order that are meant for us."""
+    """Every action with a note, every message sent, and internal notes in the order."""
     async with open_house(db, policy=POLICY + BY_TICKET + ALL_SENT) as house:
         client, product = shop(house)
         ways = (
@@ -146,7 +146,7 @@ async def test_a_review_that_is_told_of_says_how_long_and_what_it_costs(db: Data
 
 
 async def test_a_fee_that_a_person_asks_for_is_told_as_it_is(db: Database) -> None:
-    """Nothing was wished for: the ticket names the amount of the person, not the policy's, and no minutes."""
+    """There was no request: the ticket names the person's amount, not the policy's, and no minutes."""
     async with open_house(db, policy=POLICY + BY_TICKET) as house:
         client, product = shop(house)
         placed = await house.panel.place_order(client, [product], notes="It is for carding.")
@@ -165,7 +165,7 @@ async def test_a_fee_that_a_person_asks_for_is_told_as_it_is(db: Database) -> No
 async def test_who_paid_a_fee_is_thanked_for_it_and_told_what_is_left(
     db: Database, asked: dict[str, object], minutes: bool
 ) -> None:
-    """Whether the policy or a person asked for it; the order itself is not paid yet."""
+    """For fees requested by the policy or by a person; the order itself is not paid yet."""
     thanks = "[messages.fee_paid]\nsend = true\n"
     async with open_house(db, policy=POLICY + BY_TICKET + thanks) as house:
         client, product = shop(house)

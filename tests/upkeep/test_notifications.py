@@ -1,4 +1,4 @@
-"""Ringing for people: grouped, rate-limited, never about itself, and silent in shadow and while paused."""
+"""Notifications to staff: grouped, rate-limited, never about notifications, and off in shadow mode and while paused."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.stories.test_orders import SUSPECT, WISH, shop
 
 
 async def ring(house: House) -> None:
-    """Do one round, and let what it wants go out."""
+    """Run one round, and send its notifications."""
     await notifications.round(house.context)
     await house.settle()
 
 
 def rung(house: House) -> list[tuple[str, str]]:
-    """Return title and first line of each notification that staff got."""
+    """Return title and first line of each notification sent to staff."""
     return [(one.title, one.message.splitlines()[0]) for one in house.panel.state.notifications]
 
 
@@ -45,7 +45,7 @@ async def tell(house: House, kind: AlertKind, number: int, *, order_id: int | No
 
 
 async def suspect(house: House) -> int:
-    """An order that is held for review as soon as it is paid."""
+    """Place an order that is held for review as soon as it is paid."""
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], notes=SUSPECT, pay=True)
     await house.settle(seconds=5)
@@ -121,7 +121,7 @@ async def test_a_hold_rings_once_however_often_it_is_decided_again(house: House)
     assert len(await told(house, AlertKind.NEW_HOLD)) == 2
 
 
-# --- what rings ---------------------------------------------------------------------------------------------------
+# --- causes -------------------------------------------------------------------------------------------------------
 
 
 async def test_an_overdue_review_rings_three_times_and_then_no_more(house: House) -> None:
@@ -188,7 +188,7 @@ async def test_a_dead_call_rings_and_rings_again_when_it_dies_again(db: Database
         assert texts[1:] == 2 * [
             f"For customer {client} the call add_credit failed for good; retry or abandon panel call {credit['id']}."
         ]
-        assert await told(house, AlertKind.REVIEW_DUE) == []  # it is due at once, and that it is held was told
+        assert await told(house, AlertKind.REVIEW_DUE) == []  # it is due at once, and its hold has been reported
 
 
 async def test_a_failed_event_rings_and_again_when_its_replay_fails(house: House) -> None:

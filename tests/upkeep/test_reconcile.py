@@ -1,4 +1,4 @@
-"""Stories in which webhooks are lost: the panel and we must come to agree all the same."""
+"""Stories in which webhooks are lost: our state must still converge with the panel's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def said(order: dict[str, Any]) -> str:
     return "\n".join(entry["what"] for entry in order["timeline"])
 
 
-# --- orders that we never heard of --------------------------------------------------------------------------------
+# --- unknown orders -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("by", "who"), [("customer", "customer"), ("staff", "staff"), ("api", "unknown")])
@@ -89,7 +89,7 @@ async def test_a_thousand_orders_after_an_outage_all_come_in(deaf: House) -> Non
     assert await fed(deaf) == reconcile_new.AT_ONCE
     await reconcile.round(deaf.context)
     assert await fed(deaf) == len(placed_now)
-    async with deaf.turn:  # the worker beside asks for each order, too
+    async with deaf.turn:  # the running worker asks for each order, too
         before = deaf.panel.counts["GetOrders"]
         await reconcile_new.read_new(deaf.context, comparable(deaf.context))
         assert deaf.panel.counts["GetOrders"] - before == 2
@@ -193,7 +193,7 @@ async def test_a_panel_that_is_down_leaves_everything_for_the_next_round(deaf: H
     assert (await deaf.order(order.id))["state"] == "released"
 
 
-# --- orders that we hold or await ---------------------------------------------------------------------------------
+# --- orders that we hold or expect --------------------------------------------------------------------------------
 
 
 async def test_staff_who_accept_without_a_webhook_win(deaf: House) -> None:

@@ -1,4 +1,4 @@
-"""Calls that take effect after anybody waited for them: the residual risk, found by comparing."""
+"""Calls that take effect when nobody waits for them any more: the residual risk, found by comparing."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ async def rung(house: House) -> list[str]:
 async def test_a_credit_that_came_after_the_settle_time_is_found_as_applied_twice(deaf: House) -> None:
     client = (await placed(deaf)).client_id
     await credit(deaf, client, "late", seconds=1.5)
-    while deaf.effects("AddCredit") == 0:  # the settle time passes by hand, sooner than the late one comes
+    while deaf.effects("AddCredit") == 0:  # the clock is moved past the settle time before the late call takes effect
         await deaf.work()
         deaf.clock.forward(seconds=30)
     await deaf.panel.settled()
     await deaf.settle(seconds=1)
     assert deaf.effects("AddCredit") == 2
     await comparing.round(deaf.context)
-    assert await rung(deaf) == []  # too early to say
+    assert await rung(deaf) == []  # too early to tell
     deaf.clock.forward(minutes=10)
     await comparing.round(deaf.context)
     await comparing.round(deaf.context)

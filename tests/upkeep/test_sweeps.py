@@ -1,4 +1,4 @@
-"""Nothing stays where it is because its clock or event was lost: it is swept on, or held for a person, or shown."""
+"""Nothing is stuck because its timer or event was lost: it is moved on, held for a person, or shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 async def lose_events(house: House, *types: str) -> int:
-    """Have events that wait vanish, as if they never were."""
+    """Delete waiting events, as if they had never existed."""
     waiting_ones = sa.and_(events.c.state == "received", events.c.type.in_(types) if types else sa.true())
     async with house.db.begin() as tx:
         return int((await tx.execute(events.delete().where(waiting_ones))).rowcount)
@@ -41,7 +41,7 @@ async def change(house: House, table: sa.Table, **values: Any) -> None:
 
 
 async def break_events(house: House, *types: str) -> None:
-    """Have everything that is to be handled fail, as if its handler were broken."""
+    """Mark waiting events of these types as failed, as if the handler were broken."""
     async with house.db.begin() as tx:
         failing = sa.and_(events.c.state == "received", events.c.type.in_(types))
         await tx.execute(
@@ -64,7 +64,7 @@ async def swept(house: House) -> int:
 
 
 async def undecided(house: House) -> int:
-    """An order that was looked at and lost the clock that would have decided it."""
+    """Place an order that was read and has lost the timer that would have decided it."""
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product])
     await house.settle()
@@ -76,7 +76,7 @@ async def test_an_order_whose_settle_clock_is_lost_is_decided(house: House) -> N
     order_id = await undecided(house)
     await house.wait(90 + 4 * MINUTE)
     await sweep(house)
-    assert (await house.order(order_id))["state"] == "received"  # its own clock has some time
+    assert (await house.order(order_id))["state"] == "received"  # its own timer is not due yet
     assert await oldest(house, Waiting.UNDECIDED) is not None
     await house.wait(MINUTE)
     await sweep(house)
@@ -89,7 +89,7 @@ async def test_an_order_whose_settle_clock_is_lost_is_decided(house: House) -> N
 async def test_an_order_that_cannot_be_decided_is_held_for_a_person(house: House) -> None:
     order_id = await undecided(house)
     await house.wait(90 + 5 * MINUTE)
-    async with house.turn:  # the worker stands still
+    async with house.turn:  # the worker does not run
         await sweeps.round(house.context)
         await sweeps.round(house.context)
         assert await swept(house) == 1
@@ -114,7 +114,7 @@ async def test_in_shadow_nothing_is_held(db: Database) -> None:
 
 
 async def on_the_way(house: House, action: str) -> int:
-    """An order whose accept or cancellation is done, and nobody heard of it."""
+    """Place an order whose accept or cancellation is done, but not reported."""
     client, product = shop(house, autosetup="accept")
     placed = await house.panel.place_order(client, [product], notes=SUSPECT if action == "cancel" else "")
     await house.wait(100)
@@ -240,11 +240,11 @@ async def test_an_open_fee_of_an_order_that_is_not_held_is_read_back_once_a_day(
     assert (await house.order(placed.id))["fee"]["state"] == "cancelled"  # as its invoice is
 
 
-# --- calls whose end was not heard --------------------------------------------------------------------------------
+# --- calls whose end was not reported -----------------------------------------------------------------------------
 
 
 async def step_until(house: House, action: str) -> None:
-    """Work until the panel has done it, and lose the news of it; only while the worker beside stands still."""
+    """Work until the panel has applied it, and lose the event about it; only while the background worker is stopped."""
     assert not house.effects(action)
     while not house.effects(action):
         await house.panel.delivered()

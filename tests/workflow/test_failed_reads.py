@@ -1,4 +1,4 @@
-"""A read that fails for a moment decides nothing: the event waits, and what was decided with all facts stays."""
+"""A temporarily failed read decides nothing: the event waits, and decisions with all facts stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.tables.outbox import panel_calls
 from tests.stories.house import House
 
 WISH = "Please install Debian 7 by hand with our old panel, as we agreed on the phone."
-#: Every read of one look at an order that a customer placed and that has a fee.
+#: Every read in gathering an order that a customer placed and that has a fee.
 READS = (
     "GetOrders", "GetClientsDetails", "GetClients", "GetClientsProducts", "GetInvoice", "GetProducts", "GetTickets",
     "GetPayMethods",
@@ -29,7 +29,7 @@ def shop(house: House) -> tuple[int, int]:
 
 
 async def look_again(house: House, order_id: int) -> None:
-    """Have the order looked at, as many events do."""
+    """Let the order be read again, as many events cause."""
     async with house.db.begin() as tx:
         await inbox.add_internal(tx, type="order.read_back", data={"order_id": order_id}, now=house.clock.now)
     await house.settle()
@@ -47,7 +47,7 @@ def fail(house: House, action: str, *, times: int = FOREVER, kind: FaultKind = "
 
 
 def forget(house: House) -> None:
-    """Have nothing of the panel in memory, as after a restart."""
+    """Clear all caches of panel data, as after a restart."""
     house.context.catalogue.products = ()
     house.context.pay_methods.read.clear()
 
@@ -70,7 +70,7 @@ async def test_a_regular_s_paid_order_waits_for_a_read_that_fails_and_is_accepte
 
 
 async def test_the_gate_is_shut_for_an_order_whose_reads_fail_though_nobody_told_us_of_it_yet(house: House) -> None:
-    """The panel asks in the checkout, before its hook tells of the order."""
+    """The panel asks during the checkout, before its hook reports the order."""
     client, product = shop(house)
     fail(house, "GetClientsDetails")
     placed = await house.panel.place_order(client, [product], pay=True)
@@ -137,7 +137,7 @@ async def test_what_a_person_decided_meanwhile_stays(house: House) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_reads_that_fail_at_random_end_in_one_decision_one_invoice_one_note(house: House, seed: int) -> None:
-    """One read in four fails for a while, in turns of good and bad minutes."""
+    """One read in four fails, in alternating good and bad minutes."""
     chance = random.Random(seed)
     client, product = shop(house)
     plain = await house.panel.place_order(client, [product], pay=True)
@@ -175,7 +175,7 @@ async def test_the_same_fee_wanted_again_keeps_an_invoice_whose_cancelling_was_n
 
 
 class Emptied:
-    """The panel, but some of its answers are empty for a while."""
+    """The panel, except that some of its answers are empty for a while."""
 
     def __init__(self, panel: Any) -> None:
         self._panel = panel

@@ -1,4 +1,4 @@
-"""One question for many orders, with the worker and the panel behind it: each gets its own verdict, in one wait."""
+"""One question for many orders, with a worker and a panel: each gets its own verdict, within one wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def ask(house: House, *order_ids: int) -> Found:
 
 
 async def ask_until_decided(house: House, *order_ids: int) -> Found:
-    """Ask again where there was no time to decide; what is shut meanwhile may open, and nothing passes before."""
+    """Ask again if there was no time to decide; a blocked order may be allowed later, and none passes before."""
     asked = [await ask(house, *order_ids)]
     while (False, "undecided") in asked[-1].values() and len(asked) < 20:
         await house.settle()
@@ -53,7 +53,7 @@ async def test_none_of_thirty_undecided_orders_passes_before_its_verdict(db: Dat
         known = [(await house.panel.place_order(client, [product], notes=WISH)).id for _ in range(30)]
         found = await ask_until_decided(house, *known)
         assert set(found) == set(known)
-        assert set(found.values()) <= {(False, "held_for_fee"), (False, "held_for_review")}  # so many are suspicious
+        assert set(found.values()) <= {(False, "held_for_fee"), (False, "held_for_review")}  # this many are suspicious
 
 
 async def test_a_slow_panel_leaves_them_shut_in_time_and_the_verdict_heals_it(house: House) -> None:

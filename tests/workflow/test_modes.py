@@ -1,4 +1,4 @@
-"""Modes by kind of action: what is recorded, what a person confirms, what is done; and what switching leaves alone."""
+"""Modes by kind of action: what is recorded, confirmed by a person, or done; and what switching does not change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def queue(house: House) -> list[tuple[int, str, str | None]]:
 
 
 def suggested(row: dict[str, Any], why: list[dict[str, str]]) -> str | None:
-    """The action that is suggested: it stands first among those that are possible, and a reason names it."""
+    """Return the suggested action: it is first among the possible ones, and a reason names it."""
     said = next((reason["text"] for reason in why if reason["code"].endswith("_suggest")), None)
     if said is None:
         return None
@@ -55,7 +55,7 @@ def suggested(row: dict[str, Any], why: list[dict[str, str]]) -> str | None:
 
 
 def seen(order: dict[str, Any]) -> tuple[str, str, str, str | None]:
-    """What an order shows: state, verdict, whether that was acted on, and what is suggested."""
+    """Return what an order shows: state, verdict, whether it was acted on, and the suggestion."""
     decision = order["decision"]
     found = suggested(order, decision["reasons"]) if order["actions"] else None
     return order["state"], decision["outcome"], decision["mode"], found
@@ -228,7 +228,7 @@ async def test_switching_from_shadow_to_suggest_to_enforce_leaves_the_past_alone
             ("received", "hold_for_fee", "shadow", "charge-fee"),
             ("held", "hold_for_fee", "enforce", None),
         ]
-        for one in (first, second):  # something new to see: they are judged again, and still not acted on
+        for one in (first, second):  # a change: they are judged again, and still not acted on
             await house.panel.pay_invoice(house.panel.state.orders[one].invoice_id)
         await house.wait(60)
         shown = [seen(await house.order(one)) for one in (first, second)]
@@ -252,7 +252,7 @@ async def policies_active(house: House) -> int:
 
 
 async def test_what_is_held_stays_held_and_is_let_go_by_a_person(db: Database) -> None:
-    """Holding and accepting are only suggested now; an order held before is not simply let through."""
+    """Holding and accepting are only suggested now; an order held before is not simply released."""
     async with open_house(db, policy=POLICY) as house:
         order_id = await place(house, WISH)
         fee = (await house.order(order_id))["fee"]
@@ -294,11 +294,11 @@ async def test_a_hold_without_a_gate_that_ever_asked_is_shouted_about(db: Databa
         async with house.db.read() as connection:
             told = (await connection.execute(sa.select(alerts.c.text).where(alerts.c.order_id == order_id))).scalars()
             assert any(notice in text for text in told)
-        await house.api.get("/v1/orders/424242/gate")  # about nothing of ours: no sign of a gate
+        await house.api.get("/v1/orders/424242/gate")  # not about our orders: no evidence of a gate
         house.clock.forward(seconds=2)
         assert notice in (await house.api.get("/readyz")).json()["notices"][0]
         assert await noted(house) is None
-        for _ in range(20):  # a machine that is busy notes a later call
+        for _ in range(20):  # on a busy machine a later call is recorded
             assert await gate(house, order_id) == (False, "held_for_fee")
             if await noted(house):
                 break

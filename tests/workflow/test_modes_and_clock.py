@@ -1,4 +1,4 @@
-"""What the clock, an invoice or a call that failed would hold: nothing where the policy does not enforce holding."""
+"""Timers, invoices and failed calls hold nothing if the policy does not enforce holding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories in which the panel changes without us: staff win, automation is a breach, hooks speak early and twice."""
+"""Stories in which the panel changes without us: staff win, automation is a breach, hooks run early and twice."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_refused_accept_goes_to_a_person_and_can_be_sent_again(house: Hous
     placed = await house.panel.place_order(client, [product], pay=True)
     await house.settle(seconds=30)
     order = await house.order(placed.id)
-    if order["state"] == "held":  # the panel's own answer decides whether it can be tried again
+    if order["state"] == "held":  # the panel's answer decides whether it can be retried
         assert order["hold"]["kind"] == "review"
     assert order["provisioning"] != "done"
     assert house.panel.state.orders[placed.id].status in {"Pending", "Active"}
@@ -122,7 +122,7 @@ async def test_refused_accept_goes_to_a_person_and_can_be_sent_again(house: Hous
 
 @pytest.mark.slow("five thousand orders")
 async def test_thousands_of_stale_pending_orders_cause_no_write(db: Database) -> None:
-    """Real panels have thousands of old orders that are Pending though long running; events about them come in."""
+    """Real panels have thousands of old orders that are Pending although long active; events about them arrive."""
     async with open_house(db, policy=POLICY) as house:
         client, product = shop(house, autosetup="accept")
         clients = [

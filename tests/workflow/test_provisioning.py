@@ -1,4 +1,4 @@
-"""Accepted is not built: what the panel's modules left undone is seen, said, rung for and counted."""
+"""Accepted is not provisioned: failures of the panel's modules are detected, shown, notified and counted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def queued(house: House) -> list[tuple[int, str]]:
 
 
 def silently(house: House) -> None:
-    """The panel answers success whatever its modules do."""
+    """Make the panel answer success whatever its modules do."""
     house.panel.configure(accept_reports_failures=False)
 
 
@@ -91,7 +91,7 @@ async def test_without_the_module_queue_it_is_seen_a_minute_later(house: House) 
 
 
 async def test_a_module_that_takes_its_time_is_no_failure(house: House) -> None:
-    """It stays Pending at first, as where a provider builds by itself and calls back."""
+    """It stays Pending at first, as with a provider that provisions itself and calls back."""
     silently(house)
     house.panel.configure(hook_repeats_by_type={"service.failed": 0})
     slow = product(house, broken=True)
@@ -211,7 +211,7 @@ async def test_a_domain_that_was_not_registered_shows(house: House) -> None:
 
 
 async def test_a_build_that_fails_later_is_seen_at_once(house: House) -> None:
-    """Somebody sets the service back and creates it anew: the module's hook tells."""
+    """Somebody resets the service and creates it again: the module's hook reports it."""
     starter = product(house)
     placed = await house.panel.place_order(client_of(house), [starter], pay=True)
     await house.wait(3600)
@@ -238,7 +238,7 @@ async def test_an_accept_whose_answer_was_lost_is_checked_too(house: House) -> N
 
 
 async def test_an_accept_that_broke_off_half_way_is_not_sent_again(house: House) -> None:
-    """The answer was lost as well, so that only the services tell."""
+    """The answer was lost as well, so only the services show it."""
     items = [product(house), product(house, "VPS S", broken=True)]
     house.panel.faults.add("error_500_after", action="AcceptOrder")
     placed = await house.panel.place_order(client_of(house), items, pay=True)

@@ -1,4 +1,4 @@
-"""Shadow mode computes everything and calls nothing; the gate answers as the contract says."""
+"""Shadow mode computes everything and calls nothing; the gate answers according to the contract."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What the API answers: frozen records made from rows; may import workflow, evaluation and what lies below. A column
-of the queue or a field of an order comes here.
+"""Views: the frozen records that the API returns, made from rows; may import workflow, evaluation and what is below.
+A new column of the queue or field of an order goes here.
 """

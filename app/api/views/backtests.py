@@ -1,4 +1,4 @@
-"""What the API shows of backtests."""
+"""Backtests as the API returns them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = 500
 
 
 class BacktestState(StrEnum):
-    """How far a backtest is."""
+    """The state of a backtest."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -67,7 +67,7 @@ _COLUMNS = (
 
 
 def _fields(row: Any, *, now: datetime) -> dict[str, Any]:
-    """Return what is shown of a row; one that nobody works at any more has failed, though nobody could say so."""
+    """Return the fields shown; a backtest whose process is gone counts as failed, although nothing recorded it."""
     state, error = BacktestState.RUNNING, cut_or_none(row.error, _LONGEST)
     if row.finished_at is not None:
         state = BacktestState.FAILED if error else BacktestState.FINISHED
@@ -94,7 +94,7 @@ async def get_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, n
 
 
 async def get_view(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> BacktestView:
-    """Return one that was just begun."""
+    """Return a backtest that was just started."""
     query = sa.select(*_COLUMNS, backtests.c.alive_at).where(backtests.c.id == backtest_id)
     return BacktestView(**_fields((await connection.execute(query)).one(), now=now))
 

@@ -1,4 +1,4 @@
-"""A customer and their score as the API answers them."""
+"""A customer and their score as the API returns them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.shown import ReasonView, amount, cut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreView:
-    """How little of our time a customer needs for what they bring."""
+    """A customer's score: how little staff time they need for the revenue they bring."""
 
     customer_id: int
     score: Annotated[int, Field(ge=0, le=100, description="100: needs nobody's time.")]
@@ -26,7 +26,7 @@ class ScoreView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoresAnswer:
-    """The scores of those customers that we know."""
+    """The scores of the known customers."""
 
     items: tuple[ScoreView, ...]
     unknown: Annotated[tuple[int, ...], Field(description="Ids of customers that we have not heard of.")]
@@ -34,7 +34,7 @@ class ScoresAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerView:
-    """A customer: what they did here, as far as it was counted, and what the panel said last."""
+    """A customer: our counts of what they did, and the latest data of the panel."""
 
     customer_id: Annotated[int, Field(description="The panel's client id.", examples=[101])]
     status: Annotated[str, Field(description="In the panel's words.", examples=["Active"])]

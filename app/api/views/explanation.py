@@ -1,4 +1,4 @@
-"""Why an order was decided so, in words for its customer (design §4): never a risk signal, never a note of staff."""
+"""Why an order was decided this way, in words for its customer: never a risk signal or a note of staff."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FeeAmountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationView:
-    """The decision as its customer may read it. Plain text: whoever shows it escapes it."""
+    """The decision as its customer may read it. Plain text: callers must escape it."""
 
     order_id: int
     order_number: str
@@ -52,7 +52,7 @@ class ExplanationView:
 
 
 async def explanation_view(connection: AsyncConnection, settings: Settings, order_id: int) -> ExplanationView:
-    """Explain the decision in force, whoever made it. Raises NotFound."""
+    """Explain the decision in force, by policy or by a person. Raises NotFound."""
     row = (await connection.execute(sa.select(orders).where(orders.c.order_id == order_id))).first()
     if row is None:
         raise NotFound(f"no order {order_id} is known; its event may not have come yet")

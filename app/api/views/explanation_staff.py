@@ -1,4 +1,4 @@
-"""Why an order was decided so, for staff: every point with its sentence, sums that add up, work and money."""
+"""Why an order was decided this way, for staff: every point with its sentence, exact sums, work and money."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMES = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSumView:
-    """How a score came about: start + points = value."""
+    """The sum of a score: start + points = value."""
 
     score: ScoreKind
     start: int
@@ -39,7 +39,7 @@ class ScoreSumView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointView:
-    """One signal with its points; `limit` is what lies beyond the scale's end."""
+    """One signal with its points; `limit` is the part beyond the end of the scale."""
 
     code: str
     score: ScoreKind
@@ -51,7 +51,7 @@ class PointView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkLineView:
-    """One line of the reckoning of work and money."""
+    """One line of the calculation of work and money."""
 
     code: Annotated[str, Field(examples=["cost"])]
     text: Annotated[str, Field(examples=["It costs us 40.00 USD an hour."])]
@@ -62,7 +62,7 @@ class WorkLineView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedView:
-    """What the policy judged last, whoever decided after it."""
+    """The policy's latest judgement, even if a person decided after it."""
 
     policy_version: int | None
     engine_version: str
@@ -83,7 +83,7 @@ class JudgedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffExplanationView:
-    """The decision in force, for staff only, and what the policy rested its own on."""
+    """The decision in force, for staff only, and the basis of the policy's own decision."""
 
     order_id: int
     order_number: str

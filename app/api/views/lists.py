@@ -1,4 +1,4 @@
-"""What the API lists and looks up beside orders, page by page, through the indexes."""
+"""The lists and look-ups of the API, page by page through the indexes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from app.tables.policies import policies
 from app.tickets import records
 
 _MONTH = timedelta(days=30)
-_AT_A_TIME = 100  # views of scores, between which others have their turn
+_AT_A_TIME = 100  # scores in a batch, between which other tasks run
 
 
 async def list_orders(
@@ -127,7 +127,7 @@ async def get_event(connection: AsyncConnection, event_id: int) -> EventView:
 async def list_customers(
     connection: AsyncConnection, window: Window, *, segment: Segment | None, now: datetime
 ) -> Page[CustomerView]:
-    """Return customers by id, those of one segment where it is named."""
+    """Return customers by id, or those of one segment."""
     policy = (await policy_service.active(connection)).policy
     query = sa.select(customers)
     if segment is not None:
@@ -139,7 +139,7 @@ async def list_customers(
 
 
 def _in_segment(segment: Segment, policy: Policy, now: datetime) -> sa.ColumnElement[bool]:
-    """The rule of `core.customers` in the words of the database: a pin wins, else new until known for a while."""
+    """Return the rule of `core.customers` as SQL: a pin wins, else a customer is new until known for a while."""
     pinned = customers.c.pinned_segment == segment
     rules = policy.customers
     known = sa.and_(
@@ -173,7 +173,7 @@ async def _scored(connection: AsyncConnection, customer_id: int, *, now: datetim
 
 
 async def get_scores(connection: AsyncConnection, customer_ids: list[int], *, now: datetime) -> ScoresAnswer:
-    """Return the scores of many customers, in the order asked for, and who is not known."""
+    """Return the scores of many customers, in the order asked for, and the ids that are unknown."""
     asked = list(dict.fromkeys(customer_ids))
     found = await customer_service.scores(connection, asked, now=now)
     known = []
@@ -227,9 +227,9 @@ async def list_policies(connection: AsyncConnection, window: Window) -> Page[Pol
 
 
 async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocument:
-    """Return a policy with its document, also one that is refused by now. Raises NotFound.
+    """Return a policy with its document, even if it is no longer valid. Raises NotFound.
 
-    Nobody has looked for what is odd about it: see `publishing.show`.
+    It comes without warnings: see `publishing.show`.
     """
     row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
     if row is None:

@@ -1,4 +1,4 @@
-"""An order as the API answers it (design §6), alone and in lists, read with a fixed number of queries."""
+"""An order as the API returns it, alone and in lists, read with a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentView:
-    """How far the order's own invoice is paid."""
+    """The payment of the order's own invoice."""
 
     invoice_id: int | None
     state: PaymentState
@@ -43,7 +43,7 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoresView:
-    """Both 0-100, as judged last."""
+    """Both scores, 0-100, of the latest judgement."""
 
     self_service: Annotated[int, Field(description="100: this order needs nobody's time.")]
     risk: Annotated[int, Field(description="100: certainly fraud or abuse.")]
@@ -51,7 +51,7 @@ class ScoresView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabourView:
-    """Staff minutes, their cost, and what stands against it."""
+    """Staff minutes, their cost, and the margin that pays for them."""
 
     minutes: int
     cost: _Amount
@@ -63,7 +63,7 @@ class LabourView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalView:
-    """One finding: what it is worth, in a sentence, and what it rests on."""
+    """One finding: its points, a sentence, and the evidence."""
 
     code: str
     score: ScoreKind
@@ -122,7 +122,7 @@ class OrderCallView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineView:
-    """One line of what happened."""
+    """One entry of the timeline."""
 
     at: datetime
     what: str
@@ -131,7 +131,7 @@ class TimelineView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSummary:
-    """An order in a list: all of it but items, texts, tickets, signals, panel calls and timeline."""
+    """An order in a list: without items, texts, tickets, signals, panel calls and timeline."""
 
     order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
     order_number: str
@@ -211,7 +211,7 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderParts:
-    """The rows that an order is shown from; what lists leave out is empty there."""
+    """The rows that make up an order's view; what lists leave out is empty in lists."""
 
     row: Any
     decision: Any = None

@@ -38,7 +38,7 @@ from app.workflow.queue import actions_of
 _SIGNALS = 40
 _EVIDENCE = 12
 _QUESTION = 4_000
-#: Everything of a decision but the facts, which may be large and are for replays.
+#: All columns of a decision except the facts, which may be large and are only needed for replays.
 _DECISION = (
     decisions.c.id, decisions.c.order_id, decisions.c.outcome, decisions.c.reasons, decisions.c.by, decisions.c.mode,
     decisions.c.policy_version, decisions.c.engine_version, decisions.c.judgement, decisions.c.at,
@@ -49,7 +49,7 @@ _DECISION = (
 
 
 async def order_view(connection: AsyncConnection, settings: Settings, order_id: int) -> OrderView:
-    """Return one order as the contract lists it. Raises NotFound."""
+    """Return one order with all fields of the API. Raises NotFound."""
     row = (await connection.execute(sa.select(orders).where(orders.c.order_id == order_id))).first()
     if row is None:
         raise NotFound(f"no order {order_id} is known; its event may not have come yet")
@@ -73,7 +73,7 @@ async def order_view(connection: AsyncConnection, settings: Settings, order_id: 
 
 
 async def order_summaries(connection: AsyncConnection, settings: Settings, rows: Sequence[Any]) -> list[OrderSummary]:
-    """Return orders as lists show them, with two more queries however many they are."""
+    """Return orders as lists show them, with two more queries however many orders there are."""
     parts = await _common_parts(connection, rows)
     return [_summary_of(one, settings) for one in parts]
 
@@ -93,7 +93,7 @@ async def _common_parts(connection: AsyncConnection, rows: Sequence[Any]) -> lis
         .group_by(decisions.c.order_id)
     )
     named = sa.select(decisions.c.id).where(decisions.c.id.in_(in_force))
-    # one list of ids: of two conditions joined by OR PostgreSQL reads the whole table
+    # one list of ids, because PostgreSQL scans the table for two conditions joined by OR
     found = await connection.execute(sa.select(*_DECISION).where(decisions.c.id.in_(sa.union(named, judged))))
     by_id = {row.id: row for row in found}
     judgements = {row.order_id: row.judgement for row in by_id.values() if row.by == POLICY and row.judgement}
@@ -175,7 +175,7 @@ def _head(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, 
 
 
 def _tail(parts: OrderParts, settings: Settings, lengths: Lengths) -> dict[str, Any]:
-    """Money, verdict and what may be done; in shadow hold and fee stay null and nothing may be done (design §6)."""
+    """Return money, verdict and allowed actions; in shadow mode hold and fee are null and no action is allowed."""
     row, acts = parts.row, settings.mode is Mode.ENFORCE
     judgement = parts.judgement or {}
     scores, labour = judgement.get("scores"), judgement.get("labour")

@@ -1,4 +1,4 @@
-"""What questions to customers brought: which are asked often, answered and then approved belong on the order form."""
+"""The report on questions to customers: those asked often, answered and then approved belong on the order form."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.shown import cut
 from app.tables.orders import questions
 from app.tickets.questions import QuestionOutcome
 
-#: A question is worth a field of the order form once it was asked so often, ...
+#: A question is worth a field of the order form once it was asked this often, ...
 OFTEN: Final = 5
-#: ... and so many percent of it were answered, and of those decided after an answer so many approved.
+#: ... this percentage was answered, and the same percentage of orders decided after an answer was approved.
 MOSTLY: Final = 80
-#: So many questions are looked at, the newest, and so many rows are shown.
+#: How many of the newest questions are read, and how many rows are shown.
 LOOKED_AT: Final = 20_000
 SHOWN: Final = 50
 _TEXT = 200
@@ -28,7 +28,7 @@ _TEXT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomesView:
-    """What came of the orders after the question; the rest is not decided yet."""
+    """The outcomes of orders after the question; the rest is not decided yet."""
 
     approved: int
     rejected: int
@@ -39,7 +39,7 @@ class OutcomesView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRow:
-    """One rule's question, or one that people wrote themselves."""
+    """The question of one rule, or the questions that staff wrote themselves."""
 
     rule: Annotated[str | None, Field(description="Of the policy's [vetting]; null: a person's own words.")]
     question: Annotated[str, Field(description="As it was asked last.")]
@@ -57,7 +57,7 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionsReport:
-    """The questions of a time, the good candidates for the order form first, then by how often they were asked."""
+    """The questions of a period: good candidates for the order form first, then by how often they were asked."""
 
     since: datetime
     asked: int
@@ -66,7 +66,7 @@ class QuestionsReport:
 
 
 async def questions_report(connection: AsyncConnection, *, days: int, now: datetime) -> QuestionsReport:
-    """Count the questions asked in the last `days`; those that never reached a customer don't count."""
+    """Count the questions asked in the last `days`, except those that never reached a customer."""
     since = now - timedelta(days=days)
     query = (
         sa.select(

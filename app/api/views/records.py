@@ -1,4 +1,4 @@
-"""Fees, panel calls, events, tickets, credits and policies as the API answers them."""
+"""Fees, panel calls, events, tickets, credits and policies as the API returns them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.tables.outbox import CallClass, CallState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeView:
-    """A fee: an invoice in the panel that asks for the work of one order."""
+    """A fee: an invoice in the panel that charges for the work on one order."""
 
     fee_id: uuid.UUID
     order_id: int
@@ -64,7 +64,7 @@ def fee_view(row: Any) -> FeeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView:
-    """A panel call: one call that changes something in the panel. What it carries is not shown."""
+    """A panel call: one call that changes something in the panel. Its content is not shown."""
 
     id: uuid.UUID
     key: Annotated[str, Field(description="Names the thing wanted.", examples=["order:100001:accept"])]
@@ -111,7 +111,7 @@ def call_view(row: Any) -> CallView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
-    """An event: a webhook that came in, or one that we set for ourselves. Its body is never shown."""
+    """An event: a webhook that came in, or one that we created ourselves. Its body is never shown."""
 
     id: int
     webhook_id: str
@@ -151,7 +151,7 @@ def event_view(row: Any) -> EventView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceView:
-    """One term that spoke for a topic: where it stood and how much it weighed."""
+    """One term that supported a topic: where it was found and its weight."""
 
     term: str
     where: str
@@ -161,7 +161,7 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingView:
-    """What a ticket says."""
+    """What was recognised in a ticket."""
 
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
@@ -172,7 +172,7 @@ class ReadingView:
 
 
 def reading_view(reading: TicketReading) -> ReadingView:
-    """Show what was read out of a text."""
+    """Show what was read from a text."""
     return ReadingView(
         topic=reading.topic,
         confidence=reading.confidence,
@@ -188,7 +188,7 @@ def reading_view(reading: TicketReading) -> ReadingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketView:
-    """A ticket, sorted when it was opened; staff can correct it."""
+    """A ticket, classified when it was opened; staff can correct it."""
 
     ticket_id: int
     customer_id: Annotated[int | None, Field(description="Null for guests.")]
@@ -295,7 +295,7 @@ class PolicyDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedPolicy:
-    """What publishing or activating made of a policy."""
+    """The result of publishing or activating a policy."""
 
     version: int
     hash: str

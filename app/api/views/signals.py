@@ -1,4 +1,4 @@
-"""The catalogue of signals as the API answers it, with what each is worth under the active policy."""
+"""The catalogue of signals as the API returns it, with the points of each under the active policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.policies import versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalMeaning:
-    """One signal: what it means, and the points that it moves its score by."""
+    """One signal: what it means, and the points by which it changes its score."""
 
     code: str
     score: Annotated[ScoreKind | None, Field(description="The score that it moves; null: either.")]
@@ -39,7 +39,7 @@ class SignalList:
 
 
 async def list_signals(connection: AsyncConnection) -> SignalList:
-    """Return the whole catalogue. Raises NotFound when no policy is active."""
+    """Return the whole catalogue. Raises NotFound if no policy is active."""
     active, default = await versions.active(connection), Policy()
     caps: dict[str, int] = active.policy.families.model_dump()
     return SignalList(

@@ -13,7 +13,7 @@ from app.core.policy.document import Policy
 from app.errors import Invalid
 from app.policies import versions as policy_service
 
-#: So many currencies are shown where none is asked for, so that an answer stays small.
+#: How many currencies are shown when none is named, so that an answer stays small.
 SHOWN: Final = 5
 
 
@@ -43,7 +43,7 @@ class CurrencyTextsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyTextsView:
-    """What a policy charges, in words."""
+    """The prices of a policy in words."""
 
     version: int
     currencies: Annotated[
@@ -57,7 +57,7 @@ class PolicyTextsView:
 async def policy_texts_view(connection: AsyncConnection, version: int | None, currency: str | None) -> PolicyTextsView:
     """Write the texts of a version, or of the active policy.
 
-    Raises NotFound, WrongState for one that is refused by now, and Invalid for an unknown currency.
+    Raises NotFound, WrongState for a version that is no longer valid, and Invalid for an unknown currency.
     """
     number, policy = await _policy(connection, version)
     known = tuple(policy.currencies)

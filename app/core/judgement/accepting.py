@@ -1,4 +1,4 @@
-"""How an approved order is accepted in the panel (design §4, Accepting)."""
+"""How an approved order is accepted in the panel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.policy.sections.acting import Accept, AcceptMode, AcceptRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptPlan:
-    """What `approve` does: accept with these three switches, or only open the gate and leave the order to staff."""
+    """What `approve` does: accept with these three flags, or only open the gate and leave the order to staff."""
 
     mode: AcceptMode
     autosetup: bool
@@ -21,7 +21,7 @@ class AcceptPlan:
 
 
 def plan_accept(facts: Facts, policy: Policy) -> AcceptPlan:
-    """Combine the rules of the order's lines; the more careful one wins, as one accept covers the whole order."""
+    """Combine the rules of the order's lines; the most careful one wins, because one accept covers the whole order."""
     lines = {(item.group_id, item.group, item.kind, item.product_type, item.module): item for item in facts.order.items}
     matchers = rulebook(policy).accept_rules
     rules: list[Accept | AcceptRule] = []
@@ -44,9 +44,9 @@ def plan_accept(facts: Facts, policy: Policy) -> AcceptPlan:
 
 
 def built_by_hand(item: Item) -> bool:
-    """Return whether no module builds the line: a server not known to have one, a domain known to have none.
+    """Return whether no module provisions the line: a server not known to have one, a domain known to have none.
 
-    A server whose module could not be learned would be marked active unbuilt; a domain's registrar refuses by itself.
+    A server whose module is unknown would become active without being built; a domain's registrar refuses on its own.
     """
     if item.kind == "domain":
         return item.module == ""

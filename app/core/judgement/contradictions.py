@@ -1,4 +1,4 @@
-"""What a valid policy contradicts itself in: allowed, so that old documents stay valid, and rarely meant."""
+"""Contradictions in a valid policy: rarely intended, but allowed so that old documents stay valid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FAMILY_OF = {
 
 
 def find_warnings(policy: Policy) -> tuple[str, ...]:
-    """Return all that is allowed but rarely meant, the contradictions last. Each names its keys."""
+    """Return everything that is allowed but rarely intended, contradictions last. Each warning names its keys."""
     rules = (
         _exempt, _lists, _staff, _orders_of_groups, _terms, _thresholds, _caps, _never_reached, _money, _unsaid,
         _limits, _modes,
@@ -44,7 +44,7 @@ def _some(entries: Iterable[object]) -> str:
 
 
 def _both(one: Iterable[int | str], other: Iterable[int | str]) -> list[str]:
-    """Return what stands in both, whatever the case of its letters."""
+    """Return the entries of the second list that are also in the first, ignoring case."""
     left = {str(entry).casefold() for entry in one}
     return [str(entry) for entry in other if str(entry).casefold() in left]
 
@@ -94,7 +94,7 @@ def _parents(domain: str) -> list[str]:
 
 
 def _overlaps(allow: NetList, block: NetList) -> Iterator[str]:
-    """Yield the blocked networks that hold, or lie in, an allowed one; by look-up, since lists may be long."""
+    """Yield the blocked networks that contain, or are in, an allowed one; by look-up, because lists may be long."""
     for version in (4, 6):
         allowed = sorted(_edges(network) for network in ipaddress.collapse_addresses(_networks(allow, version)))
         for network in _networks(block, version):
@@ -167,7 +167,7 @@ def _thresholds(policy: Policy) -> Iterator[str]:
 
 
 def _caps(policy: Policy) -> Iterator[str]:
-    """Points of one signal that its family's cap always cuts."""
+    """Signals that alone give more points than their family's cap."""
     caps = policy.families.model_dump()
     for key, points in policy.points.risk.model_dump().items():
         family = _FAMILY_OF.get(key)
@@ -177,7 +177,7 @@ def _caps(policy: Policy) -> Iterator[str]:
 
 
 def _never_reached(policy: Policy) -> Iterator[str]:
-    """Thresholds that everything together does not reach."""
+    """Thresholds that all points together don't reach."""
     vetting, risk = policy.vetting, policy.risk
     most: dict[str, int] = {}
     for room in vetting.resources:
@@ -195,7 +195,7 @@ def _never_reached(policy: Policy) -> Iterator[str]:
 
 
 def _unsaid(policy: Policy) -> Iterator[str]:
-    """Fees that are asked for and not named to the customer: in the message of the hold, and before anyone orders."""
+    """Fees that are charged but not announced to the customer, in the message about the hold or before the order."""
     if policy.modes.fees is ActionMode.SHADOW or not policy.labour.fee_kinds:
         return
     message, said = policy.messages.fee_hold, policy.texts.fee

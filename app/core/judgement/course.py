@@ -1,4 +1,4 @@
-"""From an outcome and the policy's modes to what is done: carried out, held for a person, proposed, or left alone."""
+"""Turn an outcome and the policy's modes into a course: act, hold for a person, propose, or leave alone."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from app.core.policy.sections.modes import ActionMode, Modes
 
 
 class Course(StrEnum):
-    """What is done about an outcome, from weak to strong."""
+    """What we do about an outcome, from weak to strong."""
 
-    LEAVE = "leave"  # recorded only: the panel goes on as if we were not there
-    PROPOSE = "propose"  # the same, and a person finds it in the queue with the action that would carry it out
-    REVIEW = "review"  # held, and a person decides about the fee or the reject
+    LEAVE = "leave"  # only recorded: the panel continues as if we did not exist
+    PROPOSE = "propose"  # the same, and the queue offers the action that would carry it out
+    REVIEW = "review"  # held; a person decides about the fee or the reject
     ACT = "act"  # as decided
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A course, and the code of the reason where it is not to act as decided."""
+    """A course, and the reason code if it is not `ACT`."""
 
     course: Course
     code: str = ""
@@ -37,7 +37,7 @@ _KINDS: Final = {
 }
 _ACT: Final = Plan(Course.ACT)
 
-#: What stands among a decision's reasons where the modes keep it from being carried out.
+#: Reasons added to a decision that the modes don't allow to be carried out.
 TEXTS: Final = {
     "accept_shadow": "Accepting is in shadow (modes.accept): it is left to the panel.",
     "accept_suggest": "Accepting is suggested (modes.accept): `approve` has it accepted.",
@@ -48,7 +48,7 @@ TEXTS: Final = {
     "reject_shadow": "Rejecting is in shadow (modes.reject): a person decides.",
     "reject_suggest": "Rejecting is suggested (modes.reject): `reject` turns it away.",
 }
-#: The action of staff that carries a suggestion out.
+#: The staff action that carries out a suggestion.
 PROPOSED: Final = {
     "accept_suggest": "approve",
     "hold_suggest": "hold",
@@ -58,10 +58,10 @@ PROPOSED: Final = {
 
 
 def plan(outcome: Outcome, modes: Modes, *, held: bool = False) -> Plan:
-    """Say what is done about an outcome in enforce mode.
+    """Return the plan for an outcome in enforce mode.
 
-    `held`: we hold the order already. That stays whatever the modes say now, and such an order is never just left to
-    the panel, which was told no and does not ask again: letting it go is proposed at least.
+    `held`: we already hold the order. It stays held whatever the modes say now, and is never just left to the panel,
+    which got a "no" from the gate and does not ask again: releasing it is at least proposed.
     """
     if outcome is Outcome.APPROVE:
         return _accept(modes.accept, held=held)
@@ -76,7 +76,7 @@ def plan(outcome: Outcome, modes: Modes, *, held: bool = False) -> Plan:
         if outcome is Outcome.HOLD_FOR_FEE and kind is ActionMode.SHADOW and not held:
             return Plan(Course.LEAVE, "fees_shadow")
         return Plan(Course.REVIEW, f"{name}_{kind.value}")
-    if kind is ActionMode.SHADOW:  # no fee: nothing to hold it for; no reject: holding it is what is left
+    if kind is ActionMode.SHADOW:  # no fee: no reason to hold; no reject: propose to hold
         return Plan(Course.LEAVE, "fees_shadow") if name == "fees" else Plan(Course.PROPOSE, "hold_suggest")
     return Plan(Course.PROPOSE, f"{name}_suggest")
 
@@ -90,9 +90,9 @@ def _accept(mode: ActionMode, *, held: bool) -> Plan:
 
 
 def earlier_plan(codes: Iterable[str], *, in_shadow: bool) -> Plan | None:
-    """Return the plan behind a stored decision by its reasons; None where the modes kept nothing back.
+    """Return the plan of a stored decision, from its reason codes; None if the modes restricted nothing.
 
-    `in_shadow`: the decision was recorded as one that is not acted on.
+    `in_shadow`: the decision was recorded but not acted on.
     """
     code = next((one for one in codes if one in TEXTS), None)
     if code is None:
@@ -103,10 +103,10 @@ def earlier_plan(codes: Iterable[str], *, in_shadow: bool) -> Plan | None:
 
 
 def no_stronger(now: Plan, earlier: Plan | None, outcome: Outcome) -> Plan:
-    """Keep a plan as weak as the one that the order had before: the past is left alone (design §3 rule 10).
+    """Return a plan that is no stronger than the order's earlier one: past decisions are never acted on later.
 
-    What was left or proposed is not carried out later because the policy became stronger: the panel may have gone on
-    with the order. Only a person does that. Letting through and stopping are looked at apart.
+    If the policy became stronger, an order that was left or proposed is still not acted on automatically, because the
+    panel may have continued with it; only a person may do that. Approving and stopping are compared separately.
     """
     if earlier is None or earlier.code.startswith("accept") is not (outcome is Outcome.APPROVE):
         return now

@@ -1,6 +1,6 @@
-"""How little of our time a customer needs for what they bring: the time-efficiency score (design §4, Customers).
+"""The time-efficiency score: how little staff time a customer needs for the revenue they bring.
 
-First version: from a year's numbers. A customer's score never makes a fee by itself.
+First version: from the numbers of one year. The score alone never causes a fee.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Segment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerHistory:
-    """The last twelve months of one customer; counts are 0 where nothing happened, None where nothing is known.
+    """The last twelve months of one customer; counts are 0 if nothing happened, None if unknown.
 
-    `months_known` is how long the customer is with us, `service_months` adds up the months of every service in the
-    year. Tickets and minutes that our own fault or our hold caused, and our own fee invoices, are taken out.
+    `months_known` is how long the customer has been with us, `service_months` the sum of the months of all services in
+    the year. Tickets and minutes caused by our own fault or our hold, and our own fee invoices, are excluded.
     """
 
     currency: str | None
@@ -52,7 +52,7 @@ class CustomerHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerScore:
-    """Score 0-100 (100: all revenue, no time), the segment, and why."""
+    """Score 0-100 (100: all revenue, no time), the segment, and the reasons."""
 
     score: int
     segment: Segment
@@ -60,7 +60,7 @@ class CustomerScore:
 
 
 def score_customer(history: CustomerHistory, policy: Policy) -> CustomerScore:
-    """Score one customer: 100 less what costs us, pulled towards the provider's average while history is short."""
+    """Score one customer: 100 minus losses, pulled towards the provider's average while history is short."""
     rules = policy.customers
     losses = [_labour(history, policy), _late(history, policy), _manual(history, policy)]
     losses += [_tickets(history, policy), _disputes(history, policy)]
@@ -82,14 +82,14 @@ _NO_LOSS: Final[_Loss] = (Fraction(0), None)
 
 
 def _segment(history: CustomerHistory, policy: Policy) -> Segment:
-    """New until known for some months with some invoices paid; the other segments have their own issue."""
+    """Return `new` until the customer has some months and paid invoices; other segments are not assigned here."""
     rules = policy.customers
     known = history.months_known >= rules.standard_after_months
     return Segment.STANDARD if known and history.invoices_paid >= rules.standard_after_paid_invoices else Segment.NEW
 
 
 def _labour(history: CustomerHistory, policy: Policy) -> _Loss:
-    """The share of the year's margin that staff time ate."""
+    """The share of the year's margin that staff time cost."""
     if history.staff_minutes <= 0:
         return _NO_LOSS
     row = policy.currencies.get(history.currency or "")
@@ -120,7 +120,7 @@ def _manual(history: CustomerHistory, policy: Policy) -> _Loss:
 
 
 def _tickets(history: CustomerHistory, policy: Policy) -> _Loss:
-    """Tickets per service and year beyond the tolerated number; twice that number is the full loss."""
+    """Tickets per service and year above the tolerated number; twice that number is the full loss."""
     tolerated = policy.customers.tolerated_tickets_per_service_year
     per_year = Fraction(max(0, history.tickets) * _FULL_YEAR, max(1, history.service_months))
     excess = min(Fraction(1), per_year / tolerated - 1)

@@ -1,4 +1,4 @@
-"""The judgement: signals, scores and labour of one order, and the outcome by the table of rows (design §4)."""
+"""The judgement: signals, scores and labour of one order, and the outcome by the rows of `outcome`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from app.core.policy.document import Policy
 
 __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "decide", "missing_of", "weigh_up"]
 
-#: Part of every decision: the same facts, policy and engine version give the same decision. Raise it with the rules.
+#: Stored with every decision: the same facts, policy and engine version give the same decision. Increase it whenever
+#: the rules change.
 ENGINE_VERSION: Final = "4"
 _RENEWAL: Final = OrderKind.RENEWAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One verdict with everything it rests on.
+    """One verdict with everything it is based on.
 
-    `question` is what staff may ask the customer where a person looks for the order's fit; `question_rule` names whose.
-    `fee` is set for `hold_for_fee` only, above zero and never above the cap; `labour.estimate` is there for every
-    order that asks for work. `missing` names the facts that could not be learned, whether or not they mattered.
+    `question` is for staff to send to the customer when a person reviews whether the order fits; `question_rule` names
+    the rule it comes from. `fee` is set only for `hold_for_fee`, above zero and never above the cap; `labour.estimate`
+    is set for every order that asks for work. `missing` names the unknown facts, whether or not they mattered.
     """
 
     outcome: Outcome
@@ -53,9 +54,9 @@ class Judgement:
 
 
 def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
-    """Judge one order: always an outcome with at least one reason, and the same one for the same facts and policy.
+    """Judge one order. There is always an outcome with at least one reason; equal facts and policy give equal results.
 
-    A renewal is never judged: it is approved and makes no signals (design §4).
+    A renewal is never judged: it is approved without signals.
     """
     rules = rulebook(policy)
     case, outcome, grounds = weigh_up(facts, rules, now=now)
@@ -80,7 +81,7 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
 
 
 def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Outcome, tuple[Ground, ...]]:
-    """Judge one order without a word: what was found, the outcome, and the reasons yet to be written."""
+    """Judge one order without writing any text: return the case, the outcome, and the grounds for its reasons."""
     renewal = facts.order.kind is _RENEWAL
     found, self_service, risk = ([], *NOTHING_FOUND) if renewal else find(facts, rules, now=now)
     minutes = handling = 0
@@ -96,7 +97,7 @@ def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Out
 
 
 def missing_of(case: Case) -> tuple[str, ...]:
-    """Return the names of all that is not known about an order."""
+    """Return the names of all unknown facts of an order."""
     facts, unknown, worth = case.facts, case.unknown, case.work.missing
     if unknown or worth or facts.order.outside:
         return tuple(sorted({*facts.missing, *unknown, *worth, *degraded(facts)}))

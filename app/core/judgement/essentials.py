@@ -1,4 +1,4 @@
-"""What must be known before an order can be judged, and amounts that can't be meant (design §4 row 4)."""
+"""The facts that must be known before an order can be judged, and implausible amounts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Final
 
 from app.core.facts import Facts
 
-#: What must be known before anything can be said (design §4 row 4). Lines whose services could not be read are not
-#: known: their groups, amounts and the wishes in their custom fields are missing.
+#: The facts that must be known before an order can be judged. Lines whose services could not be read count as
+#: unknown: their groups, amounts and the requests in their custom fields are missing.
 ESSENTIAL: Final = ("customer", "items", "currency")
 _NAMES: Final = frozenset({*ESSENTIAL, "services"})
 
 
 def essential_missing(facts: Facts) -> tuple[str, ...]:
-    """Return which of the essential facts are not known."""
+    """Return the essential facts that are unknown."""
     order, missing = facts.order, facts.missing
     if facts.customer is not None and order.items and order.currency and _NAMES.isdisjoint(missing):
         return ()
@@ -23,7 +23,7 @@ def essential_missing(facts: Facts) -> tuple[str, ...]:
 
 
 def has_negative_amount(facts: Facts) -> bool:
-    """Return whether the total or a line of the order is below zero."""
+    """Return whether the total or a line of the order is negative."""
     amount = facts.order.amount
     if amount is not None and amount < 0:
         return True

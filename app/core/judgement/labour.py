@@ -1,4 +1,4 @@
-"""What an order's work costs us, how soon it is earned back, and the fee for it (design §4, labour economics)."""
+"""The labour cost of an order, its payback time, and the fee for it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _HUNDRED: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labour:
-    """The work of one order in minutes, its cost, and what stands against it; money in the order's currency.
+    """The work of one order in minutes, its cost, and the order's revenue and margin; in the order's currency.
 
-    `cost`, `estimate` are None where the policy has no row for the currency. `recurring_monthly` and `margin_month`
-    count only the lines whose amounts are known; `missing` names the rest. `payback_months` is None where the work is
-    never earned back (no margin) or nothing can be said. `tolerated` says whether the cost is within the tolerated
-    months of margin: None where a line's amounts are missing and could change the answer.
+    `cost`, `estimate` are None if the policy has no row for the currency. `recurring_monthly` and `margin_month`
+    count only the lines whose amounts are known; `missing` names the rest. `payback_months` is None if the work is
+    never earned back (no margin) or that is unknown. `tolerated` is True if the cost is within the tolerated months
+    of margin, None if a line's amounts are missing and could change the answer.
     """
 
     minutes: int
@@ -40,17 +40,17 @@ class Labour:
 
     @property
     def payback_words(self) -> str:
-        """Say how soon the work is earned back."""
+        """The payback time in words."""
         if self.payback_months is not None:
             return f"earned back by {self.payback_months} months of margin"
         return "not known when earned back" if self.missing or self.cost is None else "never earned back"
 
 
 class LabourWork(NamedTuple):
-    """The same as whole numbers, in minor units of `currency`: what the rules go by, and all that a backtest counts.
+    """The same as integers, in minor units of `currency`: used by the rules and by backtests.
 
-    `currency` is None where the policy has no row for it; then nothing is known but the minutes. The exact cost is
-    `hours / 60`, the exact margin a month `value.margin / whole`.
+    `currency` is None if the policy has no row for it; then only the minutes are known. The exact cost is
+    `hours / 60`, the exact margin per month `value.margin / whole`.
     """
 
     minutes: int
@@ -67,7 +67,7 @@ class LabourWork(NamedTuple):
     whole: int = 1
 
     def written(self) -> Labour:
-        """Return it as money."""
+        """Return the same with `Money` amounts."""
         value = self.value
         return Labour(
             minutes=self.minutes,
@@ -87,7 +87,7 @@ class LabourWork(NamedTuple):
         return None if amount is None or self.currency is None else Money(amount, self.currency)
 
     def _payback(self) -> Decimal | None:
-        """Return the months to the hundredth, rounded half up; None where the margin never earns it back."""
+        """Return the months to two decimals, rounded half up; None if the margin never earns the cost back."""
         margin = self.value.margin if self.value else 0
         if self.hours == 0:
             return Decimal("0.00")
@@ -97,7 +97,7 @@ class LabourWork(NamedTuple):
 
 
 def weigh(facts: Facts, rules: Rulebook, *, minutes: int, handling: int) -> LabourWork:
-    """Weigh minutes of work, `handling` of them for entering the order, against what the order brings."""
+    """Compare the minutes of work, `handling` of them for entering the order, with the order's value."""
     currency = facts.order.currency
     row = rules.rates.get(currency) if currency else None
     if row is None:
@@ -129,21 +129,21 @@ def weigh(facts: Facts, rules: Rulebook, *, minutes: int, handling: int) -> Labo
 
 
 def uncapped_fee(minutes: int, currency: str, policy: Policy) -> Money:
-    """Return max(minimum, minutes rounded up to the increment) times the rate, before the cap: what a quote would say.
+    """Return max(minimum, minutes rounded up to the increment) times the rate, before the cap, as for a quote.
 
-    Raises KeyError where the policy has no row for the currency.
+    Raises KeyError if the policy has no row for the currency.
     """
     rules = rulebook(policy)
     return Money(_uncapped(minutes, rules.rates[currency], rules), currency)
 
 
 def custom_fee(minutes: int, currency: str, policy: Policy) -> Money:
-    """Return the fee for custom work of so many staff minutes, at most the cap. Raises KeyError like `uncapped_fee`."""
+    """Return the fee for custom work of this many staff minutes, at most the cap. Raises KeyError as `uncapped_fee`."""
     return min(uncapped_fee(minutes, currency, policy), max_fee(currency, policy))
 
 
 def max_fee(currency: str, policy: Policy) -> Money:
-    """Return the most that one fee may be. Raises KeyError where the policy has no row for the currency."""
+    """Return the cap of a single fee. Raises KeyError if the policy has no row for the currency."""
     return Money(rulebook(policy).rates[currency].max_fee, currency)
 
 
@@ -155,7 +155,7 @@ def _uncapped(minutes: int, row: Rates, rules: Rulebook) -> int:
 
 
 def _estimate(handling: int, full: int | None, row: Rates) -> int | None:
-    """Only handling: the flat amount. Custom work: its own minutes; entering the order is then included."""
+    """Return the flat amount for handling only, else the fee for the custom work, which includes entering the order."""
     if full is not None:
         return min(full, row.max_fee)
     return row.handling_fee if handling else None

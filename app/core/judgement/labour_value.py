@@ -1,6 +1,6 @@
-"""What an order brings per month: the other side of the labour economics (design §4, "Value of an order").
+"""The value of an order per month, to compare its labour cost with.
 
-Exact arithmetic on whole numbers over one common denominator; rounding happens only where an amount is shown.
+Exact integer arithmetic over one common denominator; amounts are rounded only for display.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _CYCLES: Final = {
 }
 _FREE: Final = frozenset({"free", "freeaccount"})
 _YEARS: Final = re.compile(r"([1-9][0-9]?)years?", re.ASCII)
-#: Lines that bring nothing by themselves: a renewal would have been paid anyway.
+#: Lines without a value of their own: a renewal would have been paid anyway.
 _WITHOUT_VALUE: Final = frozenset({"renewal"})
 
 
 class Value(NamedTuple):
-    """What the order brings per month in minor units; `complete` is False where a line's amounts are not known.
+    """The value of an order per month in minor units; `complete` is False if a line's amounts are unknown.
 
     Both are exact: `recurring / months` and `margin / (months x horizon months x 100)`.
     """
@@ -43,13 +43,13 @@ class Value(NamedTuple):
     complete: bool
 
 
-#: An amount for every so many months, and what the first payment is beyond it.
+#: (recurring amount, months per billing cycle, first payment less recurring amount).
 _Line = tuple[int, int, int]
 _NOTHING: Final[_Line] = (0, 1, 0)
 
 
 class _Cycle(NamedTuple):
-    """What a cycle's name says: how many months it spans (0: paid once), whether it is free, whether it is empty."""
+    """A parsed billing cycle: its length in months (0: paid once), whether it is free, whether it is empty."""
 
     months: int | None
     free: bool
@@ -66,7 +66,7 @@ def _read_cycle(text: str) -> _Cycle:
 
 
 def cycle_months(item: Item) -> int | None:
-    """Return how many months one billing cycle of the line spans; 0 for a one-time amount, None if unknown."""
+    """Return the length of the line's billing cycle in months; 0 for a one-time amount, None if unknown."""
     months, _, empty = _read_cycle(item.cycle)
     return 12 if empty and item.kind == "domain" else months
 
@@ -74,9 +74,9 @@ def cycle_months(item: Item) -> int | None:
 def order_value(facts: Facts, rules: Rulebook) -> Value:
     """Add up the lines: (recurring per month + (first payment - recurring) over the horizon) times the margin.
 
-    Rules of their own (design §4): free lines bring nothing; one-time lines have no recurring part; postpaid groups
-    pay nothing up front, so only the recurring amount counts (else the catalogue's, else `postpaid_month`); an addon
-    or domain whose recurring amount the panel does not tell recurs at its first amount.
+    Special cases: free lines have no value; one-time lines have no recurring part; postpaid groups pay nothing up
+    front, so only the recurring amount counts (else the catalogue's, else `postpaid_month`); an addon or domain
+    whose recurring amount the panel does not return recurs at its first amount.
     """
     horizon, usual, postpaid = rules.horizon, rules.policy.labour.margin_percent, rules.postpaid
     recurring, margin, common = 0, 0, 1
@@ -103,7 +103,7 @@ def order_value(facts: Facts, rules: Rulebook) -> Value:
 
 
 def _line(item: Item) -> _Line | None:
-    """Return what the line brings, None where that is not known."""
+    """Return the value of the line, or None if unknown."""
     months, free, _ = _read_cycle(item.cycle)
     if free or item.kind in _WITHOUT_VALUE:
         return _NOTHING
@@ -128,10 +128,7 @@ def _postpaid(item: Item, order: OrderFacts, rules: Rulebook) -> _Line:
 
 
 def payment_settled(order: OrderFacts, policy: Policy) -> bool:
-    """Return whether an approved order may be accepted: paid, nothing to pay, or of postpaid groups only.
-
-    Issue 2 point 5: zero amounts and postpaid groups count as paid.
-    """
+    """Return whether an approved order may be accepted: paid, nothing to pay, or only of postpaid groups."""
     if order.payment in {PaymentState.PAID, PaymentState.NONE}:
         return True
     if order.amount is not None and order.amount <= 0:

@@ -1,6 +1,6 @@
-"""The table of outcomes, row by row (design §4): the first that fits decides.
+"""The table of outcomes, row by row: the first that fits decides.
 
-Row 1, "a person decided", is the caller's: people win before anything is judged.
+Row 1, "a person decided", is left to callers: a person's decision overrides the policy before anything is judged.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Outcome(StrEnum):
     REJECT = "reject"
 
 
-# Reading a member off its enum takes longer than most rows of the table (Python 3.11).
+# Enum member access takes longer than most rows of the table (Python 3.11).
 _RENEWAL: Final = OrderKind.RENEWAL
 _UPGRADE: Final = OrderKind.UPGRADE
 _CUSTOMER: Final = PlacedBy.CUSTOMER
 _PAID: Final = PaymentState.PAID
 _NONE: Final = Agreement.NONE
-#: What does not count where nobody looks before an order is turned away; limits are worked out anew.
+#: Signals that don't count towards an automatic reject; limits are computed again without them.
 _NOT_OWN: Final = frozenset({"minfraud", "fraudrecord", "anonymous_ip"}) | LIMITS
 #: From mild to severe.
 SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
@@ -44,26 +44,26 @@ SEVERITY: Final = {outcome: place for place, outcome in enumerate(Outcome)}
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why: a stable code and a sentence for staff."""
+    """The reason of an outcome: a stable code and a sentence for staff."""
 
     code: str
     text: str
 
 
 class Ground(NamedTuple):
-    """A reason whose sentence is written when somebody wants to read it."""
+    """A reason whose sentence is built only when needed."""
 
     code: str
     text: str | Callable[[], str]
 
     def written(self) -> Reason:
-        """Return it with its sentence."""
+        """Return the reason with its sentence."""
         return Reason(self.code, self.text if isinstance(self.text, str) else self.text())
 
 
 @dataclass(slots=True)
 class Case:
-    """What the rows of the table look at; `unknown` are the essential facts that are missing."""
+    """The input of the rows of the table; `unknown` are the missing essential facts."""
 
     facts: Facts
     rules: Rulebook
@@ -100,7 +100,7 @@ def _renewal(case: Case) -> _Verdict | None:
 
 
 def _exempt(case: Case) -> _Verdict | None:
-    """Row 2: exempt by allow list, client group, product group, gateway or because it is our own staff's."""
+    """Row 2: exempt by allow list, client group, product group or gateway, or because it is our own staff's order."""
     order, customer, rules = case.facts.order, case.facts.customer, case.rules
     reasons: list[Ground] = []
     if customer is not None:
@@ -120,7 +120,7 @@ def _exempt(case: Case) -> _Verdict | None:
 
 
 def _blocked(case: Case) -> _Verdict | None:
-    """Row 3: block list, or risk from the reject threshold on; rejected only where the policy says so."""
+    """Row 3: on the block list, or risk ≥ the reject threshold; rejected only if the policy allows it."""
     reasons: list[Ground] = []
     lists = case.facts.customer.lists if case.facts.customer else ()
     blocked = [entry for kind, entry in lists if kind is ListKind.BLOCK] if lists else []
@@ -142,13 +142,13 @@ def _blocked(case: Case) -> _Verdict | None:
 
 
 def _own_risk(case: Case) -> int:
-    """Return the risk without what services and files outside say: they never turn an order away by themselves."""
+    """Return the risk without external services and databases: they alone never cause an automatic reject."""
     own = [finding for finding in case.found if finding.code not in _NOT_OWN]
     return settle(own, case.rules)[2]
 
 
 def _facts_missing(case: Case) -> _Verdict | None:
-    """Row 4: facts without which nothing can be said, amounts that can't be meant, a currency without a row."""
+    """Row 4: essential facts are missing, an amount is implausible, or the currency has no row."""
     order = case.facts.order
     reasons: list[Ground] = []
     if case.unknown:
@@ -163,7 +163,7 @@ def _facts_missing(case: Case) -> _Verdict | None:
 
 
 def _risky(case: Case) -> _Verdict | None:
-    """Row 5: risk from the review threshold on, or something that a person looks at in any case."""
+    """Row 5: risk ≥ the review threshold, or something that always needs a person's review."""
     order, risk, review_from = case.facts.order, case.risk, case.rules.review_from
     reasons: list[Ground] = []
     if risk >= review_from:
@@ -189,7 +189,7 @@ _GONE: Final = {PaymentState.CANCELLED: "cancelled", PaymentState.REFUNDED: "ref
 
 
 def _invoice_gone(case: Case) -> _Verdict | None:
-    """Row 5, in its spirit: an order whose invoice was cancelled or refunded will never be paid by itself."""
+    """Also row 5: the order's invoice was cancelled or refunded, so it will not be paid without a person."""
     word = _GONE.get(case.facts.order.payment)
     if word is None:
         return None
@@ -205,13 +205,13 @@ _AGREED: Final = {
 
 
 def _agreed(case: Case) -> _Verdict | None:
-    """Row 6: what the order asks for is agreed."""
+    """Row 6: the work that the order asks for is agreed."""
     how = _AGREED.get(case.facts.agreement)
     return _one(Outcome.APPROVE, "work_agreed", f"What the order asks for is agreed: {how}.") if how else None
 
 
 def _ours(case: Case) -> _Verdict | None:
-    """Row 7: our own initiative or fault, or labour that the invoice already charges."""
+    """Row 7: our own initiative or fault, or the invoice already charges for labour."""
     order, customer, rules = case.facts.order, case.facts.customer, case.rules
     reasons: list[Ground] = []
     if order.ours:
@@ -230,7 +230,7 @@ def _ours(case: Case) -> _Verdict | None:
 
 
 def _work_unknown(case: Case) -> _Verdict | None:
-    """Row 4 again, for the catalogue: without it nobody can say what entering the order cost."""
+    """Row 4 again, for the catalogue: without it we don't know what entering the order costs."""
     if not handling_unknown(case.facts, case.rules):
         return None
     text = "Our staff entered the order, and whether the cart sells it is not known: the catalogue was not read."
@@ -238,7 +238,7 @@ def _work_unknown(case: Case) -> _Verdict | None:
 
 
 def _affordable(case: Case) -> _Verdict | None:
-    """Row 8: no labour worth naming, or earned back within the tolerated months."""
+    """Row 8: negligible labour, or labour that is earned back within the tolerated months."""
     work, rules = case.work, case.rules.policy.labour
     if work.minutes == 0:
         return _one(Outcome.APPROVE, "no_work", "The order needs nobody's time.")
@@ -274,7 +274,7 @@ def _gap(case: Case) -> _Verdict | None:
 
 
 def _not_charged(case: Case) -> _Verdict | None:
-    """Upgrades and domains are never held for a fee by default, nor is anything whose fee would be nothing."""
+    """Not charged: kinds of order not in `fee_kinds` (by default upgrades and domains), and fees of zero."""
     kind, estimate = case.facts.order.kind, case.work.estimate
     if kind not in case.rules.fee_kinds:
         return _one(Outcome.APPROVE, "kind_not_charged", f"Orders of the kind {kind.value} are never held for a fee.")
@@ -284,7 +284,7 @@ def _not_charged(case: Case) -> _Verdict | None:
 
 
 def _worth_unknown(case: Case) -> _Verdict | None:
-    """Row 4 again, for the amounts: they are needed only now, to tell row 8 from row 12."""
+    """Row 4 again, for the amounts: they are needed only here, to decide between row 8 and row 12."""
     if case.work.tolerated is not None:
         return None
     unknown = ", ".join(case.work.missing)
@@ -293,7 +293,7 @@ def _worth_unknown(case: Case) -> _Verdict | None:
 
 
 def _mandate(case: Case) -> _Verdict | None:
-    """Row 11: a quote first. Mandates don't exist yet, so a person makes the offer."""
+    """Row 11: the customer must accept a quote first. Mandates don't exist yet, so a person makes the offer."""
     customer = case.facts.customer
     if customer is not None and customer.white_glove:
         return _one(Outcome.HOLD_FOR_REVIEW, "mandate", "A white-glove customer is made an offer first.")
@@ -312,7 +312,7 @@ def _fee(case: Case) -> _Verdict:
     return _one(Outcome.HOLD_FOR_FEE, "custom_work", lambda: f"{_work_text(work)}.")
 
 
-#: Rows 2-11 in their order; row 12 is what is left.
+#: Rows 2-11 in their order; row 12 applies if none fits.
 _ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
     _renewal,
     _exempt,
@@ -330,12 +330,12 @@ _ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
     _worth_unknown,
     _mandate,
 )
-#: The same without those that can't fit an order of a customer's own that is paid, no renewal and not agreed on.
+#: The same without rows that can't fit a paid order that the customer placed, is no renewal and has no agreement.
 _PLAIN_ROWS: Final = tuple(row for row in _ROWS if row not in {_renewal, _invoice_gone, _agreed, _work_unknown})
 
 
 def notes(case: Case) -> tuple[Ground, ...]:
-    """Say what is odd about an order beside the reasons that decided."""
+    """Return remarks about unusual amounts, in addition to the reasons that decided."""
     order = case.facts.order
     if order.amount == 0:
         return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)

@@ -1,7 +1,7 @@
-"""What an imported order's facts rest on: most is dated and as it was then, some the panel tells only as it is today.
+"""The provenance of an imported order's facts: most are dated, but some the panel returns only as of today.
 
-A fact of today judges the past with what became known later (a country changed since, an overdue invoice of last
-week), so a judgement of history leaves it out unless told otherwise (issue 4, point 1).
+With today's facts the past would be judged by what became known later (a country changed since, an overdue invoice
+from last week), so a judgement of history leaves them out by default.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.core.facts import CustomerFacts, Facts, Item, OrderFacts
 
 _Facts = TypeVar("_Facts", CustomerFacts, OrderFacts, Item)
 
-#: Fields of the customer that may be of today, as `customer.<name>`, with the value that stands for "not known".
+#: Fields of the customer that may be as of today, as `customer.<name>`, with their value for "unknown".
 _CUSTOMER: Final[dict[str, Any]] = {
     "group_id": None,
     "country": None,
@@ -36,9 +36,9 @@ _CUSTOMER: Final[dict[str, Any]] = {
     "lists": (),
     "white_glove": False,
 }
-#: Fields of the order, as `order.<name>`.
+#: The same for fields of the order, as `order.<name>`.
 _ORDER: Final[dict[str, Any]] = {"fraud_check": None, "fraud_check_ran": False, "outside": (), "ip_asn": None}
-#: Fields of every line, as `items.<name>`.
+#: The same for fields of every line, as `items.<name>`.
 _ITEM: Final[dict[str, Any]] = {
     "listed": None,
     "cycle_offered": None,
@@ -49,10 +49,10 @@ _ITEM: Final[dict[str, Any]] = {
     "group_id": None,
     "product_type": "",
 }
-#: Neighbours, as `neighbours.<kind>`: whom the customer shares something with, by what is known of both today.
+#: Neighbours, as `neighbours.<kind>`: customers that share an identity according to today's data of both.
 _NEIGHBOURS: Final = ("ip", "phone", "address", "similar_address", "email", "payment")
 
-#: How all fields of a record are read at once.
+#: Reads all fields of a record at once.
 _FIELDS: Final[dict[type[Any], tuple[tuple[str, ...], attrgetter[Any]]]] = {
     kind: (names, attrgetter(*names))
     for kind in (CustomerFacts, OrderFacts, Item)
@@ -69,7 +69,7 @@ NAMES: Final = frozenset(
 
 
 def without_today(facts: Facts) -> Facts:
-    """Return the facts as far as they were known then; what is left out is named in `missing`."""
+    """Return the facts as known at the time of the order; what is left out is named in `missing`."""
     if not facts.today:
         return facts
     plan, order, customer = _plan(facts.today), facts.order, facts.customer
@@ -84,9 +84,9 @@ def without_today(facts: Facts) -> Facts:
 
 
 def leave_out_today(facts: Facts) -> None:
-    """Do the same in place, to facts just read that nobody else knows: a backtest has no time for copies.
+    """Do the same in place, for facts just read and not shared with other code: copies would slow a backtest down.
 
-    Doing it again, also to other facts that share their customer or their lines, changes nothing more.
+    Idempotent, also for other facts that share the customer or the lines.
     """
     if not facts.today:
         return
@@ -107,14 +107,14 @@ def leave_out_today(facts: Facts) -> None:
 
 
 def _changed(one: _Facts, changes: dict[str, Any]) -> _Facts:
-    """Do what `replace` does in half of the time."""
+    """Do the same as `dataclasses.replace` in half of the time."""
     names, values_of = _FIELDS[type(one)]
     return type(one)(**dict(zip(names, values_of(one), strict=True)) | changes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to leave out where these names are of today; few sets of names occur, and each many times."""
+    """What to leave out if these names are as of today. Cached, because few sets of names occur many times."""
 
     customer: dict[str, Any]
     order: dict[str, Any]

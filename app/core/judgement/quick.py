@@ -1,4 +1,4 @@
-"""One policy made ready to judge many orders: only what a backtest counts, and no sentence (issue 4, point 2)."""
+"""A policy prepared to judge many orders: only what a backtest counts, without sentences."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.core.policy.document import Policy
 
 @dataclass(slots=True)
 class Verdict:
-    """What `decide` would say, without words. Money in minor units of the order's currency, None where unknown.
+    """The result of `decide` without words. Money in minor units of the order's currency, None if unknown.
 
-    `points` are (signal code, points) of every signal that fired, in the order of `decide`, `limit` among them, for
-    both scores; muted signals stand there with 0. Not frozen: that would take longer than half of the rules.
+    `points` are (signal code, points) of every signal that fired for either score, including `limit`, in the order of
+    `decide`; muted signals have 0. Not frozen, because that takes longer than half of the rules.
     """
 
     outcome: Outcome
@@ -33,7 +33,7 @@ class Verdict:
 
 
 class QuickJudge:
-    """Judges by one policy; the same verdict as `decide`, to the point and to the cent, as the rules are the same."""
+    """Judges by one policy with the same rules as `decide`, so points and amounts are equal to its verdict."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy

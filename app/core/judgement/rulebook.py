@@ -1,4 +1,4 @@
-"""One policy made ready to judge by: all that follows from it alone is worked out once, not once per order."""
+"""A policy prepared for judging: everything that depends only on the policy is computed once, not per order."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from app.core.policy.matching import Groups
 from app.core.policy.sections.judging import CurrencyRow
 from app.core.reading.requests import TermKind
 
-#: How many policies are kept ready: the active one, a candidate, and those of a backtest.
+#: The number of cached rulebooks: for the active policy, a candidate, and those of a backtest.
 _KEPT: Final = 16
-#: Months of margin are given to the hundredth.
+#: Months of margin have two decimals.
 HUNDREDTHS: Final = 100
 
 
 class Rates(NamedTuple):
-    """One currency's amounts in its minor unit; the first and third per hour."""
+    """The amounts of one currency in its minor unit; the first and third are per hour."""
 
     staff_cost: int
     handling_fee: int
@@ -31,7 +31,7 @@ class Rates(NamedTuple):
 
 
 class Rulebook:
-    """A policy's words as sets, its amounts as integers, its tables by key. Made by `rulebook`."""
+    """A policy with its words as sets, amounts as integers and tables by key. Created by `rulebook`."""
 
     def __init__(self, policy: Policy) -> None:
         labour, exempt, own = policy.labour, policy.exempt, policy.own_initiative
@@ -89,13 +89,13 @@ def _words(words: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word.casefold() for word in words)
 
 
-# By the object, as a policy never changes and comparing two costs more than a judgement. Each rulebook holds its
-# policy, so no other object can come to have its address while it is kept.
+# Keyed by identity, because a policy never changes and comparing two costs more than a judgement. Each rulebook
+# references its policy, so the id can't be reused by another object while it is cached.
 _ready: OrderedDict[int, Rulebook] = OrderedDict()
 
 
 def rulebook(policy: Policy) -> Rulebook:
-    """Return the policy's rulebook, made at its first use."""
+    """Return the policy's rulebook, created at its first use."""
     found = _ready.get(id(policy))
     if found is None:
         found = _ready[id(policy)] = Rulebook(policy)

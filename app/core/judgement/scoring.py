@@ -1,4 +1,4 @@
-"""From facts to findings to the two scores; additive, so that every point has its sentence (design §4)."""
+"""From facts to findings to the two scores, which are additive so that a sentence explains every point."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from app.core.judgement.signals import risk as signals_risk
 from app.core.judgement.signals import work as signals_self_service
 from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
 
-#: Where each score starts.
+#: The start of each score.
 START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}
-#: Both scores where nothing was found.
+#: Both scores without any findings.
 NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
 _RISK: Final = ScoreKind.RISK
 _SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
-#: Each risk signal's family by its name, as the caps have it.
+#: The family name of each risk signal, as in the policy's caps.
 _FAMILY: Final = {code: family.value for code, family in FAMILIES.items()}
 
 
@@ -49,14 +49,14 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
 
 
 def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, int]:
-    """Add the scores up, so that start + points = score exactly.
+    """Add up the scores so that start + points = score exactly.
 
-    A `family_limit` takes back what a family has above its cap; a `limit` what lies beyond the end of a scale.
+    A `family_limit` subtracts what a family has above its cap, a `limit` what is beyond the end of a scale.
     """
     if not found:
         return found, *NOTHING_FOUND
     service, risk = NOTHING_FOUND
-    above = 0  # what adds to the risk, without what the allow list takes away
+    above = 0  # points that add to the risk, without what the allow list subtracts
     for _, kind, points, _, _ in found:
         if kind is _RISK:
             risk += points
@@ -114,7 +114,7 @@ def _is_muted(finding: Finding, muted: frozenset[str]) -> bool:
 
 
 def _mute(finding: Finding) -> Finding:
-    """A signal that fires on too many orders says nothing there: it is reported and counts nothing (design §4)."""
+    """Set the points of a signal that fires on too many orders to zero: it is reported but does not count."""
 
     def words() -> Words:
         detail, evidence = finding.words()

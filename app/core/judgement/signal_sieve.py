@@ -1,6 +1,6 @@
-"""Which rules are worth asking about an order: most orders are plain, and asking every rule takes half of the time.
+"""Select the rules to run for an order: most orders are plain, and running every rule takes half of the time.
 
-It only leaves out rules that can't fire, in one look at the facts; whether one fires, and for how much, says the rule.
+It only skips rules that can't fire; whether a rule fires, and with how many points, is up to the rule.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from app.core.facts import CustomerFacts, Facts, OrderFacts, PaymentState, Place
 from app.core.judgement.signals import enrichment, risk, work
 from app.core.judgement.signals.base import SignalRule
 
-# Reading a member off its enum, or a function off its module, takes longer than a comparison (Python 3.11).
+# Enum member access, or looking up a function in its module, takes longer than a comparison (Python 3.11).
 _CUSTOMER: Final = PlacedBy.CUSTOMER
 _DISPUTED: Final = PaymentState.DISPUTED
 _REQUESTS: Final = tuple(zip(work.REQUEST_KINDS, work.REQUESTS, strict=True))
@@ -40,7 +40,7 @@ def _of_the_order(order: OrderFacts) -> list[SignalRule]:
     if order.asking_ticket_id is not None:
         rules.append(work.asked_by_ticket)
     if order.requests:
-        kinds = [finding.kind for finding in order.requests]  # no set: an enum's hash takes long
+        kinds = [finding.kind for finding in order.requests]  # a list, because hashing an enum member is slow
         rules += [rule for kind, rule in _REQUESTS if kind in kinds]
     if order.cut:
         rules.append(work.text_cut)

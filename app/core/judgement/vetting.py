@@ -1,6 +1,6 @@
-"""Does what will be hosted fit: the policy's rules and plans against what the customer wrote, and what to ask them.
+"""Vetting: compare what the customer wants to host with the policy's rules and plans, and prepare a question.
 
-It is neither a risk signal nor a bad mark: a person looks, with the question prepared.
+A misfit is not a risk signal and does not count against the customer: a person reviews it, with a prepared question.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from app.core.reading.answers import find_answer, find_in_lines
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit, find_expected
 
-#: The reason of an order whose weights reach `vetting.review_from`.
+#: The reason code of an order whose weights reach `vetting.review_from`.
 FIT: Final = "vetting_fit"
-#: The reasons of row 5 that ask for a person without any suspicion.
+#: The reasons for a person's review that imply no suspicion.
 REASONS: Final = frozenset({"vetting_terms", "vetting_product_group", FIT})
-#: The rule of the general question, for the terms and product groups that have none of their own.
+#: The rule name of the general question, for terms and product groups without a question of their own.
 GENERAL: Final = "general"
 #: The names of the rules about resources begin with this: `resource:gb_storage`.
 RESOURCE: Final = "resource:"
@@ -38,7 +38,7 @@ _UNIT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """One rule that fits, or one plan that is too small. `text` is for staff."""
+    """One rule that matched, or one plan that is too small. `text` is for staff."""
 
     rule: str
     weight: int
@@ -48,14 +48,14 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The question to send, and the rule that it comes from."""
+    """The question to send, and the rule it comes from."""
 
     rule: str
     question: str
 
 
 def rule_terms(policy: Policy) -> tuple[str, ...]:
-    """Return the terms of all rules, each once: what `OrderFacts.fit` is found by."""
+    """Return the distinct terms of all rules: those that `OrderFacts.fit` is searched for."""
     return _rule_terms(policy.vetting.rules)
 
 
@@ -81,7 +81,7 @@ def expected_uses(texts: Iterable[tuple[str, str]], answers: Iterable[tuple[str,
 
 
 def misfits(order: OrderFacts, policy: Policy) -> tuple[Misfit, ...]:
-    """Return what does not fit, the heaviest first; equal weights in the order of the policy."""
+    """Return the misfits, the heaviest first; equal weights in the order of the policy."""
     if not order.fit and not order.expected:
         return ()
     mentioned = {finding.term for finding in order.fit}
@@ -99,7 +99,7 @@ def misfits(order: OrderFacts, policy: Policy) -> tuple[Misfit, ...]:
 
 
 def fit_reason(order: OrderFacts, policy: Policy) -> str | None:
-    """Return the sentence of the reason `vetting_fit`, or None while the weights don't reach `review_from`."""
+    """Return the sentence of the reason `vetting_fit`, or None if the weights don't reach `review_from`."""
     found = misfits(order, policy)
     weight, needed = sum(one.weight for one in found), policy.vetting.review_from
     if not found or weight < needed:
@@ -109,9 +109,9 @@ def fit_reason(order: OrderFacts, policy: Policy) -> str | None:
 
 
 def prepare(order: OrderFacts, policy: Policy) -> Prepared:
-    """Return the question for an order that a person looks at for its fit: of the heaviest rule, or of several alike.
+    """Return the question for an order under review for its fit: of the heaviest rule, or of several of equal weight.
 
-    Where the weights are no reason by themselves, it is the general question.
+    If the weights alone are no reason for a review, it is the general question.
     """
     found = misfits(order, policy)
     if sum(one.weight for one in found) < policy.vetting.review_from:
@@ -121,13 +121,13 @@ def prepare(order: OrderFacts, policy: Policy) -> Prepared:
 
 
 def only_unfit(codes: Iterable[str]) -> bool:
-    """Say whether a person looks for nothing but whether it fits, by the codes of the reasons: no suspicion at all."""
+    """Return whether, by its reason codes, the review is only about whether the order fits, without any suspicion."""
     found = set(codes)
     return bool(found & REASONS) and found <= REASONS | {"amount_zero"}
 
 
 def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:
-    """Whether one of the lines is what a rule is for; a rule that names no products is for all."""
+    """Return whether the rule applies to one of the lines; a rule that names no products applies to all."""
     if not rule.groups and not rule.product_types:
         return True
     groups = Groups(rule.groups)
@@ -136,7 +136,7 @@ def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:
 
 
 def _tightest(use: ExpectedUse, items: tuple[Item, ...], policy: Policy) -> PlanRoom | None:
-    """Return the heaviest row that this use exceeds; of equal ones the first."""
+    """Return the heaviest row that this use exceeds; the first of equal ones."""
     exceeded = [
         room
         for room in policy.vetting.resources

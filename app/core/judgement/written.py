@@ -1,4 +1,4 @@
-"""All that was written for one order, read as far as no policy is needed; what could not be read is said."""
+"""Read the texts of one order, as far as no policy is needed; report what could not be read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.reading.kinds import ExpectedUse
 from app.core.reading.requests import TermFinding, TermKind, find_asked, find_listed, find_requests, words_of
 from app.core.reading.text import MAX_TEXT, Token, is_cut, left_out, tokens, words
 
-#: Where the names of domains stand: nobody asks for work in them.
+#: The `where` of domain names, which are not searched for requests.
 DOMAIN: Final = "domain"
 
 
@@ -28,9 +28,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was found in the texts, and their words for terms yet to be named; `others` are words that may be another's.
+    """Findings from the texts, and their words to search for terms; `others` are words that others may have written.
 
-    Personal data: looked at, and never stored.
+    Personal data: used, never stored.
     """
 
     requests: tuple[TermFinding, ...] = ()
@@ -41,12 +41,12 @@ class Reading:
     others: tuple[tuple[str, Sequence[Token]], ...]
 
     def listed(self, terms: tuple[str, ...], *, domains: bool) -> tuple[TermFinding, ...]:
-        """Return which of the policy's terms stand in the texts, and where asked in the names of domains."""
+        """Return which of the policy's terms are in the texts and, if `domains`, in the domain names."""
         texts = (*self.words, *self.domains) if domains else self.words
         return tuple(finding for where, found in texts for finding in find_listed(found, terms, where=where))
 
     def cut_by(self, terms: tuple[str, ...]) -> tuple[TextCut, ...]:
-        """Return all that is cut where these terms count: those that only stand in what was left out, too."""
+        """Return all cuts when searching for these terms, including terms found only in skipped text."""
         known = {finding.term for finding in self.listed(terms, domains=True)} if self.others else set()
         hidden = [
             TextCut(where=where, why=Cut.TERM_LEFT_OUT)
@@ -57,7 +57,7 @@ class Reading:
 
 
 def read(texts: Iterable[Written], *, catalogue: frozenset[str] = frozenset(), on: date) -> Reading:
-    """Read texts, `MAX_TEXT` characters of all together: what is beyond is cut."""
+    """Read texts, up to `MAX_TEXT` characters in total; the rest is cut."""
     kept, cut = within(texts)
     written = [one for one in kept if one.where != DOMAIN]
     requests: dict[tuple[TermKind, str], TermFinding] = {}
@@ -74,7 +74,7 @@ def read(texts: Iterable[Written], *, catalogue: frozenset[str] = frozenset(), o
 
 
 def read_words(texts: Iterable[Written]) -> Reading:
-    """Read texts for the terms of a list only: nothing is said of requests and amounts."""
+    """Read texts only for listed terms, not for requests and amounts."""
     kept, cut = within(texts)
     return replace(_words(kept), cut=_in_order(cut))
 
@@ -94,7 +94,7 @@ def _words(kept: list[Written]) -> Reading:
 
 
 def within(texts: Iterable[Written]) -> tuple[list[Written], list[TextCut]]:
-    """Return what is read of some texts, and where they are cut."""
+    """Return the part of the texts that is read, and where they are cut."""
     left, kept, cut = MAX_TEXT, list[Written](), list[TextCut]()
     for one in texts:
         if len(one.text) > left or is_cut(one.text):

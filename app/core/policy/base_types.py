@@ -1,4 +1,4 @@
-"""The small types that the policy document is built of: strict, frozen, bounded."""
+"""The basic types of the policy document: strict, frozen, bounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-#: What a message to a customer may name in braces; the sender fills it in and escapes it.
+#: The placeholders allowed in a message to a customer; the sender fills them in and escapes them.
 PLACEHOLDERS = frozenset(
     {
         "order_number",
@@ -22,12 +22,12 @@ PLACEHOLDERS = frozenset(
         "question",
     }
 )
-#: So much of a wrong placeholder is shown, so that what is known still fits.
+#: Errors show this many characters of a wrong placeholder, to leave room for the list of known ones.
 _SHOWN = 40
 
 
 class PolicyPart(BaseModel):
-    """One table of the policy document: unknown keys are errors, values keep their type, nothing changes later."""
+    """One table of the policy document: unknown keys are errors, values are not coerced, instances are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True)
 
@@ -43,14 +43,14 @@ def _amount(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Refuse what no panel stores. Raises ValueError."""
+    """Refuse characters that no panel can store. Raises ValueError."""
     if any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise ValueError("control characters and lone surrogates are not allowed")
     return text
 
 
 def naming(*names: str) -> Callable[[str], str]:
-    """Return a check that a template has no other placeholders than these, each as a bare name in braces."""
+    """Return a validator that a template has only these placeholders, each as a bare name in braces."""
     known = ", ".join(sorted(names)) or "none; write {{ and }} for braces"
 
     def check(text: str) -> str:
@@ -73,7 +73,7 @@ def _hundredths(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.01"))
 
 
-#: A decimal amount as text, in the major unit of the currency it stands under: ``"7.00"``.
+#: A decimal amount as text, in the major unit of its currency: ``"7.00"``.
 Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}(\.[0-9]{1,3})?$"), AfterValidator(_amount)]
 #: ISO 4217.
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -86,22 +86,22 @@ Template = Annotated[
     AfterValidator(readable),
     AfterValidator(naming(*PLACEHOLDERS)),
 ]
-#: The same for the body of a message, which may also hold the whole explanation of the decision.
+#: The same for the body of a message, which may also contain the whole explanation of the decision.
 MessageBody = Annotated[
     str,
     StringConstraints(min_length=1, max_length=4000),
     AfterValidator(readable),
     AfterValidator(naming(*PLACEHOLDERS, "explanation")),
 ]
-#: Points of a signal; the sign is the signal's own.
+#: Points of a signal; the signal determines the sign.
 Points = Annotated[int, Field(ge=0, le=100)]
 #: Staff minutes, at most one day.
 Minutes = Annotated[int, Field(ge=0, le=1440)]
-#: A share of a hundred.
+#: A percentage.
 Percent = Annotated[int, Field(ge=0, le=100)]
-#: How many of something; 0 may mean "never", the field says so.
+#: A count; 0 may mean "never", as documented by the field.
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
-#: A number of months, to the hundredth.
+#: A number of months, with two decimals.
 Months = Annotated[Decimal, Field(ge=0, le=120), AfterValidator(_hundredths)]
 #: An id in the panel.
 PanelId = Annotated[int, Field(ge=1, lt=2**63)]

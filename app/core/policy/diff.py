@@ -1,4 +1,4 @@
-"""What is different between two policies, in words: one sentence for each change, grouped by section."""
+"""The differences between two policies in words: one sentence per change, grouped by section."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PolicyChange:
 
 
 def differences(before: Policy, after: Policy) -> tuple[PolicyChange, ...]:
-    """Return every change from one policy to the other, in the order of the document's sections; none if equal."""
+    """Return every change from one policy to the other, in the order of the document's sections; empty if equal."""
     found = list(_walk((), before.model_dump(mode="json"), after.model_dump(mode="json")))
     order = list(SECTIONS)
     found.sort(key=lambda one: order.index(one[0][0]) if one[0][0] in order else len(order))
@@ -71,14 +71,14 @@ def _sentence(path: tuple[str, ...], before: Any, after: Any) -> str:
     return f"{_words(path)} is now {_value(path, after)} instead of {_value(path, before)}."
 
 
-#: How a number of these tables is said.
+#: Sentences for numbers in these tables.
 _BY_PREFIX: Final[Mapping[tuple[str, ...], str]] = {
     ("points", "risk"): "{what} now adds {after} risk points instead of {before}.",
     ("points", "self_service"): "{what} now takes {after} points from the self-service score instead of {before}.",
     ("labour", "minutes"): "{what} now counts as {after} minutes of work instead of {before}.",
     ("labour", "topic_minutes"): "A ticket about {what} now counts as {after} minutes instead of {before}.",
 }
-#: What these do is the other way round, or a bound.
+#: Keys that need another sentence: they act in the other direction, or are a limit.
 _OTHERWISE: Final = {
     "points.risk.allow_listed": "{what} now takes {after} risk points away instead of {before}.",
     "points.self_service.repeat_effortless": "{what} now gives {after} points back instead of {before}.",
@@ -87,7 +87,7 @@ _OTHERWISE: Final = {
 
 
 def _words(path: tuple[str, ...]) -> str:
-    """Name a value: by its own words, else by its key, with the row that it stands in."""
+    """Name a value by its readable name, else by its key, with the row that it is in."""
     key = ".".join(path)
     if path[:2] == ("labour", "topic_minutes"):
         return topic_words(path[-1])
@@ -131,7 +131,7 @@ def _list(path: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]) ->
 
 
 def _entries(before: Sequence[Any], after: Sequence[Any]) -> str:
-    """Say which entries came and went."""
+    """List the added and removed entries."""
     old, new = dict.fromkeys(map(_listed, before)), dict.fromkeys(map(_listed, after))
     added, gone = [one for one in new if one not in old], [one for one in old if one not in new]
     said = []
@@ -143,12 +143,12 @@ def _entries(before: Sequence[Any], after: Sequence[Any]) -> str:
 
 
 def _listed(value: Any) -> str:
-    """Write an entry of a list; a product group may be named by a number that is no id."""
+    """Write an entry of a list; the name of a product group may look like a number without being an id."""
     return f"{value} (a name)" if isinstance(value, str) and value.isdecimal() else _entry(value)
 
 
 def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> str:
-    """Say what became of a list's rows; one that is still there says what is different in it."""
+    """Describe the changes to a list's rows: added, removed, or what is different in a row that remains."""
     old, new = _by_name(before), _by_name(after)
     said = [f'"{name}" was added: {_cut(_entry(new[name]), _ROW)}' for name in new if name not in old]
     said += [f'"{name}" was removed' for name in old if name not in new]
@@ -162,7 +162,7 @@ def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Seq
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Name each row by what it is about; of those with one name, the later ones by their place, too."""
+    """Name each row by its subject; if several have the same name, the later ones also by their position."""
     found: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         about = (row.get("name"), row.get("unit"), row.get("product_types"), row.get("groups"))
@@ -189,7 +189,7 @@ def _said(key: str) -> str:
 
 
 def _row(path: tuple[str, ...], before: Any, after: Any) -> str:
-    """A table that is there on one side only, such as the amounts of a currency."""
+    """Describe a table that exists on one side only, such as the amounts of a currency."""
     name = f"The amounts in {path[1]}" if path[0] == "currencies" and len(path) == 2 else _words(path)
     if before is None:
         return f"{name} are new: {_cut(_entry(after), 300)}."
@@ -217,7 +217,7 @@ def _cut(text: str, length: int = _TEXT) -> str:
 
 
 def _excerpts(before: str, after: str) -> str:
-    """Show two long texts from a little before where they part."""
+    """Show excerpts of two long texts, starting shortly before they differ."""
     if before.split() == after.split():
         return "other spaces or line breaks"
     shared = 0

@@ -1,4 +1,4 @@
-"""The provider's rules and numbers: one TOML document, validated whole, identified by the hash of its full form."""
+"""The provider's rules and numbers: one TOML document, validated as a whole, identified by its canonical hash."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.core.policy.sections.judging import CurrencyRow
 from app.core.policy.toml import BadDocument, read_toml, shown
 
 _MAX_ERRORS: Final = 50
-#: What pydantic calls the two kinds of a GroupRef.
+#: Pydantic's names for the two variants of a GroupRef.
 _EITHER: Final = frozenset({"constrained-int", "function-after[readable(), constrained-str]"})
 _EITHER_SAID: Final = "neither an id (1 or more) nor a name of 1 to 200 characters"
 _EVEN = {
@@ -37,7 +37,7 @@ _DEFAULT_CURRENCIES: Final[Mapping[str, Mapping[str, str]]] = {"USD": _EVEN, "EU
 
 
 class PolicyError(ValueError):
-    """The document is no valid policy; `errors` says where and why, as (path, message)."""
+    """The document is not a valid policy; `errors` lists (path, message)."""
 
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         self.errors = list(errors)
@@ -45,7 +45,7 @@ class PolicyError(ValueError):
 
 
 class Policy(PolicyPart):
-    """All rules of one provider; what a document leaves out has the default."""
+    """All rules of one provider; anything that the document leaves out has its default."""
 
     risk: policy_judgement.RiskThresholds = policy_judgement.RiskThresholds()
     labour: policy_judgement.LabourRules = policy_judgement.LabourRules()
@@ -79,7 +79,7 @@ class Policy(PolicyPart):
     @field_validator("currencies", mode="before")
     @classmethod
     def _over_defaults(cls, rows: Any) -> Any:
-        """A row changes only what it names; a new currency needs all of its amounts."""
+        """Merge a row over its default; a new currency needs all of its amounts."""
         if not isinstance(rows, dict):
             return rows
         merged: dict[Any, Any] = {code: dict(row) for code, row in _DEFAULT_CURRENCIES.items()}
@@ -91,7 +91,7 @@ class Policy(PolicyPart):
     @field_validator("currencies", mode="after")
     @classmethod
     def _own_decimals(cls, rows: dict[str, CurrencyRow]) -> dict[str, CurrencyRow]:
-        """Write each amount with its currency's decimals, so that 7 and 7.00 are one policy."""
+        """Write each amount with its currency's decimals, so that 7 and 7.00 give the same policy."""
         exact: dict[str, CurrencyRow] = {}
         for code, row in sorted(rows.items()):
             try:
@@ -127,9 +127,9 @@ class Policy(PolicyPart):
 
 
 def parse_policy(document: str) -> Policy:
-    """Read a TOML document that somebody wants to use; an empty one is the default policy.
+    """Read a TOML document for a new policy; an empty one is the default policy.
 
-    Raises PolicyError with every place that is wrong (at most fifty), or unfair.
+    Raises PolicyError with every invalid place (at most fifty), or every unfair one.
     """
     policy = parse_published(document)
     unfair = fairness.unfair(policy)
@@ -139,9 +139,9 @@ def parse_policy(document: str) -> Policy:
 
 
 def parse_published(document: str) -> Policy:
-    """Read a document that was published before: it stays in force though it would be refused as unfair today.
+    """Read a document that was published before: it stays valid even if it would be refused as unfair today.
 
-    Raises PolicyError with every place that is wrong.
+    Raises PolicyError with every invalid place.
     """
     try:
         text = read_toml(document, at_most=_MAX_ERRORS)
@@ -151,7 +151,7 @@ def parse_published(document: str) -> Policy:
 
 
 def from_canonical(text: str) -> Policy:
-    """Read the form that `canonical` writes. Raises PolicyError."""
+    """Read the output of `canonical`. Raises PolicyError."""
     try:
         return Policy.model_validate_json(text)
     except ValidationError as error:
@@ -159,17 +159,17 @@ def from_canonical(text: str) -> Policy:
 
 
 def canonical(policy: Policy) -> str:
-    """Return the whole policy, defaults included, as JSON with sorted keys: one text for one meaning."""
+    """Return the whole policy, including defaults, as JSON with sorted keys: equal policies give equal text."""
     return json.dumps(policy.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def policy_hash(policy: Policy) -> str:
-    """Return the SHA-256 of the canonical form, in hex: the identity of a policy (issue 2, point 4)."""
+    """Return the SHA-256 of the canonical form, in hex: the identity of a policy."""
     return hashlib.sha256(canonical(policy).encode("ascii")).hexdigest()
 
 
 def warnings(policy: Policy) -> tuple[str, ...]:
-    """Return what is allowed but rarely meant, for `policy check` and the answer of POST /v1/policies."""
+    """Return warnings about what is allowed but rarely intended, for `policy check` and POST /v1/policies."""
     found = []
     if policy.risk.auto_reject:
         found.append("risk.auto_reject is on: orders are turned away without a person looking")
@@ -190,7 +190,7 @@ def _message(error: Any) -> str:
 
 def _readable(error: ValidationError) -> list[tuple[str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    # Only what is shown is put into words: looking for the key that was meant takes its time.
+    # Only errors that are shown get a message, because searching for the intended key is slow.
     named = dict.fromkeys(_placed(entry) for entry in found[:_MAX_ERRORS])
     if len(found) > _MAX_ERRORS:
         named["", f"and {len(found) - _MAX_ERRORS} more"] = None
@@ -198,7 +198,7 @@ def _readable(error: ValidationError) -> list[tuple[str, str]]:
 
 
 def _placed(error: Any) -> tuple[str, str]:
-    """Return (path, message); of a value that may be an id or a name, only the value's own place."""
+    """Return (path, message); for a value that may be an id or a name, the path ends at the value."""
     plain = tuple(part for part in error["loc"] if part not in _EITHER)
     message = _message(error) if len(plain) == len(error["loc"]) else _EITHER_SAID
     return shown(plain), message[:300]

@@ -1,4 +1,4 @@
-"""What a policy may not do: hold an order for its mail provider, its country or a VPN alone (issue 4, point 8)."""
+"""What a policy may not do: hold an order only because of its mail provider, its country or a VPN."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.core.policy.sections.acting import NetList
 from app.core.policy.sections.judging import AcceptableUse, PointTables, RiskPoints, RiskThresholds, SignalThresholds
 from app.core.policy.sections.vetting import Vetting
 
-#: The widest single network of a block list: more is all of a provider of access, if not of a country.
+#: The widest network allowed in a block list: a wider one is a whole access provider, if not a country.
 _WIDEST: Final = {4: 16, 6: 32}
-#: All networks of a block list together, in networks of that size: small countries have no more.
+#: The total of a block list, in networks of that size: small countries have no more.
 _TOGETHER: Final = 64
 _NETWORKS: Final = "as large as a country, which alone must never hold an order; name the networks that did harm"
 
 
 class Parts(Protocol):
-    """The parts of a policy that fairness is about."""
+    """The parts of a policy that are checked for fairness."""
 
     @property
     def risk(self) -> RiskThresholds: ...
@@ -42,7 +42,7 @@ class Parts(Protocol):
 
 
 def unfair(policy: Parts) -> list[tuple[str, str]]:
-    """Return what would hold orders for a mail provider, a country or a VPN alone: (path, message)."""
+    """Return what would hold orders only because of a mail provider, a country or a VPN, as (path, message)."""
     hosting = bool(policy.thresholds.hosting_asns)
     return [
         *_domains(policy.block),
@@ -80,7 +80,7 @@ def _networks(block: NetList) -> Iterator[tuple[str, str]]:
 
 
 def _terms(policy: Parts) -> Iterator[tuple[str, str]]:
-    """Terms are looked for in all that comes with an order: an answer may be an address, or name a country."""
+    """Yield unfair terms: terms are searched for in every text of an order, which may hold an address or a country."""
     vetting = policy.vetting
     lists = {"acceptable_use.terms": policy.acceptable_use.terms, "vetting.terms": vetting.terms}
     lists |= {f"vetting.rules.{place}.terms": rule.terms for place, rule in enumerate(vetting.rules)}
@@ -93,12 +93,12 @@ def _terms(policy: Parts) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soft:
-    """Keys of [points.risk] that may all fire for one innocent cause, each so many times."""
+    """Keys of [points.risk] that may all fire for one innocent cause, and how many times each."""
 
     times: Mapping[str, int]
 
     def together(self, points: Mapping[str, int], *, hosting: bool) -> int:
-        """Return what they come to; `hosting`: networks of servers are named (thresholds.hosting_asns)."""
+        """Return the sum of their points; `hosting`: the policy names hosting networks (thresholds.hosting_asns)."""
         return sum(times * points[key] for key, times in self.times.items() if hosting or key != _HOSTING)
 
 
@@ -106,7 +106,7 @@ _HOSTING: Final = "hosting_network"
 MAIL_AND_COUNTRY: Final = Soft(
     times={"email_disposable": 1, "email_unverified": 1, "countries_disagree": 2, _HOSTING: 1}
 )
-#: It may end in another country, and in a network of servers.
+#: A VPN may exit in another country and in a hosting network.
 VPN: Final = Soft(times={"anonymous_ip": 1, "countries_disagree": 1, _HOSTING: 1})
 SOFT: Final = (MAIL_AND_COUNTRY, VPN)
 

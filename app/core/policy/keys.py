@@ -1,4 +1,4 @@
-"""Which keys the policy document knows: for a key that it does not, the one that was probably meant."""
+"""The keys of the policy document: for an unknown key, suggest the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST: Final = 60
 
 
 def unknown(document: type[BaseModel], location: Sequence[int | str]) -> str:
-    """Say what is wrong with a key that nobody knows, and which one is nearest: beside it, else anywhere."""
+    """Return the message about an unknown key, with the most similar key of the same table, else of any."""
     key = str(location[-1])[:_LONGEST]
     table = _table_at(document, location[:-1])
     beside = sorted(table.model_fields) if table is not None else []
@@ -31,7 +31,7 @@ def unknown(document: type[BaseModel], location: Sequence[int | str]) -> str:
 
 
 def _table_at(table: type[BaseModel] | None, location: Sequence[int | str]) -> type[BaseModel] | None:
-    """Follow a place of the document down to its table; list positions and names of rows are passed over."""
+    """Return the model of the table at a path; list positions and row names are skipped."""
     for part in location:
         if table is None:
             return None
@@ -42,14 +42,14 @@ def _table_at(table: type[BaseModel] | None, location: Sequence[int | str]) -> t
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:
-    """Find the table in a type: itself, or what a list, a dict or an optional value holds."""
+    """Find the model in a type: the type itself, or what a list, a dict or an optional value holds."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for one in get_args(annotation) if (found := _table_of(one)) is not None), None)
 
 
 def _keys(table: type[BaseModel], above: str) -> Iterator[tuple[str, str]]:
-    """Yield (key, the table it stands in) of the whole document; deeper ones first, so that shallow ones win."""
+    """Yield (key, its table) of the whole document; deeper ones first, so that shallow ones win."""
     for name, field in table.model_fields.items():
         inner = _table_of(field.annotation)
         if inner is not None:

@@ -1,4 +1,4 @@
-"""Whether something stands on one of the policy's lists: product groups, and the allow and block lists."""
+"""Matching against the policy's lists: product groups, and the allow and block lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.policy.sections.acting import NetList
 
 
 class Groups:
-    """Some product groups, by id or by name (whatever the case of its letters)."""
+    """A set of product groups, by id or by case-insensitive name."""
 
     def __init__(self, refs: Iterable[int | str]) -> None:
         entries = tuple(refs)
@@ -29,10 +29,10 @@ class Groups:
 def match_lists(
     policy: Policy, *, customer_id: int, emails: Iterable[str], ip: str | None
 ) -> tuple[tuple[ListKind, str], ...]:
-    """Return the allow and block entries that fit a customer, as `CustomerFacts.lists` wants them.
+    """Return the allow and block entries that match a customer, as `CustomerFacts.lists` takes them.
 
-    `emails` are the address as written and in its canonical form. `ip` is None where it is not the customer's own.
-    An entry is named by its place in the policy where naming it would store an address: `emails[0]`.
+    `emails` are the address as written and in its canonical form. `ip` is None if it is not the customer's own.
+    An entry that would store a personal address is given by its position in the policy: `emails[0]`.
     """
     found: list[tuple[ListKind, str]] = []
     addresses = frozenset(email.strip().casefold() for email in emails if email)
@@ -60,11 +60,11 @@ def _matches(entries: NetList, customer_id: int, addresses: frozenset[str], ip: 
 
 @lru_cache(maxsize=50_000)
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Read a network of a list once: a policy may hold thousands, and every order is held against them."""
+    """Parse a network and cache it: a policy may have thousands, and every order is compared with them."""
     return ipaddress.ip_network(text, strict=False)
 
 
 def _parents(domain: str) -> list[str]:
-    """Return the domain and what it is under, without the bare top level: a.b.com gives a.b.com, b.com."""
+    """Return the domain and its parents, without the top-level domain: a.b.com gives a.b.com, b.com."""
     labels = domain.split(".")[:20]
     return [".".join(labels[start:]) for start in range(max(1, len(labels) - 1))]

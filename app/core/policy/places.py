@@ -1,4 +1,4 @@
-"""Names of mail providers and of countries: what no list of a policy may hold an order for by itself."""
+"""Names of mail providers and countries, which alone must never hold an order through a list of the policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from app.core.reading.requests import spellings
 
-#: A term as the words that a text is searched for.
+#: A term, split into words.
 Phrase = tuple[str, ...]
 
 
@@ -16,7 +16,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Mailboxes of the public: millions of honest customers each.
+#: Public mail providers: each has millions of honest customers.
 PUBLIC_MAIL: Final = _words("""
 gmail.com googlemail.com msn.com windowslive.com ymail.com rocketmail.com aol.com aim.com icloud.com me.com mac.com
 web.de freenet.de t-online.de arcor.de vodafone.de online.de posteo.de mailbox.org mail.com email.com usa.com
@@ -36,22 +36,22 @@ shaw.ca rogers.com sympatico.ca telus.net bigpond.com bigpond.net.au optusnet.co
 btinternet.com sky.com talktalk.net virginmedia.com ntlworld.com blueyonder.co.uk tiscali.co.uk
 rediffmail.com indiatimes.com sify.com walla.co.il mynet.com
 """)
-#: Those that have addresses under many endings: yahoo.co.uk, gmx.at.
+#: Providers with addresses under many endings: yahoo.co.uk, gmx.at.
 _BRANDS: Final = ("outlook", "hotmail", "live", "yahoo", "gmx", "proton", "protonmail", "tuta", "tutanota", "fastmail",
                   "zoho", "yandex")  # fmt: skip
-#: Those that everybody knows by a name, beside these.
+#: Further providers that are commonly known by a name.
 _SINGLE: Final = ("gmail", "googlemail", "google", "icloud", "aol", "qq", "t-online")
-#: Words that say no more than that somebody has an address there.
+#: Filler words in terms such as "gmail address".
 _OF_MAIL: Final = _words("""
 a the at mail e email emails mails mailbox address addresses account accounts user users free webmail com
 """)
 _EVERYWHERE: Final = re.compile(rf"(?:{'|'.join(_BRANDS)})\.(?:com?\.)?[a-z]{{2,4}}")
-#: All commercial or other names of one country (co.uk, com.br), or a top level.
+#: A second-level registry of a country (co.uk, com.br), or a top-level domain.
 _COUNTRY: Final = re.compile(
     r"(?:(?:ac|asso|biz|co|com|edu|firm|gc|gen|go|gob|gov|gouv|gub|id|in|ind|info|ltd|me|mil|name|ne|net|nhs|nom|or|org"
     r"|plc|sch|web)\.[a-z]{2})|[a-z0-9-]+"
 )
-#: ISO 3166, and what else stands for a country at the end of a domain name.
+#: ISO 3166 codes, and other country codes at the end of domain names.
 _CODES: Final = _words("""
 ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br bs bt bv bw by bz ca
 cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg eh er es et eu fi fj fk fm fo fr ga gb
@@ -61,7 +61,7 @@ my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt
 sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk um us uy uz
 va vc ve vg vi vn vu wf ws xk ye yt za zm zw
 """)
-#: Names of countries and of their people, in English; commas part them.
+#: Names of countries and their people, in English, separated by commas.
 _NAMES: Final = """
 afghanistan, afghan, africa, african, albania, albanian, algeria, algerian, andorra, angola, angolan, antigua,
 arab, arabia, arabic, argentina, argentinian, argentine, armenia, armenian, asia, asian, australia, australian, austria,
@@ -95,7 +95,7 @@ united arab emirates, emirates, uae, united kingdom, united states, united state
 uruguay, uzbekistan, uzbek, vanuatu, vatican, venezuela, venezuelan, vietnam, vietnamese, viet nam, wales, welsh, yemen,
 yemeni, zambia, zambian, zimbabwe, zimbabwean
 """
-#: Words that say no more than that somebody is from there.
+#: Filler words in terms such as "customer from France".
 _FILLING: Final = _words("""
 a the from in of at to my our we i m am is are he she they live lives living based located resident residents citizen
 citizens country nation nationality state customer customers client clients people person ip address phone number
@@ -104,17 +104,17 @@ _DIALLED: Final = re.compile(r"\s*(?:\+|00)\s*[1-9][0-9]{0,2}\s*")
 
 
 def is_public_mail(domain: str) -> bool:
-    """Return whether a domain is a provider of mailboxes for everybody."""
+    """Return whether a domain is a public mail provider."""
     return domain in PUBLIC_MAIL or _EVERYWHERE.fullmatch(domain) is not None
 
 
 def is_all_of_a_country(domain: str) -> bool:
-    """Return whether a domain is a top level, or where a country registers all names of one sort."""
+    """Return whether a domain is a top-level domain, or a second-level registry of a country."""
     return _COUNTRY.fullmatch(domain) is not None
 
 
 def only_names(term: str) -> str | None:
-    """Say of a term that is a mail provider or a country, and nothing more, which; None for any other."""
+    """Return which of the two a term is if it only names a mail provider or a country; None otherwise."""
     phrases = spellings(term)
     if _DIALLED.fullmatch(term) or any(_is_a_country(phrase) for phrase in phrases):
         return "is no more than a country or its code"
@@ -131,14 +131,14 @@ def _is_a_country(phrase: Phrase) -> bool:
 
 
 def _is_public_mail(phrase: Phrase) -> bool:
-    """Whether every address of some provider holds these words, as "gmail" is in somebody@gmail.com."""
+    """Return whether every address of some provider holds these words, as "gmail" is in somebody@gmail.com."""
     plain = tuple(word for word in phrase if word not in _OF_MAIL)
     return phrase in _mail_phrases() or plain in _brand_phrases()
 
 
 @cache
 def _mail_phrases() -> frozenset[Phrase]:
-    """Return every run of words in the providers' domains: what a term of just these words is found by."""
+    """Return every run of words in the providers' domains: a term of just these words matches all their addresses."""
     found: set[Phrase] = set()
     for domain in (*PUBLIC_MAIL, *(f"{brand}.com" for brand in _BRANDS)):
         words = spellings(domain)[0]

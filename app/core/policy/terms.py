@@ -1,4 +1,4 @@
-"""What holds of a provider's history whatever panel it comes from: when a label counts, and which terms were read."""
+"""Rules for a provider's history from any panel: when a label counts, and which terms were searched for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Final
 
 from app.core.policy.document import Policy
 
-#: Days until what became of an order counts: refunds, chargebacks and fraud that is found late need their time
-#: (issue 4, point 1).
+#: Days until the outcome of an order counts: refunds, chargebacks and late fraud findings take this long.
 MATURE_DAYS: Final = 60
 _SECTIONS: Final = frozenset({"acceptable_use", "vetting", "allow", "block"})
 
@@ -21,7 +20,7 @@ def is_mature(placed_at: datetime, now: datetime) -> bool:
 
 
 def terms_digest(policy: Policy) -> str:
-    """Return 16 hex digits of all that findings in texts and lists depend on: equal ones find the same."""
+    """Return a 16-digit hex digest of what findings in texts and lists depend on: equal digests find the same."""
     sections = policy.model_dump(mode="json", include=set(_SECTIONS))
     text = json.dumps(sections, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]

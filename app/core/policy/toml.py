@@ -1,4 +1,4 @@
-"""Reading the TOML of a policy document, at once whatever it holds, and naming what no policy can hold by its place."""
+"""Read the TOML of a policy document in bounded time, and report values that no policy can hold by their path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date, time
 from typing import Any, Final
 
-#: The longest document that is read, in characters.
+#: The maximum length of a document, in characters.
 MAX_DOCUMENT: Final = 1_000_000
 _LONGEST_LIST: Final = 20_000
 _MOST_KEYS: Final = 1_000
@@ -18,7 +18,7 @@ _DEEPEST: Final = 20
 _MOST_DIGITS: Final = 400
 _SHOWN: Final = 200
 
-# What is read for a key or value, and what parts them. Possessive, so that no document is gone through twice.
+# Keys, values and separators. Possessive quantifiers, so that there is no backtracking.
 _TOKEN: Final = re.compile(
     r'(?P<text>"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?+|\'\'\'(?:[^\']|\'(?!\'\'))*+(?:\'\'\')?+)'
     r'|(?P<name>"(?:[^"\\\n]|\\.)*+"?+|\'[^\'\n]*+\'?+|[A-Za-z0-9_+-]++)'
@@ -30,7 +30,7 @@ _NUMBER: Final = re.compile(r"[+-]?(?:0[xob][0-9A-Fa-f_]+|[0-9_]+)")
 
 
 class BadDocument(ValueError):
-    """The document can't be read; `errors` says where and why, as (path, message)."""
+    """The document can't be read; `errors` lists (path, message)."""
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(message for _, message in errors))
@@ -38,13 +38,13 @@ class BadDocument(ValueError):
 
 
 def read_toml(document: str, *, at_most: int) -> str:
-    """Return a TOML document as JSON, where a strict model takes lists for tuples and words for enums.
+    """Return a TOML document as JSON, from which a strict model accepts lists as tuples and strings as enums.
 
-    Raises BadDocument with at most so many places.
+    Raises BadDocument with at most `at_most` errors.
     """
     if len(document) > MAX_DOCUMENT:
         raise _bad(f"longer than {MAX_DOCUMENT} characters")
-    text = document.removeprefix("\ufeff")  # editors on Windows begin a file with it
+    text = document.removeprefix("\ufeff")  # the byte order mark that editors on Windows write
     if not text.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise _bad("lone surrogates are not allowed")
     _refuse_what_takes_long(text)
@@ -61,7 +61,7 @@ def read_toml(document: str, *, at_most: int) -> str:
 
 
 def shown(path: tuple[int | str, ...]) -> str:
-    """Write a place of the document for people: no key of somebody else's may move a terminal's cursor."""
+    """Format a path of the document for display, printable: a key must not be able to move a terminal's cursor."""
     text = ".".join(str(part)[:_SHOWN] for part in path)[:_SHOWN]
     return "".join(char if char.isprintable() else "?" for char in text)
 
@@ -71,7 +71,7 @@ def _bad(message: str) -> BadDocument:
 
 
 def _refuse_what_takes_long(text: str) -> None:
-    """Refuse what tomllib needs time or memory for by the square: long dotted keys, deep nesting, endless numbers."""
+    """Refuse input on which tomllib is quadratic in time or memory: long dotted keys, deep nesting, huge numbers."""
     dots = depth = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
@@ -91,7 +91,7 @@ def _line(text: str, token: re.Match[str]) -> int:
 
 
 def _impossible(value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield what no key of a policy takes: (path, message). Lists and tables that are too long are not looked into."""
+    """Yield what no key of a policy takes, as (path, message). Lists and tables that are too long are not searched."""
     if isinstance(value, dict | list) and len(path) > _DEEPEST:
         yield shown(path), "nested too deeply"
     elif isinstance(value, dict):
@@ -105,7 +105,7 @@ def _impossible(value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[str, 
             yield shown(path), f"{len(value)} entries; no list of a policy has more than {_LONGEST_LIST}"
             return
         for place, one in enumerate(value):
-            if not isinstance(one, str):  # most lists hold nothing else, and may be long
+            if not isinstance(one, str):  # most lists hold only strings, and may be long
                 yield from _impossible(one, (*path, place))
     elif isinstance(value, float) and not math.isfinite(value):
         yield shown(path), "not a finite number"

@@ -1,10 +1,10 @@
-"""What the policy's keys are called in sentences for people; a key without words of its own is named as it is."""
+"""Readable names for the policy's keys; a key without an entry is shown unchanged."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The document's sections in the order in which changes are told.
+#: The document's sections, in the order in which changes are listed.
 SECTIONS: Final = {
     "modes": "What is done",
     "risk": "Risk",
@@ -33,7 +33,7 @@ SECTIONS: Final = {
     "texts": "Texts",
     "customers": "Customer score",
 }
-#: Units by how a key ends; the longer ending first.
+#: Units by the suffix of a key; longer suffixes first.
 UNITS: Final = {
     "_per_hour": "an hour",
     "_per_day": "a day",
@@ -233,5 +233,5 @@ _TOPICS: Final = {
 
 
 def topic_words(slug: str) -> str:
-    """Return what tickets of a topic are about."""
+    """Return the readable name of a ticket topic."""
     return _TOPICS.get(slug, slug.replace("_", " "))

@@ -1,7 +1,7 @@
-"""Reading how much a customer expects to use where a form asked: "Visitors per day" answered with "50,000".
+"""Read the expected use from the answers to a form: "Visitors per day" answered with "50,000".
 
-The label says what is counted, in which time and sometimes in which unit; the answer is often a bare number. They are
-put into one sentence, "50,000 visitors per day", which is read like any other. What the answer says itself comes first.
+The label says what is counted, in which period and sometimes in which unit; the answer is often a bare number. Both
+are joined to one sentence, "50,000 visitors per day", and read like any other. The answer's own words take priority.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from app.core.reading.quantities import (
 )
 from app.core.reading.text import normalise
 
-#: A line of a form that somebody wrote into the notes.
+#: A line of a form in the notes.
 _LINE: Final = re.compile(r"^[ \t*•-]*(?P<label>[^:=\n]{3,120}?) ?[:=] ?(?P<answer>[^:=\n]{1,80})$", re.MULTILINE)
 _COUNTED: Final = re.compile(
     rf"\b(?:(?P<visitors>{PEOPLE})|(?P<mails>{MAILS})|(?P<traffic>{TRAFFIC})|(?P<storage>{STORAGE})|{OTHER_BYTES})\b"
 )
-#: How an answer begins that is an amount and nothing else: "about 50,000", "max. 10 TB", "half a million".
+#: The beginning of an answer that is only an amount: "about 50,000", "max. 10 TB", "half a million".
 _AMOUNT: Final = re.compile(
     r"(?:(?:about|approx\.?|approximately|around|roughly|circa|ca\.?|etwa|rund|ungefahr|maybe|vielleicht|up to|bis zu"
     r"|no more than|not more than|more than|mehr als|less than|weniger als|at least|mindestens|max\.?|maximum|maximal"
@@ -40,14 +40,14 @@ _LABEL_CAP: Final = 300
 
 
 def find_answer(label: str, answer: str, *, where: str) -> tuple[ExpectedUse, ...]:
-    """Return what the answer to one question of a form says will be used."""
+    """Return the expected use from the answer to one question of a form."""
     if not MAY_HOLD_NUMBERS.search(answer):
         return ()
     return find_expected(answer, where=where) or _read(label, answer, where=where)
 
 
 def find_in_lines(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
-    """Return what lines like "Visitors per day: 50,000" of a text say will be used, each by itself."""
+    """Return the expected use from lines like "Visitors per day: 50,000" in a text, each line on its own."""
     if not MAY_HOLD_NUMBERS.search(text) or (":" not in text and "=" not in text):
         return ()
     lines = _LINE.finditer(normalise(text))

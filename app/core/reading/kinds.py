@@ -1,11 +1,11 @@
-"""What a reading of a text can find."""
+"""The kinds of findings in a text."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class TermKind(StrEnum):
-    """What kind of work a text asks us for."""
+    """The kind of work that a text asks for."""
 
     OS_OLD = "os_old"
     OS_UNUSUAL = "os_unusual"
@@ -15,7 +15,7 @@ class TermKind(StrEnum):
     HARDWARE = "hardware"
     CUSTOM_CONFIG = "custom_config"
     MANUAL_ORDER = "manual_order"
-    LISTED = "listed"  # a term of the provider's own list, found by `find_terms`; never by `find_requests`
+    LISTED = "listed"  # a term of the provider's own list, found only by `find_terms`, never by `find_requests`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class TermFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedUse:
-    """How much of something the customer expects to use, as read in a text: never the sentence itself."""
+    """An amount that the customer expects to use, as found in a text; never the sentence itself."""
 
     unit: str  # gb_storage, gb_traffic_month, visitors_day, mails_day, …
     amount: int

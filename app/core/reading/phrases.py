@@ -1,4 +1,4 @@
-"""The lexicon made ready: one book of phrases, each with its role, and what a catalogue covers."""
+"""The prepared lexicon: one book of phrases, each with its role, and what a catalogue covers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.core.reading.text import PhraseBook, Token, expand, words
 
 
 class PhraseRole(Enum):
-    """What a phrase of the book is; a cue keeps its own sort in `Entry.cue`."""
+    """The role of a phrase; for a cue, `Entry.cue` says which."""
 
     CUE = auto()
     NEGATION = auto()
@@ -40,7 +40,7 @@ class PhraseRole(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One phrase's meaning: its role, and the canonical term that a finding shows."""
+    """The meaning of a phrase: its role, and the canonical term that a finding shows."""
 
     role: PhraseRole
     term: str
@@ -97,7 +97,7 @@ BOOK = _book()
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An operating system as named in a text: family, version where given, and how many words that took."""
+    """An operating system named in a text: family, version if given, and the number of words it takes."""
 
     family: str
     version: str
@@ -105,7 +105,7 @@ class Version:
 
 
 def read_system(found: Sequence[Token], at: int, length: int, family: str) -> Version:
-    """Return the system whose family's name stands at `at` and takes `length` words."""
+    """Return the system whose family name is at `at` and takes `length` words."""
     position = at + length
     fillers = 0
     while position < len(found) and fillers < 2 and found[position].text in lexicon_systems.FILLERS:
@@ -119,7 +119,7 @@ def read_system(found: Sequence[Token], at: int, length: int, family: str) -> Ve
 
 
 def ended(system: Version, on: date) -> str:
-    """Return the version of the table that this system falls under and that had ended by then, or ""."""
+    """Return the matching version of the table if it had reached its end of life by then, else ""."""
     table = lexicon_systems.ENDED.get(system.family, {})
     parts = system.version.split(".")
     for length in range(len(parts), 0, -1):
@@ -131,13 +131,13 @@ def ended(system: Version, on: date) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What the cart offers: systems with their versions ("" is any) and programs."""
+    """What the cart offers: systems with their versions ("" means any) and programs."""
 
     systems: frozenset[tuple[str, str]]
     names: frozenset[str]
 
     def offers_system(self, family: str, version: str) -> bool:
-        """Say whether the cart sells this system; without a version, any of the family will do."""
+        """Return whether the cart sells this system; without a version, any of the family counts."""
         offered = {have for name, have in self.systems if name == family}
         if not version:
             return bool(offered)
@@ -145,13 +145,13 @@ class Catalogue:
                    for have in offered)  # fmt: skip
 
     def offers(self, term: str) -> bool:
-        """Say whether the cart names this program or system."""
+        """Return whether the cart offers this program or system."""
         return term in self.names
 
 
 @lru_cache(maxsize=64)
 def read_catalogue(catalogue: frozenset[str]) -> Catalogue:
-    """Read the names of the cart's options and products."""
+    """Parse the names of the cart's options and products."""
     systems: set[tuple[str, str]] = set()
     names: set[str] = set()
     for name in sorted(catalogue):

@@ -1,8 +1,8 @@
-"""Reading how much a customer expects to use: "10 TB traffic a month", "500k visitors per day", "50 GB Dateien".
+"""Read how much a customer expects to use: "10 TB traffic a month", "500k visitors per day", "50 GB Dateien".
 
 Amounts are rounded up to whole numbers of their unit, in decimal gigabytes, and never above `MOST`. A month has 30
-days. Whatever no word names (10 TB of what? 5000 mails when?) is not read: a missed amount is a question not asked, a
-misread one is a good customer held. Each step is linear in the text, which is capped.
+days. Ambiguous amounts (10 TB of what? 5000 mails when?) are ignored: a missed amount is only a question not
+asked, a misread one holds a good customer's order. Each step is linear in the text, whose length is capped.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Final
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.text import normalise
 
-#: No amount is larger than this.
+#: The upper limit of amounts.
 MOST: Final = 10**12
 
 
 class UseUnit(StrEnum):
-    """What is counted."""
+    """The units of expected use."""
 
     GB_STORAGE = "gb_storage"
     GB_TRAFFIC_MONTH = "gb_traffic_month"
@@ -78,7 +78,7 @@ STORAGE = (
     r"files?|dateien|storage|disk ?space|disk|space|webspace|speicherplatz|speicher|festplatte|data|daten|backups?"
     r"|photos?|fotos?|bilder|pictures?|images?|videos?|archives?|archiv|mailboxes|postfacher|database|datenbank|hdd|ssd|nvme"
 )
-#: What bytes are counted of too, and nobody is asked about.
+#: Other things measured in bytes, which are ignored.
 OTHER_BYTES = r"ram|memory|arbeitsspeicher|vram|swap|port|uplink"
 _CONTEXT = re.compile(rf"\b(?:(?P<traffic>{TRAFFIC})|(?P<storage>{STORAGE})|(?P<other>{OTHER_BYTES}))\b")
 _CONTEXT_BEFORE = re.compile(
@@ -94,9 +94,9 @@ _GIGABYTES = {"m": Fraction(1, 1000), "g": Fraction(1), "t": Fraction(1000), "p"
 
 
 def find_expected(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
-    """Return what a text says will be used, the largest amount of each unit, in the order of `UseUnit`."""
+    """Return the expected use from a text, the largest amount of each unit, in the order of `UseUnit`."""
     if not MAY_HOLD_NUMBERS.search(text):
-        return ()  # most notes: not worth a reading
+        return ()  # most notes have no numbers
     most: dict[UseUnit, int] = {}
     for unit, amount in _amounts(normalise(text)):
         most[unit] = max(most.get(unit, 0), amount)
@@ -105,7 +105,7 @@ def find_expected(text: str, *, where: str) -> tuple[ExpectedUse, ...]:
 
 def _amounts(text: str) -> Iterator[tuple[UseUnit, int]]:
     text = _WORD_NUMBER.sub(lambda match: "0.5" if "hal" in match[0] else "1", text)
-    known: dict[tuple[str, str, str], _Reading] = {}  # who pads a text repeats himself
+    known: dict[tuple[str, str, str], _Reading] = {}  # a cache, because padded texts repeat themselves
     read_to = 0  # a word that named one amount does not name the next
     for match in _QUANTITY.finditer(text):
         before = text[max(read_to, match.start() - _BEFORE) : match.start()]
@@ -128,7 +128,7 @@ def _amount(match: re.Match[str], before: str, after: str) -> _Reading:
 
 
 def _clause(after: str) -> str:
-    """Cut what follows an amount where the next thought begins; "per 24h" is none."""
+    """Cut the text after an amount where the next clause begins; "per 24h" does not begin one."""
     for end in _CLAUSE_ENDS.finditer(after):
         if not (end[0].isdigit() and re.search(r"(?:/|per|in|pro) ?2?$", after[: end.start()])):
             return after[: end.start()]
@@ -139,7 +139,7 @@ def _clause(after: str) -> str:
 
 
 def _upper(match: re.Match[str]) -> Fraction | None:
-    """Return the larger end of a range, or the one number."""
+    """Return the upper end of a range, or the single number."""
     scale = match["scale"]
     high = _number(match["number"], scale, large=match["bytes"] is not None and match["bytes"][0] in "tp")
     low = match["low"] and _number(match["low"], match["low_scale"] or scale, large=False)
@@ -149,9 +149,9 @@ def _upper(match: re.Match[str]) -> Fraction | None:
 
 
 def _number(text: str, scale: str | None, *, large: bool) -> Fraction | None:
-    """Read digits with points, commas or blanks, English or German; None for what is no number (a version, a date).
+    """Parse digits with points, commas or blanks, English or German; None if not a number (a version, a date).
 
-    A single mark before three digits parts thousands ("1.500 visitors"), except before a unit or a scale so `large`
+    A single mark before three digits separates thousands ("1.500 visitors"), except before a unit or scale so `large`
     that nobody has thousands of it ("1.500 TB", "1,250 million").
     """
     plain = re.sub(r"[ \u00a0\u202f']", "", text).rstrip(".,")
@@ -179,7 +179,7 @@ def _number(text: str, scale: str | None, *, large: bool) -> Fraction | None:
 
 
 def _grouped(text: str, mark: str) -> str | None:
-    """Return the digits of a number in groups of three; None where they are not, as in a version or an address."""
+    """Return the digits of a number grouped in threes; None if they are not, as in a version or an address."""
     first, *groups = text.split(mark)
     well = 0 < len(first) <= 3 and first != "0" and all(len(group) == 3 for group in groups)
     return first + "".join(groups) if well else None
@@ -198,7 +198,7 @@ _NOTHING: Final[_Reading] = (None, Fraction(0), 0)
 
 
 def _of_bytes(match: re.Match[str], value: Fraction, before: str, after: str) -> _Reading:
-    """Bytes are traffic or files, by the word beside them; in a period and nothing else said they are traffic."""
+    """Read bytes as traffic or files, by the word next to them; with a period and no such word they are traffic."""
     gigabytes = value * _GIGABYTES[match["bytes"][0]]
     period = PERIOD.match(after.lstrip()) if after.strip() else None
     named, used = _CONTEXT_BEFORE.search(before), 0
@@ -218,7 +218,7 @@ def _of_bytes(match: re.Match[str], value: Fraction, before: str, after: str) ->
 
 
 def _of_counts(match: re.Match[str], value: Fraction, before: str, after: str) -> _Reading:
-    """Visitors and mails count only where the text says in which time."""
+    """Read visitors and mails, which count only if the text names a period."""
     days = _days_of(match["kind"] or "") or _days(before, after)
     if days is None:
         return _NOTHING
@@ -226,7 +226,7 @@ def _of_counts(match: re.Match[str], value: Fraction, before: str, after: str) -
 
 
 def _days(before: str, after: str) -> Fraction | None:
-    """Return the days of the period that stands beside an amount."""
+    """Return the days of the period next to an amount."""
     found = PERIOD.search(after) or _PERIOD_BEFORE.search(before)
     if found is None:
         return None
@@ -241,7 +241,7 @@ def _days_of(words: str) -> Fraction | None:
 
 
 def period_in(words: str) -> str | None:
-    """Return which time normalised words name: hour, day, week, month, year."""
+    """Return the period that normalised words name: hour, day, week, month, year."""
     for period, known in _PERIOD_WORDS.items():
         if re.search(rf"\b(?:{known})(?:e[nrs]?)?\b", words):
             return period

@@ -1,7 +1,7 @@
-"""Reading one text word by word: who asks whom for what, and what is refused, wondered about or long done.
+"""Read one text word by word to tell requests from what is refused, only asked about, or already done.
 
-A small machine goes through the words of a sentence. Cues move it between states; things and verbs become findings in
-the states in which they are requests. Nothing is looked at twice, so the time is linear.
+A small state machine goes through the words of a sentence. Cues change its state; things and verbs become findings in
+the states in which they are requests. No word is read twice, so the time is linear.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ _VERBS = frozenset(
 )
 _ENDS = frozenset({STOP, QUESTION, COLON, BULLET})
 _SHORT = 14
-#: From so many words on, sentences that come again are not read again: who pads a text repeats himself.
+#: In texts of at least this many words, repeated sentences are read only once, against padded texts.
 _LONG_TEXT = 2_000
 _NEAR = 5
 _CLOSE = 3
@@ -46,10 +46,10 @@ class _State(Enum):
 
 
 class _Hold(Enum):
-    """How sure a finding is."""
+    """How certain a finding is."""
 
     FIRM = auto()
-    MENTIONED = auto()  # a request unless the sentence turns out to be a question
+    MENTIONED = auto()  # a request unless the sentence is a question
     PENDING = auto()  # a request only if somebody asks later in the sentence
 
 
@@ -69,28 +69,28 @@ class _Sentence:
     short: bool
     state: _State = _State.OPEN
     acted: bool = False  # somebody is asked to install something
-    anchor: int = 0  # what a later "not needed" takes back begins here
+    anchor: int = 0  # a later "not needed" removes what was found from here on
     asked_at: int = -1
-    fresh: bool = True  # the next word opens a clause
+    fresh: bool = True  # the next word starts a clause
     blocked_at: int = -9  # where the latest negation or question ended
     extra: int = -99
     system: bool = False
     numbers: bool = False
     found: list[_Found] = field(default_factory=list)
-    waiting: list[_Found] = field(default_factory=list)  # programs named before it is clear what is to be done
+    waiting: list[_Found] = field(default_factory=list)  # programs named before the action is known
     offered: list[int] = field(default_factory=list)
-    installs: int = 0  # how many of `found` are
-    # A sentence may be a whole text, so that nothing may be walked through again and again:
-    confirmed: int = 0  # so many of `found` are requests for certain
-    staying: int = 0  # so many of `found`, and of `waiting`, stand before what can be taken back
+    installs: int = 0  # how many of `found` are of the kind INSTALL
+    # A sentence may be as long as the whole text, so lists must not be scanned repeatedly:
+    confirmed: int = 0  # this many of `found` are certainly requests
+    staying: int = 0  # this many of `found` (and of `waiting`) can't be removed any more
     waiting_staying: int = 0
 
 
 class Reader:
-    """Reads the words of one text; `findings` are what it asks for."""
+    """Reads the words of one text; `findings` returns its requests."""
 
     def __init__(self, found: list[Token], *, where: str, catalogue: Catalogue, on: date) -> None:
-        """Take the words of a normalised text, what the cart sells, and the day on which versions are judged."""
+        """Take the words of a normalised text, what the cart sells, and the date for end-of-life checks."""
         self._tokens = found
         self._where = where
         self._catalogue = catalogue
@@ -121,7 +121,7 @@ class Reader:
         return tuple(sorted(seen.values(), key=lambda finding: (finding.start, finding.kind)))
 
     def _same(self, first: int, last: int, mark: str) -> tuple[object, ...]:
-        """Return all that the reading of a sentence rests on."""
+        """Return everything that the reading of a sentence depends on, as a cache key."""
         return self._carry, self._carry_acted, mark, *[token.text for token in self._tokens[first:last]]
 
     def _read_sentence(self, first: int, last: int, mark: str) -> list[_Found]:
@@ -140,7 +140,7 @@ class Reader:
         return _close(sentence, asked=mark == QUESTION)
 
     def _step(self, sentence: _Sentence, at: int) -> int:
-        """Read the phrase or word at this place and return how many words it took."""
+        """Read the phrase or word at this position and return the number of its words."""
         token = self._tokens[at]
         if token.text in (COMMA, HOST):
             sentence.anchor, sentence.fresh = (at, True) if token.text == COMMA else (sentence.anchor, False)
@@ -169,7 +169,7 @@ class Reader:
             self._name(sentence, at, length, entry)
 
     def _do(self, sentence: _Sentence, at: int, length: int, entry: Entry) -> None:
-        """Read a word of doing."""
+        """Read a phrase for an action."""
         if entry.role in (PhraseRole.INSTALL, PhraseRole.INSTALL_DONE, PhraseRole.INSTALL_NOUN):
             self._install(sentence, at, length, entry)
         elif entry.role is PhraseRole.MIGRATION or (entry.role is PhraseRole.MOVE and self._moves_data(sentence, at)):
@@ -221,7 +221,7 @@ class Reader:
             sentence.state, sentence.blocked_at = _State.BLOCKED, at + length
 
     def _adds(self, sentence: _Sentence, at: int, length: int) -> None:
-        """After "add", a part of a server is an extra one."""
+        """Note an "add": a server part that follows is an extra one."""
         if self._tokens[at + length - 1].text == "add":
             sentence.extra = at + length - 1
 
@@ -248,7 +248,7 @@ class Reader:
         sentence.installs += kind is TermKind.INSTALL
 
     def _verb(self, sentence: _Sentence, kind: TermKind, term: str, at: int, length: int) -> bool:
-        """Record a verb if it is a request here; say whether it surely is one."""
+        """Record a verb if it may be a request here; return whether it certainly is one."""
         if sentence.state is _State.BLOCKED or self._word(sentence, at + length) in asking.NOT_A_VERB:
             return False
         firm = sentence.state in (_State.ASKED, _State.WANTED)
@@ -351,7 +351,7 @@ class Reader:
 
 
 def _confirm(sentence: _Sentence, *, programs: bool) -> None:
-    """Somebody asks at the end: what was only named becomes a request."""
+    """Turn everything named so far into requests, because the sentence asks at its end."""
     for at in range(sentence.confirmed, len(sentence.found)):
         sentence.found[at].hold = _Hold.FIRM
     sentence.confirmed = len(sentence.found)
@@ -367,7 +367,7 @@ def _include_waiting(sentence: _Sentence) -> None:
 
 
 def _take_back(sentence: _Sentence) -> None:
-    """What was named since the anchor is not wanted after all."""
+    """Remove what was named since the anchor, because it is not wanted."""
     named = sentence.found[sentence.staying :]
     del sentence.found[sentence.staying :]
     sentence.confirmed = min(sentence.confirmed, sentence.staying)
@@ -389,7 +389,7 @@ def _close(sentence: _Sentence, *, asked: bool) -> list[_Found]:
 
 
 def _is_work(item: _Found, things: dict[int, TermKind], offered: set[int]) -> bool:
-    """Say whether "install" means work of its own: not if what it installs is sold by the cart, or hardware."""
+    """Return whether "install" is work of its own: not if its object is sold by the cart, or is hardware."""
     ahead = [item.index + step for step in range(1, _NEAR + 2)]
     behind = [item.index - step for step in range(1, _NEAR)]
     for index in (*ahead, *behind):
@@ -401,6 +401,6 @@ def _is_work(item: _Found, things: dict[int, TermKind], offered: set[int]) -> bo
 
 
 def _lists_programs(sentence: _Sentence) -> bool:
-    """Say whether the sentence is a bare list of programs ("asterisk 13 + freepbx 14")."""
+    """Return whether the sentence is just a list of programs ("asterisk 13 + freepbx 14")."""
     opens = bool(sentence.waiting) and sentence.waiting[0].index == sentence.first
     return opens and len(sentence.waiting) > 1 and sentence.numbers

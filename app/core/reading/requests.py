@@ -1,4 +1,4 @@
-"""Reading what customers write with an order: which special requests a text makes, and which listed terms it holds."""
+"""Find special requests and listed terms in the texts that customers write with an order."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -18,14 +18,14 @@ LEXICON_DATE = date(2026, 11, 21)
 def find_requests(
     text: str, *, where: str, catalogue: frozenset[str] = frozenset(), on: date = LEXICON_DATE
 ) -> tuple[TermFinding, ...]:
-    """Return the special requests of a text in order of appearance, each term once per kind.
+    """Return the special requests in a text in order of appearance, each term once per kind.
 
     `catalogue` holds names of options and products that the cart offers ("ubuntu 24.04", "cpanel"). A system or program
-    that it names is no request, and neither is asking to install just that: the cart does it. "debian" covers every
-    Debian, "debian 12" covers 12 and its point releases. Once the catalogue names any system, others count as
-    `os_unusual` too; while it names none, only those that hosts rarely offer do.
-    `on` is the day for ends of life, so that old orders are judged by their own time. `start` counts characters of
-    `normalise(text)`.
+    in it is not a request, nor is asking to install just that, because the cart does it. "debian" covers every Debian,
+    "debian 12" covers 12 and its point releases. If the catalogue names any system, all others count as `os_unusual`;
+    if it names none, only those that hosts rarely offer do.
+    `on` is the date for end-of-life checks, so that old orders are judged as of their own time. `start` is an offset
+    in `normalise(text)`.
     """
     return find_asked(tokens(normalise(text)), where=where, catalogue=catalogue, on=on)
 
@@ -33,22 +33,22 @@ def find_requests(
 def find_asked(
     found: list[Token], *, where: str, catalogue: frozenset[str] = frozenset(), on: date = LEXICON_DATE
 ) -> tuple[TermFinding, ...]:
-    """Return what `find_requests` does of a text whose tokens are at hand."""
+    """Do the same as `find_requests` for a text that is already tokenised."""
     return Reader(found, where=where, catalogue=read_catalogue(catalogue), on=on).findings()
 
 
 def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFinding, ...]:
-    """Return which of the listed terms a text or domain name holds, each once, in order of appearance.
+    """Return which of the listed terms are in a text or domain name, each once, in order of appearance.
 
-    Whole words or phrases, whatever the case and diacritics; hyphens, dots and digits part words, so "casino" is found
-    in "cheap-casino24.example", and a phrase also where it is written as one word ("onlinecasino.example"). A part of
-    a longer word is no hit. Nobody's intention is judged: "no casino" holds "casino".
+    Matches whole words or phrases, ignoring case and diacritics. Hyphens, dots and digits separate words, so "casino"
+    is found in "cheap-casino24.example"; a phrase is also found written as one word ("onlinecasino.example"). Part of
+    a longer word is no match. Intention is ignored: "no casino" contains "casino".
     """
     return find_listed(words_of(text), terms, where=where)
 
 
 def find_listed(found: Sequence[Token], terms: Iterable[str], *, where: str) -> tuple[TermFinding, ...]:
-    """Return what `find_terms` does of a text whose words are at hand."""
+    """Do the same as `find_terms` for a text that is already split into words."""
     book = _listed(tuple(terms))
     first: dict[str, TermFinding] = {}
     for at, token in enumerate(found):
@@ -60,17 +60,17 @@ def find_listed(found: Sequence[Token], terms: Iterable[str], *, where: str) -> 
 
 
 def words_of(text: str) -> Sequence[Token]:
-    """Return the words of a text for `find_listed`: one text is held against one list after the other."""
+    """Return the words of a text for `find_listed`, because one text is searched for several lists."""
     return tuple(words(normalise(text)))
 
 
 @lru_cache(maxsize=64)
 def _listed(terms: tuple[str, ...]) -> PhraseBook[str]:
-    """An order of many lines meets the same list at each of them, so the book is kept."""
+    """Return the phrase book of a list; cached, because an order with many lines uses the same list for each."""
     return PhraseBook((spelling, term) for term in terms for spelling in spellings(term))
 
 
 def spellings(term: str) -> tuple[tuple[str, ...], ...]:
-    """Return the words by which `find_terms` finds a term: as they are, and written as one; none without a word."""
+    """Return the word sequences that `find_terms` searches for: the words, and joined as one; empty without words."""
     phrase = split(normalise(term))
     return (phrase, ("".join(phrase),)) if phrase else ()

@@ -1,6 +1,6 @@
-"""Texts made comparable: what the customer wrote, without mark-up, quotes and signatures, and its words with offsets.
+"""Normalise texts to what the customer wrote, without mark-up, quotes and signatures; split them into words.
 
-Every step is linear in the length of the text, and the length is capped, so a hostile text costs little.
+Every step is linear in the length of the text, and the length is capped, so a hostile text is cheap to process.
 """
 
 import html
@@ -15,25 +15,25 @@ V = TypeVar("V")
 MAX_TEXT = 256 * 1024
 """Characters of a text that are read, before and after it is made comparable; `is_cut` says whether there were more."""
 
-#: Longer texts are not kept between two readings.
+#: Longer texts are not cached.
 _SHORT = 4 * 1024
-#: Texts with more characters lose their accents before they are taken apart, too: sorting a long run of them is slow.
+#: Longer texts also lose their accents before they are decomposed: NFKD sorts a long run of them slowly.
 _FEW_ACCENTS = 256
-#: Into how many characters one is taken apart at most: U+FDFA.
+#: The most characters that one character decomposes to (U+FDFA).
 _MOST_FROM_ONE = 18
 
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]{0,14})\b([^<>]{0,600})>|<!--|<!([^<>]{0,80})>", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"<[^\s<>]{3,400}>")
 _BREAKING = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "hr", "pre", "blockquote"})
 _HIDDEN = frozenset({"blockquote", "script", "style"})
-#: Python does not read numbers of thousands of digits, and no character has one of eight.
+#: Long numeric entities: Python does not parse thousands of digits, and no code point has eight.
 _LONG_NUMBER = re.compile(r"&#([0-9]{5,})")
-#: What stands on another character or shows nothing: accents, joiners, soft hyphens, marks of direction.
+#: Categories of combining or invisible characters: accents, joiners, soft hyphens, direction marks.
 _UNSEEN = frozenset({"Mn", "Me", "Cf"})
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _PLAIN_MARKS = str.maketrans(
     {"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'", "\u2013": "-", "\u2014": "-"}
-    | dict.fromkeys("\u115f\u1160\u180e\u2800\u3164\uffa0", " ")  # letters and signs that show as a blank
+    | dict.fromkeys("\u115f\u1160\u180e\u2800\u3164\uffa0", " ")  # characters that show as a blank
 )
 _SPACES = re.compile(r"[^\S\n]+")
 _DROPPED_TAIL = re.compile(
@@ -44,31 +44,31 @@ _ATTRIBUTION = re.compile(r"(?:on|am|le|el|op)\b.{4,160}\b(?:wrote|schrieb|a ecr
 _MAIL_HEADER = re.compile(r"(?:from|von|de|van)\s?: ?\S")
 _MAIL_HEADER_NEXT = re.compile(r"(?:sent|date|gesendet|datum|envoye|enviado|verzonden|to|an)\s?: ?\S")
 _SIGNATURE_LINES = 12
-#: Names of domains, and single words: there is nothing to take out of them.
+#: Domain names and single words: there is nothing to remove from them.
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 def normalise(text: str) -> str:
-    """Return the part of a text that its writer wrote, comparable: lower case, no diacritics, no mark-up.
+    """Return the writer's own part of a text, in lower case, without diacritics or mark-up.
 
-    Quoted mail, forwarded originals and the signature are gone; line breaks stay, other white space is one blank.
-    Offsets of findings count characters of this text. Never longer than `MAX_TEXT`.
+    Quoted mail, forwarded originals and the signature are removed; line breaks stay, other white space becomes one
+    blank. Offsets of findings refer to this text. Never longer than `MAX_TEXT`.
     """
     return _parts(text).own
 
 
 def left_out(text: str) -> str:
-    """Return what `normalise` leaves out as another's words or as mark-up, comparable too: people can read it."""
+    """Return what `normalise` removes as quotes or mark-up, normalised too, because people can still read it."""
     return _parts(text).others
 
 
 def is_cut(text: str) -> bool:
-    """Say whether there is more of a text than is read."""
+    """Return whether the text is longer than what is read."""
     return len(text) * _MOST_FROM_ONE > MAX_TEXT and (len(text) > MAX_TEXT or _parts(text).cut)
 
 
 def unescape(text: str) -> str:
-    """Return a text with its HTML entities decoded once, whatever numbers they have."""
+    """Return a text with its HTML entities decoded once, however long their numbers are."""
     if "&" not in text:
         return text
     return html.unescape(_LONG_NUMBER.sub(lambda found: f"&#{found[1].lstrip('0')[:8] or 0}", text))
@@ -88,7 +88,7 @@ def _parts(text: str) -> _Parts:
 
 @lru_cache(maxsize=128)
 def _short_parts(text: str) -> _Parts:
-    """The same text is read for one thing after the other."""
+    """Cached, because the same text is searched several times."""
     return _take_apart(text)
 
 
@@ -96,7 +96,7 @@ def _take_apart(text: str) -> _Parts:
     if len(text) <= MAX_TEXT and _BARE.fullmatch(text):
         return _Parts(text.lower())
     marked: list[str] = []
-    # A browser's form sends entities, and WHMCS escapes them once more.
+    # Twice, because a browser's form may send entities and WHMCS escapes them again.
     plain = _comparable(_without_markup(unescape(unescape(text[:MAX_TEXT])), marked))
     others: list[str] = []
     own = _own_lines(plain[:MAX_TEXT].split("\n"), others)
@@ -107,7 +107,7 @@ def _take_apart(text: str) -> _Parts:
 
 
 def _comparable(text: str) -> str:
-    """Return a text in lower case without diacritics; cut only where it grew far beyond what is read."""
+    """Return a text in lower case without diacritics; cut only if it grew far beyond `MAX_TEXT`."""
     plain = _UNWANTED.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).translate(_PLAIN_MARKS)
     if plain.isascii():
         return _SPACES.sub(" ", plain.lower())
@@ -122,11 +122,11 @@ def _seen(text: str) -> str:
 
 
 def _without_markup(text: str, left: list[str]) -> str:
-    """Return a text without mark-up and what that hides; whatever of this has words goes to `left`."""
+    """Return a text without mark-up and hidden blocks; removed parts with words are appended to `left`."""
     if "<" not in text:
         return text
     parts: list[str] = []
-    depth, opened = 0, dict[str, int]()  # how many blocks are open that hide what is in them, the first of each name
+    depth, opened = 0, dict[str, int]()  # open hidden blocks, and the depth at each name's first
     position = 0
 
     def without_address(match: re.Match[str]) -> str:
@@ -152,13 +152,13 @@ def _without_markup(text: str, left: list[str]) -> str:
         elif tag[4]:
             left.append(tag[4])
         parts.append("\n" if name in _BREAKING else " ")
-    # A block that is never closed is no quote: better to read too much than to lose the request after it.
+    # A block that is never closed is not a quote: better to read too much than to miss a request after it.
     parts.append(text[position:])
     return "".join(parts)
 
 
 def _own_lines(lines: list[str], others: list[str]) -> list[str]:
-    """Return the lines that are the writer's own, and add what they leave out to `others`."""
+    """Return the writer's own lines; all other lines are appended to `others`."""
     kept: list[str] = []
     own_after = _own_after(lines)
     skip_next = False
@@ -184,7 +184,7 @@ def _is_quoted(line: str) -> bool:
 
 
 def _own_after(lines: list[str]) -> list[int]:
-    """For each line: how many lines of the writer's own come later?"""
+    """Return for each line how many of the writer's own lines come later."""
     counts = [0] * len(lines)
     for number in range(len(lines) - 2, -1, -1):
         after = lines[number + 1]
@@ -210,7 +210,7 @@ def _ends_own_text(lines: list[str], number: int, own_after: int) -> bool:
 
 
 def _attribution_lines(lines: list[str], number: int) -> int:
-    """Return how many lines (0, 1 or 2) the "On … wrote:" that starts here takes."""
+    """Return the number of lines (0, 1 or 2) of the "On … wrote:" that starts here."""
     line = lines[number].strip()
     if _ATTRIBUTION.match(line[:300]):
         return 1
@@ -220,7 +220,7 @@ def _attribution_lines(lines: list[str], number: int) -> int:
 
 
 class Token(NamedTuple):
-    """One word or number of a normalised text, or a mark that ends a thought."""
+    """One word or number of a normalised text, or a mark that ends a clause."""
 
     text: str
     start: int
@@ -230,12 +230,12 @@ _HOST_ENDINGS = (
     "com|net|org|info|biz|eu|de|nl|fr|es|at|ch|be|it|uk|us|ca|io|co|dev|app|cloud|online|shop|site|xyz|me|tv|pl|se|dk"
     "|example|test|local|invalid|localhost|host|hosting|tech|store|club|top|ru|cn|br|in|au|nz|ie|pt|cz|hu|ro|gr"
 )
-# An apostrophe stays in "don't" and parts "d'installer".
+# An apostrophe is kept in "don't" and separates "d'installer".
 _WORD = r"(?:[cdjlmnst]|qu)(?='[^\W\d_]{2})|[^\W\d_]{1,60}(?:'[^\W\d_]{1,20})?"
 _NUMBER = r"\d{1,9}(?:\.\d{1,9}){0,4}"
 _PLAIN = re.compile(f"{_NUMBER}|{_WORD}")
 _TOKEN = re.compile(
-    r"(?P<plain>[^\W\d_]{1,60}(?= ))"  # most words, found without trying the rest
+    r"(?P<plain>[^\W\d_]{1,60}(?= ))"  # matches most words without trying the other alternatives
     r"|(?P<host>https?://[^\s<>]{1,300}|[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,6}+"
     r"|(?<![\w.@-])(?!asp\.net|vb\.net)[a-z0-9][\w-]{0,62}+(?=\.)"
     rf"(?:\.[\w-]{{1,63}}+){{0,5}}\.(?:{_HOST_ENDINGS})(?![\w-]|\.\w))"
@@ -254,10 +254,10 @@ _WRAPPED_AT = 58
 
 
 def tokens(text: str) -> list[Token]:
-    """Return the words of a normalised text in order, with marks between thoughts; addresses count as one mark.
+    """Return the words of a normalised text in order, with marks between clauses; an address counts as one mark.
 
-    Letters and digits part ("centos6" is two words), so that every spelling of a version meets the same table.
-    A line break inside a long line is a wrapped line and no mark.
+    Letters and digits are split ("centos6" is two words), so that every spelling of a version gives the same words.
+    A line break after a long line is line wrapping, not a mark.
     """
     found: list[Token] = []
     for match in _TOKEN.finditer(text):
@@ -294,13 +294,13 @@ def _mark(text: str, match: re.Match[str]) -> str:
 
 
 def words(text: str) -> Iterator[Token]:
-    """Yield words and numbers only, with those inside addresses and domain names too."""
+    """Yield only words and numbers, including those inside addresses and domain names."""
     for match in _PLAIN.finditer(text):
         yield Token(match[0], match.start())
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """Return the phrases that a pattern with choices stands for: "{i|we} can" is "i can" and "we can"."""
+    """Expand a pattern with alternatives to its phrases: "{i|we} can" gives "i can" and "we can"."""
     results = [""]
     for part in re.split(r"(\{[^{}]*\})", pattern):
         choices = part[1:-1].split("|") if part.startswith("{") else [part]
@@ -309,10 +309,10 @@ def expand(pattern: str) -> tuple[str, ...]:
 
 
 class PhraseBook(Generic[V]):
-    """Phrases and what they mean, looked up word by word; the longest phrase at a place wins."""
+    """Phrases and their meanings, looked up word by word; the longest phrase at a position wins."""
 
     def __init__(self, phrases: Iterable[tuple[tuple[str, ...], V]]) -> None:
-        """Take phrases as tuples of words; of equal phrases the first counts."""
+        """Take phrases as tuples of words; the first of equal phrases counts."""
         self._next: dict[str, Any] = {}
         for phrase, meaning in phrases:
             node = self._next
@@ -321,7 +321,7 @@ class PhraseBook(Generic[V]):
             node.setdefault("", meaning)
 
     def begins_with(self, word: str) -> bool:
-        """Return whether a phrase begins with this word; hardly any word begins one."""
+        """Return whether a phrase begins with this word; few words do."""
         return word in self._next
 
     def matches(self, found: Sequence[Token], at: int) -> Iterator[tuple[int, V]]:

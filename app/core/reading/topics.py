@@ -1,4 +1,4 @@
-"""Sorting a ticket: its topic, whether it asks us to order, and the minutes that such tickets take."""
+"""Classify a ticket: its topic, whether it asks us to order, and the minutes that such tickets take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class OrderIntent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One term of the lexicon that spoke for the topic: where it stood and how much it weighed."""
+    """One term of the lexicon that indicates the topic, with where it was found and its weight."""
 
     term: str
     where: str
@@ -58,7 +58,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReading:
-    """What a ticket says: topic, confidence 0-1, order intent, estimated minutes, and why."""
+    """The classification of a ticket: topic, confidence 0-1, order intent, estimated minutes, and evidence."""
 
     topic: Topic
     confidence: float
@@ -168,10 +168,10 @@ _INTENTS = _intent_book()
 
 
 def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAULT_MINUTES) -> TicketReading:
-    """Sort one ticket by its subject and first message. Pure and deterministic; no text gives `unknown` at 0.
+    """Classify a ticket by its subject and first message. Pure and deterministic; an empty text gives `unknown` at 0.
 
-    `minutes` are the policy's, by topic; a topic that it leaves out takes `DEFAULT_MINUTES`. `confidence` is 0-1: how
-    much speaks for the topic, and how little for the next best.
+    `minutes` are the policy's, by topic; missing topics have `DEFAULT_MINUTES`. `confidence` is 0-1: higher with more
+    evidence for the topic and less for the next best one.
     """
     read = {_SUBJECT: tokens(normalise(subject)), _MESSAGE: tokens(normalise(message))}
     requests = tuple(finding for where, found in read.items() for finding in find_asked(found, where=where))
@@ -192,7 +192,7 @@ def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAU
 
 
 def _words(found: list[Token]) -> list[Token]:
-    """Leave out marks and addresses."""
+    """Return the words without marks and addresses."""
     return [token for token in found if token.text[0] != "<"]
 
 
@@ -212,7 +212,7 @@ def _phrases(parts: Mapping[str, list[Token]]) -> list[Evidence]:
 
 
 def _pairs(parts: Mapping[str, list[Token]]) -> list[Evidence]:
-    """Return one piece of evidence for each topic of which words from both lists stand in the ticket."""
+    """Return one piece of evidence for each topic that has words from both of its lists in the ticket."""
     sides: dict[tuple[Topic, int], tuple[str, str]] = {}
     for where, found in parts.items():
         for at in range(len(found)):
@@ -242,7 +242,7 @@ def _requests(findings: tuple[TermFinding, ...]) -> list[Evidence]:
 
 
 def _weigh(evidence: list[Evidence], *, length: int) -> tuple[Topic, float]:
-    """Return the topic with the most weight (the earlier in the list of topics if two are equal) and the confidence."""
+    """Return the topic with the most weight (the first in the list of topics if equal) and the confidence."""
     sums = {topic: sum(one.weight for one in evidence if one.topic is topic) for topic in Topic}
     first, second = sorted(sums, key=lambda topic: -sums[topic])[:2]
     if not evidence:

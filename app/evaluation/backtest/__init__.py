@@ -1,1 +1,1 @@
-"""The past decided anew by a policy: judged on all cores, counted, reported; may import history and what lies below."""
+"""Backtests: the past decided again with a policy and reported; may import history and what is below."""

@@ -1,4 +1,4 @@
-"""The chart of a backtest, as an SVG written by hand: no library, no script, nothing fetched, every text escaped."""
+"""The chart of a backtest as a hand-written SVG: no library, no script, no external resource, every text escaped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WIDTH: Final = 760
 _HEIGHT: Final = 520
 _LEFT: Final = 170
 _BAR: Final = 540
-#: Colours that are told apart with any eyes (Okabe and Ito), each with the words beside it.
+#: Colours that people with any colour vision can tell apart (Okabe and Ito), each with its label.
 _OUTCOMES: Final = {
     Outcome.APPROVE.value: ("approve", "#009e73"),
     Outcome.HOLD_FOR_FEE.value: ("hold for a fee", "#e69f00"),
@@ -20,10 +20,10 @@ _OUTCOMES: Final = {
     Outcome.REJECT.value: ("reject", "#d55e00"),
 }
 _GOOD, _BAD = "#009e73", "#d55e00"
-#: What is written on a bar is white, but for one colour on which that can't be read.
+#: Text on a bar is white, except on one colour on which white can't be read.
 _ON: Final = {"#e69f00": "#222222"}
-_NARROWEST: Final = 34  # a bar that a share can be written into
-_LABEL: Final = 100  # what the words at a threshold take
+_NARROWEST: Final = 34  # the narrowest bar that a share fits into
+_LABEL: Final = 100  # the width of a threshold's label
 
 
 def draw(report: BacktestReport) -> str:
@@ -104,7 +104,7 @@ def _legend(top: int, entries: list[tuple[str, str]]) -> list[str]:
 
 
 def _scores(report: BacktestReport) -> list[str]:
-    """Draw, for each range of scores, which share of the good and which of the bad orders lie there."""
+    """Draw the shares of good and bad orders in each range of scores."""
     risk, cases, top, high = report.figures.given.risk, report.cases, 262, 180
     good, bad = cases.labelled_good, cases.labelled_bad
     drawn = [_text(20, 222, "Risk score of good and bad orders (tried policy)", size=15, bold=True)]
@@ -120,7 +120,7 @@ def _scores(report: BacktestReport) -> list[str]:
         left = _LEFT + place * step
         drawn += _range(left, step, bottom, high, scores, good=good, bad=bad)
     drawn.append(_text(_LEFT + _BAR / 2, bottom + 42, "risk score", anchor="middle"))
-    for line, threshold in enumerate(risk.thresholds):  # one below the other, as they may lie side by side
+    for line, threshold in enumerate(risk.thresholds):  # one below the other, because thresholds may be close together
         words = f"{threshold.name.replace('_', ' ')} {threshold.risk_from}"
         drawn.append(_threshold(threshold.risk_from, words, top, bottom, line=line))
     return drawn
@@ -142,10 +142,10 @@ def _range(left: float, step: float, bottom: int, high: int, scores: ScoreRange,
 
 
 def _threshold(risk: int, words: str, top: int, bottom: int, *, line: int) -> str:
-    """Draw a threshold where its score lies; the last range is one score wider, which no eye sees."""
+    """Draw a threshold at its score; the last range is one score wider, too little to see."""
     x = _LEFT + min(1.0, risk / 100) * _BAR
     mark = f'<line x1="{x:.1f}" y1="{top - 4}" x2="{x:.1f}" y2="{bottom}" stroke="#333333" stroke-dasharray="4 3"/>'
-    before = x - _LEFT > _LABEL  # else on the scale
+    before = x - _LEFT > _LABEL  # otherwise after it, to stay on the chart
     at, anchor = (x - 4, "end") if before else (x + 4, "start")
     return mark + _text(at, top + 8 + 14 * line, words, anchor=anchor, size=11)
 

@@ -1,4 +1,4 @@
-"""Counting decisions: one flat table of numbers, added up over the parts in any order, of a size that stops growing."""
+"""Counting decisions: one flat table of numbers of bounded size, added up over the parts in any order."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from app.evaluation.backtest.parts import (
 )
 from app.tables.history import CaseSource, Label
 
-#: Labels of younger orders may still change and don't count (issue 4, point 1).
+#: Labels of younger orders may still change and don't count.
 MATURE_AFTER: Final = timedelta(days=MATURE_DAYS)
-#: How many orders of each kind of change are remembered for the examples.
+#: How many orders of each kind of change are kept for the examples.
 REMEMBERED: Final = 20
 #: Outcomes that keep a good customer waiting or away.
 HELD: Final = frozenset({Outcome.HOLD_FOR_REVIEW.value, Outcome.REJECT.value})
 
-#: What a hold says that rests on nothing but facts that are not known; a total of zero decides nothing beside it.
+#: Reasons of a hold caused only by missing facts; a total of zero next to it decides nothing.
 _NOT_KNOWN: Final = frozenset({"facts_missing"})
 _BESIDE: Final = frozenset({"amount_zero"})
 
 _APPROVE, _FEE = Outcome.APPROVE.value, Outcome.HOLD_FOR_FEE.value
 
-#: Names of numbers: a word, then what it is counted by.
+#: The name of a number: a word, then what it is counted by.
 Key = tuple[str | int | bool, ...]
 _PAIRS: Final = ((ACTIVE, GIVEN), (ACTIVE_TODAY, GIVEN_TODAY))
 
 
 @dataclass(slots=True)
 class Tally:
-    """Numbers by name, and for each kind of change its newest orders as (placed_at, order_id)."""
+    """Numbers by name, and the newest orders of each kind of change as (placed_at, order_id)."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     changed: dict[tuple[str, str], list[tuple[int, int]]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Tally:
     last: int | None = None
 
     def add(self, other: Tally) -> None:
-        """Add another tally; the order of adding makes no difference."""
+        """Add another tally; the order of additions does not matter."""
         self.counts.update(other.counts)
         for change, orders in other.changed.items():
             self.changed[change] = heapq.nlargest(REMEMBERED, [*self.changed.get(change, []), *orders])
@@ -61,15 +61,15 @@ class Tally:
 
 
 def for_lack_of_facts(outcome: str, reasons: Iterable[str]) -> bool:
-    """Return whether an order is held for nothing but facts that are not known.
+    """Return whether an order is held only because of missing facts.
 
-    Of an imported order that says nothing about the policy: the panel doesn't tell those facts as they were then.
+    For an imported order that says nothing about the policy: the panel does not show those facts as of then.
     """
     return outcome == Outcome.HOLD_FOR_REVIEW.value and set(reasons) - _BESIDE == _NOT_KNOWN
 
 
 class _Group:
-    """Orders that are counted alike, and what their money comes to, for each column."""
+    """Orders that are counted alike, with the sums of their money for each column."""
 
     def __init__(self, columns: int) -> None:
         self.cost, self.margin, self.fee = [0] * columns, [0] * columns, [0] * columns
@@ -83,7 +83,7 @@ _GroupKey = tuple[str, str, bool, str | None, str, int, tuple[int, ...]]
 
 
 def count(part: StoredPart, *, as_of: datetime) -> Tally:
-    """Count the decisions of one part; `as_of` says which orders are old enough to have a label that counts."""
+    """Count the decisions of one part; orders old enough at `as_of` have a label that counts."""
     tally = Tally()
     counted = _Counting(part, tally.counts)
     for key, group in _grouped(part, microseconds(as_of - MATURE_AFTER)).items():
@@ -101,7 +101,7 @@ def count(part: StoredPart, *, as_of: datetime) -> Tally:
 
 
 def _grouped(part: StoredPart, mature_until: int) -> Mapping[_GroupKey, _Group]:
-    """Put together what is counted alike: there are far fewer kinds of orders than orders."""
+    """Group what is counted alike: there are far fewer kinds of orders than orders."""
     groups: dict[_GroupKey, _Group] = {}
     columns = range(len(part.columns))
     for case in part.cases:
@@ -217,7 +217,7 @@ class _Counting:
 
 
 def _differences(old: Kind, new: Kind) -> Iterator[tuple[str, int]]:
-    """Yield every signal of either verdict with how many points more it has in the new one."""
+    """Yield every signal of either verdict with its points in the new one minus those in the old one."""
     points: Counter[str] = Counter()
     for code, some in new.points:
         points[code] += some

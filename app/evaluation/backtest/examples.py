@@ -1,4 +1,4 @@
-"""What a backtest looks at once more: some orders that change, in sentences, and stored decisions judged again."""
+"""Examples and replay of a backtest: some orders that change, in sentences, and stored decisions judged again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.tables.policies import policies
 
 #: How many orders are shown.
 EXAMPLES: Final = 20
-#: About how many stored decisions are judged again: 1 in 1,000, and this many at least.
+#: About how many stored decisions are judged again: 1 in 1,000, and at least this many.
 _REPLAYED: Final = 1_000
 _PAGE: Final = 200
 _SIGNALS: Final = 12
@@ -42,7 +42,7 @@ def choose(changed: Changed) -> list[tuple[int, int]]:
 
 
 async def examples(bench: Bench, changed: Changed, *, given: Named, active: Named) -> tuple[Example, ...]:
-    """Return some orders that change, with what both policies say about them."""
+    """Return some orders that change, with the verdicts of both policies."""
     chosen = choose(changed)
     facts = await bench.facts_of([order_id for _, order_id in chosen])
     found = []
@@ -72,7 +72,7 @@ def _verdict(judgement: Judgement) -> ExampleVerdict:
 
 
 async def replay(db: Database) -> Replay:
-    """Judge a sample of the stored live decisions again, spread evenly, and count those that come out otherwise."""
+    """Judge an evenly spread sample of the stored live decisions again, and count those with another result."""
     judged = differences = other = 0
     known: dict[int, Policy | None] = {}
     async with db.read() as connection:
@@ -97,7 +97,7 @@ async def replay(db: Database) -> Replay:
 
 
 async def _policy(connection: AsyncConnection, version: int) -> Policy | None:
-    """Return a published policy; None where this program no longer understands its document."""
+    """Return a published policy; None if this version of the program can't read its document."""
     document = await connection.scalar(sa.select(policies.c.document).where(policies.c.version == version))
     try:
         return None if document is None else parse_published(document)

@@ -1,4 +1,4 @@
-"""From counts to what one policy would have done, and to what changes between two."""
+"""Figures from counts: what one policy would have done, and what changes between two."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from app.evaluation.backtest.records import (
 from app.evaluation.statistics import auc, auc_interval, wilson
 from app.tables.history import Label
 
-#: What counts as a bad order. Refunded and cancelled unpaid have many harmless causes and are shown by themselves.
+#: Labels of bad orders. Refunded and cancelled unpaid have many harmless causes and are shown separately.
 BAD: Final = (Label.FRAUD.value, Label.DISPUTED.value)
 GOOD: Final = Label.GOOD.value
 
@@ -46,7 +46,7 @@ _APPROVE, _FEE = Outcome.APPROVE.value, Outcome.HOLD_FOR_FEE.value
 
 
 class Counts:
-    """The numbers of a tally, asked for by name."""
+    """The numbers of a tally, looked up by name."""
 
     def __init__(self, counts: Mapping[Key, int]) -> None:
         self._by_word: dict[Any, Counter[Key]] = {}
@@ -55,7 +55,7 @@ class Counts:
                 self._by_word.setdefault(key[0], Counter())[key[1:]] += number
 
     def total(self, word: str, *pattern: Any) -> int:
-        """Return the sum of all numbers of this name; None in the pattern stands for anything."""
+        """Return the sum of all numbers of this name; None in the pattern matches anything."""
         return sum(number for key, number in self._items(word) if _fits(key, pattern))
 
     def by(self, word: str, place: int, *pattern: Any) -> Counter[Any]:
@@ -75,7 +75,7 @@ def _fits(key: Key, pattern: tuple[Any, ...]) -> bool:
 
 
 def share(part: int, of: int) -> float:
-    """Return a share to four places; of nothing it is 0."""
+    """Return a share rounded to four places; 0 if `of` is 0."""
     return round(part / of, _PLACES) if of else 0.0
 
 
@@ -87,7 +87,7 @@ def proportion(part: int, of: int) -> Proportion:
 
 
 def counted(found: Mapping[Any, int], of: int, *, order: Iterable[str] = ()) -> tuple[Counted, ...]:
-    """Return counts with their shares: in the order given (all of it), else the largest first."""
+    """Return counts with their shares: in the given order (all of its entries), else the largest first."""
     names = list(order) or sorted(found, key=lambda name: (-found[name], name))
     return tuple(Counted(name=name, orders=found.get(name, 0), share=share(found.get(name, 0), of)) for name in names)
 
@@ -241,7 +241,7 @@ def _people(counts: Counts, column: str) -> Agreement:
 
 
 def compare(counts: Counts, *, given: tuple[str, Policy], active: tuple[str, Policy]) -> Comparison:
-    """Return both policies and where they differ; each is named by its column."""
+    """Return both policies and where they differ; each is given with the name of its column."""
     column = given[0]
     changes = [
         ChangeCount(before=before, after=after, orders=counts.total("change", column, before, after))
@@ -278,7 +278,7 @@ def _reason_changes(counts: Counts, column: str) -> tuple[ReasonChange, ...]:
 
 
 def _signal_changes(counts: Counts, column: str) -> tuple[SignalChange, ...]:
-    """Return the signals behind the changes: those whose points differ first, then those that are there most."""
+    """Return the signals behind the changes: first those whose points differ, then the most frequent."""
     found = [
         SignalChange(
             signal=code,
@@ -292,6 +292,6 @@ def _signal_changes(counts: Counts, column: str) -> tuple[SignalChange, ...]:
 
 
 def _moved(counts: Counts, column: str, currency: str | None, what: str) -> int:
-    """Return the work that comes to be charged for, less the work that comes to be done for nothing."""
+    """Return the work that becomes charged, minus the work that becomes free."""
     charged = counts.total("work_moved", column, currency, _FEE, what)
     return charged - counts.total("work_moved", column, currency, _APPROVE, what)

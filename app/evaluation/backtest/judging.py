@@ -1,4 +1,4 @@
-"""One process's share of a backtest: reads cases, judges each by both policies, and counts. It writes nothing."""
+"""The work of one process of a backtest: reads cases, judges each by both policies, and counts. It writes nothing."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from app.tables.history import cases
 #: How many orders are read, judged and stored at a time.
 PART: Final = 1_000
 
-#: What is read of a case. Times and states are taken as they lie there: SQLAlchemy's own reading of them takes longer
-#: than all of counting. `_moment` reads a time.
+#: The columns read of a case. Times and states are read as stored, because SQLAlchemy's conversion takes longer than
+#: all of the counting. `_moment` converts a time.
 _COLUMNS: Final = (
     cases.c.order_id,
     sa.type_coerce(cases.c.placed_at, sa.types.NULLTYPE).label("placed_at"),
@@ -40,20 +40,20 @@ _COLUMNS: Final = (
     cases.c.reviewed,
 )
 
-#: Where a part begins: the time and the number of its first order.
+#: Where a part begins: the time and id of its first order.
 Place = tuple[datetime, int]
 
 
 class BacktestFailed(Exception):
-    """The backtest can't be carried out; the text says why. Nothing of it is kept."""
+    """The backtest can't be run; the text says why. Nothing of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to find a policy's own terms in texts, for cases whose findings rest on other terms.
+    """How to find a policy's own terms in texts, for cases whose findings are based on other terms.
 
-    Both are functions of a module, so that another process finds them by name. `digest` says which terms a policy
-    has, as `cases.terms_digest` does; `again` returns, in order, the facts of these orders with the policy's own
+    Both are module-level functions, so that another process can import them. `digest` returns a digest of a policy's
+    terms, as `cases.terms_digest` does; `again` returns, in order, the facts of these orders with the policy's own
     findings, as far as their texts still exist.
     """
 
@@ -63,7 +63,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is judged by what: everything that a process needs to know. Policies are in their canonical form."""
+    """What a process needs to know to judge. Policies are in their canonical form."""
 
     url: str
     given: str
@@ -75,7 +75,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One part, ready to be stored and added up."""
+    """One part, ready to be stored and counted."""
 
     number: int
     orders: int
@@ -87,11 +87,11 @@ class Judged:
 class _Tried:
     policy: Policy
     judge: QuickJudge
-    digest: str | None  # None: findings are taken as they are
+    digest: str | None  # None: findings are used as they are
 
 
 class Bench:
-    """Judges the parts of one job on a database of its own."""
+    """Judges the parts of one job, with its own database connections."""
 
     def __init__(self, job: Job, db: Database) -> None:
         self._job = job
@@ -106,7 +106,7 @@ class Bench:
 
     async def judge(self, number: int, first: Place, end: Place | None) -> Judged:
         """Judge the cases from `first` up to, and without, `end`. Raises BacktestFailed."""
-        with _uncollected():  # of all that is read, nothing is left when it ends
+        with _uncollected():  # everything read here is freed at the end
             return await self._judge(number, first, end)
 
     async def _judge(self, number: int, first: Place, end: Place | None) -> Judged:
@@ -133,7 +133,7 @@ class Bench:
         return seen
 
     def _judged(self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]) -> PartWriter:
-        """Judge with the facts of today, where that is wanted, then without them: for good, as nobody else has them."""
+        """Judge with the facts of today, if wanted, then without them; that changes `facts`, which nobody else uses."""
         part, (given, active) = PartWriter(self._columns), [tried.judge.verdict for tried in self._tried]
         decided, with_today = part.decided, self._job.with_today
         for row, plain, for_given, for_active in zip(rows, facts, *seen, strict=True):
@@ -150,7 +150,7 @@ class Bench:
         return part
 
     async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
-        """Return some orders' time of judgement and facts as the two policies see them, without facts of today."""
+        """Return some orders' time of judgement and facts as both policies see them, without facts of today."""
         async with self._db.read() as connection:
             found = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
             rows, facts = _read(found)
@@ -162,7 +162,7 @@ class Bench:
 
 
 async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], int]:
-    """Return where each part begins, in the order of time, and how many orders there are in all."""
+    """Return where each part begins, in time order, and the total number of orders."""
     numbered = sa.select(
         cases.c.placed_at,
         cases.c.order_id,
@@ -197,7 +197,7 @@ def _read(found: Sequence[Any]) -> tuple[list[CaseRow], list[Facts]]:
 
 
 def _moment(stored: str | datetime) -> datetime:
-    """Read a time: SQLite has it as text, PostgreSQL's driver has read it; both in UTC."""
+    """Convert a time: text from SQLite, a datetime from PostgreSQL's driver; both in UTC."""
     return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
@@ -210,7 +210,7 @@ def _unpacked(row: CaseRow) -> Facts:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Don't look for cycles: there are none, and looking through all of a part takes a fifth of the time."""
+    """Disable the cyclic garbage collector: there are no cycles, and scanning a part takes a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
-"""The decisions behind a backtest as they are stored: about a thousand orders in each part, what repeats stored once.
+"""The stored decisions of a backtest: about a thousand orders in each part, with repeated values stored once.
 
-A part holds everything that the report is computed from, so that each of its numbers can be recomputed.
+A part holds everything that the report is computed from, so that each number can be recomputed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import msgspec
 
 from app.core.judgement.quick import Verdict
 
-GIVEN: Final = "given"  # the policy that is tried
+GIVEN: Final = "given"  # the policy being tried
 ACTIVE: Final = "active"  # the policy in force
-GIVEN_TODAY: Final = "given_today"  # the same two with the facts that are known only as of today
+GIVEN_TODAY: Final = "given_today"  # the same two policies with the facts known only as of today
 ACTIVE_TODAY: Final = "active_today"
 COLUMNS: Final = (GIVEN, ACTIVE)
 COLUMNS_TODAY: Final = (GIVEN, ACTIVE, GIVEN_TODAY, ACTIVE_TODAY)
@@ -24,7 +24,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class CaseRow(NamedTuple):
-    """What is read of a case; its states as they lie there."""
+    """The columns read of a case, with states as stored."""
 
     order_id: int
     placed_at: datetime
@@ -38,7 +38,7 @@ class CaseRow(NamedTuple):
 
 
 class Kind(msgspec.Struct, array_like=True, frozen=True):
-    """What a verdict says beside its money; many orders share one."""
+    """A verdict without its money; many orders share one."""
 
     outcome: str
     reasons: tuple[str, ...]
@@ -50,7 +50,7 @@ class Kind(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Decided(msgspec.Struct, array_like=True, frozen=True):
-    """One policy's verdict: the place of its kind in the part, and its money in minor units."""
+    """One policy's verdict: the index of its kind in the part, and its money in minor units."""
 
     kind: int
     cost: int | None
@@ -59,7 +59,7 @@ class Decided(msgspec.Struct, array_like=True, frozen=True):
 
 
 class DecidedCase(msgspec.Struct, array_like=True, frozen=True):
-    """One order with what became of it, and a verdict for each column of the part."""
+    """One order with its label, and a verdict for each column of the part."""
 
     order_id: int
     placed_at: int  # microseconds since 1970, UTC
@@ -68,12 +68,12 @@ class DecidedCase(msgspec.Struct, array_like=True, frozen=True):
     reviewed: str | None
     currency: str | None
     staff_minutes: int | None
-    today: int  # place in the part's `today`: which facts were left out
+    today: int  # index into the part's `today`: which facts were left out
     decided: tuple[Decided, ...]
 
 
 class StoredPart(msgspec.Struct, array_like=True, frozen=True):
-    """Some hundred orders in the order of their time."""
+    """Some hundred orders in time order."""
 
     columns: tuple[str, ...]
     kinds: list[Kind]
@@ -90,7 +90,7 @@ class PartWriter:
         self._today: dict[tuple[str, ...], int] = {}
 
     def decided(self, verdict: Verdict) -> Decided:
-        """Return a verdict as it is stored."""
+        """Return a verdict in its stored form."""
         key = (
             verdict.outcome, verdict.reasons, verdict.self_service, verdict.risk, verdict.points, verdict.minutes,
             verdict.catalogue_gap,
@@ -126,7 +126,7 @@ class PartWriter:
 
 
 def encode(part: StoredPart) -> bytes:
-    """Return a part as it is stored."""
+    """Return a part in its stored form."""
     return msgspec.msgpack.encode(part)
 
 
@@ -136,10 +136,10 @@ def decode(stored: bytes) -> StoredPart:
 
 
 def microseconds(moment: datetime) -> int:
-    """Return a time as parts hold it; exact, which a float is not."""
+    """Return a time as stored in parts: exact microseconds, unlike a float."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def moment_of(placed_at: int) -> datetime:
-    """Return the time that a part holds."""
+    """Return the time of a value stored in a part."""
     return _EPOCH + placed_at * _MICROSECOND

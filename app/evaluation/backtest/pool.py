@@ -1,4 +1,4 @@
-"""Judging on all cores: processes with connections of their own, that end with the one that started them."""
+"""Judging on all cores: processes with their own connections, which end with their parent."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from app.db import Database
 from app.evaluation.backtest.judging import PART, BacktestFailed, Bench, Job, Judged, Place
 from app.installation.children import belong_to_parent, cores, deaf_from_birth
 
-#: Below so many orders starting processes takes longer than judging.
+#: With fewer orders than this, starting processes takes longer than judging.
 _ALONE_BELOW: Final = 10 * PART
-#: How many parts each process has waiting: enough that it never waits for us, few enough that memory stays flat.
+#: Parts queued for each process: enough that it never waits for us, few enough that memory use stays constant.
 _AHEAD: Final = 3
 
 
 async def judge_parts(
     job: Job, db: Database, places: Sequence[Place], *, orders: int, processes: int | None = None
 ) -> AsyncGenerator[Judged]:
-    """Yield every part as it is done, in any order. Raises BacktestFailed, also where a process dies."""
+    """Yield every part as it is done, in any order. Raises BacktestFailed, also if a process dies."""
     wanted = min(len(places), processes or (1 if orders < _ALONE_BELOW else cores()))
     tasks = list(zip(range(len(places)), places, [*places[1:], None], strict=True))
     if wanted <= 1:
@@ -48,7 +48,7 @@ async def judge_parts(
     except BrokenExecutor as error:
         raise BacktestFailed("a process that judged orders ended before it was done; nothing is kept") from error
     finally:
-        # the pool itself cancels what waits: it stumbles over what somebody else has cancelled
+        # only the pool may cancel waiting work: it fails on futures that others have cancelled
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await asyncio.gather(*running, return_exceptions=True)
 

@@ -1,4 +1,4 @@
-"""Backtests that the API began, each in a process of its own, so that neither the event loop nor the intake waits."""
+"""Backtests started by the API, each in a separate process, so that neither the event loop nor the intake waits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PATIENCE_SECONDS = 5.0
 
 
 class BacktestProcesses:
-    """Starts them, records those that end badly, and ends them with us. They end by themselves if we are killed."""
+    """Starts them, records failures, and ends them at shutdown. They end automatically if we are killed."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._watched: dict[uuid.UUID, tuple[asyncio.subprocess.Process, asyncio.Task[None]]] = {}
 
     async def start(self, backtest_id: uuid.UUID) -> None:
-        """Have a backtest carried out that was begun."""
+        """Run a stored backtest in a new process."""
         environment = {**os.environ, "DOORMAN_DATABASE_URL": self._db.url.render_as_string(hide_password=False)}
         try:
             process = await asyncio.create_subprocess_exec(
@@ -42,13 +42,13 @@ class BacktestProcesses:
         status = await process.wait()
         self._watched.pop(backtest_id, None)
         try:
-            # a finished one stays as it is, and so does one that has said itself why it failed
+            # has no effect on a finished backtest, or one that recorded its own failure
             await runs.fail(self._db, backtest_id, f"its process ended with status {status}")
-        except Exception:  # the database is away; it will be seen to be dead
+        except Exception:  # the database is down; the backtest will count as dead
             log.exception("backtest.unrecorded", backtest_id=str(backtest_id))
 
     async def aclose(self) -> None:
-        """End what still runs; it is recorded as failed."""
+        """End running backtests; they are recorded as failed."""
         watched = list(self._watched.values())
         for process, _ in watched:
             with suppress(ProcessLookupError):

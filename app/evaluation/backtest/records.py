@@ -19,14 +19,14 @@ Orders = Annotated[int, Field(ge=0, description="How many orders.")]
 
 
 class Interval(Record):
-    """Where the true value lies with 95 % confidence."""
+    """The range of the true value, with 95 % confidence."""
 
     low: Share
     high: Share
 
 
 class Proportion(Record):
-    """A share of orders, with how sure it is (Wilson)."""
+    """A share of orders, with its confidence interval (Wilson)."""
 
     orders: Orders
     of: Orders
@@ -35,7 +35,7 @@ class Proportion(Record):
 
 
 class Counted(Record):
-    """How many orders have one thing in common."""
+    """The number of orders that have one thing in common."""
 
     name: str
     orders: Orders
@@ -51,7 +51,7 @@ class ReasonCount(Record):
 
 
 class PolicyName(Record):
-    """Which policy, and where its thresholds are."""
+    """A policy and its thresholds."""
 
     hash: str
     version: int | None = Field(description="null while it is not published.")
@@ -82,7 +82,7 @@ class Cases(Record):
 
 
 class UntestedFact(Record):
-    """A fact that is known only as it is today, so that the past can't be judged by it."""
+    """A fact that is known only as of today, so that past orders can't be judged by it."""
 
     fact: str
     orders: Orders
@@ -91,7 +91,7 @@ class UntestedFact(Record):
 
 
 class CurrencyMoney(Record):
-    """The money of one currency; currencies are never added up. `currency` is empty where the order's is unknown."""
+    """The money of one currency; currencies are never added up. `currency` is empty if the order's is unknown."""
 
     currency: str
     fees_asked: Orders = Field(description="Orders held for a fee.")
@@ -120,7 +120,7 @@ class Work(Record):
 
 
 class Threshold(Record):
-    """How well one threshold of the risk score tells bad orders from good ones; old enough orders only."""
+    """How well one threshold of the risk score separates bad orders from good ones; only orders that are old enough."""
 
     name: str
     risk_from: int
@@ -140,7 +140,7 @@ class Area(Record):
 
 
 class ScoreRange(Record):
-    """How many old enough orders score so much risk."""
+    """How many orders that are old enough have a risk score in this range."""
 
     low: int
     high: int
@@ -149,7 +149,7 @@ class ScoreRange(Record):
 
 
 class Risk(Record):
-    """The risk score against what became of the orders."""
+    """The risk score compared with how the orders ended."""
 
     auc: Area
     thresholds: tuple[Threshold, ...]
@@ -157,7 +157,7 @@ class Risk(Record):
 
 
 class Ending(Record):
-    """What the policy would have done with old enough orders of one label."""
+    """What the policy would have done with orders of one label that are old enough."""
 
     label: str
     approve: Orders
@@ -168,7 +168,7 @@ class Ending(Record):
 
 
 class Agreement(Record):
-    """Against what people decided, where they did."""
+    """How far the policy agrees with the decisions of people."""
 
     reviewed: Orders
     same: Proportion
@@ -202,7 +202,7 @@ class ChangeCount(Record):
 
 
 class ReasonChange(Record):
-    """A reason that comes or goes where the outcome changes."""
+    """A reason that appears or disappears when the outcome changes."""
 
     reason: str
     appears: Orders
@@ -219,7 +219,7 @@ class SignalChange(Record):
 
 
 class Saved(Record):
-    """Labour saved in one currency; negative: more is given away."""
+    """Labour saved in one currency; negative if more is done for free."""
 
     currency: str
     cost: str
@@ -270,7 +270,7 @@ class Example(Record):
 
 
 class Replay(Record):
-    """Live decisions judged again by their own facts, policy and engine: not one may differ."""
+    """Live decisions judged again with their own facts, policy and engine: none may differ."""
 
     decisions: int
     differences: int
@@ -278,7 +278,7 @@ class Replay(Record):
 
 
 class BacktestReport(Record):
-    """What a policy would have done with the history, and how sure that is."""
+    """What a policy would have done with the history, and how certain that is."""
 
     engine_version: str
     as_of: datetime

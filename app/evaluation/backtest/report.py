@@ -1,4 +1,4 @@
-"""The report of a backtest, from its counts: the same counts give the same report."""
+"""The report of a backtest from its counts: the same counts give the same report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.evaluation.backtest.parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TOD
 from app.evaluation.backtest.records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
 from app.tables.history import CaseSource, Label
 
-#: Reasons for an outcome that rest on a fact beside the signals, which the catalogue of signals knows.
+#: Reasons for an outcome that depend on a fact, in addition to the signals listed in the catalogue.
 _REASONS: Final[Mapping[str, tuple[str, ...]]] = {
     "customer.group_id": ("exempt_client_group", "own_initiative_group"),
     "customer.lists": ("exempt_allow_list",),
@@ -27,7 +27,7 @@ _REASONS: Final[Mapping[str, tuple[str, ...]]] = {
     "items.group_id": ("exempt_product_group", "vetting_product_group"),
     "order.fraud_check_ran": ("fraud_check",),
 }
-#: What rests on each fact that may be known only as of today: signals, and reasons for an outcome.
+#: What depends on each fact that may be known only as of today: signals, and reasons for an outcome.
 RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
     name: (*not_testable((name,)), *_REASONS.get(name, ())) for name in sorted(NAMES)
 }
@@ -35,19 +35,19 @@ _FEES: Final = (
     "A fee changes what people do: some would pay, some would order in the cart, some would leave. "
     "The sums say what would have been asked, not what would have come in."
 )
-#: Fewer bad orders than this and every figure of the risk score is mostly chance.
+#: With fewer bad orders than this, every figure of the risk score is mostly chance.
 _FEW_BAD: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A policy and its version, where it is published."""
+    """A policy, and its version if it is published."""
 
     policy: Policy
     version: int | None
 
     def record(self) -> PolicyName:
-        """Return it as the report shows it."""
+        """Return the policy as shown in the report."""
         risk = self.policy.risk
         return PolicyName(
             hash=policy_hash(self.policy),
@@ -68,7 +68,7 @@ def build_report(
     examples: tuple[Example, ...],
     replay: Replay,
 ) -> BacktestReport:
-    """Return the report; the tally holds at least one order."""
+    """Return the report of a tally with at least one order."""
     counts = Counts(tally.counts)
     cases = _cases(counts, tally)
     today = (GIVEN_TODAY, given.policy), (ACTIVE_TODAY, active.policy)
@@ -114,7 +114,7 @@ def _untested(counts: Counts, total: int) -> tuple[UntestedFact, ...]:
 
 
 def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]:
-    """Say what the figures can't know; only what is true of these orders."""
+    """Return notes on the limits of the figures, only those that apply to these orders."""
     days = MATURE_AFTER.days
     imported = counts.total("case", CaseSource.IMPORTED.value)
     notes = [

@@ -1,4 +1,4 @@
-"""A backtest: the history decided anew by a policy and by the one in force, stored with every decision behind it."""
+"""A backtest: the history decided again by a policy and by the active one, stored with every decision."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from app.tables.policies import policies
 
 log = structlog.get_logger()
 
-#: How many backtests are kept with their decisions; older ones go.
+#: How many backtests are kept with their decisions; older ones are deleted.
 KEPT: Final = 20
-#: One whose process has said nothing for so long is over, whatever became of it.
+#: A backtest whose process has been silent for this long is over, for whatever reason.
 DEAD_AFTER: Final = timedelta(seconds=30)
 
 _BEAT_SECONDS: Final = 2.0
 _LONGEST_ERROR: Final = 500
-_TURN: Final = "backtest:turn"  # a row that those who want to begin take turns at
+_TURN: Final = "backtest:turn"  # a row to lock, so that starts take turns
 
 _OWN_TERMS: Final = Terms(digest=terms_digest, again=find_again)
 
-#: Told how many orders are judged, of how many.
+#: Called with the number of orders judged and the total.
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to try: a document, or a published version, on the orders placed since then (all of them)."""
+    """What to try: a document or a published version, on the orders placed since `since` (None: all orders)."""
 
     document: str | None = None
     version: int | None = None
@@ -61,12 +61,12 @@ class Wanted:
 async def begin(
     tx: AsyncConnection, wanted: Wanted, *, by: str, now: datetime, read: Policy | None = None
 ) -> uuid.UUID:
-    """Store that a backtest is wanted, and return its id; one at a time.
+    """Store a requested backtest, and return its id; only one runs at a time.
 
-    `read`: the wanted document, where it was read before the transaction.
+    `read`: the requested document, if it was read before the transaction.
 
-    Raises PolicyError, NotFound for an unknown version, WrongState for one that is not valid any more and where there
-    is no history, RequestRunning.
+    Raises PolicyError, NotFound for an unknown version, WrongState for a version that is no longer valid and without
+    history, RequestRunning.
     """
     document = wanted.document if wanted.version is None else await _published(tx, wanted.version)
     if wanted.version is None:
@@ -112,7 +112,7 @@ async def _running(tx: AsyncConnection, *, now: datetime) -> uuid.UUID | None:
 
 
 async def require_cases(connection: AsyncConnection, *, since: datetime | None) -> None:
-    """Raise WrongState where there is nothing to judge."""
+    """Raise WrongState if there is nothing to judge."""
     query = sa.select(cases.c.order_id).limit(1)
     if await connection.scalar(query) is None:
         raise WrongState("there is no history to judge yet: run `doorman import` first")
@@ -128,9 +128,9 @@ async def run(
     processes: int | None = None,
     progress: Progress = lambda _done, _of: None,
 ) -> BacktestReport:
-    """Carry out a backtest that was begun, and store its report.
+    """Run a stored backtest, and store its report.
 
-    Whatever stops it, nothing of it is kept but why. Raises BacktestFailed.
+    If it fails, only the reason is kept. Raises BacktestFailed.
     """
     try:
         report = await _run(db, backtest_id, terms=terms, processes=processes, progress=progress)
@@ -145,7 +145,7 @@ async def run(
 
 
 async def fail(db: Database, backtest_id: uuid.UUID, why: str) -> None:
-    """Record why a backtest came to nothing, unless it is finished already."""
+    """Record why a backtest failed, unless it is already finished."""
     async with db.begin() as tx:
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
         ended = await tx.execute(
@@ -189,7 +189,7 @@ async def _run(
 
 
 async def _begun(db: Database, backtest_id: uuid.UUID) -> tuple[Any, Named, Named]:
-    """Return the row of a backtest, the policy to try, and the one in force when it began."""
+    """Return the row of a backtest, the policy to try, and the policy that was active when it started."""
     async with db.read() as connection:
         row = (await connection.execute(sa.select(backtests).where(backtests.c.id == backtest_id))).one()
         same = sa.select(policies.c.version).where(policies.c.hash == row.policy_hash)
@@ -228,7 +228,7 @@ async def _judge(
 
 
 async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any]]) -> None:
-    """Store some parts and say that we live. Raises BacktestFailed where somebody has given us up."""
+    """Store some parts and a sign of life. Raises BacktestFailed if the backtest was given up in the meantime."""
     async with db.begin() as tx:
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
         if (await tx.execute(backtests.update().where(mine).values(alive_at=utc_now()))).rowcount == 0:
@@ -238,7 +238,7 @@ async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any
 
 
 async def _finish(db: Database, backtest_id: uuid.UUID, report: BacktestReport) -> None:
-    """Store the report, and let go of all but the newest backtests."""
+    """Store the report, and delete all but the newest backtests."""
     newest = sa.select(backtests.c.id).order_by(backtests.c.created_at.desc(), backtests.c.id.desc()).limit(KEPT)
     async with db.begin() as tx:
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))

@@ -1,1 +1,1 @@
-"""Past orders with their facts as of their own time; may import gathering, customers and what lies below."""
+"""Past orders with their facts as of their own time; may import gathering, customers and what is below."""

@@ -1,9 +1,9 @@
-"""From what was imported to cases: every order of the past with its facts as of its own time, ready to be judged.
+"""Building cases from imported rows: every past order with its facts as of its own time, ready to be judged.
 
-Customers are taken one after the other, each with all of their rows, because an order's facts rest on what came before
-it on the same account; what customers share is read beforehand. Each customer's orders go in time order, and so does
-what is muted. Nothing is decided here and nobody is told anything: only `cases` and what we know of customers change.
-Safe to repeat and to break off: what is written already is found to be the same.
+Customers are processed one after the other, each with all of their rows, because an order's facts depend on what came
+before it on the same account; what customers share is read in advance. Each customer's orders go in time order, and so
+do the muted signals. Nothing is decided here and nobody is notified: only `cases` and our knowledge of customers
+change. Safe to repeat and to interrupt: rows already written are found unchanged.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from app.tables.history import CaseSource, cases
 
 __all__ = ["Built", "CaseBuilder", "build_cases"]
 
-#: Below so many orders starting processes takes longer than making cases.
+#: With fewer orders than this, starting processes takes longer than building the cases.
 _ALONE_BELOW: Final = 2_000
 _WRITTEN_AT_ONCE: Final = 5_000
 
 
 async def build_cases(context: Context, *, heard: Callable[[int, int], None], processes: int | None = None) -> Built:
-    """Make or renew the case of every imported order. See `CaseBuilder`."""
+    """Build or update the case of every imported order. See `CaseBuilder`."""
     builder = CaseBuilder(context, processes=processes)
     try:
         return await builder.build(heard=heard)
@@ -50,31 +50,31 @@ async def build_cases(context: Context, *, heard: Callable[[int, int], None], pr
 
 
 class CaseBuilder:
-    """Makes or renews the case of every imported order, on all cores.
+    """Builds or updates the case of every imported order, on all cores.
 
-    What takes its time beforehand is begun while the import still reads: told by `hear` how far that is, it starts its
-    processes, and has one of them work out who shares what as soon as all customers and orders are there.
+    Slow preparations start while the import still reads: `hear` reports its progress, so that processes start early and
+    one of them computes shared identities as soon as all customers and orders are stored.
     """
 
     def __init__(self, context: Context, *, processes: int | None = None) -> None:
-        """`processes` is one for each core where it isn't given and there is enough to do."""
+        """Use one process for each core if `processes` is not given and there is enough to do."""
         self._context = context
         self._processes = processes
         self._helpers: Helpers | None = None
         self._sharing: asyncio.Task[tuple[Policy, Shared]] | None = None
 
     def hear(self, step: str, total: int | None) -> None:
-        """Take which list the import reads, and how many rows that has, where it is known."""
+        """Take note of the list that the import reads, and of its number of rows if known."""
         if step in {Resource.CUSTOMERS, Resource.ORDERS} and total is not None and total >= _ALONE_BELOW:
             self._helpers = self._helpers or self._enough(total)
         elif step == Resource.SERVICES and self._helpers is not None and self._sharing is None:
             self._sharing = asyncio.create_task(self._share(self._helpers))
 
     async def build(self, *, heard: Callable[[int, int], None]) -> Built:
-        """Make them; `heard` is told how many of how many orders are done.
+        """Build the cases; `heard` is called with the number of orders done and the total.
 
-        Raises NotFound when no policy is active, PanelUnavailable where the catalogue can't be read, and
-        ChildProcessError where one of the processes ends before it is done.
+        Raises NotFound if no policy is active, PanelUnavailable if the catalogue can't be read, and ChildProcessError
+        if a process ends before it is done.
         """
         db = self._context.db
         total = await count_orders(db)
@@ -97,7 +97,7 @@ class CaseBuilder:
         return found.built
 
     async def aclose(self) -> None:
-        """End what is under way."""
+        """End all running work."""
         if self._sharing is not None:
             self._sharing.cancel()
             await asyncio.gather(self._sharing, return_exceptions=True)
@@ -126,9 +126,9 @@ class CaseBuilder:
 
 
 async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
-    """The panel's products of today. Where our role may not read them, the facts say that nobody knows what it sells.
+    """Return the panel's products of today. If our role may not read them, the facts name the catalogue as missing.
 
-    Raises PanelUnavailable where it does not answer: the next import makes the cases.
+    Raises PanelUnavailable if it does not answer: the next import builds the cases.
     """
     panel = context.panel
     if panel is None:
@@ -142,7 +142,7 @@ async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
 
 
 async def _mute(db: Database, found: PagePart) -> None:
-    """Write into the cases of each day what was muted on it, where it is not there yet."""
+    """Write the muted signals of each day into its cases, unless they are already there."""
     for day, muted in found.days.muted().items():
         found.built.muted.update(dict.fromkeys(muted, found.days.orders[day]))
         if found.written[day] - {muted}:

@@ -1,7 +1,7 @@
-"""What live judgements know of the past after an import: identities, sightings, and each customer's history.
+"""What live judgements know about the past after an import: identities, sightings, and each customer's history.
 
-Safe to repeat, and nothing is counted twice: an order counts by its own row where live decisions have counted it, else
-by what was imported. An order that is still Pending is left for them to count.
+Safe to repeat, and nothing is counted twice: an order counts by its own row if live decisions have counted it, else by
+its imported row. Live decisions will count orders that are still Pending.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.tables.customers import address_blocks, customers, identities, order_si
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
-#: Velocity looks back a day; muting looks back as the policy says.
+#: Velocity looks back one day; muting looks back as far as the policy says.
 _SIGHTING_DAYS: Final = 2
 _COUNTS: Final = ("orders", "manual_orders", "effortless_orders", "fraud_orders")
 
@@ -39,7 +39,7 @@ class Known:
 
 
 async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, policy: Policy, *, now: datetime) -> None:
-    """Bring our own tables up to date with a page of customers."""
+    """Update our own tables with a page of customers."""
     known = [one for one in page if one.rows.customer_id]
     if not known:
         return
@@ -49,7 +49,7 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
 
 
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
-    """An identity counts from the earliest moment that we hear of."""
+    """Store identities, each with the earliest moment that we know of."""
     seen: dict[tuple[str, str, int], datetime] = {}
     addresses: list[dict[str, Any]] = []
     for one in page:
@@ -161,7 +161,7 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
 
 
 async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:
-    """Orders of late, for velocity, and what fired on them, for muting; live ones have theirs already."""
+    """Store recent orders for velocity, and their signals for muting; live orders have theirs already."""
     recent = [case for one in page for case in one.cases if case.placed_at > since and case.order.customer_id]
     if not recent:
         return

@@ -1,4 +1,4 @@
-"""What became of an order, as the panel shows it now."""
+"""Labels of orders: how they ended, as the panel shows now."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ENDED = frozenset({"terminated", "cancelled"})
 
 
 def label_of(order: PanelOrder, invoice: PanelInvoice | None, services: Iterable[PanelService]) -> Label:
-    """Label an order by its own status, its own invoice and its own services; the worst that is known wins.
+    """Label an order by its own status, invoice and services; the worst one wins.
 
-    An order that was paid and given up later is good: it ended orderly. One whose invoice is not at hand is open.
+    An order that was paid and cancelled later is good: it ended in an orderly way. One without its invoice is open.
     """
     status = order.status.strip().lower()
     built = {service.status.strip().lower() for service in services}
@@ -35,7 +35,7 @@ def label_of(order: PanelOrder, invoice: PanelInvoice | None, services: Iterable
 
 
 def is_paid(invoice: PanelInvoice | None) -> bool:
-    """Return whether the invoice was paid once, whatever became of the money."""
+    """Return whether the invoice was ever paid, even if the money was returned later."""
     if invoice is None:
         return False
     return invoice.paid_at is not None or invoice.status.strip().lower() == "paid"

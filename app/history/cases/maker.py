@@ -1,7 +1,7 @@
-"""Facts of past orders as of their own time, made by the same code as live ones (issue 4, point 1).
+"""Facts of past orders as of their own time, made by the same code as live ones.
 
-What the panel gives with a date is as it was then. What it gives only as it is today is named in `Facts.today`
-(`app.core.judgement.provenance`); what nobody can know is named in `Facts.missing`.
+Whatever the panel dates is as it was then. What it shows only as of today is named in `Facts.today`
+(`app.core.judgement.provenance`); what can't be known is named in `Facts.missing`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CUSTOMER_TODAY: Final = (
     "customer.white_glove",
     *(f"neighbours.{kind}" for kind in OF_TODAY),
 )
-#: Named only where the panel tells them at all.
+#: Named only if the panel shows them at all.
 _CUSTOMER_IF_KNOWN: Final = (
     "group_id",
     "country",
@@ -59,7 +59,7 @@ _ITEMS_TODAY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Aggregates:
-    """Stands for the row of `customers` as it would have been then."""
+    """Stands in for the row of `customers` as it would have been then."""
 
     orders: int
     manual_orders: int
@@ -71,7 +71,7 @@ class _Aggregates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
-    """What is of our own making and never counts against a customer, and what staff decided about customers."""
+    """What we created, which never counts against a customer, and what staff set for customers."""
 
     invoices: frozenset[int] = frozenset()
     tickets: frozenset[int] = frozenset()
@@ -80,7 +80,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastCase:
-    """An order of the past with its facts, what became of it, and what it adds to its customer's history."""
+    """A past order with its facts, its label, and what it adds to its customer's history."""
 
     order: PanelOrder
     placed_at: datetime
@@ -95,7 +95,7 @@ class PastCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Then:
-    """One order among everything that is known of its customer."""
+    """One order with everything known about its customer."""
 
     rows: Rows
     ours: Ours
@@ -111,7 +111,7 @@ class _Then:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseMaker:
-    """Makes the cases of one customer after the other. `absent` names resources that were never imported."""
+    """Builds the cases of one customer after the other. `absent` names resources that were never imported."""
 
     policy: Policy
     shared: Shared
@@ -132,7 +132,7 @@ class CaseMaker:
         own_admin_id: int | None,
         absent: frozenset[str],
     ) -> CaseMaker:
-        """Make ready for many customers."""
+        """Prepare a maker for many customers."""
         return cls(
             policy=policy,
             shared=shared,
@@ -144,7 +144,7 @@ class CaseMaker:
         )
 
     def cases(self, rows: Rows, ours: Ours) -> Iterator[PastCase]:
-        """Yield the cases of one customer in time order; orders without a date can't be judged as of their time."""
+        """Yield the cases of one customer in time order, without orders that have no date."""
         account = Account.of(rows, our_invoices=ours.invoices)
         earlier = Earlier()
         known = rows.identities()
@@ -174,7 +174,7 @@ class CaseMaker:
             earlier.chargebacks += (order.invoice_id or 0) in account.collections
 
     def judged_at(self, placed_at: datetime, invoice: PanelInvoice | None) -> datetime:
-        """Return when we would have had our final say: once it was paid, or when its time to settle was over.
+        """Return when we would have decided for good: once it was paid, or when its settle time was over.
 
         An order that is not paid while its hold lasts is judged as unpaid.
         """
@@ -208,7 +208,7 @@ class CaseMaker:
         )
 
     def _fired(self, facts: Facts, now: datetime) -> tuple[str, ...]:
-        """Return the risk signals that fire, without those that only keep the sum exact."""
+        """Return the risk signals that fire, except those that only keep the sum exact."""
         found, _, _ = find(facts, rulebook(self.policy), now=now)
         return tuple(sorted({one.code for one in found if one.score is ScoreKind.RISK} - LIMITS))
 
@@ -216,7 +216,7 @@ class CaseMaker:
         return OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=self.own_admin_id)
 
     def _own(self, then: _Then, known: dict[str, str]) -> OwnKnowledge:
-        """What our own tables would have known, had we been there."""
+        """Return what our own tables would have held then."""
         if then.rows.customer is None:
             return self._nobody()
         customer_id, earlier, moment = then.rows.customer_id, then.earlier, micros(then.judged_at)
@@ -239,7 +239,7 @@ class CaseMaker:
         )
 
     def _gathered(self, then: _Then) -> Gathered:
-        """Put together what a live judgement would have read at that moment."""
+        """Assemble what a live judgement would have read at that moment."""
         order, listed = then.order, then.rows.customer
         tickets = then.account.recent_tickets(micros(then.judged_at))
         asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
@@ -261,7 +261,7 @@ class CaseMaker:
         )
 
     def _customer_then(self, customer: PanelCustomer, then: _Then) -> PanelCustomer:
-        """The customer with the panel's counters as they stood then, worked out from dated rows."""
+        """Return the customer with the panel's counters as of then, computed from dated rows."""
         account, order, moment, stats = then.account, then.order, micros(then.judged_at), {}
         if "services" not in self.absent:
             stats["productsnumtotal"] = account.total_services.at(moment) + account.undated_services
@@ -277,7 +277,7 @@ class CaseMaker:
         return structs.replace(customer, status="", stats=stats, revenue=revenue)
 
     def _missing(self, then: _Then, tickets: tuple[PanelTicket, ...], asking: PanelTicket | None) -> set[str]:
-        """Name what nobody can know of that time."""
+        """Return the names of the facts that can't be known for that time."""
         order, invoice = then.order, then.invoice
         missing = set(self.absent & {"services", "tickets", "invoices"})
         if not self.catalogue:
@@ -287,7 +287,7 @@ class CaseMaker:
         if order.invoice_id and invoice is None:
             missing.add("invoice")
         elif invoice is not None and not invoice.items:
-            missing.add("invoice_lines")  # lists of invoices don't have them: was labour billed already?
+            missing.add("invoice_lines")  # lists of invoices lack them, so labour already billed is unknown
         if order.admin_requestor_id > 0 and asking is None:
             unread = any(not ticket.replies for ticket in could_ask(order, tickets))
             missing |= {"asking_ticket"} if unread else set()
@@ -295,7 +295,7 @@ class CaseMaker:
 
 
 def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: datetime) -> datetime | None:
-    """Return from when on an order may count as one that needed nobody: paid, or free and active."""
+    """Return when an order starts to count as effortless: once paid, or free and active."""
     if invoice is not None and invoice.paid_at is not None:
         return max(placed_at, invoice.paid_at.astimezone(UTC))
     free = not order.invoice_id or is_paid(invoice)
@@ -307,7 +307,7 @@ def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket |
 
 
 def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInvoice | None:
-    """The order's invoice as it stood then: paid or not, whatever became of it later."""
+    """Return the order's invoice as of then: paid or not, whatever happened to it later."""
     if invoice is None:
         return None
     paid = invoice.paid_at <= judged_at if invoice.paid_at is not None else is_paid(invoice)
@@ -315,7 +315,7 @@ def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInv
 
 
 def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:
-    """Name what these facts know only as of today."""
+    """Return the names of these facts that are known only as of today."""
     names: list[str] = []
     if facts.customer is not None:
         names += _CUSTOMER_TODAY

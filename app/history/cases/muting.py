@@ -1,7 +1,7 @@
-"""Muted signals of the past: which risk signals fired on too many orders to say anything, day by day (design §4).
+"""Muted signals of the past: which risk signals fired on too many orders to mean anything, day by day.
 
-Live, the share is counted anew every ten minutes; here once a day, over the days before it, which takes a few numbers
-for each day however many orders there are.
+Live judgements recount the share every ten minutes. Here it is counted once a day, over the days before, which takes a
+few numbers for each day however many orders there are.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ class MutedDays:
     fired: dict[date, Counter[str]] = field(default_factory=dict)
 
     def count(self, placed_at: datetime, codes: Iterable[str]) -> None:
-        """Take in an order and the risk signals that fired on it."""
+        """Add an order and the risk signals that fired on it."""
         day = placed_at.date()
         self.orders[day] += 1
         self.fired.setdefault(day, Counter()).update(codes)
 
     def add(self, other: MutedDays) -> None:
-        """Take in what another part of the history counted."""
+        """Add the counts of another part of the history."""
         self.orders.update(other.orders)
         for day, codes in other.fired.items():
             self.fired.setdefault(day, Counter()).update(codes)
 
     def muted(self) -> dict[date, tuple[str, ...]]:
-        """Return for each day with orders what was muted on it, by the orders of the days before."""
+        """Return the signals muted on each day with orders, judged by the orders of the days before."""
         found: dict[date, tuple[str, ...]] = {}
         total, codes = 0, Counter[str]()
         days = sorted(self.orders)

@@ -1,6 +1,6 @@
-"""A page of customers: their rows are read, their cases made and written in one transaction, whichever process does it.
+"""A page of customers: reads their rows, builds their cases and writes them in one transaction, in any process.
 
-Pages hold different customers, so they may be taken at the same time and in any order.
+Pages hold different customers, so they can be processed concurrently and in any order.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _LABELLED: Final = ("label", "staff_minutes", "reviewed")
 
 @dataclass(slots=True, kw_only=True)
 class Built:
-    """What a pass over the history found. `today` and `absent` count orders by the name of a fact."""
+    """The result of a pass over the history. `today` and `absent` count orders by the name of a fact."""
 
     orders: int = 0
     new: int = 0
     changed: int = 0
-    live: int = 0  # decided by us when they happened; their facts stay
-    undated: int = 0  # the panel gives no date: can't be judged as of their own time
+    live: int = 0  # decided live by us; their facts stay
+    undated: int = 0  # without a date in the panel: can't be judged as of their own time
     labels: Counter[Label] = field(default_factory=Counter)
     today: Counter[str] = field(default_factory=Counter)
     absent: Counter[str] = field(default_factory=Counter)
     muted: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Built) -> None:
-        """Take in what another part of the history came to."""
+        """Add the result of another part of the history."""
         for name in ("orders", "new", "changed", "live", "undated"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("labels", "today", "absent", "muted"):
@@ -55,7 +55,7 @@ class Built:
 
 @dataclass(slots=True, kw_only=True)
 class PagePart:
-    """What some pages came to, and what muting needs of them: which signals fired, and what is written by day."""
+    """The result of some pages, and what muting needs of them: which signals fired, and what is written by day."""
 
     days: MutedDays
     built: Built = field(default_factory=Built)
@@ -67,7 +67,7 @@ class PagePart:
         return cls(days=MutedDays(rules))
 
     def add(self, other: PagePart) -> None:
-        """Take in another part."""
+        """Add another part."""
         self.built.add(other.built)
         self.days.add(other.days)
         for day, muted in other.written.items():
@@ -76,7 +76,7 @@ class PagePart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWork:
-    """One pass over the history: all that a process needs to know to take a page of it."""
+    """One pass over the history: all that a process needs to work on a page."""
 
     url: str
     maker: CaseMaker
@@ -84,12 +84,12 @@ class PageWork:
 
 
 async def take_span(work: PageWork, db: Database, span: Span) -> PagePart:
-    """Make and write the cases of the customers of a span."""
+    """Build and write the cases of the customers of a span."""
     return await take(work, db, await rows_of(db, span))
 
 
 async def take(work: PageWork, db: Database, page: list[Rows]) -> PagePart:
-    """Make and write the cases of a page of customers."""
+    """Build and write the cases of a page of customers."""
     known, part = [Known(rows) for rows in page], PagePart.empty(work.maker.policy.muting)
     async with db.read() as connection:
         ours = await _ours(connection, [rows.customer_id for rows in page])
@@ -109,7 +109,7 @@ async def take(work: PageWork, db: Database, page: list[Rows]) -> PagePart:
 
 
 async def _ours(connection: AsyncConnection, customer_ids: list[int]) -> dict[int, Ours]:
-    """Read which invoices and tickets are of our own making, and who is a white-glove customer."""
+    """Read which invoices and tickets we created, and who is a white-glove customer."""
     invoices: dict[int, set[int]] = defaultdict(set)
     own_tickets: dict[int, set[int]] = defaultdict(set)
     billed = sa.select(fees.c.customer_id, fees.c.invoice_id).where(fees.c.invoice_id.is_not(None))
@@ -131,7 +131,7 @@ async def _ours(connection: AsyncConnection, customer_ids: list[int]) -> dict[in
 
 
 async def _write(tx: AsyncConnection, work: PageWork, part: PagePart, found: list[PastCase]) -> None:
-    """Write what is new or different; of a live case only what became of it."""
+    """Write new and changed cases; of a live case only its label."""
     ids = [case.order.order_id for case in found]
     stored = {row.order_id: row async for row in in_chunks(tx, sa.select(cases), cases.c.order_id, ids)}
     minutes, reviewed = await _staff_minutes(tx, ids), await _reviewed(tx, ids)
@@ -159,7 +159,7 @@ async def _write(tx: AsyncConnection, work: PageWork, part: PagePart, found: lis
 
 
 def _stored_form(case: PastCase, was: Any) -> tuple[bytes, tuple[str, ...]]:
-    """Return the facts as bytes, with what was muted as it was written last: that is settled at the end."""
+    """Return the facts as bytes, with the muted signals as last written: muting is settled at the end."""
     facts = pack(case.facts)
     if was is None or was.facts == facts or b'"muted":[]' in was.facts:
         return facts, ()
@@ -185,7 +185,7 @@ async def _store(tx: AsyncConnection, rows: list[dict[str, Any]], labels: list[d
         renewed = new.on_conflict_do_update(
             index_elements=[cases.c.order_id],
             set_={name: new.excluded[name] for name in (*_UPDATED, *_LABELLED, "labelled_at")},
-            where=cases.c.source == CaseSource.IMPORTED.value,  # decided live meanwhile: its facts stay
+            where=cases.c.source == CaseSource.IMPORTED.value,  # decided live in the meantime: its facts stay
         )
         await tx.execute(renewed, rows)
     if labels:
@@ -197,7 +197,7 @@ async def _store(tx: AsyncConnection, rows: list[dict[str, Any]], labels: list[d
 
 
 async def _staff_minutes(tx: AsyncConnection, order_ids: list[int]) -> dict[int, int]:
-    """Read the minutes that staff logged themselves on tickets that asked for an order: actual ones, no estimates."""
+    """Read the actual minutes, not estimates, that staff logged on tickets that asked for an order."""
     query = (
         sa.select(ticket_orders.c.order_id, tickets.c.minutes)
         .join(tickets, tickets.c.ticket_id == ticket_orders.c.ticket_id)
@@ -210,7 +210,7 @@ async def _staff_minutes(tx: AsyncConnection, order_ids: list[int]) -> dict[int,
 
 
 async def _reviewed(tx: AsyncConnection, order_ids: list[int]) -> dict[int, str]:
-    """Read what a person decided last about each order."""
+    """Read the latest decision of a person on each order."""
     query = sa.select(decisions.c.order_id, decisions.c.outcome, decisions.c.by, decisions.c.reasons)
     by_time = query.where(decisions.c.by.not_in(NO_PERSONS)).order_by(decisions.c.id)
     return {

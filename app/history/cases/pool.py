@@ -1,4 +1,4 @@
-"""Cases made on all cores: processes with connections of their own, beside the one that started them."""
+"""Building cases on all cores: helper processes with their own connections, next to the main process."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from app.history.cases.rows import Span, read_sightings
 from app.history.cases.shared import Shared
 from app.installation.children import belong_to_parent, collect_rarely, deaf_from_birth
 
-#: How many spans each process has before it: one under way and one waiting, so that it never waits for us.
+#: Spans queued for each process: one being worked on and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
 _ENDED: Final = "a process that made cases ended before it was done; import again"
 
 
 def address_of(db: Database) -> str:
-    """Return the address of the database, with its password, for a process that opens it for itself."""
+    """Return the URL of the database, with its password, for a process that opens its own connection."""
     return db.url.render_as_string(hide_password=False)
 
 
 class Helpers:
-    """Processes that make cases with us. They take a second to start: `open` them before there is work for them."""
+    """Processes that build cases with us. They take a second to start: create them before there is work."""
 
     def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")  # a forked process would share our connections
-        self._line, self._held = context.Pipe(duplex=False)  # they end when we let go of it
+        self._line, self._held = context.Pipe(duplex=False)  # they end when we close it
         self._pools = [
             ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(self._line,)) for _ in range(count)
         ]  # fmt: skip
@@ -45,11 +45,11 @@ class Helpers:
 
     @property
     def count(self) -> int:
-        """How many there are beside us."""
+        """Return the number of helpers, without this process."""
         return len(self._pools)
 
     async def sightings(self, db: Database, policy: Policy, own_admin_id: int | None) -> Shared:
-        """Read who was seen with what, in a process of its own where there is one. See `read_sightings`."""
+        """Read the sightings of identities, in a helper if there is one. See `read_sightings`."""
         if not self._pools:
             return await read_sightings(db, policy, own_admin_id=own_admin_id)
         loop = asyncio.get_running_loop()
@@ -61,9 +61,9 @@ class Helpers:
     async def take(
         self, work: PageWork, db: Database, spans: Iterable[Span], heard: Callable[[PagePart], None]
     ) -> None:
-        """Take all spans, here and in every process, in any order.
+        """Process all spans, here and in every helper, in any order.
 
-        Raises ChildProcessError where a process ends before its work is done.
+        Raises ChildProcessError if a process ends before its work is done.
         """
         left = deque(spans)
 
@@ -91,7 +91,7 @@ class Helpers:
             await asyncio.gather(*hands, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """End the processes at once, whatever they are doing: what they have not committed is made again."""
+        """End the processes at once, whatever they are doing: uncommitted work is repeated by the next run."""
         self._held.close()
         for pool in self._pools:
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
@@ -121,7 +121,7 @@ def _end_with(line: Connection) -> None:
 
 
 def _ready() -> None:
-    """Nothing: a process that is asked for it starts."""
+    """Do nothing; submitting it makes a process start."""
 
 
 def _sightings(url: str, policy: Policy, own_admin_id: int | None) -> Shared:

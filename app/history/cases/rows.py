@@ -1,4 +1,4 @@
-"""Reading what was imported, in pages: never more at once than one page, or the rows of one customer."""
+"""Reading imported rows in pages: at most one page, or the rows of one customer, in memory."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from app.tables.customers import customers
 from app.tables.history import imports, panel_rows
 
 _PAGE: Final = 10_000
-#: Rows of a span. The more, the fewer pages of the random indexes are written again and again; the fewer, the less any
-#: process waits for the last one, and the intake on SQLite for a transaction.
+#: Rows of a span. With more rows the pages of random indexes are rewritten less often; with fewer, processes wait less
+#: for the last one, and the intake on SQLite waits less for a transaction.
 _SPAN_LEAST, _SPAN_MOST = 1_000, 6_000
 _SPANS_EACH: Final = 8
 _ROWS_OF_AN_ORDER: Final = 4  # with its customer, service and invoice
-_IDS_AT_ONCE: Final = 5_000  # databases take some ten thousand parameters in a query
-_UNUSED: Final = "credits"  # no fact rests on them
-#: How the stored form of an invoice says that it is in collections: looked for by the database, so that a million
-#: invoices need not be read to find a few.
+_IDS_AT_ONCE: Final = 5_000  # databases accept about ten thousand parameters in a query
+_UNUSED: Final = "credits"  # no fact is based on them
+#: The stored form of an invoice contains this if it is in collections: the database searches for it, so that we need
+#: not read a million invoices to find a few.
 _COLLECTIONS: Final = b'"status":"Collections"'
 
 #: Customers after the first id and up to the second; None: all after.
@@ -36,7 +36,7 @@ Span = tuple[int, int | None]
 
 
 async def absent_resources(db: Database) -> frozenset[str]:
-    """Return the resources of which nothing was ever imported; an import that found none of them counts."""
+    """Return the resources that were never imported; one imported without any rows is not among them."""
     async with db.read() as connection:
         finished = await connection.execute(sa.select(imports.c.resource).where(imports.c.finished_at.is_not(None)))
         known = set(finished.scalars())
@@ -74,7 +74,7 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
 
 
 async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
-    """Read which customer was seen with which identity and when, from customers and orders."""
+    """Read which customer had which identity and when, from customers and orders."""
     shared = Shared()
     nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
     async for order in records(db, "orders"):
@@ -94,7 +94,7 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
 
 
 async def bad_today(db: Database) -> set[int]:
-    """Return customers with an invoice in collections, and those whom live decisions know to be bad."""
+    """Return customers with an invoice in collections, and those known as bad from live decisions."""
     data = panel_rows.c.data
     pattern = sa.literal(_COLLECTIONS, sa.LargeBinary)
     place = sa.func.instr(data, pattern) if db.is_sqlite else sa.func.position(pattern.op("IN")(data))
@@ -108,7 +108,7 @@ async def bad_today(db: Database) -> set[int]:
 
 
 async def spans(db: Database, *, orders: int, processes: int) -> list[Span]:
-    """Part the customers into spans of some thousand rows each; nobody's rows are not among them."""
+    """Split the customers into spans of some thousand rows each, without rows that belong to no customer."""
     size = orders * _ROWS_OF_AN_ORDER // (processes * _SPANS_EACH)
     size = min(max(size, _SPAN_LEAST), _SPAN_MOST)
     rows, found, after = panel_rows.c, [], -1
@@ -125,7 +125,7 @@ async def spans(db: Database, *, orders: int, processes: int) -> list[Span]:
 async def rows_of(db: Database, span: Span) -> list[Rows]:
     """Return the customers of a span with all of their rows.
 
-    By customer alone: told which resources, too, SQLite reads all of their rows for each span.
+    Filtered by customer alone: with a filter by resource, too, SQLite would read all of its rows for each span.
     """
     rows, (after, upto) = panel_rows.c, span
     query = sa.select(rows.customer_id, rows.resource, rows.data).where(rows.customer_id > after)
@@ -139,14 +139,14 @@ async def rows_of(db: Database, span: Span) -> list[Rows]:
 async def in_chunks(
     connection: AsyncConnection, query: sa.Select[Any], column: sa.ColumnElement[Any], ids: list[int]
 ) -> AsyncIterator[Any]:
-    """Yield the rows of a query whose column is one of many ids."""
+    """Yield the rows of a query whose column is in a long list of ids."""
     for start in range(0, len(ids), _IDS_AT_ONCE):
         for row in await connection.execute(query.where(column.in_(ids[start : start + _IDS_AT_ONCE]))):
             yield row
 
 
 async def nobodys(db: Database) -> AsyncIterator[list[Rows]]:
-    """Yield the orders that are nobody's, in pages."""
+    """Yield the orders that belong to no customer, in pages."""
     after = -1
     while True:
         query = (

@@ -1,7 +1,7 @@
-"""What customers of the history share: identities and IP addresses, as known at any moment of the past.
+"""Identities and IP addresses shared by customers of the history, as known at any moment of the past.
 
-Read once before cases are built, one short row per order and identity, so that a million orders fit: 24 bytes each, and
-objects only for what more than one customer or order shares.
+Read once before cases are built, one short row per order and identity, so that a million orders fit in memory: 24 bytes
+each, and objects only for what more than one customer or order shares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.core.facts import Neighbours
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
-#: Identities that the panel tells only as they are today; an order's IP is of its own time.
+#: Identities that the panel shows only as of today; an order's IP is of its own time.
 OF_TODAY = ("address", "email", "phone")
 
 
@@ -27,7 +27,7 @@ def micros(at: datetime) -> int:
 
 
 def key_of(hashed: str) -> int:
-    """Return the short key of a hashed identity: 63 of its 256 bits, so that no two of millions meet."""
+    """Return the short key of a hashed identity: 63 of its 256 bits, enough that millions don't collide."""
     return int(hashed[:16], 16) >> 1
 
 
@@ -43,7 +43,7 @@ class _Group:
         return bisect_left(self.times, before) - (customer_id in self.first and self.first[customer_id] < before)
 
     def bad_others(self, customer_id: int, before: int, known: dict[int, int] | None) -> int:
-        """Count bad customers seen before; with `known`, only those whose badness was known before, too."""
+        """Count bad customers seen before; with `known`, only those who were known as bad before, too."""
         return sum(
             1
             for other in self.bad
@@ -67,7 +67,7 @@ class _Sightings:
         self.orders.append(order_id)
 
     def shared(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield each key with more than one sighting, and the places of its sightings in time order."""
+        """Yield each key with more than one sighting, and the indexes of its sightings in time order."""
         for key, places in groupby(sorted(range(len(self.keys)), key=self.keys.__getitem__), self.keys.__getitem__):
             found = list(places)
             if len(found) > 1:
@@ -77,9 +77,9 @@ class _Sightings:
 
 @dataclass(slots=True)
 class Shared:
-    """Who shares what with whom. Fill with `order` and `identity`, then `close`, then ask."""
+    """Who shares what with whom. Fill with `order` and `identity`, then call `close`, then query."""
 
-    fraud_known: dict[int, int] = field(default_factory=dict)  # customer: when a fraud of theirs was first known
+    fraud_known: dict[int, int] = field(default_factory=dict)  # customer: when their first fraud became known
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
     _sightings: _Sightings = field(default_factory=_Sightings)
@@ -87,31 +87,31 @@ class Shared:
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def order(self, customer_id: int, order_id: int, at: datetime, ip_hash: str | None) -> None:
-        """Take in an order, with the customer's own IP address where it is known."""
+        """Add an order, with the customer's own IP address if known."""
         moment = micros(at)
         self.first_order[customer_id] = min(moment, self.first_order.get(customer_id, moment))
         if ip_hash is not None:
             self._sightings.add(key_of(ip_hash), moment, customer_id, order_id)
 
     def fraud(self, customer_id: int, known_at: datetime) -> None:
-        """Take in that an order of this customer was fraud, and from when on that was known."""
+        """Add that an order of this customer was fraud, and since when that was known."""
         moment = micros(known_at)
         self.fraud_known[customer_id] = min(moment, self.fraud_known.get(customer_id, moment))
         self.bad.add(customer_id)
 
     def first_seen(self, customer_id: int, signed_up_at: datetime | None) -> int | None:
-        """Return when a customer was first there, by signing up or ordering; all orders are taken in before."""
+        """Return when a customer first signed up or ordered; all orders must be added before."""
         known = [self.first_order[customer_id]] if customer_id in self.first_order else []
         return min([*known, micros(signed_up_at)] if signed_up_at else known, default=None)
 
     def identity(self, customer_id: int, hashed: str, signed_up_at: datetime | None) -> None:
-        """Take in an identity of today; it counts from when the customer was first there, as it does live."""
+        """Add an identity of today; it counts since the customer's first sign-up or order, as in live judgements."""
         moment = self.first_seen(customer_id, signed_up_at)
         if moment is not None:
             self._sightings.add(key_of(hashed), moment, customer_id, 0)
 
     def close(self) -> None:
-        """Keep what is shared and let go of the rest."""
+        """Keep what is shared and drop the rest."""
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}
@@ -127,7 +127,7 @@ class Shared:
         hour = day = 0
         for index, place in enumerate(places):
             if seen.orders[place] == 0:
-                return  # an identity of today, no order's IP
+                return  # an identity of today, not the IP of an order
             at = seen.times[place]
             while seen.times[places[hour]] <= at - _HOUR:
                 hour += 1
@@ -141,9 +141,9 @@ class Shared:
         return self._velocity.get(order_id, (0, 0))
 
     def neighbours(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Neighbours, ...]:
-        """Return who shared an identity before that moment, as `identities.neighbours` would have said.
+        """Return who shared an identity before that moment, as `identities.neighbours` would have returned.
 
-        By IP only what was known then counts as bad; by what is of today anyway, what is known today.
+        For IPs only customers known as bad then count as bad; for identities of today, those known as bad today.
         """
         moment, found = micros(before), []
         for kind, hashed in sorted(known.items()):

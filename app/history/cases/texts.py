@@ -1,7 +1,7 @@
-"""Looking at texts again: what another policy's terms and lists find in what customers wrote, where it still exists.
+"""Searching texts again: what another policy's terms and lists find in customers' texts, if they still exist.
 
-Facts hold findings, never texts; a policy with other terms than those of a case needs the texts. Where they were
-erased, the findings of then stay.
+Facts hold findings, never texts; a policy with other terms than those of a case needs the texts. If they were erased,
+the original findings stay.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from app.panels.records import PanelCustomer, PanelOrder, PanelService, PanelTic
 from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)  # no text is read by its date here
-_LISTED = ("acceptable_use", "vetting", "fit")  # the fields of what stands on the policy's lists
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)  # dates of texts don't matter here
+_LISTED = ("acceptable_use", "vetting", "fit")  # the fields with findings of the policy's lists
 _THEIRS = frozenset({PlacedBy.CUSTOMER, PlacedBy.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """What is left of an order's lines and of its customer's addresses, where the order was imported."""
+    """What is left of an order's lines and its customer's addresses, if the order was imported."""
 
-    named: tuple[Written, ...]  # domain names that the lines bear
+    named: tuple[Written, ...]  # domain names in the lines
     domains: tuple[str, ...]  # of each line, or of its service
-    emails: tuple[str, ...] | None  # None: the customer is not known any more
+    emails: tuple[str, ...] | None  # None: the customer is no longer known
     ip: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseTexts:
-    """What is left of one order's texts. Personal data: looked at, and never stored again.
+    """What is left of one order's texts. Personal data: read only, and never stored again.
 
-    Without `lines` what was found in domain names and on lists stays as it is.
+    Without `lines` the findings in domain names and lists stay as they are.
     """
 
     texts: tuple[Written, ...]
@@ -82,7 +82,7 @@ def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
 async def find_again(connection: AsyncConnection, policy: Policy, judged: Sequence[tuple[int, Facts]]) -> list[Facts]:
     """Return the facts of these orders, in their order, with what this policy's terms and lists find.
 
-    Where the texts are gone, the findings stay as they are.
+    If the texts are gone, the findings stay as they are.
     """
     texts = await texts_of_cases(connection, [order_id for order_id, _ in judged])
     return [refind(facts, texts[one], policy) if one in texts else facts for one, facts in judged]
@@ -93,7 +93,7 @@ def _by_terms(cut: Iterable[TextCut]) -> list[TextCut]:
 
 
 def _lasting(cut: Iterable[TextCut]) -> list[TextCut]:
-    """What another policy's terms do not change."""
+    """Return the cuts that another policy's terms do not change."""
     return [one for one in cut if one.why is not Cut.TERM_LEFT_OUT]
 
 
@@ -102,7 +102,7 @@ def _in_domains(hits: tuple[TermFinding, ...]) -> tuple[TermFinding, ...]:
 
 
 async def texts_of_cases(connection: AsyncConnection, order_ids: Iterable[int]) -> dict[int, CaseTexts]:
-    """Return what is left of the texts of some orders; an order whose texts are gone is not among them."""
+    """Return what is left of the texts of some orders, without orders whose texts are gone."""
     ids = list(order_ids)
     orders: dict[int, PanelOrder] = await _load(connection, Resource.ORDERS, ids)
     customer_ids = sorted({order.customer_id for order in orders.values() if order.customer_id})
@@ -131,7 +131,7 @@ async def _load(connection: AsyncConnection, resource: Resource, ids: list[int])
 
 
 async def _asking(connection: AsyncConnection, order_ids: list[int]) -> dict[int, int]:
-    """Return the ticket that asked for each of these orders, where one did."""
+    """Return the ticket that asked for each of these orders, if there is one."""
     query = sa.select(cases.c.order_id, cases.c.facts)
     found = {}
     async for row in in_chunks(connection, query, cases.c.order_id, order_ids):
@@ -166,7 +166,7 @@ def _texts(
 
 
 async def _live_texts(connection: AsyncConnection, order_ids: list[int]) -> dict[int, CaseTexts]:
-    """Orders that were decided live and never imported: their texts stand together, without where each stood."""
+    """Return texts of orders decided live and never imported: they are stored as one, without their fields."""
     query = sa.select(order_texts.c.order_id, order_texts.c.request_text)
     return {
         row.order_id: CaseTexts(texts=(Written(where="notes", text=row.request_text),))

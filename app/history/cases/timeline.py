@@ -1,7 +1,7 @@
-"""One customer's past: what stood on the account at any moment, from rows that carry their dates.
+"""One customer's past: the state of the account at any moment, from dated rows.
 
-What happens over time is kept as sorted moments (microseconds since 1970), so that each question is a binary search
-however long the history is.
+Changes over time are stored as sorted moments (microseconds since 1970), so that each query is a binary search however
+long the history is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEVER: Final = 2**62
 _DAY: Final = 86_400_000_000
 _ALIVE: Final = frozenset({"active", "suspended", "completed"})
 _ENDED: Final = frozenset({"terminated", "cancelled", "fraud"})
-#: Names of `Facts.today` for what the panel tells without a date.
+#: Names in `Facts.today` of what the panel shows without a date.
 ACTIVE_SERVICES: Final = "customer.active_services"
 TOTAL_SERVICES: Final = "customer.total_services"
 OVERDUE: Final = "customer.overdue_invoices"
@@ -33,7 +33,7 @@ OVERDUE: Final = "customer.overdue_invoices"
 
 @dataclass(slots=True)
 class Rows:
-    """Everything imported of one customer."""
+    """Everything imported about one customer."""
 
     customer_id: int
     customer: HistoryCustomer | None = None
@@ -62,10 +62,10 @@ def services_of(order: PanelOrder, services: dict[int, PanelService]) -> tuple[P
 
 
 def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
-    """Return from when on an order was certainly known as fraud; None where it is none.
+    """Return since when an order was certainly known as fraud; None if it is not fraud.
 
-    The panel tells that an order is Fraud but not since when. Where its own fraud check failed, the checkout set it at
-    once; else people found out later, and after as many days as any label takes to mature it is taken as known.
+    The panel shows that an order is Fraud but not since when. If its own fraud check failed, the checkout set it at
+    once; otherwise staff found out later, and it counts as known after the days that any label takes to mature.
     """
     if order.status.strip().lower() != "fraud":
         return None
@@ -77,7 +77,7 @@ def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
 
 @dataclass(slots=True)
 class _Span:
-    """How many things of a kind were the case at a moment, each from one moment until before another."""
+    """Counts how many intervals of a kind contain a moment; an interval excludes its end."""
 
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -105,12 +105,12 @@ class Account:
 
     paid: _Span = field(default_factory=_Span)
     overdue: _Span = field(default_factory=_Span)
-    overdue_undated: _Span = field(default_factory=_Span)  # cancelled unpaid at a moment that nobody tells
+    overdue_undated: _Span = field(default_factory=_Span)  # cancelled unpaid at an unknown moment
     revenue: list[tuple[int, int]] = field(default_factory=list)  # paid at, sum so far in minor units
     collections: dict[int, int] = field(default_factory=dict)  # invoice: 1
     total_services: _Span = field(default_factory=_Span)
     active_services: _Span = field(default_factory=_Span)
-    ended_services: _Span = field(default_factory=_Span)  # today; nobody tells since when
+    ended_services: _Span = field(default_factory=_Span)  # ended by today, at an unknown moment
     own_active: dict[int, _Span] = field(default_factory=dict)  # by order
     own_ended: dict[int, _Span] = field(default_factory=dict)
     undated_services: int = 0
@@ -138,7 +138,7 @@ class Account:
             self.collections[invoice.invoice_id] = 1
         if invoice.paid_at is not None:
             self.paid.add(micros(invoice.paid_at))
-        elif is_paid(invoice) and invoice.created_on is not None:  # nothing was due on it: paid when it was made
+        elif is_paid(invoice) and invoice.created_on is not None:  # nothing was due: paid when it was created
             self.paid.add(micros(midnight(invoice.created_on)))
         if invoice.due_on is None or ours or status == "draft" or (is_paid(invoice) and invoice.paid_at is None):
             return
@@ -176,16 +176,16 @@ class Account:
             self.revenue.append((moment, total))
 
     def active_at(self, moment: int, order_id: int) -> int:
-        """Return how many services ran then; those of the order itself were still to be built."""
+        """Return how many services were active then, without those of the order itself."""
         return self.active_services.at(moment) - self.own_active.get(order_id, _NONE).at(moment)
 
     def revenue_at(self, moment: int) -> int:
-        """Return what was paid until then, in minor units of the customer's currency."""
+        """Return the sum paid until then, in minor units of the customer's currency."""
         place = bisect_right(self.revenue, (moment, _NEVER))
         return self.revenue[place - 1][1] if place else 0
 
     def tickets_at(self, moment: int) -> int:
-        """Return how many tickets there were by then."""
+        """Return how many tickets had been opened by then."""
         return bisect_right(self.by_opening, moment, key=_moment)
 
     def recent_tickets(self, moment: int) -> tuple[PanelTicket, ...]:
@@ -194,7 +194,7 @@ class Account:
         return tuple(ticket for _, _, ticket in self.by_opening[first : self.tickets_at(moment)])
 
     def undated(self, moment: int, order_id: int) -> list[str]:
-        """Name what can't be told of that moment, because the panel doesn't say when it ended or began."""
+        """Return the names of what is unknown for that moment, because the panel has no date for its start or end."""
         names = [OVERDUE] if self.overdue_undated.at(moment) else []
         if self.undated_services:
             names.append(TOTAL_SERVICES)
@@ -206,16 +206,16 @@ class Account:
 
 @dataclass(slots=True)
 class Earlier:
-    """The customer's orders before the one that is looked at; `add` each after it was looked at, in time order."""
+    """The customer's orders before the current one; `add` each in time order once its case is built."""
 
     placed: list[int] = field(default_factory=list)
     manual: int = 0
     chargebacks: int = 0  # earlier orders whose invoice is in collections today
-    fraud: list[int] = field(default_factory=list)  # when each was known
+    fraud: list[int] = field(default_factory=list)  # when each became known
     effortless: _Span = field(default_factory=_Span)
 
     def add(self, placed_at: datetime, *, manual: bool, free_from: datetime | None, fraud_at: datetime | None) -> None:
-        """Take in an order. `free_from`: from when on it counts as one that needed nobody, None if never."""
+        """Add an order. `free_from`: since when it counts as effortless, None if never."""
         self.placed.append(micros(placed_at))
         self.manual += manual
         if fraud_at is not None:

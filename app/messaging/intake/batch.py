@@ -1,4 +1,4 @@
-"""What the intake and its writers hand each other."""
+"""The interface between the intake and its writers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple, Protocol
 
 from app.core.webhooks import ParsedEvent
 
-#: The result of an event that nobody handles.
+#: The result of an event of an unknown type.
 UNKNOWN_TYPE = "unknown-type"
 
 
 class Arrival(NamedTuple):
-    """A verified webhook on its way into the inbox."""
+    """A verified webhook to be stored in the inbox."""
 
     webhook_id: str
     body: bytes
@@ -22,18 +22,18 @@ class Arrival(NamedTuple):
 
 
 class DatabaseDown(Exception):
-    """The database could not be written to at all, whatever the rows are."""
+    """The database could not be written to, regardless of the rows."""
 
 
 class BatchWriter(Protocol):
-    """Commits a batch of arrivals with distinct ids, wholly or not at all."""
+    """Commits a batch of arrivals with distinct ids, completely or not at all."""
 
     async def write(self, batch: Sequence[Arrival]) -> Collection[str]:
-        """Return the webhook ids that are new; the others were there already.
+        """Return the webhook ids that are new; the others were already stored.
 
-        Raises DatabaseDown, or anything else where one of the rows is at fault. Either way nothing is stored, or
-        the writer can't know; writing the same again is harmless.
+        Raises DatabaseDown, or any other exception if one of the rows is at fault. Either way nothing is stored, or
+        the writer can't know; writing the same batch again is harmless.
         """
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""

@@ -1,10 +1,11 @@
-"""The intake: webhooks into the inbox by group commit.
+"""The intake: stores webhooks in the inbox by group commit.
 
-Requests that wait together are committed together, and each is answered after its commit. What is a database
-transaction for each request otherwise is one for dozens of them.
+Requests that wait at the same time are committed together, and each is answered after its commit. So one database
+transaction serves dozens of requests.
 
-While the database can't be written each is refused in time, whatever the writer is at. What was refused before its turn
-came is not written; what was refused in the middle of a commit may be stored all the same, and its repeat says so.
+While the database can't be written to, each request is refused in time, whatever the writer is doing. An event refused
+before its turn is not written; an event refused during a commit may still be stored, and its repeat is then reported as
+a duplicate.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from app.messaging.intake.batch import Arrival, BatchWriter, DatabaseDown
 
 MAX_WAITING = 4096
 MAX_BATCH = 256
-#: For one try at a locked or distant database.
+#: The time limit of one attempt at a locked or remote database.
 PATIENCE = timedelta(seconds=0.9)
-#: An event is stored or refused so long after it came: within 1.5 s at its sender's, who hangs up after two.
+#: An event is stored or refused within this time; the sender sees that within 1.5 s and disconnects after 2 s.
 ANSWER = timedelta(seconds=1.1)
 
-#: Whether the event is a repeat.
+#: True if the event is a repeat.
 _Answer = asyncio.Future[bool]
 
 log = structlog.get_logger()
 
 
 class IntakeUnavailable(Exception):
-    """The event is not known to be stored; the sender is to repeat it."""
+    """The event may not be stored; the sender should repeat it."""
 
 
 class Intake:
@@ -59,11 +60,11 @@ class Intake:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to write; needs the event loop that will call `record`."""
+        """Start writing; call it in the event loop that will call `record`."""
         self._task = asyncio.create_task(self._run(), name="intake")
 
     async def aclose(self) -> None:
-        """Take nothing more, write what waits, and let go of the connection."""
+        """Accept nothing more, write what is waiting, and close the connection."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
@@ -71,9 +72,9 @@ class Intake:
         await self._writer.aclose()
 
     async def record(self, arrival: Arrival) -> bool:
-        """Store it and return, once it is on disk, whether it is a repeat.
+        """Store the event and return, once it is on disk, whether it is a repeat.
 
-        Raises IntakeUnavailable, in time. A caller that is cancelled meanwhile hurts nobody; the event may be stored.
+        Raises IntakeUnavailable, within the time limit. Cancelling the caller is safe; the event may still be stored.
         """
         if self._task is None or self._closing or len(self._waiting) >= self._max_waiting:
             raise IntakeUnavailable
@@ -103,7 +104,7 @@ class Intake:
         new, failed = await self._write(list(distinct.values()))
         for arrival, answer in batch:
             webhook_id = arrival.webhook_id
-            if answer.done():  # whoever asked has gone
+            if answer.done():  # the caller has gone
                 continue
             if webhook_id in failed:
                 answer.set_exception(IntakeUnavailable())
@@ -119,7 +120,7 @@ class Intake:
         except DatabaseDown as error:
             self._outage.note("intake", error)
             return (), {arrival.webhook_id for arrival in arrivals}
-        except Exception as error:  # noqa: BLE001  (whatever it is, the next batch must go on)
+        except Exception as error:  # noqa: BLE001  (after any error the next batch must go on)
             log.warning("intake.batch_split", events=len(arrivals), reason=type(error).__name__)
         return await self._write_singly(arrivals)
 

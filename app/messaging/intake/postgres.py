@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.deadline import within
 from app.messaging.intake.batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
 
-#: One statement is one transaction: it is on disk when the answer comes.
+#: One statement is one transaction, so the rows are on disk when it returns.
 _INSERT = """
 INSERT INTO events (webhook_id, type, body, order_id, customer_id, occurred_at, received_at, due_at, state, finished_at, result)
 SELECT webhook_id, type, body, order_id, customer_id, occurred_at, received_at, received_at, state, finished_at, result
@@ -26,14 +26,14 @@ FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[],
 ON CONFLICT (webhook_id) DO NOTHING
 RETURNING webhook_id
 """  # noqa: E501
-#: A row's own fault, or a transaction that may simply be tried again.
+#: Errors of a row, or of a transaction that can be retried.
 _ROW_FAULTS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.TransactionRollbackError)
 _GOODBYE_SECONDS = 0.2
 _DOWN = (asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.SQLAlchemyError, OSError, TimeoutError)
 
 
 class PostgresWriter(BatchWriter):
-    """Keeps one connection for itself, below SQLAlchemy, whose transaction costs more than the rows."""
+    """Keeps its own connection and bypasses SQLAlchemy, whose transaction costs more than the rows."""
 
     def __init__(self, engine: AsyncEngine, *, patience: timedelta) -> None:
         self._engine = engine
@@ -41,21 +41,21 @@ class PostgresWriter(BatchWriter):
         self._connection: AsyncConnection | None = None
 
     async def write(self, batch: Sequence[Arrival]) -> Collection[str]:
-        """Commit the batch; see `BatchWriter`. A connection that was cut while idle is replaced unnoticed."""
+        """Commit the batch; see `BatchWriter`. A connection dropped while idle is replaced silently."""
         until = time.monotonic() + self._patience
         try:
             return await self._try(batch, until)
         except DatabaseDown:
             if time.monotonic() > until - self._patience / 2:
-                raise  # it was no cut connection that took so long
+                raise  # a dropped connection would have failed sooner
             return await self._try(batch, until)
 
     async def aclose(self) -> None:
-        """Let go of the connection, whose time limit is nobody else's."""
+        """Discard the connection, as its statement timeout must not apply to other users of the pool."""
         await self._disconnect()
 
     async def _try(self, batch: Sequence[Arrival], until: float) -> Collection[str]:
-        # Sorted: two replicas that insert the same ids in different order would wait for each other.
+        # sorted, because two replicas that insert the same ids in different order would deadlock
         arrivals = sorted(batch, key=lambda arrival: arrival.webhook_id)
         try:
             async with asyncio.timeout(until - time.monotonic()):
@@ -72,13 +72,13 @@ class PostgresWriter(BatchWriter):
         if self._connection is None:
             self._connection = await self._engine.connect()
             driver: Any = (await self._connection.get_raw_connection()).driver_connection
-            await driver.execute(f"SET statement_timeout = {int(self._patience * 900)}")  # the server gives up first
+            await driver.execute(f"SET statement_timeout = {int(self._patience * 900)}")  # the server times out first
         return (await self._connection.get_raw_connection()).driver_connection
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            with suppress(TimeoutError):  # a server that does not answer does not say goodbye either
+            with suppress(TimeoutError):  # an unresponsive server doesn't close connections either
                 await within(_GOODBYE_SECONDS, _let_go(connection))
 
 

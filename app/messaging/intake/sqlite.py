@@ -1,6 +1,6 @@
 """The intake's writer on SQLite: one thread, one connection, one statement for a batch.
 
-One statement, because each call into SQLite gives up the interpreter and has to win it back from the event loop.
+One statement, because each call into SQLite releases the GIL and has to regain it from the event loop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _New = Collection[str]
 
 
 class SqliteWriter(BatchWriter):
-    """Writes in a thread of its own, so that a commit never stops the event loop."""
+    """Writes in its own thread, so that a commit never blocks the event loop."""
 
     def __init__(self, path: str, *, patience: timedelta) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class SqliteWriter(BatchWriter):
             batch, answer = job
             try:
                 new = self._write(batch)
-            except Exception as error:  # noqa: BLE001  (whoever waits for the answer judges it)
+            except Exception as error:  # noqa: BLE001  (passed on to the caller)
                 answer.get_loop().call_soon_threadsafe(_fail, answer, error)
             else:
                 answer.get_loop().call_soon_threadsafe(_succeed, answer, new)
@@ -96,13 +96,13 @@ def _sql(rows: int) -> str:
 
 
 def _insert(connection: sqlite3.Connection, batch: _Batch) -> _New:
-    """Insert and commit: outside of a transaction the statement is one, and takes the write lock at its start."""
+    """Insert and commit: outside a transaction the statement is its own, and takes the write lock at its start."""
     cursor = connection.execute(_sql(len(batch)), [value for arrival in batch for value in _row(arrival)])
     if cursor.rowcount == len(batch):
         return {arrival.webhook_id for arrival in batch}
     if not cursor.rowcount:
         return ()
-    found = connection.execute(  # the rows of one statement have consecutive ids: nobody else writes meanwhile
+    found = connection.execute(  # rows of one statement have consecutive ids, as it holds the write lock
         "SELECT webhook_id FROM events WHERE id > ? - ? AND id <= ?",
         (cursor.lastrowid, cursor.rowcount, cursor.lastrowid),
     )

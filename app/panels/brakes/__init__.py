@@ -1,3 +1,3 @@
-"""What holds calls to a panel back: the shared rate, the circuit breaker, patience; may import `base`, tables and
+"""Limits on calls to a panel: the shared rate, the circuit breaker, retries; may import `base`, tables and
 db.
 """

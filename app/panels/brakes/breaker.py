@@ -1,7 +1,7 @@
-"""The circuit breaker: when the panel is away altogether, it is left alone until a probe gets an answer.
+"""The circuit breaker: when the panel is down, no calls are made until a probe gets an answer.
 
-Written here because the libraries (purgatory, pybreaker, aiobreaker, circuitbreaker) have one fixed pause, let a
-caller's own request be the probe, and count exceptions rather than the absence of any answer.
+It is our own because the libraries (purgatory, pybreaker, aiobreaker, circuitbreaker) have one fixed pause, use a
+caller's request as the probe, and count exceptions rather than missing answers.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from app.panels.base import PanelDown
 
 log = structlog.get_logger(__name__)
 
-#: Seconds until the first probe; doubled after each one that gets no answer.
+#: Seconds until the first probe; doubled after each unanswered probe.
 FIRST_PAUSE_SECONDS: Final = 2.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-#: So many calls in a row without any answer open it: where nobody could be reached, and where we were not answered.
+#: This many consecutive calls without an answer open it: without a connection, and with a connection but no answer.
 UNREACHED_LIMIT: Final = 3
 UNANSWERED_LIMIT: Final = 5
 
@@ -29,7 +29,7 @@ Probe = Callable[[], Awaitable[object]]
 
 
 class BreakerState(StrEnum):
-    """``closed`` (calls go out) → ``open`` (none does) ⇄ ``half_open`` (the probe is under way) → ``closed``."""
+    """``closed`` (calls are made) → ``open`` (no calls) ⇄ ``half_open`` (a probe is running) → ``closed``."""
 
     CLOSED = "closed"
     HALF_OPEN = "half_open"
@@ -37,10 +37,10 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """Opens after calls in a row without any answer; any answer at all, of whatever kind, closes it.
+    """Opens after consecutive calls without an answer; an answer of any kind closes it.
 
-    While it is open it asks the panel by itself, with `probe`, so nobody's call is needed to find that it is back.
-    Belongs to one process and event loop: replicas may reach the panel by different ways.
+    While open it probes the panel automatically with `probe`, so no caller's request is needed to detect the recovery.
+    It belongs to one process and event loop, as replicas may reach the panel by different routes.
     """
 
     def __init__(
@@ -61,38 +61,38 @@ class Breaker:
 
     @property
     def state(self) -> BreakerState:
-        """Where it stands."""
+        """The current state."""
         return self._state
 
     @property
     def closed(self) -> bool:
-        """Whether calls go out."""
+        """True if calls are made."""
         return self._state is BreakerState.CLOSED
 
     def now(self) -> float:
-        """Return the moment by its clock, in seconds, for `missed`."""
+        """Return the time of its clock in seconds, for `missed`."""
         return self._clock()
 
     def probe_with(self, probe: Probe) -> None:
-        """Name the cheap call that asks whether the panel is there; what it raises says no, unless it `answered`."""
+        """Set the cheap call that checks the panel; if it raises, the panel is down, unless it called `answered`."""
         self._probe = probe
 
     def when_closed(self, listener: Callable[[], None]) -> None:
-        """Call `listener` each time that it closes."""
+        """Call `listener` each time the breaker closes."""
         self._listeners.append(listener)
 
     def check(self) -> None:
-        """Raise PanelDown unless calls go out."""
+        """Raise PanelDown unless the breaker is closed."""
         if not self.closed:
             raise self.down("it did not answer")
 
     def down(self, why: str) -> PanelDown:
-        """Return the error for a call that can't be made, with the seconds until the next probe (at least one)."""
+        """Return the error for a blocked call, with the seconds until the next probe (at least one)."""
         wait = min(max(self._next_probe_at - self._clock(), 1.0), LONGEST_PAUSE_SECONDS)
         return PanelDown(f"the panel is away: {why}", retry_after=wait)
 
     def answered(self) -> None:
-        """Note that the panel answered something."""
+        """Record that the panel answered in any way."""
         self._misses = 0
         self._answered_at = self._clock()
         if self.closed:
@@ -106,9 +106,9 @@ class Breaker:
             listener()
 
     def missed(self, *, began: float, reached: bool) -> None:
-        """Note that a call begun at this moment got no answer; `reached` where a connection was made.
+        """Record that a call begun at `began` got no answer; `reached` if a connection was made.
 
-        It says nothing where another call was answered meanwhile.
+        It is ignored if another call was answered in the meantime.
         """
         if began < self._answered_at:
             return
@@ -136,5 +136,5 @@ class Breaker:
             try:
                 if self._probe is not None:
                     await self._probe()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody answered
+            except Exception as error:  # noqa: BLE001 - any error means no answer
                 log.info("panel.probe", error=str(error), next_in=pause, answered=self.closed)

@@ -1,4 +1,4 @@
-"""Who may call the panel next: turns by priority, and a bound on calls under way (`DOORMAN_PANEL_RATE`)."""
+"""The rate limiter of panel calls (`DOORMAN_PANEL_RATE`): turns by priority, and a limit on concurrent calls."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from typing import Final
 
 from app.panels.brakes.turns import LocalTurns, Turns
 
-#: A turn that nobody used for so long (in seconds) lapses, so that nothing is saved up.
+#: An unused turn lapses after this many seconds, so that turns don't accumulate.
 LAPSE_SECONDS: Final = 0.5
-_SHORT: Final = 1e-9  # as far as sums of fractions can tell
+_SHORT: Final = 1e-9  # tolerance for rounding in sums of fractions
 
 _Waiting = deque["asyncio.Future[None]"]
 
 
 class RateLimiter:
-    """Hands out `rate` turns a second, evenly spaced: urgent reads first, then writes, then the rest.
+    """Grants `rate` turns a second, evenly spaced: urgent reads first, then writes, then other reads.
 
-    First come, first served within each of the three. A read takes a turn and a slot at once. A write's turn is taken
-    before its call is claimed (`TurnsInHand`), its slot when it is sent. At most `slots` slots are taken and not
-    released: who waits for a connection waits here, where the urgent can overtake, and not in a connection pool. A
-    caller that is cancelled while it waits costs nothing. Belongs to one event loop. Raises ValueError for a rate that
-    is not positive.
+    Each of the three groups is first come, first served. A read takes a turn and a slot together. A write takes its
+    turn before its call is claimed (`TurnsInHand`), and its slot when it is sent. At most `slots` calls hold a slot, so
+    callers wait for a connection here, where urgent ones can overtake, and not in a connection pool. A caller that is
+    cancelled while it waits uses no turn. Belongs to one event loop. Raises ValueError for a rate that is not positive.
     """
 
     def __init__(
@@ -45,25 +44,25 @@ class RateLimiter:
         self._clock = clock
         self._sleep = sleep
         self._leased: deque[float] = deque()
-        self._sending: _Waiting = deque()  # have their turn and wait for a slot
+        self._sending: _Waiting = deque()  # have a turn and wait for a slot
         self._urgent: _Waiting = deque()
-        self._writes: _Waiting = deque()  # wait for a turn alone
+        self._writes: _Waiting = deque()  # wait for a turn only
         self._others: _Waiting = deque()
         self._pump: asyncio.Task[None] | None = None
 
     async def take(self, *, urgent: bool = False) -> None:
-        """Wait for a turn and a slot; `release` gives the slot back."""
+        """Wait for a turn and a slot; `release` returns the slot."""
         granted = self._wait_in(self._urgent if urgent else self._others)
         try:
             await granted
         except asyncio.CancelledError:
-            if not granted.cancelled():  # granted in the same turn of the loop in which the caller was cancelled
+            if not granted.cancelled():  # granted in the same loop iteration in which the caller was cancelled
                 self.give_back()
                 self.release()
             raise
 
     async def take_slot(self) -> None:
-        """Wait for a slot alone, before all others: for who has a turn in hand. `release` gives it back."""
+        """Wait for a slot only, ahead of all others: for callers that hold a turn. `release` returns the slot."""
         if self._slot_free():
             self._taken += 1
             return
@@ -77,7 +76,7 @@ class RateLimiter:
             raise
 
     def release(self) -> None:
-        """Give a slot back."""
+        """Return a slot."""
         self._taken -= 1
         while _pruned(self._sending) and self._slot_free():
             self._taken += 1
@@ -85,11 +84,11 @@ class RateLimiter:
         self._start_pump()
 
     def ask(self) -> asyncio.Future[None]:
-        """Ask for a turn for a write; the answer is done when it is granted, and may be cancelled until then."""
+        """Request a turn for a write; the future is done when it is granted, and may be cancelled until then."""
         return self._wait_in(self._writes)
 
     def give_back(self) -> None:
-        """Let somebody else have a granted turn that is not needed."""
+        """Return a granted turn that is not needed, so that another caller can have it."""
         if not self._hand_out():
             self._leased.appendleft(self._clock())
 
@@ -103,7 +102,7 @@ class RateLimiter:
         return self._slots is None or self._taken < self._slots
 
     def _next(self) -> _Waiting | None:
-        """Return the queue whose first may have the next turn."""
+        """Return the queue whose first waiter gets the next turn; None if no waiter can take one."""
         slot = self._slot_free()
         if slot and _pruned(self._urgent):
             return self._urgent
@@ -119,7 +118,7 @@ class RateLimiter:
             self._pump = asyncio.get_running_loop().create_task(self._grant())
 
     async def _grant(self) -> None:
-        """Hand out turns until nobody can take one; `release`, `take` and `ask` go on from there."""
+        """Grant turns until no waiter can take one; `release`, `take` and `ask` start it again."""
         while self._next() is not None:
             if not self._leased:
                 self._leased.extend(await self._turns.lease(self._wanted()))
@@ -130,7 +129,7 @@ class RateLimiter:
                 self._leased.popleft()
 
     def _hand_out(self) -> bool:
-        """Give a turn to whoever may have it first; False if nobody can take one."""
+        """Give a turn to the first eligible waiter; False if there is none."""
         queue = self._next()
         if queue is None:
             return False
@@ -141,14 +140,14 @@ class RateLimiter:
 
 
 def _pruned(queue: _Waiting) -> _Waiting:
-    """Return the queue without the first ones that wait no more."""
+    """Return the queue after dropping leading waiters that are done or cancelled."""
     while queue and queue[0].done():
         queue.popleft()
     return queue
 
 
 class TurnsInHand:
-    """Turns for the writes of calls that are about to be claimed: taken without waiting, `ring` tells of new ones."""
+    """Turns for writes of calls that are about to be claimed: requested without waiting; `ring` signals new turns."""
 
     def __init__(self, limiter: RateLimiter, ring: Callable[[], None]) -> None:
         self._limiter = limiter
@@ -156,7 +155,7 @@ class TurnsInHand:
         self._asked: list[asyncio.Future[None]] = []
 
     def want(self, count: int) -> int:
-        """Ask for turns up to `count` in all, or let those go that are too many; return how many are in hand."""
+        """Request turns up to `count` in total, or give up surplus ones; return how many are granted."""
         while len(self._asked) < count:
             asked = self._limiter.ask()
             asked.add_done_callback(self._tell)
@@ -167,11 +166,11 @@ class TurnsInHand:
         return sum(one.done() for one in self._asked)
 
     def use(self, count: int) -> None:
-        """Take `count` turns out of those in hand; whoever takes them uses them or gives them back to the limiter."""
+        """Take `count` of the granted turns; the caller uses them or gives them back to the limiter."""
         del self._asked[:count]
 
     def waiting(self) -> list[asyncio.Future[None]]:
-        """Return what was asked for and not granted."""
+        """Return the requests that were not granted yet."""
         return [one for one in self._asked if not one.done()]
 
     def _let_go(self, asked: asyncio.Future[None]) -> None:

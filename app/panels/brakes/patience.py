@@ -1,4 +1,4 @@
-"""Reading again what could not be read, for an import: it takes its time, and nobody waits for an answer."""
+"""Retries failed reads for an import, which has time, as nobody waits for an answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from app.panels.base import PanelUnavailable
 
 log = structlog.get_logger(__name__)
 
-#: Seconds to wait before a read is tried again.
+#: Seconds to wait before each retry of a read.
 PAUSES: Final = (1.0, 5.0, 15.0)
-#: A panel that asks for a longer wait (in seconds) is not waited for: people should know rather than watch a bar stand.
+#: If the panel asks for a longer wait (in seconds), fail: staff should know rather than watch a stalled progress bar.
 LONGEST_WAIT: Final = 60.0
 
 _T = TypeVar("_T")
@@ -23,10 +23,10 @@ _T = TypeVar("_T")
 async def patiently(
     read: Callable[[], Awaitable[_T]], *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> _T:
-    """Return what `read` does; after a failure that may pass, wait and read again.
+    """Return the result of `read`; after a temporary failure, wait and retry.
 
-    Raises PanelUnavailable: at once where people have to act or the panel wants to be left alone for longer than a
-    minute, else after the last attempt.
+    Raises PanelUnavailable: at once if staff have to act or the panel asks for a wait of more than a minute, else after
+    the last attempt.
     """
     for pause in PAUSES:
         try:

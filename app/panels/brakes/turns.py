@@ -1,10 +1,9 @@
-"""Where turns at the panel come from: `DOORMAN_PANEL_RATE` calls a second from all processes together.
+"""The source of panel turns: `DOORMAN_PANEL_RATE` calls a second over all processes together.
 
-Both sources run the generic cell rate algorithm: one moment, *free at*, before which no turn is left; a lease moves it
-on. On PostgreSQL that moment is a row of the database by the database's clock, so the replicas share one rate. On
-SQLite only the one worker process calls the panel, and the file's write lock belongs to the intake: it counts by
-itself. A command run beside it (`import`, `reconcile`) has a rate of its own there, so the panel may see twice the rate
-while it runs.
+Both sources use the generic cell rate algorithm: all turns before one moment, *free at*, are taken; a lease advances
+it. On PostgreSQL that moment is a database row, by the database's clock, so the replicas share one rate. On SQLite only
+the single worker process calls the panel, and the intake needs the file's write lock, so it counts in memory. A command
+run next to it (`import`, `reconcile`) has its own rate there, so the panel may see twice the rate while it runs.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from app.tables.inbox import panel_turns
 
 log = structlog.get_logger(__name__)
 
-#: After a pause so much of the rate may be made up for (at least one turn), so a late timer loses no calls.
+#: After a pause this much of the rate may be caught up (at least one turn), so that a late timer loses no calls.
 SLACK_SECONDS: Final = 0.05
-#: A process leases no further ahead, so that urgent calls wait for no others' turns.
+#: A process leases no further ahead than this, so that urgent calls don't wait for other processes' turns.
 LEASE_SECONDS: Final = 0.1
-#: Nobody leases that far ahead: the database's clock was set back.
+#: A lease further ahead than this means that the database's clock was set back.
 _CLOCK_MOVED_SECONDS: Final = 60.0
 _DATABASE_AWAY_SECONDS: Final = 1.0
 _ROW: Final = 1
@@ -34,15 +33,15 @@ _MICRO: Final = 1_000_000
 
 
 class Turns(Protocol):
-    """A source of turns. Two turns are `1 / rate` seconds apart, whoever takes them."""
+    """A source of turns. Turns are `1 / rate` seconds apart, over all callers."""
 
     async def lease(self, wanted: int) -> list[float]:
-        """Return one to `wanted` moments of our monotonic clock, in order; from each of them one call may be made."""
+        """Return one to `wanted` times of our monotonic clock, in order; from each of them one call may be made."""
         ...
 
 
 def slack(rate: float) -> float:
-    """Return how many seconds of the past may be made up for at this rate."""
+    """Return how many seconds of the past may be caught up at this rate."""
     return max(1.0, rate * SLACK_SECONDS) / rate - 1 / rate
 
 
@@ -56,14 +55,14 @@ class LocalTurns:
         self._free_at = float("-inf")
 
     async def lease(self, wanted: int) -> list[float]:  # noqa: ARG002
-        """See `Turns`; one at a time, as asking again costs nothing."""
+        """See `Turns`; returns one at a time, as another call costs nothing."""
         start = max(self._free_at, self._clock() - self._slack)
         self._free_at = start + self._apart
         return [start]
 
 
 class SharedTurns:
-    """Turns of all processes that share a PostgreSQL database. While it is away, callers wait."""
+    """Turns of all processes that share a PostgreSQL database. While it is down, callers wait."""
 
     def __init__(
         self,
@@ -82,12 +81,12 @@ class SharedTurns:
         self._sleep = sleep
 
     async def lease(self, wanted: int) -> list[float]:
-        """See `Turns`; at most what `LEASE_SECONDS` allow, so that nobody hoards."""
+        """See `Turns`; returns at most what `LEASE_SECONDS` allows, so that no process hoards turns."""
         count = max(1, min(wanted, self._most))
         while True:
             try:
                 ahead_us = await self._take(count)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            except Exception as error:  # noqa: BLE001 - after any error, callers must not wait for ever
                 log.warning("panel.no_turns", error=type(error).__name__)
                 await self._sleep(_DATABASE_AWAY_SECONDS)
                 continue
@@ -95,7 +94,7 @@ class SharedTurns:
             return [first + number * self._apart_us / _MICRO for number in range(count)]
 
     async def _take(self, count: int) -> int:
-        """Move the row on by `count` turns; return how many microseconds ahead of now the first of them is."""
+        """Advance the row by `count` turns; return how many microseconds ahead of now the first of them is."""
         now = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * _MICRO, sa.BigInteger)
         free_at = panel_turns.c.free_at_us
         start = sa.case(
@@ -109,7 +108,7 @@ class SharedTurns:
             .returning((free_at - now).label("ahead"))
         )
         async with self._db.writer.connect() as plain:
-            # each statement commits by itself: a process that is frozen in between would hold everybody's row
+            # each statement commits on its own, as a process frozen in a transaction would block the shared row
             connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
             end = await connection.scalar(lease)
             if end is None:

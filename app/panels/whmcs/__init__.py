@@ -12,21 +12,21 @@ from app.panels.whmcs.panel import WhmcsPanel
 
 __all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
 
-#: Several small pools are quicker than one large one (httpx).
+#: Several small httpx pools are faster than one large pool.
 POOLS = 4
-#: So many calls are under way at most.
+#: The maximum number of concurrent calls.
 CONNECTIONS = POOLS * CONNECTIONS_PER_LINE
 
 
 def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
-    """Make the brakes of this process; the rate is shared by all that use the same PostgreSQL database."""
+    """Make the brakes of this process; all processes on the same PostgreSQL database share the rate."""
     return make_brakes(settings.panel_rate, slots=CONNECTIONS, db=db)
 
 
 def open_panel(settings: Settings, brakes: Brakes | None = None, *, bulk: bool = False) -> WhmcsPanel:
-    """Make the panel that the settings name; nothing is called yet. Without `brakes` it has some of its own.
+    """Make the panel from the settings, without calling it. Without `brakes` it makes its own.
 
-    `bulk` is for many reads and no write. Raises ValueError when `panel_configured` is false.
+    `bulk` is for many reads and no writes. Raises ValueError if `panel_configured` is false.
     """
     if not (settings.panel_url and settings.panel_identifier and settings.panel_secret):
         raise ValueError("the panel is not configured: DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")

@@ -1,4 +1,4 @@
-"""Amounts and currencies as WHMCS writes them: ``49.00``, ``$12.00 USD``, ``1.234,56 €`` (panel.md §2.2)."""
+"""Amounts and currencies as WHMCS writes them: ``49.00``, ``$12.00 USD``, ``1.234,56 €``."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ ISO_CODES: Final = frozenset(_CODES.split())
 
 
 def client_currency(client: wire.Row) -> str | None:
-    """Return the code of a client's own currency (`currency_code` of GetClientsDetails): the one source of truth."""
+    """Return the client's currency code (`currency_code` of GetClientsDetails), which is authoritative."""
     code = wire.text(client.get("currency_code")).strip().upper()
     return code if _CLIENT_CODE.fullmatch(code) else None
 
 
 def written_currency(row: wire.Row) -> str | None:
-    """Return the currency that a row names itself; None where it can't be told.
+    """Return the currency named in the row itself; None if it is unclear.
 
-    `currencycode`, and an ISO 4217 code as `currencysuffix` or `currencyprefix`, can be relied on; signs can't, as
-    ``$`` and ``kr`` stand for many currencies and what else is written there is the provider's own taste.
+    `currencycode`, and an ISO 4217 code in `currencysuffix` or `currencyprefix`, are reliable. Signs are not: ``$`` and
+    ``kr`` stand for many currencies, and the provider can write anything there.
     """
     for key in ("currencycode", "currencysuffix", "currencyprefix"):
         code = wire.text(row.get(key)).strip()
@@ -48,11 +48,11 @@ def written_currency(row: wire.Row) -> str | None:
 
 
 def amount(value: object, currency: str | None) -> Money | None:
-    """Return an amount of this currency; None where it is missing, ambiguous, or names another currency."""
+    """Return an amount in this currency; None if it is missing, ambiguous, or names another currency."""
     if currency is None:
         return None
     plain = _PLAIN.fullmatch(value) if isinstance(value, str) else None
-    if plain is not None and exponent(currency) == 2:  # nearly all, and an import reads a million of them
+    if plain is not None and exponent(currency) == 2:  # the fast path for nearly all amounts; an import reads a million
         return Money(int(plain[1] + plain[2]), currency)
     if any(code in ISO_CODES and code != currency for code in _CODE.findall(wire.text(value)[:_LONGEST])):
         return None
@@ -66,10 +66,10 @@ def amount(value: object, currency: str | None) -> Money | None:
 
 
 def number(value: object, *, decimals: int = 2) -> Decimal | None:
-    """Return the one figure in a text; None where there is none, more than one, or two ways to read it.
+    """Return the single number in a text; None if there is none, more than one, or it is ambiguous.
 
-    WHMCS has four formats: ``1234.56``, ``1,234.56``, ``1.234,56``, ``1,234``. `decimals` is the currency's own
-    number of decimals: it tells whether ``1,234`` has thousands (2) or could be a fraction (3).
+    WHMCS has four formats: ``1234.56``, ``1,234.56``, ``1.234,56``, ``1,234``. `decimals` is the currency's number of
+    decimals: it decides whether the comma of ``1,234`` separates thousands (2) or could be a decimal comma (3).
     """
     raw = wire.text(value).strip()
     if not raw or len(raw) > _LONGEST:
@@ -123,6 +123,6 @@ def _grouped(whole: str, mark: str) -> str | None:
 
 
 def as_text(value: Any) -> str | None:
-    """Return a plain decimal as text, for results; None where there is no figure."""
+    """Return a plain decimal as text, for results; None if there is no number."""
     figure = number(value)
     return None if figure is None else f"{figure:f}"

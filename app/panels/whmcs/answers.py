@@ -1,6 +1,6 @@
 """What one HTTP answer of WHMCS means: pure, from status and bytes to an answer or one of the three failures.
 
-The table of kinds (panel.md §2.2; design §3 rule 4):
+How answers are classified:
 
 | answer | read | write |
 |---|---|---|
@@ -36,7 +36,7 @@ from app.panels.base import (
 )
 from app.panels.whmcs import wire
 
-#: Beginnings of error texts (lower case) after which asking again changes nothing → our code. First match counts.
+#: Prefixes (lower case) of error texts that a retry won't change → our code. The first match counts.
 PERMANENT: Final[dict[str, str]] = {
     "order id not found or status not pending": "order-not-pending",
     "order id not found": "order-not-found",
@@ -77,17 +77,17 @@ PERMANENT: Final[dict[str, str]] = {
     "sending failed": "mail-not-sent",
 }
 
-#: Parts (lower case) of what WHMCS 9 says about issued invoices; the exact text is not documented (panel.md §2.7).
+#: Fragments (lower case) of WHMCS 9's refusal to change an issued invoice; the exact text is not documented.
 FROZEN: Final = ("cannot be modified", "can not be modified", "immutab")
 
-#: Beginnings (lower case) of what WHMCS says before it runs an action at all; people have to change something.
+#: Prefixes (lower case) of errors that WHMCS answers before it runs an action; staff have to fix something.
 AT_THE_DOOR: Final = (
     "invalid ip",
     "invalid or missing credentials",
     "authentication failed",
     "access denied",
 )
-#: The same, about this one action.
+#: Prefixes (lower case) of errors that bar this one action.
 BARRED: Final = ("invalid permissions", "invalid api action")
 _NO_SUCH_ACTION: Final = "action could not be found"
 
@@ -100,7 +100,7 @@ _LINE_START: Final = re.compile(r"^[ \t]*\{", re.MULTILINE)
 _TAGS: Final = re.compile(r"<[^<>]{0,200}>")
 _BOM: Final = "\ufeff"
 
-#: Twice as quick as `json`, and for clean answers the same.
+#: Twice as fast as `json`; the result is the same for clean answers.
 _PLAIN: Final = msgspec.json.Decoder(float_hook=str)
 
 Scrub = Callable[[str], str]
@@ -108,7 +108,7 @@ Scrub = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole HTTP answer, as far as it matters."""
+    """The parts of a complete HTTP answer that we use."""
 
     status: int
     body: bytes
@@ -118,7 +118,7 @@ class Reply:
 def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wire.Row:
     """Return the answer of a successful call, else raise the failure of the table above.
 
-    `scrub` takes our credentials out of the panel's own words; `now` turns a date in ``Retry-After`` into seconds.
+    `scrub` removes our credentials from the panel's error text; `now` turns a date in ``Retry-After`` into seconds.
     """
     answer = decode(reply.body)
     verdict = _verdict(answer)
@@ -133,7 +133,7 @@ def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wir
 
 
 def _raise_refusal(status: int, message: str, *, write: bool) -> None:
-    """Raise for an error in WHMCS's own words."""
+    """Raise for an error that WHMCS itself reported."""
     words = message.lower()
     if words.startswith(BARRED) or _NO_SUCH_ACTION in words:
         raise PanelNotPermitted(message, alarm=True)
@@ -149,7 +149,7 @@ def _raise_refusal(status: int, message: str, *, write: bool) -> None:
 
 
 def _without_verdict(reply: Reply, *, write: bool, now: datetime) -> PanelError:
-    """Return the failure for an answer that is not WHMCS's own, or can't be read."""
+    """Return the failure for an answer that is not from WHMCS or can't be parsed."""
     status = reply.status
     if status in _REFUSED_BY_SERVER:
         return PanelUnavailable(f"no WHMCS API at this address: the web server answered {status}", alarm=True)
@@ -163,11 +163,11 @@ def _without_verdict(reply: Reply, *, write: bool, now: datetime) -> PanelError:
 
 
 def decode(body: bytes) -> wire.Row:
-    """Return the JSON object of an answer; empty where there is none that can be trusted.
+    """Return the JSON object of an answer; empty if there is none that can be trusted.
 
-    A byte-order mark and noise before the object (PHP notices, output of other hooks) are tolerated: the object then
-    begins a line and runs to the end, so that a quoted text can't pose as the answer. Floats stay texts, since money
-    must not pass through binary fractions.
+    A byte-order mark and noise before the object (PHP notices, output of other hooks) are tolerated: the object must
+    then begin a line and run to the end, so that quoted text can't pose as the answer. Floats stay texts, because money
+    must not become a binary fraction.
     """
     try:
         whole = _PLAIN.decode(body)
@@ -191,10 +191,10 @@ def decode(body: bytes) -> wire.Row:
 
 
 def _verdict(answer: wire.Row) -> str:
-    """Return ``success``, ``error`` or nothing.
+    """Return ``success``, ``error`` or an empty text.
 
-    Some actions answer `status` in place of `result`; it counts only where `result` is missing and it holds one of
-    these two words, as elsewhere it is a value of the domain (``Unpaid``).
+    Some actions answer `status` in place of `result`. It counts only if `result` is missing and it holds one of these
+    two words; otherwise it is domain data (``Unpaid``).
     """
     given = answer.get("result", answer.get("status"))
     word = given.strip().lower() if isinstance(given, str) else ""
@@ -208,7 +208,7 @@ def _message(answer: wire.Row, scrub: Scrub) -> str:
 
 
 def _seconds(retry_after: str, now: datetime) -> float | None:
-    """Return the wait that ``Retry-After`` names, in seconds, at most a day."""
+    """Return the wait from ``Retry-After`` in seconds, at most a day."""
     given = retry_after.strip()
     if given.isascii() and given.isdigit() and len(given) < 10:
         return min(float(given), _LONGEST_WAIT)

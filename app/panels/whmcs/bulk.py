@@ -1,8 +1,8 @@
-"""A lean HTTP/1.1 line for reading a panel in bulk: `doorman import` makes a call for each customer.
+"""A lean HTTP/1.1 client for reading a panel in bulk: `doorman import` makes a call for each customer.
 
-Written here because httpx takes more time for a call than a panel on the same network does; the parser is httptools,
-which the server uses anyway. Connections are kept while they are busy; the number of them is the rate limiter's slots.
-For reads alone: it does not say when the first byte leaves.
+It is our own because httpx needs more time per call than a panel on the same network; the parser is httptools, which
+the server uses anyway. Connections are kept while they are busy; the rate limiter's slots limit their number. For reads
+only: it does not report when the first byte is sent.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
         try:
             return await self._answered
-        except BaseException:  # who is cancelled leaves an answer on its way that belongs to nobody
+        except BaseException:  # a cancelled exchange leaves an answer in transit that must not be reused
             self.close()
             raise
         finally:
             self._answered = None
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.reusable = False
         if self._transport is not None:
             self._transport.abort()
 
     @property
     def fresh(self) -> bool:
-        """Whether it may be used for another exchange."""
+        """True if it may be used for another exchange."""
         open_ = self._transport is not None and not self._transport.is_closing()
         return self.reusable and open_ and time.monotonic() - self.free_since < IDLE_SECONDS
 
@@ -98,7 +98,7 @@ class _Connection(asyncio.Protocol):
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """All headers are there."""
+        """All headers have arrived."""
         self._headed = True
 
     def on_body(self, body: bytes) -> None:
@@ -109,11 +109,11 @@ class _Connection(asyncio.Protocol):
             self._fail(AnswerTooLargeError(f"more than {self._answer_cap} bytes"))
 
     def on_message_complete(self) -> None:
-        """The whole answer is there."""
+        """The whole answer has arrived."""
         if self._answered is None or self._answered.done() or self._parser is None:
             return
         status = self._parser.get_status_code()
-        if status < 200:  # a hint; the answer itself follows
+        if status < 200:  # an interim response; the final answer follows
             self._headers, self._headed = [], False
             return
         self.reusable = self.reusable and self._parser.should_keep_alive()
@@ -129,7 +129,7 @@ class _Connection(asyncio.Protocol):
         return Reply(status=status, body=body, retry_after=headers.get(b"retry-after", b"").decode("latin-1"))
 
     def _unpacked(self, status: int) -> Iterator[bytes]:
-        """Undo what compressed the answer though we asked for nothing such; part by part, as it may grow greatly."""
+        """Decompress an answer that was compressed against our request; in parts, as it may grow greatly."""
         size = 0
         for part in httpx.Response(status, headers=self._headers, content=iter(self._body)).iter_bytes():
             size += len(part)
@@ -161,10 +161,10 @@ class BulkLine:
         url: httpx.URL,
         body: bytes,
         *,
-        seconds: float,  # noqa: ARG002 - the caller bounds the whole
+        seconds: float,  # noqa: ARG002 - the caller limits the total time
         before_send: BeforeSend | None = None,
     ) -> Reply:
-        """See `Line`. Raises ValueError for a call that wants to be asked before its first byte."""
+        """See `Line`. Raises ValueError for a call with `before_send`."""
         if before_send is not None:
             raise ValueError("a line for reads alone")
         connection = self._again() or await self._connect(url)
@@ -179,13 +179,13 @@ class BulkLine:
                 connection.close()
 
     async def aclose(self) -> None:
-        """Hang up everywhere."""
+        """Close all connections."""
         for connection in (*self._free, *self._busy):
             connection.close()
         self._free.clear()
 
     def _head(self, url: httpx.URL) -> bytes:
-        """Return all of a request that comes before the length of its body; worked out once for the one address."""
+        """Return the request head up to the body length; computed once, as the address never changes."""
         if self._headed[0] is not url:
             line = b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc)
             self._headed = (url, b"%baccept: */*\r\nuser-agent: doorman\r\n%bcontent-length: " % (line, _HEAD))

@@ -1,6 +1,6 @@
-"""The calls of WHMCS: one form-encoded POST each (panel.md §2.1), with its turn, its deadline and its kind of failure.
+"""WHMCS API calls: one form-encoded POST each, rate limited, with a deadline and a classified failure.
 
-Credentials travel in the body only. How the bytes get there is `lines`.
+Credentials are sent in the body only. The transport is in `lines`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ACTION_SECONDS: Final[Mapping[str, float]] = {"AcceptOrder": 120.0}
 
 Timeout = Callable[[str], float]
 
-#: Raised by httpx where nobody could be reached: refused, DNS, TLS.
+#: Raised by httpx when no connection could be made: refused, DNS, TLS.
 _UNREACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 #: Raised by httpx before the first byte of a request is sent.
 _NOT_SENT: Final = (
@@ -41,19 +41,19 @@ _NOT_SENT: Final = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
-#: Answers of a proxy that got none from the panel behind it.
+#: Status codes of a proxy that got no answer from the panel behind it.
 _NO_PANEL_BEHIND: Final = frozenset({502, 503, 504, *range(520, 528), 530})
 
 
 def default_timeout(override: float | None = None) -> Timeout:
-    """Return seconds by action: `override` for every call, else 120 for AcceptOrder and 30 for the others."""
+    """Return the time limit in seconds by action: `override` for all, else 120 for AcceptOrder and 30 for others."""
     return lambda action: override or ACTION_SECONDS.get(action, DEFAULT_SECONDS)
 
 
 class WhmcsClient:
     """Calls actions of one panel. Reads raise PanelRejected or PanelUnavailable, writes also PanelOutcomeUnknown.
 
-    While the breaker is open both raise PanelDown, and nothing touches the network.
+    While the breaker is open both raise PanelDown without using the network.
     """
 
     def __init__(
@@ -88,17 +88,17 @@ class WhmcsClient:
         await self._limiter.take(urgent=urgent)
         try:
             if not self._breaker.closed:
-                self._limiter.give_back()  # it opened while we waited: those behind us need not wait for their turns
+                self._limiter.give_back()  # it opened while we waited: free our turn for the callers behind us
             self._breaker.check()
             return await self._call(action, params or {}, write=False)
         finally:
             self._limiter.release()
 
     async def write(self, action: str, params: Mapping[str, Any], *, before_send: BeforeSend | None = None) -> wire.Row:
-        """Call an action that changes something; its turn in the rate limit was taken by who claimed the call.
+        """Call an action that changes something; its rate limit turn was taken when the call was claimed.
 
-        `before_send` is awaited just before the request is handed on, and once more before its first byte leaves, as
-        a connection may have to be made in between. What it raises passes through, and nothing was sent.
+        `before_send` is awaited just before the request is handed over, and again before its first byte is sent, as a
+        connection may have to be made in between. If it raises, nothing is sent and the exception is passed on.
         """
         self._breaker.check()
         await self._limiter.take_slot()
@@ -117,7 +117,7 @@ class WhmcsClient:
             await line.aclose()
 
     async def _probe(self) -> None:
-        """Ask for something cheap, to see whether anybody answers."""
+        """Make a cheap call to see whether the panel answers."""
         await self._limiter.take(urgent=True)
         try:
             await self._call("GetAdminDetails", {}, write=False)
@@ -132,7 +132,7 @@ class WhmcsClient:
         seconds = round(asyncio.get_running_loop().time() - started, 3)
         if isinstance(outcome, PanelError):
             log.info("panel.not_reached", action=action, seconds=seconds, error=str(outcome))
-            raise outcome  # here, not where it was caught: the cause would carry the request and our secret
+            raise outcome  # not in the handler: the cause would carry the request and our secret
         log.debug("panel.answered", action=action, seconds=seconds, status=outcome.status)
         return read_reply(outcome, write=write, scrub=self._scrub, now=self._now())
 
@@ -165,7 +165,7 @@ class WhmcsClient:
         return self._judge(reply, began=began, write=write)
 
     def _judge(self, reply: Reply, *, began: float, write: bool) -> Reply | PanelDown:
-        """Tell the breaker of an answer: one of a proxy without a panel behind it is none."""
+        """Report an answer to the breaker; a proxy's error without a panel behind it doesn't count as one."""
         if reply.status not in _NO_PANEL_BEHIND:
             self._breaker.answered()
             return reply
@@ -181,7 +181,7 @@ class WhmcsClient:
         return f"{fields}&{self._signature}".encode("ascii")
 
     def _scrub(self, said: str) -> str:
-        """Take our credentials out of the panel's own words."""
+        """Remove our credentials from the panel's text."""
         for value in self._credentials.values():
             for written in {value, html.escape(value), quote(value), quote_plus(value)} - {""}:
                 said = said.replace(written, "***")
@@ -191,7 +191,7 @@ class WhmcsClient:
 def form(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return form fields as PHP reads them: ``1``/``0`` for booleans, ``name[0]`` and ``name[key]`` for arrays.
 
-    None is left out (panel.md §2.2, *Arrays in*, *Booleans in*).
+    None is left out.
     """
     fields: list[tuple[str, str]] = []
     for name, value in params.items():
@@ -207,7 +207,7 @@ def form(params: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong in a few words; texts of httpx name hosts and system errors, never the body."""
+    """Return a short description of the error; httpx's texts name hosts and system errors, never the body."""
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"timed out ({type(error).__name__})"
     return wire.clean(f"{type(error).__name__}: {error}"[:200])

@@ -1,4 +1,4 @@
-"""The panel's clock: its date-times have no zone (panel.md §2.2, *Time zone*)."""
+"""The panel's clock: WHMCS writes date-times without a zone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _WIDEST: Final = timedelta(hours=14)
 
 
 class PanelClock:
-    """The zone as set, or the offset of the panel's clock from ours, rounded to 15 minutes and refreshed hourly.
+    """The configured zone, or the offset of the panel's clock from ours, rounded to 15 minutes and refreshed hourly.
 
-    A learned offset is today's: times from the other side of a summer-time change are an hour off. Where that
-    matters, `DOORMAN_PANEL_TIMEZONE` names the zone.
+    A learned offset is today's, so times on the other side of a daylight-saving change are an hour off. If that
+    matters, set `DOORMAN_PANEL_TIMEZONE`.
     """
 
     def __init__(self, zone: tzinfo | None = None) -> None:
@@ -25,15 +25,15 @@ class PanelClock:
 
     @property
     def zone(self) -> tzinfo | None:
-        """The panel's zone; None while nothing is known."""
+        """The panel's zone; None while it is unknown."""
         return self._zone
 
     def stale(self, *, now: datetime) -> bool:
-        """Whether the panel should be asked for its time."""
+        """True if the panel's clock should be read again."""
         return not self._fixed and (self._ask_again is None or now >= self._ask_again)
 
     def learn(self, local: datetime | None, *, now: datetime) -> None:
-        """Take over the panel's own time, read at `now`; None where it answered without one: the old offset stays."""
+        """Learn the offset from the panel's time, read at `now`; None (no time in the answer) keeps the old offset."""
         if self._fixed:
             return
         self._ask_again = now + (REFRESH_AFTER if local is not None else RETRY_AFTER)

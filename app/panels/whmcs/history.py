@@ -1,7 +1,7 @@
-"""The panel's whole past, list by list, for `doorman import` (panel.md §2.3).
+"""The panel's complete history, list by list, for `doorman import`.
 
-Lists alone, but for what no list has: a customer's address, phone, country, verification and currency
-(GetClientsDetails), his credit (GetCredits), a ticket's messages (GetTicket).
+It reads lists only, except for data that no list has: a customer's address, phone, country, verification and currency
+(GetClientsDetails), credit (GetCredits), and the messages of a ticket (GetTicket).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.paging import Listing, read_or_none, require_list, rows_of
 from app.panels.whmcs.walking import ListPage, Step, walk
 
-#: Pages of one list under way at once.
+#: Pages of one list that are requested concurrently.
 AHEAD: Final = 8
 
 _T = TypeVar("_T")
@@ -41,7 +41,7 @@ _Map = Callable[[wire.Row, tzinfo | None], Awaitable[_Record | None]]
 
 
 class WhmcsHistory:
-    """`HistoryReader` of one WHMCS. A read that fails is tried again some seconds later, unless people have to act."""
+    """`HistoryReader` of one WHMCS. A failed read is retried some seconds later, unless staff have to fix something."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class WhmcsHistory:
         currency: Callable[[int], Awaitable[str | None]],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`currency` asks the panel for a client's own."""
+        """`currency` asks the panel for a client's currency."""
         self._client = client
         self._zone = zone
         self._currency = currency
@@ -65,7 +65,7 @@ class WhmcsHistory:
     # --- lists ----------------------------------------------------------------------------------------------------
 
     def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]:
-        """API/getclients, by id where the version can (8.2)."""
+        """GetClients, sorted by id where the WHMCS version supports it (8.2+)."""
 
         async def head(row: wire.Row, _zone: tzinfo | None) -> PanelCustomerHead | None:
             return mapping_customers.head(row)
@@ -76,7 +76,7 @@ class WhmcsHistory:
     def orders(
         self, *, after: PanelPlace | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelOrder]]:
-        """API/getorders: newest first on all panels seen, which is not documented."""
+        """GetOrders: newest first on every panel we have seen, though the order is not documented."""
 
         async def order(row: wire.Row, zone: tzinfo | None) -> PanelOrder | None:
             currency = await self._row_currency(row, "userid")
@@ -89,7 +89,7 @@ class WhmcsHistory:
     def services(
         self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelService]]:
-        """API/getclientsproducts; the passwords in it go no further than here."""
+        """GetClientsProducts; the passwords in the answer are dropped here."""
 
         async def service(row: wire.Row, _zone: tzinfo | None) -> PanelService | None:
             return mapping_customers.service(row, currency=await self._row_currency(row, "clientid"))
@@ -102,7 +102,7 @@ class WhmcsHistory:
     def invoices(
         self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
-        """API/getinvoices, newest first."""
+        """GetInvoices, newest first."""
 
         async def invoice(row: wire.Row, zone: tzinfo | None) -> PanelInvoice | None:
             return mapping_billing.invoice(row, currency=await self._row_currency(row, "userid"), zone=zone)
@@ -115,7 +115,7 @@ class WhmcsHistory:
     def tickets(
         self, *, after: PanelPlace | None = None, customer_id: int | None = None
     ) -> AsyncGenerator[Stretch[PanelTicket]]:
-        """API/gettickets of all departments; the list moves with each reply, so it is read by count."""
+        """GetTickets of all departments; each reply reorders the list, so it is read by count."""
 
         async def ticket(row: wire.Row, zone: tzinfo | None) -> PanelTicket | None:
             return mapping_tickets.ticket(row, zone=zone)
@@ -163,7 +163,7 @@ class WhmcsHistory:
     # --- one by one -----------------------------------------------------------------------------------------------
 
     async def order(self, order_id: int) -> PanelOrder | None:
-        """API/getorders by id."""
+        """GetOrders by id."""
         row = await self._again(lambda: lookups.order_row(self._client, order_id))
         if row is None:
             return None
@@ -171,12 +171,12 @@ class WhmcsHistory:
         return mapping_orders.order(row, currency=currency, zone=await self._again(self._zone))
 
     async def ticket(self, ticket_id: int) -> PanelTicket | None:
-        """API/getticket."""
+        """GetTicket."""
         answer = await self._again(lambda: lookups.ticket_answer(self._client, ticket_id))
         return None if answer is None else mapping_tickets.ticket(answer, zone=await self._again(self._zone))
 
     async def customer(self, customer_id: int) -> PanelCustomer | None:
-        """API/getclientsdetails."""
+        """GetClientsDetails."""
         answer = await self._again(lambda: self._details(customer_id))
         if answer is None or mapping_customers.client_id(answer) != customer_id:
             return None
@@ -191,7 +191,7 @@ class WhmcsHistory:
         return answer
 
     async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]:
-        """API/getcredits; it has no pages."""
+        """GetCredits, which is not paged."""
         listing = Listing(action="GetCredits", outer="credits", inner="credit", filters={"clientid": customer_id})
         rows, _ = await self._again(lambda: self._rows(listing, {}))
         currency = await self._currency_of(customer_id) if rows else None
@@ -199,7 +199,7 @@ class WhmcsHistory:
         return tuple(one for one in found if one is not None)
 
     async def _rows(self, listing: Listing, window: Mapping[str, Any]) -> tuple[list[wire.Row], int | None]:
-        """Return the rows of one call, and how many the panel counts; none of a customer that it doesn't know."""
+        """Return the rows of one call and the panel's total; no rows for a customer that the panel doesn't know."""
         answer = await read_or_none(self._client, listing.action, {**listing.filters, **window})
         if answer is None:
             return [], 0

@@ -1,7 +1,7 @@
-"""How a call travels to the panel: one form-encoded POST, and its whole answer.
+"""The transport of panel calls: one form-encoded POST and its complete answer.
 
-A `Line` is one way for bytes; httpx is the one for everything that changes the panel, `bulk` for many reads. Both raise
-httpx's exceptions, which tell what was sent and what was not.
+A `Line` is a transport: httpx for everything that changes the panel, `bulk` for many reads. Both raise httpx's
+exceptions, which show whether the request was sent.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from app.panels.whmcs.answers import Reply
 ANSWER_CAP: Final = 32 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
 CONNECTIONS_PER_LINE: Final = 8  # httpx pools are quadratic in their connections
-IDLE_SECONDS: Final = 3.0  # below the 5 s of Apache, so that we seldom write into a connection being closed
+IDLE_SECONDS: Final = 3.0  # below Apache's 5 s, so that we rarely write to a closing connection
 
-#: Of each call; the panel compresses nothing, so that its answer can be counted while it comes.
+#: Headers of each call; the answer is not compressed, so that its size can be limited while it is received.
 HEADERS: Final = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
 _FIRST_BYTE: Final = "http11.send_request_headers.started"
 
 
 class AnswerTooLargeError(Exception):
-    """The panel sends more than we are ready to hold."""
+    """The panel's answer exceeds the size limit."""
 
 
 class HeldBackError(Exception):
@@ -39,15 +39,15 @@ class HeldBackError(Exception):
 
 
 class Line(Protocol):
-    """One way for calls, with connections of its own."""
+    """A transport for calls, with its own connections."""
 
     async def post(
         self, url: httpx.URL, body: bytes, *, seconds: float, before_send: BeforeSend | None = None
     ) -> Reply:
-        """Send a form and return the whole answer; `before_send` is awaited just before the first byte leaves.
+        """Send a form and return the complete answer; `before_send` is awaited just before the first byte is sent.
 
-        Raises httpx.HTTPError, OSError, AnswerTooLargeError, and HeldBackError with what `before_send` raised. The
-        caller bounds the whole; a line may give up by itself after `seconds` without a byte.
+        Raises httpx.HTTPError, OSError, AnswerTooLargeError, and HeldBackError with the exception of `before_send`. The
+        caller limits the total time; a line may also give up after `seconds` without a byte.
         """
         ...
 
@@ -57,12 +57,12 @@ class Line(Protocol):
 
 
 class HttpxLine:
-    """A small pool of httpx. No redirects, no proxies or netrc from the environment, no cookies: a PHP session would
-    make the panel answer our calls one after the other.
+    """A small httpx pool without redirects, proxies or netrc from the environment, or cookies: a PHP session would make
+    the panel answer our calls one at a time.
     """
 
     def __init__(self, http: httpx.AsyncClient | None = None, *, answer_cap: int = ANSWER_CAP) -> None:
-        """Tests bring a client of their own."""
+        """Tests pass their own client."""
         self._http = http or http_client()
         self._answer_cap = answer_cap
 
@@ -95,7 +95,7 @@ class HttpxLine:
 
 
 def http_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Make one small pool as a panel needs it; tests name their own transport."""
+    """Make one small pool for a panel; tests pass their own transport."""
     return httpx.AsyncClient(
         transport=transport,
         limits=httpx.Limits(
@@ -110,13 +110,13 @@ def http_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
 
 
 def _at_the_first_byte(before_send: BeforeSend) -> Callable[[str, object], Awaitable[None]]:
-    """Return a trace function of httpcore that asks `before_send` when the connection is there."""
+    """Return an httpcore trace function that awaits `before_send` once the connection is made."""
 
     async def trace(name: str, _info: object) -> None:
         if name == _FIRST_BYTE:
             try:
                 await before_send()
-            except Exception as error:  # noqa: BLE001 - httpx must not take it for one of its own
+            except Exception as error:  # noqa: BLE001 - httpx must not handle it as its own error
                 raise HeldBackError(error) from None
 
     return trace

@@ -1,7 +1,7 @@
-"""Whole lists that comparing needs: orders by id, what carries our reference, who changed an order (panel.md §2.3).
+"""Whole lists for `reconcile`: orders by id, objects with our reference, who changed an order.
 
-Rows can move between two pages while they are read: each page begins with the last row of the one before, and where
-that row is not there any more, reading starts anew. So no row is passed over.
+Rows can move between two pages while they are read. So each page overlaps the last row of the previous page, and if
+that row has gone, reading starts again. No row is missed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TRIES: Final = 3
 _TICKETS: Final = 50
 _LOG_ROWS: Final = 25
 
-#: Words by which the activity log tells that an order got a status.
+#: How the activity log words each status change of an order.
 _VERBS: Final = {
     "active": ("accept", "active"),
     "cancelled": ("cancel",),
@@ -32,8 +32,8 @@ _VERBS: Final = {
     "pending": ("pending",),
 }
 
-#: Told after each page: the rows so far in the order in which they were listed, and how many there are in all, where
-#: the panel says so. True ends the reading.
+#: Called after each page with the rows so far, in listed order, and the panel's total if it gives one. True ends the
+#: reading.
 Enough = Callable[[dict[int, wire.Row], int | None], bool]
 
 
@@ -41,9 +41,10 @@ Enough = Callable[[dict[int, wire.Row], int | None], bool]
 
 
 async def orders_above(client: WhmcsClient, order_id: int, *, limit: int) -> list[wire.Row]:
-    """Return the rows of orders with higher ids, lowest first; `limit` cuts off the highest.
+    """Return the rows of orders with higher ids, lowest first; `limit` drops the highest.
 
-    The order of GetOrders is not documented: only while ids fall does reading stop at the id, else all is read.
+    The sort order of GetOrders is not documented. Reading stops at the id only while ids fall; else it reads the whole
+    list.
     """
 
     def enough(rows: dict[int, wire.Row], _total: int | None) -> bool:
@@ -54,9 +55,9 @@ async def orders_above(client: WhmcsClient, order_id: int, *, limit: int) -> lis
 
 
 async def last_placed_before(client: WhmcsClient, moment: datetime, *, zone: tzinfo | None) -> int:
-    """Return the highest id of an order that was placed before, 0 if there is none.
+    """Return the highest id of an order placed before `moment`, 0 if there is none.
 
-    An order whose time can't be read counts as one of the past.
+    An order whose time can't be read counts as placed before.
     """
 
     def before(row: wire.Row) -> bool:
@@ -71,7 +72,7 @@ async def last_placed_before(client: WhmcsClient, moment: datetime, *, zone: tzi
 
 
 async def pending_orders(client: WhmcsClient, *, heard: Callable[[int, int | None], None]) -> list[wire.Row]:
-    """Return the rows of all Pending orders, lowest id first; `heard` is told how many were read, and of how many."""
+    """Return the rows of all Pending orders, lowest id first; `heard` gets the number read and the total."""
 
     def enough(rows: dict[int, wire.Row], total: int | None) -> bool:
         heard(len(rows), total)
@@ -94,7 +95,7 @@ async def _orders(client: WhmcsClient, filters: Mapping[str, Any], enough: Enoug
 
 
 async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough: Enough) -> dict[int, wire.Row] | None:
-    """Return the rows of page after page; None where rows moved so that one may be missing."""
+    """Return the rows of all pages; None if rows moved and one may be missing."""
     seen: dict[int, wire.Row] = {}
     start, overlap = 0, False
     for _ in range(_MOST_PAGES):
@@ -128,9 +129,9 @@ def _told_apart(rows: list[wire.Row]) -> list[tuple[int, wire.Row]]:
 async def changed_by(
     client: WhmcsClient, order_id: int, status: str, *, since: datetime, zone: tzinfo | None
 ) -> int | None:
-    """Return the admin who gave the order this status, by the activity log; 0 where it was the system itself.
+    """Return the id of the admin who set this status, from the activity log; 0 if the system did.
 
-    None where the log can't say (API/getactivitylog): no entry since then, a customer's, or no permission to read it.
+    None if the log (GetActivityLog) doesn't say: no entry since then, an entry of a customer, or no permission to read.
     """
     verbs = _VERBS.get(status.strip().lower())
     if verbs is None:
@@ -140,7 +141,7 @@ async def changed_by(
         answer = await read_or_none(client, "GetActivityLog", params)
     except PanelUnavailable as error:
         if error.alarm:
-            return None  # the role lacks it; the installation works without
+            return None  # our role lacks this permission, which is optional
         raise
     rows = [] if answer is None else rows_of(answer, "activity", "entry", strict=False)
     about = re.compile(rf"\bOrder ID:?\s*#?{order_id}(?!\d)", re.IGNORECASE)
@@ -167,7 +168,7 @@ def _admin_of(row: wire.Row) -> int | None:
 
 
 async def copies(client: WhmcsClient, action: PanelAction) -> int:
-    """Count what the panel holds with the reference of a findable action; cancelled invoices are none.
+    """Count the panel's objects with the reference of a findable action, without cancelled invoices.
 
     Raises PanelUnavailable, and TypeError for actions that carry no reference.
     """
@@ -189,7 +190,7 @@ async def copies(client: WhmcsClient, action: PanelAction) -> int:
 
 
 async def _invoices(client: WhmcsClient, action: CreateInvoice) -> int:
-    """Count by the notes; an invoice of the same sum without them is read whole, its line may hold the reference."""
+    """Count by notes; an invoice of the same sum without notes is read in full, as its line may hold the reference."""
     ordered_for = wire.day(action.date)
     oldest = None if ordered_for is None else ordered_for - INVOICE_AGE
     filters = {"userid": action.customer_id, "orderby": "id", "order": "desc"}

@@ -1,6 +1,6 @@
-"""Is the effect of an action there? One question per class of action (design §3 rule 4; panel.md §2.4).
+"""Did an action take effect? One look-up per class of action.
 
-Findable actions are looked for by their reference, state-guarded ones by the object's own state. All lists are read
+Findable actions are found by their reference, state-guarded ones by the object's own state. All lists are read
 strictly: a shape that could hide our reference is PanelUnavailable, never *absent*.
 """
 
@@ -30,29 +30,29 @@ from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.mapping import billing
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, require_list, rows_of
 
-#: An invoice of ours is not older than the date it was ordered for; two days allow for the panel's zone and for staff
-#: who set another date. The search ends after a page of invoices that are all older.
+#: Our invoice is not older than its requested date; two days allow for the panel's zone and for staff who change the
+#: date. The search ends after a page of invoices that are all older.
 INVOICE_AGE: Final = timedelta(days=2)
 _TICKETS: Final = 50
 _LINES_NAMED: Final = 6
 
 _APPLIED, _ABSENT, _MOOT = Standing.APPLIED, Standing.ABSENT, Standing.MOOT
 
-#: What each status of the order means for each action; a status that is not listed was set by people: MOOT.
+#: What each order status means for each action; a status that is not listed was set by staff and means MOOT.
 _ORDER_STANDINGS: Final[dict[type[PanelAction], dict[str, Standing]]] = {
     AcceptOrder: {"active": _APPLIED, "pending": _ABSENT},
     CancelOrder: {"cancelled": _APPLIED, "pending": _ABSENT},
     FraudOrder: {"fraud": _APPLIED, "pending": _ABSENT},
     PendingOrder: {"pending": _APPLIED, "active": _ABSENT, "cancelled": _ABSENT, "fraud": _ABSENT},
 }
-#: Statuses of a line: built by its module (or by hand), and not built yet.
+#: Line statuses: built (by the module or by hand), and not built yet.
 _BUILT: Final = frozenset({"active", "completed"})
 _NOT_BUILT: Final = frozenset({"pending", "pending registration", "pending transfer"})
 _PAYABLE: Final = frozenset({"unpaid", "draft", "overdue"})
 
 
 async def look_up(client: WhmcsClient, action: PanelAction) -> LookUp:
-    """Return how the action stands. Raises PanelUnavailable, and TypeError for courtesy actions."""
+    """Return whether the action took effect. Raises PanelUnavailable, and TypeError for courtesy actions."""
     match action:
         case AcceptOrder():
             return await _accepted(client, action)
@@ -77,7 +77,7 @@ async def look_up(client: WhmcsClient, action: PanelAction) -> LookUp:
 async def order_row(client: WhmcsClient, order_id: int, *, urgent: bool = False) -> wire.Row | None:
     """Return the GetOrders row of one order; None when the panel doesn't list it."""
     if order_id <= 0:
-        return None  # WHMCS takes 0 for *no filter*
+        return None  # WHMCS reads 0 as *no filter*
     answer = await read_or_none(client, "GetOrders", {"id": order_id}, absent="order-not-found", urgent=urgent)
     if answer is None:
         return None
@@ -112,7 +112,7 @@ def _order(action: AcceptOrder | CancelOrder | FraudOrder | PendingOrder, row: w
 
 
 async def _accepted(client: WhmcsClient, action: AcceptOrder) -> LookUp:
-    """A Pending order of which some lines are built and some are not may be what a broken accept left behind."""
+    """A Pending order with only some lines built may be the result of an accept that failed half-way."""
     row = await order_row(client, action.order_id)
     found = _order(action, row)
     seen = None if row is None or found.standing is not _ABSENT else built_in_part(row)
@@ -128,7 +128,7 @@ def order_status(row: wire.Row) -> str:
 
 
 def built_in_part(row: wire.Row) -> str | None:
-    """Say which lines are built and which are not, where an order has both kinds; else None."""
+    """Describe which lines are built and which are not, if an order has both; else None."""
     lines = wire.as_list(row.get("lineitems"), "lineitem", strict=True)
     statuses = [wire.text(line.get("status")).strip() for line in lines]
     some = {status.lower() for status in statuses}
@@ -167,7 +167,7 @@ def invoice_status(answer: wire.Row) -> str:
 
 
 def cancellable(answer: wire.Row) -> bool:
-    """Whether the invoice waits for payment and nothing was paid on it."""
+    """True if the invoice awaits payment and nothing was paid on it."""
     return invoice_status(answer).lower() in _PAYABLE and not billing.money_moved(answer)
 
 
@@ -231,7 +231,7 @@ def _invoice_found(answer: wire.Row) -> LookUp:
 
 
 async def _credit(client: WhmcsClient, action: AddCredit) -> LookUp:
-    """Look for the reference in all credits of the customer; GetCredits has no pages."""
+    """Look for the reference in all credits of the customer; GetCredits is not paged."""
     answer = await read_or_none(client, "GetCredits", {"clientid": action.customer_id})
     if answer is None:
         return LookUp(standing=_MOOT, result={}, detail="the customer is gone")
@@ -247,7 +247,7 @@ async def _credit(client: WhmcsClient, action: AddCredit) -> LookUp:
 
 
 async def _quote(client: WhmcsClient, action: CreateQuote) -> LookUp:
-    """Look for the reference in the notes and lines of all the customer's quotes: GetQuotes sorts by nothing."""
+    """Look for the reference in notes and lines of all the customer's quotes, as GetQuotes can't sort."""
     listing = Listing(
         action="GetQuotes", outer="quotes", inner="quote", filters={"userid": action.customer_id}
     )  # not by subject: the panel may have changed its spelling

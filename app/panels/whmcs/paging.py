@@ -1,4 +1,4 @@
-"""Lists that come in pages (panel.md §2.3)."""
+"""Paged lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_PAGES: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A list action and where its rows are; `filters` are its other parameters."""
+    """A list action and the location of its rows; `filters` are its other parameters."""
 
     action: str
     outer: str
@@ -43,7 +43,7 @@ async def read_or_none(
 
 
 def rows_of(answer: wire.Row, outer: str, inner: str, *, strict: bool) -> list[wire.Row]:
-    """Return the rows of one answer. Raises AnswerError when the panel says that there are rows and shows none."""
+    """Return the rows of one answer. Raises AnswerError when the panel counts rows but returns none."""
     rows = wire.as_list(answer.get(outer), inner, strict=strict)
     announced = wire.integer(answer.get("numreturned"))
     if announced is None and not wire.integer(answer.get("startnumber")):
@@ -54,7 +54,7 @@ def rows_of(answer: wire.Row, outer: str, inner: str, *, strict: bool) -> list[w
 
 
 def require_list(answer: wire.Row, outer: str) -> None:
-    """Raise AnswerError for a success that neither has the list nor counts its rows: there may be any number."""
+    """Raise AnswerError for a success with neither a list nor a row count: any number of rows may exist."""
     counts = (answer.get("totalresults"), answer.get("numreturned"))
     if outer not in answer and all(wire.integer(count) is None for count in counts):
         raise wire.AnswerError(f"the panel answered without the list of {outer}")
@@ -65,8 +65,9 @@ async def pages(
 ) -> AsyncGenerator[dict[int, wire.Row]]:
     """Yield page after page, rows by id, each row once.
 
-    The offset moves by the rows that came. An empty page ends, or a short one that reaches ``totalresults``, or one
-    with nothing new (a panel that ignores the offset). With `strict`, a row without an id raises AnswerError.
+    The offset advances by the number of rows received. The list ends at an empty page, at a short page that reaches
+    ``totalresults``, or at a page without new rows (a panel that ignores the offset). With `strict`, a row without an
+    id raises AnswerError.
     """
     seen: set[int] = set()
     start = 0
@@ -97,8 +98,8 @@ async def newest(
 ) -> list[wire.Row]:
     """Return the rows with the highest ids, newest first.
 
-    The order of GetOrders and GetTickets is not documented: only while the ids fall from row to row does it stop at
-    the limit, else it reads the whole list.
+    The sort order of GetOrders and GetTickets is not documented. Reading stops at the limit only while ids fall from
+    row to row; else it reads the whole list.
     """
     kept: dict[int, wire.Row] = {}
     falling, last = True, None

@@ -1,4 +1,4 @@
-"""WHMCS as a `Panel`: what Doorman reads, does and looks up (panel.md §2)."""
+"""WHMCS as a `Panel`: what Doorman reads, does and looks up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_o
 log = structlog.get_logger(__name__)
 
 CURRENCY_KEPT: Final = timedelta(hours=1)
-#: A client that the panel does not list may only be missing for a moment.
+#: How long a client's absence is cached; short, because it may be temporary.
 ABSENCE_KEPT: Final = timedelta(seconds=10)
 _MOST_CURRENCIES: Final = 10_000
 
@@ -48,8 +48,8 @@ _MOST_CURRENCIES: Final = 10_000
 class WhmcsPanel:
     """One WHMCS installation. Reads raise PanelUnavailable only; see `Panel` for the rest.
 
-    Amounts come without a currency in most answers: orders name theirs in `currencysuffix` where it is an ISO code,
-    everything else takes the client's own `currency_code`, remembered for an hour.
+    Most answers have amounts without a currency. Orders name theirs in `currencysuffix` if it is an ISO code; all other
+    amounts use the client's `currency_code`, cached for an hour.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class WhmcsPanel:
     # --- reads ----------------------------------------------------------------------------------------------------
 
     async def order(self, order_id: int, *, urgent: bool = False) -> PanelOrder | None:
-        """Return one order; None when the panel doesn't list it (API/getorders)."""
+        """Return one order; None when the panel doesn't list it (GetOrders)."""
         row = await lookups.order_row(self._client, order_id, urgent=urgent)
         return None if row is None else await self._order(row, urgent=urgent)
 
@@ -83,7 +83,7 @@ class WhmcsPanel:
         return tuple(order for order in orders if order is not None)
 
     async def customer(self, customer_id: int, *, urgent: bool = False) -> PanelCustomer | None:
-        """Return a customer with the panel's statistics; None when there is none (API/getclientsdetails)."""
+        """Return a customer with the panel's statistics; None if there is no such customer (GetClientsDetails)."""
         answer = await self._client_answer(customer_id, stats=True, urgent=urgent)
         return None if answer is None else mapping_customers.customer(answer)
 
@@ -100,11 +100,11 @@ class WhmcsPanel:
     async def services(
         self, *, customer_id: int | None = None, service_id: int | None = None, urgent: bool = False
     ) -> tuple[PanelService, ...]:
-        """Return the services of a customer, or one service (API/getclientsproducts); one of both must be named."""
+        """Return a customer's services, or one service (GetClientsProducts); at least one of the ids is required."""
         if customer_id is None and service_id is None:
             raise ValueError("name a customer or a service")
         if any(given is not None and given <= 0 for given in (customer_id, service_id)):
-            return ()  # WHMCS takes 0 for *no filter*
+            return ()  # WHMCS reads 0 as *no filter*
         filters = {"clientid": customer_id, "serviceid": service_id}
         listing = Listing(action="GetClientsProducts", outer="products", inner="product", filters=filters)
         found: list[PanelService] = []
@@ -118,7 +118,7 @@ class WhmcsPanel:
         return tuple(found)
 
     async def invoice(self, invoice_id: int, *, urgent: bool = False) -> PanelInvoice | None:
-        """Return an invoice with lines and payments; None when there is none (API/getinvoice)."""
+        """Return an invoice with lines and payments; None if there is no such invoice (GetInvoice)."""
         answer = await lookups.invoice_answer(self._client, invoice_id, urgent=urgent)
         if answer is None:
             return None
@@ -129,9 +129,9 @@ class WhmcsPanel:
         return mapping_billing.invoice(answer, currency=currency, zone=await self._zone(urgent=urgent))
 
     async def pay_methods(self, customer_id: int, *, urgent: bool = False) -> tuple[PanelPayMethod, ...]:
-        """Return a customer's stored pay methods (API/getpaymethods).
+        """Return a customer's stored pay methods (GetPayMethods).
 
-        PanelUnavailable with `alarm` where our role may not read them.
+        Raises PanelUnavailable with `alarm` if our role may not read them.
         """
         if customer_id <= 0:
             return ()
@@ -142,13 +142,13 @@ class WhmcsPanel:
         return tuple(one for one in found if one is not None)
 
     async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
-        """Return all products (API/getproducts); it has no pages."""
+        """Return all products (GetProducts, which is not paged)."""
         answer = await self._read("GetProducts", {}, urgent=urgent)
         products = map(mapping_products.product, rows_of(answer, "products", "product", strict=False))
         return tuple({product.product_id: product for product in products if product is not None}.values())
 
     async def tickets(self, customer_id: int, *, limit: int = 50, urgent: bool = False) -> tuple[PanelTicket, ...]:
-        """Return the customer's tickets without messages, newest first, of all departments (API/gettickets)."""
+        """Return the customer's tickets of all departments without messages, newest first (GetTickets)."""
         filters = {"clientid": customer_id, "ignore_dept_assignments": True}
         rows = await self._newest("GetTickets", "tickets", "ticket", filters, limit=limit, urgent=urgent)
         zone = await self._zone(urgent=urgent) if rows else None
@@ -156,14 +156,14 @@ class WhmcsPanel:
         return tuple(ticket for ticket in found if ticket is not None and ticket.customer_id == customer_id)
 
     async def ticket(self, ticket_id: int, *, urgent: bool = False) -> PanelTicket | None:
-        """Return a ticket with its messages; None when there is none (API/getticket)."""
+        """Return a ticket with its messages; None if there is no such ticket (GetTicket)."""
         answer = await lookups.ticket_answer(self._client, ticket_id, urgent=urgent)
         return None if answer is None else mapping_tickets.ticket(answer, zone=await self._zone(urgent=urgent))
 
     async def module_queue(self) -> tuple[PanelQueueEntry, ...]:
-        """Return the module actions that failed and wait for staff (API/getmodulequeue); it has no pages.
+        """Return the failed module actions that wait for staff (GetModuleQueue, which is not paged).
 
-        PanelUnavailable with `alarm` where our role may not read it.
+        Raises PanelUnavailable with `alarm` if our role may not read it.
         """
         answer = await self._read("GetModuleQueue", {}, urgent=False)
         rows = mapping_queue.rows(answer)
@@ -172,7 +172,7 @@ class WhmcsPanel:
         return tuple(entry for entry in entries if entry is not None)
 
     async def identity(self) -> PanelIdentity:
-        """Return who we are to the panel, its version and its clock (API/getadmindetails)."""
+        """Return our admin account, the panel's version and its clock (GetAdminDetails)."""
         answer = await self._read("GetAdminDetails", {}, urgent=False)
         answered_at = self._now()
         local = wire.local_moment(answer.get("requesttime"))
@@ -187,7 +187,7 @@ class WhmcsPanel:
     # --- comparing ------------------------------------------------------------------------------------------------
 
     async def orders_above(self, order_id: int, *, limit: int = 1000) -> tuple[PanelOrder, ...]:
-        """Return orders with higher ids, lowest first; `limit` cuts off the highest (API/getorders, all pages)."""
+        """Return orders with higher ids, lowest first; `limit` drops the highest (GetOrders, all pages)."""
         return await self._listed(await listings.orders_above(self._client, order_id, limit=limit))
 
     async def last_placed_before(self, moment: datetime) -> int:
@@ -197,7 +197,7 @@ class WhmcsPanel:
     async def pending_orders(
         self, *, heard: Callable[[int, int | None], None]
     ) -> tuple[tuple[PanelOrder, str, str], ...]:
-        """Return all Pending orders, lowest id first, each with the panel's words for its amount and its payment."""
+        """Return all Pending orders, lowest id first, with amount and payment status as the panel writes them."""
         rows = await listings.pending_orders(self._client, heard=heard)
         by_id = {wire.identifier(row.get("id")): row for row in rows}
 
@@ -208,19 +208,19 @@ class WhmcsPanel:
         return tuple((order, word(order, "amount"), word(order, "paymentstatus")) for order in listed)
 
     async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:
-        """Return the admin who gave an order this status; 0: the system itself; None: nobody can be named."""
+        """Return the id of the admin who set this status; 0 if the system did, None if it can't be known."""
         return await listings.changed_by(self._client, order_id, status, since=since, zone=await self._zone())
 
     async def copies(self, action: PanelAction) -> int:
-        """Count what carries the reference of a findable action."""
+        """Count the panel's objects that carry the reference of a findable action."""
         return await listings.copies(self._client, action)
 
     def history(self) -> WhmcsHistory:
-        """Return what reads whole lists, for the import."""
+        """Return the reader of whole lists, for the import."""
         return WhmcsHistory(self._client, zone=self._zone, currency=self._currency)
 
     async def _listed(self, rows: list[wire.Row]) -> tuple[PanelOrder, ...]:
-        """Read rows without asking for each customer's currency: amounts only where the row itself names one."""
+        """Map rows without requesting each customer's currency; amounts only if the row names its currency."""
         zone = await self._zone() if rows else None
         found = (mapping_orders.order(row, currency=amounts.written_currency(row), zone=zone) for row in rows)
         return tuple(order for order in found if order is not None)
@@ -228,7 +228,7 @@ class WhmcsPanel:
     # --- writes ---------------------------------------------------------------------------------------------------
 
     async def perform(self, action: PanelAction, *, before_send: BeforeSend | None = None) -> dict[str, Any]:
-        """Do it once (see `PanelWriter`)."""
+        """Perform the action once (see `PanelWriter`)."""
         write = partial(self._client.write, before_send=before_send)
         match action:
             case CancelInvoice():
@@ -244,11 +244,11 @@ class WhmcsPanel:
                 return parameters.result_of(action, await write(name, params))
 
     async def look_up(self, action: PanelAction) -> LookUp:
-        """Say whether the effect is there (see `PanelWriter`)."""
+        """Return whether the action took effect (see `PanelWriter`)."""
         return await lookups.look_up(self._client, action)
 
     async def _cancel_invoice(self, action: CancelInvoice, write: performing.Write) -> dict[str, Any]:
-        """Read, refuse what was paid, cancel, read again: somebody may pay in between."""
+        """Read, refuse a paid invoice, cancel, and read again, as it may be paid in between."""
         before = await lookups.invoice_answer(self._client, action.invoice_id)
         if before is None:
             raise PanelRejected("invoice-not-found", "the invoice is gone")
@@ -309,7 +309,7 @@ class WhmcsPanel:
             self._currencies.popitem(last=False)
 
     async def _currency(self, customer_id: int, *, urgent: bool = False) -> str | None:
-        """Return the client's currency; None for a client that is gone."""
+        """Return the client's currency; None for a client that no longer exists."""
         kept = self._currencies.get(customer_id)
         if kept is None or kept[1] <= self._now():
             await self._client_answer(customer_id, stats=False, urgent=urgent)
@@ -317,10 +317,10 @@ class WhmcsPanel:
         return None if kept is None else kept[0]
 
     async def _zone(self, *, urgent: bool = False) -> tzinfo | None:
-        """Return the panel's zone, asking for its time first where it has to be learned.
+        """Return the panel's zone, reading the panel's clock first if the offset has to be learned.
 
-        Without permission for GetAdminDetails times stay unknown, which is better than an hour off; the failure is
-        logged. An old offset outlives a panel that does not answer.
+        Without permission for GetAdminDetails times stay unknown, which is better than being an hour off; the failure
+        is logged. The last known offset is kept while the panel does not answer.
         """
         if not self._clock.stale(now=self._now()):
             return self._clock.zone

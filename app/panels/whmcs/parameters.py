@@ -1,7 +1,6 @@
 """Typed actions → WHMCS actions with their exact parameters, and their answers → results. Pure.
 
-Sources: panel.md §2.5 (orders), §2.7 (invoices, credit, quotes), §2.8 (tickets), §2.9 (mail, alerts), §2.6 (client
-notes). Everything that WHMCS would fill with a default of its own is sent.
+The parameters are those of the WHMCS API reference. A parameter that WHMCS would fill with a default is always sent.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from app.panels.whmcs import amounts, wire
 
 Call = tuple[str, dict[str, Any]]
 
-#: What the provider's own notification rules know our alerts by.
+#: The name of our alerts in the provider's notification rules.
 NOTIFICATION: Final = "doorman"
-#: The General Settings date formats (configuration value ``DateFormat``) → how they write a date.
+#: The General Settings date formats (configuration value ``DateFormat``) → their `strftime` formats.
 DATE_FORMATS: Final = {
     "DD/MM/YYYY": "%d/%m/%Y",
     "DD.MM.YYYY": "%d.%m.%Y",
@@ -44,7 +43,7 @@ DATE_FORMATS: Final = {
     "YYYY/MM/DD": "%Y/%m/%d",
     "YYYY-MM-DD": "%Y-%m-%d",
 }
-#: The status an order has after each action succeeded.
+#: An order's status after each action succeeded.
 STATUS_AFTER: Final = {AcceptOrder: "Active", PendingOrder: "Pending", CancelOrder: "Cancelled", FraudOrder: "Fraud"}
 
 
@@ -118,7 +117,7 @@ def _courtesy_call(action: PanelAction) -> Call:
 
 
 def admin_mail(action: NotifyStaff) -> Call:
-    """Return the call that tells staff by mail; the message of a mail is HTML."""
+    """Return the call that notifies staff by e-mail; its message is HTML."""
     lines = [html.escape(line) for line in action.message.splitlines()]
     if action.url:
         address = html.escape(action.url)
@@ -151,7 +150,7 @@ def _invoice(action: CreateInvoice) -> dict[str, Any]:
 
 
 def _quote(action: CreateQuote) -> dict[str, Any]:
-    """`validuntil` is as the action has it: the caller writes it in the panel's own date format."""
+    """`validuntil` is copied from the action: the caller rewrites it in the panel's date format."""
     line = {
         "desc": f"{action.description} ({_marked(action.reference)})",
         "qty": 1,
@@ -171,12 +170,12 @@ def _quote(action: CreateQuote) -> dict[str, Any]:
 
 
 def serialized(value: Any) -> str:
-    """Return ``base64(serialize(array))`` as PHP reads it (panel.md §2.2, *Serialised in*)."""
+    """Return PHP's ``base64(serialize(array))``, the form in which WHMCS takes nested parameters."""
     return b64encode(phpserialize.dumps(value)).decode("ascii")
 
 
 def _ticket(action: OpenTicket) -> dict[str, Any]:
-    """WHMCS honours ``admin`` only for a named local admin; over the API the customer mostly counts as the opener."""
+    """WHMCS honours ``admin`` only for a named local admin; over the API the customer usually counts as the opener."""
     return {
         "clientid": action.customer_id,
         "deptid": action.department_id,
@@ -188,9 +187,9 @@ def _ticket(action: OpenTicket) -> dict[str, Any]:
 
 
 def result_of(action: PanelAction, answer: wire.Row) -> dict[str, Any]:
-    """Return what the panel made.
+    """Return what the panel created.
 
-    Raises PanelOutcomeUnknown (complete) when it says *success* without naming what it made.
+    Raises PanelOutcomeUnknown (complete) if it reports *success* without naming what it created.
     """
     match action:
         case AcceptOrder() | PendingOrder() | CancelOrder() | FraudOrder():

@@ -1,4 +1,4 @@
-"""Actions that take more than one call: what is read around the write, and what stands in for one that is refused."""
+"""Actions that take more than one call: reads before and after the write, and fallbacks for a refused call."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from app.panels.whmcs import lookups, parameters, wire
 from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.paging import read_or_none
 
-#: A write of this panel, with everything that its caller wants to happen just before the first byte.
+#: Sends one write to this panel, with the caller's hook just before the first byte.
 Write = Callable[[str, Mapping[str, Any]], Awaitable[wire.Row]]
 
 _ISO: Final = parameters.DATE_FORMATS["YYYY-MM-DD"]
 
 
 async def accept_order(client: WhmcsClient, action: AcceptOrder, write: Write) -> dict[str, Any]:
-    """Accept; where the panel answers an error of a module's own, read back what it did all the same (panel.md §2.5).
+    """Accept; after an error from a provisioning module, read the order back, as the panel may have accepted it anyway.
 
-    An order that is Active then is accepted, with the panel's words as `warning`. One that is built in part is
-    PanelRejected (``partly-accepted``), so that a person looks before anything is set up again.
+    An order that is then Active counts as accepted, with the panel's message as `warning`. A partly built order raises
+    PanelRejected (``partly-accepted``), so that staff check before anything is set up again.
     """
     name, params = parameters.call_of(action)
     try:
@@ -52,7 +52,7 @@ async def _read_back(client: WhmcsClient, order_id: int) -> wire.Row | None:
 
 
 async def create_quote(client: WhmcsClient, action: CreateQuote, write: Write) -> dict[str, Any]:
-    """Draft a quote. WHMCS takes any client id and any date, so both are looked at first (panel.md §2.7).
+    """Draft a quote. WHMCS accepts any client id and any date, so both are checked first.
 
     Raises PanelRejected (``customer-not-found``, ``bad-date``).
     """
@@ -70,7 +70,7 @@ async def create_quote(client: WhmcsClient, action: CreateQuote, write: Write) -
 
 
 async def _date_format(client: WhmcsClient) -> str:
-    """Return how the panel writes dates; year-month-day where our role may not ask, or it names none that we know."""
+    """Return the panel's date format; year-month-day if our role may not read it or the format is unknown."""
     try:
         answer = await client.read("GetConfigurationValue", {"setting": "DateFormat"})
     except (PanelNotPermitted, PanelRejected):
@@ -79,9 +79,9 @@ async def _date_format(client: WhmcsClient) -> str:
 
 
 async def notify_staff(action: NotifyStaff, write: Write) -> dict[str, Any]:
-    """Ring by the panel's notifications; where those are refused or barred, by mail to its admins (panel.md §2.9).
+    """Notify staff through the panel's notifications; if those are refused or barred, by mail to its admins.
 
-    Raises PanelRejected (``not-rung``) with both of the panel's messages where both are.
+    Raises PanelRejected (``not-rung``) with both of the panel's messages if both are refused.
     """
     refusal = await _refusal(write, parameters.call_of(action))
     if refusal is None:
@@ -93,7 +93,7 @@ async def notify_staff(action: NotifyStaff, write: Write) -> dict[str, Any]:
 
 
 async def _refusal(write: Write, call: parameters.Call) -> str | None:
-    """Send one call; return why the panel would not do it, None where it did."""
+    """Send one call; return the panel's reason if it refused, None if it succeeded."""
     try:
         await write(*call)
     except (PanelRejected, PanelNotPermitted) as error:

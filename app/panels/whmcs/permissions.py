@@ -1,11 +1,11 @@
-"""The API actions that Doorman uses: what for, and the call that shows whether our role has each of them.
+"""The API actions that Doorman uses, why it needs them, and a probe that shows whether our role has each of them.
 
-WHMCS asks for the permission before it runs an action (panel.md §2.2, §2.9 *Role probe trick*): an error of the action
-itself, such as *Order ID Not Found*, proves the permission. A probe changes nothing: reads ask for ids that don't
-exist; writes name such an id and leave out what the action requires, or (orders, which require nothing else) are sent
-only where the read named by `after` has shown that the id is free. An action without such a call is not probed:
-TriggerNotificationEvent requires nothing at all, SendAdminEmail's one documented error is about templates, and
-CreateQuote takes a customer that does not exist.
+WHMCS checks the permission before it runs an action, so an error of the action itself, such as *Order ID Not Found*,
+proves the permission. A probe changes nothing: reads ask for ids that don't exist; writes name such an id and omit
+required parameters, or (order actions, which require only the id) are sent only after the read named by `after` has
+shown that the id is free. An action without a safe probe is not probed: TriggerNotificationEvent has no required
+parameter, SendAdminEmail's only documented error is about templates, and CreateQuote accepts a customer that does not
+exist.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-#: Far beyond what a panel has counted to.
+#: Far above any real id.
 IMPOSSIBLE_ID: Final = 999_999_001
 
 
 class Need(StrEnum):
-    """What Doorman can't do without the action."""
+    """What Doorman can't do without this action."""
 
     READ = "reading"  # in shadow too
     ACT = "acting"  # in enforce mode
-    RING = "ringing"  # one of them is enough
-    OPTIONAL = "optional"  # nothing: it says a little more
+    RING = "ringing"  # one such action is enough
+    OPTIONAL = "optional"  # nothing is lost but some detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Permission:
     action: str
     need: Need
     purpose: str
-    probe: Mapping[str, Any] | None = None  # None: no call is known that surely changes nothing
-    after: str | None = None  # the read that must have shown first that the id is free
+    probe: Mapping[str, Any] | None = None  # None: no safe call is known
+    after: str | None = None  # the read that must first show that the id is free
 
 
 def _read(action: str, purpose: str, **probe: Any) -> Permission:
@@ -94,7 +94,7 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
     _optional("GetConfigurationValue", "the date format for quotes; it reads every setting", setting="DateFormat"),
 )
 
-#: Rights that Doorman never needs and nobody who holds its credential should have.
+#: Permissions that Doorman never needs and its credential should not have.
 DANGEROUS: Final = (
     "DeleteOrder", "DeleteClient", "GetClientPassword", "DecryptPassword", "SetConfigurationValue", "CapturePayment",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One plain call to the API for `doorman doctor`, which wants to see the answer itself and why there was none."""
+"""One plain API call for `doorman doctor`, which needs the raw answer or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_MESSAGE: Final = 300
 
 
 class Trouble(StrEnum):
-    """Why there was no answer at all."""
+    """Why there was no answer."""
 
     NAME = "name"  # DNS
     REFUSED = "refused"
@@ -40,11 +40,11 @@ class Trouble(StrEnum):
     CERTIFICATE = "certificate"
     TLS = "tls"
     SILENT = "silent"  # connected, and no answer in time
-    BROKEN = "broken"  # the connection ended, or what came is no HTTP
+    BROKEN = "broken"  # the connection ended, or the answer is not HTTP
 
 
 class Unreached(Exception):
-    """There was no answer; the text is the system's own. `certificate` is OpenSSL's code for what is wrong with it."""
+    """There was no answer; the text is the system's. `certificate` is OpenSSL's error code for the certificate."""
 
     def __init__(self, trouble: Trouble, said: str, *, certificate: int | None = None) -> None:
         super().__init__(said)
@@ -54,24 +54,24 @@ class Unreached(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A whole HTTP answer. `said` is WHMCS's own error text, without our credentials."""
+    """A complete HTTP answer. `said` is WHMCS's error text, without our credentials."""
 
     status: int
     answer: wire.Row
     said: str = ""
     location: str = ""
     date: datetime | None = None  # of the HTTP header
-    at: datetime  # our clock, half-way between question and answer
+    at: datetime  # our clock, half-way between request and answer
 
     @property
     def verdict(self) -> str:
-        """``success``, ``error``, or nothing where WHMCS did not answer."""
+        """``success``, ``error``, or empty if WHMCS did not answer."""
         given = str(self.answer.get("result", self.answer.get("status", ""))).strip().lower()
         return given if given in {"success", "error"} else ""
 
 
 class RoleProbe:
-    """Calls actions one after the other, not faster than `DOORMAN_PANEL_RATE`.
+    """Calls actions one at a time, not faster than `DOORMAN_PANEL_RATE`.
 
     Raises ValueError when made from settings without a panel.
     """
@@ -116,7 +116,7 @@ class RoleProbe:
             return self._told(response, body, at=started + (self._now() - started) / 2)
         finally:
             self._limiter.release()
-        raise failure  # here: the cause would carry the request and our secret
+        raise failure  # not in the handler: the cause would carry the request and our secret
 
     async def _post(self, content: bytes) -> tuple[httpx.Response, bytes]:
         headers = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
@@ -159,7 +159,7 @@ def _moment(written: str) -> datetime | None:
 
 
 def _failure(error: BaseException) -> Unreached:
-    """Say which step failed: httpx wraps the reason of the system several times."""
+    """Return which step failed; httpx wraps the system's error several times."""
     reasons = list(_chain(error))
     for reason in reasons:
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -182,7 +182,7 @@ def _failure(error: BaseException) -> Unreached:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and what is behind it; a host with several addresses brings a group of reasons."""
+    """Yield the error and its causes; a host with several addresses raises an exception group."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):

@@ -1,12 +1,13 @@
-"""Reading a whole list in pages, several at a time, with proof that no row was passed over (panel.md §2.3).
+"""Reads a whole list in pages, several at a time, with proof that no row was missed.
 
-Rows move between pages while a list is read: orders are placed above, others are deleted. Two ways to be certain:
+Rows move between pages while a list is read: new orders are placed above, others are deleted. Two methods prove
+completeness:
 
-- **By id**, where ids rise or fall all along the list: each page covers a range of ids as of the moment it was read. A
-  page counts only when its range begins within what is covered already, so the ranges leave no gap, whenever each was
-  read (a page read tomorrow will do: that is what `Place` is for).
-- **By count**, where the list has another order (tickets, by their last reply): passes are repeated until as many rows
-  were seen *after* a moment as the panel counted at that moment, rows that may have come later left out.
+- **By id**, if ids rise or fall throughout the list: each page covers a range of ids as of the moment it was read. A
+  page counts only if its range begins within the range covered so far, so no gap remains, whenever each page was read
+  (a page read tomorrow is fine: `Place` exists for that).
+- **By count**, if the list has another order (tickets, by their last reply): passes are repeated until as many rows
+  were seen *after* a moment as the panel counted at that moment, not counting rows that may be newer.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from app.panels.whmcs import wire
 #: Rows asked for in one call. The panel may send fewer; its own maximum is not documented.
 PAGE: Final = 100
 _MOST_GAPS: Final = 1_000
-_ROUNDS: Final = 12  # of a list that moves with nearly each call
+_ROUNDS: Final = 12  # for a list that changes with nearly every call
 _PASSES: Final = 3
 _BEGINNING: Final = PanelPlace(offset=0, edge=0, falling=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """One answer: its rows by id, how many came in all, and how many the panel counts."""
+    """One answer: its rows by id, the number of rows received, and the panel's total."""
 
     rows: list[tuple[int, wire.Row]]
     came: int
@@ -40,13 +41,13 @@ class ListPage:
 
     @property
     def unreadable(self) -> int:
-        """How many rows have no id."""
+        """The number of rows without an id."""
         return self.came - len(self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Rows that were not handed out before; see `Stretch`."""
+    """Rows that were not returned before; see `Stretch`."""
 
     rows: list[wire.Row]
     place: PanelPlace | None
@@ -62,7 +63,7 @@ class ShuffledError(Exception):
 
 
 async def walk(fetch: Fetch, after: PanelPlace | None, *, ahead: int, by_id: bool = True) -> AsyncGenerator[Step]:
-    """Hand out a list from `after` on, `ahead` pages at a time; by count where it is in no order or not `by_id`."""
+    """Yield a list from `after` on, `ahead` pages at a time; by count if it is unordered or not `by_id`."""
     if by_id:
         try:
             async with aclosing(_by_id(fetch, after or _BEGINNING, ahead=ahead)) as steps:
@@ -78,7 +79,7 @@ async def walk(fetch: Fetch, after: PanelPlace | None, *, ahead: int, by_id: boo
 
 
 class _Ahead:
-    """Pages asked for in advance, in the order of their offsets."""
+    """Pages requested in advance, in the order of their offsets."""
 
     def __init__(self, fetch: Fetch, ahead: int) -> None:
         self._fetch = fetch
@@ -89,25 +90,25 @@ class _Ahead:
         return bool(self._asked)
 
     def ask(self, offset: int) -> None:
-        """Ask for the page at this offset."""
+        """Request the page at this offset."""
         self._asked.append((offset, asyncio.create_task(self._fetch(offset, PAGE))))
 
     def fill(self, after: int, stride: int, end: int) -> None:
-        """Ask for more pages, `stride` rows apart, up to the end of the list."""
+        """Request more pages, `stride` rows apart, up to the end of the list."""
         offset = (self._asked[-1][0] if self._asked else after) + stride
         while len(self._asked) < self._ahead and offset < end:
             self.ask(offset)
             offset += stride
 
     async def next(self) -> tuple[int, ListPage]:
-        """Return the first of them."""
+        """Return the first page."""
         offset, task = self._asked[0]
         page = await task
         self._asked.popleft()
         return offset, page
 
     async def drop(self) -> None:
-        """Forget all of them."""
+        """Drop all pages."""
         asked = [task for _, task in self._asked]
         self._asked.clear()
         for task in asked:
@@ -119,7 +120,7 @@ class _Ahead:
 
 
 async def _by_id(fetch: Fetch, place: PanelPlace, *, ahead: int) -> AsyncGenerator[Step]:
-    """Raises ShuffledError where the list is not in the order of its ids, and AnswerError where it has no end."""
+    """Raises ShuffledError if the list is not ordered by id, and AnswerError if it has no end."""
     asked = _Ahead(fetch, ahead)
     back, gaps = 1, 0
     first: tuple[int, list[tuple[int, wire.Row]]] | None = None
@@ -130,7 +131,7 @@ async def _by_id(fetch: Fetch, place: PanelPlace, *, ahead: int) -> AsyncGenerat
             offset, page = await asked.next()
             first = first or (offset, page.rows)
             if page.came > 1 and offset > first[0] and page.rows[:1] == first[1][:1]:
-                raise ShuffledError  # the same page again: only counting tells whether there is more
+                raise ShuffledError  # the same page again: only counting shows whether there is more
             joined = _joined(place, offset, page)
             if joined is None:
                 await asked.drop()
@@ -156,7 +157,7 @@ async def _by_id(fetch: Fetch, place: PanelPlace, *, ahead: int) -> AsyncGenerat
 
 
 def _joined(place: PanelPlace, offset: int, page: ListPage) -> PanelPlace | None:
-    """Return the place after this page; None where rows may lie between what is covered and the page."""
+    """Return the place after this page; None if there may be rows between the covered range and the page."""
     ids = [row_id for row_id, _ in page.rows]
     falling = _direction(ids, place.falling)
     if offset > 0:
@@ -181,7 +182,7 @@ def _direction(ids: list[int], falling: bool | None) -> bool | None:
 
 
 def _beyond(place: PanelPlace, row_id: int, falling: bool | None) -> bool:
-    """Say whether a row lies behind what was handed out."""
+    """True if the row comes after those returned so far."""
     return not place.edge or (row_id < place.edge if falling else row_id > place.edge)
 
 
@@ -194,12 +195,12 @@ def _ended(offset: int, page: ListPage, *, anything: bool) -> bool:
 
 @dataclass(slots=True)
 class _Count:
-    """What one round has to see: the rows that the panel counted at its first answer."""
+    """What one round must see: the rows that the panel counted in its first answer."""
 
-    highest: int  # no row with a higher id is sure to have been there
+    highest: int  # a row with a higher id may be newer than the count
     seen: set[int] = field(default_factory=set)
     wanted: int | None = None
-    unreadable: int = 0  # in the pass under way
+    unreadable: int = 0  # in the current pass
     alone: bool = False  # one page held the whole list
 
     def take(self, page: ListPage, offset: int) -> None:
@@ -217,7 +218,7 @@ class _Count:
 
 
 async def _by_count(fetch: Fetch, *, ahead: int) -> AsyncGenerator[Step]:
-    """Raises AnswerError where the rows never add up to what the panel counts."""
+    """Raises AnswerError if the rows never add up to the panel's total."""
     told: set[int] = set()
     for number in range(_ROUNDS):
         count = _Count(highest=max(told, default=0))
@@ -235,7 +236,7 @@ async def _by_count(fetch: Fetch, *, ahead: int) -> AsyncGenerator[Step]:
 
 
 async def _pass(fetch: Fetch, ahead: int) -> AsyncGenerator[tuple[int, ListPage]]:
-    """Read the first page alone, as what it counts holds for all that is read after it, then the others."""
+    """Read the first page alone, as its total applies to everything read after it, then the others."""
     asked = _Ahead(fetch, ahead)
     asked.ask(0)
     stride = PAGE

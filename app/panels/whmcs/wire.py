@@ -1,8 +1,8 @@
-"""Central tolerant parsing of what WHMCS answers (panel.md §2.2, §2.3).
+"""Tolerant parsing of WHMCS's answers, in one place.
 
-Each function takes one value of a decoded answer, of any type, and gives a clean Python value or None; nothing here
-raises for a strange value, except where rows could be hidden (`AnswerError`). Texts lose their HTML entities, NULs and
-lone surrogates, so that every database can store them.
+Each function takes one value of a decoded answer, of any type, and returns a clean Python value or None. An unexpected
+value never raises, except where rows could be hidden (`AnswerError`). HTML entities are decoded in texts; NULs and lone
+surrogates are removed, so that every database can store them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.panels.base import PanelUnavailable
 Row = dict[str, Any]
 
 _BIGGEST: Final = 2**63 - 1
-_DIGITS: Final = 19  # so many could be more than that
+_DIGITS: Final = 19  # of this many digits a number may exceed 64 bits
 _MAX_NESTING: Final = 4
 _INTEGER: Final = re.compile(r"\s*(-?[0-9]{1,19})(?:\.0+)?\s*")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -36,17 +36,17 @@ _TIME: Final = re.compile(
 
 
 class AnswerError(PanelUnavailable):
-    """The answer has a shape that we can't trust: rows could be hidden in it."""
+    """The answer has a shape that we can't trust, as it could hide rows."""
 
 
 # --- lists --------------------------------------------------------------------------------------------------------
 
 
 def as_list(container: object, key: str, *, strict: bool = False) -> list[Row]:
-    """Return the rows of ``container[key]`` in each shape of panel.md §2.3.
+    """Return the rows of ``container[key]`` in each shape that WHMCS gives a list.
 
     Two levels (``orders.order[]``), flat lists, a single object, objects with numeric keys, ``""``, ``[]``, ``{}``,
-    ``[[]]``, null. What is no row is left out, or with `strict` raises AnswerError.
+    ``[[]]``, null. Anything that is not a row is left out, or raises AnswerError with `strict`.
     """
     value = container
     if isinstance(container, dict) and container and not _numeric(container):
@@ -81,7 +81,7 @@ def _numeric(value: dict[Any, Any]) -> bool:
 
 
 def unflatten(answer: Row) -> Row:
-    """Turn NVP-style keys (``credits[credit][0][id]``) into nested objects; other answers come back as they are."""
+    """Turn NVP-style keys (``credits[credit][0][id]``) into nested objects; other answers are returned unchanged."""
     if "[" not in "".join(answer):
         return answer
     nested: Row = {}
@@ -101,7 +101,7 @@ def unflatten(answer: Row) -> Row:
 
 
 def missing(value: object) -> bool:
-    """Whether the field is absent, null or an empty text."""
+    """True if the field is absent, null or an empty text."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
@@ -114,7 +114,7 @@ def mapping(value: object) -> Row:
 
 
 def integer(value: object) -> int | None:
-    """Return a whole number of 64 bits, given as number or text; booleans are none."""
+    """Return a whole 64-bit number, given as number or text; None for booleans."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -132,7 +132,7 @@ def identifier(value: object) -> int | None:
 
 
 def boolean(value: object) -> bool | None:
-    """Return the truth of ``true``/``1``/``"on"``/``"true"`` and their opposites; None for anything else or missing."""
+    """Return the boolean for ``true``/``1``/``"on"``/``"true"`` and their opposites; None for anything else."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | str):
@@ -154,21 +154,21 @@ def clean(value: str) -> str:
 
 
 def plain(value: object) -> str:
-    """Return the value as clean text, entities left alone; lists and objects are empty."""
+    """Return the value as clean text without decoding entities; empty for lists and objects."""
     if isinstance(value, str):
         return clean(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
 def text(value: object) -> str:
-    """Return the value as clean text; form input comes back entity-encoded (panel.md §1.1) and is decoded once."""
+    """Return the value as clean text; WHMCS entity-encodes form input, so it is decoded once."""
     if isinstance(value, str) and value.isascii() and "&" not in value and "\0" not in value:
-        return value  # nearly all, and an import reads millions of them
+        return value  # the fast path for nearly all values; an import reads millions
     return clean(unescape(plain(value)))
 
 
 def json_text(value: object) -> str:
-    """Return JSON text as it is, an object as JSON text, and undo entity-encoding where it broke the JSON."""
+    """Return JSON text as it is and an object as JSON text; decode entities where they broke the JSON."""
     if isinstance(value, dict | list):
         try:
             return json.dumps(value) if value else ""
@@ -179,7 +179,7 @@ def json_text(value: object) -> str:
 
 
 def mentions(value: object, reference: str) -> bool:
-    """Whether the text carries this reference as a whole word (``…:12`` is not in ``…:123``)."""
+    """True if the text contains this reference as a whole word (``…:12`` is not in ``…:123``)."""
     pattern = rf"(?<![\w:-]){re.escape(reference)}(?![\w-])"
     return re.search(pattern, text(value), re.IGNORECASE) is not None
 
@@ -188,10 +188,10 @@ def mentions(value: object, reference: str) -> bool:
 
 
 def day(value: object) -> date | None:
-    """Return a date; ``0000-00-00`` is none.
+    """Return a date; None for ``0000-00-00``.
 
-    Localised dates (General Settings) are read where they can mean one thing only: WHMCS has no format with dots or
-    dashes that puts the month before the day, and ``14/08/2026`` has one reading; ``04/08/2026`` has two and is none.
+    Localised dates (General Settings) are read only if they are unambiguous: WHMCS has no format with dots or dashes
+    that puts the month before the day, and ``14/08/2026`` has one reading; ``04/08/2026`` has two, so it gives None.
     """
     if isinstance(value, str) and len(value) == len(_DAY_FORM) and value[4] == value[7] == "-":
         try:
@@ -221,7 +221,7 @@ def local_moment(value: object) -> datetime | None:
     """Return a date and time as the panel wrote it: without a zone, unless it named its offset."""
     if isinstance(value, str) and len(value) == len(_FORM) and value[10] == " " and value[13] == value[16] == ":":
         try:
-            return datetime.fromisoformat(value)  # in all but localised panels
+            return datetime.fromisoformat(value)  # the format of all panels without localised dates
         except ValueError:
             pass
     on, at = day(value), _TIME.search(plain(value))
@@ -245,7 +245,7 @@ def _offset(written: str | None) -> tzinfo | None:
 
 
 def moment(value: object, zone: tzinfo | None) -> datetime | None:
-    """Return an aware UTC time, the text being in the panel's `zone`; None where text or zone is not known."""
+    """Return an aware UTC time from text in the panel's `zone`; None if it can't be read or the zone is unknown."""
     local = local_moment(value)
     if local is None or (local.tzinfo is None and zone is None):
         return None
@@ -256,7 +256,7 @@ def moment(value: object, zone: tzinfo | None) -> datetime | None:
 
 
 def pairs(rows: list[Row], name_keys: tuple[str, ...], value_key: str = "value") -> tuple[tuple[str, str], ...]:
-    """Return name and value of custom fields or options; the first of the name keys that is not empty counts."""
+    """Return name and value of custom fields or options; the name is the first of the name keys that is not empty."""
     return tuple((_first(row, name_keys), text(row.get(value_key))) for row in rows)
 
 

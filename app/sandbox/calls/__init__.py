@@ -1,1 +1,1 @@
-"""The actions of the pretend WHMCS's API, a file for each subject; a new action of the API comes here."""
+"""The actions of the pretend WHMCS's API, one file per subject; add new API actions here."""

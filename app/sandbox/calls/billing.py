@@ -1,4 +1,4 @@
-"""API actions on invoices, payments and credit (panel.md §2.7)."""
+"""API actions on invoices, payments and credit."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ async def get_invoices(ctx: Context, fields: Fields) -> Mapping[str, Any]:
         ]
     columns = {"invoicenumber": "number", "date": "date", "duedate": "due", "total": "total", "status": "status"}
     column = columns.get(fields.text("orderby"), "id")
-    if fields.text("orderby") and (client_id or column != "id"):  # all of them are in the order of their ids
+    if fields.text("orderby") and (client_id or column != "id"):  # all are sorted by id
         found.sort(key=lambda row: getattr(row, column))
     if fields.text("order").lower() == "desc":
         found.reverse()
@@ -65,7 +65,7 @@ def _row(ctx: Context, invoice: Invoice) -> dict[str, Any]:
 
 
 def _head(invoice: Invoice) -> dict[str, Any]:
-    """What GetInvoices and GetInvoice have in common."""
+    """The fields common to GetInvoices and GetInvoice."""
     return {
         "invoicenum": invoice.number,
         "date": invoice.date,
@@ -130,7 +130,7 @@ def _transaction(row: Transaction) -> dict[str, Any]:
 
 
 def _lines(ctx: Context, fields: Fields) -> list[Line]:
-    """`itemdescription1`, `itemamount1`, `itemtaxed1`, then 2: suffix numbers, not brackets."""
+    """`itemdescription1`, `itemamount1`, `itemtaxed1`, then 2: numeric suffixes, not brackets."""
     numbers = sorted(int(name[15:]) for name in fields.plain if re.fullmatch(r"itemdescription\d+", name))
     return [
         Line(
@@ -147,7 +147,7 @@ def _lines(ctx: Context, fields: Fields) -> list[Line]:
 
 @write("CreateInvoice")
 async def create_invoice(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Another invoice at each call, linked to no order: paying it raises `InvoicePaid` only."""
+    """Each call creates another invoice, linked to no order: paying it runs only `InvoicePaid`."""
     client = clients.find(ctx, fields.number("userid"))
     draft = bool(fields.flag("draft")) or fields.text("status") == "Draft"
     if draft and fields.flag("sendinvoice"):
@@ -175,7 +175,7 @@ async def create_invoice(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @write("UpdateInvoice")
 async def update_invoice(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Set semantics, except for new lines; WHMCS 9 freezes what was issued (panel.md §2.7)."""
+    """Set semantics, except for new lines; WHMCS 9 does not allow changes to issued invoices."""
     invoice = billing.find(ctx, fields.number("invoiceid"))
     status = fields.text("status")
     if status and status not in STATUSES:
@@ -252,7 +252,7 @@ async def add_invoice_payment(ctx: Context, fields: Fields) -> Mapping[str, Any]
 
 @read("GetTransactions")
 async def get_transactions(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Everything at once: there is no paging (panel.md §2.3)."""
+    """All rows in one answer; there is no paging."""
     state = ctx.state
     if invoice_id := fields.number("invoiceid"):
         invoice = state.invoices.get(invoice_id)
@@ -271,7 +271,7 @@ async def get_transactions(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @write("AddCredit")
 async def add_credit(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Always a positive amount; `type=remove` takes away. Each call adds again (panel.md §2.4)."""
+    """The amount is always positive; `type=remove` subtracts it. Each call adds again."""
     kind = fields.text("type") or "add"
     if kind not in {"add", "remove"}:
         raise BusinessError("Type can only be add or remove")

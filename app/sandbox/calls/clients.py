@@ -1,4 +1,4 @@
-"""API actions on clients, their services and the catalogue (panel.md §2.6)."""
+"""API actions on clients, their services and the catalogue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ COLUMNS = {
     "datecreated": "created_at",
     "status": "status",
 }
-"""What GetClients can order by."""
+"""The columns that GetClients can sort by."""
 COUNTRIES = {"US": "United States", "DE": "Germany", "GB": "United Kingdom", "NL": "Netherlands", "FR": "France"}
 
 
@@ -139,7 +139,7 @@ def _matches(client: Client, search: str) -> bool:
 
 @read("GetClientsProducts")
 async def get_clients_products(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Clear-text password included, as WHMCS has it (panel.md §2.6)."""
+    """Includes the clear-text password, as in WHMCS."""
     state = ctx.state
     if service_id := fields.number("serviceid"):
         found = [state.services[service_id]] if service_id in state.services else []
@@ -221,7 +221,7 @@ def _service(ctx: Context, service: Service) -> dict[str, Any]:
 
 @write("UpdateClientProduct")
 async def update_client_product(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Edits the row only; the module is not called (panel.md §2.6)."""
+    """Only edits the row; the module is not called."""
     service = ctx.state.services.get(fields.number("serviceid"))
     if service is None:
         raise BusinessError("Service ID Not Found")
@@ -312,7 +312,7 @@ async def get_client_groups(ctx: Context, fields: Fields) -> Mapping[str, Any]: 
 
 @read("GetProducts")
 async def get_products(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """The catalogue; the auto-setup setting is not part of it (panel.md §2.6)."""
+    """The catalogue; the auto-setup setting is not part of it."""
     wanted = {int(part) for part in fields.text("pid").split(",") if part.strip().isdigit()}
     rows = [
         _product(ctx, product)
@@ -349,7 +349,7 @@ def _product(ctx: Context, product: Product) -> dict[str, Any]:
 
 
 def _pricing(ctx: Context, product: Product, code: str) -> dict[str, Any]:
-    """All cycles; -1.00 is one that is not offered."""
+    """All cycles; -1.00 means not offered."""
     currency, prices = ctx.state.currencies[code], product.pricing.get(code, {})
     setup = {columns[1]: f"{prices.get(columns[1], 0):.2f}" for columns in CYCLES.values()}
     cycles = {columns[0]: f"{prices.get(columns[0], -1):.2f}" for columns in CYCLES.values()}

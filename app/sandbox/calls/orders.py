@@ -1,4 +1,4 @@
-"""API actions on orders and the module queue (panel.md §2.5, §2.6)."""
+"""API actions on orders and the module queue."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -173,7 +173,7 @@ def _at(values: list[str], index: int, default: str = "") -> str:
 
 @write("AddOrder")
 async def add_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """AddOrder ignores *setup on order*, and answers ids as comma lists (panel.md §2.5)."""
+    """AddOrder ignores *setup on order*, and returns ids as comma-separated lists."""
     gateway = fields.text("paymentmethod")
     if gateway not in ctx.state.gateways:
         raise BusinessError("Invalid Payment Method. Valid options include " + ",".join(ctx.state.gateways))
@@ -218,7 +218,7 @@ async def add_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @read("GetModuleQueue")
 async def get_module_queue(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """A flat list without paging (panel.md §2.3)."""
+    """A flat list without paging."""
     related, kind = fields.number("relatedId"), fields.text("serviceType")
     found = [
         entry

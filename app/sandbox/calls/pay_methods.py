@@ -1,4 +1,4 @@
-"""GetPayMethods (API/getpaymethods): a flat list; a card shows its last four, never its number."""
+"""GetPayMethods: a flat list; a card shows its last four digits, never its number."""
 
 from collections.abc import Mapping
 from typing import Any

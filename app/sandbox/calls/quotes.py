@@ -1,4 +1,4 @@
-"""API actions on quotes (panel.md §2.7)."""
+"""API actions on quotes."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -42,7 +42,7 @@ def _lines(ctx: Context, fields: Fields) -> list[QuoteLine]:
 
 @write("CreateQuote")
 async def create_quote(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Dates are in the localised format; a client that does not exist is taken (panel.md §2.7)."""
+    """Dates are in the localised format; a nonexistent client is accepted."""
     if not fields.text("subject"):
         raise BusinessError("Subject is required")
     if fields.text("stage") not in STAGES:

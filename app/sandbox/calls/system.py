@@ -1,4 +1,4 @@
-"""API actions on mails, logs and the installation itself (panel.md §2.9)."""
+"""API actions on mails, logs and the installation itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ async def whmcs_details(ctx: Context, fields: Fields) -> Mapping[str, Any]:  # n
 
 @read("GetAdminDetails")
 async def get_admin_details(ctx: Context, fields: Fields) -> Mapping[str, Any]:  # noqa: ARG001 - no inputs
-    """The health check; `requesttime` is local time without offset, like everything (panel.md §2.9)."""
+    """The health check; `requesttime` is local time without offset, like all times in WHMCS."""
     return {
         **OK,
         "adminid": API_ADMIN_ID,
@@ -39,7 +39,7 @@ async def get_admin_details(ctx: Context, fields: Fields) -> Mapping[str, Any]: 
 
 @read("GetConfigurationValue")
 async def get_configuration_value(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Settings by their own names; this panel has the one that we ask for (panel.md §2.2, *Date input*)."""
+    """Settings by name; this panel has only the one that Doorman reads."""
     if fields.text("setting") != "DateFormat":
         raise BusinessError("Invalid or missing setting name")
     return {**OK, "setting": "DateFormat", "value": DATE_FORMATS[ctx.behaviours.date_format]}
@@ -69,7 +69,7 @@ async def get_payment_methods(ctx: Context, fields: Fields) -> Mapping[str, Any]
 
 @write("SendEmail")
 async def send_email(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """The meaning of `id` follows the type; the mail is put on record (panel.md §2.9)."""
+    """The meaning of `id` depends on the type; the mail is recorded."""
     related, template, kind = fields.number("id"), fields.text("messagename"), fields.text("customtype")
     if not template and kind not in MAIL_TYPES:
         raise BusinessError("Email Template not found" if not kind else "Invalid Custom Type")
@@ -142,7 +142,7 @@ async def log_activity(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @read("GetActivityLog")
 async def get_activity_log(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Newest first, and without `numreturned` (panel.md §2.3)."""
+    """Newest first, and without `numreturned`."""
     try:
         day = fields.day("date", ctx.behaviours.date_format)
     except FieldError as error:

@@ -1,4 +1,4 @@
-"""The table of API actions: each is a coroutine from context and fields to an answer (panel.md §2)."""
+"""The table of API actions: each is a coroutine that takes context and fields and returns an answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {}
-"""By lower-case name: WHMCS does not care about the case (panel.md §2.1)."""
+"""By lower-case name: WHMCS ignores case in action names."""
 
 
 def _register(name: str, *, writes: bool) -> Callable[[Handler], Handler]:

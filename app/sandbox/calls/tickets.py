@@ -1,4 +1,4 @@
-"""API actions on tickets (panel.md §2.8)."""
+"""API actions on tickets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def _find(ctx: Context, fields: Fields) -> Ticket:
 
 @read("GetTickets")
 async def get_tickets(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Newest reply first, as the admin list has it; no message bodies."""
+    """Newest reply first, as in the admin list; without message bodies."""
     state = ctx.state
     if client_id := fields.number("clientid"):
         found = [state.tickets[i] for i in state.tickets_of.get(client_id, [])]
@@ -143,7 +143,7 @@ async def get_support_departments(ctx: Context, fields: Fields) -> Mapping[str, 
 
 @write("OpenTicket")
 async def open_ticket(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Over HTTP the client counts as the one who opened it, even with `admin=true` (panel.md §2.8)."""
+    """Over HTTP the client is recorded as the opener, even with `admin=true`."""
     department_id, client_id = fields.number("deptid"), fields.number("clientid")
     if department_id not in ctx.state.departments:
         raise BusinessError("Department ID not found")
@@ -178,7 +178,7 @@ async def open_ticket(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @write("AddTicketReply")
 async def add_ticket_reply(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Only `adminusername` makes it a staff reply; no reply id is answered."""
+    """Only `adminusername` makes it a staff reply; the answer has no reply id."""
     ticket = _find(ctx, fields)
     if not fields.text("message"):
         raise BusinessError("Message is required")
@@ -205,7 +205,7 @@ async def add_ticket_note(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 
 @write("UpdateTicket")
 async def update_ticket(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Status changes by the API raise no hook but the closing one (panel.md §1.7)."""
+    """Status changes by the API run no hook except TicketClose."""
     ticket = tickets.find(ctx, fields.number("ticketid"))
     status, priority = fields.text("status"), fields.text("priority")
     if status and status not in STATUSES:

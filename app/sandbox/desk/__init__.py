@@ -1,1 +1,1 @@
-"""What staff and cron do in the pretend WHMCS, a file for each subject."""
+"""Actions of staff and cron in the pretend WHMCS, one file per subject."""

@@ -1,11 +1,11 @@
-"""What the four desks of the panel share."""
+"""The base of the panel's four desks."""
 
 from app.sandbox.context import Context
 from app.sandbox.state import State
 
 
 class Desk:
-    """People at work on one context; `SandboxPanel` is all the desks in one."""
+    """Actions of people on one context; `SandboxPanel` combines all desks."""
 
     ctx: Context
 

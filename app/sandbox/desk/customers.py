@@ -1,4 +1,4 @@
-"""The catalogue and the customers, by hand."""
+"""Manual actions on the catalogue and on customers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -46,7 +46,7 @@ class CustomerDesk(Desk):
     ) -> Product:
         """Add a product; `pricing` is `{"USD": {"monthly": "15.00", "msetupfee": "5.00"}}`.
 
-        `options` are names with their choices.
+        `options` maps option names to their choices.
         """
         if not group_id:
             first = next(iter(self.state.product_groups.values()), None)
@@ -74,7 +74,7 @@ class CustomerDesk(Desk):
         return ConfigOption(id=next(self.state.next.option), name=name, choices=rows)
 
     def break_module(self, product_id: int, error: str = "Connection to the server timed out") -> None:
-        """Let every create of this product fail with this text; an empty text mends it."""
+        """Let every create of this product fail with this text; an empty text repairs it."""
         self.state.products[product_id].module_error = error
 
     def add_client(
@@ -114,7 +114,7 @@ class CustomerDesk(Desk):
         await clients.merge(self.ctx, old, new, Actor(kind="staff", admin_id=admin_id))
 
     def add_credit(self, client_id: int, amount: Money, description: str = "Goodwill") -> Credit:
-        """Credit that staff gave in the admin area."""
+        """Add credit as staff do in the admin area."""
         return billing.add_credit(self.ctx, clients.find(self.ctx, client_id).id, money(amount), description)
 
     async def give_feedback(

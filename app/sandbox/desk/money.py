@@ -1,4 +1,4 @@
-"""Invoices, payments and quotes by hand."""
+"""Manual actions on invoices, payments and quotes."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ def _date(value: date | str | None) -> date | None:
 
 
 class MoneyDesk(Desk):
-    """What comes in, what goes back, what is offered."""
+    """Payments, refunds and quotes."""
 
     def add_invoice(
         self,
@@ -29,7 +29,7 @@ class MoneyDesk(Desk):
         status: str = "Unpaid",
         kind: str = "Hosting",
     ) -> Invoice:
-        """An invoice that cron made, such as a renewal; with a past `due` it is overdue."""
+        """Add an invoice as cron does, such as a renewal; with a past `due` it is overdue."""
         rows = [
             Line(id=next(self.state.next.line), type=kind, relid=0, description=text, amount=money(amount))
             for text, amount in lines
@@ -47,7 +47,7 @@ class MoneyDesk(Desk):
         transid: str = "",
         admin_id: int = 1,
     ) -> Invoice:
-        """A payment arrives (the whole balance, or `amount`); it may be partial, late or too much."""
+        """Receive a payment (the whole balance, or `amount`); it may be partial, late or an overpayment."""
         invoice = billing.find(self.ctx, invoice_id)
         actor = {
             "customer": self.ctx.customer_actor(self.state.clients[invoice.client_id]),
@@ -75,7 +75,7 @@ class MoneyDesk(Desk):
         return invoice
 
     def add_quote(self, client_id: int, subject: str, lines: Sequence[tuple[str, Money]]) -> Quote:
-        """A quote that staff wrote and sent by hand."""
+        """Add a quote that staff wrote and sent manually."""
         rows = [
             QuoteLine(id=next(self.state.next.line), description=text, quantity=Decimal(1), unit_price=money(amount))
             for text, amount in lines

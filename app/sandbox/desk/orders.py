@@ -1,4 +1,4 @@
-"""Orders by hand: what customers, staff and cron do with them."""
+"""Manual actions on orders: those of customers, staff and cron."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ def _item(given: AnyItem) -> Item:
 
 
 class OrderDesk(Desk):
-    """Placing orders, and what becomes of them without Doorman."""
+    """Place orders, and act on them as happens without Doorman."""
 
     async def place_order(
         self,
@@ -66,7 +66,7 @@ class OrderDesk(Desk):
     def add_past_order(
         self, client_id: int, product_id: int, *, months_ago: int = 12, status: str = "Active", paid_late_days: int = 0
     ) -> Order:
-        """An order of long ago whose service runs and is paid month by month: history to import, no hooks."""
+        """Add an old order whose service is active and paid monthly: history to import, without hooks."""
         client = clients.find(self.ctx, client_id)
         product = self.state.products[product_id]
         return history.past_order(
@@ -109,12 +109,12 @@ class OrderDesk(Desk):
         return await orders.provision(self.ctx, order_id, Actor(kind="staff", admin_id=admin_id))
 
     async def cron_accept(self, order_id: int) -> Order:
-        """One of those auto-accept scripts (panel.md §3, row 7)."""
+        """Accept an order as the auto-accept scripts that many providers run from cron do."""
         await orders.accept(self.ctx, order_id, CRON)
         return self.state.orders[order_id]
 
     async def edit_order(self, order_id: int, **fields: Any) -> Order:
-        """Change the row itself (notes, amount, status, …): no hook reports that."""
+        """Change the row itself (notes, amount, status, …); no hook reports the change."""
         order = orders.find(self.ctx, order_id)
         for name, value in fields.items():
             current = getattr(order, name)

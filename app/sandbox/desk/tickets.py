@@ -1,4 +1,4 @@
-"""Tickets by hand."""
+"""Manual actions on tickets."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from app.sandbox.models import Actor, Reply, Ticket
 
 
 class TicketDesk(Desk):
-    """What customers and staff write."""
+    """Messages of customers and staff."""
 
     async def open_ticket(
         self,
@@ -69,7 +69,7 @@ class TicketDesk(Desk):
         return Actor(kind="customer", user_id=client.user_id if client else 0)
 
     def rate_reply(self, ticket_id: int, rating: int) -> None:
-        """The client rates the latest staff reply, 1 to 5 (panel.md §1.7: no hook)."""
+        """The client rates the latest staff reply, 1 to 5; WHMCS runs no hook for it."""
         ticket = tickets.find(self.ctx, ticket_id)
         latest = next((row for row in reversed(ticket.replies) if row.admin), None)
         if latest is None:

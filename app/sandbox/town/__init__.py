@@ -1,1 +1,1 @@
-"""The people who order there, and the stories that they live."""
+"""The sandbox's customers, and their stories."""

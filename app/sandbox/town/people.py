@@ -1,4 +1,4 @@
-"""A provider's catalogue, and customers of all kinds, for the demo and for trying things out by hand."""
+"""A provider's catalogue, and customers of all kinds, for the demo and for manual testing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ SYSTEMS = ("Debian 12", "Debian 13", "Ubuntu 22.04 LTS", "Ubuntu 24.04 LTS", "Al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The products by a short name."""
+    """The products by short name."""
 
     products: Mapping[str, Product]
 
@@ -37,7 +37,7 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Who there is: the catalogue, and the clients by kind."""
+    """The catalogue, and the clients by kind."""
 
     catalogue: Catalogue
     clients: Mapping[Kind, list[Client]]
@@ -52,7 +52,7 @@ def _prices(monthly: str, *, setup: str = "0", yearly: bool = True) -> dict[str,
 
 
 def stock(panel: SandboxPanel) -> Catalogue:
-    """Fill the catalogue: web space and VPS are built on payment, hardware by hand."""
+    """Fill the catalogue: web space and VPS are provisioned on payment, hardware manually."""
     web = panel.add_product_group("Web Hosting").id
     vps = panel.add_product_group("Cloud VPS").id
     metal = panel.add_product_group("Dedicated Servers").id
@@ -142,7 +142,7 @@ SHARED = {"phone": "+44.1135550199", "last_ip": "192.0.2.77", "address1": "8 Mil
 
 
 def populate(panel: SandboxPanel) -> Cast:
-    """Stock the catalogue and let everybody move in, with the past that makes them who they are."""
+    """Fill the catalogue and add all clients, each with the history of its kind."""
     catalogue = stock(panel)
     clients: dict[Kind, list[Client]] = {}
     for kind, given in PEOPLE:
@@ -180,12 +180,12 @@ def _move_in(panel: SandboxPanel, *, years: int, country: str, **fields: Any) ->
 
 
 def newcomer(panel: SandboxPanel, *, firstname: str, lastname: str, country: str) -> Client:
-    """Somebody whom nobody knows yet."""
+    """Add a new client without history."""
     return _move_in(panel, years=0, firstname=firstname, lastname=lastname, country=country)
 
 
 def card_tester(panel: SandboxPanel, number: int) -> Client:
-    """One of many throw-away accounts from one address, tried with one stolen card after the other."""
+    """Add one of many throw-away accounts from one address, each of which tries another stolen card."""
     return panel.add_client(
         "Jhon",
         f"Smiht{number}",
@@ -223,12 +223,12 @@ def _past(panel: SandboxPanel, catalogue: Catalogue, kind: Kind, client: Client,
 
 
 def _standing_order(panel: SandboxPanel, client: Client, product: Product, *, months: int) -> Order:
-    """An order of long ago, paid and running; half of them still Pending, as on any real panel."""
+    """Add an old order, paid and active; half of these are still Pending, as on real panels."""
     status = panel.ctx.rng.choice(("Active", "Pending"))
     return panel.add_past_order(client.id, product.id, months_ago=months, status=status)
 
 
 def wishes(catalogue: Catalogue, name: str, *, system: str = "", domain: str = "") -> Item:
-    """An item of the catalogue with an operating system or a domain name."""
+    """Return an item of the catalogue with an operating system or a domain name."""
     options = {"Operating System": system} if system else {}
     return Item(product_id=catalogue[name].id, options=options, domain=domain)

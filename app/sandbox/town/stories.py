@@ -1,4 +1,4 @@
-"""An endless stream of what happens at a hosting provider, in plain words, for `doorman demo` (seeded)."""
+"""An endless, seeded stream of events at a hosting provider, in plain words, for `doorman demo`."""
 
 import asyncio
 import heapq
@@ -37,13 +37,13 @@ COLOCATION = (
 
 @dataclass(slots=True)
 class Stage:
-    """What the stories need to remember between two lines."""
+    """State that the stories keep between lines."""
 
     panel: SandboxPanel
     rng: random.Random
     cast: Cast
     late: list[tuple[datetime, int]] = field(default_factory=list)
-    """A heap of what will be paid, and when."""
+    """A heap of future payments: time and invoice id."""
     testers: int = 0
     known_fees: set[int] = field(default_factory=set)
 
@@ -60,9 +60,9 @@ Story = Callable[[Stage], Awaitable[str]]
 async def stories(
     panel: SandboxPanel, rng: random.Random, cast: Cast, *, pace: float = 2.0, until: int | None = None
 ) -> AsyncIterator[str]:
-    """Play one thing after the other, about `pace` seconds apart, and say each in a line.
+    """Play one story after another, about `pace` seconds apart, and yield a line for each.
 
-    `until` ends it after so many lines; without, it never ends.
+    `until` is the number of lines after which it ends; without it, it never ends.
     """
     stage = Stage(panel, rng, cast)
     names, weights = zip(*STORIES, strict=True)
@@ -81,7 +81,7 @@ async def stories(
 
 
 async def _due(stage: Stage) -> str | None:
-    """What has to happen now because of what happened before: late payments, and fees that customers pay."""
+    """Carry out what follows from earlier stories: late payments, and payments of fees."""
     now = stage.panel.ctx.now()
     if stage.late and stage.late[0][0] <= now:
         _, invoice_id = heapq.heappop(stage.late)
@@ -93,7 +93,7 @@ async def _due(stage: Stage) -> str | None:
 
 
 async def _answer_fee(stage: Stage) -> str | None:
-    """Two of three customers pay the fee that Doorman asks for, some by and by; the others never do."""
+    """Seven in ten customers pay the fee that Doorman requests, three of them later; the others never pay."""
     fee = next((row for row in _doorman_invoices(stage) if row.id not in stage.known_fees), None)
     if fee is None:
         return None
@@ -111,7 +111,7 @@ async def _answer_fee(stage: Stage) -> str | None:
 
 
 def _doorman_invoices(stage: Stage) -> list[Invoice]:
-    """Unpaid invoices that came by the API, the latest few."""
+    """Return the latest few unpaid invoices that were created by the API."""
     recent = [write for write in stage.panel.writes[-50:] if write.action == "CreateInvoice" and write.applied]
     found = [stage.panel.state.invoices.get(int(write.answer["invoiceid"])) for write in recent]
     return [invoice for invoice in found if invoice is not None and invoice.status == "Unpaid"]
@@ -267,4 +267,4 @@ STORIES: tuple[tuple[Story, int], ...] = (
     (_feedback, 3),
     (_refund, 1),
 )
-"""What can happen, and how often."""
+"""The stories and their weights."""

@@ -1,1 +1,1 @@
-"""Where the panel and we differ, found by comparing and put right; may import workflow and what lies below."""
+"""Finding and repairing differences between the panel and us; may import workflow and what is below."""

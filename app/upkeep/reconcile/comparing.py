@@ -1,8 +1,9 @@
-"""Every few minutes: what did we never hear of, where do we and the panel differ, what came late (design §3 rule 4, 9).
+"""Comparing with the panel every few minutes: orders we never heard of, differences, and effects that came late.
 
-What one round may cost in reads: the newest page or two of orders (after an outage all pages above the cursor), up to
-three for each of 200 orders, one of the activity log for each status that moved, and a few for each of 30 calls. They
-are made one after the other, so that real work always finds room in the rate limit.
+Webhooks may come early, twice or never, and a panel call may take effect after we stopped waiting for it. One round
+reads the newest page or two of orders (after an outage all pages above the cursor), up to three objects for each of
+200 orders, the activity log once for each changed status, and a few objects for each of 30 calls. The reads are made
+one after the other, so that other work always finds room in the rate limit.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ POSITION: Final = "reconcile:position"
 LATE: Final = "reconcile:late"
 ORDERS_A_ROUND: Final = 200
 CALLS_A_ROUND: Final = 30
-#: So many orders of a page gone at once, and more than half of it: a person says whether they were really deleted.
+#: When this many orders of a page are gone at once, and more than half of it, a person confirms the deletion.
 _MANY_GONE: Final = 10
-#: Calls in a row that can't be looked at before the panel counts as away, not the calls as strange.
+#: After this many consecutive calls that can't be checked the panel counts as unavailable; one may just be odd.
 _STRANGE: Final = 2
 
 
 async def round(context: Context) -> None:
-    """Compare once; what differs becomes events, which the worker handles like any other.
+    """Compare once; differences become events, which the worker handles like any other.
 
-    Each part stands for itself: what was read before the panel went away is kept. Raises PanelUnavailable.
+    The parts are independent: what was read before the panel became unavailable is kept. Raises PanelUnavailable.
     """
     panel = comparable(context)
     away: PanelUnavailable | None = None
@@ -65,7 +66,7 @@ async def _new_orders(context: Context, panel: ComparablePanel) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class ComparedPage:
-    """A page of orders or calls: what was found, and the last that was looked at."""
+    """A page of orders or calls: what was found, and the last one checked."""
 
     differences: list[Difference] = field(default_factory=list)
     events: list[tuple[Any, Any]] = field(default_factory=list)
@@ -75,7 +76,7 @@ class ComparedPage:
 
 
 async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[Any]) -> ComparedPage:
-    """Compare these orders; where the panel goes away, the page ends with the order that it went away at."""
+    """Compare these orders; when the panel becomes unavailable, the page ends with the order being read."""
     page = ComparedPage()
     for ours in rows:
         page.last = ours.order_id
@@ -92,10 +93,10 @@ async def compare_page(context: Context, panel: ComparablePanel, rows: Sequence[
 
 
 async def feed_page(context: Context, page: ComparedPage, *, position: bool) -> int:
-    """Have what differs read back, in one transaction; return how many. `position` remembers how far we came."""
+    """Have differing orders read back, in one transaction; return how many. `position` stores how far we got."""
     now = context.clock()
     async with context.db.begin() as tx:
-        by_id = sorted(page.events, key=lambda one: int(one[0].order_id))  # all who do this lock in the same order
+        by_id = sorted(page.events, key=lambda one: int(one[0].order_id))  # every process locks in the same order
         added = [await reconcile_orders.feed(tx, ours, data, now=now) for ours, data in by_id]
         if position:
             await installation.put(tx, POSITION, page.last or 0, now=now)
@@ -105,7 +106,7 @@ async def feed_page(context: Context, page: ComparedPage, *, position: bool) -> 
 
 
 async def _open_orders(context: Context, panel: ComparablePanel) -> None:
-    """The next ones by id, and from the lowest again: so the one checked longest ago comes first."""
+    """Compare the next open orders by id, starting over at the lowest: the one checked longest ago comes first."""
     now = context.clock()
     async with context.db.read() as connection:
         after = int(await installation.get(connection, POSITION) or 0)
@@ -126,7 +127,7 @@ async def _open_orders(context: Context, panel: ComparablePanel) -> None:
 
 
 async def _spare_many_gone(context: Context, page: ComparedPage) -> None:
-    """Closing orders ends their fees: where most seem deleted at once a person says whether they are (rule 7)."""
+    """Closing orders ends their fees: when most seem deleted at once, a person confirms it, to limit the damage."""
     gone = {one.order_id for one in page.differences if one.what is What.DELETED}
     if len(gone) < _MANY_GONE or len(gone) * 2 <= page.read:
         return
@@ -144,14 +145,14 @@ async def _spare_many_gone(context: Context, page: ComparedPage) -> None:
 
 
 def settle_time(context: Context) -> timedelta:
-    """Return how long an attempt without an answer may take effect."""
+    """Return how long an attempt without an answer may still take effect."""
     return timedelta(seconds=context.settings.panel_settle_seconds)
 
 
 async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence[Suspect]) -> ComparedPage:
-    """Look at these calls.
+    """Check these calls for late effects.
 
-    A single one that can't be looked at is passed over; with two in a row, or the last one, the page ends before it.
+    A single call that can't be checked is skipped; with two in a row, or at the last one, the page ends before it.
     """
     page, failed = ComparedPage(), 0
     for suspect in suspects:
@@ -173,7 +174,7 @@ async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence
 
 
 async def tell_page(context: Context, page: ComparedPage, *, place: bool) -> int:
-    """Ring for what came late, in one transaction; return how many are new. `place` remembers how far we came."""
+    """Notify staff of late effects, in one transaction; return how many are new. `place` stores how far we got."""
     now = context.clock()
     async with context.db.begin() as tx:
         told = [await reconcile_late.tell(tx, suspect.call, found, now=now) for suspect, found in page.events]

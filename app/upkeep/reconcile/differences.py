@@ -1,4 +1,4 @@
-"""What comparing finds, and what it needs of a panel."""
+"""The differences that comparing finds, and the panel interface it needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.panels.records import PanelOrder
 
 
 class What(StrEnum):
-    """In what we and the panel differ."""
+    """The kinds of differences between us and the panel."""
 
     UNHEARD = "unheard"  # an order that we never heard of
     STATUS = "status"
@@ -23,51 +23,51 @@ class What(StrEnum):
     PAYMENT = "payment"
     FEE = "fee"
     ITEMS = "items"
-    LATE = "late"  # a call that we gave up took effect after all
-    TWICE = "twice"  # something that we made is there more than once
+    LATE = "late"  # a call that we gave up on took effect after all
+    TWICE = "twice"  # something that we created exists more than once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One thing in which we and the panel differ, in words for staff: nothing that a customer wrote."""
+    """One difference between us and the panel, in words for staff: nothing that a customer wrote."""
 
     what: What
-    order_id: int | None  # None: a call that is about no order
+    order_id: int | None  # None: the call belongs to no order
     ours: str
     panel: str
     remedy: str
 
 
-#: A Pending order, and the panel's own words for its amount and its payment.
+#: A Pending order, with its amount and its payment in the panel's own words.
 Waiting = tuple[PanelOrder, str, str]
 
 
 @runtime_checkable
 class ComparablePanel(Panel, Protocol):
-    """A panel that can be compared with. Each raises PanelUnavailable."""
+    """A panel to compare with. Each method raises PanelUnavailable."""
 
     async def last_placed_before(self, moment: datetime) -> int:
-        """Return the highest id of an order placed before then; 0 if there is none."""
+        """Return the highest id of an order placed before `moment`; 0 if there is none."""
         ...
 
     async def pending_orders(self, *, heard: Callable[[int, int | None], None]) -> tuple[Waiting, ...]:
         """Return all Pending orders, lowest id first.
 
-        `heard` is told how many were read, and of how many where the panel says so.
+        `heard` is called with how many were read, and of how many if the panel says so.
         """
         ...
 
     async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:
-        """Return the admin who gave an order this status; 0: the system itself; None: nobody can be named."""
+        """Return the admin who gave an order this status; 0: the system itself; None: unknown."""
         ...
 
     async def copies(self, action: PanelAction) -> int:
-        """Count what carries the reference of a findable action; cancelled invoices are none."""
+        """Count the objects that carry the reference of a findable action, except cancelled invoices."""
         ...
 
 
 def comparable(context: Context) -> ComparablePanel:
-    """Return the panel of this process. Raises PanelUnavailable where none is configured."""
+    """Return the panel of this process. Raises PanelUnavailable if none is configured."""
     panel = context.panel
     if panel is None:
         raise PanelUnavailable("no panel is configured")

@@ -1,7 +1,8 @@
-"""Effects that came later than anybody waited for: the residual risk of design §3 rule 4, looked for.
+"""Late effects: panel calls that took effect after we stopped waiting, or took effect twice.
 
-A call that ended without its effect being seen may still have been applied afterwards, and one that was sent more than
-once may be there twice. Each is looked at once by the rounds, well after its end, and by `doorman reconcile` again.
+WHMCS has no idempotency keys, so this risk remains. A call that ended without its effect being seen may have been
+applied afterwards, and one that was sent more than once may exist twice. The rounds check each call once, well after
+its end; `doorman reconcile` checks it again.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from app.tables.orders import orders, timeline
 from app.tables.outbox import CallClass, CallState, panel_calls
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
-#: Time after the settle time that a call is given before it is looked at.
+#: How long after the settle time a call is checked.
 PATIENCE: Final = timedelta(minutes=5)
-#: Calls wanted longer ago are not looked at any more.
+#: Calls requested longer ago than this are no longer checked.
 WINDOW: Final = timedelta(days=30)
 
-#: States of an order that can't be if the call of this action took effect.
+#: States that an order can't have if the call of this action took effect.
 _IMPOSSIBLE: Final = {
     Action.ACCEPT_ORDER: {
         OrderState.AWAITING_PAYMENT, OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED,
@@ -50,14 +51,14 @@ _IMPOSSIBLE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPosition:
-    """How far the rounds have come: behind the call that ended then."""
+    """How far the rounds have got: after the call that ended then."""
 
     settled_at: datetime
     call_id: uuid.UUID
 
     @classmethod
     def load(cls, stored: Any) -> ListPosition | None:
-        """Read it as `dump` wrote it; None for nothing."""
+        """Read what `dump` wrote; None if nothing is stored."""
         return cls(settled_at=datetime.fromisoformat(stored[0]), call_id=uuid.UUID(stored[1])) if stored else None
 
     def dump(self) -> list[str]:
@@ -67,7 +68,7 @@ class ListPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A call whose end is not the last word."""
+    """A call that may have taken effect after it ended."""
 
     call: Call
     place: ListPosition
@@ -94,7 +95,7 @@ def _suspects(now: datetime, settle: timedelta) -> sa.Select[Any]:
 async def next_suspects(
     connection: AsyncConnection, *, after: ListPosition | None, limit: int, now: datetime, settle: timedelta
 ) -> Sequence[Suspect]:
-    """Return the next calls to look at, by when they ended."""
+    """Return the next calls to check, by the time they ended."""
     call = panel_calls.c
     query = _suspects(now, settle).order_by(call.settled_at, call.id).limit(limit)
     if after is not None:
@@ -107,7 +108,7 @@ async def next_suspects(
 
 
 async def count_suspects(connection: AsyncConnection, *, now: datetime, settle: timedelta) -> int:
-    """Return how many there are."""
+    """Return how many calls there are to check."""
     query = sa.select(sa.func.count()).select_from(_suspects(now, settle).subquery())
     return int(await connection.scalar(query) or 0)
 
@@ -116,11 +117,11 @@ async def count_suspects(connection: AsyncConnection, *, now: datetime, settle: 
 
 
 async def look_at(context: Context, panel: ComparablePanel, call: Call) -> Difference | None:
-    """Say whether a call had an effect that nobody waited for. Raises PanelUnavailable."""
+    """Return the late effect of a call, None if there is none. Raises PanelUnavailable."""
     try:
         action = call.to_action()
     except (ValueError, TypeError):
-        return None  # written by another version of us
+        return None  # written by another version of Doorman
     if call.call_class is CallClass.FINDABLE:
         return await _too_many(context, panel, call, action)
     return await _contradiction(context, panel, call, action)
@@ -134,7 +135,7 @@ async def _too_many(context: Context, panel: ComparablePanel, call: Call, action
         )
         states = list((await connection.execute(same)).scalars())
     if set(states) & set(outbox.LIVE):
-        return None  # wanted again: its next look-up will find what is there
+        return None  # requested again: its next look-up will find what exists
     expected = states.count(CallState.DONE)
     if found <= expected:
         return None
@@ -176,7 +177,7 @@ async def _contradiction(
 
 
 async def tell(tx: AsyncConnection, call: Call, found: Difference, *, now: datetime) -> bool:
-    """Ring, write it into the order's timeline and have the order read back; False where it was told before."""
+    """Notify staff, add it to the timeline and have the order read back; False if it was reported before."""
     kind = AlertKind.BREACH if call.action == Action.ACCEPT_ORDER else AlertKind.DEAD_CALL
     text = f"{'Twice' if found.what is What.TWICE else 'Late'}: we have {found.ours}; the panel has {found.panel}."
     if not await alerts.alert(tx, kind, name=f"late:{call.id}", text=text, now=now, order_id=call.order_id):

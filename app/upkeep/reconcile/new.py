@@ -1,7 +1,7 @@
 """Orders that we never heard of: lost webhooks, orders entered in the admin area or by API.
 
-The panel has no date filter, so a cursor remembers the highest order id that was seen. What lies below the order at
-which this installation began to look is the past, and left alone (design §3 rule 10).
+The panel has no date filter, so a cursor stores the highest order id that was seen. Orders below the one at which this
+installation started are the past and are left alone: on a real panel thousands of old orders are still Pending.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from app.tables.orders import orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
 CURSOR: Final = installation.ORDERS_SEEN
-#: Orders read at a time, the lowest ids first; the rest is left to the next round.
+#: Orders read at a time, lowest ids first; the rest is left to the next round.
 AT_ONCE: Final = 1_000
-#: So many ids below the cursor are looked at again: an order can show up after one with a higher id.
+#: This many ids below the cursor are read again: an order can show up after one with a higher id.
 _OVERLAP: Final = 100
 _IDS_IN_A_QUERY: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Orders up to `floor` are the past; orders up to `seen` were looked at."""
+    """Orders up to `floor` are the past; orders up to `seen` were checked."""
 
     floor: int
     seen: int
@@ -40,13 +40,13 @@ class Cursor:
 
     @property
     def above(self) -> int:
-        """From where the panel is asked."""
+        """Return the id above which the panel is asked for orders."""
         return max(self.floor, self.seen - _OVERLAP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrders:
-    """What one look at the newest orders found; `complete` is false where there are more."""
+    """What one read of the newest orders found; `complete` is false if there are more."""
 
     cursor: Cursor
     listed: tuple[PanelOrder, ...]
@@ -54,7 +54,7 @@ class NewOrders:
     complete: bool
 
     def differences(self) -> tuple[Difference, ...]:
-        """Return them for people."""
+        """Return them as differences, in words for staff."""
         return tuple(
             Difference(
                 what=What.UNHEARD, order_id=order.order_id, ours="nothing",
@@ -69,7 +69,7 @@ def _when(moment: datetime | None) -> str:
 
 
 async def read_new(context: Context, panel: ComparablePanel, *, after: Cursor | None = None) -> NewOrders:
-    """Read the orders above the cursor (or `after` another one) and say which we never heard of; writes nothing.
+    """Read the orders above the cursor (or `after`) and return those we never heard of; writes nothing.
 
     Raises PanelUnavailable.
     """
@@ -86,15 +86,15 @@ async def read_new(context: Context, panel: ComparablePanel, *, after: Cursor | 
 
 
 def moved(new: NewOrders) -> Cursor:
-    """Return the cursor behind what was read."""
+    """Return the cursor after what was read."""
     seen = max((order.order_id for order in new.listed), default=new.cursor.seen)
     return Cursor(floor=new.cursor.floor, seen=max(seen, new.cursor.seen), stored=True)
 
 
 async def feed_new(context: Context, new: NewOrders) -> int:
-    """Set an event for each order that we never heard of and move the cursor, in one transaction; return how many.
+    """Add an event for each order that we never heard of and move the cursor, in one transaction; return how many.
 
-    Each event has a name of its own, so that two who do it at the same time add one.
+    Each event has a unique name, so that two processes doing this at the same time add it once.
     """
     now = context.clock()
     async with context.db.begin() as tx:
@@ -128,7 +128,7 @@ async def _cursor(context: Context) -> Cursor | None:
 
 
 async def _first(context: Context, panel: ComparablePanel) -> Cursor:
-    """Begin at the cut-over, or now where nothing has been acted on yet."""
+    """Start at the cut-over, or now if nothing has been acted on yet."""
     async with context.db.read() as connection:
         since = await installation.get(connection, installation.ENFORCE_SINCE)
     moment = datetime.fromisoformat(since) if since else context.clock()
@@ -137,7 +137,7 @@ async def _first(context: Context, panel: ComparablePanel) -> Cursor:
 
 
 async def _known(connection: AsyncConnection, ids: Collection[int]) -> set[int]:
-    """Return those that we have a row of or an event about; that the gate asked about one does not count."""
+    """Return the ids with a row or an event of ours; a question of the gate does not count."""
     known: set[int] = set()
     listed = sorted(ids)
     for start in range(0, len(listed), _IDS_IN_A_QUERY):

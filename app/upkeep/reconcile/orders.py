@@ -1,7 +1,7 @@
-"""Orders that we hold, await or let in a short while ago, each compared with what the panel says of it now.
+"""Orders that we hold, wait for or released recently, each compared with its present state in the panel.
 
-Up to three reads for an order: the order, its invoice where payment still matters, the invoice of its open fee. What
-differs is followed by the usual road: an event asks for the order to be read back.
+Up to three reads for an order: the order, its invoice if payment still matters, and the invoice of its open fee. A
+difference is handled in the usual way: an event has the order read back.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from app.tables.orders import fees, orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 from app.workflow.invoices import turn_of
 
-#: An order that was let in or ended is looked at for so long after it was read last.
+#: A released or ended order is compared for this long after it was last read.
 RECENT: Final = timedelta(hours=24)
 _OPEN: Final = (
     OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.RELEASING, OrderState.HELD, OrderState.REJECTING,
 )  # fmt: skip
 _ENDED: Final = (OrderState.REJECTED, OrderState.CANCELLED)
 _SETTLED: Final = (OrderState.RELEASED, *_ENDED)
-#: And one that was gone for so long after that: the panel may list it again.
+#: A deleted order is compared for this long after that: the panel may list it again.
 _GONE: Final = timedelta(hours=1)
-#: Recent ones are looked for among so many of the newest order ids, so that the query does not grow with the years.
+#: Recent orders are searched among this many of the newest order ids, so that the query does not slow down with age.
 _NEWEST: Final = 20_000
-#: The panel's clock may be so much behind ours.
+#: The panel's clock may be this far behind ours.
 _SKEW: Final = timedelta(minutes=5)
 _ITEMS_KEPT: Final = 50
 _ITEMS_NAMED: Final = 3
@@ -54,9 +54,9 @@ _WORDS: Final = {"active": "accepted", "pending": "pending", "cancelled": "cance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One order of ours beside the panel's."""
+    """Our view of one order next to the panel's."""
 
-    ours: Any  # its row, with `fee_state`, `fee_invoice_id`, `fee_paid` of its open fee
+    ours: Any  # the order's row, with `fee_state`, `fee_invoice_id`, `fee_paid` of its open fee
     order: PanelOrder | None
     differences: tuple[Difference, ...]
 
@@ -65,7 +65,7 @@ class Compared:
 
 
 def _watched(now: datetime, *, after: int = 0, limit: int | None = None) -> sa.CompoundSelect[Any]:
-    """Return the ids of the orders to compare, the first `limit` of each part: each is found by an index of its own."""
+    """Return the ids of the orders to compare, the first `limit` of each part: each part has its own index."""
     newest = sa.func.max(orders.c.order_id) - _NEWEST
     lately = sa.select(sa.case((newest > after, newest), else_=after)).scalar_subquery()  # one bound for the index
     settled = sa.and_(orders.c.state.in_(_SETTLED), orders.c.last_read_at >= now - RECENT)
@@ -78,7 +78,7 @@ def _watched(now: datetime, *, after: int = 0, limit: int | None = None) -> sa.C
         .where(fees.c.state.in_(OPEN_STATES), orders.c.state != OrderState.CLOSED, orders.c.order_id > after),
     ]  # fmt: skip
     waits = sa.exists().where(events.c.order_id == orders.c.order_id, events.c.state == EventState.RECEIVED)
-    unread = sa.and_(orders.c.last_read_at.is_(None), waits)  # its first look is still to come
+    unread = sa.and_(orders.c.last_read_at.is_(None), waits)  # its first read is still to come
     some = [part.where(~unread).order_by(orders.c.order_id).limit(limit) for part in parts]
     return sa.union(*(sa.select(one.subquery()) for one in some))
 
@@ -109,7 +109,7 @@ async def count_orders(connection: AsyncConnection, *, now: datetime) -> int:
 
 
 async def compare(panel: ComparablePanel, ours: Any) -> Compared:
-    """Read one order and say in what it differs from our row. Raises PanelUnavailable."""
+    """Read one order and return its differences from our row. Raises PanelUnavailable."""
     order = await panel.order(ours.order_id)
     if order is None:
         return Compared(ours=ours, order=None, differences=_gone(ours))
@@ -124,7 +124,7 @@ async def compare(panel: ComparablePanel, ours: Any) -> Compared:
 
 def _gone(ours: Any) -> tuple[Difference, ...]:
     if ours.last_read_at is None or ours.state == OrderState.CLOSED:
-        return ()  # we know that the panel does not list it
+        return ()  # already known as deleted
     return (
         Difference(
             what=What.DELETED, order_id=ours.order_id, ours=f"{ours.state}, {ours.panel_status}", panel="not listed",
@@ -147,7 +147,7 @@ def _status(ours: Any, order: PanelOrder) -> list[Difference]:
 
 
 def _items(ours: Any, order: PanelOrder) -> list[Difference]:
-    """What staff edited: lines and amounts, in the form in which `mirror` keeps them."""
+    """Return what staff edited: lines and amounts, in the form in which `mirror` stores them."""
     if ours.last_read_at is None:
         return []
     kept = [(item.get("product"), item.get("amount")) for item in ours.items]
@@ -212,7 +212,7 @@ def _spoken(state: str) -> str:
 
 
 async def look_again_at(context: Context, panel: ComparablePanel, compared: Compared) -> dict[str, Any]:
-    """Return the data of the event that has an order read back, naming who changed its status where that can be found.
+    """Return the data of the event that has an order read back, with who changed its status if known.
 
     Raises PanelUnavailable.
     """
@@ -238,7 +238,7 @@ def _actor(admin: int, policy: Policy, own_admin_id: int | None) -> dict[str, An
 
 
 async def feed(tx: AsyncConnection, ours: Any, data: dict[str, Any], *, now: datetime) -> bool:
-    """Have an order read back; once until it was read, however many ask for it."""
+    """Have an order read back; several requests before it is read count once."""
     read_at = "never" if ours.last_read_at is None else ours.last_read_at.isoformat()
     return await inbox.add_internal(
         tx, type="order.read_back", data=data, now=now,

@@ -5,7 +5,7 @@ namespace WHMCS\Database;
 use BadMethodCallException;
 use Closure;
 
-/** A query in the making; what it does not know throws, as a typing mistake would. */
+/** A query builder; an unsupported method throws, as a typo would. */
 final class Builder
 {
     /** @var Connection */

@@ -10,7 +10,7 @@ use PDO;
 use RuntimeException;
 use Throwable;
 
-/** The static door: Capsule::table(), ::schema(), ::connection(). */
+/** The static entry point: Capsule::table(), ::schema(), ::connection(). */
 final class Capsule
 {
     /** @var Connection|null */
@@ -47,7 +47,7 @@ final class Capsule
     }
 }
 
-/** SQL that is taken as it is. */
+/** Raw SQL. */
 final class Expression
 {
     /** @var string */
@@ -64,13 +64,13 @@ final class Expression
     }
 }
 
-/** One PDO connection that can be told to fail on a table, and counts what it is asked. */
+/** One PDO connection that can be set to fail on a table, and records its queries. */
 final class Connection
 {
     /** @var PDO */
     private $pdo;
 
-    /** @var string[] a query that holds one of these words throws; `*` is every query */
+    /** @var string[] a query that contains one of these words throws; `*` is every query */
     public $broken = [];
 
     /** @var string[] */

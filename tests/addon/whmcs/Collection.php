@@ -8,7 +8,7 @@ use Countable;
 use IteratorAggregate;
 use Traversable;
 
-/** What get() and pluck() answer since WHMCS 8.0: looks like an array and is none. */
+/** The result of get() and pluck() since WHMCS 8.0: behaves like an array but is an object. */
 final class Collection implements IteratorAggregate, Countable, ArrayAccess
 {
     /** @var array */

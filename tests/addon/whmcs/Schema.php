@@ -5,7 +5,7 @@ namespace WHMCS\Database;
 use BadMethodCallException;
 use RuntimeException;
 
-/** Capsule::schema(): makes, changes and drops tables of a module. */
+/** Capsule::schema(): creates, changes and drops tables of a module. */
 final class Schema
 {
     /** @var Connection */

@@ -1,10 +1,10 @@
 <?php
 
 /**
- * The global functions of WHMCS that an addon may call; what they are asked is kept in Whmcs.
+ * The global functions of WHMCS that an addon may call; the calls are recorded in Whmcs.
  */
 
-/** What this pretend WHMCS remembers of one request. */
+/** The state of this pretend WHMCS during one request. */
 final class Whmcs
 {
     /** @var array<string, array<int, array<int, callable>>> */
@@ -72,13 +72,13 @@ function logModuleCall($module, $action, $request, $response, $processed = '', $
     Whmcs::$moduleLog[] = "$module $action " . str_replace($replaceVars, '********', $entry);
 }
 
-/** WHMCS encrypts with $cc_encryption_hash; here it is enough that it can be undone and looks like nothing. */
+/** WHMCS encrypts with $cc_encryption_hash; here any reversible, unreadable encoding will do. */
 function encrypt($text)
 {
     return base64_encode(strrev('salted:' . $text));
 }
 
-/** What was not made by encrypt() comes out as rubbish, as in WHMCS. */
+/** Text that encrypt() did not make decrypts to garbage, as in WHMCS. */
 function decrypt($text)
 {
     $plain = strrev((string) base64_decode((string) $text, true));

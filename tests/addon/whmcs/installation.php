@@ -82,7 +82,7 @@ function install_whmcs(): void
     ]);
 }
 
-/** The same tables, new: nothing of an earlier installation is left. */
+/** Recreates the same tables: nothing of an earlier installation remains. */
 function reset_whmcs(): void
 {
     $names = array_column(Capsule::connection()->select('SHOW TABLES'), 'Tables_in_' . Capsule::connection()
@@ -129,7 +129,7 @@ function activate_addon(): array
     return $answer;
 }
 
-/** The button Save Changes: text fields come as they were shown, boxes that are not ticked come as nothing. */
+/** The button Save Changes: text fields are sent as shown, unticked boxes are not sent. */
 function save_settings(array $values): void
 {
     foreach ($values as $name => $value) {
@@ -140,7 +140,7 @@ function save_settings(array $values): void
     }
 }
 
-/** The button Deactivate: WHMCS forgets the settings. */
+/** The button Deactivate: WHMCS deletes the settings. */
 function deactivate_addon(): array
 {
     load_addon();

@@ -51,7 +51,7 @@ final class CurrentUser
     }
 }
 
-/** A record as WHMCS's models are: fields by __get, secrets among them, and text that shows all of it. */
+/** A record like WHMCS's models: fields by __get, including secrets, and a text form that shows all of them. */
 final class Person
 {
     /** @var array */
@@ -78,7 +78,7 @@ final class Person
     }
 }
 
-/** What a hook should never touch: each use of it throws. */
+/** An object that a hook must never touch: any use throws. */
 final class Untouchable implements \JsonSerializable
 {
     public function __get(string $name)

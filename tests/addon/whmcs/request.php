@@ -1,7 +1,7 @@
 <?php
 
 /**
- * One web request of a pretend WHMCS: reads a scenario (JSON) from stdin, runs its steps, writes what happened.
+ * One web request of a pretend WHMCS: reads a scenario (JSON) from stdin, runs its steps, writes the result.
  */
 
 use WHMCS\Authentication\CurrentUser;
@@ -21,7 +21,7 @@ set_error_handler(function (int $level, string $message, string $file, int $line
     return true;
 });
 
-/** Lists and texts of a scenario, with what JSON can't carry put in. */
+/** Lists and texts of a scenario, with values inserted that JSON can't represent. */
 function alive($value)
 {
     if (!is_array($value)) {
@@ -31,7 +31,7 @@ function alive($value)
         return new Untouchable();
     }
     if (isset($value['__megabytes'])) {
-        static $bulk = null; // one copy: the memory of the harness is not what is tested
+        static $bulk = null; // one copy: the test is not about the harness's memory
         return $bulk = $bulk ?? str_repeat('MARKER-bulk ', (int) ($value['__megabytes'] * 1024 * 1024 / 12));
     }
     if (isset($value['__bytes'])) {
@@ -96,7 +96,7 @@ define(($scenario['adminarea'] ?? false) ? 'ADMINAREA' : 'CLIENTAREA', true);
 $_SERVER['SCRIPT_NAME'] = $_SERVER['PHP_SELF'] = $scenario['script'];
 $_SERVER['REMOTE_ADDR'] = $scenario['ip'] ?? '203.0.113.7';
 if (isset($scenario['session'])) {
-    $_SESSION = $scenario['session']; // there is none on the command line
+    $_SESSION = $scenario['session']; // the command line has no session
 }
 $_GET = $scenario['get'] ?? [];
 $_POST = $scenario['post'] ?? [];

@@ -1,4 +1,4 @@
-"""What a policy contradicts itself in, and which key was meant by one that nobody knows."""
+"""Contradictions within a policy, and suggestions for unknown keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the modes make of each outcome: the whole table, and what was left before stays left."""
+"""The effect of the modes on each outcome: the whole table; orders left alone before stay so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The customer score: what costs us, pulled towards the average while history is short."""
+"""The customer score: costs lower it, and it is pulled towards the average while history is short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ordered outcome table of design §4, case by case in business words: `tests/data/decisions/*.toml`."""
+"""The ordered outcome table of `app.core.judgement.outcome`, in business terms: `tests/data/decisions/*.toml`."""
 
 from __future__ import annotations
 

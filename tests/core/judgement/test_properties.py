@@ -1,4 +1,4 @@
-"""What holds for every order: sums are exact, worse never helps, the same facts give the same decision."""
+"""Properties of every order: sums are exact, worse facts never help, the same facts give the same decision."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def facts(draw: Any) -> Facts:
 
 
 policies = st.sampled_from(POLICIES)
-quick = settings(deadline=None, max_examples=examples(50))  # a busy machine is no reason to fail
+quick = settings(deadline=None, max_examples=examples(50))  # must not fail on a busy machine
 
 
 @quick

@@ -1,4 +1,4 @@
-"""Facts of today left out: exactly those, and everything else as it was."""
+"""Facts of today are left out: exactly those, and everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_facts_of_then_are_the_same_ones() -> None:
 @quick
 @given(any_facts(), st.lists(st.sampled_from(sorted(NAMES)), unique=True).map(tuple))
 def test_leaving_out_in_place_comes_to_the_same(seen: Facts, today: tuple[str, ...]) -> None:
-    # copied, as it changes what it is given; the second shares everything with the first, as with other findings
+    # copied, as it changes its argument; the second shares everything with the first, as with other findings
     first = deepcopy(replace(seen, today=today))
     second = replace(first, agreement=Agreement.FEE_PAID)
     wanted = without_today(first), without_today(second)

@@ -1,4 +1,4 @@
-"""Signals become scores: additive, exact at the ends of the scale, muted where they say nothing."""
+"""Signals become scores: additive, exact at the ends of the scale, muted where they are not informative."""
 
 from __future__ import annotations
 

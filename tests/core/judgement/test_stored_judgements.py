@@ -1,4 +1,4 @@
-"""Decisions are kept for years: what an older engine judged is still read, word for word."""
+"""Decisions are kept for years: judgements of older engines can still be read, word for word."""
 
 from __future__ import annotations
 

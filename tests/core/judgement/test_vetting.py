@@ -1,4 +1,4 @@
-"""Vetting for fit: which orders a person looks at, what it rests on, and what the customer is asked."""
+"""Vetting for fit: which orders a person reviews, on what basis, and what the customer is asked."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_the_largest_use_of_each_unit_counts_wherever_it_stands() -> None:
     )
 
 
-# --- what always holds --------------------------------------------------------------------------------------------
+# --- properties ---------------------------------------------------------------------------------------------------
 
 TERMS = ["mining", "newsletter", "forum", "game server", "unknown"]
 

@@ -1,4 +1,4 @@
-"""All that was written for an order: a wish is found wherever it stands, or it is said that something was not read."""
+"""All texts of an order: a request is found wherever it is written, or unread text is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences between policies in words: a table that a provider can read, and no change that is not named."""
+"""Differences between policies in words: a table that a provider can read, in which every change is named."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def told(before: str, after: str) -> str:
 
 
 def test_a_change_within_a_row_is_told_by_what_changed() -> None:
-    """Not as one row gone and one come, of which the first words are the same."""
+    """Not as one row removed and one added that start with the same words."""
     long = "Which of these do you mean to host here, and for whom? " * 3
     before = RULE.format(question=long)
     assert told(before, before.replace("weight = 1", "weight = 2")) == (
@@ -148,7 +148,7 @@ def test_the_longest_lists_are_compared_at_once() -> None:
 
 
 def candidates(path: str, value: Any) -> list[Any]:
-    """Other values of a key, of which the model takes one."""
+    """Return other values of a key, at least one of which the model accepts."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
@@ -183,8 +183,8 @@ def changed_in(path: str, base: dict[str, Any]) -> Policy:
 
 
 def test_each_key_is_told_in_words_of_its_own() -> None:
-    """Whatever key of the default policy changes: one sentence, in words, and never that of another key."""
-    unheld = {"modes": {"fees": "shadow", "reject": "shadow"}}  # else no weaker hold is valid
+    """A change of any key of the default policy gives one sentence, never that of another key."""
+    unheld = {"modes": {"fees": "shadow", "reject": "shadow"}}  # otherwise no weaker hold is valid
     told_by: dict[str, str] = {}
     for path in DEFAULTS:
         base: dict[str, Any] = unheld if path == "modes.hold" else {}
@@ -197,7 +197,7 @@ def test_each_key_is_told_in_words_of_its_own() -> None:
 
 
 def other(value: Any) -> Any:
-    """Another value of the same kind, where the model takes it."""
+    """Return another value of the same type that the model may accept."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):

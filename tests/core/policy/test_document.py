@@ -1,4 +1,4 @@
-"""The policy document: the default is whole and equal to the model, mistakes are named, the hash names the meaning."""
+"""The policy document: the default is complete and equals the model, errors are named, the hash names the meaning."""
 
 from __future__ import annotations
 

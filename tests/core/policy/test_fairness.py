@@ -18,7 +18,7 @@ from tests.core.judgement.test_properties import facts, policies, quick
 from tests.core.judging import NOW, a_customer, an_order, some_facts
 
 CHANNELS = ["notes", "custom_field", "ticket"]
-#: What rests on the IP address, which is the customer's own only where the customer placed the order.
+#: Facts from the IP address, which is the customer's own only if the customer placed the order.
 OF_THE_IP = {"shared_ip", "ip_velocity", "countries_disagree", "hosting_network", "anonymous_ip"}
 
 
@@ -50,7 +50,7 @@ def told_facts(draw: Any) -> Facts:
 
 
 def judged(judgement: Judgement) -> tuple[Any, ...]:
-    """What becomes of the order; the evidence may name the place where a term stood."""
+    """Return the decision on the order; the evidence may name the place where a term was found."""
     signals = [(signal.code, signal.points, signal.minutes, signal.detail) for signal in judgement.signals]
     return (
         judgement.outcome,
@@ -98,7 +98,7 @@ def test_entered_by_staff_or_by_oneself_differ_by_the_typing_in_alone(seen: Fact
 
 
 def test_facts_know_no_name_no_sex_and_no_age() -> None:
-    """Whoever adds a fact says here that it is none of these."""
+    """A developer who adds a fact confirms here that it is none of these."""
     known = {kind.__name__: sorted(field.name for field in fields(kind)) for kind in (OrderFacts, CustomerFacts, Item)}
     every = {f"{kind}.{name}" for kind, names in known.items() for name in names}
     every |= {f"{kind.__name__}.{field.name}" for kind in (Facts, FraudCheck, OutsideReport, Neighbours)
@@ -138,7 +138,7 @@ KNOWN_FACTS = {
 
 @st.composite
 def soft_policies(draw: Any) -> Policy | None:
-    """Any policy of soft points that is accepted at all."""
+    """Return any valid policy with soft points."""
     points = st.integers(0, 60)
     document = f"""
     risk.review_from = {draw(st.integers(1, 89))}
@@ -189,7 +189,7 @@ def test_policies_that_would_hold_an_order_for_its_vpn_are_refused(document: str
     if not fair:
         with pytest.raises(PolicyError, match="a VPN alone comes to"):
             parse_policy(document)
-    assert parse_published(document).points.risk.anonymous_ip > 41  # what was in force stays so
+    assert parse_published(document).points.risk.anonymous_ip > 41  # the policy in force stays in force
 
 
 @pytest.mark.parametrize(

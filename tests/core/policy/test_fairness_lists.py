@@ -52,7 +52,7 @@ def test_a_term_that_says_what_is_done_is_not(path: str, term: str) -> None:
 
 
 def test_no_accepted_term_is_found_in_every_address_of_a_mail_provider() -> None:
-    """Whatever part of a provider's domain a term is, and however it is written."""
+    """For any part of a provider's domain as a term, in any spelling."""
     for domain in PUBLIC_MAIL:
         parts = [*domain.split("."), domain, domain.replace(".", " "), domain.replace(".", "-"), domain.upper()]
         held = [term for term in parts if find_terms(f"write to ann@{domain}", [term], where="notes")]
@@ -85,7 +85,7 @@ def test_networks_as_wide_as_a_country_are_refused(networks: list[str], where: l
         found = refused(document)
         assert [path for path, _ in found] == [f"block.networks.{place}".rstrip(".") for place in where]
         assert all("alone must never hold an order" in message for _, message in found)
-    assert parse_published(document).block.networks == tuple(networks)  # what was in force stays so
+    assert parse_published(document).block.networks == tuple(networks)  # the policy in force stays in force
     assert parse_policy(document.replace("block", "allow"))
 
 

@@ -1,4 +1,4 @@
-"""Whatever a document holds, it is read or refused at once, and what no policy takes is named by its place."""
+"""Any document is accepted or refused quickly, and invalid values are reported with their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on one of the policy's lists."""
+"""Matches with the policy's lists."""
 
 from __future__ import annotations
 

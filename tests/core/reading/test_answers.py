@@ -1,4 +1,4 @@
-"""How much a customer expects to use, by the fields of an order form and by lines that look like one."""
+"""A customer's expected usage, from order form fields and from lines that look like them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.core.reading.quantities import MOST
 STORAGE, TRAFFIC, VISITORS, MAILS = "gb_storage", "gb_traffic_month", "visitors_day", "mails_day"
 
 ANSWERS: list[tuple[str, str, dict[str, int]]] = [
-    # the label says what is counted and in which time
+    # the label names what is counted, and the period
     ("Visitors per day", "50,000", {VISITORS: 50_000}),
     ("How many visitors a day do you expect?", "about 50.000 - 60.000", {VISITORS: 60_000}),
     ("Expected daily page views", "1 million", {VISITORS: 1_000_000}),
@@ -38,10 +38,10 @@ ANSWERS: list[tuple[str, str, dict[str, int]]] = [
     ("Monthly traffic", "2 TB/day", {TRAFFIC: 60_000}),
     ("Visitors", "40.000 pro Tag", {VISITORS: 40_000}),
     ("Load", "40000 visitors per day", {VISITORS: 40_000}),
-    # nothing that could be misread
+    # nothing ambiguous
     ("Visitors per day", "I don't know yet", {}),
     ("Visitors per day", "we started in 2019", {}),
-    ("Visitors", "200", {}),  # in which time?
+    ("Visitors", "200", {}),  # period unknown
     ("RAM (GB)", "64", {}),
     ("Port", "10 GB", {}),
     ("Mailboxes", "5000", {}),

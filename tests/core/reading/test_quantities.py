@@ -1,4 +1,4 @@
-"""How much a customer expects to use, as a provider would read it."""
+"""A customer's expected usage, as a provider would read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES: list[tuple[str, dict[str, int]]] = [
     ("up to 5TB of bandwidth per month", {TRAFFIC: 5_000}),
     ("etwa 1,5 TB Traffic pro Monat", {TRAFFIC: 1_500}),
     ("12 TB Datenverkehr im Jahr", {TRAFFIC: 987}),
-    ("1.500 TB traffic per month", {TRAFFIC: 1_500}),  # nobody has thousands of terabytes
+    ("1.500 TB traffic per month", {TRAFFIC: 1_500}),  # nobody needs thousands of terabytes
     ("traffic: 2 TB", {TRAFFIC: 2_000}),
     ("0.5 PB egress monthly", {TRAFFIC: 500_000}),
     # storage
@@ -64,7 +64,7 @@ CASES: list[tuple[str, dict[str, int]]] = [
     # absurd numbers are bounded
     ("9999999999999999 TB traffic per month", {TRAFFIC: MOST}),
     ("0 visitors per day", {}),
-    # what is something else
+    # other quantities
     ("I need 500 GB", {}),
     ("16 GB RAM and 8 cores", {}),
     ("a 10 Gbit uplink, 10 GB/s", {}),

@@ -1,4 +1,4 @@
-"""What is left of a text when mark-up, quotes and signatures are gone."""
+"""A text without mark-up, quotes and signatures."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -93,7 +93,7 @@ def test_the_lexicon_is_written_as_the_reader_reads_it(module: ModuleType) -> No
     assert phrases
     for phrase in phrases:
         assert not set(phrase) & set("{}|"), phrase
-        assert len(phrase) > 1 or phrase == "u", phrase  # a forgotten comma makes a text of a tuple
+        assert len(phrase) > 1 or phrase == "u", phrase  # a missing comma turns a tuple into a text
         assert phrase == normalise(phrase), phrase
 
 
@@ -185,7 +185,7 @@ SHAPES = [
 def test_the_work_grows_with_the_length_and_no_faster(shape: str) -> None:
     def seconds(size: int) -> float:
         text = (shape * (size // len(shape) + 1))[:size]
-        started = time.process_time()  # our own: a busy machine is no malice
+        started = time.process_time()  # CPU time: independent of other programs
         classify("", text)
         find_terms(text, ("casino",), where="notes")
         find_expected(text, where="notes")

@@ -102,7 +102,7 @@ def _facts(number: int, dice: random.Random, placed_at: datetime, *, bad: bool, 
 
 
 def some_cases(count: int, *, first: int = 1, seed: int = 7) -> Iterator[dict[str, Any]]:
-    """Yield so many rows."""
+    """Yield this many rows."""
     for number in range(first, first + count):
         yield some_case(number, seed=seed)
 

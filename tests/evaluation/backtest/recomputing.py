@@ -1,4 +1,4 @@
-"""The report of a backtest once more, from the stored decisions: plain loops over plain lists, and none of its code."""
+"""Recomputes a backtest's report from the stored decisions: plain loops over plain lists, without the report's code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Row:
 
 
 async def stored_rows(db: Database, backtest_id: Any) -> list[Row]:
-    """Read what is stored, with nothing but a MessagePack reader."""
+    """Read the stored decisions, with only a MessagePack reader."""
     async with db.read() as connection:
         query = sa.select(backtest_decisions).where(backtest_decisions.c.backtest_id == backtest_id)
         parts = (await connection.execute(query.order_by(backtest_decisions.c.part))).all()
@@ -73,7 +73,7 @@ async def stored_rows(db: Database, backtest_id: Any) -> list[Row]:
 
 
 def recompute(rows: list[Row], report: dict[str, Any]) -> dict[str, Any]:
-    """Return what the report must say, but for the names of the policies, the examples, the replay and the notes."""
+    """Return the expected report, without the policies' names, the examples, the replay and the notes."""
     as_of = datetime.fromisoformat(report["as_of"])
     old = [row for row in rows if row.mature(as_of)]
     total, lacking = len(rows), Counter(name for row in rows for name in row.today)
@@ -99,7 +99,7 @@ def recompute(rows: list[Row], report: dict[str, Any]) -> dict[str, Any]:
 
 
 def noted(rows: list[Row], report: dict[str, Any]) -> list[list[int]]:
-    """Return the numbers in each of the report's notes: every note that must be there, and no other."""
+    """Return the numbers in each expected note of the report."""
     as_of = datetime.fromisoformat(report["as_of"])
     old = [row for row in rows if row.mature(as_of)]
     imported = sum(row.source == "imported" for row in rows)
@@ -162,7 +162,7 @@ def comparison(rows: list[Row], old: list[Row], report: dict[str, Any], new: str
 
 
 def unknown(row: Row, one: One) -> bool:
-    """Say whether an imported order is held only because facts of then are not known."""
+    """True if an imported order is held only because facts at its time are not known."""
     why = [code for code in one.reasons if code != "amount_zero"]
     return row.source == "imported" and one.outcome == "hold_for_review" and why == ["facts_missing"]
 
@@ -293,7 +293,7 @@ def area(bad: list[int], good: list[int]) -> dict[str, Any]:
 
 
 class Near(float):
-    """A number found by trying many: as near as the trying went."""
+    """A number found by search, compared with the search's precision."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, float) and math.isclose(self, other, abs_tol=2e-4)
@@ -333,7 +333,7 @@ def proportion(part: int, of: int) -> dict[str, Any]:
 
 
 def tokens(value: Any) -> set[str]:
-    """Return every number that a report holds, in each way in which it may be printed."""
+    """Return every number in a report, in each printed format."""
     match value:
         case dict():
             return set().union(*map(tokens, value.values()))

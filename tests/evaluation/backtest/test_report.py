@@ -38,27 +38,27 @@ pytestmark = pytest.mark.timeout(300)
 async def tried(
     db: Database, document: str = GIVEN, *, processes: int | None = None, **wanted: Any
 ) -> tuple[uuid.UUID, BacktestReport]:
-    """Carry out a backtest."""
+    """Run a backtest."""
     async with db.begin() as tx:
         begun = await runs.begin(tx, Wanted(document=document, **wanted), by="test", now=NOW)
     return begun, await runs.run(db, begun, processes=processes)
 
 
 def plain(report: BacktestReport) -> dict[str, Any]:
-    """Return the report as it is printed."""
+    """Return the report as printed."""
     found: dict[str, Any] = json.loads(report.model_dump_json())
     return found
 
 
 def printed(report: BacktestReport) -> str:
-    """Return the report as people read it."""
+    """Return the report as shown to people."""
     out = io.StringIO()
     show(report, Console(file=out, width=80))
     return out.getvalue()
 
 
 def figures_in(said: str, report: BacktestReport) -> set[str]:
-    """Return the numbers of a text; the beginnings of hashes are none."""
+    """Return the numbers in a text, except prefixes of hashes."""
     for policy in (report.given, report.active):
         said = said.replace(policy.hash[:12], "")
     return set(printed_numbers(said))
@@ -70,7 +70,7 @@ def drawn(report: BacktestReport) -> str:
 
 
 async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
-    """Hold every number of a report against the stored decisions."""
+    """Check every number of a report against the stored decisions."""
     rows, shown = await stored_rows(db, begun), plain(report)
     wanted = recompute(rows, shown)
     period = wanted["cases"]["period"]
@@ -91,7 +91,7 @@ async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
             points = [[code, number] for code, number in one.points]
             assert all([signal["code"], signal["points"]] in points for signal in verdict["signals"])
     assert [[int(number) for number in re.findall(r"[0-9]+", note)] for note in shown["notes"]] == noted(rows, shown)
-    assert figures_in(printed(report), report) <= tokens(shown) | {"95", "0.1"}  # per cent sure; less than so many
+    assert figures_in(printed(report), report) <= tokens(shown) | {"95", "0.1"}  # confidence in %; "fewer than"
     assert figures_in(drawn(report), report) <= tokens(shown)
     moved = sum(row.by["active"].outcome != row.by["given"].outcome for row in rows)
     assert len(shown["examples"]) == min(20, moved)

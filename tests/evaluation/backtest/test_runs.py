@@ -1,4 +1,4 @@
-"""Carrying a backtest out: what it refuses, what it keeps, and what is left when it is stopped."""
+"""Running a backtest: what it refuses, what it stores, and what remains after a stop."""
 
 from __future__ import annotations
 
@@ -193,12 +193,12 @@ async def test_live_decisions_are_judged_again_and_a_difference_is_told(db: Data
 
 
 def digest(policy: Policy) -> str:
-    """Stand-in for the digest of terms: this policy's vetting list, or the one behind the findings."""
+    """Stand-in for the digest of terms: the vetting list of this policy, or of the one that made the findings."""
     return "0" * 16 if not policy.acceptable_use.terms else "other"
 
 
 async def again(connection: AsyncConnection, policy: Policy, found: Sequence[tuple[int, Facts]]) -> list[Facts]:
-    """Stand-in for looking at texts: every even order has a term of this policy in its text."""
+    """Stand-in for searching texts: every even order has a term of this policy in its text."""
     await connection.execute(sa.select(1))
     hit = TermFinding(kind=TermKind.LISTED, term="casino", where="notes", start=0)
     return [replace(facts, order=replace(facts.order, vetting=() if number % 2 else (hit,))) for number, facts in found]

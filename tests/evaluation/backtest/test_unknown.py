@@ -1,4 +1,4 @@
-"""Orders that are held only because facts of then are not known: shown apart, as they say nothing of the policy."""
+"""Orders held only because facts at their time are not known: shown apart, as they say nothing about the policy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(200)
 def entered_by_staff(
     number: int, *, source: str = "imported", days: int = 100, currency: str = "USD"
 ) -> dict[str, Any]:
-    """Return a good order that staff entered for the cart's price; imported, the catalogue is known as of today."""
+    """Return a good order that staff entered for the cart's price; if imported, only today's catalogue is known."""
     order = an_order(
         order_id=number,
         placed_at=NOW - timedelta(days=days),
@@ -49,7 +49,7 @@ async def test_they_are_no_good_orders_held_by_the_policy(db: Database) -> None:
     await check(db, begun, report)
     active = report.figures.active
     assert {one.name: one.orders for one in active.outcomes}["hold_for_review"] == 3
-    assert active.facts_unknown == 2  # the live one was held indeed
+    assert active.facts_unknown == 2  # the live one was really held
     good = next(one for one in active.endings if one.label == "good")
     assert (good.hold_for_review, good.facts_unknown) == (2, 1)  # one is too young for its label
     assert [one.good_held for one in active.money] == [1]

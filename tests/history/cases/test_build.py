@@ -1,4 +1,4 @@
-"""Small histories in words, and what was known at each order: nothing that came later."""
+"""Small histories in words, and the facts known at each order: nothing later."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def _later_rows(past: Past, draw: st.DataObject) -> None:
 
 
 def _facts_in_memory(past: Past) -> dict[int, Facts]:
-    """Make the cases of all customers without a database."""
+    """Build the cases of all customers without a database."""
     by_customer: dict[int, Rows] = {}
     shared = Shared()
     for (resource, row_id), record in past.rows.items():
@@ -378,7 +378,7 @@ async def test_what_was_never_imported_is_absent(db: Database) -> None:
 
 
 class Stumbling(Shop):
-    """Answers for its catalogue at the second time only, or never: our role lacks it."""
+    """Answers for its catalogue only the second time, or never, as our role lacks the permission."""
 
     def __init__(self, *, alarm: bool) -> None:
         self.alarm = alarm
@@ -423,7 +423,7 @@ async def test_what_fires_on_too_many_orders_is_muted_from_then_on(db: Database)
     muted = {order_id: facts.muted for order_id, facts in (await facts_of(db)).items()}
     assert muted[5] == ()  # too few orders yet
     assert muted[20] == ("acceptable_use",)
-    assert muted[38] == ()  # the days before hold few of them
+    assert muted[38] == ()  # the preceding days have few of them
     assert built.muted["acceptable_use"] == sum("acceptable_use" in codes for codes in muted.values())
     before = await all_cases(db)
     again = await build(db, past, policy=rules)

@@ -1,4 +1,4 @@
-"""What became of an order: a table of what the panel shows, and the label."""
+"""The outcome of an order: a table of panel data and labels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _TABLE = [
     ("Cancelled", "Cancelled", False, "Cancelled", Label.CANCELLED_UNPAID),
     ("Cancelled", "Unpaid", False, "Pending", Label.CANCELLED_UNPAID),
     ("Cancelled", None, False, "Cancelled", Label.CANCELLED_UNPAID),
-    ("Cancelled", "Paid", True, "Cancelled", Label.GOOD),  # used, then given up
+    ("Cancelled", "Paid", True, "Cancelled", Label.GOOD),  # used, then cancelled
     ("Cancelled", "Refunded", True, "Cancelled", Label.REFUNDED),
     ("Pending", "Unpaid", False, "Pending", Label.OPEN),
     ("Pending", "Paid", True, "Pending", Label.OPEN),
-    ("Pending", "Paid", True, "Active", Label.GOOD),  # runs though nobody accepted it
+    ("Pending", "Paid", True, "Active", Label.GOOD),  # active although nobody accepted it
     ("Pending", "Paid", True, "Terminated", Label.GOOD),
     ("Pending", None, False, "Pending", Label.OPEN),
     ("Something else", "Unpaid", False, "Pending", Label.OPEN),

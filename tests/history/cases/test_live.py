@@ -1,4 +1,4 @@
-"""Orders decided live are cases at once, imports never replace them, and live judgements know the imported past."""
+"""Orders decided live become cases at once, imports never replace them, and live judgements use the imported past."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def test_a_live_order_of_a_regular_is_judged_with_the_imported_past(house:
     past.order(9001, client, 10, paid=10)
     past.order(9002, client, 20, paid=20, admin_requestor_id=7)
     past.order(9003, client, 30, status="Fraud", **_FAILED)
-    past.order(9004, client, 40, status="Pending")  # still open: counts when it is decided
+    past.order(9004, client, 40, status="Pending")  # still open: counts once it is decided
     await _imported(house, past)
     placed = await house.panel.place_order(client, [product], pay=True)
     await house.settle(seconds=30)

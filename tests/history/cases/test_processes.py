@@ -1,4 +1,4 @@
-"""Cases made by several processes are those that one makes, and a process that dies is told."""
+"""Several processes build the same cases as one, and a process that dies is reported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_process_in_the_middle_of_its_work_stops_nobody_from_ending(db: 
     await with_policy(db)
     builder = CaseBuilder(context_of(db), processes=2)
     async with db.begin() as tx:
-        await tx.execute(sa.text("LOCK TABLE panel_rows IN ACCESS EXCLUSIVE MODE"))  # whoever reads it waits
+        await tx.execute(sa.text("LOCK TABLE panel_rows IN ACCESS EXCLUSIVE MODE"))  # readers wait
         builder.hear(Resource.ORDERS, 5_000)
         builder.hear(Resource.SERVICES, None)
         async with asyncio.timeout(60):

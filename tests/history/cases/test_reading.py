@@ -1,4 +1,4 @@
-"""The history of one customer is found by the index, however long that of the others is."""
+"""One customer's history is found by index, however long the others' histories are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.history.past import Past
 
 @contextmanager
 def heard(db: Database) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that are run meanwhile, with their parameters."""
+    """Record the statements that are run meanwhile, with their parameters."""
     said: list[tuple[str, Any]] = []
 
     def hear(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
@@ -42,7 +42,7 @@ async def test_no_row_of_others_is_read_for_a_span_or_a_customer(db: Database) -
         async with db.read() as connection:
             await imported.of_customers(connection, Resource.ORDERS, [11, 12])
     assert [rows.customer_id for rows in span] == list(range(11, 21))
-    async with db.writer.begin() as connection:  # the planner's own choice on PostgreSQL rests on what it has counted
+    async with db.writer.begin() as connection:  # PostgreSQL's planner needs statistics to choose
         if not db.is_sqlite:
             await connection.exec_driver_sql("ANALYZE panel_rows")
         for statement, parameters in said:

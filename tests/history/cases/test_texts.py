@@ -1,4 +1,4 @@
-"""Other terms find in the texts that still exist what they would have found at once."""
+"""Other terms find in texts that still exist what they would have found originally."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The circuit breaker: opens only when nobody answers at all, probes by itself, closes at any answer."""
+"""The circuit breaker: opens only if there is no answer at all, probes automatically, closes at any answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.panels.brakes.breaker import (
 
 
 class Panel:
-    """A breaker with a clock of its own, and what its probes find."""
+    """A breaker with its own clock, and scripted results of its probes."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,7 +37,7 @@ class Panel:
         await self._until.wait()
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass, and each probe that falls due in it run."""
+        """Let time pass, and run each probe that becomes due."""
         end = self.now + seconds
         await settled()
         while self.breaker.state is BreakerState.OPEN and self._wakes_at <= end:
@@ -173,7 +173,7 @@ STEPS = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(steps=STEPS)
 def test_whatever_happens(steps: list[tuple[str, float]]) -> None:
-    """Open only after enough calls in a row without an answer; closed by any; found back within a minute."""
+    """Opens only after enough consecutive calls without an answer; any answer closes it; recovers within a minute."""
 
     async def run() -> None:
         panel = Panel()

@@ -1,4 +1,4 @@
-"""The rate limit: even, fair, urgent first, and nobody's token is lost."""
+"""The rate limit: even, fair, urgent calls first, and no token is lost."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -13,7 +13,7 @@ from app.panels.brakes.turns import SLACK_SECONDS
 
 
 class FakeTime:
-    """A clock that only sleeping moves."""
+    """A clock that moves only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -22,7 +22,7 @@ class FakeTime:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)  # whoever was granted something notes its time before time goes on
+        await asyncio.sleep(0)  # granted callers record their time before the clock moves
         self.now += seconds
         await asyncio.sleep(0)
 
@@ -161,7 +161,7 @@ async def test_turns_for_writes_are_taken_ahead_and_told_of(fake: FakeTime) -> N
     assert (turns.want(3), fake.now) == (3, pytest.approx(0.2))
     turns.use(1)
     assert turns.want(2) == 2
-    assert turns.want(0) == 0  # two come back
+    assert turns.want(0) == 0  # two are returned
     await asyncio.gather(limiter.take(), limiter.take())
     assert fake.now == pytest.approx(0.2)
     await limiter.take()
@@ -184,7 +184,7 @@ STEPS = st.lists(
 
 
 class Callers:
-    """Callers of all kinds on a limiter with four slots, and when each of them had its turn."""
+    """Callers of all kinds on a limiter with four slots, and the time of each grant."""
 
     def __init__(self, rate: float) -> None:
         self.time = FakeTime()
@@ -226,7 +226,7 @@ class Callers:
 @settings(max_examples=100, deadline=None)
 @given(rate=st.sampled_from([0.5, 3, 20, 400]), steps=STEPS)
 def test_never_more_than_the_rate_and_nobody_is_forgotten(rate: float, steps: list[tuple[str, float]]) -> None:
-    """Whatever callers do: in any stretch of time no more than the rate and the slack, and who waits is served."""
+    """Whatever callers do: no interval exceeds the rate plus the slack, and every waiting caller is served."""
 
     async def run() -> list[float]:
         callers = Callers(rate)
@@ -236,7 +236,7 @@ def test_never_more_than_the_rate_and_nobody_is_forgotten(rate: float, steps: li
         return callers.at
 
     at = asyncio.run(run())
-    burst = max(1.0, rate * SLACK_SECONDS) + 1  # one more that was leased and not used at once
+    burst = max(1.0, rate * SLACK_SECONDS) + 1  # plus one that was leased and not used at once
     for first, begin in enumerate(at):
         for count, end in enumerate(at[first:], 1):
             assert count <= (end - begin) * rate + burst + 1e-6

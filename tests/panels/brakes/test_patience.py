@@ -1,4 +1,4 @@
-"""Reading again: what may pass is waited for, what people have to see to is not."""
+"""Repeated reads: transient failures are waited for; those that people have to fix are not."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from app.panels.brakes.patience import LONGEST_WAIT, PAUSES, patiently
 
 
 class Reading:
-    """Raises these one after the other, then answers; and notes how long it was waited."""
+    """Raises these exceptions in turn, then answers; records the waiting times."""
 
     def __init__(self, *errors: PanelUnavailable) -> None:
         self.errors = list(errors)

@@ -1,4 +1,4 @@
-"""Turns that processes share through PostgreSQL: together no more than the rate, alone all of it."""
+"""A rate limit shared by processes through PostgreSQL: together no more than the rate, a single one gets all of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.parametrize("database_kind", ["postgres"], indirect=Tru
 
 @pytest.fixture
 async def replicas(migrated_url: str) -> AsyncIterator[list[Database]]:
-    """Three connection pools on one database, as three processes have."""
+    """Three connection pools on one database, as for three processes."""
     found = [Database.open(migrated_url) for _ in range(3)]
     yield found
     for one in found:
@@ -32,7 +32,7 @@ async def replicas(migrated_url: str) -> AsyncIterator[list[Database]]:
 
 
 async def calls_of(limiters: list[RateLimiter], seconds: float) -> list[float]:
-    """When calls went out while more wanted to than may."""
+    """Return the times of calls while demand exceeds the rate."""
     at: list[float] = []
     end = time.monotonic() + seconds
 
@@ -52,7 +52,7 @@ def most_in_a_second(at: list[float]) -> int:
 
 async def test_three_processes_together_keep_to_the_rate(replicas: list[Database]) -> None:
     at = await calls_of([RateLimiter(RATE, turns=SharedTurns(db, RATE)) for db in replicas], 3)
-    burst = RATE * SLACK_SECONDS + 5  # made up for after a pause, and late timers
+    burst = RATE * SLACK_SECONDS + 5  # catching up after a pause, and late timers
     assert len(at) <= RATE * (at[-1] - at[0]) + burst
     assert most_in_a_second(at) <= RATE + burst
     assert len(at) >= 2 * RATE
@@ -116,8 +116,8 @@ async def test_while_the_database_is_away_callers_wait(replicas: list[Database])
 
 
 async def test_a_lease_holds_no_lock_that_a_frozen_process_could_keep(replicas: list[Database]) -> None:
-    """Whatever a process does between two statements, the shared row is free by then."""
-    await SharedTurns(replicas[0], RATE).lease(1)  # the row is there
+    """Whatever a process does between two statements, it holds no lock on the shared row."""
+    await SharedTurns(replicas[0], RATE).lease(1)  # the row exists
     leased, frozen = asyncio.Event(), asyncio.Event()
 
     @sa.event.listens_for(replicas[0].writer.sync_engine, "after_cursor_execute")

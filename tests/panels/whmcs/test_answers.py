@@ -1,4 +1,4 @@
-"""What each answer means, by a table (panel.md §2.2; the three failures of app/panels/base.py)."""
+"""The meaning of each answer, as a table (the three failures of app/panels/base.py)."""
 
 import json
 from contextlib import suppress

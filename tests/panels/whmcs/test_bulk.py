@@ -1,4 +1,4 @@
-"""The lean line for reading in bulk: what a server may send, and how each failure is told."""
+"""The lean client for bulk reads: what a server may send, and how each failure is reported."""
 
 import asyncio
 import gzip
@@ -12,7 +12,7 @@ from app.panels.whmcs.answers import Reply
 from app.panels.whmcs.bulk import BulkLine
 from app.panels.whmcs.lines import AnswerTooLargeError
 
-Script = list[bytes]  # what is sent for each request in turn; an empty one hangs up
+Script = list[bytes]  # the answer to each request in turn; an empty one closes the connection
 
 
 @asynccontextmanager

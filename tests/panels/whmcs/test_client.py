@@ -1,4 +1,4 @@
-"""The transport: what goes over the wire, what never does, and each way that it can break (panel.md §2.1)."""
+"""The transport: what is sent, what is never sent, and each way in which it can fail."""
 
 import asyncio
 import logging
@@ -150,7 +150,7 @@ async def test_a_real_refused_connection_and_a_real_reset() -> None:
 
 
 class Drip(httpx.AsyncByteStream):
-    """A byte now and then, for ever: each single read is in time."""
+    """Sends a byte now and then, forever: each single read is in time."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
@@ -159,7 +159,7 @@ class Drip(httpx.AsyncByteStream):
 
 
 class Flood(httpx.AsyncByteStream):
-    """100 MB of blanks."""
+    """Sends 100 MB of blanks."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -321,7 +321,7 @@ async def test_no_answer_however_bad_opens_it(answer: Exception | httpx.Response
 
 
 def everything_about(error: BaseException) -> str:
-    """All that a traceback with its locals could show of the exception itself and what led to it."""
+    """Return all that a traceback with locals could show of the exception and its causes."""
     seen: list[str] = []
     current: BaseException | None = error
     while current is not None:

@@ -90,7 +90,7 @@ WRITES: dict[str, Call] = {
 
 
 def paths(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each field and row."""
+    """Yield the path to each field and row."""
     if here:
         yield here
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -125,7 +125,7 @@ async def call(panel_call: Call, action: str, answer: dict[str, Any]) -> Any:
 
 
 def storable(value: Any) -> bool:
-    """Whether every text in it fits a database column."""
+    """True if every text in it can be stored in a database column."""
     json.dumps(str(value), ensure_ascii=False).encode()
     return "\\x00" not in repr(value)
 

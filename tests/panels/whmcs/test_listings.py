@@ -1,4 +1,4 @@
-"""Whole lists: orders by id while rows move, who changed an order, what carries a reference (panel.md §2.3, §2.9)."""
+"""Whole lists: orders by id while rows move, who changed an order, what carries a reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def order(order_id: int, **fields: Any) -> dict[str, Any]:
 
 
 def book(*ids: int, page: int = 3) -> tuple[list[int], Callable[[dict[str, str]], dict[str, Any]]]:
-    """A panel's order book, newest first, that a test can change while it is read."""
+    """Return a panel's order list, newest first, that a test can change while it is read."""
     rows = list(ids)
 
     def answer(fields: dict[str, str]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ async def test_pending_orders_with_their_payment() -> None:
     assert script.sent[0][1]["status"] == "Pending"
 
 
-# --- who it was ---------------------------------------------------------------------------------------------------
+# --- the actor ----------------------------------------------------------------------------------------------------
 
 
 def entry(entry_id: int, **fields: Any) -> dict[str, Any]:
@@ -211,7 +211,7 @@ FEE = CreateInvoice(
         ([invoice(id=1, notes=f"x {REFERENCE}"), invoice(id=2, notes=REFERENCE, status="Paid")], 2),
         ([invoice(id=1, notes=REFERENCE, status="Cancelled")], 0),
         ([invoice(id=1, notes=REFERENCE + "0")], 0),
-        ([invoice(id=4)], 1),  # only the line of this one holds it
+        ([invoice(id=4)], 1),  # only this one's line contains it
         ([invoice(id=4, subtotal="51.00")], 0),
         ([invoice(id=4, date="2026-01-01")], 0),
     ],

@@ -1,4 +1,4 @@
-"""Plain answers are read by a quick way; what it gives is what the tolerant way gives for the same answer."""
+"""Plain answers are parsed by a fast path with the same results as the tolerant parser."""
 
 import json
 import string
@@ -11,7 +11,7 @@ from app.core.reading.text import normalise
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import decode
 
-# Blanks around a value and a byte-order mark before an answer are more than the quick ways take.
+# The fast paths do not accept blanks around a value or a byte-order mark before an answer.
 DATES = st.dates().map(str)
 TIMES = st.datetimes().map(lambda at: at.strftime("%Y-%m-%d %H:%M:%S")) | st.from_regex(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", fullmatch=True

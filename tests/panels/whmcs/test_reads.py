@@ -1,4 +1,4 @@
-"""What the adapter reads, field by field, in ordinary and in odd answers (panel.md §2.5-§2.9)."""
+"""The adapter's reads, field by field, in ordinary and unusual answers."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

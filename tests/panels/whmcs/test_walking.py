@@ -1,4 +1,4 @@
-"""Whole lists, page by page: no row that was there all the time is passed over, however rows move meanwhile."""
+"""Whole lists, page by page: no row that exists all the time is skipped, however rows move meanwhile."""
 
 import asyncio
 import random
@@ -23,11 +23,11 @@ class Listed:
     calls: int = 0
     widest: int = 0
     under_way: int = 0
-    nameless: int = 0  # rows without an id, behind all others
+    nameless: int = 0  # rows without an id, after all others
     gone: set[int] = field(default_factory=set)
 
     async def fetch(self, offset: int, size: int) -> ListPage:
-        """Answer as a panel does, some time later, and let something happen."""
+        """Answer as a panel does, after a delay, and let something change."""
         self.under_way += 1
         self.widest = max(self.widest, self.under_way)
         for _ in range(self.calls % 3):
@@ -48,12 +48,12 @@ class Listed:
 async def steps_of(
     listed: Listed, after: PanelPlace | None = None, *, by_id: bool = True, ahead: int = 8
 ) -> list[Step]:
-    """Read it through."""
+    """Read the whole list."""
     return [step async for step in walk(listed.fetch, after, ahead=ahead, by_id=by_id)]
 
 
 def ids_in(steps: list[Step]) -> list[int]:
-    """Return what was handed out."""
+    """Return the ids that were returned."""
     return [row["id"] for step in steps for row in step.rows]
 
 
@@ -91,7 +91,7 @@ async def test_rows_that_were_there_all_the_time_are_all_handed_out(
 
 
 def restless(listed: Listed, rng: random.Random, order: str) -> None:
-    """Orders are placed, which get the next id, and deleted."""
+    """Place orders, which get the next id, and delete some."""
     if listed.calls > 60:
         return
     for _ in range(rng.randrange(3)):
@@ -112,7 +112,7 @@ async def test_a_list_that_moves_with_each_reply_is_handed_out_whole(seed: int, 
 
 
 def replied(listed: Listed, rng: random.Random, call: int) -> None:
-    """A reply takes a ticket to the top; sometimes one is opened, sometimes one deleted."""
+    """Move a ticket to the top by a reply; sometimes open or delete one."""
     if call > 40 or not listed.ids:
         return
     moved = rng.choice(listed.ids)

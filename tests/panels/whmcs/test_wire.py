@@ -1,4 +1,4 @@
-"""Central parsing of WHMCS's shapes (panel.md §2.2, §2.3), by tables and properties."""
+"""Central parsing of WHMCS's formats, by tables and properties."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

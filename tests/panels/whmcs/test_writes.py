@@ -1,4 +1,4 @@
-"""What the adapter sends for each action, and how it looks for the effect (panel.md §2.5-§2.9)."""
+"""The adapter's request for each action, and its look-up of the effect."""
 
 import base64
 from typing import Any
@@ -177,7 +177,7 @@ ACCEPT = AcceptOrder(order_id=812, autosetup=True, sendemail=True, sendregistrar
 
 
 def order_of(status: str, *lines: str) -> Any:
-    """GetOrders with this order, and its lines in these states."""
+    """Return a GetOrders answer with this order, and its lines in these states."""
     rows = [{"type": "product", "relid": 1400 + n, "status": line} for n, line in enumerate(lines)]
     return listed("orders", "order", ORDER | {"status": status, "lineitems": {"lineitem": rows}})
 

@@ -1,4 +1,4 @@
-"""Links into the cart: for the products of an order where the policy says how, else to the cart itself."""
+"""Links into the cart: to the products of an order if the policy has a link for products, else to the cart itself."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.core.judgement.signals.work import in_cart
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import render
 
-#: More products than this are not listed; the cart itself is linked instead.
+#: With more products than this, link to the cart itself.
 MOST: Final = 5
 _LONGEST_NAME: Final = 60
 
 
 def cart_link(facts: Facts | None, policy: Policy) -> str:
-    """Return where the customer can order this without us, or "" where the policy knows no address.
+    """Return where the customer can order this without us, or "" if the policy has no address.
 
-    One product's own address; several, each with its name on a line of its own. Only ids from the facts go in.
+    For one product its address; for several, one line each with its name. Only ids from the facts are inserted.
     """
     products = dict(_sold(facts, policy)) if facts is not None and policy.cart.product_url else {}
     if not 0 < len(products) <= MOST:
@@ -34,7 +34,7 @@ def cart_link(facts: Facts | None, policy: Policy) -> str:
 
 
 def _sold(facts: Facts, policy: Policy) -> Iterator[tuple[int, str]]:
-    """Yield the products that the cart sells, as far as is known, with harmless names."""
+    """Yield the products that the cart sells, as far as known, with sanitised names."""
     for item in facts.order.items:
         if item.kind == "product" and item.product_id is not None and in_cart(item, rulebook(policy)) is not False:
             yield item.product_id, inert(item.product, _LONGEST_NAME) or str(item.product_id)

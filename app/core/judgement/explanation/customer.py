@@ -1,4 +1,4 @@
-"""A verdict in words for its customer, all of them the policy's, without anything that helps fraud (design §4)."""
+"""The explanation of a verdict for its customer, in the policy's words and without anything that helps fraud."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WayOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What the customer is told. Plain text; whoever sends it escapes it. `fee` is net of tax."""
+    """The explanation for the customer, as plain text that the sender escapes. `fee` is net of tax."""
 
     outcome_text: str
     paragraphs: tuple[str, ...] = ()
@@ -44,10 +44,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedWork:
-    """The fee that is really asked for, net of tax.
+    """The fee that is actually requested, net of tax.
 
-    `work` is what for, in words for the customer; empty where it is only for entering the order. `minutes` are None
-    where a person named an amount. `expires_at` is when the offer ends, in the zone that the customer reads.
+    `work` describes the work to the customer; empty if the fee is only for entering the order. `minutes` is None if a
+    person set the amount. `expires_at` is when the offer ends, in the time zone shown to the customer.
     """
 
     fee: Money
@@ -59,10 +59,10 @@ class AskedWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldStanding:
-    """Where an order stands now, whatever it was judged by.
+    """The current state of an order, which may have changed since it was judged.
 
-    `settled`: nothing is left to pay before it runs. `fee_paid`: its customer paid for the work. `cancelled`: it ended
-    without blame. `question_open`: a question of ours waits for the customer's answer.
+    `settled`: nothing more must be paid before it runs. `fee_paid`: the customer paid for the work. `cancelled`: it
+    ended without blame. `question_open`: we asked the customer a question that is not yet answered.
     """
 
     settled: bool
@@ -73,7 +73,7 @@ class HoldStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    """What an explanation may rest on. A person may have decided about an order that the policy never judged."""
+    """The basis of an explanation. A person may have decided about an order that the policy never judged."""
 
     policy: Policy
     judgement: Judgement | None
@@ -89,10 +89,10 @@ def for_customer(
     asked: AskedWork | None = None,
     standing: HoldStanding | None = None,
 ) -> Explanation:
-    """Explain a verdict to the customer, with the way to avoid it next time; never a risk signal or a staff note.
+    """Explain a verdict to the customer and how to avoid it next time; never shows a risk signal or a staff note.
 
-    `asked` is the fee that is really asked for, where that is not the judgement's; `standing` what has changed since
-    the order was judged.
+    `asked` is the requested fee if it differs from the judgement's; `standing` is what changed since the order was
+    judged.
     """
     case = _Case(
         policy=policy, judgement=judgement, facts=facts, asked=asked or _judged_fee(judgement, facts, policy),
@@ -104,7 +104,7 @@ def for_customer(
 def for_customer_unjudged(
     outcome: Outcome, policy: Policy, asked: AskedWork | None = None, standing: HoldStanding | None = None
 ) -> Explanation:
-    """Explain what a person decided about an order that the policy never judged."""
+    """Explain a person's decision about an order that the policy never judged."""
     case = _Case(
         policy=policy, judgement=None, facts=None, asked=asked, standing=standing or HoldStanding(settled=True)
     )  # fmt: skip
@@ -112,12 +112,12 @@ def for_customer_unjudged(
 
 
 def deadline(at: datetime) -> str:
-    """Return a moment as customers read it, to the minute, with its zone: an offer may end in the middle of a day."""
+    """Format a time for customers, to the minute and with its zone: an offer may end in the middle of a day."""
     return f"{at:%Y-%m-%d %H:%M %Z}"
 
 
 def as_message(explanation: Explanation) -> str:
-    """Return an explanation as the plain text of a message; several ways out are numbered."""
+    """Return the explanation as a plain-text message; if there are several ways out, they are numbered."""
     ways = [way.text for way in explanation.ways_out]
     if len(ways) > 1:
         ways = [f"{number}. {text}" for number, text in enumerate(ways, 1)]
@@ -132,7 +132,7 @@ def as_message(explanation: Explanation) -> str:
 
 
 def work_summary(facts: Facts, policy: Policy) -> str:
-    """Return what an order asks of our staff in one phrase, for the fee line and messages (`{work}`)."""
+    """Describe the work that an order asks for in one phrase, for the fee line and messages (`{work}`)."""
     found: dict[TermKind, set[str]] = {}
     for finding in facts.order.requests:
         if policy.labour.minutes.of(finding.kind):

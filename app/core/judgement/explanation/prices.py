@@ -1,4 +1,4 @@
-"""The prices of a policy in words, known before anyone orders: for the cart, the terms of service and e-mails."""
+"""The prices of a policy in words, to publish before anyone orders: in the cart, the terms of service and e-mails."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from app.core.policy.sections.acting import render
 from app.core.policy.sections.judging import GapPayer
 from app.core.reading.requests import TermKind
 
-#: What the notice in the cart names as examples of work, the best known first, and how many of those that cost.
+#: Examples of work for the notice in the cart, the best known first, and the most that it names of those that cost.
 _EXAMPLES: Final = (
     TermKind.MIGRATION, TermKind.INSTALL, TermKind.HARDWARE, TermKind.CUSTOM_CONFIG, TermKind.PACKAGE,
     TermKind.OS_UNUSUAL, TermKind.OS_OLD,
 )  # fmt: skip
 _MOST_EXAMPLES: Final = 3
-#: Kinds of order that may be charged for or not; renewals never are.
+#: Kinds of order that the policy may charge for; renewals are never charged.
 _KINDS: Final = (OrderKind.NEW, OrderKind.ADDON, OrderKind.UPGRADE, OrderKind.DOMAIN)
 _URL: Final = re.compile(r"https?://[^\s<>\"]*[^\s<>\".,;:!?)]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTexts:
-    """The texts for one currency, plain; `as_html` makes them safe for a page."""
+    """The texts for one currency, as plain text; `as_html` makes them safe for a web page."""
 
     currency: str
     cart: str
@@ -57,18 +57,18 @@ class _Prices:
         return self.charges and self.policy.fee.taxed
 
     def fill(self, *templates: str | None) -> str:
-        """Return the sentences that are said here, filled in, as one paragraph."""
+        """Fill in the templates that are set and return them as one paragraph."""
         return " ".join(render(template, self.values) for template in templates if template)
 
 
 def price_texts(policy: Policy, currency: str) -> PriceTexts:
-    """Say what this policy charges in this currency. Raises KeyError where it has no row for the currency."""
+    """Return the texts about what this policy charges. Raises KeyError if it has no row for the currency."""
     prices = _prices(policy, currency)
     return PriceTexts(currency=currency, cart=_cart(prices), terms=_terms(prices), signature=_signature(prices))
 
 
 def as_html(text: str) -> str:
-    """Return plain text as HTML: paragraphs and line breaks kept, addresses made links, everything escaped."""
+    """Return plain text as HTML: paragraphs and line breaks kept, URLs turned into links, everything escaped."""
     paragraphs = [paragraph.replace("\n", "<br>\n") for paragraph in _escaped(text).split("\n\n")]
     return "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
 
@@ -117,7 +117,7 @@ def _words(policy: Policy, kinds: Iterable[TermKind]) -> str:
 
 
 def _examples(prices: _Prices) -> str:
-    """Name what is charged for by itself; with a price for custom work that no kind of request meets, only that."""
+    """List the kinds of work that alone cause a fee; if none does, use the general words for work."""
     if not prices.custom:
         return _words(prices.policy, _EXAMPLES[:_MOST_EXAMPLES])
     costs = [kind for kind in _EXAMPLES if _costs(kind, prices.policy)][:_MOST_EXAMPLES]
@@ -125,7 +125,7 @@ def _examples(prices: _Prices) -> str:
 
 
 def _costs(kind: TermKind, policy: Policy) -> bool:
-    """Whether an order that asks for nothing but this is charged for it."""
+    """Return whether an order that asks only for this is charged."""
     rules = policy.labour
     on_us = rules.catalogue_gap_paid_by is GapPayer.PROVIDER and kind in rules.catalogue_gap_kinds
     return rules.minutes.of(kind) >= max(1, rules.min_minutes) and not on_us

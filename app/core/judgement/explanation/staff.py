@@ -1,4 +1,4 @@
-"""A verdict for staff, each point of it: reasons, signals with sums that add up, work and money line by line."""
+"""The full explanation of a verdict for staff: reasons, signals with exact sums, work and money line by line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.core.policy.document import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSum:
-    """How a score came about: `start` + `points` = `value`."""
+    """The sum behind a score: `start` + `points` = `value`."""
 
     score: ScoreKind
     start: int
@@ -35,14 +35,14 @@ class WorkLine:
 
 
 def score_sums(judgement: Judgement) -> tuple[ScoreSum, ...]:
-    """Return both scores with what they are the sum of; a `limit` signal stands where a scale ended before."""
+    """Return both scores with their points; a `limit` signal accounts for points beyond the end of a scale."""
     values = {ScoreKind.SELF_SERVICE: judgement.scores.self_service, ScoreKind.RISK: judgement.scores.risk}
     points = {kind: sum(signal.points for signal in judgement.signals if signal.score is kind) for kind in ScoreKind}
     return tuple(ScoreSum(score=kind, start=START[kind], points=points[kind], value=values[kind]) for kind in ScoreKind)
 
 
 def work_lines(judgement: Judgement, policy: Policy) -> tuple[WorkLine, ...]:
-    """Return the work, what it costs us, what the order brings, and how the fee came about, as far as is known."""
+    """Return the work, its cost, the order's value, and the calculation of the fee, as far as known."""
     if not judgement.labour.minutes:
         return tuple(_worth(judgement, policy))
     return (*_work(judgement, policy), *_worth(judgement, policy), *_price(judgement, policy))
@@ -94,7 +94,7 @@ def _price(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
 
 
 def for_staff(judgement: Judgement, facts: Facts, policy: Policy) -> tuple[str, ...]:
-    """Return the verdict line by line, as text to read."""
+    """Return the verdict as lines of text."""
     first, *others = judgement.reasons
     lines = [f"{judgement.outcome.value}: {first.text}", *(f"also: {reason.text}" for reason in others)]
     for total in score_sums(judgement):

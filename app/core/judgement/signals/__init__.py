@@ -1,3 +1,3 @@
-"""Every finding that moves a score, and the catalogue that explains them; may import policy, reading and facts. A
+"""Every finding that changes a score, and the catalogue that explains them; may import policy, reading and facts. A
 new risk signal goes into `risk`.
 """

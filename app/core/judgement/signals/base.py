@@ -1,4 +1,4 @@
-"""What a signal is: one finding about an order or customer, with its points, a sentence and the evidence."""
+"""Signals: a signal is one finding about an order or customer, with its points, a sentence and the evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from app.core.facts import Facts
 from app.core.judgement.rulebook import Rulebook
 
-#: What evidence is made of.
+#: The type of a piece of evidence.
 EvidenceValue = str | int | float | bool | None
 
 
@@ -24,7 +24,7 @@ class Family(StrEnum):
     PAYMENT = "payment"
     OUTSIDE = "outside"
     CONTENT = "content"
-    LISTS = "lists"  # the provider's own word: never capped
+    LISTS = "lists"  # the provider's own decision: never capped
 
 
 #: The family of each risk signal.
@@ -60,9 +60,9 @@ class ScoreKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One finding: a stable code, signed points, a sentence that people can read, and what it rests on.
+    """One finding: a stable code, signed points, a readable sentence, and its evidence.
 
-    `minutes` are staff minutes that the finding stands for (0: it moves the score and costs no work).
+    `minutes` is the staff time that the finding costs (0: it only changes the score).
     """
 
     code: str
@@ -74,19 +74,19 @@ class Signal:
 
 
 class Words(NamedTuple):
-    """What a finding says to people: a sentence and its evidence."""
+    """A finding in words: a sentence and its evidence."""
 
     detail: str
     evidence: tuple[tuple[str, EvidenceValue], ...]
 
 
 def said(detail: str, **evidence: EvidenceValue) -> Words:
-    """Put a sentence and its evidence together."""
+    """Combine a sentence with its evidence."""
     return Words(detail, tuple(evidence.items()))
 
 
 class Finding(NamedTuple):
-    """A signal before anybody wants to read it: a backtest counts a million of these and writes no sentence."""
+    """A signal whose words are built only when needed: a backtest counts a million and reads none."""
 
     code: str
     score: ScoreKind
@@ -95,7 +95,7 @@ class Finding(NamedTuple):
     minutes: int = 0
 
     def written(self) -> Signal:
-        """Return it with its sentence and evidence."""
+        """Return the signal with its sentence and evidence."""
         detail, evidence = self.words()
         return Signal(
             code=self.code,
@@ -108,18 +108,18 @@ class Finding(NamedTuple):
 
 
 def risk_finding(code: str, points: int, words: Callable[[], Words]) -> Finding:
-    """Return a finding that moves the risk score."""
+    """Return a finding that changes the risk score."""
     return Finding(code, _RISK, points, words)
 
 
-_RISK: Final = ScoreKind.RISK  # reading a member off its enum takes as long as making the finding
+_RISK: Final = ScoreKind.RISK  # enum member access takes as long as creating the finding
 
 
-#: The signal whose minutes are the handling of an order that staff entered.
+#: The signal whose minutes are the time to enter an order by hand.
 HANDLING: Final = "entered_by_staff"
-#: Signals that no rule makes: what ends with a scale, and what a family has above its cap.
+#: Signals that no rule creates: points beyond the end of a scale, and points above a family's cap.
 LIMIT: Final = "limit"
 FAMILY_LIMIT: Final = "family_limit"
 LIMITS: Final = frozenset({LIMIT, FAMILY_LIMIT})
-#: A pure function from facts to at most one finding; missing data never makes one.
+#: A pure function from facts to at most one finding; missing data never causes one.
 SignalRule = Callable[[Facts, Rulebook], Finding | None]

@@ -1,4 +1,4 @@
-"""What each signal means, what it shows, what it is worth, and which facts it cannot do without (issue 4, point 4)."""
+"""The catalogue of signals: the meaning, evidence, points and required facts of each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.core.policy.document import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalEntry:
-    """One code. `keys` are its numbers under `points.<score>` of the policy; a limit has none.
+    """One signal code. `keys` are its keys under `points.<score>` in the policy; a limit has none.
 
-    `needs` are facts without which it is silent or knows only part; names that a history may hold only as of today
-    are those of `provenance.NAMES`.
+    `needs` are facts without which it can't fire or only in part; names that imported history may hold only as of today
+    are those in `provenance.NAMES`.
     """
 
     code: str
-    score: ScoreKind | None  # None: may stand under either
+    score: ScoreKind | None  # None: may change either score
     meaning: str
     evidence: str
     keys: tuple[str, ...]
@@ -29,16 +29,16 @@ class SignalEntry:
 
     @property
     def family(self) -> Family | None:
-        """The family whose cap it counts under; None for signals of self-service and limits."""
+        """The family whose cap applies; None for self-service signals and limits."""
         return FAMILIES.get(self.code)
 
     @property
     def can_be_muted(self) -> bool:
-        """Whether it may come to count nothing where it fires on too many orders."""
+        """Whether it counts nothing when it fires on too many orders."""
         return self.family is not None and self.code not in UNMUTABLE
 
     def points(self, policy: Policy) -> dict[str, int]:
-        """Return what it is worth under a policy, by key, with the sign that it has in a score."""
+        """Return its points in a policy, by key, with their sign in the score."""
         if self.score is None:
             return {}
         table = policy.points.risk if self.score is ScoreKind.RISK else policy.points.self_service
@@ -46,7 +46,7 @@ class SignalEntry:
         return {key: sign * getattr(table, key) for key in self.keys}
 
 
-#: Signals that move their score the other way: they speak for the customer.
+#: Signals in the customer's favour, which change their score in the other direction.
 _AGAINST_THE_GRAIN: Final = frozenset({"repeat_effortless", "allow_listed"})
 
 
@@ -245,7 +245,7 @@ CATALOGUE: Final = (
 
 
 def not_testable(absent: Iterable[str]) -> tuple[str, ...]:
-    """Return the codes that a judgement without these facts could not, or not wholly, see."""
+    """Return the codes that can't be tested, or only in part, without these facts."""
     names = frozenset(absent)
     return tuple(entry.code for entry in CATALOGUE if names.intersection(entry.needs))
 

@@ -1,6 +1,6 @@
-"""The risk signals that rest on what others say: the panel's fraud module, services outside, a database of networks.
+"""Risk signals from other sources: the panel's fraud module, external services, a database of networks.
 
-Evidence, never a verdict. A service that gave no usable answer in time says nothing, and is named as missing.
+Evidence, never a verdict. A service without a usable answer in time adds no signal and is reported as missing.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from app.core.judgement.signals.risk import ip_is_the_customers
 
 MINFRAUD: Final = "minfraud"
 FRAUDRECORD: Final = "fraudrecord"
-#: Where staff read the reports (https://fraudrecord.com/developers); the code is in the answer.
+#: The page where staff read the reports (https://fraudrecord.com/developers); the code is in the answer.
 FRAUDRECORD_PAGE: Final = "https://www.fraudrecord.com/api/?showreport={}"
-#: What a report's `marks` may say of the customer's IP address.
+#: The possible `marks` of a report for the customer's IP address.
 ANONYMOUS_IP: Final = "anonymous_ip"
 HOSTING_IP: Final = "hosting_ip"
-#: And what kind of anonymiser it is.
+#: The possible marks for the kind of anonymiser.
 _KINDS: Final = frozenset({"vpn", "public_proxy", "residential_proxy", "tor_exit_node"})
 
 
 def degraded(facts: Facts) -> tuple[str, ...]:
-    """Return the names of the services that were asked and gave no usable answer: `outside.<provider>`."""
+    """Return the services that gave no usable answer, as `outside.<provider>`."""
     return tuple(f"outside.{report.provider}" for report in facts.order.outside if report.degraded)
 
 
 def fraud_check(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The panel's own fraud check, when it ran: its verdict or, if worse, its score."""
+    """The panel's own fraud check, if it ran: its verdict or, if worse, its score."""
     check = facts.order.fraud_check
     if check is None:
         return None
@@ -83,7 +83,7 @@ def fraudrecord(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def anonymous_ip(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The customer's own IP address belongs to an anonymising service, as a database file or a service marks it."""
+    """The customer's own IP address belongs to an anonymising service, according to a database file or a service."""
     marking = [report for report in facts.order.outside if not report.degraded and ANONYMOUS_IP in report.marks]
     if not marking or not ip_is_the_customers(facts):
         return None
@@ -98,7 +98,7 @@ def anonymous_ip(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def hosting_network(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The customer's own IP address is in a network of servers, not of people (thresholds.hosting_asns)."""
+    """The customer's own IP address is in a hosting network, not an access network (thresholds.hosting_asns)."""
     asn = facts.order.ip_asn
     if asn is None or asn not in rules.hosting_asns or not ip_is_the_customers(facts):
         return None
@@ -115,6 +115,6 @@ def _highest(reports: list[OutsideReport]) -> float | None:
     return max(scores, default=None)
 
 
-#: The rules that need a report of a service outside.
+#: The rules that need a report from an external service.
 REPORTED: Final[tuple[SignalRule, ...]] = (minfraud, fraudrecord, anonymous_ip)
 SIGNALS: Final[tuple[SignalRule, ...]] = (fraud_check, *REPORTED, hosting_network)

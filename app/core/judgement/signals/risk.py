@@ -1,7 +1,7 @@
-"""The signals that move the risk score (design §4). They only add, but for the provider's own allow list.
+"""The signals that change the risk score. They only add points, except the provider's own allow list.
 
-None looks at age, sex, religion or where a name comes from. The IP address of an order that staff or the API
-entered is not the customer's and moves nothing. Each rule says at once what it is worth, and its words when asked.
+No signal uses age, sex, religion or the origin of a name. The IP address of an order that staff or the API entered
+is not the customer's and is ignored. A rule returns its points at once; its words are built only when needed.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.money import Money
 
-#: The provider's own lists are never muted: they are not statistics.
+#: The provider's own lists are never muted, because they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
 _VELOCITY_FACTOR_AT_MOST: Final = 3
-# Reading a member off its enum takes longer than most of these rules (Python 3.11).
+# Enum member access takes longer than most of these rules (Python 3.11).
 _CUSTOMER: Final = PlacedBy.CUSTOMER
 _DISPUTED: Final = PaymentState.DISPUTED
 
 
 def ip_is_the_customers(facts: Facts) -> bool:
-    """Return whether the order's IP address may be taken for the customer's (issue 2, point 3)."""
+    """Return whether the customer placed the order, so that its IP address is the customer's."""
     return facts.order.placed_by is _CUSTOMER
 
 
 def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The e-mail address belongs to a throw-away service."""
+    """The e-mail address belongs to a disposable-address service."""
     if facts.customer is None or facts.customer.email_disposable is not True:
         return None
     domain = facts.customer.email_domain
@@ -37,7 +37,7 @@ def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def email_unverified(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The e-mail address was never confirmed, where the provider has addresses confirmed at all."""
+    """The e-mail address was never confirmed although the provider asks for that (thresholds.verifies_email)."""
     if facts.customer is None or facts.customer.email_verified is not False or not rules.thresholds.verifies_email:
         return None
     points = rules.risk.email_unverified
@@ -45,7 +45,7 @@ def email_unverified(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Address, phone and IP name different countries: small points for each country beyond the first."""
+    """Address, phone and IP are from different countries: a few points for each country beyond the first."""
     customer = facts.customer
     if customer is None:
         return None
@@ -66,7 +66,7 @@ def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def _shared(kind: str, what: str) -> SignalRule:
-    """Make the rule for one shared identity: it counts bad neighbours, never neighbours (design §4)."""
+    """Create the rule for one shared identity: only bad neighbours count, as resellers and offices share addresses."""
     code = f"shared_{kind}"
 
     def rule(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -79,7 +79,7 @@ def _shared(kind: str, what: str) -> SignalRule:
 
 
 def similar_address(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The address is nearly that of bad customers; it adds nothing where an address is shared to the letter."""
+    """The address is nearly the same as a bad customer's; ignored if it is exactly the same as one."""
     bad = _bad_neighbours(facts, "similar_address")
     if not bad or _bad_neighbours(facts, "address"):
         return None
@@ -118,7 +118,7 @@ def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, 
 
 
 def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The customer places orders faster than people do."""
+    """The customer places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
     if customer is None or (customer.orders_last_hour <= 1 and customer.orders_last_day <= 1):
         return None
@@ -132,7 +132,7 @@ def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
-    """One IP address places orders faster than people do."""
+    """One IP address places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
     if customer is None or (customer.ip_orders_last_hour <= 1 and customer.ip_orders_last_day <= 1):
         return None
@@ -202,7 +202,7 @@ def collections_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Invoices of this customer are overdue; our own fees are not among them (design §4)."""
+    """Invoices of this customer are overdue, not counting our own fees."""
     count = facts.customer.overdue_invoices if facts.customer else None
     if count is None or count < 1:
         return None
@@ -211,7 +211,7 @@ def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The payment of this very order is disputed."""
+    """The payment of this order is disputed."""
     if facts.order.payment is not _DISPUTED:
         return None
     detail = "The payment of this order is disputed."
@@ -219,7 +219,7 @@ def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
-    """What the customer says will be hosted, or a domain name, holds terms of the acceptable-use list."""
+    """The customer's description of what will be hosted, or a domain name, has terms of the acceptable-use list."""
     hits = [*facts.order.acceptable_use]
     for item in facts.order.items:
         hits += item.domain_terms

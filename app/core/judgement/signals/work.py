@@ -1,7 +1,7 @@
-"""The signals that move the self-service score, and the minutes of work that an order asks for (design §4).
+"""The signals that change the self-service score, and the minutes of work that an order asks for.
 
-Minutes come only from what this order asks for: entering it, and special requests. A customer's history and the way
-of paying move the score and never cost anything.
+Minutes count only for what this order asks for: entering it, and special requests. A customer's history and payment
+method change the score but never cause a fee.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.core.judgement.signals.base import HANDLING, Finding, ScoreKind, Signal
 from app.core.reading.requests import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
-# Reading a member off its enum, or looking one up by its hash, takes longer than most rules (Python 3.11).
+# Enum member access, or hashing a member, takes longer than most rules (Python 3.11).
 _SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
 _CUSTOMER: Final = PlacedBy.CUSTOMER
 _PAID: Final = PaymentState.PAID
@@ -32,24 +32,24 @@ _WORDS: Final[dict[TermKind, str]] = {
     TermKind.CUSTOM_CONFIG: "a special configuration",
     TermKind.MANUAL_ORDER: "an order entered by our staff",
 }
-#: Every kind of request; terms that merely stand on a list ask for nothing.
+#: Every kind of request; terms that are only on one of the policy's lists ask for no work.
 REQUEST_KINDS: Final = tuple(_WORDS)
 
 
 def request_code(kind: TermKind) -> str:
-    """Return the code of the signal that one kind of request makes."""
+    """Return the signal code for a kind of request."""
     return f"request_{kind.value}"
 
 
 def work_words(kind: TermKind) -> str:
-    """Return what a kind of request asks for, in words for customers and staff."""
+    """Describe a kind of request, in words for customers and staff."""
     return _WORDS[kind]
 
 
 def in_cart(item: Item, rules: Rulebook) -> bool | None:
-    """Return whether the cart could have sold this line; None when the catalogue was not read (design §4).
+    """Return whether the cart could have sold this line; None if the catalogue was not read.
 
-    Lines that are no products (domains, addons, upgrades) are in the cart unless the facts say otherwise.
+    Domains, addons and upgrades are in the cart unless the facts say otherwise.
     """
     if _is_outside(item, rules) or item.price_override is True:
         return False
@@ -59,7 +59,7 @@ def in_cart(item: Item, rules: Rulebook) -> bool | None:
 
 
 def cart_sells(items: Iterable[Item], rules: Rulebook) -> bool | None:
-    """Return whether the cart could have sold the whole order; None when that is not known of some line."""
+    """Return whether the cart could have sold the whole order; None if unknown for some line."""
     answers = {in_cart(item, rules) for item in items}
     if False in answers:
         return False
@@ -67,7 +67,7 @@ def cart_sells(items: Iterable[Item], rules: Rulebook) -> bool | None:
 
 
 def handling_unknown(facts: Facts, rules: Rulebook) -> bool:
-    """Return whether staff entered the order and nobody can say whether the cart sells it."""
+    """Return whether staff entered the order and it is unknown whether the cart sells it."""
     by = facts.order.placed_by
     return by is not _CUSTOMER and by in _STAFF and cart_sells(facts.order.items, rules) is None
 
@@ -77,7 +77,7 @@ def _finding(code: str, points: int, words: Callable[[], Words], *, minutes: int
 
 
 def entered_by_staff(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Staff entered the order: costs handling, and nothing where the cart could not have sold it (design §4)."""
+    """Staff entered the order: costs handling minutes, but none if the cart could not have sold it."""
     if facts.order.placed_by not in _STAFF:
         return None
     sells = cart_sells(facts.order.items, rules)
@@ -105,7 +105,7 @@ def asked_by_ticket(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def _request(kind: TermKind) -> SignalRule:
-    """Make the rule for one kind of request: its minutes count once per order, however often it is named."""
+    """Create the rule for one kind of request: its minutes count once per order, however often it is mentioned."""
     code = request_code(kind)
 
     def rule(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -144,12 +144,12 @@ _PLACES: Final = {
 
 
 def cut_words(cut: Iterable[TextCut]) -> str:
-    """Return what of the texts was not read, for staff."""
+    """Return which texts were not fully read, in words for staff."""
     return "; ".join(f"{_PLACES.get(one.where, one.where)}: {_CUT_WORDS[one.why]}" for one in cut)
 
 
 def text_cut(facts: Facts, rules: Rulebook) -> Finding | None:
-    """What was written with the order could not be read as a whole."""
+    """The texts written with the order could not be read completely."""
     cut = facts.order.cut
     if not cut:
         return None
@@ -163,7 +163,7 @@ def text_cut(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def outside_catalogue(facts: Facts, rules: Rulebook) -> Finding | None:
-    """A line that the catalogue does not list, or not with this billing cycle."""
+    """The catalogue does not list a line, or not with this billing cycle."""
     lines = [item for item in facts.order.items if _is_outside(item, rules)]
     if not lines:
         return None
@@ -180,7 +180,7 @@ def _is_outside(item: Item, rules: Rulebook) -> bool:
 
 
 def is_catalogue_gap(facts: Facts, rules: Rulebook) -> bool:
-    """Return whether what was wanted can't be ordered in the cart: a line, or a request (design §4 row 10)."""
+    """Return whether the order has a line or a request that can't be ordered in the cart."""
     for item in facts.order.items:
         if _is_outside(item, rules):
             return True
@@ -188,7 +188,7 @@ def is_catalogue_gap(facts: Facts, rules: Rulebook) -> bool:
 
 
 def price_override(facts: Facts, rules: Rulebook) -> Finding | None:
-    """A line has another price than the catalogue's."""
+    """The price of a line differs from the catalogue."""
     lines = 0
     for item in facts.order.items:
         lines += item.price_override is True
@@ -224,7 +224,7 @@ def unpaid_after_grace(facts: Facts, rules: Rulebook, now: datetime) -> Finding 
 
 
 def earlier_manual_orders(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Earlier orders of this customer were entered by staff too."""
+    """Staff entered earlier orders of this customer too."""
     count = facts.customer.earlier_manual_orders if facts.customer else 0
     if count < 1:
         return None
@@ -235,7 +235,7 @@ def earlier_manual_orders(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def tickets_per_service(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Many tickets for the number of services, in the last 14 days; tickets that our hold caused are not counted."""
+    """Many tickets per service in the last 14 days; tickets caused by our hold don't count."""
     customer = facts.customer
     if customer is None or not customer.tickets_recent or customer.active_services is None:
         return None
@@ -251,7 +251,7 @@ def tickets_per_service(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def repeat_effortless(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Earlier orders of this customer needed nobody: the good side of the score."""
+    """Earlier orders of this customer needed no staff time: adds to the score."""
     count = facts.customer.earlier_effortless_orders if facts.customer else 0
     if count < 1:
         return None
@@ -261,7 +261,7 @@ def repeat_effortless(facts: Facts, rules: Rulebook) -> Finding | None:
     )
 
 
-#: The rules that need a request.
+#: The rules for requests, in the order of `REQUEST_KINDS`.
 REQUESTS: Final[tuple[SignalRule, ...]] = tuple(_request(kind) for kind in REQUEST_KINDS)
 SIGNALS: Final[tuple[SignalRule, ...]] = (
     entered_by_staff,

@@ -1,3 +1,3 @@
-"""The sections of the policy document, a file for each subject; may import facts, reading and money. Rewards and
-mandates get theirs here.
+"""The sections of the policy document, one file per subject; may import facts, reading and money. Rewards and
+mandates go here.
 """

@@ -1,4 +1,4 @@
-"""The part of the policy that says how a verdict is acted on: accepting, fees, holds, messages, limits."""
+"""The part of the policy about carrying out a verdict: accepting, fees, holds, messages, limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.policy.base_types import GroupRef, Line, MessageBody, PanelId, Pol
 
 
 class AcceptMode(StrEnum):
-    """What `approve` does with the order in the panel (design §4, Accepting)."""
+    """What `approve` does with the order in the panel."""
 
     AUTO = "auto"
     RELEASE_ONLY = "release_only"
@@ -30,7 +30,7 @@ class AcceptRule(PolicyPart):
 
 
 class Accept(PolicyPart):
-    """How an approved order is accepted; the first rule whose group fits, else what stands here."""
+    """How an approved order is accepted: by the first rule whose group matches, else by the values here."""
 
     mode: AcceptMode = AcceptMode.AUTO
     autosetup: bool = True
@@ -41,7 +41,7 @@ class Accept(PolicyPart):
 
 
 class FeeRules(PolicyPart):
-    """How the fee is worked out and what its invoice looks like (design §4, Fee)."""
+    """How the fee is calculated and invoiced."""
 
     increment_minutes: Annotated[int, Field(ge=1, le=480)] = 60
     minimum_minutes: Annotated[int, Field(ge=0, le=480)] = 60
@@ -53,13 +53,13 @@ class FeeRules(PolicyPart):
 
 
 class FactRules(PolicyPart):
-    """How long an order waits for reads of the panel that fail, before it is decided without them."""
+    """How long an order waits for failing reads from the panel before it is decided without those facts."""
 
     wait_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
 
 
 class Hold(PolicyPart):
-    """The clocks of a hold (design §4, Fee)."""
+    """When a fee hold expires and when a review is due."""
 
     expires_days: Annotated[int, Field(ge=1, le=90)] = 7
     review_due_hours_paid: Annotated[int, Field(ge=1, le=720)] = 4
@@ -70,10 +70,10 @@ _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class HourLimits(PolicyPart):
-    """How much may happen by itself within an hour; 0 is no limit (design §3 rule 7).
+    """The most that may happen automatically within an hour; 0 means no limit.
 
-    `held_share` is the share of orders, in percent, that the policy may hold; it counts only where the policy decided
-    at least `held_min_orders` orders.
+    `held_share` is the share of orders, in percent, that the policy may hold; it applies only if the policy decided at
+    least `held_min_orders` orders.
     """
 
     held_share: Annotated[int, Field(ge=0, le=100)] = 60
@@ -94,7 +94,7 @@ class DayLimits(HourLimits):
 
 
 class DamageLimits(PolicyPart):
-    """Where a feature stops acting and rings; both windows roll, so a limit lifts by itself.
+    """When a feature stops acting and alerts staff; the windows are rolling, so a limit lifts automatically.
 
     A policy that would hold more than `confirm_hold_percent` of the last orders is activated only when confirmed.
     """
@@ -105,14 +105,14 @@ class DamageLimits(PolicyPart):
 
 
 class MessageForm(StrEnum):
-    """How customers are told."""
+    """How customers are notified."""
 
     TICKET = "ticket"
     MAIL = "mail"
 
 
 class Message(PolicyPart):
-    """One text for customers; placeholders in braces, escaped by the sender."""
+    """One message to customers, with placeholders in braces that the sender fills in and escapes."""
 
     send: bool
     subject: Template
@@ -120,7 +120,7 @@ class Message(PolicyPart):
 
 
 class Messages(PolicyPart):
-    """Every text that goes to a customer."""
+    """Every message sent to a customer."""
 
     form: MessageForm = MessageForm.TICKET
     department_id: PanelId | None = None
@@ -214,7 +214,7 @@ class Messages(PolicyPart):
     @model_validator(mode="before")
     @classmethod
     def _over_defaults(cls, given: Any) -> Any:
-        """A message changes only what it names."""
+        """Merge a message over its default: keys that it leaves out keep the default."""
         if not isinstance(given, dict):
             return given
         merged = dict(given)
@@ -234,7 +234,7 @@ def _network(text: str) -> str:
 
 
 class NetList(PolicyPart):
-    """Entries of an allow or block list."""
+    """The entries of an allow or block list."""
 
     customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=20_000)
     emails: tuple[Line, ...] = Field(default=(), max_length=20_000)
@@ -243,9 +243,9 @@ class NetList(PolicyPart):
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Fill a template's placeholders; one that has no value becomes empty. The caller escapes the values.
+    """Fill in a template's placeholders; one without a value becomes empty. The caller escapes the values.
 
-    Values are inserted as they are: braces in them mean nothing.
+    Values are inserted unchanged: braces in them are not placeholders.
     """
     return template.format_map(_Blank(values))
 

@@ -1,4 +1,4 @@
-"""The part of the policy that the judgement reads: thresholds, labour, money, points, exemptions."""
+"""The part of the policy used by the judgement: thresholds, labour, money, points, exemptions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from app.core.reading.topics import Topic
 
 
 class GapPayer(StrEnum):
-    """Who pays for work that the cart could not have sold (design §4 row 10)."""
+    """Who pays for work that the cart could not have sold."""
 
     CUSTOMER = "customer"
     PROVIDER = "provider"
 
 
 class RiskThresholds(PolicyPart):
-    """Where on the risk scale (0-100) something happens (design §4 rows 3 and 5)."""
+    """From which risk score (0-100) an order is reviewed or rejected."""
 
     review_from: Annotated[int, Field(ge=1, le=100)] = 60
     reject_from: Annotated[int, Field(ge=1, le=100)] = 90
@@ -48,7 +48,7 @@ class RiskThresholds(PolicyPart):
 
 
 class WorkMinutes(PolicyPart):
-    """Staff minutes that each kind of work takes, once per order and kind."""
+    """Staff minutes for each kind of work, counted once per order and kind."""
 
     handling: Minutes = 20
     os_old: Minutes = 60
@@ -61,13 +61,13 @@ class WorkMinutes(PolicyPart):
     manual_order: Minutes = 0
 
     def of(self, kind: TermKind) -> int:
-        """Return the minutes of one kind of request; a term that merely stands on a list asks for none."""
+        """Return the minutes for one kind of request; 0 for a term that is only on one of the policy's lists."""
         minutes: int = getattr(self, kind.value, 0)
         return minutes
 
 
 class TopicMinutes(PolicyPart):
-    """Staff minutes that a ticket of each topic takes (slugs of design §6)."""
+    """Staff minutes for a ticket of each topic; the keys are the slugs of `Topic`."""
 
     order: Minutes = 20
     presales: Minutes = 10
@@ -91,19 +91,19 @@ class TopicMinutes(PolicyPart):
     unknown: Minutes = 15
 
     def by_topic(self) -> Mapping[Topic, int]:
-        """Return the minutes as `tickets.classify` wants them."""
+        """Return the minutes as `classify` takes them."""
         return {topic: getattr(self, topic.value) for topic in Topic}
 
 
 class GroupMargin(PolicyPart):
-    """Another margin for some product groups."""
+    """A different margin for some product groups."""
 
     groups: tuple[GroupRef, ...] = Field(min_length=1, max_length=500)
     percent: Percent
 
 
 class LabourRules(PolicyPart):
-    """When work is worth naming, and what an order brings (design §4, labour economics)."""
+    """When labour is worth charging for, and how the value of an order is computed."""
 
     min_minutes: Minutes = 15
     tolerated_months: Months = Decimal("1.00")
@@ -126,7 +126,7 @@ class LabourRules(PolicyPart):
 
 
 class CurrencyRow(PolicyPart):
-    """The money of one currency, in its major unit; never converted (design §4)."""
+    """The amounts of one currency, in its major unit; never converted to another currency."""
 
     staff_cost_per_hour: Amount
     handling_fee: Amount
@@ -138,7 +138,7 @@ class CurrencyRow(PolicyPart):
 
 
 class SelfServicePoints(PolicyPart):
-    """What each signal takes from the self-service score; `repeat_effortless` gives."""
+    """Points that each signal subtracts from the self-service score; `repeat_effortless` adds."""
 
     entered_by_staff: Points = 20
     asked_by_ticket: Points = 10
@@ -163,7 +163,7 @@ class SelfServicePoints(PolicyPart):
 
 
 class RiskPoints(PolicyPart):
-    """What each signal adds to the risk score."""
+    """Points that each signal adds to the risk score; `allow_listed` subtracts."""
 
     fraud_check_fail: Points = 70
     fraud_check_review: Points = 40
@@ -198,7 +198,7 @@ class RiskPoints(PolicyPart):
 
 
 class PointTables(PolicyPart):
-    """All points of all signals."""
+    """The points of all signals."""
 
     self_service: SelfServicePoints = SelfServicePoints()
     risk: RiskPoints = RiskPoints()
@@ -211,7 +211,7 @@ class PointTables(PolicyPart):
 
 
 class FamilyCaps(PolicyPart):
-    """The most that each family of risk signals adds together; the provider's own lists have no cap."""
+    """The most points that each family of risk signals adds in total; the provider's own lists have no cap."""
 
     identity: Points = 80
     countries_and_mail: Points = 50
@@ -223,7 +223,7 @@ class FamilyCaps(PolicyPart):
 
 
 class SignalThresholds(PolicyPart):
-    """From where on a signal fires."""
+    """The thresholds from which signals fire."""
 
     fraud_score_from: Annotated[int, Field(ge=1, le=100)] = 75
     minfraud_score_from: Annotated[int, Field(ge=1, le=100)] = 50
@@ -240,7 +240,7 @@ class SignalThresholds(PolicyPart):
 
 
 class Exemptions(PolicyPart):
-    """Whose orders are waved through (design §4 row 2)."""
+    """Whose orders are approved without regard to risk and labour."""
 
     client_groups: tuple[PanelId, ...] = Field(default=(), max_length=500)
     product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
@@ -249,7 +249,7 @@ class Exemptions(PolicyPart):
 
 
 class OwnInitiative(PolicyPart):
-    """What marks an order as our own idea, so that its work is free (design §4 row 7)."""
+    """What marks an order as our own initiative, so that its work is free."""
 
     promo_codes: tuple[Line, ...] = Field(default=(), max_length=2000)
     gateways: tuple[Line, ...] = Field(default=(), max_length=200)
@@ -264,7 +264,7 @@ def _names_the_product(text: str) -> str:
 
 
 class Cart(PolicyPart):
-    """What the cart is, where it sells one product, and what it does not sell."""
+    """The address of the cart, the link to one product, and what the cart does not sell."""
 
     url: Annotated[str, Field(pattern=r"^(https?://[!-~]{1,500})?$")] = ""
     product_url: Annotated[
@@ -276,7 +276,7 @@ class Cart(PolicyPart):
 
 
 class Payment(PolicyPart):
-    """How people pay."""
+    """Payment methods that need a person to book the payment."""
 
     manual_methods: tuple[Line, ...] = Field(
         default=("banktransfer", "mailin", "cash", "cheque", "check"), max_length=100
@@ -284,7 +284,7 @@ class Payment(PolicyPart):
 
 
 class AcceptableUse(PolicyPart):
-    """Terms that say what will be hosted breaks the rules; looked for in notes and domain names."""
+    """Terms for content that breaks the rules; searched for in notes and domain names."""
 
     terms: tuple[Line, ...] = Field(
         default=(
@@ -345,13 +345,13 @@ class AcceptableUse(PolicyPart):
 
 
 class Staff(PolicyPart):
-    """Who in the panel is not a person."""
+    """Which admins of the panel are not people."""
 
     automation_admin_ids: tuple[PanelId, ...] = Field(default=(), max_length=500)
 
 
 class Muting(PolicyPart):
-    """When a risk signal says nothing any more (design §4)."""
+    """When a risk signal is muted because it fires on too many orders to be meaningful."""
 
     share_percent: Annotated[int, Field(ge=1, le=100)] = 25
     min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 200
@@ -359,7 +359,7 @@ class Muting(PolicyPart):
 
 
 class CustomerRules(PolicyPart):
-    """How the customer score is made (design §4, Customers)."""
+    """How the customer score is computed."""
 
     prior_score: Percent = 70
     prior_months: Annotated[int, Field(ge=0, le=120)] = 6

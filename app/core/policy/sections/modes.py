@@ -1,4 +1,4 @@
-"""The part of the policy that says which kinds of action are computed only, proposed, or done (issue 4, point 3)."""
+"""The part of the policy that says for each kind of action if it is only computed, proposed, or carried out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.core.policy.base_types import PolicyPart
 
 
 class ActionMode(StrEnum):
-    """What becomes of one kind of action; DOORMAN_MODE=shadow is the ceiling for all of them."""
+    """How one kind of action is handled; DOORMAN_MODE=shadow overrides them all."""
 
-    SHADOW = "shadow"  # recorded, never done
-    SUGGEST = "suggest"  # a person confirms by the usual action; until then the gate answers as in shadow
+    SHADOW = "shadow"  # recorded, never carried out
+    SUGGEST = "suggest"  # a person confirms with the usual action; until then the gate answers as in shadow
     ENFORCE = "enforce"
 
 
@@ -23,7 +23,7 @@ STRENGTH = {mode: place for place, mode in enumerate(ActionMode)}
 
 
 class Modes(PolicyPart):
-    """The mode of each kind of action. Nothing that rests on a hold can be stronger than holding."""
+    """The mode of each kind of action. Actions that depend on a hold can't be stronger than `hold`."""
 
     accept: ActionMode = ActionMode.ENFORCE
     hold: ActionMode = ActionMode.ENFORCE

@@ -1,7 +1,7 @@
-"""The part of the policy that words what customers read about a decision, and the prices before anyone orders.
+"""The part of the policy with the texts for customers about a decision, and about prices before an order.
 
-Every sentence is a template of its own, so that a text replaces exactly what it names. A sentence with a link stands
-beside one without, for policies that have no cart.
+Every sentence is a template of its own, so that a text replaces exactly the sentence that it names. Sentences with a
+link have a variant without one, for policies that have no cart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Days = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(naming(
 _Hours = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(naming("hours"))]
 _Link = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(naming("cart_link"))]
 _Product = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(naming("product", "product_url"))]
-#: What the texts about prices may name; each is a number or link of the policy.
+#: The placeholders of the texts about prices; each is a number or link of the policy.
 PRICE_PLACEHOLDERS = (
     "handling_fee", "hourly_rate", "step_minutes", "minimum_fee", "max_fee", "mandate_above", "min_minutes",
     "courtesy_orders", "days", "paid_hours", "unpaid_hours", "work", "kinds", "cart_url",
@@ -35,7 +35,7 @@ _Numbers = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(nami
 
 
 class ApprovedTexts(PolicyPart):
-    """An order that goes on."""
+    """Texts about an approved order."""
 
     outcome: Said = "Your order is accepted."
     when_paid: Said = "It goes on as soon as its invoice is paid."
@@ -44,7 +44,7 @@ class ApprovedTexts(PolicyPart):
 
 
 class FeeTexts(PolicyPart):
-    """An order that waits for the customer's word about a fee."""
+    """Texts about an order that waits for the customer's decision about a fee."""
 
     outcome: Said = "Your order waits for your word."
     custom: _Work = "Your order asks for work that its price does not cover: {work}."
@@ -62,7 +62,7 @@ class FeeTexts(PolicyPart):
 
 
 class ReviewTexts(PolicyPart):
-    """An order that a person looks at; `asked` instead of `person` and `hours` while the customer has a question."""
+    """Texts about an order under review; `asked` replaces `person` and `hours` while the customer has a question."""
 
     outcome: Said = "We are looking at your order."
     person: Said = "A person looks at your order before it is set up. If we have a question, we ask you."
@@ -73,7 +73,7 @@ class ReviewTexts(PolicyPart):
 
 
 class RejectedTexts(PolicyPart):
-    """An order that is turned away."""
+    """Texts about a rejected order."""
 
     outcome: Said = "We cannot take your order."
     money: Said = "What you may have paid for it is returned."
@@ -81,7 +81,7 @@ class RejectedTexts(PolicyPart):
 
 
 class CancelledTexts(PolicyPart):
-    """An order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
+    """Texts about an order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
 
     outcome: Said = "Your order is cancelled."
     money: Said = "What you may have paid for it is returned."
@@ -89,7 +89,7 @@ class CancelledTexts(PolicyPart):
 
 
 class NextTimeTexts(PolicyPart):
-    """How to avoid a hold next time; `_at` where there is a link into the cart."""
+    """How to avoid a hold next time; the `_at` variants have a link into the cart."""
 
     cart: Said = "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word."
     cart_at: _Link = (
@@ -106,7 +106,7 @@ class NextTimeTexts(PolicyPart):
 
 
 class WorkWords(PolicyPart):
-    """What an order asks of our staff, by kind of request: fills {work}, with the terms that were found."""
+    """The words for the work that an order asks for, by kind of request: fills {work}, with the terms found."""
 
     os_old: Line = "an operating system that is no longer supported"
     os_unusual: Line = "an operating system outside the catalogue"
@@ -126,7 +126,7 @@ class WorkWords(PolicyPart):
 
 
 class KindWords(PolicyPart):
-    """Kinds of order, as the prices name those that never cost extra."""
+    """The names of the kinds of order that never cost extra, for the texts about prices."""
 
     new: Line = "new orders"
     addon: Line = "addons"
@@ -193,7 +193,7 @@ class TermsOfService(PolicyPart):
 
 
 class Signature(PolicyPart):
-    """The two lines below an e-mail."""
+    """The two lines for an e-mail signature."""
 
     cart: _Numbers = "Quickest, and without an extra charge: order in our cart."
     cart_at: _Numbers = "Quickest, and without an extra charge: order in our cart, {cart_url}"
@@ -206,7 +206,7 @@ class Signature(PolicyPart):
 
 
 class PriceTexts(PolicyPart):
-    """The prices in words, for `doorman policy texts`: which sentences are used depends on what the policy charges."""
+    """The prices in words, for `doorman policy texts`; what the policy charges decides which sentences are used."""
 
     cart: CartNotice = CartNotice()
     terms: TermsOfService = TermsOfService()
@@ -215,7 +215,7 @@ class PriceTexts(PolicyPart):
 
 
 class Texts(PolicyPart):
-    """What customers read about a decision, and about prices; each text may be replaced."""
+    """The texts for customers about decisions and prices; each may be replaced."""
 
     not_decided: Said = "We have your order and look at it next."
     contest: Said = "If you think that this is a mistake, write to us and a person will look at it."

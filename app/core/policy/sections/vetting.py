@@ -1,4 +1,4 @@
-"""The part of the policy that says what a person looks at, what to ask the customer, and how long to wait for it."""
+"""The part of the policy that says what a person reviews, what to ask the customer, and how long to wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.reading.quantities import UseUnit
 
 
 class ProductType(StrEnum):
-    """The panel's own types of products."""
+    """The product types of the panel."""
 
     SHARED = "hostingaccount"
     RESELLER = "reselleraccount"
@@ -20,9 +20,9 @@ class ProductType(StrEnum):
     OTHER = "other"
 
 
-#: The name of a rule, as it stands in reasons and reports.
+#: The name of a rule, as in reasons and reports.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
-#: A question to the customer; plain text, braces mean nothing.
+#: A question to the customer: plain text, without placeholders.
 Question = Annotated[
     str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True), AfterValidator(readable)
 ]
@@ -32,9 +32,9 @@ ProductTypes = Annotated[tuple[ProductType, ...], Field(max_length=4)]
 
 
 class FitRule(PolicyPart):
-    """Something to be hosted that may not fit, wherever the customer mentions one of the terms.
+    """Content that may not fit, recognised when the customer mentions one of the terms.
 
-    With `groups` or `product_types` it is only for orders that hold such a product; with both, either is enough.
+    With `groups` or `product_types` it applies only to orders with such a product; with both, either is enough.
     """
 
     name: Slug
@@ -46,7 +46,7 @@ class FitRule(PolicyPart):
 
 
 class PlanRoom(PolicyPart):
-    """What a plan of these groups or product types stands: more than `at_most` of `unit` adds the weight."""
+    """What a plan of these groups or product types can handle: more than `at_most` of `unit` adds the weight."""
 
     unit: UseUnit
     at_most: Annotated[int, Field(ge=0, le=10**12)]
@@ -181,10 +181,10 @@ _RESOURCES = (
 
 
 class Vetting(PolicyPart):
-    """Orders that a person looks at whatever the scores say (design §4 row 5).
+    """Orders that a person reviews whatever the scores are.
 
-    Any hit of `terms` or `product_groups` is enough. The weights of the `rules` that fit and of the `resources` that
-    are exceeded are added up, each once; from `review_from` on a person looks.
+    Any match of `terms` or `product_groups` is enough. The weights of the matching `rules` and of the exceeded
+    `resources` are added up, each once; a person reviews the order if the sum is at least `review_from`.
     """
 
     terms: tuple[Line, ...] = Field(
@@ -209,7 +209,7 @@ class Vetting(PolicyPart):
 
 
 class Ask(PolicyPart):
-    """How long a question to the customer waits for its answer, in days from the asking; nothing is ever cancelled."""
+    """How long a question to the customer waits for an answer, in days from asking; it never cancels an order."""
 
     remind_days: Annotated[int, Field(ge=1, le=90)] = 3
     propose_cancel_days: Annotated[int, Field(ge=1, le=365)] = 10

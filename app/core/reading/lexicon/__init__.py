@@ -1,1 +1,1 @@
-"""The phrases that reading looks for, a file for each subject; they import nothing. They become data files."""
+"""The phrases that texts are searched for, one file per subject; they import nothing. They become data files."""

@@ -1,7 +1,7 @@
-"""How people ask, refuse, tell and wonder: the phrases that steer the reading of a request.
+"""How people ask, refuse, report and wonder: the phrases that control the reading of a request.
 
-Patterns are normalised text (lower case, no diacritics); "{a|b}" stands for either. Each phrase has one role, and the
-longest phrase at a place wins, so "i need" asks while "i need to" tells what the customer will do.
+Patterns are normalised text (lower case, no diacritics); "{a|b}" means either. Each phrase has one role, and the
+longest phrase at a position wins: "i need" asks, while "i need to" says what the customer will do.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ LEXICON_VERSION = "2026.11"
 
 
 class Cue(StrEnum):
-    """What a phrase does to the reading of the words after it."""
+    """The effect of a phrase on the reading of nearby words."""
 
     ASK = "ask"  # we are asked to do something: verbs after it are requests
-    WANT = "want"  # something is wished for: things after it are requests
-    WITH = "with"  # "with X": a request where X is said to be installed
+    WANT = "want"  # the customer wants something: things after it are requests
+    WITH = "with"  # "with X": a request if X is said to be installed
     BLOCK = "block"  # negation, question, own plans, the past: nothing after it is a request
     RESUME = "resume"  # "but": ends a block
-    BACK = "back"  # "… not needed", "… myself": what was said just before is no request
-    AFTER = "after"  # "… required": what was said just before is wished for
-    NEUTRAL = "neutral"  # contains words of another role and means nothing
+    BACK = "back"  # "… not needed", "… myself": what was just named is not a request
+    AFTER = "after"  # "… required": what was just named is a request
+    NEUTRAL = "neutral"  # contains words of another role but has no effect
 
 
 _WOULD = "{i would|we would|i'd|we'd|id}"

@@ -1,8 +1,8 @@
-"""Operating systems: their names, and which versions are past their end of life.
+"""Operating systems: their names, and the end-of-life dates of their versions.
 
-Source of the dates: https://endoflife.date and the makers' own pages (wiki.debian.org/LTS, freebsd.org/security,
+Source of the dates: https://endoflife.date and the vendors' own pages (wiki.debian.org/LTS, freebsd.org/security,
 ubuntu.com/about/release-cycle, learn.microsoft.com/lifecycle): free security support included, paid extensions not.
-Kept up to 2026-11. When a version ends, add its line; nothing else needs to change.
+As of 2026-11. When a version reaches its end of life, add a line for it; nothing else needs to change.
 """
 
 from collections.abc import Mapping

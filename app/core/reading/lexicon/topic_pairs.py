@@ -1,4 +1,4 @@
-"""Topics of tickets that two words make together, such as "paid" and "pending". Patterns as in `asking`."""
+"""Ticket topics indicated by two words together, such as "paid" and "pending". Patterns as in `asking`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,6 +1,6 @@
 """What tickets are about: phrases by topic and weight. Patterns as in `asking`.
 
-Weights: 4 names the topic outright, 2-3 speaks for it, 1 goes with it. Phrases in the subject count double.
+Weights: 4 names the topic explicitly, 2-3 indicates it, 1 often occurs with it. Phrases in the subject count double.
 """
 
 from collections.abc import Mapping

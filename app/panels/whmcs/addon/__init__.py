@@ -1,4 +1,4 @@
-"""The WHMCS addon module, in PHP: package data, and the function that puts it into an installation."""
+"""The WHMCS addon module: PHP files as package data, and the function that installs them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
-#: WHMCS includes this file on every page, so it is written when all that it needs is there.
+#: WHMCS includes this file on every page, so it is written last, after the files that it needs.
 _LAST = "hooks.php"
 
 
 def write(directory: Path) -> list[Path]:
-    """Write ``modules/addons/doorman/…`` below `directory`, the folder of WHMCS or any other, and return the files.
+    """Write ``modules/addons/doorman/…`` below `directory` (the WHMCS folder or any other) and return the files.
 
-    Missing folders are made, our own files of an earlier version replaced one by one, nothing else is touched.
-    Raises OSError, or the kind of it that fits, with a sentence that may be shown.
+    Missing folders are created, our files of an earlier version are replaced one by one, nothing else is changed.
+    Raises OSError, or the matching subclass, with a message that may be shown.
     """
     written = []
     for name, content in _files():
@@ -44,7 +44,7 @@ def _walk(folder: Traversable, name: PurePosixPath) -> list[tuple[PurePosixPath,
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a running WHMCS sees the old one or the new one, never half of it."""
+    """Write a file atomically, so that a running WHMCS sees the old or the new file, never a partial one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     try:

@@ -1,3 +1,3 @@
-"""From WHMCS's answers to the records of `panels`, a file for each subject; may import `wire`, `amounts` and the
+"""Maps WHMCS's answers to the records of `panels`, one file per subject; may import `wire`, `amounts` and the
 records.
 """

@@ -1,4 +1,4 @@
-"""GetInvoice, GetInvoices → `PanelInvoice`; GetCredits → `PanelCredit` (panel.md §2.7)."""
+"""GetInvoice, GetInvoices → `PanelInvoice`; GetCredits → `PanelCredit`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def payments(answer: wire.Row) -> list[wire.Row]:
 
 
 def money_moved(answer: wire.Row) -> bool:
-    """Whether anything was ever paid on the invoice, by money or credit; what can't be read counts as paid."""
+    """True if the invoice was ever paid in part or full, by money or credit; an unreadable amount counts as paid."""
     for row in payments(answer):
         received = amounts.number(row.get("amountin"))
         if received is None or received > 0:

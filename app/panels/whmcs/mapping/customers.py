@@ -1,4 +1,4 @@
-"""GetClientsDetails, GetClients, GetClientsProducts → customers and services (panel.md §2.6)."""
+"""GetClientsDetails, GetClients, GetClientsProducts → customers and services."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _COUNTERS: Final = ("num", "productsnum")
 
 
 def client_row(answer: wire.Row) -> wire.Row:
-    """Return the client of GetClientsDetails; the same fields at top level are deprecated, and the fallback."""
+    """Return the client of GetClientsDetails; falls back to the deprecated copies of the fields at top level."""
     return wire.mapping(answer.get("client")) or answer
 
 
 def client_id(answer: wire.Row) -> int | None:
-    """Return whose details these are; three fields hold the same id."""
+    """Return the client id, which three fields hold."""
     client = client_row(answer)
     found = (wire.identifier(client.get(key)) for key in ("id", "client_id", "userid"))
     return next((value for value in found if value is not None), None)
@@ -56,7 +56,7 @@ def _first(client: wire.Row, *keys: str) -> str:
 
 
 def _address(client: wire.Row) -> tuple[str, ...]:
-    """Return always five parts: two street lines, city, state, postcode."""
+    """Return five parts, always: two street lines, city, state, postcode."""
     parts = ("address1",), ("address2",), ("city",), ("fullstate", "state"), ("postcode",)
     return tuple(_first(client, *keys) for keys in parts)
 
@@ -67,13 +67,13 @@ def _country(client: wire.Row) -> str | None:
 
 
 def _counters(stats: wire.Row) -> dict[str, int]:
-    """Return the counters; amounts among the statistics are formatted texts and left out."""
+    """Return the counters; amounts are formatted texts in the statistics and are left out."""
     counted = {wire.clean(key): wire.integer(value) for key, value in stats.items() if key.startswith(_COUNTERS)}
     return {key: value for key, value in counted.items() if value is not None}
 
 
 def _revenue(stats: wire.Row, currency: str | None) -> Money | None:
-    """Return what stayed (``income``: gross revenue less fees and refunds), else the gross revenue."""
+    """Return the net revenue (``income``: gross revenue less fees and refunds), else the gross revenue."""
     income = amounts.amount(stats.get("income"), currency)
     return income if income is not None else amounts.amount(stats.get("grossRevenue"), currency)
 

@@ -1,4 +1,4 @@
-"""GetOrders → `PanelOrder` (panel.md §2.5)."""
+"""GetOrders → `PanelOrder`."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def _line(item: wire.Row, currency: str | None) -> PanelLine:
 
 
 def _kind(item: wire.Row) -> str:
-    """Return the type in lower case; whatever renews something is a renewal, by whichever name a version has for it."""
+    """Return the type in lower case; every kind of renewal is ``renewal``, as its name differs between versions."""
     kind = wire.text(item.get("type")).strip().lower()
     what = f"{kind} {wire.text(item.get('producttype'))}".lower()
     return "renewal" if "renewal" in what else kind
 
 
 def _renews(row: wire.Row) -> bool:
-    """Whether the order names what it renews: ``renewals`` is a text, ``renewalsByType`` an object of lists."""
+    """True if the order names what it renews: ``renewals`` is a text, ``renewalsByType`` an object of lists."""
     by_type = row.get("renewalsByType")
     lists = by_type.values() if isinstance(by_type, dict) else ()
     return bool(wire.text(row.get("renewals")).strip()) or any(

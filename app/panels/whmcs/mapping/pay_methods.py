@@ -1,4 +1,4 @@
-"""GetPayMethods → `PanelPayMethod` (API/getpaymethods): a flat list, cards with their last four and never a number."""
+"""GetPayMethods → `PanelPayMethod`: a flat list; cards have their last four digits, never the full number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SHORTEST_TOKEN = 8
 def rows(answer: wire.Row) -> list[wire.Row]:
     """Return the rows of the flat list."""
     listed = answer.get("paymethods")
-    alone = isinstance(listed, dict) and "gateway_name" in listed  # one, not in a list
+    alone = isinstance(listed, dict) and "gateway_name" in listed  # a single method, not in a list
     return wire.as_list([listed] if alone else listed, "paymethods")
 
 
 def pay_method(row: wire.Row) -> PanelPayMethod | None:
-    """Return the pay method of a row; None for one that nothing can be told of."""
+    """Return the pay method of a row; None for a row that identifies nothing."""
     last_four = "".join(filter(str.isdigit, wire.text(row.get("card_last_four"))))
     token = wire.text(row.get("remote_token")).strip()
     found = PanelPayMethod(

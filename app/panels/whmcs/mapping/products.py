@@ -1,4 +1,4 @@
-"""GetProducts → the catalogue (panel.md §2.6)."""
+"""GetProducts → the catalogue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.core.money import Money
 from app.panels.records import PanelProduct
 from app.panels.whmcs import amounts, wire
 
-#: Price column → set-up column; the words for cycles are the columns' own.
+#: Price column → set-up column; we name cycles after the columns.
 _COLUMNS: Final = {
     "monthly": "msetupfee",
     "quarterly": "qsetupfee",
@@ -24,8 +24,8 @@ _Prices = dict[str, dict[str, Money]]
 def product(row: wire.Row) -> PanelProduct | None:
     """Return the product of a row; None without an id.
 
-    A one-time price stands in the monthly column and comes out as ``onetime``; a free product has the cycle ``free``
-    at zero; ``-1.00`` is a cycle that is not offered.
+    WHMCS keeps a one-time price in the monthly column; it becomes ``onetime``. A free product has the cycle ``free``
+    at zero. ``-1.00`` marks a cycle that is not offered.
     """
     product_id = wire.identifier(row.get("pid"))
     if product_id is None:
@@ -77,9 +77,9 @@ def _named(by_cycle: dict[str, Money], pay_type: str) -> dict[str, Money]:
 
 
 def _choices(row: wire.Row) -> Iterator[str]:
-    """Yield the names, in lower case, of custom fields, configurable options and what can be chosen in them.
+    """Yield the lower-case names of custom fields, configurable options and their choices.
 
-    WHMCS lets a name be written ``raw|Shown to the customer``: both halves are names.
+    WHMCS allows a name to be written as ``raw|Shown to the customer``; both halves are yielded.
     """
     for field in wire.as_list(row.get("customfields"), "customfield"):
         yield from _names(field)

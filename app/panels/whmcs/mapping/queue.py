@@ -1,4 +1,4 @@
-"""GetModuleQueue → `PanelQueueEntry` (panel.md §2.6)."""
+"""GetModuleQueue → `PanelQueueEntry`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.panels.whmcs import wire
 
 
 def rows(answer: wire.Row) -> list[wire.Row]:
-    """Return the rows of the flat list. Raises AnswerError when the panel counts rows and shows none."""
+    """Return the rows of the flat list. Raises AnswerError when the panel counts rows but returns none."""
     listed = answer.get("queue")
-    alone = isinstance(listed, dict) and "serviceId" in listed  # one entry, not in a list
+    alone = isinstance(listed, dict) and "serviceId" in listed  # a single entry, not in a list
     found = wire.as_list([listed] if alone else listed, "queue", strict=True)
     if wire.integer(answer.get("count")) and not found:
         raise wire.AnswerError("the panel counted entries in the module queue and showed none")
@@ -19,7 +19,7 @@ def rows(answer: wire.Row) -> list[wire.Row]:
 
 
 def entry(row: wire.Row, *, zone: tzinfo | None) -> PanelQueueEntry | None:
-    """Return the entry of a row; None for one that was completed meanwhile, or names nothing."""
+    """Return the entry of a row; None if it is already completed or names no service."""
     entry_id, relid = wire.identifier(row.get("id")), wire.identifier(row.get("serviceId"))
     if entry_id is None or relid is None or wire.boolean(row.get("completed")):
         return None

@@ -1,4 +1,4 @@
-"""GetTickets, GetTicket → `PanelTicket` (panel.md §2.8)."""
+"""GetTickets, GetTicket → `PanelTicket`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _GUESTS: Final = frozenset({"guest", "external"})
 def ticket(row: wire.Row, *, zone: tzinfo | None) -> PanelTicket | None:
     """Return the ticket of a GetTickets row or a GetTicket answer; None without an id.
 
-    `verified` is true when the panel has a customer for it. A mail that the panel imported counts too, and its sender
-    can be forged: WHMCS shows no difference.
+    `verified` is true if the panel assigned the ticket to a customer. This includes tickets imported from e-mail, whose
+    sender can be forged; WHMCS doesn't show the difference.
     """
     ticket_id = wire.identifier(row.get("id")) or wire.identifier(row.get("ticketid"))
     if ticket_id is None:

@@ -1,4 +1,4 @@
-"""What customers read, as a person would: tables of cases, hostile names, no cart, and the provider's own words."""
+"""Texts for customers: tables of cases, hostile names, orders without a cart, and the provider's own texts."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def standing(facts: Facts, outcome: Outcome, now: HoldStanding) -> str:
 
 
 def test_what_is_told_is_true_of_where_the_order_stands_now() -> None:
-    """Whatever the facts of the judgement said about payment, the fee and who was asked."""
+    """Regardless of what the judgement's facts said about payment, the fee and the question."""
     paid, unpaid = HoldStanding(settled=True), HoldStanding(settled=False)
 
     assert "its own invoice is paid, too" in standing(MIGRATION, Outcome.HOLD_FOR_FEE, unpaid)

@@ -1,5 +1,5 @@
-"""What a customer reads never helps fraud: nothing of risk, lists, neighbours, scores or thresholds, for thousands of
-orders; and it does not change with any of that. Seeded, not Hypothesis, because so many are wanted within seconds."""
+"""Texts for customers never help fraud: for thousands of orders they contain nothing about risk, lists, neighbours,
+scores or thresholds, and do not depend on them. Seeded, not Hypothesis, to check that many within seconds."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ POLICIES = [
     parse_policy("risk.auto_reject = true\nlabour.courtesy_orders = 2\n" + CART),
     parse_policy("thresholds.verifies_email = true\nlabour.min_minutes = 0\nlabour.tolerated_months = 0.25\n" + CART),
 ]
-#: Stands in every word that must not come out; numbers that must not have seven digits and these first ones.
+#: Marks every word that must not appear; numbers that must not appear have seven digits and start with these.
 MARK, MARKED_NUMBER = "zqx", "7654"
-#: What would tell that somebody is suspected, and of what.
+#: Words that would reveal that somebody is suspected, and of what.
 HINTS = re.compile(
     r"\b(risk\w*|scor\w+|fraud\w*|block\w*|list(ed|s)?|threshold\w*|neighbou?r\w*|shared|velocity|suspic\w+|chargebacks?"
     r"|charge-backs?|disput\w+|collections|disposable|verified|blacklist\w*|acceptable use|abuse\w*|geoip|maxmind)\b",
@@ -59,7 +59,7 @@ def some(random: Random, *values: Any) -> Any:
     return random.choice(values)
 
 
-#: What keeps a verdict as it is without these: half of all orders have nothing grave about them.
+#: Overrides for half of all orders: without serious risk facts, the verdict can stay the same.
 HARMLESS: dict[str, Any] = {
     "overdue_invoices": 0, "collections_invoices": 0, "earlier_fraud_orders": 0, "chargebacks": 0,
     "orders_last_hour": 0, "ip_orders_last_day": 0, "neighbours": (), "lists": (),
@@ -67,7 +67,7 @@ HARMLESS: dict[str, Any] = {
 
 
 def suspicion(random: Random) -> dict[str, Any]:
-    """All of a customer that a risk signal may rest on."""
+    """Return all facts about a customer that a risk signal may use."""
     big = random.randint(7_654_000, 7_654_999)
     kinds = ["ip", "phone", "address", "similar_address", "email", "payment"]
     near = [Neighbours(kind=kind, customers=big, bad_customers=some(random, 0, 1, big)) for kind in kinds]
@@ -94,7 +94,7 @@ def suspicion(random: Random) -> dict[str, Any]:
 
 
 def suspect(facts: Facts, random: Random) -> Facts:
-    """Return the same order with other things about risk."""
+    """Return the same order with different risk facts."""
     grave = random.random() < 0.4
     verdicts = list(FraudVerdict) if grave else [FraudVerdict.PASS]
     check = FraudCheck(
@@ -132,7 +132,7 @@ def suspect(facts: Facts, random: Random) -> Facts:
 
 
 def some_order(random: Random) -> Facts:
-    """An order with whatever may be told of it: products, work, payment."""
+    """Return an order with random facts that may be mentioned: products, work, payment."""
     kinds = random.sample(REQUEST_KINDS, random.randint(0, 2))
     items = tuple(
         an_item(product_id=some(random, None, number), group=marked("group"), listed=some(random, True, None, False))
@@ -155,7 +155,7 @@ def some_order(random: Random) -> Facts:
 
 
 def leaks(text: str, judgement: Judgement) -> list[str]:
-    """Return what of a judgement stands in a text and must not."""
+    """Return the secrets of a judgement that appear in a text."""
     risky = [signal for signal in judgement.signals if signal.score is ScoreKind.RISK]
     secret = [MARK, MARKED_NUMBER, *(reason.text for reason in judgement.reasons), *judgement.missing]
     secret += [signal.code for signal in judgement.signals if "_" in signal.code or signal.score is ScoreKind.RISK]
@@ -182,7 +182,7 @@ def test_nothing_of_risk_is_told_to_thousands(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_told_does_not_change_with_the_suspicion(seed: int) -> None:
-    """Two orders that differ only in risk, and are decided alike, are explained in the very same words."""
+    """Two orders that differ only in risk and have the same decision are explained in the same words."""
     random = Random(100 + seed)
     alike: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
     for _ in range(1_000):
@@ -198,13 +198,13 @@ def test_what_is_told_does_not_change_with_the_suspicion(seed: int) -> None:
 
 
 def offered(judgement: Judgement) -> tuple[bool, bool]:
-    """Say what beside the outcome a customer may know: an offer comes, the work is a courtesy."""
+    """Return what a customer may know besides the outcome: an offer will follow, the work is free."""
     return any(reason.code == "mandate" for reason in judgement.reasons), judgement.courtesy_used
 
 
 @pytest.mark.parametrize("number", [7, 33, 61, 88])
 def test_thresholds_and_points_are_not_told(number: int) -> None:
-    """Any threshold with which the verdict stays the same leaves the text the same."""
+    """If a changed threshold leaves the verdict the same, the text is the same."""
     document = f"[risk]\nreview_from = {max(50, number)}\nreject_from = 99\n[points.risk]\nchargebacks = {number}\n"
     facts = some_facts(customer=a_customer(chargebacks=9))
     default, other = Policy(), parse_policy(document)

@@ -1,4 +1,4 @@
-"""The prices in words: exact numbers from the policy, free things said as free, safe to paste."""
+"""Prices in words: exact numbers from the policy, free items named as free, safe to paste."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_each_currency_has_its_own_amounts_and_decimals() -> None:
 def test_nobody_is_asked_for_more_than_was_written(
     handling: int, rate: int, step: int, least: int, minutes: int, taxed: bool, min_minutes: int
 ) -> None:
-    """The fee of any order lies between what the texts name, and is asked for only where they name a price at all."""
+    """Any order's fee is within the range in the texts, and is requested only if they name a price."""
     policy = parse_policy(
         f"fee.increment_minutes = {step}\nfee.minimum_minutes = {least}\nfee.taxed = {str(taxed).lower()}\n"
         f"labour.min_minutes = {min_minutes}\nlabour.tolerated_months = 0\nlabour.minutes.migration = {minutes}\n"
@@ -135,7 +135,7 @@ def test_nobody_is_asked_for_more_than_was_written(
 
 
 class Page(HTMLParser):
-    """What a browser makes of it."""
+    """The page as a browser parses it."""
 
     def __init__(self) -> None:
         super().__init__()

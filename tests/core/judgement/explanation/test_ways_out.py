@@ -1,4 +1,4 @@
-"""What customers and staff read: three ways out of a fee, nothing that helps fraud, everything for staff."""
+"""Texts for customers and staff: three alternatives to a fee, nothing that helps fraud, everything for staff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each signal is worth, case by case: facts in words, the signal, its points. Nothing else fires."""
+"""The points of each signal, case by case: facts in words, the signal, its points. No other signal fires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue names every signal, and every number of the policy that is one's points."""
+"""The catalogue names every signal, and every number of the policy that is a signal's points."""
 
 from __future__ import annotations
 

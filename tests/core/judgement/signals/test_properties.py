@@ -1,4 +1,4 @@
-"""Signals add up: families end at their caps, a fact that goes takes exactly its points, unknown facts take nothing."""
+"""Signals are additive: families are capped, removing a fact removes exactly its points, unknown facts count zero."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def unlimited(found: tuple[Signal, ...]) -> dict[str, int]:
 
 @st.composite
 def rich_facts(draw: Any) -> Facts:
-    """Facts with everything that the signals of outside and the further identities look at."""
+    """Return facts with everything that external signals and further identities use."""
     seen: Facts = draw(facts())
     reports = st.builds(
         OutsideReport,
@@ -85,7 +85,7 @@ def test_points_add_up_and_no_family_is_above_its_cap(seen: Facts, policy: Polic
     assert all(reached <= caps[family] for family, reached in families.items())
 
 
-#: Turns away as soon as a person would look, and lets services outside count as much as they may.
+#: Rejects wherever a review would start, and lets external services count as much as possible.
 SEVERE = parse_policy("risk.auto_reject = true\nrisk.reject_from = 61\nfamilies.outside = 100")
 
 
@@ -179,7 +179,7 @@ def _unmarked(seen: Facts) -> Facts:
     return _order(outside=tuple(replace(one, marks=()) for one in seen.order.outside))(seen)
 
 
-#: How to take away the fact that a signal rests on, and nothing else.
+#: How to remove only the fact that a signal uses.
 REMOVING: dict[str, Callable[[Facts], Facts]] = {
     "entered_by_staff": _order(placed_by=PlacedBy.UNKNOWN),
     "asked_by_ticket": _order(asking_ticket_id=None),
@@ -215,7 +215,7 @@ REMOVING: dict[str, Callable[[Facts], Facts]] = {
     "block_listed": _without_lists(ListKind.BLOCK),
     "allow_listed": _without_lists(ListKind.ALLOW),
 }
-#: What the catalogue knows of a line also says whether staff typed in what the cart sells; time is no fact.
+#: The catalogue data of a line also shows if staff entered a cart product; time is not a fact.
 _ENTANGLED = {"outside_catalogue", "price_override", "unpaid_after_grace"}
 
 
@@ -249,7 +249,7 @@ def test_what_is_not_known_makes_no_signal_and_is_named(seen: Facts, policy: Pol
     assert set(decision.missing) >= {f"outside.{one.provider}" for one in asked if one.degraded}
 
 
-#: Where the letter-for-letter address is not known, a similar one speaks for itself.
+#: If the exact address is not known, a similar one counts separately.
 _MASKED = {"similar_address"}
 
 

@@ -1,4 +1,4 @@
-"""Signals of risk: bad neighbours and not neighbours, ends of scales, and silence where nothing is known."""
+"""Signals of risk: bad neighbours and non-neighbours, ends of scales, and no signal if nothing is known."""
 
 from __future__ import annotations
 

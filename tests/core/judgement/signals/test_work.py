@@ -1,4 +1,4 @@
-"""Signals of work: what each looks at, when it stays silent, and the minutes it stands for."""
+"""Signals of work: what each uses, when it does not fire, and the minutes it stands for."""
 
 from __future__ import annotations
 
