@@ -118,16 +118,10 @@ def test_the_first_two_commands_are_demo_and_test(texts: dict[Path, str]) -> Non
     assert [line.split("#")[0].strip() for line in block.splitlines()] == ["make demo", "make test"]
 
 
-#: These pages name files by their future packages; the files do not exist until the code has moved.
-_AHEAD = {"developer", "design", "guarantees"} if (ROOT / "app" / "services").exists() else set[str]()
-
-
 def test_named_files_exist(texts: dict[Path, str]) -> None:
     tests = {path.name for path in (ROOT / "tests").rglob("*.py")}
     gone = []
-    for document, text in texts.items():
-        if document.stem in _AHEAD:
-            continue
+    for text in texts.values():
         paths = re.findall(r"`((?:app|tests|migrations)/[\w./*-]+)`", text)
         gone += [path for path in paths if not list(ROOT.glob(path.rstrip("/")))]
         gone += [name for name in re.findall(r"`((?:test|bench)_\w+\.py)`", text) if name not in tests]

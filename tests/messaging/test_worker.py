@@ -141,7 +141,7 @@ async def test_a_faulty_event_is_tried_after_each_delay_then_fails_and_blocks_no
     bad, good = await rows(db)
     assert tried == [0, 1, 6, 36]
     assert (bad.state, bad.result, bad.attempts) == ("failed", "handling-failed", 4)
-    assert bad.last_error.startswith("ZeroDivisionError at test_workers.py:")
+    assert bad.last_error.startswith(f"ZeroDivisionError at {Path(__file__).name}:")
     assert good.state == "processed"
 
 
