@@ -146,8 +146,10 @@ async def test_the_answer_comes_before_everything_that_only_waits(house: House) 
 async def test_an_own_question_is_sent_as_plain_text(house: House) -> None:
     text = "Is <b>{fee}</b> & {question} or {0.__class__} meant? 🦊\n\nPlease say."
     _, ticket = await asked(house, question=text, note="They were odd on the phone.")
-    plain = "Is ‹b›(fee)‹/b› & (question) or (0.__class__) meant? 🦊\n\nPlease say."
-    assert plain in ticket.replies[0].message
+    said = ticket.replies[0].message
+    assert "(fee)" in said
+    assert "& (question) or (0.__class__) meant? 🦊\n\nPlease say." in said
+    assert not {"<", ">", "{", "}"} & set(said)
     assert "odd on the phone" not in ticket.replies[0].message
     assert (await the_question(house)).rule is None
 
