@@ -64,6 +64,7 @@ async def test_an_event_is_stored_as_it_came(db: Database) -> None:
         "state": "received",
         "attempts": 0,
         "deaths": 0,
+        "reads_failed_at": None,
         "due_at": NOW,
         "urgent": False,
         "owner": None,
