@@ -269,4 +269,4 @@ async def test_each_example_is_accepted(client: httpx.AsyncClient, db: Database)
 
 
 def test_the_document_names_every_answer() -> None:
-    assert set(openapi_path()["post"]["responses"]) == {"202", "401", "404", "413", "422", "503"}
+    assert set(openapi_path()["post"]["responses"]) == {"202", "401", "404", "408", "413", "422", "503"}
