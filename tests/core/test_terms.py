@@ -203,4 +203,4 @@ def test_a_megabyte_of_malice_is_read_quickly(unit: str) -> None:
     started = time.process_time()  # our own: a busy machine is no malice
     find_requests(text, where="notes", catalogue=CATALOGUE)
     find_terms(text, ["casino", "online casino"], where="notes")
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 8  # all of 256 KiB is read, twice; what grows faster takes minutes
