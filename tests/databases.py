@@ -68,6 +68,7 @@ async def empty_postgres_database(url: str) -> None:
     connection = await asyncpg.connect(url, timeout=5)
     try:
         await connection.execute(f"{_ALONE};{_EMPTY}{_COUNT_FROM_ONE}")
+        await connection.execute("UPDATE alembic_version SET version_num = $1", schema.head())
     finally:
         await connection.close()
 
