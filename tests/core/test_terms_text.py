@@ -1,5 +1,6 @@
 """What is left of a text when mark-up, quotes and signatures are gone."""
 
+import gc
 import time
 from collections.abc import Iterator, Mapping
 from types import ModuleType
@@ -181,6 +182,15 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def _no_garbage_collection() -> Iterator[None]:
+    """A collection of everything that the test process holds takes longer than most of these texts."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_garbage_collection")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_with_the_length_and_no_faster(shape: str) -> None:
     def seconds(size: int) -> float:
