@@ -9,7 +9,11 @@ from functools import partial
 import pytest
 
 from app.db import Database
+from tests.asked import ASKED
 from tests.databases import Databases
+
+#: Takes minutes: `make chaos` asks for it.
+collect_ignore = [] if "DOORMAN_TEST_SCHEMATHESIS" in ASKED else ["test_schemathesis.py"]
 
 Fresh = Callable[[], AbstractAsyncContextManager[Database]]
 

@@ -37,7 +37,6 @@ checks.not_a_server_error.enabled = false
 """
 
 pytestmark = [
-    pytest.mark.skipif(EXAMPLES is None, reason="takes minutes: make chaos"),
     pytest.mark.timeout(1800),
 ]
 
