@@ -21,8 +21,8 @@ import pytest
 from app.db import Database
 from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, ORDER, TICKET, add_world, make_keys
+from tests.asked import ASKED
 from tests.chaos.cluster import free_port
-from tests.conftest import ASKED
 from tests.stories.house import SECRET
 
 EXAMPLES = ASKED.get("DOORMAN_TEST_SCHEMATHESIS")
@@ -36,9 +36,7 @@ include-path = "/readyz"
 checks.not_a_server_error.enabled = false
 """
 
-pytestmark = [
-    pytest.mark.timeout(1800),
-]
+pytestmark = pytest.mark.timeout(1800)
 
 
 async def _fill(url: str) -> tuple[dict[str, str], dict[Role, str]]:
