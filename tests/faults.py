@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 import asyncpg
 
 from app.db import Database
-from tests.conftest import POSTGRES
+from tests.databases import POSTGRES
 
 _HOLDER = """
 import sqlite3, sys

@@ -144,10 +144,11 @@ async def test_the_answer_comes_before_everything_that_only_waits(house: House) 
     assert [(row["order_id"], row["why"]) for row in await queue(house)] == [(order_id, "answer"), (other.id, "review")]
 
 
-async def test_an_own_question_is_sent_as_it_is_written(house: House) -> None:
+async def test_an_own_question_is_sent_as_plain_text(house: House) -> None:
     text = "Is <b>{fee}</b> & {question} or {0.__class__} meant? 🦊\n\nPlease say."
     _, ticket = await asked(house, question=text, note="They were odd on the phone.")
-    assert text in ticket.replies[0].message
+    plain = "Is ‹b›(fee)‹/b› & (question) or (0.__class__) meant? 🦊\n\nPlease say."
+    assert plain in ticket.replies[0].message
     assert "odd on the phone" not in ticket.replies[0].message
     assert (await the_question(house)).rule is None
 

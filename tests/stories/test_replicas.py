@@ -157,7 +157,7 @@ async def test_a_frozen_worker_that_thaws_later_does_no_harm(site: Site) -> None
 # --- side by side in one process, where the moment can be chosen --------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BarredDatabase(Database):
     """Each unit of work begins only when as many others are about to begin theirs, or when none comes."""
 
@@ -204,7 +204,9 @@ async def test_two_workers_decide_on_two_events_of_one_order_at_the_same_moment(
                 assert await house.panel.outbox.post(event)
         barrier, met = asyncio.Barrier(2), list[int]()
         for crew in crews:
-            crew.handlers_database = lambda own: BarredDatabase(own.url, own.reader, own.writer, barrier, met)
+            crew.handlers_database = lambda own: BarredDatabase(
+                own.url, own.reader, own.writer, barrier=barrier, met=met
+            )
         first = asyncio.create_task(crews[0].run_once())
         async with asyncio.timeout(10):
             while barrier.n_waiting == 0:
