@@ -228,7 +228,7 @@ class Worker:
         except PanelError as error:
             await self._later(event, str(error), result="panel-error")
         except Exception as error:  # noqa: BLE001  (the event is retried after any error)
-            note_failure(self._db, "event.error", error)
+            note_failure(self._db, "event.error", error, attempts=event.attempts)
             await self._later(event, _describe(error), result="handling-failed")
 
     async def _ask_handler(self, event: Event) -> None:
@@ -358,7 +358,7 @@ class Worker:
             try:
                 await self._beat(worker)
             except Exception as error:  # noqa: BLE001  (the next beat is in two seconds)
-                note_failure(self._db, "worker.heartbeat_failed", error)
+                note_failure(self._db, "worker.heartbeat_failed", error, worker_id=str(worker))
 
     async def _look_after_others(self, me: uuid.UUID) -> None:
         at = self._monotonic()
