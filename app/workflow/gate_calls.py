@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,13 +14,12 @@ from app.config import Mode
 from app.context import Context
 from app.core.policy.document import Policy
 from app.core.policy.sections.modes import ActionMode
-from app.db import is_unavailable
-from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
 from app.orders.order import POLICY, OrderInHand
 from app.policies import versions
 from app.tables.orders import orders
+from app.workflow.gate import in_time
 
 #: Each process writes the time of the last call at most once in this interval.
 APART: Final = timedelta(hours=1)
@@ -35,12 +35,8 @@ async def remember(context: Context, order_ids: Collection[int]) -> None:
     now = context.clock()
     if context.gate_noted_at is not None and now - context.gate_noted_at < APART:
         return
-    try:
-        await within(PATIENCE_SECONDS, _write(context, order_ids, now))
-    except Exception as error:
-        if not is_unavailable(error):
-            raise
-        context.db.outage.note("gate", error)
+    until = time.monotonic() + PATIENCE_SECONDS
+    await in_time(context, until, _write(context, order_ids, now), otherwise=None)
 
 
 async def _write(context: Context, order_ids: Collection[int], now: datetime) -> None:
