@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import Final
 
 _SHORTENED_AT_MOST: Final = 0.1
@@ -41,7 +42,7 @@ def next_delay(attempt: int, delays: tuple[float, ...], *, jitter: float) -> flo
         raise ValueError("attempts count from 1, jitter is at least 0 and less than 1")
     if attempt > len(delays):
         return None
-    return delays[attempt - 1] * (1 - jitter * _SHORTENED_AT_MOST)
+    return _shortened(delays[attempt - 1], jitter)
 
 
 def delay_at(age: float, delays: tuple[float, ...], *, jitter: float) -> float:
@@ -50,9 +51,10 @@ def delay_at(age: float, delays: tuple[float, ...], *, jitter: float) -> float:
     For retries that are limited by time, not by number: after the end of the list its last delay is repeated.
     `jitter` shortens the wait as in `next_delay`.
     """
-    began = 0.0
-    for delay in delays:
-        began += delay
-        if age < began:
-            return delay * (1 - jitter * _SHORTENED_AT_MOST)
-    return delays[-1] * (1 - jitter * _SHORTENED_AT_MOST)
+    ends = accumulate(delays)
+    delay = next((delay for delay, end in zip(delays, ends, strict=True) if age < end), delays[-1])
+    return _shortened(delay, jitter)
+
+
+def _shortened(delay: float, jitter: float) -> float:
+    return delay * (1 - jitter * _SHORTENED_AT_MOST)
