@@ -44,7 +44,12 @@ async def all_home(seconds: float) -> None:
         await asyncio.wait(away, timeout=seconds)
 
 
+def retrieve(done: asyncio.Future[Any]) -> None:
+    """Take the outcome of work that nobody waits for any more, so that asyncio does not complain of it."""
+    if not done.cancelled():
+        done.exception()
+
+
 def _forget(task: asyncio.Task[Any]) -> None:
     _left_behind.discard(task)
-    if not task.cancelled():
-        task.exception()  # nothing else retrieves it
+    retrieve(task)

@@ -21,7 +21,7 @@ class Route(GuardedRoute):
     async def answer(self, request: Request, handle: Handler) -> Response:
         """Answer a request, and give the next one its turn."""
         work: HeavyWork = request.app.state.heavy
-        turn = request.state.turn = work.turn(request.state.caller.name)
+        turn = request.state.turn = work.turn(request.state.caller.key_id)
         try:
             return await handle(request if self.body_field is None else await _read(request, turn))
         finally:

@@ -15,6 +15,7 @@ from typing import Final, ParamSpec, TypeVar
 
 import structlog
 
+from app.deadline import retrieve
 from app.errors import Busy, Invalid, Unavailable
 from app.installation.children import belong_to_parent
 
@@ -171,7 +172,7 @@ class _Helper:
             if not asked.done():
                 self.ended = True
                 self._process.kill()
-                asked.add_done_callback(_noted)
+                asked.add_done_callback(retrieve)
         if not done:
             raise _TooLong
         return asked.result()
@@ -184,9 +185,3 @@ class _Helper:
 
 class _TooLong(Exception):
     pass
-
-
-def _noted(asked: asyncio.Future[T]) -> None:
-    """Retrieve the exception, as nothing else will."""
-    if not asked.cancelled():
-        asked.exception()
