@@ -60,7 +60,7 @@ async def ask(
     """Ask for this fee; an open one of the same amount stays, one of another amount is cancelled first."""
     current = await open_fee(file)
     if current is not None:
-        if await is_asked(file, amount) or await _wanted_again(file, current, amount):
+        if await is_asked(file, amount) or await _wanted_again(file, current, amount, cause=cause, zone=zone):
             # the fee stays as it was asked for, and so does the customer's deadline
             file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
@@ -86,15 +86,22 @@ async def ask(
             expires_at=expires_at,
         )
     )
+    await _create_invoice(file, fee_id, amount, work=work, expires_at=expires_at, cause=cause, zone=zone)
+    file.say(f"asks the customer for a fee of {amount}", by=by)
+
+
+async def _create_invoice(
+    file: OrderInHand, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, cause: str, zone: tzinfo
+) -> None:
+    """Want the invoice of a fee; one that is being created and was cancelled meanwhile is wanted again."""
     action = invoice_action(file, fee_id, amount, work=work, expires_at=expires_at, zone=zone)
     await outbox.enqueue(
         file.tx, action, key=create_key(fee_id), cause=cause, now=file.now,
         order_id=file.order_id, customer_id=file.customer_id,
     )  # fmt: skip
-    file.say(f"asks the customer for a fee of {amount}", by=by)
 
 
-async def _wanted_again(file: OrderInHand, fee: Any, amount: Money) -> bool:
+async def _wanted_again(file: OrderInHand, fee: Any, amount: Money, *, cause: str, zone: tzinfo) -> bool:
     """Keep a fee that was to be cancelled, if its invoice is still open and no call about it is being sent.
 
     The customer then keeps the invoice that they know. An invoice that is being created is kept once it exists.
@@ -107,11 +114,7 @@ async def _wanted_again(file: OrderInHand, fee: Any, amount: Money) -> bool:
     if (await file.tx.execute(sent.limit(1))).first() is not None:
         return False
     if fee.invoice_id is None:
-        making = sa.update(panel_calls).where(
-            panel_calls.c.key == create_key(fee.id), panel_calls.c.state.in_(outbox.ON_THE_WIRE)
-        )
-        if (await file.tx.execute(making.values(unwanted=False))).rowcount != 1:
-            return False
+        await _create_invoice(file, fee.id, amount, work=fee.work, expires_at=fee.expires_at, cause=cause, zone=zone)
     await outbox.cancel(file.tx, now=file.now, keys=[key])
     await set_fee(file, fee.id, wanted_state=None)
     file.say(f"the fee of {amount} stays as it was asked for", by=POLICY)

@@ -174,6 +174,23 @@ async def test_the_same_fee_wanted_again_keeps_an_invoice_whose_cancelling_was_n
     assert [len(await calls(house, action)) for action in ("create_invoice", "cancel_invoice")] == [1, 0]
 
 
+async def test_the_same_fee_wanted_again_keeps_an_invoice_that_is_being_created(house: House) -> None:
+    client, product = shop(house)
+    house.panel.faults.add("reset_after", action="CreateInvoice")
+    placed = await house.panel.place_order(client, [product], notes=WISH, pay=True)
+    await house.settle(seconds=10)
+    order = await house.order(placed.id)
+    assert [call.state for call in await calls(house, "create_invoice")] == ["unknown"]
+    assert (await house.act(placed.id, "hold")).status_code == 200
+    amount = order["fee"]["amount"]
+    assert (await house.act(placed.id, "charge-fee", amount=amount)).status_code == 200
+    await house.wait(600)
+    after = await house.order(placed.id)
+    assert (after["fee"]["state"], after["fee"]["amount"], after["hold"]["kind"]) == ("unpaid", amount, "fee")
+    assert [len(await calls(house, action)) for action in ("create_invoice", "cancel_invoice")] == [1, 0]
+    assert house.effects("CreateInvoice") == 1
+
+
 class Emptied:
     """The panel, except that some of its answers are empty for a while."""
 
