@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +21,11 @@ import sqlalchemy as sa
 from app.context import Context
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
-from app.core.reading.topics import OrderIntent, TicketReading, classify
+from app.core.reading.topics import TicketReading
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
+from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
+from app.gathering.long_texts import apart
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
@@ -35,9 +38,7 @@ from app.panels.records import (
 )
 from app.tables.orders import fees, orders, ticket_orders
 
-TICKET_DAYS = 14
-TICKETS_READ = 20  # whole tickets read to find the one that asked for a staff-entered order ...
-_TICKETS_AT_ONCE = 5  # ... this many at a time, until one is found
+_TICKETS_AT_ONCE = 5  # whole tickets read at a time, until one is found that asked for the order
 _TICKETS_LISTED = 50
 _LINES_ONE_BY_ONE = 3  # for more, the customer's services are listed once
 #: Reads without which an order can't be judged.
@@ -339,19 +340,14 @@ async def _tickets(panel: PanelReader, order: PanelOrder, own: _Own, *, now: dat
         heads, asking = await asyncio.gather(
             panel.tickets(order.customer_id, urgent=urgent), panel.ticket(own.asking_ticket_id, urgent=urgent)
         )
-        return _Tickets(_recent(heads, now), asking)
+        return _Tickets(recent_tickets(heads, now), asking)
     heads = await panel.tickets(order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
-    recent = _recent(heads, now)
+    recent = recent_tickets(heads, now)
     if order.admin_requestor_id <= 0:
         return _Tickets(recent)
     asking = await _find_asking(panel, order, recent, urgent=urgent)
     unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)
     return _Tickets(recent, asking, asking is None and (unlisted or not_all_read(order, recent)))
-
-
-def _recent(heads: tuple[PanelTicket, ...], now: datetime) -> tuple[PanelTicket, ...]:
-    since = now - timedelta(days=TICKET_DAYS)
-    return tuple(head for head in heads if head.opened_at is not None and since <= head.opened_at <= now)
 
 
 async def _find_asking(
@@ -361,52 +357,6 @@ async def _find_asking(
     for start in range(0, len(before), _TICKETS_AT_ONCE):
         some = before[start : start + _TICKETS_AT_ONCE]
         for ticket in await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in some)):
-            if ticket is not None and await asyncio.to_thread(asks_for_order, ticket, order):
+            if ticket is not None and await apart(length(ticket), partial(asks_for_order, ticket, order)):
                 return ticket
     return None
-
-
-def could_ask(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
-    """Return the tickets to read that may have asked for an order entered by staff: the newest ones."""
-    return _before(order, recent)[:TICKETS_READ]
-
-
-def not_all_read(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> bool:
-    """True if more tickets than `could_ask` returns may have asked for an order."""
-    return len(_before(order, recent)) > TICKETS_READ
-
-
-def _before(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> list[PanelTicket]:
-    """Return the verified tickets that were opened before an order, the newest first."""
-    before = [
-        head
-        for head in recent
-        if head.verified
-        and not head.opened_by_staff
-        and head.opened_at is not None
-        and (order.placed_at is None or head.opened_at <= order.placed_at)
-    ]
-    before.sort(key=lambda head: head.opened_at.timestamp() if head.opened_at else 0.0, reverse=True)
-    return before
-
-
-def opening_message(ticket: PanelTicket) -> str:
-    """Return the text that a ticket was opened with."""
-    return next((reply.message for reply in ticket.replies if reply.reply_id == 0), "")
-
-
-def own_messages(ticket: PanelTicket, order: PanelOrder | None) -> list[str]:
-    """Return the customer's replies in a ticket before an order was placed, without the opening message."""
-    placed_at = order.placed_at if order is not None else None
-    return [
-        reply.message
-        for reply in ticket.replies
-        if reply.reply_id and not reply.by_staff and (placed_at is None or reply.at is None or reply.at <= placed_at)
-    ]
-
-
-def asks_for_order(ticket: PanelTicket, order: PanelOrder) -> bool:
-    """True if a ticket asks us to place an order, in its first message or a reply."""
-    messages = ((ticket.subject, opening_message(ticket)), *(("", one) for one in own_messages(ticket, order)))
-    asking = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
-    return any(classify(subject, message).order_intent in asking for subject, message in messages)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
@@ -13,30 +10,21 @@ from app.core.facts import Cut, TextCut
 from app.core.judgement.written import DOMAIN, Reading, Written, read, within
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import classify
-from app.gathering.panel import Gathered, opening_message, own_messages
+from app.gathering.asking_tickets import opening_message, own_messages
+from app.gathering.long_texts import LONG, apart
+from app.gathering.panel import Gathered
 from app.panels.records import PanelOrder, PanelProduct, PanelTicket
 
 T = TypeVar("T")
 
 #: A domain has 253 characters at most.
 DOMAIN_CAP: Final = 1_000
-#: Longer texts take too long to read in the event loop.
-_LONG: Final = 8 * 1024
-# One at a time, because several threads would starve the event loop.
-_READER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="long-texts")
-
-
-async def apart(size: int, work: Callable[[], T]) -> T:
-    """Do the work on texts of `size` characters: long ones in a thread of their own, one after the other."""
-    if size <= _LONG:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(_READER, work)
 
 
 async def read_ahead(gathered: Gathered) -> Gathered:
     """Read long texts now, while no transaction is open; short ones are read when needed."""
     size = sum(len(one.text) for one in written_for(gathered))
-    if gathered.order is None or size <= _LONG:
+    if gathered.order is None or size <= LONG:
         return gathered
     reading = await apart(size, partial(read_written, gathered))
     asking = gathered.asking_ticket

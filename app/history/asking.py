@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.db import Database
-from app.gathering.panel import TICKET_DAYS, TICKETS_READ
+from app.gathering.asking_tickets import TICKET_DAYS, TICKETS_READ
 from app.history import imported
 from app.history.imported import Resource
 from app.panels.records import PanelTicket

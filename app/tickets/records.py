@@ -20,8 +20,9 @@ from app.customers import counts
 from app.customers.identities import canonical_email, hashed
 from app.db import insert_new
 from app.errors import Invalid, NotFound
-from app.gathering.panel import Gathered, opening_message
-from app.gathering.texts import apart
+from app.gathering.asking_tickets import opening_message
+from app.gathering.long_texts import apart
+from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
 from app.orders.order import PANEL, OrderInHand, open_file

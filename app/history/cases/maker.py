@@ -20,8 +20,9 @@ from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.customers.identities import canonical_ip, hashed
+from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
-from app.gathering.panel import Gathered, asks_for_order, could_ask, not_all_read
+from app.gathering.panel import Gathered
 from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros

@@ -14,8 +14,8 @@ from typing import Final
 from app.core.facts import FraudVerdict
 from app.core.policy.terms import MATURE_DAYS
 from app.customers.identities import identities_of
+from app.gathering.asking_tickets import TICKET_DAYS
 from app.gathering.fraud import read_fraud_check
-from app.gathering.panel import TICKET_DAYS
 from app.history.cases.labels import is_paid
 from app.history.cases.shared import micros
 from app.history.imported import HistoryCustomer
