@@ -164,7 +164,7 @@ async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: 
         await set_settle_clock(file, seconds=context.settings.settle_seconds)
     await mirror.remember_identities(file, gathered, known)
     await fees.update_refund(file)
-    await unread.look_again(file, gathered)
+    await unread.schedule_look(file, gathered)
     await _others_of_invoice(file, event)
 
 

@@ -56,7 +56,7 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
     raise Postpone(said, delay=min(delay, limit - waited), reads_failed=True)
 
 
-async def look_again(file: OrderInHand, gathered: Gathered) -> None:
+async def schedule_look(file: OrderInHand, gathered: Gathered) -> None:
     """Schedule the next look at an order whose reads fail; none if they succeeded, or if we don't judge the order.
 
     The looks have fixed times, so that several events about one order share one series of looks.
