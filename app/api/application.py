@@ -90,7 +90,6 @@ def create_app(
     app.state.heavy = HeavyWork()
     for router in _ROUTERS:
         app.include_router(router)
-    app.state.fixed_addresses = problems.fixed_addresses(app)
     problems.install(app)
     docs.install(app)
     app.add_middleware(BodyLimit)
@@ -119,6 +118,7 @@ class Doorman(FastAPI):
 async def _lifespan(app: FastAPI, *, close: bool, freeze: bool) -> AsyncIterator[None]:
     context: Context = app.state.context
     intake: Intake | None = None
+    app.state.fixed_addresses = problems.fixed_addresses(app)
     try:
         await prepare(context.db, context.settings, now=context.clock())
         await tidy(context.db, now=context.clock())
