@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with the newest schema, made by the real migrations; tests copy it."""
     file = tmp_path_factory.mktemp("template") / "doorman.db"
     schema.migrate(f"sqlite:///{file}")
-    with sqlite3.connect(file) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-    connection.close()
+    with closing(sqlite3.connect(file)) as connection:
+        # A switch to WAL fails at once where two connections open a file together; the copies need none.
+        assert connection.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
     return file
 
 
