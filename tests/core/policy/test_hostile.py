@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import PolicyError, parse_policy
+from tests.cpu import within_cpu_seconds
 
 LONG = 400_000
 
@@ -62,9 +61,8 @@ def test_what_no_policy_takes_is_named_by_its_place(document: str, path: str, wo
     ],
 )
 def test_what_would_take_long_is_refused_at_once(document: str, words: str) -> None:
-    begun = time.process_time()
-    found = errors_of(document)
-    assert time.process_time() - begun < 5
+    with within_cpu_seconds(5):
+        found = errors_of(document)
     assert words in found[0][1]
     assert len(found) <= 51
     assert all(len(path) <= 200 and len(message) <= 300 for path, message in found)
@@ -73,10 +71,9 @@ def test_what_would_take_long_is_refused_at_once(document: str, words: str) -> N
 def test_the_longest_lists_are_read_and_compared_at_once() -> None:
     blocked = ", ".join(f'"10.0.{number >> 8}.{number & 255}"' for number in range(20_000))
     allowed = ", ".join(f'"2001:db8::{number:x}"' for number in range(19_999))
-    begun = time.process_time()
-    policy = parse_policy(f'[block]\nnetworks = [{blocked}]\n[allow]\nnetworks = [{allowed}, "10.0.0.0/30"]')
-    found = find_warnings(policy)
-    assert time.process_time() - begun < 5
+    with within_cpu_seconds(5):
+        policy = parse_policy(f'[block]\nnetworks = [{blocked}]\n[allow]\nnetworks = [{allowed}, "10.0.0.0/30"]')
+        found = find_warnings(policy)
     assert "block.networks overlaps with allow.networks: 10.0.0.0/32, 10.0.0.1/32, 10.0.0.2/32, 10.0.0.3/32; " in str(
         found
     )

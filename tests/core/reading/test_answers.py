@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from app.core.judgement.vetting import expected_uses
 from app.core.reading.answers import find_answer, find_in_lines
 from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import MOST
+from tests.cpu import within_cpu_seconds
 
 STORAGE, TRAFFIC, VISITORS, MAILS = "gb_storage", "gb_traffic_month", "visitors_day", "mails_day"
 
@@ -91,7 +90,6 @@ def test_any_form_can_be_read(label: str, answer: str) -> None:
 @pytest.mark.parametrize("piece", ["a: 1\n", "visitors per day: ", "1 ", "traffic (gb): 1\n", ": " * 3 + "9\n"])
 def test_long_texts_are_read_in_no_time(piece: str) -> None:
     text = (piece * 40_000)[:200_000]
-    began = time.process_time()
-    find_in_lines(text, where="notes")
-    find_answer(text, text, where="custom_field")
-    assert time.process_time() - began < 2.0
+    with within_cpu_seconds(2):
+        find_in_lines(text, where="notes")
+        find_answer(text, text, where="custom_field")

@@ -1,7 +1,5 @@
 """A text without mark-up, quotes and signatures."""
 
-import gc
-import time
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -15,6 +13,7 @@ from app.core.reading.quantities import find_expected
 from app.core.reading.requests import find_requests, find_terms
 from app.core.reading.text import MAX_TEXT, expand, is_cut, left_out, normalise, tokens
 from app.core.reading.topics import classify
+from tests.cpu import cpu_seconds, within_cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -182,31 +181,21 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def _no_garbage_collection() -> Iterator[None]:
-    """A collection of everything that the test process holds takes longer than most of these texts."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_no_garbage_collection")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_with_the_length_and_no_faster(shape: str) -> None:
     def seconds(size: int) -> float:
         text = (shape * (size // len(shape) + 1))[:size]
-        started = time.process_time()  # CPU time: independent of other programs
-        classify("", text)
-        find_terms(text, ("casino",), where="notes")
-        find_expected(text, where="notes")
-        left_out(text)
-        return time.process_time() - started
+        with cpu_seconds() as spent:
+            classify("", text)
+            find_terms(text, ("casino",), where="notes")
+            find_expected(text, where="notes")
+            left_out(text)
+        return spent[0]
 
     assert seconds(MAX_TEXT // 2) < 12 * (seconds(MAX_TEXT // 8) + 0.02)
 
 
 @pytest.mark.parametrize("unit", ["please docker ", "docker, install ", "install docker, not needed, "])
 def test_one_endless_sentence_is_walked_through_once(unit: str) -> None:
-    started = time.process_time()
-    find_requests("install docker, " + unit * (MAX_TEXT // 2 // len(unit)) + "not needed " * 10_000, where="notes")
-    assert time.process_time() - started < 5
+    with within_cpu_seconds(5):
+        find_requests("install docker, " + unit * (MAX_TEXT // 2 // len(unit)) + "not needed " * 10_000, where="notes")
