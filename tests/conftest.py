@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, MutableMapping
@@ -36,6 +37,12 @@ def pytest_configure() -> None:
     hypothesis.settings.register_profile("others", deadline=None)
     hypothesis.settings.load_profile("others" if EVERYTHING else "same")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each garbage collection from here on: it lives as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,13 +30,15 @@ def configuration(url: str | None = None) -> Config:
     return config
 
 
-def _known() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+@cache
+def _known() -> tuple[str, ...]:
+    """Return this program's revisions, newest first; cached, because reading them imports every migration."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
 
 
-def head() -> str | None:
+def head() -> str:
     """Return the newest revision that this program knows."""
-    return ScriptDirectory.from_config(configuration()).get_current_head()
+    return _known()[0]
 
 
 async def current(db: Database) -> str | None:

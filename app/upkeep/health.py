@@ -122,7 +122,6 @@ class Probe:
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self._last: ServiceStanding | None = None
-        self._head: str | None = None
 
     async def standing(self) -> ServiceStanding | None:
         """Return the state of the service; None if the database can't be reached."""
@@ -151,8 +150,7 @@ class Probe:
 
     async def _look(self) -> ServiceStanding:
         context = self._context
-        self._head = self._head or schema.head()
-        if await schema.current(context.db) != self._head:
+        if await schema.current(context.db) != schema.head():
             return ServiceStanding()
         async with context.db.read() as connection:
             return await _standing(connection, context.settings.mode, context.clock())
