@@ -176,7 +176,7 @@ async def test_the_same_fee_wanted_again_keeps_an_invoice_whose_cancelling_was_n
 
 async def test_the_same_fee_wanted_again_keeps_an_invoice_that_is_being_created(house: House) -> None:
     client, product = shop(house)
-    house.panel.faults.add("reset_after", action="CreateInvoice")
+    house.panel.faults.add("kept", action="CreateInvoice")
     placed = await house.panel.place_order(client, [product], notes=WISH, pay=True)
     await house.settle(seconds=10)
     order = await house.order(placed.id)
@@ -184,6 +184,7 @@ async def test_the_same_fee_wanted_again_keeps_an_invoice_that_is_being_created(
     assert (await house.act(placed.id, "hold")).status_code == 200
     amount = order["fee"]["amount"]
     assert (await house.act(placed.id, "charge-fee", amount=amount)).status_code == 200
+    await house.panel.apply_kept()
     await house.wait(600)
     after = await house.order(placed.id)
     assert (after["fee"]["state"], after["fee"]["amount"], after["hold"]["kind"]) == ("unpaid", amount, "fee")
