@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from app.db import Database
+from tests.asked import in_turn
 from tests.chaos.conftest import Fresh
 from tests.chaos.invariants import wrong
 from tests.chaos.lives import WRITES, Executioner, Reaper
@@ -41,7 +42,9 @@ async def test_a_worker_dies_at_every_point_of_the_story(fresh: Fresh) -> None:
     assert len(reaper.reaped) >= 6
 
 
-@pytest.mark.parametrize("at", ["first byte", "arrives", "answer"])
+@pytest.mark.parametrize(
+    ("database_kind", "at"), in_turn(("first byte",), ("arrives",), ("answer",)), indirect=["database_kind"]
+)
 async def test_a_worker_dies_around_each_call_and_it_takes_effect_once(db: Database, at: str) -> None:
     """Before the first byte; while sending, so that it is applied later; and after it is applied, before the answer."""
     actions = ("AcceptOrder", "CreateInvoice", "AddCredit", "OpenTicket", "CancelOrder")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.sandbox.delivery import Event
+from tests.asked import in_turn
 from tests.chaos.conftest import Fresh, fresh
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, shop
@@ -114,7 +115,9 @@ async def play(fresh: Fresh, story: Story, order: Sequence[int] | None) -> dict[
         return await end_of(house, order_id)
 
 
-@pytest.mark.parametrize("story", [custom_work, taken_by_staff])
+@pytest.mark.parametrize(
+    ("database_kind", "story"), in_turn((custom_work,), (taken_by_staff,)), indirect=["database_kind"]
+)
 async def test_six_events_in_any_order_and_at_once_end_alike(fresh: Fresh, story: Story) -> None:
     orders = orders_of(6)
     expected = await play(fresh, story, orders[0])

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, product
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from app.messaging import outbox
 from app.panels.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicket, SendEmail
 from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
-from tests.asked import EVERYTHING
+from tests.asked import EVERYTHING, in_turn
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import WISH, services_of, shop
 
@@ -182,7 +182,11 @@ SCENES: dict[str, Callable[[House], Awaitable[Scene]]] = {
     "OpenTicket": open_ticket,
     "AddTicketReply": reply,
 }
-each_action = pytest.mark.parametrize("name", SCENES)
+
+
+def on_databases_in_turn(names: str, cases: Iterable[tuple[str, ...]]) -> pytest.MarkDecorator:
+    """Parametrize: the database that keeps a call differs neither by its action nor by its fault."""
+    return pytest.mark.parametrize(f"database_kind, {names}", in_turn(*cases), indirect=["database_kind"])
 
 
 async def _calls(house: House, name: str) -> list[Any]:
@@ -215,7 +219,7 @@ def _pairs() -> list[tuple[str, FaultKind]]:
     return chosen + list(zip(others, cycle(AFTER), strict=False))
 
 
-@pytest.mark.parametrize(("name", "fault"), _pairs())
+@on_databases_in_turn("name, fault", _pairs())
 async def test_one_effect_whatever_the_first_answer_was(house: House, name: str, fault: FaultKind) -> None:
     scene = await SCENES[name](house)
     house.panel.faults.add(fault, action=name, seconds=2 * TIMEOUT)
@@ -225,7 +229,7 @@ async def test_one_effect_whatever_the_first_answer_was(house: House, name: str,
     await _done_once(house, name, scene, sent=2 if fault in BEFORE else 1)
 
 
-@each_action
+@on_databases_in_turn("name", zip(SCENES))
 async def test_what_may_still_be_applied_is_not_sent_again(house: House, name: str) -> None:
     scene = await SCENES[name](house)
     house.panel.faults.add("kept", action=name)
@@ -239,7 +243,7 @@ async def test_what_may_still_be_applied_is_not_sent_again(house: House, name: s
     await _done_once(house, name, scene, sent=1)
 
 
-@pytest.mark.parametrize("name", ["AcceptOrder", "CreateInvoice", "AddCredit"])
+@on_databases_in_turn("name", [("AcceptOrder",), ("CreateInvoice",), ("AddCredit",)])
 async def test_three_lost_answers_in_a_row(house: House, name: str) -> None:
     scene = await SCENES[name](house)
     for fault in ("reset_before", "error_500_before", "reset_after"):
@@ -255,8 +259,13 @@ MAIL = SendEmail(customer_id=1, subject="Hello", message="<p>Hello</p>")
 RING = NotifyStaff(title="An order waits", message="Order 12", url="")
 
 
-@pytest.mark.parametrize("fault", ["reset_before", "garbage_after", "hang_after", "kept"])
-@pytest.mark.parametrize("name", ["SendEmail", "TriggerNotificationEvent", "AddClientNote"])
+@on_databases_in_turn(
+    "fault, name",
+    product(
+        ["reset_before", "garbage_after", "hang_after", "kept"],
+        ["SendEmail", "TriggerNotificationEvent", "AddClientNote"],
+    ),
+)
 async def test_a_courtesy_goes_out_at_most_once(house: House, name: str, fault: FaultKind) -> None:
     client, product = shop(house, autosetup="accept")
     house.panel.faults.add(fault, action=name, seconds=2 * TIMEOUT)
