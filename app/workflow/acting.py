@@ -79,15 +79,19 @@ async def panel_builds_until(file: OrderInHand) -> datetime | None:
 
 
 async def _gate_let_pass_at(file: OrderInHand) -> datetime | None:
-    """Return when the panel asked the gate, if the answer was not no and no hook came after; None otherwise."""
+    """Return when the panel asked the gate, if the answer was not no and no hook came after; None otherwise.
+
+    A hook that arrived before the question may be stored after it.
+    """
     of_order = sa.select(events.c.id, events.c.received_at).where(events.c.order_id == file.order_id)
     newest = of_order.where(events.c.type == "gate.asked").order_by(events.c.id.desc()).limit(1)
     asked = (await file.tx.execute(newest)).first()
     if asked is None:
         return None
     told = of_order.where(
-        events.c.type.in_(BUILT_HOOKS), events.c.source == EventSource.WEBHOOK, events.c.id > asked.id
-    )
+        events.c.type.in_(BUILT_HOOKS), events.c.source == EventSource.WEBHOOK,
+        events.c.id > asked.id, events.c.received_at >= asked.received_at,
+    )  # fmt: skip
     told_no = sa.select(decided.c.id).where(
         decided.c.order_id == file.order_id, decided.c.at >= asked.received_at, decided.c.outcome != Outcome.APPROVE
     )

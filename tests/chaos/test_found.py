@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from app.db import Database
 from app.sandbox import Behaviours
 from tests.stories.house import POLICY, open_house
@@ -32,6 +34,29 @@ async def test_what_the_panel_builds_on_payment_is_not_built_by_our_accept_besid
         assert (order["state"], order["provisioning"]) == ("released", "done")
         assert house.effects("AcceptOrder") == 1
         assert [service.creates for service in house.panel.state.services.values()] == [1, 1]
+
+
+async def test_news_that_was_stored_late_does_not_tell_that_the_panel_has_finished(db: Database) -> None:
+    """A busy database stores the checkout's event after the gate's question, which arrived later."""
+    async with open_house(db, policy=POLICY) as house:
+        client, product = shop(house)
+        house.panel.configure(module_seconds=0.5, post_promptly=False)
+        checkout = asyncio.create_task(house.panel.place_order(client, [product], pay=True))
+        async with asyncio.timeout(10):
+            while not house.panel.gate.log:
+                await asyncio.sleep(0.01)
+        [created] = [event for event in house.panel.pending_events() if event.type == "order.created"]
+        house.clock.forward(seconds=-1)
+        assert await house.panel.outbox.post(created)
+        house.clock.forward(seconds=1)
+        await house.work()
+        assert not checkout.done()
+        await checkout
+        house.panel.configure(post_promptly=True)
+        await house.wait(30)
+        assert [service.creates for service in house.panel.state.services.values()] == [1]
+        await house.wait(600)
+        assert house.effects("AcceptOrder") == 1
 
 
 async def test_the_accept_goes_out_though_the_panel_never_tells_that_it_is_through(db: Database) -> None:
