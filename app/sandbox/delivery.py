@@ -39,12 +39,16 @@ class Event:
 
 @dataclass(slots=True, kw_only=True)
 class DoormanLink:
-    """Doorman's URL and credentials; without a URL nothing is sent and events accumulate."""
+    """Doorman's URL and credentials; without a URL nothing is sent and events accumulate.
+
+    A request is given up after `patience_seconds`, by default as soon as the addon gives up.
+    """
 
     url: str = ""
     webhook_secret: str = ""
     panel_key: str = ""
     transport: httpx.AsyncBaseTransport | None = None
+    patience_seconds: float = TOTAL_SECONDS
     _client: httpx.AsyncClient | None = field(default=None, repr=False)
 
     @property
@@ -57,7 +61,7 @@ class DoormanLink:
             self._client = httpx.AsyncClient(
                 base_url=self.url,
                 transport=self.transport,
-                timeout=httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS),
+                timeout=httpx.Timeout(self.patience_seconds, connect=CONNECT_SECONDS),
                 trust_env=False,
             )
         return self._client
@@ -99,7 +103,7 @@ class Outbox:
                 await self.post(event)
 
     async def post(self, event: Event) -> bool:
-        """Post once, within the addon's two-second limit; a failed event stays in the outbox."""
+        """Post once, within the link's patience; a failed event stays in the outbox."""
         if event.delivered_at:
             return True
         if event.id in self._posting:
@@ -122,7 +126,7 @@ class Outbox:
             "webhook-signature": Webhook(self._link.webhook_secret).sign(event.id, signed_at, body),
         }
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(self._link.patience_seconds):
                 answer = await self._link.client.post("/webhooks", content=body, headers=headers)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             event.last_error = f"{type(error).__name__}: {error}"
@@ -196,7 +200,7 @@ class Gate:
     async def _fetch(self, order_id: int) -> GateAnswer:
         headers = {"authorization": f"Bearer {self._link.panel_key}"}
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout(self._link.patience_seconds):
                 reply = await self._link.client.get(f"/v1/orders/{order_id}/gate", headers=headers)
             reply.raise_for_status()
             body = reply.json()

@@ -158,6 +158,7 @@ async def open_house(
         doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
         behaviours=behaviours or Behaviours(), now=clock, signing_clock=clock,
     )  # fmt: skip
+    sandbox.link.patience_seconds = 20  # stories are not about a busy machine
     panel = _adapter(settings, sandbox)
     context = Context(db=db, settings=settings, panel=panel, clock=clock, wake=wake.ring)
     await prepare(db, settings, now=clock())
