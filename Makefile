@@ -4,7 +4,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-JOBS ?= auto
+# Many tests wait for processes and clocks, so three share two cores.
+JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores * 3 / 2)))
 SEEDS ?= 1000
 KILLS ?= 24
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal

@@ -29,6 +29,8 @@ from tests.api.api_support import NOW, ORDER, add_decision, add_order, add_worke
 from tests.api.conftest import Api, Start
 from tests.faults import Freezer, Stopwatch, full_disk, locked, read_only_server, refusing_server
 
+pytestmark = pytest.mark.slow("waits for real locks of a database")
+
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SIGNED_WITH = b64decode(SECRET.removeprefix("whsec_"))
 GATE_SECONDS = INTAKE_SECONDS = 1.5

@@ -23,6 +23,8 @@ from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_world, make_keys
 from tests.asked import ASKED, missing
 
+pytestmark = pytest.mark.slow("starts a browser")
+
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _HOW = "Chromium is not installed (Debian: apt-get install chromium)"
 

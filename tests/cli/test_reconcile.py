@@ -153,6 +153,7 @@ async def doorman(folder: Path, *arguments: str, **settings: str) -> tuple[int |
     return process.returncode, out.decode(), error.decode()
 
 
+@pytest.mark.slow("starts the commands as processes")
 async def test_the_commands_and_their_exit_status(deaf: House, url: str, tmp_path: Path) -> None:
     order_id = await held(deaf)
     database = deaf.db.url.set(drivername=deaf.db.url.get_backend_name()).render_as_string(hide_password=False)

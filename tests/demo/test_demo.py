@@ -86,6 +86,7 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
 
 
 @patient
+@pytest.mark.slow("starts the demo with its processes")
 def test_a_child_that_dies_is_told_in_one_message(tmp_path: Path) -> None:
     process = _start(tmp_path)
     _wait_for(tmp_path, process, "Swagger UI")

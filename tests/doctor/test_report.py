@@ -354,6 +354,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.slow("starts the service and the command as processes")
 def test_the_command_on_a_whole_installation_and_on_a_stopped_one(tmp_path: Path, sqlite_template: Path) -> None:
     (tmp_path / "doorman.db").write_bytes(sqlite_template.read_bytes())
     panel_port, port = free_port(), free_port()

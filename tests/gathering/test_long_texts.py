@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from app.core.reading.text import MAX_TEXT
@@ -23,6 +24,7 @@ async def codes(house: House, order_id: int) -> tuple[str, set[str], set[str]]:
     return order["decision"]["outcome"], reasons, {signal["code"] for signal in order["signals"]}
 
 
+@pytest.mark.slow("texts of the greatest length that is read")
 async def test_one_line_in_the_middle_of_250_kb_is_read(house: House) -> None:
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], notes=padded(250_000), pay=True)
@@ -39,6 +41,7 @@ async def test_one_line_in_the_middle_of_250_kb_is_read(house: House) -> None:
     assert WISH in text
 
 
+@pytest.mark.slow("texts of the greatest length that is read")
 async def test_what_is_beyond_the_limit_is_read_by_a_person(house: House) -> None:
     client, product = shop(house)
     notes = THANKS * (MAX_TEXT // len(THANKS) + 1) + WISH

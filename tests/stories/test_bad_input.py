@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from msgspec import structs
 
 from app.messaging import inbox
@@ -103,6 +104,7 @@ async def test_hostile_text_is_stored_and_judged(house: House) -> None:
     assert house.effects("CreateInvoice") == 1
 
 
+@pytest.mark.slow("the most lines that an order may have")
 async def test_ten_thousand_lines_are_one_decision(house: House) -> None:
     client, product = shop(house, autosetup="never")
     placed = await house.panel.place_order(client, [product] * 10_000)

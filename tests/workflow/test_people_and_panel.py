@@ -120,7 +120,6 @@ async def test_refused_accept_goes_to_a_person_and_can_be_sent_again(house: Hous
     assert house.panel.state.orders[placed.id].status in {"Pending", "Active"}
 
 
-@pytest.mark.slow("five thousand orders")
 async def test_thousands_of_stale_pending_orders_cause_no_write(db: Database) -> None:
     """Real panels have thousands of old orders that are Pending although long active; events about them arrive."""
     async with open_house(db, policy=POLICY) as house:
@@ -131,7 +130,7 @@ async def test_thousands_of_stale_pending_orders_cause_no_write(db: Database) ->
         ]
         old = [
             house.panel.add_past_order(clients[n % 500], product, months_ago=3 + n % 60, status="Pending").id
-            for n in range(5_000)
+            for n in range(2_000)
         ]
         async with db.begin() as tx:
             for n, order_id in enumerate(old[::50]):
@@ -141,7 +140,7 @@ async def test_thousands_of_stale_pending_orders_cause_no_write(db: Database) ->
         order = await house.order(old[0])
         assert (order["state"], order["hold"], order["fee"]) == ("received", None, None)
         listed = (await house.api.get("/v1/orders?limit=100")).json()["items"]
-        assert len(listed) == 100
+        assert len(listed) == len(old[::50])
         assert house.panel.writes == []
 
 

@@ -40,6 +40,7 @@ async def _all(db: Database) -> list[Any]:
     return [await all_cases(db), *known]
 
 
+@pytest.mark.slow("starts processes twice")
 async def test_two_processes_make_what_one_makes(db: Database) -> None:
     await _past(db)
     told: list[tuple[int, int]] = []
