@@ -24,6 +24,8 @@ from app.policies import versions
 
 #: An object that should exist counts as gone if it is still not found this long after the first read.
 BELIEVED_AFTER: Final = timedelta(seconds=60)
+#: A list of delays may begin with zero, or be nothing else: the panel is asked again no sooner than this.
+_SHORTEST_DELAY: Final = 1.0
 _ABSENT_DELAYS: Final = (15.0, 45.0)
 #: Minutes after the first incomplete look at which an order is examined again.
 LOOKS: Final = (1, 3, 8, 15, 30, 45, 60, 75, 90, 105, *range(120, 24 * 60 + 1, 60))
@@ -52,7 +54,7 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
     if waited >= limit:
         return
     seconds = delay_at(waited.total_seconds(), delays, jitter=random.random())
-    delay = timedelta(seconds=max(seconds, gathered.retry_after))
+    delay = timedelta(seconds=max(seconds, gathered.retry_after, _SHORTEST_DELAY))
     raise Postpone(said, delay=min(delay, limit - waited), reads_failed=True)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.db import Database
 from app.messaging import inbox
 from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
-from tests.stories.house import House
+from tests.stories.house import POLICY, House, open_house
 
 WISH = "Please install Debian 7 by hand with our old panel, as we agreed on the phone."
 #: Every read in gathering an order that a customer placed and that has a fee.
@@ -247,6 +248,17 @@ async def test_a_right_that_our_role_lacks_holds_nothing_up(house: House) -> Non
     placed = await house.panel.place_order(client, [product], pay=True)
     await house.wait(60)
     assert (await house.order(placed.id))["state"] == "released"
+
+
+async def test_delays_of_zero_do_not_ask_the_panel_without_a_pause(db: Database) -> None:
+    async with open_house(db, policy=POLICY, retry_delays=(0.0,)) as house:
+        client, product = shop(house)
+        fail(house, "GetClientsDetails")
+        await house.panel.place_order(client, [product], pay=True)
+        await house.wait(30)  # comes to rest each second
+        house.panel.faults.clear()
+        await house.wait(200)
+        assert len(await calls(house, "accept_order")) == 1
 
 
 async def test_a_provider_may_choose_not_to_wait(house: House) -> None:
