@@ -255,7 +255,7 @@ async def test_delays_of_zero_do_not_ask_the_panel_without_a_pause(db: Database)
         client, product = shop(house)
         fail(house, "GetClientsDetails")
         await house.panel.place_order(client, [product], pay=True)
-        await house.wait(30)  # comes to rest each second
+        await house.wait(5)  # comes to rest each second
         house.panel.faults.clear()
         await house.wait(200)
         assert len(await calls(house, "accept_order")) == 1
