@@ -227,7 +227,7 @@ async def run_adopt(settings: Settings, out: Console) -> int:
             return 0
         cut_over = datetime.fromisoformat(since)
         with _progress(out) as bar:
-            pending = await panel.pending_orders(heard=_hear(bar))
+            pending = await panel.pending_orders(progress=_hear(bar))
     old = [one for one in pending if one[0].placed_at is None or one[0].placed_at < cut_over]
     if not old:
         out.print(f"No order from before the cut-over ({cut_over:%Y-%m-%d %H:%M} UTC) is Pending.")

@@ -16,9 +16,9 @@ from app.panels.whmcs.probe import RoleProbe, Unreached
 def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> list[wire.Row] | None:
     """Return the rows of a tried action, None if its answer can't be read."""
     one = tried.get(action)
-    if one is None or one.standing is not RoleStanding.ALLOWED or one.told is None or one.told.verdict != "success":
+    if one is None or one.standing is not RoleStanding.ALLOWED or one.reply is None or one.reply.verdict != "success":
         return None
-    return wire.as_list(one.told.answer.get(outer), inner) or None
+    return wire.as_list(one.reply.answer.get(outer), inner) or None
 
 
 def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
@@ -85,12 +85,12 @@ async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[D
     if one is None or one.standing is not RoleStanding.ALLOWED:
         return [unchecked("products", "which products a module builds", "Tick GetProducts for the API role.")]
     try:
-        told = await probe.ask("GetProducts")
+        reply = await probe.ask("GetProducts")
     except Unreached as error:
         return [unchecked("products", "which products a module builds", said=str(error))]
-    rows = wire.as_list(told.answer.get("products"), "product")
+    rows = wire.as_list(reply.answer.get("products"), "product")
     if not rows:
-        return [unchecked("products", "which products a module builds: the panel listed none", said=told.said)]
+        return [unchecked("products", "which products a module builds: the panel listed none", said=reply.said)]
     built = [row for row in rows if wire.text(row.get("module")).strip()]
     if not built:
         return [ok("products", f"none of the {len(rows)} products is built by a module: nothing slips past a hold")]

@@ -37,9 +37,9 @@ def _geoip(settings: Settings) -> list[DoctorFinding]:
     return [_file(each) for each in files.about()]
 
 
-def _file(told: About) -> DoctorFinding:
-    text = f"{told.path.name} is a {told.kind} database, built on {told.built_at.date()}"
-    if utc_now() - told.built_at > _OLD:
+def _file(about: About) -> DoctorFinding:
+    text = f"{about.path.name} is a {about.kind} database, built on {about.built_at.date()}"
+    if utc_now() - about.built_at > _OLD:
         return warning("geoip", text, "Addresses move: get a newer file. It is read again when it is replaced.")
     return ok("geoip", text)
 

@@ -133,14 +133,14 @@ async def _gate(client: httpx.AsyncClient, base: str, settings: Settings) -> Doc
     started = time.monotonic()
     answer = await client.get(f"{base}/v1/orders/{IMPOSSIBLE_ID}/gate", headers=headers)
     seconds = time.monotonic() - started
-    told = _json(answer)
+    body = _json(answer)
     if answer.status_code == 401:
         cure = f"It has another DOORMAN_ADMIN_KEY than this command, or the proxy drops Authorization. {_RELOAD}"
         return fault("gate", "the service refuses our key", cure, said=_said(answer))
-    if answer.status_code != 200 or "provision" not in told:
+    if answer.status_code != 200 or "provision" not in body:
         cure = "Have the proxy pass /v1 on to the service, from the panel's address at least."
         return fault("gate", "the gate does not answer", cure, said=_said(answer))
-    text = f"the gate answers in {seconds:.2f} s: {told.get('reason')} for an order that does not exist"
+    text = f"the gate answers in {seconds:.2f} s: {body.get('reason')} for an order that does not exist"
     if seconds > PATIENCE_SECONDS:
         cure = "The addon waits 2 s at most, then goes by its setting `unreachable`: look at the load and the proxy."
         return warning("gate", text, cure)
@@ -149,10 +149,10 @@ async def _gate(client: httpx.AsyncClient, base: str, settings: Settings) -> Doc
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        told = answer.json()
+        body = answer.json()
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _said(answer: httpx.Response) -> str:

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.core.webhooks import TOLERANCE
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
-from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
+from app.panels.whmcs.probe import ProbeReply, RoleProbe, Trouble, Unreached
 
 OLDEST: Final = (8, 0)
 LAST_OF_8: Final = (8, 13)
@@ -66,14 +66,14 @@ def check_access_key(settings: Settings) -> list[DoctorFinding]:
     return [fault("access-key-characters", "the access key holds characters that WHMCS does not accept", cure)]
 
 
-async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFinding], Told | None]:
+async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFinding], ProbeReply | None]:
     """Call GetAdminDetails; return what is wrong, and the answer if we were authenticated."""
     try:
-        told = await probe.ask("GetAdminDetails")
+        reply = await probe.ask("GetAdminDetails")
     except Unreached as error:
         return [unreached(error, settings)], None
-    found, inside = let_in(told, settings)
-    return [found], told if inside else None
+    found, inside = let_in(reply, settings)
+    return [found], reply if inside else None
 
 
 def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
@@ -103,24 +103,24 @@ def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
     return fault(*texts[error.trouble], said=said)
 
 
-def let_in(told: Told, settings: Settings) -> tuple[DoctorFinding, bool]:
+def let_in(reply: ProbeReply, settings: Settings) -> tuple[DoctorFinding, bool]:
     """Check whether WHMCS answered and authenticated us; a role without GetAdminDetails counts as authenticated."""
-    words = told.said.lower()
-    if told.verdict == "success" or words.startswith("invalid permissions"):
+    words = reply.said.lower()
+    if reply.verdict == "success" or words.startswith("invalid permissions"):
         return ok("reached", f"WHMCS answers at {settings.panel_url} and accepts our credential"), True
     if words.startswith("invalid ip"):
-        return _refused_address(told.said, settings), False
+        return _refused_address(reply.said, settings), False
     if words.startswith(("invalid or missing credentials", "authentication failed")):
         cure = (
             "Compare DOORMAN_PANEL_IDENTIFIER and DOORMAN_PANEL_SECRET with the credential (Configuration > Manage API "
             "Credentials); make a new one if the secret is lost. Its admin user must be active, in a role group with "
             "API Access."
         )
-        return fault("credentials", "WHMCS does not accept our credential", cure, said=told.said), False
-    if told.verdict == "error":
+        return fault("credentials", "WHMCS does not accept our credential", cure, said=reply.said), False
+    if reply.verdict == "error":
         cure = "WHMCS said so itself: look at its activity log (Configuration > System Logs) at this minute."
-        return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=told.said), False
-    return _not_whmcs(told, settings), False
+        return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=reply.said), False
+    return _not_whmcs(reply, settings), False
 
 
 def _refused_address(said: str, settings: Settings) -> DoctorFinding:
@@ -143,10 +143,10 @@ def _refused_address(said: str, settings: Settings) -> DoctorFinding:
     return fault("ip-refused", f"WHMCS refuses our address{f' {address}' if address else ''}", cure, said=said)
 
 
-def _not_whmcs(told: Told, settings: Settings) -> DoctorFinding:
-    status, said = told.status, f"HTTP {told.status}"
+def _not_whmcs(reply: ProbeReply, settings: Settings) -> DoctorFinding:
+    status, said = reply.status, f"HTTP {reply.status}"
     if 300 <= status < 400:
-        return _redirected(told, settings)
+        return _redirected(reply, settings)
     if status == 401:
         cure = "Exempt /includes/api.php from the web server's own password (htpasswd), with an IP restriction instead."
         return fault("http-password", "the web server asks for a password of its own", cure, said=said)
@@ -169,11 +169,11 @@ def _not_whmcs(told: Told, settings: Settings) -> DoctorFinding:
     return fault("not-whmcs", f"there is no WHMCS API at {settings.panel_url}", cure, said=said)
 
 
-def _redirected(told: Told, settings: Settings) -> DoctorFinding:
-    said = f"HTTP {told.status}, Location: {told.location or '(none)'}"
-    base = told.location.split("?", 1)[0].removesuffix(_API)
+def _redirected(reply: ProbeReply, settings: Settings) -> DoctorFinding:
+    said = f"HTTP {reply.status}, Location: {reply.location or '(none)'}"
+    base = reply.location.split("?", 1)[0].removesuffix(_API)
     parts = urlsplit(base)
-    if told.location.split("?", 1)[0].endswith(_API) and parts.scheme == "https" and parts.hostname:
+    if reply.location.split("?", 1)[0].endswith(_API) and parts.scheme == "https" and parts.hostname:
         cure = f"Set DOORMAN_PANEL_URL={base}"
     else:
         cure = "Set DOORMAN_PANEL_URL to the address that the panel has in the end; it must be https."
@@ -183,9 +183,9 @@ def _redirected(told: Told, settings: Settings) -> DoctorFinding:
 # --- version ------------------------------------------------------------------------------------------------------
 
 
-def version_of(told: Told) -> str:
+def version_of(reply: ProbeReply) -> str:
     """Return the version from GetAdminDetails or WhmcsDetails."""
-    given = wire.mapping(told.answer.get("whmcs")).get("version") or told.answer.get("whmcs.version")
+    given = wire.mapping(reply.answer.get("whmcs")).get("version") or reply.answer.get("whmcs.version")
     return wire.text(given).strip()
 
 
@@ -210,17 +210,17 @@ def check_version(version: str) -> DoctorFinding:
 # --- clock and zone -----------------------------------------------------------------------------------------------
 
 
-def check_clock(told: Told, settings: Settings) -> list[DoctorFinding]:
+def check_clock(reply: ProbeReply, settings: Settings) -> list[DoctorFinding]:
     """Compare the panel's clock with ours, and its time zone with the setting."""
-    local = wire.local_moment(told.answer.get("requesttime"))
-    here = told.at.astimezone(UTC)
+    local = wire.local_moment(reply.answer.get("requesttime"))
+    here = reply.at.astimezone(UTC)
     if local is None:
-        found = [] if told.date is None else [_skew("the panel's web server", told.date - here)]
+        found = [] if reply.date is None else [_skew("the panel's web server", reply.date - here)]
         cure = "Tick GetAdminDetails for the API role, or set DOORMAN_PANEL_TIMEZONE."
         return [*found, unchecked("zone", "the panel did not tell its local time", cure)]
     offset = local.utcoffset()
     if offset is None:  # the web server's UTC time first: a wrong clock is not another time zone
-        offset = round((local.replace(tzinfo=UTC) - (told.date or here)) / _QUARTER) * _QUARTER
+        offset = round((local.replace(tzinfo=UTC) - (reply.date or here)) / _QUARTER) * _QUARTER
     skew = local.replace(tzinfo=UTC) - offset - here
     return [_skew("the panel", skew), check_zone(offset, settings.zone, now=here)]
 

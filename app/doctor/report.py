@@ -20,7 +20,7 @@ from app.doctor.ingress import check_door
 from app.doctor.installation import Records, check_records, check_settings
 from app.doctor.panel import check_access_key, check_clock, check_version, knock, version_of
 from app.doctor.role import Tried, check_role, try_actions
-from app.panels.whmcs.probe import RoleProbe, Told, Unreached
+from app.panels.whmcs.probe import ProbeReply, RoleProbe, Unreached
 
 _MARKS: Final = {
     Level.OK: ("ok     ", "green"),
@@ -59,12 +59,12 @@ async def _panel(settings: Settings, records: Records) -> list[Section]:
         return [Section(title="the panel", findings=[unchecked("panel", "the panel: it is not in the settings")])]
     probe = RoleProbe(settings)
     try:
-        found, told = await knock(settings, probe)
+        found, reply = await knock(settings, probe)
         found = [*check_access_key(settings), *found]
-        if told is None:
+        if reply is None:
             found.append(unchecked("panel", "version, clock, API role and catalogue: we were not let in"))
             return [Section(title="the panel", findings=found)]
-        found += [check_version(await _version(probe, told)), *check_clock(told, settings)]
+        found += [check_version(await _version(probe, reply)), *check_clock(reply, settings)]
         tried = await try_actions(probe)
         products = await check_products(probe, tried)
     finally:
@@ -76,8 +76,8 @@ async def _panel(settings: Settings, records: Records) -> list[Section]:
     ]
 
 
-async def _version(probe: RoleProbe, told: Told) -> str:
-    if version := version_of(told):
+async def _version(probe: RoleProbe, reply: ProbeReply) -> str:
+    if version := version_of(reply):
         return version
     try:
         return version_of(await probe.ask("WhmcsDetails"))

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 CALL_SETTLED = "panel_call.settled"
 KILLS_ITS_WORKER = "kills-its-worker"
-#: The last error of events and calls postponed because the panel is down; `hurry_for_panel` finds them by it.
+#: The last error of events and calls postponed because the panel is down; `reschedule_for_panel` finds them by it.
 WAITS_FOR_PANEL = "waits until the panel can be reached again"
 #: After this many consecutive worker crashes the event is blamed.
 DEATHS_ALLOWED = 5
@@ -164,7 +164,7 @@ async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgen
     return changed.rowcount > 0
 
 
-async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
+async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` events due now, oldest first, that waited while the panel was down; return how many."""
     waiting = (
         sa.select(events.c.id)

@@ -154,7 +154,7 @@ async def enqueue(
 
 def _check(row: dict[str, Any]) -> None:
     if (row["money"] and row["customer_id"] is None) or (row["lifecycle"] and row["order_id"] is None):
-        raise ValueError(f"{row['action']} needs the order or customer that it is serialised by")
+        raise ValueError(f"{row['action']} needs an order or customer id: its calls are made one at a time")
 
 
 def _is_live() -> sa.ColumnElement[bool]:

@@ -82,7 +82,7 @@ async def _loop(
     outside: Outside | None,
     alone: bool,
 ) -> None:
-    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.ring)
+    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.notify)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
         wake=wake, alone=alone, brakes=brakes,

@@ -17,7 +17,7 @@ from app.panels.records import PanelOrder
 class What(StrEnum):
     """The kinds of differences between us and the panel."""
 
-    UNHEARD = "unheard"  # an order that we never heard of
+    UNHEARD = "unheard"  # an order that we never progress of
     STATUS = "status"
     DELETED = "deleted"
     PAYMENT = "payment"
@@ -50,10 +50,10 @@ class ComparablePanel(Panel, Protocol):
         """Return the highest id of an order placed before `moment`; 0 if there is none."""
         ...
 
-    async def pending_orders(self, *, heard: Callable[[int, int | None], None]) -> tuple[Waiting, ...]:
+    async def pending_orders(self, *, progress: Callable[[int, int | None], None]) -> tuple[Waiting, ...]:
         """Return all Pending orders, lowest id first.
 
-        `heard` is called with how many were read, and of how many if the panel says so.
+        `progress` is called with how many were read, and of how many if the panel says so.
         """
         ...
 
