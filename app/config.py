@@ -99,20 +99,20 @@ class Settings(BaseSettings):
             return value
         paths = tuple(part.strip() for part in value.split(",") if part.strip())
         if len(paths) > MOST_GEOIP_FILES:
-            raise ValueError(f"{MOST_GEOIP_FILES} files at most, separated by commas")
+            raise ValueError(f"at most {MOST_GEOIP_FILES} files, separated by commas")
         return paths
 
     @field_validator("minfraud_key", "fraudrecord_key")
     @classmethod
     def _outside_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-            raise ValueError("has characters that no key has")
+            raise ValueError("contains characters that no key has")
         return value
 
     @model_validator(mode="after")
     def _minfraud_is_whole(self) -> Self:
         if (self.minfraud_account is None) != (self.minfraud_key is None):
-            raise ValueError("DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together")
+            raise ValueError("DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY must be set together")
         return self
 
     @field_validator("retry_delays", mode="before")
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     @classmethod
     def _admin_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("too short: 32 characters at least")
+            raise ValueError("too short: at least 32 characters")
         return value
 
     @property
@@ -170,7 +170,7 @@ def safe_panel_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("must look like https://billing.example.com")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError("must be https: credentials would travel in clear text")
+        raise ValueError("must be https: credentials would be sent in clear text")
     return value.rstrip("/")
 
 
@@ -191,7 +191,7 @@ def load_settings(**overrides: Any) -> Settings:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith(PREFIX)}
     if unknown := sorted(given - known):
-        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; the known ones are: {', '.join(sorted(known))}")
     try:
         return Settings(**overrides)
     except ValidationError as error:

@@ -9,14 +9,14 @@ from typing import Final
 from app.clock import utc_now
 from app.config import Settings
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
-from app.doctor.records import OutsideDay
+from app.doctor.records import EnrichmentDay
 from app.enrichment import fraudrecord, minfraud
 from app.enrichment.geoip import About, GeoFileError, GeoFiles
 
 _OLD: Final = timedelta(days=90)
 
 
-def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[DoctorFinding]:
+def check_enrichment(settings: Settings, days: Mapping[str, EnrichmentDay]) -> list[DoctorFinding]:
     """Check the configured sources; all of them are optional."""
     found = _geoip(settings)
     if settings.minfraud_key is not None:
@@ -44,7 +44,7 @@ def _file(about: About) -> DoctorFinding:
     return ok("geoip", text)
 
 
-def _service(code: str, name: str, day: OutsideDay | None) -> DoctorFinding:
+def _service(code: str, name: str, day: EnrichmentDay | None) -> DoctorFinding:
     if day is None:
         return unchecked(code, f"whether {name} answers: it is configured, and was not asked in the last 24 hours")
     text = f"{name}: {day.asked} orders asked about in the last 24 hours, {day.degraded} without an answer"

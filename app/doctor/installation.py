@@ -20,7 +20,7 @@ from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
-from app.doctor.records import OutsideDay, Signs, Webhooks
+from app.doctor.records import EnrichmentDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
 from app.installation import schema
@@ -40,7 +40,7 @@ class Records:
     findings: list[DoctorFinding]
     policy: Policy | None = None
     addon: tuple[DoctorFinding, ...] = ()
-    outside: Mapping[str, OutsideDay] = field(default_factory=dict)
+    outside: Mapping[str, EnrichmentDay] = field(default_factory=dict)
 
 
 def check_settings(settings: Settings) -> list[DoctorFinding]:
@@ -147,7 +147,7 @@ async def _records(settings: Settings, db: Database) -> Records:
         cut_off = await records.workers_without_panel(connection, now=now)
         sent = await records.webhooks(connection, now=now)
         signs = await records.signs(connection, now=now)
-        outside = await records.outside_day(connection, now=now)
+        outside = await records.enrichment_day(connection, now=now)
         asked = await installation.get(connection, installation.GATE_ASKED)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))

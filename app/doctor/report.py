@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from app.config import Settings
 from app.doctor.catalogue import check_policy, check_products
-from app.doctor.enrichment import check_outside
+from app.doctor.enrichment import check_enrichment
 from app.doctor.findings import DoctorFinding, Level, unchecked
 from app.doctor.ingress import check_door
 from app.doctor.installation import Records, check_records, check_settings
@@ -50,7 +50,7 @@ async def examine(settings: Settings) -> list[Section]:
         *panel,
         Section(title="webhooks and gate", findings=await check_door(settings)),
         Section(title="the addon, by what it sent", findings=_addon(records)),
-        Section(title="signals from outside", findings=check_outside(settings, records.outside)),
+        Section(title="signals from outside", findings=check_enrichment(settings, records.outside)),
     ]
 
 

@@ -202,7 +202,7 @@ async def test_a_policy_that_is_refused_by_now_is_shown_and_not_used(api: Api) -
         ("POST", "/v1/backtests", {"json": {"version": version}}),
     ):
         body = check_problem(await api.ask(method, path, ADMIN, **more), 409, "wrong-state")
-        assert f"policy version {version} is not valid any more: nonsense: unknown key" in body["detail"]
+        assert f"policy version {version} is no longer valid: nonsense: unknown key" in body["detail"]
 
 
 async def test_an_active_policy_that_is_refused_by_now_says_so_and_can_be_left(api: Api) -> None:
@@ -248,7 +248,7 @@ async def test_a_policy_that_holds_while_no_gate_ever_asked_is_warned_about(api:
     async def warned(method: str, path: str, document: str | None = None) -> bool:
         body = {} if document is None else {"json": {"document": document}}
         found = (await api.ask(method, path, ADMIN, **body)).json()["warnings"]
-        return any(text.startswith("modes.hold is enforce: No gate has ever asked") for text in found)
+        return any(text.startswith("modes.hold is enforce: The gate has never been asked") for text in found)
 
     version = await published(api, STRICT)
     doors = [

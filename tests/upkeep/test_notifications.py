@@ -163,7 +163,7 @@ async def test_money_to_be_returned_rings_for_each_new_amount(house: House) -> N
     await house.act(order_id, "reject")
     await house.wait(60)
     (row,) = await told(house, AlertKind.REFUND_DUE)
-    assert row.text == f"Order {order_id}: 10.00 USD is to be returned."
+    assert row.text == f"Order {order_id}: a refund of 10.00 USD is due."
     await house.act(order_id, "refund-done")
     await house.wait(60)
     assert len(await told(house, AlertKind.REFUND_DUE)) == 1
@@ -186,7 +186,7 @@ async def test_a_dead_call_rings_and_rings_again_when_it_dies_again(db: Database
         await house.wait(60)
         texts = [row.text for row in await told(house, AlertKind.DEAD_CALL)]
         assert texts[1:] == 2 * [
-            f"For customer {client} the call add_credit failed for good; retry or abandon panel call {credit['id']}."
+            f"The call add_credit for customer {client} failed for good: retry or abandon panel call {credit['id']}."
         ]
         assert await told(house, AlertKind.REVIEW_DUE) == []  # it is due at once, and its hold has been reported
 

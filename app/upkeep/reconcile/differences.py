@@ -17,7 +17,7 @@ from app.panels.records import PanelOrder
 class What(StrEnum):
     """The kinds of differences between us and the panel."""
 
-    UNHEARD = "unheard"  # an order that we never progress of
+    MISSED = "missed"  # an order that we have not received
     STATUS = "status"
     DELETED = "deleted"
     PAYMENT = "payment"
@@ -72,5 +72,5 @@ def comparable(context: Context) -> ComparablePanel:
     if panel is None:
         raise PanelUnavailable("no panel is configured")
     if not isinstance(panel, ComparablePanel):
-        raise TypeError(f"{type(panel).__name__} can't be compared with")
+        raise TypeError(f"{type(panel).__name__} does not support comparing")
     return panel
