@@ -95,7 +95,7 @@ def _told(order: Order) -> tuple[object, ...]:
 
 def _line(title: str, before: Order | None, order: Order) -> NewsLine | None:
     if "hold_breached" in order["flags"] and (before is None or "hold_breached" not in before["flags"]):
-        return NewsLine(Tone.BAD, f"{title}: was provisioned although we held it; a person must look")
+        return NewsLine(Tone.BAD, f"{title}: was provisioned despite the hold; a person must check it")
     decided_again = before is None or before["decision"]["at"] != order["decision"]["at"]
     return _SAY[order["decision"]["outcome"]](title, before, order) if decided_again else _moved(title, before, order)
 
@@ -125,7 +125,7 @@ def _outcome_words(order: Order) -> str:
     paid = order["payment"]["state"] == "paid"
     if accepted:
         return "paid, and accepted in the panel" if paid else "accepted in the panel"
-    return "released; building it is left to staff"
+    return "released; setting it up is left to staff"
 
 
 def _fee_hold(title: str, _: Order | None, order: Order) -> NewsLine:

@@ -49,7 +49,7 @@ class Child:
     def last_words(self) -> str:
         """Return the end of its log, for the error message."""
         lines = self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-        return "\n".join(("Its last words:", *lines)) if lines else "It said nothing."
+        return "\n".join(("Its last output:", *lines)) if lines else "It printed nothing."
 
     async def stop(self) -> None:
         """Terminate it and everything that it started; kill it if it does not end."""

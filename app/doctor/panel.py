@@ -28,11 +28,11 @@ _CERTIFICATES: Final[dict[int, tuple[str, str]]] = {
     9: ("tls-not-yet", "is not valid yet: is the clock of this machine right?"),
     10: ("tls-expired", "has expired"),
     18: ("tls-self-signed", "is self-signed"),
-    19: ("tls-self-signed", "hangs on a certificate that is self-signed"),
-    20: ("tls-chain", "does not lead to an authority that is known here: an intermediate certificate is missing"),
-    21: ("tls-chain", "does not lead to an authority that is known here: an intermediate certificate is missing"),
+    19: ("tls-self-signed", "was issued by a self-signed certificate"),
+    20: ("tls-chain", "does not chain to an authority known here: an intermediate certificate is missing"),
+    21: ("tls-chain", "does not chain to an authority known here: an intermediate certificate is missing"),
     62: ("tls-wrong-host", "is for another host name"),
-    64: ("tls-wrong-host", "is for a host name, and DOORMAN_PANEL_URL names an IP address"),
+    64: ("tls-wrong-host", "is for a host name, but DOORMAN_PANEL_URL names an IP address"),
 }
 _CERTIFICATE_CURES: Final = {
     "tls-not-yet": "Set this machine's clock (NTP), or wait until the certificate is valid.",
@@ -41,7 +41,7 @@ _CERTIFICATE_CURES: Final = {
     "private authorities are not accepted.",
     "tls-chain": "Have the panel's web server send its whole chain (fullchain.pem).",
     "tls-wrong-host": "Set DOORMAN_PANEL_URL to the host name that the certificate is for.",
-    "tls-other": "Look at the certificate of the panel's web server.",
+    "tls-other": "Check the certificate of the panel's web server.",
 }
 
 #: Time zones to propose for an offset, the most common first.
@@ -63,7 +63,7 @@ def check_access_key(settings: Settings) -> list[DoctorFinding]:
         "Choose one of letters, digits and ! @ # $ % . ( ) * [ ] - _ for $api_access_key in configuration.php, and set "
         "DOORMAN_PANEL_ACCESS_KEY to the same. In a .env file put it in single quotes."
     )
-    return [fault("access-key-characters", "the access key holds characters that WHMCS does not accept", cure)]
+    return [fault("access-key-characters", "the access key contains characters that WHMCS does not accept", cure)]
 
 
 async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFinding], ProbeReply | None]:
@@ -85,20 +85,20 @@ def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
         slug, words = _CERTIFICATES.get(error.certificate or 0, ("tls-other", "is not accepted"))
         return fault(slug, f"the certificate of {host} {words}", _CERTIFICATE_CURES[slug], said=said)
     listening = f"Is the panel's web server running, does it listen on port {port}, and is DOORMAN_PANEL_URL right?"
-    firewall = f"Let this machine connect to {host} port {port}: look at the firewalls on both sides."
-    slow = "Look at the panel's load. A firewall that inspects traffic may also swallow the answer."
+    firewall = f"Let this machine connect to {host} port {port}: check the firewalls on both sides."
+    slow = "Check the panel's load. A firewall that inspects traffic may also swallow the answer."
     texts = {
         Trouble.NAME: (
             "dns",
-            f"the name {host} is not known",
+            f"the host name {host} can't be resolved",
             "Correct DOORMAN_PANEL_URL, or the DNS of this machine.",
         ),
         Trouble.REFUSED: ("refused", f"nothing listens on {host} port {port}", listening),
-        Trouble.UNREACHABLE: ("unreachable", f"no way to {host} port {port}", firewall),
+        Trouble.UNREACHABLE: ("unreachable", f"no route to {host} port {port}", firewall),
         Trouble.NO_CONNECTION: ("no-connection", f"{host} port {port} does not answer", firewall),
-        Trouble.TLS: ("tls", f"{host} port {port} does not speak TLS as we do", "Does that port serve https?"),
-        Trouble.SILENT: ("silent", f"{host} took the question and did not answer in time", slow),
-        Trouble.BROKEN: ("broken", f"{host} ended the connection without a whole answer", listening),
+        Trouble.TLS: ("tls", f"{host} port {port} does not complete a TLS handshake", "Does that port serve https?"),
+        Trouble.SILENT: ("silent", f"{host} accepted the request but did not answer in time", slow),
+        Trouble.BROKEN: ("broken", f"{host} closed the connection without a complete answer", listening),
     }
     return fault(*texts[error.trouble], said=said)
 
@@ -118,7 +118,7 @@ def let_in(reply: ProbeReply, settings: Settings) -> tuple[DoctorFinding, bool]:
         )
         return fault("credentials", "WHMCS does not accept our credential", cure, said=reply.said), False
     if reply.verdict == "error":
-        cure = "WHMCS said so itself: look at its activity log (Configuration > System Logs) at this minute."
+        cure = "The error is from WHMCS itself: check its activity log (Configuration > System Logs) at this time."
         return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=reply.said), False
     return _not_whmcs(reply, settings), False
 
@@ -155,13 +155,13 @@ def _not_whmcs(reply: ProbeReply, settings: Settings) -> DoctorFinding:
             "Let this machine's POSTs to /includes/api.php pass: a rule of Cloudflare, ModSecurity or the web server "
             "blocks them before WHMCS sees them."
         )
-        return fault("blocked", "something before WHMCS refuses us", cure, said=said)
+        return fault("blocked", "something in front of WHMCS refuses us", cure, said=said)
     if status == 429:
         cure = "Lower DOORMAN_PANEL_RATE, or raise the limit for this machine."
-        return fault("too-fast", "something before WHMCS asks us to slow down", cure, said=said)
+        return fault("too-fast", "something in front of WHMCS asks us to slow down", cure, said=said)
     if status >= 500:
         cure = "Look at the web server's and PHP's error log on the panel; a full disk or a broken hook file does this."
-        return fault("panel-broken", "the panel answers with an error of the server", cure, said=said)
+        return fault("panel-broken", "the panel answers with a server error", cure, said=said)
     cure = (
         "Set DOORMAN_PANEL_URL to the address under which customers see WHMCS, with its folder if it has one: "
         f"https://example.com/billing. {settings.panel_url}{_API} must exist."
@@ -176,8 +176,8 @@ def _redirected(reply: ProbeReply, settings: Settings) -> DoctorFinding:
     if reply.location.split("?", 1)[0].endswith(_API) and parts.scheme == "https" and parts.hostname:
         cure = f"Set DOORMAN_PANEL_URL={base}"
     else:
-        cure = "Set DOORMAN_PANEL_URL to the address that the panel has in the end; it must be https."
-    return fault("redirect", f"{settings.panel_url} redirects, which we do not follow", cure, said=said)
+        cure = "Set DOORMAN_PANEL_URL to the panel's final address; it must be https."
+    return fault("redirect", f"{settings.panel_url} redirects, and redirects are not followed", cure, said=said)
 
 
 # --- version ------------------------------------------------------------------------------------------------------
@@ -194,16 +194,16 @@ def check_version(version: str) -> DoctorFinding:
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None:
         cure = "Tick GetAdminDetails for the API role; Doorman is written for WHMCS 8.13 and 9."
-        return unchecked("version", "the panel did not tell its version", cure)
+        return unchecked("version", "the panel did not report its version", cure)
     number = (int(numbers[1]), int(numbers[2]))
     if number < OLDEST:
-        cure = "Upgrade WHMCS: before 8.0 it does not tell who placed an order."
+        cure = "Upgrade WHMCS: before 8.0 it does not report who placed an order."
         return fault("version", f"WHMCS {version} is too old", cure)
     if number < LAST_OF_8:
-        cure = "Upgrade to WHMCS 9, or at least to 8.13; Doorman is not tried with anything older."
+        cure = "Upgrade to WHMCS 9, or at least to 8.13; Doorman is not tested with older versions."
         return warning("version", f"WHMCS {version} is older than 8.13", cure)
     if number[0] == 8:
-        return warning("version", f"WHMCS {version} is supported by nobody since May 2026", "Plan the upgrade to 9.")
+        return warning("version", f"WHMCS {version} has been out of support since May 2026", "Plan the upgrade to 9.")
     return ok("version", f"WHMCS {version}")
 
 
@@ -217,7 +217,7 @@ def check_clock(reply: ProbeReply, settings: Settings) -> list[DoctorFinding]:
     if local is None:
         found = [] if reply.date is None else [_skew("the panel's web server", reply.date - here)]
         cure = "Tick GetAdminDetails for the API role, or set DOORMAN_PANEL_TIMEZONE."
-        return [*found, unchecked("zone", "the panel did not tell its local time", cure)]
+        return [*found, unchecked("zone", "the panel did not report its local time", cure)]
     offset = local.utcoffset()
     if offset is None:  # the web server's UTC time first: a wrong clock is not another time zone
         offset = round((local.replace(tzinfo=UTC) - (reply.date or here)) / _QUARTER) * _QUARTER
@@ -243,7 +243,7 @@ def check_zone(offset: timedelta, zone: ZoneInfo | None, *, now: datetime) -> Do
     if zone is None:
         text = f"the panel's local time is {_hours(offset)}, as learned from its clock"
         if offset:
-            text += f"; DOORMAN_PANEL_TIMEZONE (perhaps {names}) would also mind summer time"
+            text += f"; DOORMAN_PANEL_TIMEZONE (perhaps {names}) would also follow summer time"
         return ok("zone", text)
     expected = now.astimezone(zone).utcoffset() or timedelta()
     if expected == offset:

@@ -55,9 +55,9 @@ async def try_actions(probe: RoleProbe) -> dict[str, Tried]:
 async def _try(probe: RoleProbe, permission: Permission, before: Mapping[str, Tried]) -> Tried:
     not_tried = Tried(permission=permission, standing=RoleStanding.NOT_TRIED)
     if permission.probe is None:
-        return replace(not_tried, why="no call is known that surely changes nothing")
+        return replace(not_tried, why="no call is known that is certain to change nothing")
     if permission.after is not None and not _is_free(before[permission.after]):
-        return replace(not_tried, why=f"{permission.after} did not show that the id we would use is free")
+        return replace(not_tried, why=f"{permission.after} did not confirm that the test id is free")
     try:
         reply = await probe.ask(permission.action, permission.probe)
     except Unreached as error:
@@ -92,17 +92,17 @@ def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[DoctorFinding]:
     """Judge the results of the attempts."""
     needed = [one for one in tried.values() if one.permission.need in {Need.READ, Need.ACT}]
     found = [*_missing(needed, mode), *_unclear(needed), *_alerts(tried), *_optional(tried)]
-    advice = f"leave {', '.join(DANGEROUS)} unticked: we never use them"
-    return [*found, unchecked("role-dangerous", "rights beyond these (to try them would be the danger)", advice)]
+    advice = f"leave {', '.join(DANGEROUS)} unticked: Doorman never uses them"
+    return [*found, unchecked("role-dangerous", "excess rights (testing them would be dangerous)", advice)]
 
 
 def _missing(needed: list[Tried], mode: Mode) -> list[DoctorFinding]:
     missing = [one for one in needed if one.standing is RoleStanding.MISSING]
     allowed = sum(one.standing is RoleStanding.ALLOWED for one in needed)
     if not missing:
-        return [ok("role", f"all {allowed} actions that we need and could try are allowed")] if allowed else []
+        return [ok("role", f"all {allowed} needed actions that could be tested are allowed")] if allowed else []
     fatal = mode is Mode.ENFORCE or any(one.permission.need is Need.READ for one in missing)
-    text = f"not allowed to us: {len(missing)} of the {len(needed)} API actions that we need"
+    text = f"{len(missing)} of the {len(needed)} needed API actions are not allowed"
     cure = f"Tick these under {_ROLE}, for the role of our credential:"
     if not fatal:
         cure = f"Before DOORMAN_MODE=enforce, tick these under {_ROLE}, for the role of our credential:"
@@ -125,7 +125,7 @@ def _unclear(needed: list[Tried]) -> list[DoctorFinding]:
 
 def _alerts(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     names = [one.permission.action for one in tried.values() if one.permission.need is Need.NOTIFY]
-    text = f"{' and '.join(names)} (alerts for staff): there is no call that surely sends nothing"
+    text = f"{' and '.join(names)} (alerts for staff): there is no test call that sends nothing"
     cure = f"See that both are ticked under {_ROLE}, and that there is a notification rule for `doorman`."
     return [unchecked("role-alerts", text, cure)]
 
@@ -139,4 +139,4 @@ def _optional(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     if not missing:
         return []
     text = "; ".join(f"{one.action} ({one.purpose})" for one in missing)
-    return [unchecked("role-optional", f"not allowed to us, and Doorman works without: {text}")]
+    return [unchecked("role-optional", f"not allowed, but optional: {text}")]

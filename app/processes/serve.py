@@ -54,7 +54,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise CannotServe(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+        raise CannotServe(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another port with --port"
+        ) from None
     listener.listen(_BACKLOG)
     return listener
 

@@ -309,7 +309,7 @@ def test_each_finding_is_a_line_and_no_secret_or_control_character_is_shown() ->
                    secrets_of(settings))  # fmt: skip
     lines = text.splitlines()
     assert sum(line.startswith("  fault") for line in lines) == 2
-    assert "          it says: no  [31m *** *** *** *** *** [bold]" in lines
+    assert "          reported: no  [31m *** *** *** *** *** [bold]" in lines
     assert "              [ ] AddCredit" in lines
     assert "  ok      fine" in lines
     assert "  -       not checked: that" in lines

@@ -58,7 +58,7 @@ class NewOrders:
         return tuple(
             Difference(
                 what=What.MISSED, order_id=order.order_id, ours="nothing",
-                panel=f"{order.status}, placed {_when(order.placed_at)}", 
+                panel=f"{order.status}, placed {_when(order.placed_at)}",
                 remedy="the order is read and judged like any other",
             )
             for order in self.missed
