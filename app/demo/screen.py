@@ -106,7 +106,7 @@ class PlainScreen:
         self._numbers_at = 0.0
 
     def start(self) -> None:
-        self._print("Doorman demo: a pretend billing panel, the service at its door, and customers of all kinds")
+        self._print("Doorman demo: a pretend billing panel, the service in front of it, and customers of all kinds")
 
     def wait(self, what: str) -> None:
         self._print(f"{what} ...")

@@ -96,7 +96,7 @@ async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[D
         return [ok("products", f"none of the {len(rows)} products is set up by a module: nothing can bypass a hold")]
     text = f"when {len(built)} of the {len(rows)} products are set up: the API does not show it"
     cure = (
-        "Keep the addon's gate on: it alone stops what Products > Module Settings sets up on order or on payment. "
-        "Without it choose there: set up when you accept a pending order."
+        "Keep the addon's gate on: only the gate stops products that are set up on order or on payment (Products > "
+        "Module Settings). Without it, choose there: set up when you accept a pending order."
     )
     return [unchecked("products", text, cure)]

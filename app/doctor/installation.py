@@ -242,7 +242,7 @@ def check_gate_calls(asked: Any, mode: Mode) -> DoctorFinding:
             "gate-asked", f"the addon's gate is in use; its last recorded request was at {str(asked['last'])[:16]} UTC"
         )
     cure = (
-        "Switch the gate on in the addon's settings; it asks when an order is set up. Without it a hold keeps only "
+        "Switch the gate on in the addon's settings; it asks when an order is set up. Without it a hold stops only "
         "what is set up when you accept a pending order."
     )
     if mode is Mode.SHADOW:
@@ -262,9 +262,9 @@ def _ago(age: timedelta) -> str:
 def check_signs(signs: Signs) -> list[DoctorFinding]:
     """Check for signs that something else accepts or provisions: the API does not show hooks of other addons."""
     culprits = (
-        "Look in includes/hooks and in the addon modules for what calls AcceptOrder: the usual ones are "
+        "Search includes/hooks and the addon modules for code that calls AcceptOrder: the usual ones are "
         "AcceptOrderOnInvoicePaid (Katamaze), WHMCS-Auto-Accept-Orders, and order-management scripts run by cron. "
-        "Take it out: Doorman accepts by itself."
+        "Remove it: Doorman accepts orders itself."
     )
     found = []
     if signs.accepted_by_automation:

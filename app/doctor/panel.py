@@ -131,13 +131,13 @@ def _refused_address(said: str, settings: Settings) -> DoctorFinding:
     wanted = f"exactly {address}" if address else "exactly the address of this machine"
     cure = (
         f"Add {wanted} under General Settings > Security > API IP Access Restriction. "
-        "An empty list refuses everybody; networks (10.0.0.0/8) and wildcards are not understood. Or set "
+        "An empty list refuses everybody; networks (10.0.0.0/8) and wildcards are not supported. Or set "
         "$api_access_key in configuration.php and the same as DOORMAN_PANEL_ACCESS_KEY."
     )
     if address is not None and address.version == 6:
-        cure += " This is an IPv6 address: the IPv4 one on the list does not count. Make sure that it is a fixed one."
+        cure += " This is an IPv6 address: an IPv4 one on the list does not help. Make sure that it never changes."
     elif address is not None and address.is_private and not address.is_loopback:
-        cure += " It is an internal address: if a proxy stands before WHMCS, name it under Trusted Proxies instead."
+        cure += " It is an internal address: if a proxy is in front of WHMCS, add it under Trusted Proxies instead."
     if settings.panel_access_key is not None:
         cure += " The access key that we sent is not the one in configuration.php."
     return fault("ip-refused", f"WHMCS refuses our address{f' {address}' if address else ''}", cure, said=said)
@@ -160,7 +160,7 @@ def _not_whmcs(reply: ProbeReply, settings: Settings) -> DoctorFinding:
         cure = "Lower DOORMAN_PANEL_RATE, or raise the limit for this machine."
         return fault("too-fast", "something in front of WHMCS asks us to slow down", cure, said=said)
     if status >= 500:
-        cure = "Look at the web server's and PHP's error log on the panel; a full disk or a broken hook file does this."
+        cure = "Check the web server's and PHP's error log on the panel: often a full disk or a broken hook file."
         return fault("panel-broken", "the panel answers with a server error", cure, said=said)
     cure = (
         "Set DOORMAN_PANEL_URL to the address under which customers see WHMCS, with its folder if it has one: "

@@ -197,7 +197,7 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
         if row is None:
             return None
         state = outcome.state
-        if Call.from_row(row).unwanted and state in {CallState.PENDING, CallState.DEAD}:
+        if Call.from_row(row).cancel_requested and state in {CallState.PENDING, CallState.DEAD}:
             state = CallState.CANCELLED
         values = {
             "state": state,
