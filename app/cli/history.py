@@ -174,18 +174,18 @@ class Shown:
         self._task: TaskID | None = None
         self._step = ""
         self._at: tuple[int, int | None] = (0, None)
-        self._began = self._told = 0.0
+        self._began = self._printed_at = 0.0
 
     def heard(self, step: str, done: int, total: int | None) -> None:
         """Show the progress of a step."""
         now = time.monotonic()
         if step != self._step:
             self.end()
-            self._step, self._began, self._told = step, now, now
+            self._step, self._began, self._printed_at = step, now, now
             self._task = self._bar.add_task(step, total=total, rate="")
         self._at = (done, total)
-        if now - self._told >= (_BAR_SECONDS if self._on_terminal else _LINE_SECONDS):
-            self._told = now
+        if now - self._printed_at >= (_BAR_SECONDS if self._on_terminal else _LINE_SECONDS):
+            self._printed_at = now
             self._tell()
 
     def building(self, done: int, total: int) -> None:

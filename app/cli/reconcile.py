@@ -227,7 +227,7 @@ async def run_adopt(settings: Settings, out: Console) -> int:
             return 0
         cut_over = datetime.fromisoformat(since)
         with _progress(out) as bar:
-            pending = await panel.pending_orders(progress=_hear(bar))
+            pending = await panel.pending_orders(progress=_progress_of(bar))
     old = [one for one in pending if one[0].placed_at is None or one[0].placed_at < cut_over]
     if not old:
         out.print(f"No order from before the cut-over ({cut_over:%Y-%m-%d %H:%M} UTC) is Pending.")
@@ -237,7 +237,7 @@ async def run_adopt(settings: Settings, out: Console) -> int:
     return 0
 
 
-def _hear(bar: Progress) -> Callable[[int, int | None], None]:
+def _progress_of(bar: Progress) -> Callable[[int, int | None], None]:
     task = bar.add_task("Pending orders", total=None)
     return lambda read, total: bar.update(task, completed=read, total=total)
 

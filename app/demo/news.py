@@ -54,7 +54,7 @@ class Ledger:
         if order["decision"] is None or order["state"] in {"releasing", "rejecting"}:
             return False
         before = self.orders.get(order["order_id"])
-        return before is None or _told(before) != _told(order)
+        return before is None or _shown_part(before) != _shown_part(order)
 
     def news(self, order: Order) -> NewsLine | None:
         """Return the change of an order since it was last reported, if any; remember it as reported."""
@@ -88,7 +88,7 @@ class Ledger:
         return len(fees), len(paid), " + ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items()))
 
 
-def _told(order: Order) -> tuple[object, ...]:
+def _shown_part(order: Order) -> tuple[object, ...]:
     fee = order["fee"] or {}
     return order["state"], order["decision"]["at"], fee.get("state"), order["refund_due"], tuple(order["flags"])
 

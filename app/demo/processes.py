@@ -44,7 +44,7 @@ class Child:
     async def ended(self) -> None:
         """Wait until it ends, which is unexpected. Raises DemoEnded."""
         code = await self._process.wait()
-        raise DemoEnded(f"{self._name} ended by itself (exit code {code}). {self.last_words()}")
+        raise DemoEnded(f"{self._name} exited unexpectedly (exit code {code}). {self.last_words()}")
 
     def last_words(self) -> str:
         """Return the end of its log, for the error message."""

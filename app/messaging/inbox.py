@@ -229,8 +229,8 @@ def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool
     if orders:
         conditions.append(sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(orders)))
     if customers:
-        nobody = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
-        conditions.append(sa.or_(nobody, events.c.customer_id.not_in(customers)))
+        of_none = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
+        conditions.append(sa.or_(of_none, events.c.customer_id.not_in(customers)))
     return sa.and_(*conditions)
 
 
