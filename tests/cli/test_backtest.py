@@ -58,7 +58,7 @@ def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) 
     assert shown.stdout.startswith("Backtest of 60 orders, ")
     for heading in (
         "Outcomes", "orders would change", "Estimated staff minutes", "Money in USD",
-        "Risk against what became of the orders", "Facts known only as of today", "What this can't know",
+        "Risk compared with what happened", "Facts left out, as only today's value is known", "What this can't know",
         "The same, with facts of which only today's value is known",
     ):  # fmt: skip
         assert heading in shown.stdout

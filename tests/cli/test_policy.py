@@ -76,7 +76,7 @@ def test_publishing_what_would_hold_many_orders_needs_a_yes(desk: Desk, migrated
     file = desk.file("policy.toml", DOCUMENT)
     refused = desk.run("publish", file, status=1)
     assert "more than 30 % (limits.confirm_hold_percent)" in refused
-    assert "say so with --yes" in refused
+    assert "Confirm with --yes" in refused
     assert "version 1 is published but not active" in refused
     assert "active" not in desk.run("list").split()
     assert "version 1 is active (known; hash" in desk.run("publish", file, "--yes")

@@ -49,14 +49,14 @@ REFUSALS: list[tuple[Scripted, str, str, str]] = [
     (HTML, "not-whmcs", "no WHMCS API at", "folder"),
     (Scripted(status=404), "not-whmcs", "no WHMCS API at", "includes/api.php must exist"),
     (Scripted(status=401), "http-password", "password", "htpasswd"),
-    (Scripted(status=403, body="<h1>Just a moment"), "blocked", "before WHMCS", "ModSecurity"),
+    (Scripted(status=403, body="<h1>Just a moment"), "blocked", "in front of WHMCS", "ModSecurity"),
     (Scripted(status=429), "too-fast", "slow down", "DOORMAN_PANEL_RATE"),
     (Scripted(status=500, body="<h1>Oops!</h1>"), "panel-broken", "error", "error log"),
     (
         Scripted(status=301, headers={"location": "https://www.example.com/billing/includes/api.php"}),
         "redirect", "redirects", "Set DOORMAN_PANEL_URL=https://www.example.com/billing",
     ),
-    (Scripted(status=302, headers={"location": "/login"}), "redirect", "redirects", "in the end"),
+    (Scripted(status=302, headers={"location": "/login"}), "redirect", "redirects", "final address"),
 ]  # fmt: skip
 
 

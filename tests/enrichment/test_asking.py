@@ -145,7 +145,7 @@ async def test_settings_open_what_they_name(tmp_path: Path) -> None:
         ({"MINFRAUD_ACCOUNT": "0", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
         ({"MINFRAUD_ACCOUNT": "seven", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
         ({"FRAUDRECORD_KEY": "schlüssel"}, "DOORMAN_FRAUDRECORD_KEY: contains characters that no key has"),
-        ({"GEOIP_FILE": "a,b,c,d"}, "DOORMAN_GEOIP_FILE: 3 files at most"),
+        ({"GEOIP_FILE": "a,b,c,d"}, "DOORMAN_GEOIP_FILE: at most 3 files"),
     ],
 )
 def test_half_a_setting_is_refused_without_showing_a_secret(
