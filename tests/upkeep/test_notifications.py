@@ -178,7 +178,7 @@ async def test_a_dead_call_is_notified_and_again_when_it_dies_again(db: Database
         await house.wait(60)
         (row,) = await told(house, AlertKind.DEAD_CALL)
         assert row.order_id == placed.id
-        assert row.text.startswith(f"For order {placed.id} the call accept_order failed for good; ")
+        assert row.text.startswith(f"The call accept_order for order {placed.id} failed for good: ")
         await house.api.post(f"/v1/customers/{client}/credits", json={"amount": "5.00", "reason": "Outage"})
         await house.wait(60)
         credit = (await house.api.get("/v1/panel-calls?state=dead")).json()["items"][0]
