@@ -47,41 +47,44 @@ class Settings(BaseSettings):
     panel_identifier: SecretStr | None = Field(None, description="API credential: identifier.")
     panel_secret: SecretStr | None = Field(None, description="API credential: secret.")
     panel_access_key: SecretStr | None = Field(
-        None, description="`$api_access_key` of configuration.php, where the IP list is in the way."
+        None, description="`$api_access_key` of configuration.php, if it replaces the IP list."
     )
     webhook_secret: SecretStr | None = Field(
         None, description="`whsec_…`; several separated by spaces while rotating. Unset: the endpoint is off."
     )
     admin_key: SecretStr | None = Field(None, description="Bootstrap API key of role admin (at least 32 characters).")
     policy_file: Path | None = Field(
-        None, description="Policy published and activated at start, if its hash never was."
+        None, description="Policy file to publish and activate at start, unless it was published before."
     )
     retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
         (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200, 86400, 91000),
         description="Seconds between attempts at a panel call and at handling an event.",
     )
-    panel_rate: float = Field(20, ge=0.01, le=10_000, description="Panel calls a second at most.")
+    panel_rate: float = Field(20, ge=0.01, le=10_000, description="Maximum panel calls per second.")
     panel_settle_seconds: float = Field(
         150, gt=0, le=86_400, description="How long an attempt without an answer may still take effect."
     )
     panel_timeout: float | None = Field(
-        None, gt=0, le=3600, description="Seconds for every call; default by action: accept 120, others 30."
+        None,
+        gt=0,
+        le=3600,
+        description="Timeout of each panel call in seconds; default: 120 for accept, 30 for others.",
     )
     settle_seconds: float = Field(
         90, ge=0, le=86_400, description="How long an unpaid, unchecked order may wait for its decision."
     )
     panel_timezone: str | None = Field(
-        None, description="IANA name of the panel's zone; default: learned from its clock."
+        None, description="IANA name of the panel's time zone; default: learned from its clock."
     )
     reconcile_seconds: float = Field(300, ge=1, le=86_400, description="Seconds between comparisons with the panel.")
-    public_url: str | None = Field(None, description="Address under which people reach this service, for links.")
+    public_url: str | None = Field(None, description="Address at which people reach this service, for links.")
     log_format: Literal["console", "json"] | None = Field(
         None, description="`console` or `json`; default: console on a terminal, else json."
     )
 
     geoip_file: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
         None,
-        description="Databases in the MMDB format, read locally, with commas between: countries or cities, networks "
+        description="Databases in the MMDB format, read locally, separated by commas: countries or cities, networks "
         "(ASN), anonymisers (GeoIP2 Anonymous IP). Any of them, in any order.",
     )
     minfraud_account: int | None = Field(
@@ -99,20 +102,20 @@ class Settings(BaseSettings):
             return value
         paths = tuple(part.strip() for part in value.split(",") if part.strip())
         if len(paths) > MOST_GEOIP_FILES:
-            raise ValueError(f"{MOST_GEOIP_FILES} files at most, separated by commas")
+            raise ValueError(f"at most {MOST_GEOIP_FILES} files, separated by commas")
         return paths
 
     @field_validator("minfraud_key", "fraudrecord_key")
     @classmethod
     def _outside_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-            raise ValueError("has characters that no key has")
+            raise ValueError("contains characters that no key has")
         return value
 
     @model_validator(mode="after")
     def _minfraud_is_whole(self) -> Self:
         if (self.minfraud_account is None) != (self.minfraud_key is None):
-            raise ValueError("DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together")
+            raise ValueError("DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY must be set together")
         return self
 
     @field_validator("retry_delays", mode="before")
@@ -142,7 +145,7 @@ class Settings(BaseSettings):
     @classmethod
     def _admin_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("too short: 32 characters at least")
+            raise ValueError("too short: at least 32 characters")
         return value
 
     @property
@@ -170,7 +173,7 @@ def safe_panel_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("must look like https://billing.example.com")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError("must be https: credentials would travel in clear text")
+        raise ValueError("must be https: credentials would be sent in clear text")
     return value.rstrip("/")
 
 
@@ -191,7 +194,7 @@ def load_settings(**overrides: Any) -> Settings:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith(PREFIX)}
     if unknown := sorted(given - known):
-        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; the known ones are: {', '.join(sorted(known))}")
     try:
         return Settings(**overrides)
     except ValidationError as error:

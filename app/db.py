@@ -58,9 +58,9 @@ def require_folder(url: sa.URL) -> None:
         return
     folder = Path(str(url.database)).parent
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
+        raise ValueError(f"the folder {folder} does not exist")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ValueError(f"the folder {folder} can't be written by this user")
+        raise ValueError(f"this user can't write to the folder {folder}")
 
 
 def keep_private(engine: AsyncEngine) -> None:
@@ -89,7 +89,7 @@ def _make_private(path: str) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            log.warning("database.open_to_others", file=file.name, error=error.strerror)
+            log.warning("database.readable_by_others", file=file.name, error=error.strerror)
 
 
 def _set_up(connection: Any, lock_wait: timedelta) -> None:

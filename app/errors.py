@@ -64,7 +64,7 @@ class ShadowMode(Problem):
 class ConfirmationNeeded(Problem):
     """The change is so large that the caller has to confirm it."""
 
-    slug, title, status = "confirmation-needed", "Confirm that this is meant", 409
+    slug, title, status = "confirmation-needed", "Confirmation needed", 409
 
 
 class LooksDuplicate(Problem):
@@ -109,7 +109,7 @@ class KeyReused(Problem):
 class Busy(Problem):
     """Too much work of this kind is waiting."""
 
-    slug, title, status = "busy", "Too much of this at once", 429
+    slug, title, status = "busy", "Too many requests of this kind", 429
 
 
 class Unavailable(Problem):

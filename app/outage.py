@@ -21,16 +21,16 @@ class Outage:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._said_at = float("-inf")
-        self._kept_back = 0
+        self._suppressed = 0
 
     def note(self, where: str, error: BaseException) -> None:
         """Log it, unless it was logged within the last minute; then count it for the next line."""
         now = self._clock()
         if now - self._said_at < APART:
-            self._kept_back += 1
+            self._suppressed += 1
             return
-        log.error("database.unavailable", where=where, reason=_reason(error), kept_back=self._kept_back)
-        self._said_at, self._kept_back = now, 0
+        log.error("database.unavailable", where=where, reason=_reason(error), suppressed=self._suppressed)
+        self._said_at, self._suppressed = now, 0
 
 
 def _reason(error: BaseException) -> str:

@@ -61,7 +61,7 @@ def decode_cursor(cursor: str, kinds: Sequence[type[KeyPart]]) -> tuple[KeyPart,
             raise ValueError
         return tuple(_part(part, kind) for part, kind in zip(parts, kinds, strict=True))
     except (ValueError, RecursionError, OverflowError, binascii.Error):
-        error = {"path": "query.cursor", "message": "must be the next_cursor of an earlier page of this list"}
+        error = {"path": "query.cursor", "message": "must be the next_cursor of a previous page of this list"}
         raise Invalid("unknown cursor", [error]) from None
 
 

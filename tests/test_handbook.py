@@ -44,7 +44,7 @@ def test_a_page_is_set_for_a_terminal(name: str) -> None:
 def test_an_unknown_page_is_answered_with_the_pages_there_are() -> None:
     said = CliRunner().invoke(cli, ["handbook", "ownr"])
     assert said.exit_code == 2
-    assert "the handbook has no page 'ownr'; it has index, owner, " in said.output
+    assert "the handbook has no page 'ownr'; its pages are index, owner, " in said.output
 
 
 def test_every_page_says_first_who_reads_it() -> None:

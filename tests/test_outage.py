@@ -26,7 +26,7 @@ def test_one_line_a_minute_counts_what_it_keeps_back(logs: Logs) -> None:
     outage = Outage(lambda: next(times))
     for _ in range(6):
         outage.note("gate", TimeoutError())
-    assert [(line["event"], line["kept_back"]) for line in logs] == [
+    assert [(line["event"], line["suppressed"]) for line in logs] == [
         ("database.unavailable", 0), ("database.unavailable", 2), ("database.unavailable", 1),
     ]  # fmt: skip
 

@@ -45,7 +45,7 @@ async def grant(
         await tx.execute(sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update())
     ).first()
     if row is None:
-        raise NotFound(f"no customer {customer_id} is known")
+        raise NotFound(f"customer {customer_id} is unknown")
     if row.merged_into is not None:
         raise WrongState(f"customer {customer_id} was merged into customer {row.merged_into}: grant it there")
     money = _amount(amount, row)
@@ -58,7 +58,9 @@ async def grant(
             f"the policy has credits in {mode} (modes.credits): {money} would be credited; nothing was done"
         )
     if not force and await _same(tx, customer_id, money, reason, now):
-        raise LooksDuplicate(f"{money} for the same reason was granted within a day; say force if it is meant twice")
+        raise LooksDuplicate(
+            f"{money} was already granted for the same reason within a day; set force to grant it again"
+        )
     await limits.check_credits(tx, now=now)
     credit_id = uuid.uuid4()
     action = AddCredit(
@@ -89,16 +91,16 @@ def _amount(text: str, row: Any) -> Money:
     try:
         money = Money.from_text(text, row.currency)
     except BadAmount as error:
-        raise Invalid("bad amount", [{"path": "amount", "message": str(error)}]) from None
+        raise Invalid("invalid amount", [{"path": "amount", "message": str(error)}]) from None
     if money.amount_minor <= 0:
-        raise Invalid("bad amount", [{"path": "amount", "message": "must be above zero"}])
+        raise Invalid("invalid amount", [{"path": "amount", "message": "must be above zero"}])
     return money
 
 
 def _reason(text: str) -> str:
     line = " ".join(plain(text).split())
     if not line or len(line) > _LONGEST_REASON:
-        raise Invalid("bad reason", [{"path": "reason", "message": f"must be 1 to {_LONGEST_REASON} characters"}])
+        raise Invalid("invalid reason", [{"path": "reason", "message": f"must be 1 to {_LONGEST_REASON} characters"}])
     return line
 
 

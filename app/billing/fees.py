@@ -117,7 +117,7 @@ async def _wanted_again(file: OrderInHand, fee: Any, amount: Money, *, cause: st
         await _create_invoice(file, fee.id, amount, work=fee.work, expires_at=fee.expires_at, cause=cause, zone=zone)
     await outbox.cancel(file.tx, now=file.now, keys=[key])
     await set_fee(file, fee.id, wanted_state=None)
-    file.say(f"the fee of {amount} stays as it was asked for", by=POLICY)
+    file.say(f"the fee of {amount} remains as requested", by=POLICY)
     return True
 
 

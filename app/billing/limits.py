@@ -40,7 +40,7 @@ _HARD = frozenset({"block_list", "risk_reject"})
 _HOLDS = (Outcome.HOLD_FOR_FEE, Outcome.HOLD_FOR_REVIEW)
 #: Only an order that is not held yet can be left to the panel; an accept in progress is cancelled instead.
 _CAN_BE_LEFT = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT)
-_LEFT = Reason(LEFT_TO_PANEL, "Held would be more orders than the policy's limits allow; left to the panel.")
+_LEFT = Reason(LEFT_TO_PANEL, "Not held, because the policy's limit of held orders is reached; left to the panel.")
 
 
 class Limit(StrEnum):
@@ -61,9 +61,9 @@ class LimitWindow(StrEnum):
 
 LENGTHS: Final = {LimitWindow.HOUR: timedelta(hours=1), LimitWindow.DAY: timedelta(days=1)}
 _WORDS: Final = {
-    Limit.HELD_SHARE: "{at_most} % of the orders decided within {window} are held",
-    Limit.FEES: "{at_most} fees were asked for within {window}",
-    Limit.REJECTS: "{at_most} orders were turned away by the policy within {window}",
+    Limit.HELD_SHARE: "{at_most} % of the orders decided within {window} were held",
+    Limit.FEES: "{at_most} fees were requested within {window}",
+    Limit.REJECTS: "{at_most} orders were rejected by the policy within {window}",
     Limit.CREDITS: "{at_most} credits were granted within {window}",
 }
 
@@ -81,8 +81,8 @@ class Reached:
         """Return a sentence about it for staff."""
         window = {LimitWindow.HOUR: "an hour", LimitWindow.DAY: "a day"}[self.window]
         said = _WORDS[self.limit].format(at_most=self.at_most, window=window)
-        ends = f"; it ends at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
-        return f"{said}: the limit limits.{self.window}.{self.limit} of the policy is reached{ends}."
+        ends = f"; it lifts at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
+        return f"{said}: the policy's limit limits.{self.window}.{self.limit} is reached{ends}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ async def _reject(file: OrderInHand, plain: LimitVerdict) -> LimitVerdict:
     found = await _tell_first(file, Limit.REJECTS)
     if found is None:
         return plain
-    text = "The policy would reject this order; a person decides because the limit of rejects is reached."
+    text = "The policy would reject this order; the limit of rejects is reached, so a person decides."
     return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
 
 
@@ -145,7 +145,7 @@ async def _ask_fee(file: OrderInHand, plain: LimitVerdict, fee: Money) -> LimitV
     """Limit a new fee; one that is already open does not count as new."""
     if await fees_service.is_asked(file, fee) or await _tell_first(file, Limit.FEES) is None:
         return plain
-    text = "The limit of fees is reached: no invoice is made, a person decides."
+    text = "The limit of fees is reached, so no invoice is created and a person decides."
     return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
 
 
@@ -174,7 +174,7 @@ async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
     for window in LimitWindow:
         found = await _look(tx, policy, Limit.CREDITS, window, now=now)
         if found is not None:
-            raise WrongState(f"{found.to_text()} Nothing was done.")
+            raise WrongState(f"{found.to_text()} No credit was granted.")
 
 
 async def reached(connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[Reached, ...]:

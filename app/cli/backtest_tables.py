@@ -43,12 +43,12 @@ def show(report: BacktestReport, out: Console) -> None:
     _head("active", _named(report.active), out)
     labels = ", ".join(f"{one.orders} {one.name.replace('_', ' ')}" for one in cases.by_label if one.orders)
     sources = ", ".join(f"{one.orders} {one.name}" for one in cases.by_source if one.orders)
-    _head("orders", f"{sources}; {cases.too_young} too young to count in figures about labels", out)
+    _head("orders", f"{sources}; {cases.too_young} too recent for figures about labels", out)
     _head("labels", labels, out)
     _comparison(report.figures, out)
     _untested(report, out)
     if report.with_today is not None:
-        out.rule("The same with the facts that are known only as of today", characters="-")
+        out.rule("The same, with facts of which only today's value is known", characters="-")
         _comparison(report.with_today, out)
     _examples(report.examples, out)
     _replay(report, out)
@@ -88,9 +88,9 @@ def _comparison(figures: Comparison, out: Console) -> None:
     if active.facts_unknown or given.facts_unknown:
         place = [old.name for old in active.outcomes].index("hold_for_review") + 1
         rows.insert(
-            place, ("  of these for lack of facts", str(active.facts_unknown), "", str(given.facts_unknown), "")
+            place, ("  of these because of missing facts", str(active.facts_unknown), "", str(given.facts_unknown), "")
         )
-    _table("What would become of them", "outcome", "active", "", "tried", "", out=out, rows=rows)
+    _table("Outcomes", "outcome", "active", "", "tried", "", out=out, rows=rows)
     _changes(figures, out)
     _money(figures, out)
     _risk(figures, out)
@@ -99,8 +99,8 @@ def _comparison(figures: Comparison, out: Console) -> None:
         for name, one in (("active", active.people), ("tried", given.people))
         if one.reviewed
     ]
-    columns = ("policy", "decided by people", "decided the same", "otherwise", "left to them")
-    _table("Against what people decided", *columns, out=out, rows=people)
+    columns = ("policy", "decided by people", "same decision", "other decision", "left to people")
+    _table("Compared with people's decisions", *columns, out=out, rows=people)
 
 
 def _changes(figures: Comparison, out: Console) -> None:
@@ -120,24 +120,24 @@ def _changes(figures: Comparison, out: Console) -> None:
 def _money(figures: Comparison, out: Console) -> None:
     active, given = figures.active.work, figures.given.work
     rows = [
-        ("asked for", str(active.minutes), str(given.minutes)),
-        ("done for nothing (approved)", str(active.unpaid_minutes), str(given.unpaid_minutes)),
-        ("charged for (held for a fee)", str(active.charged_minutes), str(given.charged_minutes)),
+        ("requested", str(active.minutes), str(given.minutes)),
+        ("unpaid (approved)", str(active.unpaid_minutes), str(given.unpaid_minutes)),
+        ("charged (held for a fee)", str(active.charged_minutes), str(given.charged_minutes)),
         ("waiting for a person, or rejected", str(active.waiting_minutes), str(given.waiting_minutes)),
     ]
     if active.facts_unknown_minutes or given.facts_unknown_minutes:
         unknown = str(active.facts_unknown_minutes), str(given.facts_unknown_minutes)
-        rows.append(("  of these for lack of facts", *unknown))
+        rows.append(("  of these because of missing facts", *unknown))
     if figures.changed.orders:
-        rows.append(("saved: comes to be charged for, net", "", f"{figures.minutes_saved:+d}"))
-    _table("Staff minutes, as estimated", "minutes", "active", "tried", out=out, rows=rows)
+        rows.append(("saved: newly charged, net", "", f"{figures.minutes_saved:+d}"))
+    _table("Estimated staff minutes", "minutes", "active", "tried", out=out, rows=rows)
     old = {one.currency: one for one in figures.active.money}
     new = {one.currency: one for one in figures.given.money}
     saved = {one.currency: one.cost for one in figures.labour_saved}
     for currency in sorted({*old, *new}):
         lines = _lines(old.get(currency), new.get(currency))
         if currency in saved:
-            lines.append(("labour saved: comes to be charged for, net", "", saved[currency]))
+            lines.append(("labour saved: newly charged, net", "", saved[currency]))
         _table(f"Money in {currency or 'an unknown currency'}", "", "active", "tried", out=out, rows=lines)
 
 
@@ -149,15 +149,15 @@ def _lines(active: CurrencyMoney | None, given: CurrencyMoney | None) -> list[tu
         return words, cells[0], cells[1]
 
     lines = [
-        line("fees asked for (orders / sum)", "fees_asked", "fees_sum"),
+        line("fees requested (orders / sum)", "fees_asked", "fees_sum"),
         line("labour cost of all work", "work_cost"),
         line("  of that borne by the provider", "work_unpaid_cost"),
-        line("  of that charged for", "work_charged_cost"),
+        line("  of that charged to customers", "work_charged_cost"),
         line("good orders held or rejected", "good_held"),
-        line("  their margin of a month", "good_held_margin_month"),
+        line("  their monthly margin", "good_held_margin_month"),
     ]
     if any(one is not None and (one.work_cost_unknown or one.good_held_margin_unknown) for one in both):
-        lines.append(line("not in these sums (cost / margin)", "work_cost_unknown", "good_held_margin_unknown"))
+        lines.append(line("orders left out (cost / margin)", "work_cost_unknown", "good_held_margin_unknown"))
     return lines
 
 
@@ -171,11 +171,11 @@ def _risk(figures: Comparison, out: Console) -> None:
             rows.append((f"{name}: area under the curve", f"{area.value:.3f}", _interval(area.interval), ""))
         for one in risk.thresholds:
             where = f"{name}: from {one.risk_from} ({one.name.removesuffix('_from')})"
-            for words, found in (("right when it warns", one.precision), ("of the bad found", one.recall)):
+            for words, found in (("warnings that were right", one.precision), ("bad orders found", one.recall)):
                 if found.share is not None or area.value is not None:  # shown even if no order crossed a threshold
                     orders = f"{found.orders} of {found.of}"
                     rows.append((f"{where}, {words}", _percent(found), _interval(found.interval), orders))
-    title = "Risk against what became of the orders (fraud and disputed are bad)"
+    title = "Risk compared with what happened (fraud and disputed are bad)"
     _table(title, "", "", "95 %", "orders", out=out, rows=rows)
     for sentence in why:
         out.print(escape(sentence))
@@ -199,7 +199,7 @@ def _interval(found: Interval | None) -> str:
 def _untested(report: BacktestReport, out: Console) -> None:
     if not report.untested:
         return
-    out.print("\nFacts known only as of today, left out", style="bold")
+    out.print("\nFacts left out, as only today's value is known", style="bold")
     groups: dict[tuple[int, str], list[UntestedFact]] = {}
     for one in report.untested:
         groups.setdefault((one.orders, one.fact.partition(".")[0]), []).append(one)
@@ -209,7 +209,7 @@ def _untested(report: BacktestReport, out: Console) -> None:
         text = f"{orders} orders ({_percent(facts[0])}), {whose}: {names}"
         out.print(Padding(escape(text), (0, 0, 0, 2)))
         if signals:
-            out.print(Padding(escape(f"not tested, or only in part: {signals}"), (0, 0, 0, 6)))
+            out.print(Padding(escape(f"not tested, or only partly: {signals}"), (0, 0, 0, 6)))
 
 
 def _examples(examples: Iterable[Example], out: Console) -> None:
@@ -228,7 +228,7 @@ def _examples(examples: Iterable[Example], out: Console) -> None:
 def _replay(report: BacktestReport, out: Console) -> None:
     replay = report.replay
     if replay.differences:
-        text = f"{replay.differences} of {replay.decisions} live decisions came out otherwise when judged again."
-        out.print(f"\n{text} That must not be: please report it.", style="bold red")
+        text = f"{replay.differences} of {replay.decisions} live decisions came out differently when judged again."
+        out.print(f"\n{text} This is a bug: please report it.", style="bold red")
     elif replay.decisions:
         out.print(f"\n{replay.decisions} live decisions were judged again: all came out the same.")

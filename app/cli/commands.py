@@ -48,15 +48,15 @@ def plain_errors() -> Iterator[None]:
     from app.panels.base import PanelUnavailable
     from app.processes.serve import CannotServe
 
-    told = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
+    expected = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
     try:
         yield
-    except (*told, BacktestFailed) as error:
+    except (*expected, BacktestFailed) as error:
         raise _failed(str(error)) from None
     except OSError as error:
         raise _failed(_in_words(error)) from None
     except SQLAlchemyError as error:
-        raise _failed(f"the database ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
+        raise _failed(f"database error ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
     except PolicyError as error:
         for path, message in error.errors:
             typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
@@ -87,9 +87,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="API processes; more than one needs PostgreSQL.", min=1, max=64)] = 1,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Serve the API alone.")] = False,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Serve the API without a worker.")] = False,
 ) -> None:
-    """Serve the API and, unless told otherwise, the worker."""
+    """Serve the API and, unless --no-worker is given, run the worker."""
     from app.processes.serve import serve as run
 
     with plain_errors():
@@ -98,7 +98,7 @@ def serve(
 
 @cli.command()
 def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
-    """Run the worker alone."""
+    """Run only the worker."""
     from app.processes.worker import work
 
     with plain_errors():
@@ -116,7 +116,7 @@ def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database to the newest schema."""
+    """Upgrade the database to the newest schema."""
     from app.installation import schema
 
     with plain_errors():
@@ -137,7 +137,7 @@ def openapi(
 
 @cli.command()
 def whmcs_addon(
-    directory: Annotated[Path, typer.Argument(help="The folder of WHMCS, or any other to take the files from.")],
+    directory: Annotated[Path, typer.Argument(help="The WHMCS folder, or any other folder to copy the files from.")],
 ) -> None:
     """Write the WHMCS addon module into a folder."""
     from app.panels.whmcs.addon import write
@@ -164,7 +164,9 @@ def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fals
 @policy.command("publish")
 def policy_publish(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    yes: Annotated[bool, typer.Option("--yes", help="It is meant, however many orders it would hold.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Publish without asking, however many orders it would hold.")
+    ] = False,
 ) -> None:
     """Publish a policy document and make it the active policy."""
     from app.cli import policy as policy_desk
@@ -177,7 +179,7 @@ def policy_publish(
         typer.echo(f"That is more than {share.at_most} % (limits.confirm_hold_percent).")
         if sys.stdin.isatty():
             return typer.confirm("Make it the active policy?")
-        typer.echo("If it is meant, say so with --yes.", err=True)
+        typer.echo("Confirm with --yes.", err=True)
         return False
 
     with plain_errors():
@@ -205,7 +207,7 @@ def policy_show(version: Annotated[int, typer.Argument(min=1, max=2**31 - 1)]) -
 @policy.command("diff")
 def policy_diff(
     one: Annotated[str, typer.Argument(help="A version or a file.")],
-    other: Annotated[str | None, typer.Argument(help="What to compare it with; else the active policy.")] = None,
+    other: Annotated[str | None, typer.Argument(help="What to compare it with; default: the active policy.")] = None,
 ) -> None:
     """Describe in words how one policy differs from another."""
     from app.cli import policy as policy_desk
@@ -234,29 +236,31 @@ def policy_candidate(version: Annotated[str, typer.Argument(help="A version, or 
     number = None if version == "none" else int(version)
     with plain_errors():
         asyncio.run(policy_desk.choose_candidate(_settings(), number))
-    typer.echo("no candidate runs" if number is None else f"version {number} runs in shadow beside the active policy")
+    typer.echo(
+        "no candidate is running" if number is None else f"version {number} runs in shadow next to the active policy"
+    )
 
 
 @policy.command("texts")
 def policy_texts(
     file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="A document; else the active policy.")
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A policy document; default: the active policy.")
     ] = None,
     currency: Annotated[str | None, typer.Option(help="Only in this currency, such as EUR.")] = None,
 ) -> None:
-    """Write what a policy charges in words, ready to copy into cart, terms of service and e-mails."""
+    """Describe a policy's prices in words, ready to copy into cart, terms of service and e-mails."""
     from app.cli import texts as texts_command
 
     with plain_errors():
         source = texts_command.from_file(file) if file else asyncio.run(texts_command.in_force(_settings()))
         found = list(texts_command.written(source.policy, currency))
-    typer.echo(f"From {source.words}; the words stand in its [texts.prices].", err=True)
+    typer.echo(f"From {source.words}; the wording is in its [texts.prices].", err=True)
     typer.echo("\n".join(found))
 
 
 @keys.command("create")
 def keys_create(
-    name: Annotated[str, typer.Argument(help="Whose key it is: stands in the timeline of what it does.")],
+    name: Annotated[str, typer.Argument(help="Whose key it is; shown in the timeline with each action.")],
     role: Annotated[Role, typer.Option(help="scores, panel, ops or admin.")],
 ) -> None:
     """Create an API key and show it, only this once."""
@@ -282,7 +286,7 @@ def keys_list() -> None:
 
 
 @keys.command("revoke")
-def keys_revoke(name: Annotated[str, typer.Argument(help="The name it was created under.")]) -> None:
+def keys_revoke(name: Annotated[str, typer.Argument(help="The name of the key.")]) -> None:
     """Revoke a key; it stops working within seconds."""
     from app.installation.administration import revoke_key
 
@@ -304,7 +308,7 @@ def doctor() -> None:
 
 @cli.command()
 def reconcile(
-    fix: Annotated[bool, typer.Option("--fix", help="Have each difference followed by the worker.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Have the worker resolve each difference.")] = False,
 ) -> None:
     """Compare our view with the panel's and print the differences; status 1 if there are any."""
     from app.cli import reconcile as reconciling
@@ -318,11 +322,13 @@ def reconcile(
 def import_(
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Leave out orders placed before; the first import's bound stays."),
+        typer.Option(formats=["%Y-%m-%d"], help="Leave out orders placed before this day; later imports keep it."),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(help="Panel calls a second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0),
+        typer.Option(
+            help="Panel calls per second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0
+        ),
     ] = None,
 ) -> None:
     """Read the panel's history; can be stopped and continued. Changes nothing in the panel."""
@@ -363,10 +369,12 @@ def suggest(
 def backtest(
     policy_file: Annotated[Path, typer.Option("--policy", exists=True, dir_okay=False, help="The policy to try.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
-    chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result into this SVG file.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since.")] = None,
+    chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result to this SVG file.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since this day.")
+    ] = None,
     with_today: Annotated[
-        bool, typer.Option(help="Show the figures also with facts that are known only as they are today.")
+        bool, typer.Option(help="Also show the figures with facts of which only today's value is known.")
     ] = True,
 ) -> None:
     """Decide the imported history again with a policy, and show what would have been different; changes nothing."""
@@ -389,7 +397,9 @@ def backtest_process(backtest_id: str) -> None:
 
 
 @cli.command()
-def handbook(page: Annotated[str | None, typer.Argument(help="Which page; without one, the list.")] = None) -> None:
+def handbook(
+    page: Annotated[str | None, typer.Argument(help="The page to print; default: the list of pages.")] = None,
+) -> None:
     """Print a page of the handbook."""
     from app.cli.handbook import console, show
 
@@ -401,9 +411,9 @@ def handbook(page: Annotated[str | None, typer.Argument(help="Which page; withou
 def demo(
     port: Annotated[int, typer.Option(help="Port of the service; 0 takes a free one.", min=0, max=65535)] = 8000,
     panel_port: Annotated[int, typer.Option(help="Port of the sandbox panel.", min=0, max=65535)] = 8080,
-    seconds: Annotated[float | None, typer.Option(help="End by itself after so many seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
 ) -> None:
-    """Sandbox panel, service and a stream of orders on one command; Ctrl-C ends it."""
+    """Run a sandbox panel, the service and a stream of orders; Ctrl-C stops them."""
     from app.demo.command import run_demo
 
     with plain_errors():

@@ -25,7 +25,7 @@ def show(out: Console, name: str | None) -> None:
             out.print(f"{page.name:<{longest}}  {page.title}", markup=False, soft_wrap=True)
         return
     if name not in pages():
-        raise NotFound(f"the handbook has no page {name!r}; it has {', '.join(pages())}")
+        raise NotFound(f"the handbook has no page {name!r}; its pages are {', '.join(pages())}")
     text = pages()[name].text
     if out.is_terminal:
         out.print(Markdown(text))

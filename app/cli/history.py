@@ -93,7 +93,7 @@ def import_to_the_end(
         try:
             return runner.run(run_import(settings, out, since=since, rate=rate, make_builder=make_builder))
         except KeyboardInterrupt:
-            out.print(f"Stopped. What was read is kept; go on with: {GO_ON}")
+            out.print(f"Stopped. What was read is kept; continue with: {GO_ON}")
             return _INTERRUPTED
 
 
@@ -157,8 +157,8 @@ async def _own_admin(panel: PanelReader) -> int | None:
 
 
 def _stopped(error: PanelUnavailable) -> str:
-    doctor = "`doorman doctor` says what to do"
-    return f"the panel can't be asked: {error}; {doctor}. What was read is kept; go on with `{GO_ON}`."
+    doctor = "run `doorman doctor` to find out why"
+    return f"the panel can't be read: {error}; {doctor}. What was read is kept; continue with `{GO_ON}`."
 
 
 # --- what people see ----------------------------------------------------------------------------------------------
@@ -174,18 +174,18 @@ class Shown:
         self._task: TaskID | None = None
         self._step = ""
         self._at: tuple[int, int | None] = (0, None)
-        self._began = self._told = 0.0
+        self._began = self._printed_at = 0.0
 
     def heard(self, step: str, done: int, total: int | None) -> None:
         """Show the progress of a step."""
         now = time.monotonic()
         if step != self._step:
             self.end()
-            self._step, self._began, self._told = step, now, now
+            self._step, self._began, self._printed_at = step, now, now
             self._task = self._bar.add_task(step, total=total, rate="")
         self._at = (done, total)
-        if now - self._told >= (_BAR_SECONDS if self._on_terminal else _LINE_SECONDS):
-            self._told = now
+        if now - self._printed_at >= (_BAR_SECONDS if self._on_terminal else _LINE_SECONDS):
+            self._printed_at = now
             self._tell()
 
     def building(self, done: int, total: int) -> None:
@@ -233,18 +233,16 @@ def summary(
     read = ", ".join(f"{done.read[resource]:,} {resource}" for resource in Resource)
     held = ", ".join(f"{kept[resource]:,} {resource}" for resource in Resource)
     began = "The history was read" if done.first else "The history was brought up to date"
-    lines = [f"{began} in {seconds:,.0f} s: {read}.", f"Kept in all: {held}."]
+    lines = [f"{began} in {seconds:,.0f} s: {read}.", f"Stored in total: {held}."]
     if done.unreadable:
-        lines.append(f"{done.unreadable:,} rows had no id, or nothing else that could be read, and were left out.")
+        lines.append(f"{done.unreadable:,} rows were left out: they have no id or can't be read.")
     if done.since is not None:
-        lines.append(
-            f"Orders placed before {done.since:%Y-%m-%d} are left out, also as what their customers did before."
-        )
+        lines.append(f"Orders placed before {done.since:%Y-%m-%d} are left out, also from their customers' history.")
     if built is not None:
         lines += _cases(built)
     if zone_learned:
         lines.append(
-            "Times were read by the panel's clock of today, so those beyond a summer-time change are an hour off:"
+            "Times were read with the panel's current UTC offset, so those before a clock change are an hour off:"
         )
         lines.append("set DOORMAN_PANEL_TIMEZONE, such as Europe/Berlin, before the first import.")
     if built is None or built.orders:
@@ -257,8 +255,8 @@ def _cases(built: Built) -> list[str]:
     lines = [f"Cases: {built.orders:,} orders" + (f" ({', '.join(labels)})." if labels else ".")]
     if built.undated:
         lines.append(
-            f"{built.undated:,} more have no date that can be read: they can't be judged as of their own time."
+            f"{built.undated:,} more have no readable date, so they can't be judged as of the day they were placed."
         )
     if built.absent.get(_CATALOGUE):
-        lines.append("The catalogue could not be read (API action GetProducts): what the cart sells is not known.")
+        lines.append("The catalogue could not be read (API action GetProducts): it is unknown what the cart sells.")
     return lines

@@ -88,7 +88,7 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
     _warn(ungated)
     typer.echo(found.text)
     if found.asks and not confirm(found):
-        typer.secho(f"version {made.version} is published and not active", fg=typer.colors.YELLOW)
+        typer.secho(f"version {made.version} is published but not active", fg=typer.colors.YELLOW)
         raise typer.Exit(1)
     async with transaction(settings) as tx:
         await versions.activate(tx, made.version, by=BY, now=utc_now())
@@ -105,14 +105,14 @@ async def show_all(settings: Settings) -> None:
     """Print the published policies, newest first. Raises schema.OldSchema."""
     async with _reading(settings) as connection:
         found = (await list_policies(connection, Window(limit=_LISTED, cursor=None))).items
-        beside = (await candidates.current(connection)).version
+        candidate = (await candidates.current(connection)).version
     for row in found:
-        word = "active" if row.active else "candidate" if row.version == beside else ""
+        word = "active" if row.active else "candidate" if row.version == candidate else ""
         typer.echo(
             f"{row.version:>5}  {row.published_at:%Y-%m-%d %H:%M}  {word:<10} {row.hash[:12]}  {row.published_by}"
         )
     if not found:
-        typer.echo("no policy yet: `doorman serve` publishes the default one at its first start")
+        typer.echo("no policy yet: the first start of `doorman serve` publishes the default one")
 
 
 async def show(settings: Settings, version: int) -> str:

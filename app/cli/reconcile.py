@@ -33,7 +33,7 @@ _PAGE: Final = 50
 _PIPE_WIDTH: Final = 140
 _LONGEST: Final = 80
 _HEADINGS: Final = {
-    What.UNHEARD: "never heard of",
+    What.MISSED: "missed",
     What.STATUS: "status",
     What.DELETED: "deleted",
     What.PAYMENT: "payment",
@@ -62,7 +62,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Context, Comparable
         await schema.require_current(db)
         yield Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel)), panel
     except PanelUnavailable as error:
-        said = f"the panel can't be asked: {error}; `doorman doctor` says what to do"
+        said = f"the panel can't be read: {error}; run `doorman doctor` to find out why"
         raise PanelUnavailable(said, alarm=error.alarm) from error
     finally:
         await panel.aclose()
@@ -91,7 +91,7 @@ async def run_reconcile(settings: Settings, out: Console, *, fix: bool) -> int:
         with _progress(out) as bar:
             found, fed = await find(context, panel, bar, fix=fix)
     if not found:
-        out.print("No differences: what we hold is what the panel says.")
+        out.print("No differences: Doorman and the panel agree.")
         return 0
     out.print(differences_table(found))
     out.print(_summary(found, fed=fed if fix else None))
@@ -137,7 +137,7 @@ async def _orders(
     now = context.clock()
     async with context.db.read() as connection:
         total = await reconcile_orders.count_orders(connection, now=now)
-    task = bar.add_task("orders that we hold or await", total=total)
+    task = bar.add_task("open orders", total=total)
     found: list[Difference] = []
     fed = after = 0
     while True:
@@ -159,18 +159,18 @@ async def _late(context: Context, panel: ComparablePanel, bar: Progress, *, fix:
     now, settle = context.clock(), reconcile.settle_time(context)
     async with context.db.read() as connection:
         total = await reconcile_late.count_suspects(connection, now=now, settle=settle)
-    task = bar.add_task("calls that may have come late", total=total)
+    task = bar.add_task("calls that may have been applied late", total=total)
     found: list[Difference] = []
-    told, after = 0, None
+    reported, after = 0, None
     while True:
         async with context.db.read() as connection:
             suspects = await reconcile_late.next_suspects(connection, after=after, limit=_PAGE, now=now, settle=settle)
         if not suspects:
-            return found, told
+            return found, reported
         page = await reconcile.look_page(context, panel, suspects)
         found += page.differences
         if fix and page.events:
-            told += await reconcile.tell_page(context, page, place=False)
+            reported += await reconcile.tell_page(context, page, place=False)
         if page.away is not None:
             raise page.away
         after = suspects[-1].place
@@ -184,7 +184,7 @@ def _done(bar: Progress, task: TaskID) -> None:
 def differences_table(found: Iterable[Difference]) -> Table:
     """Return a table of the differences: our view, the panel's view, and what is done about it."""
     table = Table(title="Differences", title_justify="left", title_style="bold", header_style="bold")
-    for heading in ("order", "about", "what we think", "what the panel says", "what is done about it"):
+    for heading in ("order", "about", "Doorman", "panel", "remedy"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "order" else "left")
     for one in found:
         style = "red" if one.what in {What.LATE, What.TWICE} else ""
@@ -205,10 +205,10 @@ def _summary(found: list[Difference], *, fed: int | None) -> str:
     counts = Counter(one.what for one in found)
     said = ", ".join(f"{counts[what]} {_HEADINGS[what]}" for what in What if counts[what])
     if fed is None:
-        return f"{said}. Nothing was changed; `doorman reconcile --fix` has the worker follow them."
+        return f"{said}. Nothing was changed; run `doorman reconcile --fix` to have the worker resolve them."
     things = {(one.what, one.order_id) for one in found}
-    rest = "" if fed >= len(things) else "; the rest goes with it or is under way already"
-    return f"{said}. {fed} handed to the worker, or to people where it came late{rest}."
+    rest = "" if fed >= len(things) else "; the others are covered by these or already in progress"
+    return f"{said}. {fed} handed to the worker, or to staff if applied late{rest}."
 
 
 # --- adopt --------------------------------------------------------------------------------------------------------
@@ -223,11 +223,11 @@ async def run_adopt(settings: Settings, out: Console) -> int:
         async with context.db.read() as connection:
             since = await installation.get(connection, installation.ENFORCE_SINCE)
         if not since:
-            out.print("There is no cut-over yet: enforce was never switched on, and Doorman acts on no order at all.")
+            out.print("There is no cut-over yet: enforce mode was never switched on, so Doorman acts on no orders.")
             return 0
         cut_over = datetime.fromisoformat(since)
         with _progress(out) as bar:
-            pending = await panel.pending_orders(heard=_hear(bar))
+            pending = await panel.pending_orders(progress=_progress_of(bar))
     old = [one for one in pending if one[0].placed_at is None or one[0].placed_at < cut_over]
     if not old:
         out.print(f"No order from before the cut-over ({cut_over:%Y-%m-%d %H:%M} UTC) is Pending.")
@@ -237,7 +237,7 @@ async def run_adopt(settings: Settings, out: Console) -> int:
     return 0
 
 
-def _hear(bar: Progress) -> Callable[[int, int | None], None]:
+def _progress_of(bar: Progress) -> Callable[[int, int | None], None]:
     task = bar.add_task("Pending orders", total=None)
     return lambda read, total: bar.update(task, completed=read, total=total)
 
@@ -268,11 +268,11 @@ def _advice(old: list[Waiting]) -> str:
     counts = Counter(_running(order) for order, _, _ in old)
     paid = sum(word.lower() == "paid" and _running(order) != "running" for order, _, word in old)
     lines = [
-        f"Orders listed: {len(old)}. Doorman leaves them alone, now and later: none is accepted, held or billed.",
+        f"Orders listed: {len(old)}. Doorman will never accept, hold or bill them.",
         f"- {counts['running']} running: Pending on paper only. Accept them in WHMCS with the module, the e-mail and",
         "  the registrar switched off, or leave them; they are not set up a second time.",
-        f"- {len(old) - counts['running']} not (wholly) running: look at each in WHMCS and accept or cancel it there.",
+        f"- {len(old) - counts['running']} not (fully) running: check each in WHMCS and accept or cancel it there.",
     ]
     if paid:
-        lines.append(f"  Paid, and not (wholly) running: {paid}. Begin with these, somebody waits.")
+        lines.append(f"  Paid but not (fully) running: {paid}. Start with these: their customers are waiting.")
     return "\n".join(lines)

@@ -45,7 +45,7 @@ def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
     valid policy.
     """
     if out.exists():
-        raise Invalid(f"{out} exists already; name another file with --out")
+        raise Invalid(f"{out} already exists; choose another file with --out")
     if not tell(asyncio.run(learn(settings)), console, out=out):
         return False
     console.print("\nWhat it would have changed (`doorman backtest` shows it again):\n")
@@ -100,8 +100,8 @@ def _table_of(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str
 
 def _print_labels(console: Console, found: Suggestion) -> None:
     console.print(
-        f"Orders whose end is known: {found.bad + found.good} ({found.bad} bad, {found.good} good); "
-        f"{found.by_outcome} by what became of them, {found.by_review} by what people decided."
+        f"Orders with a known outcome: {found.bad + found.good} ({found.bad} bad, {found.good} good); "
+        f"{found.by_outcome} by what happened to them, {found.by_review} by what people decided."
     )
 
 

@@ -55,7 +55,7 @@ def _exists(database: str | None) -> bool:
 def written(policy: Policy, currency: str | None) -> Iterator[str]:
     """Yield the texts with their headings, in one currency or all. Raises Invalid if the policy has no such row."""
     if currency is not None and currency not in policy.currencies:
-        raise Invalid(f"the policy has no amounts in {currency!r}; it has {', '.join(policy.currencies)}")
+        raise Invalid(f"the policy has no amounts in {currency!r}, only in {', '.join(policy.currencies)}")
     for one in policy.currencies if currency is None else (currency,):
         texts = price_texts(policy, one)
         named = {

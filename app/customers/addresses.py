@@ -61,8 +61,8 @@ def block_of(customer: PanelCustomer) -> Block | None:
     code = _NO_WORD.sub("", postcode).casefold()
     if customer.country == "US":
         code = code[:5]  # without the four digits that many leave out
-    told = _says_something(words) or len(numbers) > 1  # 350 5th Avenue
-    if not (customer.country and (code or place) and told):
+    specific = _says_something(words) or len(numbers) > 1  # 350 5th Avenue
+    if not (customer.country and (code or place) and specific):
         return None
     street = "|".join((" ".join(sorted(numbers)), " ".join(sorted(flats)), " ".join(words), place))
     return Block(hashed("block", f"{customer.country}|{code or place}"), street)

@@ -148,11 +148,11 @@ def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Sele
         .subquery()
     )
     is_bad = sa.select(sa.case((customers.c.bad, 1), else_=0)).where(customers.c.customer_id == seen.c.customer_id)
-    told = sa.select(is_bad.scalar_subquery().label("bad")).select_from(seen).subquery()
+    others = sa.select(is_bad.scalar_subquery().label("bad")).select_from(seen).subquery()
     return sa.select(
         sa.literal(kind).label("kind"),
-        sa.func.count(told.c.bad).label("others"),
-        sa.func.sum(told.c.bad).label("bad"),
+        sa.func.count(others.c.bad).label("others"),
+        sa.func.sum(others.c.bad).label("bad"),
     )
 
 

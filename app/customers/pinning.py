@@ -19,4 +19,4 @@ async def pin(tx: AsyncConnection, customer_id: int, changes: dict[str, Any]) ->
         .values(**values, version=customers.c.version + 1)
     )
     if changed.rowcount == 0:
-        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
+        raise NotFound(f"customer {customer_id} is unknown: no event about this customer has arrived yet")

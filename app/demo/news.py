@@ -54,7 +54,7 @@ class Ledger:
         if order["decision"] is None or order["state"] in {"releasing", "rejecting"}:
             return False
         before = self.orders.get(order["order_id"])
-        return before is None or _told(before) != _told(order)
+        return before is None or _shown_part(before) != _shown_part(order)
 
     def news(self, order: Order) -> NewsLine | None:
         """Return the change of an order since it was last reported, if any; remember it as reported."""
@@ -88,14 +88,14 @@ class Ledger:
         return len(fees), len(paid), " + ".join(f"{amount} {currency}" for currency, amount in sorted(sums.items()))
 
 
-def _told(order: Order) -> tuple[object, ...]:
+def _shown_part(order: Order) -> tuple[object, ...]:
     fee = order["fee"] or {}
     return order["state"], order["decision"]["at"], fee.get("state"), order["refund_due"], tuple(order["flags"])
 
 
 def _line(title: str, before: Order | None, order: Order) -> NewsLine | None:
     if "hold_breached" in order["flags"] and (before is None or "hold_breached" not in before["flags"]):
-        return NewsLine(Tone.BAD, f"{title}: was provisioned although we held it; a person must look")
+        return NewsLine(Tone.BAD, f"{title}: was provisioned despite the hold; a person must check it")
     decided_again = before is None or before["decision"]["at"] != order["decision"]["at"]
     return _SAY[order["decision"]["outcome"]](title, before, order) if decided_again else _moved(title, before, order)
 
@@ -125,7 +125,7 @@ def _outcome_words(order: Order) -> str:
     paid = order["payment"]["state"] == "paid"
     if accepted:
         return "paid, and accepted in the panel" if paid else "accepted in the panel"
-    return "released; building it is left to staff"
+    return "released; setting it up is left to staff"
 
 
 def _fee_hold(title: str, _: Order | None, order: Order) -> NewsLine:

@@ -133,7 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--doorman-url", required=True)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--pace", type=float, default=2.5, help="seconds between two things happening")
+    parser.add_argument("--pace", type=float, default=2.5, help="seconds between events")
     return parser.parse_args()
 
 

@@ -44,12 +44,12 @@ class Child:
     async def ended(self) -> None:
         """Wait until it ends, which is unexpected. Raises DemoEnded."""
         code = await self._process.wait()
-        raise DemoEnded(f"{self._name} ended by itself (exit code {code}). {self.last_words()}")
+        raise DemoEnded(f"{self._name} exited unexpectedly (exit code {code}). {self.last_words()}")
 
     def last_words(self) -> str:
         """Return the end of its log, for the error message."""
         lines = self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-        return "\n".join(("Its last words:", *lines)) if lines else "It said nothing."
+        return "\n".join(("Its last output:", *lines)) if lines else "It printed nothing."
 
     async def stop(self) -> None:
         """Terminate it and everything that it started; kill it if it does not end."""

@@ -79,7 +79,7 @@ def hints(ledger: Ledger) -> list[str]:
     if orders := ledger.of_state("released"):
         found.append(f"GET /v1/orders/{orders[0]}: every signal, its points, the decision and the timeline")
     found.append('place an order of your own on the sandbox page; ask for "FreeBSD 6" in its notes')
-    found.append("POST /v1/tickets/classify: try the sorting of tickets with a text of your own")
+    found.append("POST /v1/tickets/classify: classify a ticket text of your own")
     return found
 
 
@@ -106,7 +106,7 @@ class PlainScreen:
         self._numbers_at = 0.0
 
     def start(self) -> None:
-        self._print("Doorman demo: a pretend billing panel, the service at its door, and customers of all kinds")
+        self._print("Doorman demo: a pretend billing panel, the service in front of it, and customers of all kinds")
 
     def wait(self, what: str) -> None:
         self._print(f"{what} ...")

@@ -16,9 +16,9 @@ from app.panels.whmcs.probe import RoleProbe, Unreached
 def _rows(tried: Mapping[str, Tried], action: str, outer: str, inner: str) -> list[wire.Row] | None:
     """Return the rows of a tried action, None if its answer can't be read."""
     one = tried.get(action)
-    if one is None or one.standing is not RoleStanding.ALLOWED or one.told is None or one.told.verdict != "success":
+    if one is None or one.standing is not RoleStanding.ALLOWED or one.reply is None or one.reply.verdict != "success":
         return None
-    return wire.as_list(one.told.answer.get(outer), inner) or None
+    return wire.as_list(one.reply.answer.get(outer), inner) or None
 
 
 def check_policy(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
@@ -34,7 +34,7 @@ def _currencies(tried: Mapping[str, Tried], policy: Policy) -> list[DoctorFindin
     missing = [code for code in codes if code not in policy.currencies]
     if not missing:
         return [ok("currencies", f"the policy has a row for each currency of the panel: {', '.join(codes)}")]
-    text = f"the policy has no row for {', '.join(missing)}: each such order goes to review"
+    text = f"the policy has no row for {', '.join(missing)}: orders in these currencies go to review"
     return [warning("currencies", text, f"Add [currencies.{missing[0]}] with its seven amounts to the policy.")]
 
 
@@ -49,7 +49,7 @@ def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Do
     listed = ", ".join(sorted(there))
     found = []
     if policy.fee.gateway and policy.fee.gateway not in there:
-        text = f"the policy's fee.gateway {policy.fee.gateway!r} is no gateway of the panel"
+        text = f"the policy's fee.gateway {policy.fee.gateway!r} is not a gateway of the panel"
         say = fault if mode is Mode.ENFORCE else warning
         found.append(say("fee-gateway", text, f"Use a system name, not the name that customers see: {listed}."))
     strange = sorted(name for name in named if name not in there)
@@ -62,9 +62,9 @@ def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Do
 def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[DoctorFinding]:
     messages = policy.messages
     if messages.form is not MessageForm.TICKET:
-        return [ok("department", "customers are told by e-mail, as the policy says")]
+        return [ok("department", "customer messages go by e-mail, as the policy says")]
     if messages.department_id is None:
-        text = "customers are told by e-mail: the policy wants tickets and names no department"
+        text = "customer messages go by e-mail: the policy asks for tickets but names no department"
         cure = "Set messages.department_id in the policy, so that customers can answer into the queue."
         return [warning("department", text, cure)]
     rows = _rows(tried, "GetSupportDepartments", "departments", "department")
@@ -72,31 +72,31 @@ def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list
         return [unchecked("department", "the ticket department", "Tick GetSupportDepartments for the API role.")]
     names = {wire.identifier(row.get("id")): wire.text(row.get("name")).strip() for row in rows}
     if messages.department_id in names:
-        return [ok("department", f"customers are told in the department {names[messages.department_id]!r}")]
+        return [ok("department", f"customer messages go to the ticket department {names[messages.department_id]!r}")]
     there = ", ".join(f"{number} ({name})" for number, name in names.items())
     say = fault if mode is Mode.ENFORCE else warning
-    text = f"the policy's messages.department_id {messages.department_id} is no department of the panel"
-    return [say("department", text, f"The panel has {there}.")]
+    text = f"the policy's messages.department_id {messages.department_id} is not a department of the panel"
+    return [say("department", text, f"Use one of these: {there}.")]
 
 
 async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     """Count the products that only the gate can stop: WHMCS does not show when each is set up."""
     one = tried.get("GetProducts")
     if one is None or one.standing is not RoleStanding.ALLOWED:
-        return [unchecked("products", "which products a module builds", "Tick GetProducts for the API role.")]
+        return [unchecked("products", "which products a module sets up", "Tick GetProducts for the API role.")]
     try:
-        told = await probe.ask("GetProducts")
+        reply = await probe.ask("GetProducts")
     except Unreached as error:
-        return [unchecked("products", "which products a module builds", said=str(error))]
-    rows = wire.as_list(told.answer.get("products"), "product")
+        return [unchecked("products", "which products a module sets up", said=str(error))]
+    rows = wire.as_list(reply.answer.get("products"), "product")
     if not rows:
-        return [unchecked("products", "which products a module builds: the panel listed none", said=told.said)]
+        return [unchecked("products", "which products a module sets up: the panel listed none", said=reply.said)]
     built = [row for row in rows if wire.text(row.get("module")).strip()]
     if not built:
-        return [ok("products", f"none of the {len(rows)} products is built by a module: nothing slips past a hold")]
-    text = f"when {len(built)} of the {len(rows)} products are set up: the API does not tell"
+        return [ok("products", f"none of the {len(rows)} products is set up by a module: nothing can bypass a hold")]
+    text = f"when {len(built)} of the {len(rows)} products are set up: the API does not show it"
     cure = (
-        "Keep the addon's gate on: it alone stops what Products > Module Settings sets up on order or on payment. "
-        "Without it choose there: set up when you accept a pending order."
+        "Keep the addon's gate on: only the gate stops products that are set up on order or on payment (Products > "
+        "Module Settings). Without it, choose there: set up when you accept a pending order."
     )
     return [unchecked("products", text, cure)]

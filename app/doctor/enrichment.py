@@ -9,21 +9,21 @@ from typing import Final
 from app.clock import utc_now
 from app.config import Settings
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
-from app.doctor.records import OutsideDay
+from app.doctor.records import EnrichmentDay
 from app.enrichment import fraudrecord, minfraud
 from app.enrichment.geoip import About, GeoFileError, GeoFiles
 
 _OLD: Final = timedelta(days=90)
 
 
-def check_outside(settings: Settings, days: Mapping[str, OutsideDay]) -> list[DoctorFinding]:
+def check_enrichment(settings: Settings, days: Mapping[str, EnrichmentDay]) -> list[DoctorFinding]:
     """Check the configured sources; all of them are optional."""
     found = _geoip(settings)
     if settings.minfraud_key is not None:
         found.append(_service("minfraud", "MaxMind minFraud", days.get(minfraud.NAME)))
     if settings.fraudrecord_key is not None:
         found.append(_service("fraudrecord", "FraudRecord", days.get(fraudrecord.NAME)))
-    return found or [ok("outside", "none is configured, and none is needed")]
+    return found or [ok("outside", "no enrichment is configured; it is optional")]
 
 
 def _geoip(settings: Settings) -> list[DoctorFinding]:
@@ -37,18 +37,18 @@ def _geoip(settings: Settings) -> list[DoctorFinding]:
     return [_file(each) for each in files.about()]
 
 
-def _file(told: About) -> DoctorFinding:
-    text = f"{told.path.name} is a {told.kind} database, built on {told.built_at.date()}"
-    if utc_now() - told.built_at > _OLD:
-        return warning("geoip", text, "Addresses move: get a newer file. It is read again when it is replaced.")
+def _file(about: About) -> DoctorFinding:
+    text = f"{about.path.name} is a {about.kind} database, built on {about.built_at.date()}"
+    if utc_now() - about.built_at > _OLD:
+        return warning("geoip", text, "Addresses change hands: get a newer file. It is reloaded when it is replaced.")
     return ok("geoip", text)
 
 
-def _service(code: str, name: str, day: OutsideDay | None) -> DoctorFinding:
+def _service(code: str, name: str, day: EnrichmentDay | None) -> DoctorFinding:
     if day is None:
-        return unchecked(code, f"whether {name} answers: it is configured, and was not asked in the last 24 hours")
+        return unchecked(code, f"whether {name} answers: it is configured but was not asked in the last 24 hours")
     text = f"{name}: {day.asked} orders asked about in the last 24 hours, {day.degraded} without an answer"
     if day.degraded:
-        cure = "Look at the key, the account's funds and the way out of this machine; orders are decided all the same."
+        cure = "Check the key, the account's funds and this machine's outbound access; orders are decided all the same."
         return warning(code, text, cure, said=day.reason)
     return ok(code, text)

@@ -20,7 +20,7 @@ from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
-from app.doctor.records import OutsideDay, Signs, Webhooks
+from app.doctor.records import EnrichmentDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
 from app.installation import schema
@@ -40,7 +40,7 @@ class Records:
     findings: list[DoctorFinding]
     policy: Policy | None = None
     addon: tuple[DoctorFinding, ...] = ()
-    outside: Mapping[str, OutsideDay] = field(default_factory=dict)
+    outside: Mapping[str, EnrichmentDay] = field(default_factory=dict)
 
 
 def check_settings(settings: Settings) -> list[DoctorFinding]:
@@ -79,8 +79,8 @@ def _webhook_secret(settings: Settings) -> DoctorFinding:
     if min(map(len, keys)) < 16:
         cure = "Make one with: echo whsec_$(openssl rand -base64 32)"
         return warning("webhook-secret", "DOORMAN_WEBHOOK_SECRET is shorter than 16 bytes", cure)
-    number = f"{len(keys)} webhook secrets, the first signs" if len(keys) > 1 else "a webhook secret"
-    return ok("webhook-secret", f"{number} can be used")
+    one, many = "the webhook secret is usable", f"{len(keys)} webhook secrets are usable; the first one signs"
+    return ok("webhook-secret", one if len(keys) == 1 else many)
 
 
 def _policy_file(settings: Settings) -> list[DoctorFinding]:
@@ -134,7 +134,7 @@ def _reason(error: Exception) -> str:
 async def _records(settings: Settings, db: Database) -> Records:
     have, want = await schema.current(db), schema.head()
     if have != want:
-        text = f"the database is at revision {have or 'none'}, this program needs {want}"
+        text = f"the database is at revision {have or 'none'}, but this version needs {want}"
         return Records(findings=[fault("schema", text, f"Make a backup. {_MIGRATE}")])
     kind = "SQLite" if db.is_sqlite else "PostgreSQL"
     found = [ok("database", f"{kind} answers and its schema is current ({want})")]
@@ -147,14 +147,14 @@ async def _records(settings: Settings, db: Database) -> Records:
         cut_off = await records.workers_without_panel(connection, now=now)
         sent = await records.webhooks(connection, now=now)
         signs = await records.signs(connection, now=now)
-        outside = await records.outside_day(connection, now=now)
+        outside = await records.enrichment_day(connection, now=now)
         asked = await installation.get(connection, installation.GATE_ASKED)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
     found += [about_policy, *await _standing(settings, db)]
     if cut_off:
         text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
-        cure = "Ask the doctor on that machine. It tries again by itself, once a minute at least."
+        cure = "Run `doorman doctor` on that machine. The worker retries by itself, at least once a minute."
         found.append(fault("breaker", text, cure))
     addon = _addon(sent, signs, asked, settings.mode)
     return Records(findings=found, policy=policy, addon=addon, outside=outside)
@@ -205,17 +205,17 @@ async def _standing(settings: Settings, db: Database) -> list[DoctorFinding]:
     for reason in readiness.reasons:
         cure = "`doorman handbook runbook` says what to do."
         if "worker" in reason:
-            cure = "Start `doorman serve`; if it runs, look at its log."
+            cure = "Start `doorman serve`; if it is running, check its log."
         found.append(fault("not-ready", reason, cure))
     if readiness.paused:
-        cure = "`POST /v1/ops/resume` when what it was pulled for is mended."
-        found.append(warning("paused", "the brake is on: nothing goes out to the panel", cure))
+        cure = "`POST /v1/ops/resume` once the cause is fixed."
+        found.append(warning("paused", "panel calls are paused: nothing is sent to the panel", cure))
     if not found:
-        found.append(ok("ready", f"a worker is alive ({readiness.workers} in all), and nothing waits too long"))
+        found.append(ok("ready", f"workers alive: {readiness.workers}; nothing has waited too long"))
     return found
 
 
-# --- the addon, by what it sent -------------------------------------------------------------------------------------
+# --- the addon, from what it has sent ---------------------------------------------------------------------------------
 
 
 def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
@@ -230,7 +230,7 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
     age = utc_now() - sent.last_at
     text = f"the panel's last webhook ({sent.last_type}) is {_ago(age)} old; {sent.last_day} in the last 24 hours"
     if age > timedelta(days=1):
-        cure = "Where orders came in since: is the addon active? Its page shows what it could not deliver, and why."
+        cure = "If orders have come in since: is the addon active? Its page shows what it could not deliver, and why."
         return warning("addon", text, cure)
     return ok("addon", text)
 
@@ -238,14 +238,18 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
 def check_gate_calls(asked: Any, mode: Mode) -> DoctorFinding:
     """Check whether the addon's gate has asked about one of our orders; `asked` has the first and last time."""
     if asked:
-        return ok("gate-asked", f"the addon's gate has asked; the last time noted is {str(asked['last'])[:16]} UTC")
+        return ok(
+            "gate-asked", f"the addon's gate is in use; its last recorded request was at {str(asked['last'])[:16]} UTC"
+        )
     cure = (
-        "Switch the gate on in the addon's settings; it asks when an order is set up. Without it a hold keeps only "
+        "Switch the gate on in the addon's settings; it asks when an order is set up. Without it a hold stops only "
         "what is set up when you accept a pending order."
     )
     if mode is Mode.SHADOW:
-        return unchecked("gate-asked", "whether the addon's gate asks: no order was set up yet", cure)
-    return warning("gate-asked", "no gate has ever asked: a hold stops nothing that the panel sets up by itself", cure)
+        return unchecked("gate-asked", "whether the addon's gate asks: no order has been set up yet", cure)
+    return warning(
+        "gate-asked", "the gate has never been asked: a hold can't stop what the panel sets up by itself", cure
+    )
 
 
 def _ago(age: timedelta) -> str:
@@ -258,22 +262,22 @@ def _ago(age: timedelta) -> str:
 def check_signs(signs: Signs) -> list[DoctorFinding]:
     """Check for signs that something else accepts or provisions: the API does not show hooks of other addons."""
     culprits = (
-        "Look in includes/hooks and in the addon modules for what calls AcceptOrder: the usual ones are "
+        "Search includes/hooks and the addon modules for code that calls AcceptOrder: the usual ones are "
         "AcceptOrderOnInvoicePaid (Katamaze), WHMCS-Auto-Accept-Orders, and order-management scripts run by cron. "
-        "Take it out: Doorman accepts by itself."
+        "Remove it: Doorman accepts orders itself."
     )
     found = []
     if signs.accepted_by_automation:
         text = f"held orders were accepted by a program: {_some(signs.accepted_by_automation)}"
         found.append(warning("auto-accept", text, culprits))
     if signs.accepted_at_once:
-        text = f"orders went Active within a minute, by no person: {_some(signs.accepted_at_once)}"
+        text = f"orders went Active within a minute, without a person: {_some(signs.accepted_at_once)}"
         found.append(warning("auto-accept", text, culprits))
     if signs.hold_breached:
-        text = f"held orders were built all the same: {_some(signs.hold_breached)}"
+        text = f"held orders were set up anyway: {_some(signs.hold_breached)}"
         cure = "Switch the addon's gate on; without it, set these products up when you accept a pending order."
         found.append(warning("hold-breached", text, cure))
-    return found or [ok("auto-accept", "no sign in 30 days of anything else that accepts or builds orders")]
+    return found or [ok("auto-accept", "no sign in 30 days of anything else that accepts or sets up orders")]
 
 
 def _some(order_ids: tuple[int, ...]) -> str:

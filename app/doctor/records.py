@@ -36,7 +36,7 @@ class Webhooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideDay:
+class EnrichmentDay:
     """What an outside service answered in the last 24 hours."""
 
     asked: int
@@ -87,7 +87,7 @@ async def webhooks(connection: AsyncConnection, *, now: datetime) -> Webhooks:
     return Webhooks(last_at=row.received_at, last_type=row.type, last_day=day)
 
 
-async def outside_day(connection: AsyncConnection, *, now: datetime) -> dict[str, OutsideDay]:
+async def enrichment_day(connection: AsyncConnection, *, now: datetime) -> dict[str, EnrichmentDay]:
     """Return what outside services answered, by provider; services without requests are left out."""
     answers = outside_answers.c
     recent = sa.select(outside_answers).where(answers.asked_at > now - timedelta(days=1))
@@ -96,7 +96,7 @@ async def outside_day(connection: AsyncConnection, *, now: datetime) -> dict[str
     for name in sorted({row.provider for row in rows}):
         theirs = [row for row in rows if row.provider == name]
         reasons = [row.reason or "" for row in theirs if row.degraded]
-        days[name] = OutsideDay(asked=len(theirs), degraded=len(reasons), reason=next(iter(reasons), ""))
+        days[name] = EnrichmentDay(asked=len(theirs), degraded=len(reasons), reason=next(iter(reasons), ""))
     return days
 
 

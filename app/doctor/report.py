@@ -14,13 +14,13 @@ from sqlalchemy.engine import make_url
 
 from app.config import Settings
 from app.doctor.catalogue import check_policy, check_products
-from app.doctor.enrichment import check_outside
+from app.doctor.enrichment import check_enrichment
 from app.doctor.findings import DoctorFinding, Level, unchecked
 from app.doctor.ingress import check_door
 from app.doctor.installation import Records, check_records, check_settings
 from app.doctor.panel import check_access_key, check_clock, check_version, knock, version_of
 from app.doctor.role import Tried, check_role, try_actions
-from app.panels.whmcs.probe import RoleProbe, Told, Unreached
+from app.panels.whmcs.probe import ProbeReply, RoleProbe, Unreached
 
 _MARKS: Final = {
     Level.OK: ("ok     ", "green"),
@@ -49,22 +49,22 @@ async def examine(settings: Settings) -> list[Section]:
         Section(title="this service", findings=[*check_settings(settings), *records.findings]),
         *panel,
         Section(title="webhooks and gate", findings=await check_door(settings)),
-        Section(title="the addon, by what it sent", findings=_addon(records)),
-        Section(title="signals from outside", findings=check_outside(settings, records.outside)),
+        Section(title="the addon, from what it has sent", findings=_addon(records)),
+        Section(title="enrichment", findings=check_enrichment(settings, records.outside)),
     ]
 
 
 async def _panel(settings: Settings, records: Records) -> list[Section]:
     if not settings.panel_configured:
-        return [Section(title="the panel", findings=[unchecked("panel", "the panel: it is not in the settings")])]
+        return [Section(title="the panel", findings=[unchecked("panel", "the panel: it is not configured")])]
     probe = RoleProbe(settings)
     try:
-        found, told = await knock(settings, probe)
+        found, reply = await knock(settings, probe)
         found = [*check_access_key(settings), *found]
-        if told is None:
-            found.append(unchecked("panel", "version, clock, API role and catalogue: we were not let in"))
+        if reply is None:
+            found.append(unchecked("panel", "version, clock, API role and catalogue: we could not log in"))
             return [Section(title="the panel", findings=found)]
-        found += [check_version(await _version(probe, told)), *check_clock(told, settings)]
+        found += [check_version(await _version(probe, reply)), *check_clock(reply, settings)]
         tried = await try_actions(probe)
         products = await check_products(probe, tried)
     finally:
@@ -76,8 +76,8 @@ async def _panel(settings: Settings, records: Records) -> list[Section]:
     ]
 
 
-async def _version(probe: RoleProbe, told: Told) -> str:
-    if version := version_of(told):
+async def _version(probe: RoleProbe, reply: ProbeReply) -> str:
+    if version := version_of(reply):
         return version
     try:
         return version_of(await probe.ask("WhmcsDetails"))
@@ -126,9 +126,9 @@ def _show_finding(console: Console, finding: DoctorFinding, clean: _Clean) -> No
     text = f"not checked: {finding.text}" if finding.level is Level.UNCHECKED else finding.text
     console.print(Text.assemble("  ", (word, style), " ", clean(text)), soft_wrap=True)
     if finding.said:
-        console.print(Text(f"{_INDENT}it says: {clean(finding.said)}", style="dim"), soft_wrap=True)
+        console.print(Text(f"{_INDENT}reported: {clean(finding.said)}", style="dim"), soft_wrap=True)
     if finding.cure:
-        console.print(Text(f"{_INDENT}cure: {clean(finding.cure)}"), soft_wrap=True)
+        console.print(Text(f"{_INDENT}fix: {clean(finding.cure)}"), soft_wrap=True)
     for each in finding.list_of:
         console.print(Text(f"{_INDENT}    [ ] {each}"), soft_wrap=True)
 

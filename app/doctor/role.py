@@ -10,7 +10,7 @@ from app.config import Mode
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permission
-from app.panels.whmcs.probe import RoleProbe, Told, Unreached
+from app.panels.whmcs.probe import ProbeReply, RoleProbe, Unreached
 
 _ROLE = "Configuration > Manage API Credentials > API Roles"
 #: After this many consecutive requests without an answer we stop asking: each may take half a minute.
@@ -29,11 +29,11 @@ class RoleStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """One action and what trying it showed; `told` is the answer, `why` says why it is missing or unreadable."""
+    """One action and what trying it showed; `reply` is the answer, `why` says why it is missing or unreadable."""
 
     permission: Permission
     standing: RoleStanding
-    told: Told | None = None
+    reply: ProbeReply | None = None
     why: str = ""
 
 
@@ -48,42 +48,42 @@ async def try_actions(probe: RoleProbe) -> dict[str, Tried]:
             continue
         one = tried[permission.action] = await _try(probe, permission, tried)
         if one.standing is not RoleStanding.NOT_TRIED:
-            unanswered = unanswered + 1 if one.told is None else 0
+            unanswered = unanswered + 1 if one.reply is None else 0
     return tried
 
 
 async def _try(probe: RoleProbe, permission: Permission, before: Mapping[str, Tried]) -> Tried:
     not_tried = Tried(permission=permission, standing=RoleStanding.NOT_TRIED)
     if permission.probe is None:
-        return replace(not_tried, why="no call is known that surely changes nothing")
+        return replace(not_tried, why="no call is known that is certain to change nothing")
     if permission.after is not None and not _is_free(before[permission.after]):
-        return replace(not_tried, why=f"{permission.after} did not show that the id we would use is free")
+        return replace(not_tried, why=f"{permission.after} did not confirm that the test id is free")
     try:
-        told = await probe.ask(permission.action, permission.probe)
+        reply = await probe.ask(permission.action, permission.probe)
     except Unreached as error:
         return Tried(permission=permission, standing=RoleStanding.UNCLEAR, why=str(error))
-    standing = standing_of(told)
-    why = "" if standing is not RoleStanding.UNCLEAR else f"HTTP {told.status} without a readable result"
-    return Tried(permission=permission, standing=standing, told=told, why=why)
+    standing = standing_of(reply)
+    why = "" if standing is not RoleStanding.UNCLEAR else f"HTTP {reply.status} without a readable result"
+    return Tried(permission=permission, standing=standing, reply=reply, why=why)
 
 
-def standing_of(told: Told) -> RoleStanding:
+def standing_of(reply: ProbeReply) -> RoleStanding:
     """Return what an answer shows: WHMCS checks the permission before it runs an action."""
-    words = told.said.lower()
+    words = reply.said.lower()
     if words.startswith("invalid permissions"):
         return RoleStanding.MISSING
     if words.startswith("invalid api action") or "action could not be found" in words:
         return RoleStanding.UNKNOWN
-    if told.verdict and told.status < 300:
+    if reply.verdict and reply.status < 300:
         return RoleStanding.ALLOWED
     return RoleStanding.UNCLEAR
 
 
 def _is_free(read: Tried) -> bool:
-    if read.standing is not RoleStanding.ALLOWED or read.told is None or read.told.verdict != "success":
+    if read.standing is not RoleStanding.ALLOWED or read.reply is None or read.reply.verdict != "success":
         return False
     try:
-        return not wire.as_list(read.told.answer.get("orders"), "order", strict=True)
+        return not wire.as_list(read.reply.answer.get("orders"), "order", strict=True)
     except wire.AnswerError:
         return False
 
@@ -92,21 +92,21 @@ def check_role(tried: Mapping[str, Tried], mode: Mode) -> list[DoctorFinding]:
     """Judge the results of the attempts."""
     needed = [one for one in tried.values() if one.permission.need in {Need.READ, Need.ACT}]
     found = [*_missing(needed, mode), *_unclear(needed), *_alerts(tried), *_optional(tried)]
-    advice = f"leave {', '.join(DANGEROUS)} unticked: we never use them"
-    return [*found, unchecked("role-dangerous", "rights beyond these (to try them would be the danger)", advice)]
+    advice = f"leave {', '.join(DANGEROUS)} unticked: Doorman never uses them"
+    return [*found, unchecked("role-dangerous", "excess rights (testing them would be dangerous)", advice)]
 
 
 def _missing(needed: list[Tried], mode: Mode) -> list[DoctorFinding]:
     missing = [one for one in needed if one.standing is RoleStanding.MISSING]
     allowed = sum(one.standing is RoleStanding.ALLOWED for one in needed)
     if not missing:
-        return [ok("role", f"all {allowed} actions that we need and could try are allowed")] if allowed else []
+        return [ok("role", f"all {allowed} needed actions that could be tested are allowed")] if allowed else []
     fatal = mode is Mode.ENFORCE or any(one.permission.need is Need.READ for one in missing)
-    text = f"not allowed to us: {len(missing)} of the {len(needed)} API actions that we need"
+    text = f"{len(missing)} of the {len(needed)} needed API actions are not allowed"
     cure = f"Tick these under {_ROLE}, for the role of our credential:"
     if not fatal:
         cure = f"Before DOORMAN_MODE=enforce, tick these under {_ROLE}, for the role of our credential:"
-    said = next((one.told.said for one in missing if one.told), "")
+    said = next((one.reply.said for one in missing if one.reply), "")
     listed = tuple(f"{one.permission.action} ({one.permission.purpose})" for one in missing)
     return [replace((fault if fatal else warning)("role", text, cure, said=said), list_of=listed)]
 
@@ -116,7 +116,7 @@ def _unclear(needed: list[Tried]) -> list[DoctorFinding]:
     for one in needed:
         action, purpose = one.permission.action, one.permission.purpose
         if one.standing is RoleStanding.UNKNOWN:
-            said = one.told.said if one.told else ""
+            said = one.reply.said if one.reply else ""
             found.append(fault("role-unknown", f"this WHMCS has no {action} ({purpose})", "Upgrade WHMCS.", said=said))
         elif one.standing in {RoleStanding.UNCLEAR, RoleStanding.NOT_TRIED}:
             found.append(unchecked("role-unclear", f"{action} ({purpose}): {one.why}"))
@@ -124,8 +124,8 @@ def _unclear(needed: list[Tried]) -> list[DoctorFinding]:
 
 
 def _alerts(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
-    names = [one.permission.action for one in tried.values() if one.permission.need is Need.RING]
-    text = f"{' and '.join(names)} (alerts for staff): there is no call that surely sends nothing"
+    names = [one.permission.action for one in tried.values() if one.permission.need is Need.NOTIFY]
+    text = f"{' and '.join(names)} (alerts for staff): there is no test call that sends nothing"
     cure = f"See that both are ticked under {_ROLE}, and that there is a notification rule for `doorman`."
     return [unchecked("role-alerts", text, cure)]
 
@@ -139,4 +139,4 @@ def _optional(tried: Mapping[str, Tried]) -> list[DoctorFinding]:
     if not missing:
         return []
     text = "; ".join(f"{one.action} ({one.purpose})" for one in missing)
-    return [unchecked("role-optional", f"not allowed to us, and Doorman works without: {text}")]
+    return [unchecked("role-optional", f"not allowed, but optional: {text}")]

@@ -53,7 +53,7 @@ class Outside:
         asked = tuple(_outcome(name, tasks[name]) for name in sorted(tasks))
         for one in asked:
             if one.reason is not None:
-                log.warning("outside.degraded", provider=one.report.provider, reason=one.reason)
+                log.warning("enrichment.no_answer", provider=one.report.provider, reason=one.reason)
         return asked
 
     async def aclose(self) -> None:
@@ -68,7 +68,7 @@ async def _ask(source: EnrichmentSource, question: EnrichmentQuestion) -> AskedS
     except NoAnswer as error:
         return no_answer(source.name, error.reason)
     except Exception as error:  # noqa: BLE001 - a bug of ours must not stop an order; a traceback would show secrets
-        return no_answer(source.name, f"fault: {type(error).__name__}")
+        return no_answer(source.name, f"bug: {type(error).__name__}")
 
 
 def _outcome(name: str, task: asyncio.Task[AskedSource]) -> AskedSource:

@@ -50,7 +50,7 @@ class FraudRecord:
         known = {"name": question.name, "email": question.email, "ip": question.ip or "", "phone": question.phone}
         plain = {name: normalised(value) for name, value in known.items()}
         if not any(plain.values()):
-            raise NoAnswer("nothing to ask about")
+            raise NoAnswer("the order has no data to ask about")
         fields = await asyncio.to_thread(lambda: {name: slow_hash(value) for name, value in plain.items() if value})
         form = {"_action": "query", "_api": self._key.get_secret_value(), **fields}
         return read_reply(await post(self._http, URL, data=form))  # in the body, because URLs get into logs

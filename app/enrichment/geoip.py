@@ -54,8 +54,8 @@ class IpPlace:
 
     def reports(self) -> tuple[OutsideReport, ...]:
         """Return the reports to keep in the facts, as well as country and network."""
-        told = () if self.marks is None else (OutsideReport(provider=NAME, marks=self.marks),)
-        return (*told, OutsideReport(provider=NAME, degraded=True)) if self.damaged else told
+        marks = () if self.marks is None else (OutsideReport(provider=NAME, marks=self.marks),)
+        return (*marks, OutsideReport(provider=NAME, degraded=True)) if self.damaged else marks
 
 
 NOWHERE: Final = IpPlace()
@@ -146,13 +146,13 @@ class GeoFiles:
                 self._files[index] = _read(old.path)
                 log.info("geoip.reloaded", file=str(old.path))
             except (GeoFileError, OSError) as error:
-                log.warning("geoip.kept_old", file=str(old.path), error=str(error))
+                log.warning("geoip.reload_failed", file=str(old.path), error=str(error))
 
 
 def about(path: Path, reader: maxminddb.Reader) -> About:
     """Return the file's metadata."""
-    told = reader.metadata()
-    return About(path, str(told.database_type), datetime.fromtimestamp(told.build_epoch, UTC))
+    metadata = reader.metadata()
+    return About(path, str(metadata.database_type), datetime.fromtimestamp(metadata.build_epoch, UTC))
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -169,9 +169,9 @@ def _read(path: Path) -> _File:
     except OSError as error:
         raise GeoFileError(f"{path} can't be read: {error.strerror or type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - a broken file can make the reader raise anything
-        raise GeoFileError(f"{path} is no usable MMDB file: {type(error).__name__}") from None
-    told = reader.metadata()
-    return _File(path, reader, stamp, "anonymous" in str(told.database_type).lower(), told.ip_version)
+        raise GeoFileError(f"{path} is not a usable MMDB file: {type(error).__name__}") from None
+    metadata = reader.metadata()
+    return _File(path, reader, stamp, "anonymous" in str(metadata.database_type).lower(), metadata.ip_version)
 
 
 def _row(file: _File, ip: str) -> dict[str, Any] | None:
@@ -179,7 +179,7 @@ def _row(file: _File, ip: str) -> dict[str, Any] | None:
     try:
         row = file.reader.get(ip)
     except Exception as error:  # noqa: BLE001 - a damaged part of a file must not stop an order
-        log.warning("geoip.unreadable", file=str(file.path), error=type(error).__name__)
+        log.warning("geoip.lookup_failed", file=str(file.path), error=type(error).__name__)
         return None
     return row if isinstance(row, dict) else {}
 

@@ -134,4 +134,4 @@ def _log_warnings(warnings: object) -> None:
     rows = warnings if isinstance(warnings, list) else []
     codes = [row.get("code") for row in rows if isinstance(row, dict)]
     if named := {code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)}:
-        log.info("outside.warnings", provider=NAME, codes=sorted(named))
+        log.info("enrichment.minfraud_warnings", provider=NAME, codes=sorted(named))

@@ -36,7 +36,9 @@ async def create_key(settings: Settings, name: str, role: Role) -> str:
     """Make a key and return it. Raises Invalid, WrongState, schema.OldSchema."""
     name = name.strip()
     if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME) or name.casefold() == keys.BOOTSTRAP_NAME:
-        raise Invalid(f"a key's name is 1 to {_LONGEST_NAME} printable characters, and not {keys.BOOTSTRAP_NAME!r}")
+        raise Invalid(
+            f"a key's name must be 1 to {_LONGEST_NAME} printable characters, other than {keys.BOOTSTRAP_NAME!r}"
+        )
     async with transaction(settings) as tx:
         return await keys.create_key(tx, name, role, now=utc_now())
 

@@ -55,13 +55,13 @@ async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, A
         text = f"Order {order_id} is held ({kind}){why}.{ungated}"
         await alert(tx, AlertKind.NEW_HOLD, name=f"hold:{order_id}:{since}", text=text, now=now, order_id=order_id)
     if changes.get("breached") and not before.breached:
-        text = f"Order {order_id} was let through in the panel, not by a person, although we hold it."
+        text = f"Order {order_id} was accepted or set up in the panel, not by a person, although it is on hold."
         name = f"breach:{order_id}:{now.isoformat()}"
         await alert(tx, AlertKind.BREACH, name=name, text=text, now=now, order_id=order_id)
     due = int(changes.get("refund_due_minor", 0))
     if due > int(before.refund_due_minor):
         currency = changes.get("currency", before.currency)
-        text = f"Order {order_id}: {Money(due, currency) if currency else 'money'} is to be returned."
+        text = f"Order {order_id}: a refund of {Money(due, currency) if currency else 'an unknown amount'} is due."
         name = f"refund:{order_id}:{before.version}:{due}"
         await alert(tx, AlertKind.REFUND_DUE, name=name, text=text, now=now, order_id=order_id)
 
@@ -80,7 +80,7 @@ async def tell_dead_call(tx: AsyncConnection, call: Call, *, event_id: int, now:
     if call.action == Action.NOTIFY_STAFF:
         return
     about = f"order {call.order_id}" if call.order_id else f"customer {call.customer_id}"
-    text = f"For {about} the call {call.action} failed for good; retry or abandon panel call {call.id}."
+    text = f"The call {call.action} for {about} failed for good: retry or abandon panel call {call.id}."
     name = f"call:{call.id}:{event_id}"
     await alert(tx, AlertKind.DEAD_CALL, name=name, text=text, now=now, order_id=call.order_id)
 

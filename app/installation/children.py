@@ -30,7 +30,7 @@ def collect_rarely() -> None:
 
 
 @contextmanager
-def deaf_from_birth() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Start child processes inside this block, so that Ctrl-C during their imports prints no tracebacks."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

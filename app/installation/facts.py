@@ -18,7 +18,7 @@ PAUSED = "paused"
 #: When the addon's gate first and last asked about an order of ours: `first` and `last`.
 GATE_ASKED = "gate:asked"
 #: Shown to staff while the gate has never asked.
-NO_GATE = "No gate has ever asked: a hold stops nothing that the panel sets up by itself. Install the addon."
+NO_GATE = "The gate has never been asked, so a hold can't stop what the panel sets up by itself. Install the addon."
 #: Which orders `reconcile` has seen: `seen`, and `floor`, up to which orders predate it.
 ORDERS_SEEN = "reconcile:orders"
 #: When a process last tested whether the database is writable.

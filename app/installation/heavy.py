@@ -61,9 +61,9 @@ class HeavyWork:
     async def enter(self, key: str) -> None:
         """Wait for the turn. Raises Busy."""
         if self._admitted[key] >= OF_ONE_KEY:
-            raise Busy(f"{OF_ONE_KEY} requests of this key that take long are under way or wait already")
+            raise Busy(f"{OF_ONE_KEY} long-running requests of this key are already running or waiting")
         if self.admitted >= PLACES:
-            raise Busy(f"{PLACES} requests that take long are under way or wait already")
+            raise Busy(f"{PLACES} long-running requests are already running or waiting")
         self._admitted[key] += 1
         try:
             await self._turn.acquire()
@@ -88,7 +88,7 @@ class HeavyWork:
             return await helper.run(self._longest_seconds, piece, *args, **kwargs)
         except BrokenExecutor:
             log.exception("heavy.process_ended")
-            raise Unavailable("the process that does such work ended before it was done; try again") from None
+            raise Unavailable("the process that ran this request ended early; try again") from None
         finally:
             if self._helper is not None and self._helper.ended:
                 await self.aclose()
@@ -154,9 +154,9 @@ class _Helper:
         try:
             return await self._answer(asyncio.wrap_future(self._pool.submit(piece, *args, **kwargs)), seconds)
         except _TooLong:
-            message = f"this takes longer than {seconds:.0f} s: send less at once"
+            message = f"this takes longer than {seconds:.0f} s: send less in one request"
             raise Invalid(
-                "The request was given up; `errors` says why.", [{"path": "body", "message": message}]
+                "The request took too long and was stopped; see `errors`.", [{"path": "body", "message": message}]
             ) from None
         except BrokenExecutor:
             self.ended = True

@@ -61,7 +61,7 @@ class Repeats:
                 return await effect(tx)
         name = (request.actor, request.route, request.key)
         if name in self._running:
-            raise RequestRunning("wait for its answer, then ask again with the same key")
+            raise RequestRunning("wait for its answer, then retry with the same key")
         self._running.add(name)
         try:
             async with self._db.begin() as tx:
@@ -72,11 +72,11 @@ class Repeats:
 
 async def _once(tx: AsyncConnection, request: KeyedRequest, effect: Effect, now: datetime) -> Answer:
     if not await _alone(tx, request):
-        raise RequestRunning("another process carries it out; wait for its answer, then ask again with the same key")
+        raise RequestRunning("another process is running it: wait until it has finished, then retry with the same key")
     kept = (await tx.execute(sa.select(idempotency_keys).where(_named(request)))).first()
     if kept is not None:
         if kept.body_sha256 != request.body_sha256:
-            raise KeyReused("use a new key for another request")
+            raise KeyReused("use a new key for a different request")
         return Answer(status=kept.status, body=kept.answer)
     answer = await effect(tx)
     await tx.execute(

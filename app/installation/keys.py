@@ -50,7 +50,7 @@ async def create_key(tx: AsyncConnection, name: str, role: Role, *, now: datetim
         async with tx.begin_nested():
             await tx.execute(api_keys.insert().values(row))
     except IntegrityError:
-        raise WrongState(f"there is a key named {name} already; revoke it first") from None
+        raise WrongState(f"a key named {name} already exists; revoke it first") from None
     return key
 
 

@@ -70,8 +70,8 @@ def migrate(url: str) -> None:
 
 
 _NEWER = (
-    "a newer version of this program has worked with this database; install that version again, or restore the backup "
-    "from before its upgrade"
+    "a newer version of Doorman has upgraded this database: install that version again, or restore the backup "
+    "from before the upgrade"
 )
 
 
@@ -83,7 +83,7 @@ async def require_current(db: Database) -> None:
     """Raise OldSchema unless the database is at the newest revision."""
     found, wanted = await current(db), head()
     if found is not None and found not in _known():
-        raise OldSchema(f"the database is at revision {found}, which is unknown here: {_NEWER}")
+        raise OldSchema(f"the database is at revision {found}, which this version does not know: {_NEWER}")
     if found != wanted:
         state = "is empty" if found is None else f"is at revision {found}"
-        raise OldSchema(f"the database {state}, this program needs {wanted}: run `doorman migrate` first")
+        raise OldSchema(f"the database {state}, but this version needs {wanted}: run `doorman migrate` first")

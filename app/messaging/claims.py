@@ -128,7 +128,7 @@ def _waits_for(same: Any, *, patient: bool) -> sa.Exists:
     return sa.exists().where(same(other), other.id != call.id, sa.or_(other.state.in_(ON_THE_WIRE), waits))
 
 
-async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
+async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` calls due now that were postponed while the panel was down; return how many."""
     call = panel_calls.c
     waiting = (
@@ -197,7 +197,7 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
         if row is None:
             return None
         state = outcome.state
-        if Call.from_row(row).unwanted and state in {CallState.PENDING, CallState.DEAD}:
+        if Call.from_row(row).cancel_requested and state in {CallState.PENDING, CallState.DEAD}:
             state = CallState.CANCELLED
         values = {
             "state": state,

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 CALL_SETTLED = "panel_call.settled"
 KILLS_ITS_WORKER = "kills-its-worker"
-#: The last error of events and calls postponed because the panel is down; `hurry_for_panel` finds them by it.
+#: The last error of events and calls postponed because the panel is down; `reschedule_for_panel` finds them by it.
 WAITS_FOR_PANEL = "waits until the panel can be reached again"
 #: After this many consecutive worker crashes the event is blamed.
 DEATHS_ALLOWED = 5
@@ -164,7 +164,7 @@ async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgen
     return changed.rowcount > 0
 
 
-async def hurry_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
+async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` events due now, oldest first, that waited while the panel was down; return how many."""
     waiting = (
         sa.select(events.c.id)
@@ -229,8 +229,8 @@ def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool
     if orders:
         conditions.append(sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(orders)))
     if customers:
-        nobody = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
-        conditions.append(sa.or_(nobody, events.c.customer_id.not_in(customers)))
+        of_none = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
+        conditions.append(sa.or_(of_none, events.c.customer_id.not_in(customers)))
     return sa.and_(*conditions)
 
 

@@ -81,20 +81,20 @@ async def take_over(db: Database, worker: uuid.UUID, seen: datetime, *, settle: 
     return True
 
 
-async def release_strays(
+async def release_orphaned_claims(
     db: Database, me: uuid.UUID, *, at_events: Collection[int], at_calls: Collection[uuid.UUID], settle: timedelta,
     now: datetime,
 ) -> None:  # fmt: skip
     """Release claims of workers that are not alive, and our own claims that we don't work on (a failed commit)."""
     living = sa.select(workers.c.id).where(workers.c.stopped_at.is_(None))
     event, call = events.c, panel_calls.c
-    stray_events = sa.or_(event.owner.not_in(living), sa.and_(event.owner == me, event.id.not_in(at_events)))
-    stray_calls = sa.or_(call.owner.not_in(living), sa.and_(call.owner == me, call.id.not_in(at_calls)))
+    orphaned_events = sa.or_(event.owner.not_in(living), sa.and_(event.owner == me, event.id.not_in(at_events)))
+    orphaned_calls = sa.or_(call.owner.not_in(living), sa.and_(call.owner == me, call.id.not_in(at_calls)))
     async with db.begin() as tx:
-        had_events = await inbox.release(tx, stray_events, died=True, now=now)
-        had_calls = await claims.release(tx, stray_calls, settle_for=settle, now=now)
+        had_events = await inbox.release(tx, orphaned_events, died=True, now=now)
+        had_calls = await claims.release(tx, orphaned_calls, settle_for=settle, now=now)
     if had_events or had_calls:
-        log.warning("worker.strays_released", worker_id=str(me), events=had_events, calls=had_calls)
+        log.warning("worker.orphaned_claims_released", worker_id=str(me), events=had_events, calls=had_calls)
 
 
 async def sign_off(db: Database, worker: uuid.UUID, *, settle: timedelta, now: datetime) -> None:

@@ -40,8 +40,8 @@ def _lock(file: int, path: str) -> None:
     except BlockingIOError:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown"
         raise WorkerRunning(
-            f"another worker (process {holder}) already works on {path}. A SQLite file takes exactly one, and `serve` "
-            "brings its own: stop that one first, start with --no-worker, or use PostgreSQL for several."
+            f"another worker (process {holder}) already uses {path}. A SQLite file allows only one, and `serve` "
+            "starts its own: stop the other one first, start with --no-worker, or use PostgreSQL for several."
         ) from None
     os.ftruncate(file, 0)
     os.pwrite(file, str(os.getpid()).encode(), 0)

@@ -22,6 +22,9 @@ from app.tables.outbox import CallClass, CallState, panel_calls
 ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
 LIVE = (CallState.PENDING, *ON_THE_WIRE)
 
+#: Attributes of `Call` whose column has another name.
+_COLUMNS = {"cancel_requested": "unwanted"}
+
 
 class CallNotFound(Exception):
     """There is no panel call with this id."""
@@ -53,7 +56,7 @@ class Call:
     cause: str
     state: CallState
     uncertain: bool
-    unwanted: bool
+    cancel_requested: bool
     attempts: int
     due_at: datetime
     owner: uuid.UUID | None
@@ -66,7 +69,7 @@ class Call:
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Call:
         """Read a row of `panel_calls`."""
-        values = {name: getattr(row, name) for name in cls.__slots__}
+        values = {name: getattr(row, _COLUMNS.get(name, name)) for name in cls.__slots__}
         return cls(**values | {"call_class": CallClass(row.call_class), "state": CallState(row.state)})
 
     def to_action(self) -> PanelAction:
@@ -154,7 +157,7 @@ async def enqueue(
 
 def _check(row: dict[str, Any]) -> None:
     if (row["money"] and row["customer_id"] is None) or (row["lifecycle"] and row["order_id"] is None):
-        raise ValueError(f"{row['action']} needs the order or customer that it is serialised by")
+        raise ValueError(f"{row['action']} needs an order or customer id: its calls are made one at a time")
 
 
 def _is_live() -> sa.ColumnElement[bool]:
@@ -168,7 +171,7 @@ async def _wanted(tx: AsyncConnection, key: str) -> uuid.UUID | None:
     if row is None:  # settled between our insert and this read: it may be enqueued again
         return None
     call = Call.from_row(row)
-    if call.unwanted:
+    if call.cancel_requested:
         await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(unwanted=False))
     return call.id
 

@@ -106,7 +106,9 @@ async def _send(sending: _Sending, call: Call) -> CallState | None:
         action = call.to_action()
     except (ValueError, TypeError) as error:
         return await _settle(
-            sending, call, CallOutcome(state=CallState.DEAD, error=f"unreadable: {type(error).__name__}")
+            sending,
+            call,
+            CallOutcome(state=CallState.DEAD, error=f"the stored action can't be read: {type(error).__name__}"),
         )
     if call.call_class is not CallClass.COURTESY:
         found = await _look(sending, call, action)
@@ -145,7 +147,7 @@ async def _look(sending: _Sending, call: Call, action: PanelAction) -> CallOutco
         case Standing.APPLIED:
             return CallOutcome(state=CallState.DONE, result=found.result)
         case Standing.MOOT:
-            return CallOutcome(state=CallState.DEAD, error=f"moot: {found.detail}")
+            return CallOutcome(state=CallState.DEAD, error=f"no longer possible: {found.detail}")
         case Standing.ABSENT:
             return None if call.state is CallState.PENDING else _absent(sending, call, found, asked_at=asked_at)
         case _:
@@ -160,11 +162,13 @@ def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime)
         due_at = min(asked_at + again, call.applies_until)
         return CallOutcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error)
     if found.partial:
-        error = f"applied in part: {found.detail}; the attempt ended so: {call.last_error}"
+        error = f"applied in part: {found.detail}; the last attempt: {call.last_error}"
         return CallOutcome(state=CallState.DEAD, error=error)
     tried = max(call.attempts, 1)
     if next_delay(tried, sending.rules.delays, jitter=0) is None:
-        return CallOutcome(state=CallState.DEAD, error=f"given up after {tried} attempts; the last: {call.last_error}")
+        return CallOutcome(
+            state=CallState.DEAD, error=f"given up after {tried} attempts; the last one: {call.last_error}"
+        )
     apart = next_delay(tried - 1, sending.rules.delays, jitter=sending.rules.jitter()) if tried > 1 else 0
     due_at = max(sent_at + timedelta(seconds=apart or 0), asked_at)
     return CallOutcome(state=CallState.PENDING, due_at=due_at, error=call.last_error)
@@ -187,7 +191,7 @@ def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: 
 
 
 def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> CallOutcome:
-    """The panel was not called: no attempt is counted, and it resumes once the panel is back (`hurry_for_panel`)."""
+    """The panel was not called: no attempt is counted, it resumes once the panel is back (`reschedule_for_panel`)."""
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + put_off(error, sending.rules)
     return CallOutcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
@@ -228,11 +232,11 @@ def _last_look(sending: _Sending) -> BeforeSend:
         try:
             ours = await still_ours(sending.db, sending.call)
         except (SQLAlchemyError, OSError):
-            raise _HeldBack(_not_sent(sending, "the database was away before the first byte")) from None
+            raise _HeldBack(_not_sent(sending, "not sent: the database was unavailable")) from None
         if not ours:
             raise _HeldBack(None)
         if sending.monotonic() - since > sending.rules.max_age.total_seconds():
-            raise _HeldBack(_not_sent(sending, "held up before the first byte"))
+            raise _HeldBack(_not_sent(sending, "not sent: the check before sending took too long"))
         sending.wrote = True
 
     return look
@@ -242,7 +246,7 @@ async def _start(sending: _Sending) -> None:
     """Commit `sending`. Raises _HeldBack if it must not be sent, or if it is unknown whether the commit succeeded."""
     try:
         started = await start_sending(sending.db, sending.call, now=sending.clock())
-    except Exception as fault:  # noqa: BLE001 - the sweep of strays settles it
+    except Exception as fault:  # noqa: BLE001 - the sweep of orphaned claims settles it
         raise _HeldBack(None, fault) from None
     if started is None:
         raise _HeldBack(None)
@@ -305,7 +309,7 @@ async def _after_sending(sending: _Sending, action: PanelAction, error: Exceptio
 def _fault(call: Call, error: Exception) -> PanelError:
     """Log a bug of ours; return the error to record."""
     log.error("panel_call.fault", call_id=str(call.id), action=call.action, exc_info=error)
-    return PanelError(f"fault in the adapter: {type(error).__name__}")
+    return PanelError(f"bug in the panel adapter: {type(error).__name__}")
 
 
 async def _rejected(sending: _Sending, call: Call, action: PanelAction, error: str, *, look: bool) -> CallOutcome:

@@ -10,14 +10,14 @@ import os
 from contextlib import suppress
 
 
-class Ringer:
+class Waker:
     """The API's end of the pipe; safe for several processes and threads."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         os.set_blocking(pipe, False)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the worker. Never blocks or fails: a full pipe wakes it anyway, a broken one has no reader."""
         with suppress(OSError):
             os.write(self._pipe, b"!")
@@ -36,7 +36,7 @@ class Wake:
         if pipe is not None:
             os.set_blocking(pipe, False)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the waiter; call only from the thread of the event loop."""
         self._event.set()
 
@@ -63,10 +63,10 @@ class Wake:
         if self._pipe is None:
             return
         try:
-            rung = os.read(self._pipe, 4096)
+            got = os.read(self._pipe, 4096)
         except BlockingIOError:
             return
-        if not rung:
+        if not got:
             self.abandoned = True
             asyncio.get_running_loop().remove_reader(self._pipe)
         self._event.set()

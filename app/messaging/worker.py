@@ -21,7 +21,7 @@ from app.core.retry import next_delay
 from app.db import Database, note_failure
 from app.messaging import claims, clock_jumps, inbox
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
-from app.messaging.liveness import Watch, beat, heartbeats, register, release_strays, sign_off, take_over
+from app.messaging.liveness import Watch, beat, heartbeats, register, release_orphaned_claims, sign_off, take_over
 from app.messaging.outbox import Call
 from app.messaging.sending import SendRules, barred, put_off, send
 from app.messaging.wake import Wake
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 _VERSION_TRIES = 5
 #: At most this many events and calls postponed for the panel are made due at once, as the intake needs the lock too.
-_HURRIED_AT_ONCE = 500
+_RESCHEDULED_AT_ONCE = 500
 
 Handler = Callable[[Event], Awaitable[None]]
 
@@ -88,8 +88,8 @@ class Worker:
         self._limits = limits or WorkerLimits()
         self._alone = alone
         self._brakes = brakes
-        self._turns = None if brakes is None else TurnsInHand(brakes.limiter, wake.ring)
-        self._hurry = brakes is not None  # a predecessor may have postponed events or calls
+        self._turns = None if brakes is None else TurnsInHand(brakes.limiter, wake.notify)
+        self._reschedule_now = brakes is not None  # a predecessor may have postponed events or calls
         self._others_reach_panel = False
         if brakes is not None:
             brakes.breaker.when_closed(self._panel_is_back)
@@ -111,7 +111,7 @@ class Worker:
                 try:
                     await self._turn()
                 except Exception as error:  # noqa: BLE001  (most likely the database is down: retry shortly)
-                    note_failure(self._db, "worker.turn_failed", error)
+                    note_failure(self._db, "worker.loop_failed", error)
                     self._swept_at = float("-inf")  # a claim that we don't know of may be committed
                 await self._wake.wait(self._limits.poll.total_seconds())
         finally:
@@ -126,7 +126,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing new, finish running work within the grace time, release the rest."""
         self._stopping = True
-        self._wake.ring()
+        self._wake.notify()
 
     async def run_once(self) -> bool:
         """Claim due work within the limits and finish it; False if there was none."""
@@ -152,8 +152,8 @@ class Worker:
         await self._look_after_others(me)
         if self._panel is None:
             return False
-        if self._hurry and self._panel_state is BreakerState.CLOSED:
-            await self._hurry_what_waited(now)
+        if self._reschedule_now and self._panel_state is BreakerState.CLOSED:
+            await self._reschedule_waiting(now)
         claimed = await self._claim_events(me, now)
         for event in claimed:
             self._start(self._handle(event), self._events, event)
@@ -197,7 +197,7 @@ class Worker:
 
         def done(finished: asyncio.Task[None]) -> None:
             del under_way[finished]
-            self._wake.ring()
+            self._wake.notify()
             if not finished.cancelled() and (error := finished.exception()) is not None:
                 note_failure(self._db, "worker.task_failed", error)  # its claim was not settled: sweep for it
                 self._swept_at = float("-inf")
@@ -237,7 +237,7 @@ class Worker:
                 return await self._handler(event)
             except VersionMoved:
                 log.info("event.version_moved")
-        raise Postpone("what it is about keeps changing", counted=True)
+        raise Postpone("its order or customer kept changing", counted=True)
 
     async def _fail(self, event: Event, result: str, error: str | None) -> None:
         if await inbox.fail(self._db, event, result=result, error=error, now=self._clock()):
@@ -256,15 +256,21 @@ class Worker:
         await inbox.postpone(self._db, event, due_at=due_at, error=error, now=now)
         log.info("event.postponed", attempts=event.attempts, due_at=due_at.isoformat())
 
-    async def _postpone(self, event: Event, wish: Postpone) -> None:
+    async def _postpone(self, event: Event, request: Postpone) -> None:
         now = self._clock()
-        due_at = wish.due_at or (None if wish.delay is None else now + wish.delay)
-        if wish.counted:
-            await self._later(event, wish.reason, result="out-of-attempts", due_at=due_at)
+        due_at = request.due_at or (None if request.delay is None else now + request.delay)
+        if request.counted:
+            await self._later(event, request.reason, result="out-of-attempts", due_at=due_at)
             return
         due_at = due_at or now + timedelta(seconds=self._rules.delays[0])
         await inbox.postpone(
-            self._db, event, due_at=due_at, error=wish.reason, now=now, counted=False, reads_failed=wish.reads_failed
+            self._db,
+            event,
+            due_at=due_at,
+            error=request.reason,
+            now=now,
+            counted=False,
+            reads_failed=request.reads_failed,
         )
 
     async def _wait_for_panel(self, event: Event, error: PanelDown) -> None:
@@ -272,7 +278,7 @@ class Worker:
         now = self._clock()
         due_at = now + put_off(error, self._rules)
         await inbox.postpone(self._db, event, due_at=due_at, error=WAITS_FOR_PANEL, now=now, counted=False)
-        self._hurry_if_back()
+        self._reschedule_if_back()
 
     async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:
         """Postpone an event that the panel bars us from, uncounted; it resumes soon after staff fix the cause."""
@@ -291,7 +297,7 @@ class Worker:
             unused=self._unused_turn,
         )  # fmt: skip
         if state in {CallState.PENDING, CallState.UNKNOWN}:
-            self._hurry_if_back()
+            self._reschedule_if_back()
 
     # --- panel outages
 
@@ -300,28 +306,28 @@ class Worker:
         return BreakerState.CLOSED if self._brakes is None else self._brakes.breaker.state
 
     def _panel_is_back(self) -> None:
-        self._hurry = True
-        self._wake.ring()
+        self._reschedule_now = True
+        self._wake.notify()
 
-    def _hurry_if_back(self) -> None:
+    def _reschedule_if_back(self) -> None:
         """Check again, as work postponed just now may have missed the panel's return."""
         if self._brakes is not None and self._brakes.breaker.closed:
-            self._hurry = True
+            self._reschedule_now = True
 
-    async def _hurry_what_waited(self, now: datetime) -> None:
+    async def _reschedule_waiting(self, now: datetime) -> None:
         """Make work that was postponed while the panel was down due now, in batches; the rate limit spreads it."""
-        self._hurry = False  # anything postponed meanwhile sets it again
+        self._reschedule_now = False  # anything postponed meanwhile sets it again
         try:
             async with self._db.begin() as tx:
-                hurried_events = await inbox.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
-                hurried_calls = await claims.hurry_for_panel(tx, limit=_HURRIED_AT_ONCE, now=now)
+                event_count = await inbox.reschedule_for_panel(tx, limit=_RESCHEDULED_AT_ONCE, now=now)
+                call_count = await claims.reschedule_for_panel(tx, limit=_RESCHEDULED_AT_ONCE, now=now)
         except Exception:
-            self._hurry = True
+            self._reschedule_now = True
             raise
-        if max(hurried_events, hurried_calls) == _HURRIED_AT_ONCE:
-            self._hurry = True
-        if hurried_events or hurried_calls:
-            log.info("worker.hurried", events=hurried_events, calls=hurried_calls)
+        if max(event_count, call_count) == _RESCHEDULED_AT_ONCE:
+            self._reschedule_now = True
+        if event_count or call_count:
+            log.info("worker.resumed_after_outage", events=event_count, calls=call_count)
 
     # --- start, heartbeat and shutdown
 
@@ -348,7 +354,7 @@ class Worker:
         if not alive and self._id == worker:
             log.warning("worker.declared_dead", worker_id=str(worker))
             self._id = None  # its claims are lost and can't be settled; it continues under a new id
-            self._wake.ring()
+            self._wake.notify()
 
     async def _keep_beating(self) -> None:
         while True:
@@ -369,7 +375,7 @@ class Worker:
             reach = [last.panel == BreakerState.CLOSED for worker, last in others.items() if worker not in dead]
             self._others_reach_panel = any(reach)
             if not all(reach):
-                self._hurry = True  # postponed by others before they saw that we can reach it
+                self._reschedule_now = True  # postponed by others before they saw that we can reach it
             for worker, seen in dead.items():
                 if await take_over(self._db, worker, seen.at, settle=self._rules.settle, now=self._clock()):
                     self._swept_at = float("-inf")  # for rows that were locked just now
@@ -379,7 +385,7 @@ class Worker:
 
     async def _sweep(self, me: uuid.UUID) -> None:
         await clock_jumps.correct(self._db, settle=self._rules.settle, now=self._clock())
-        await release_strays(
+        await release_orphaned_claims(
             self._db, me, at_events=[event.id for event in self._events.values()],
             at_calls=[call.id for call in self._calls.values()], settle=self._rules.settle, now=self._clock(),
         )  # fmt: skip

@@ -30,7 +30,7 @@ def read_document(document: str) -> ReadPolicy:
         policy = parse_policy(document)
     except PolicyError as error:
         errors = [{"path": f"document.{path}".rstrip("."), "message": message} for path, message in error.errors]
-        raise Invalid("The document is no valid policy.", errors) from None
+        raise Invalid("The document is not a valid policy.", errors) from None
     return ReadPolicy(document=document, policy=policy, hash=policy_hash(policy), warnings=find_warnings(policy))
 
 
@@ -39,7 +39,7 @@ def read_published(version: int, document: str) -> Policy:
     try:
         return parse_published(document)
     except PolicyError as error:
-        raise WrongState(f"policy version {version} is not valid any more: {str(error)[:300]}") from None
+        raise WrongState(f"policy version {version} is no longer valid: {str(error)[:300]}") from None
 
 
 def oddities(document: str) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def oddities(document: str) -> tuple[str, ...]:
     try:
         policy = parse_published(document)
     except PolicyError as error:
-        return (f"it is not valid any more: {str(error)[:_REFUSED]}",)
+        return (f"it is no longer valid: {str(error)[:_REFUSED]}",)
     refused = [f"it would be refused today: {path}: {message}" for path, message in unfair(policy)]
     return (*refused[:_REFUSALS], *find_warnings(policy))
 

@@ -130,7 +130,7 @@ async def previous_version(connection: AsyncConnection) -> int:
     before = _latest().where(policy_activations.c.version != now_active)
     version: int | None = await connection.scalar(before)
     if version is None:
-        raise WrongState(f"no other policy than version {now_active} was ever active")
+        raise WrongState(f"version {now_active} is the only policy that was ever active")
     return version
 
 
@@ -152,7 +152,9 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
     query = sa.select(policies.c.version, policies.c.hash, policies.c.document)
     row = (await connection.execute(query.where(policies.c.version == _latest().scalar_subquery()))).first()
     if row is None:
-        raise NotFound("no policy is active yet: `doorman policy publish FILE` makes one, `doorman serve` the default")
+        raise NotFound(
+            "no policy is active yet: run `doorman policy publish FILE`, or `doorman serve` for the default policy"
+        )
     return ActivePolicy(version=row.version, policy=_parse(row.version, row))
 
 
@@ -165,7 +167,7 @@ def read_file(file: Path) -> str:
     try:
         return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise PolicyError([("", f"{file.name} is no UTF-8 text")]) from error
+        raise PolicyError([("", f"{file.name} is not UTF-8 text")]) from error
 
 
 async def _publish_operators(tx: AsyncConnection, file: Path, *, now: datetime) -> Published:

@@ -26,7 +26,7 @@ from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.enrichment.asking import open_geo
 from app.installation import schema
-from app.messaging.wake import Ringer
+from app.messaging.wake import Waker
 from app.processes.slow_clients import ImpatientProtocol
 from app.upkeep.startup import prepare
 
@@ -54,7 +54,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise CannotServe(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+        raise CannotServe(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another port with --port"
+        ) from None
     listener.listen(_BACKLOG)
     return listener
 
@@ -182,7 +184,7 @@ def api_process(settings: Settings, *, listener_fd: int, wake_fd: int, life_fd: 
     """Run one API process: serve on the inherited socket until it is stopped or the parent is gone."""
     logging_setup.configure(settings.log_format)
     listener = socket.socket(fileno=listener_fd)
-    app = create_app(settings, wake=Ringer(wake_fd).ring)
+    app = create_app(settings, wake=Waker(wake_fd).notify)
     config = uvicorn.Config(
         app, loop="uvloop", http=ImpatientProtocol, ws="none", lifespan="on", access_log=False, log_config=None,
         timeout_graceful_shutdown=int(_GRACE_SECONDS) - 4, server_header=False, proxy_headers=False,

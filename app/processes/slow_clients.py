@@ -18,7 +18,7 @@ _TICKS: Final = 10
 
 
 def _refusal() -> bytes:
-    body = json.dumps(TooSlow("the request did not come in whole in time").to_body()).encode()
+    body = json.dumps(TooSlow("the request was not received completely in time").to_body()).encode()
     headers = (
         (b"content-type", PROBLEM_MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),

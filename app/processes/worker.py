@@ -82,7 +82,7 @@ async def _loop(
     outside: Outside | None,
     alone: bool,
 ) -> None:
-    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.ring)
+    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.notify)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
         wake=wake, alone=alone, brakes=brakes,
@@ -90,15 +90,15 @@ async def _loop(
     running = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(name, worker.stop)
-    beside = asyncio.gather(_keep_house(context, panel), keep_rounds(context, rounds_of(settings)))
+    housekeeping = asyncio.gather(_keep_house(context, panel), keep_rounds(context, rounds_of(settings)))
     gc.collect()
     gc.freeze()
     try:
         await worker.run()
     finally:
-        beside.cancel()
+        housekeeping.cancel()
         with suppress(asyncio.CancelledError):
-            await beside
+            await housekeeping
 
 
 def rounds_of(settings: Settings) -> tuple[Round, ...]:

@@ -15,18 +15,22 @@ from app.sandbox.town.stories import stories
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
-    parser.add_argument("--doorman-url", default="", help="where webhooks and the gate go")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--doorman-url", default="", help="base URL of Doorman, for webhooks and the gate")
     parser.add_argument("--webhook-secret", default="", help="whsec_…")
     parser.add_argument("--panel-key", default="", help="Doorman's API key of role panel, for the gate")
     parser.add_argument("--identifier", default=IDENTIFIER)
     parser.add_argument("--secret", default=SECRET)
-    parser.add_argument("--timezone", default="Europe/Berlin", help="the panel server's zone")
+    parser.add_argument("--timezone", default="Europe/Berlin", help="time zone of the panel server")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--people", action=argparse.BooleanOptionalAction, default=True, help="seed the catalogue")
-    parser.add_argument("--history", type=int, default=0, metavar="N", help="so many orders of the last years")
-    parser.add_argument("--stories", action=argparse.BooleanOptionalAction, default=False, help="play endless orders")
-    parser.add_argument("--pace", type=float, default=2.0, help="seconds between two things happening")
+    parser.add_argument(
+        "--people", action=argparse.BooleanOptionalAction, default=True, help="create a catalogue and clients"
+    )
+    parser.add_argument("--history", type=int, default=0, metavar="N", help="how many past orders to create")
+    parser.add_argument(
+        "--stories", action=argparse.BooleanOptionalAction, default=False, help="play orders without end"
+    )
+    parser.add_argument("--pace", type=float, default=2.0, help="seconds between events")
     return parser.parse_args()
 
 

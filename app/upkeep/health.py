@@ -63,30 +63,32 @@ class Readiness:
 
     ready: bool
     reasons: Annotated[tuple[str, ...], Field(description="What is wrong; empty when ready.")]
-    paused: Annotated[bool, Field(description="The brake is on: no panel call goes out.")]
+    paused: Annotated[bool, Field(description="Staff have paused all panel calls.")]
     workers: Annotated[int, Field(description="Workers alive.")]
     oldest_event_seconds: Annotated[float | None, Field(description="How long the oldest due event has waited.")]
     oldest_call_seconds: Annotated[
         float | None, Field(description="How long the oldest panel call has been due or unanswered.")
     ]
-    unknown_calls: Annotated[int, Field(description="Panel calls that were sent and had no answer.")]
+    unknown_calls: Annotated[int, Field(description="Panel calls that were sent but not answered.")]
     dead_calls: Annotated[int, Field(description="Panel calls given up; they wait for a person.")]
     panel: Annotated[
         BreakerState,
-        Field(description="The worker's circuit breaker; a panel that is away is no reason not to be ready."),
+        Field(description="The worker's circuit breaker; an unreachable panel does not make the service unready."),
     ]
-    workers_stuck: Annotated[int, Field(description="Workers with a heartbeat whose main loop stands still.")]
+    workers_stuck: Annotated[int, Field(description="Workers with a heartbeat whose main loop is stuck.")]
     oldest_waiting_seconds: Annotated[
         dict[Waiting, float],
-        Field(description="How long the oldest of each kind has waited; what waits for nothing is not there."),
+        Field(description="How long the oldest of each kind has waited; kinds without a waiting item are left out."),
     ]
-    failed_events: Annotated[int, Field(description="Events that wait for a person; no reason not to be ready.")]
-    unbuilt_orders: Annotated[int, Field(description="Orders accepted but not wholly set up by the panel.")]
+    failed_events: Annotated[
+        int, Field(description="Failed events that wait for a person; they do not make the service unready.")
+    ]
+    unbuilt_orders: Annotated[int, Field(description="Orders accepted but not fully set up by the panel.")]
     damage_limits: Annotated[
         tuple[str, ...], Field(description="Damage limits that are reached.", examples=[["limits.hour.fees"]])
     ]
     notices: Annotated[
-        tuple[str, ...], Field(description="What people should know and see to; no reason not to be ready.")
+        tuple[str, ...], Field(description="Notices for staff to act on; they do not make the service unready.")
     ]
 
 
@@ -183,22 +185,22 @@ def _reasons(standing: ServiceStanding | None) -> tuple[str, ...]:
     if standing is None:
         return ("the database can't be reached",)
     if not standing.schema_current:
-        return ("the database has another schema than this program: run `doorman migrate`",)
-    found = [] if standing.writable else ["the database can't be written: it is locked, read-only or full"]
+        return ("the database schema does not match this version: run `doorman migrate`",)
+    found = [] if standing.writable else ["the database can't be written to: it is locked, read-only or full"]
     if standing.workers_alive == 0:
-        found.append(f"no worker has shown a heartbeat for {HEARTBEAT_SECONDS:.0f} seconds")
+        found.append(f"no worker heartbeat for {HEARTBEAT_SECONDS:.0f} seconds")
     elif standing.workers_moving == 0:
-        found.append(f"no worker's loop has turned for {PROGRESS_SECONDS:.0f} seconds")
+        found.append(f"no worker has made progress for {PROGRESS_SECONDS:.0f} seconds")
     if (standing.oldest_event or 0) > EVENT_SECONDS:
-        found.append(f"the oldest due event waits for {standing.oldest_event:.0f} seconds")
+        found.append(f"the oldest due event has waited for {standing.oldest_event:.0f} seconds")
     oldest_call = standing.oldest_calls.get(CallState.PENDING, 0)
     waits_for_panel = standing.panel is not BreakerState.CLOSED
     if oldest_call > CALL_SECONDS and not (standing.paused or standing.shadow or waits_for_panel):
-        found.append(f"the oldest due panel call waits for {oldest_call:.0f} seconds")
+        found.append(f"the oldest due panel call has waited for {oldest_call:.0f} seconds")
     if standing.calls.get(CallState.UNKNOWN, 0) > UNKNOWN_CALLS and not waits_for_panel:
         found.append(f"more than {UNKNOWN_CALLS} panel calls have an unknown outcome")
     if standing.calls.get(CallState.DEAD, 0) > DEAD_CALLS:
-        found.append(f"more than {DEAD_CALLS} panel calls are dead: look at the queue")
+        found.append(f"more than {DEAD_CALLS} panel calls are dead: check the queue")
     return tuple(found)
 
 

@@ -82,7 +82,7 @@ async def _let_go(context: Context, kinds: Sequence[AlertKind], *, now: datetime
     if kinds:
         async with context.db.begin() as tx:
             gone = await tx.execute(alerts.update().where(alerts.c.rung_at.is_(None)).values(rung_at=now))
-        log.info("rings.shadow", kinds=[kind.value for kind in kinds], alerts=gone.rowcount)
+        log.info("notifications.dropped_in_shadow", kinds=[kind.value for kind in kinds], alerts=gone.rowcount)
 
 
 async def _notify(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, now: datetime) -> None:
@@ -104,7 +104,7 @@ async def _notify(tx: AsyncConnection, settings: Settings, kind: AlertKind, *, n
     call_id = await outbox.enqueue(tx, _notice(settings, kind, rows, zone), key=key, cause=key, now=now)
     waiting = sa.and_(alerts.c.kind == kind, alerts.c.rung_at.is_(None), alerts.c.id.in_([row.id for row in rows]))
     await tx.execute(alerts.update().where(waiting).values(rung_at=now, call_id=call_id))
-    log.info("rings.ring", kind=kind.value, alerts=len(rows))
+    log.info("notifications.queued", kind=kind.value, alerts=len(rows))
 
 
 async def _may_notify(tx: AsyncConnection, kind: AlertKind, *, now: datetime) -> bool:

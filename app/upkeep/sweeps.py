@@ -52,7 +52,7 @@ _FAILED_WITHIN = timedelta(hours=1)
 _LOOKED_WITHIN = timedelta(hours=1)
 _CREDITS_WITHIN = timedelta(days=14)  # a call is retried for days
 _LIFECYCLE = tuple(action.value for action in acting.LIFECYCLE)
-_ENDED = "the order waits for a call that is over"
+_ENDED = "the call that it waits for has ended"
 
 
 async def round(context: Context) -> None:  # a round of sweeping, as `notifications.round` is one of notifying
@@ -68,8 +68,8 @@ async def round(context: Context) -> None:  # a round of sweeping, as `notificat
         _holds,
         _fees,
         _questions,
-        _unheard_fees,
-        _unheard_credits,
+        _unreported_fees,
+        _unreported_credits,
     ):
         found += await sweep(context, now)
     await _tell(context, now)
@@ -95,7 +95,7 @@ async def _undecided(context: Context, now: datetime) -> int:
         name = f"sweep:undecided:{row.order_id}"
         async with context.db.begin() as tx:
             if not await _again(tx, name, type_=SETTLE, data={"order_id": row.order_id}, now=now):
-                reason = Reason("never_decided", "It could not be decided in time: its events fail.")
+                reason = Reason("never_decided", "The order could not be decided in time because its events fail.")
                 await _hold(context, tx, row.order_id, OrderState.RECEIVED, reason, now=now)
     return len(rows)
 
@@ -137,7 +137,7 @@ async def _move_on(context: Context, tx: AsyncConnection, row: Any, state: Order
     else:
         type_, data = inbox.CALL_SETTLED, {"call_id": str(call.id), "order_id": row.order_id}
     if not await _again(tx, name, type_=type_, data=data, now=now):
-        await _hold(context, tx, row.order_id, state, Reason("stuck", f"It is {state}, and {_ENDED}."), now=now)
+        await _hold(context, tx, row.order_id, state, Reason("stuck", f"The order is {state}, but {_ENDED}."), now=now)
 
 
 async def _paid(context: Context, now: datetime) -> int:
@@ -155,7 +155,7 @@ async def _paid(context: Context, now: datetime) -> int:
         name = f"sweep:paid:{row.order_id}:{row.decision_id}"
         async with context.db.begin() as tx:
             if not await _again(tx, name, type_=READ_BACK, data={"order_id": row.order_id}, now=now):
-                reason = Reason("stuck", "It is approved and paid, and could not be released.")
+                reason = Reason("stuck", "The order is approved and paid but could not be released.")
                 await _hold(context, tx, row.order_id, OrderState.AWAITING_PAYMENT, reason, now=now)
     return len(rows)
 
@@ -193,7 +193,7 @@ async def _holds(context: Context, now: datetime) -> int:
     """Sweep expired holds whose timer was lost. They are in the queue in any case."""
     if context.settings.mode is Mode.SHADOW:
         return 0  # holds don't expire in shadow; they are swept when enforce is back
-    told_to_the_end = now - (REMINDERS + 1) * REMIND_EVERY
+    reminded_to_the_end = now - (REMINDERS + 1) * REMIND_EVERY
     query = (
         sa.select(orders.c.order_id, orders.c.hold_due_at, orders.c.hold_expires_at)
         .where(
@@ -201,7 +201,7 @@ async def _holds(context: Context, now: datetime) -> int:
             orders.c.state.in_([OrderState.HELD, OrderState.RECEIVED]),
             ~_event_comes(orders.c.order_id, None, HOLD_DUE),
             sa.or_(orders.c.hold_expires_at <= now - GRACE, sa.and_(
-                orders.c.hold_expires_at.is_(None), orders.c.hold_due_at > told_to_the_end)),
+                orders.c.hold_expires_at.is_(None), orders.c.hold_due_at > reminded_to_the_end)),
         )
         .order_by(orders.c.hold_due_at)
     )  # fmt: skip
@@ -275,7 +275,7 @@ async def _questions(context: Context, now: datetime) -> int:
 # --- calls whose end was not reported -----------------------------------------------------------------------------
 
 
-async def _unheard_fees(context: Context, now: datetime) -> int:
+async def _unreported_fees(context: Context, now: datetime) -> int:
     """Sweep fees that wait for the end of a call that has ended: its end is reported once more."""
     lives = sa.exists().where(
         panel_calls.c.order_id == fees.c.order_id,
@@ -306,7 +306,7 @@ async def _unheard_fees(context: Context, now: datetime) -> int:
     return found
 
 
-async def _unheard_credits(context: Context, now: datetime) -> int:
+async def _unreported_credits(context: Context, now: datetime) -> int:
     """Sweep credits of the last days that wait for the end of a call that has ended."""
     query = (
         sa.select(panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id)
@@ -347,7 +347,7 @@ async def _tell(context: Context, now: datetime) -> None:
     async with context.db.begin() as tx:
         for row in rows:
             about = f" about order {row.order_id}" if row.order_id else ""
-            text = f"Event {row.id} ({row.type}){about} failed: {row.result}. Replay it when the cause is gone."
+            text = f"Event {row.id} ({row.type}){about} failed: {row.result}. Replay it once the cause is fixed."
             name = f"event:{row.id}:{row.finished_at.isoformat()}"
             await alert(tx, AlertKind.EVENT_FAILED, name=name, text=text, now=now, order_id=row.order_id)
         for one in reached:

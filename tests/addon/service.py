@@ -117,7 +117,7 @@ class Service:
         )  # fmt: skip
         self.db, wake = Database.open(settings.database_url), Wake()
         self._adapter = open_panel(settings)
-        self.context = Context(db=self.db, settings=settings, panel=self._adapter, wake=wake.ring)
+        self.context = Context(db=self.db, settings=settings, panel=self._adapter, wake=wake.notify)
         await prepare(self.db, settings, now=utc_now() - timedelta(hours=1))  # the cut-over was an hour ago
         async with self.db.begin() as tx:
             self.key = await keys.create_key(tx, "whmcs", Role.PANEL, now=utc_now())

@@ -191,7 +191,7 @@ async def test_a_policy_that_is_refused_by_now_is_shown_and_not_used(api: Api) -
 
     shown = (await api.ask("GET", f"/v1/policies/{version}")).json()
     assert (shown["document"], shown["active"]) == ("nonsense = 1", False)
-    assert "not valid any more: nonsense: unknown key" in shown["warnings"][0]
+    assert "no longer valid: nonsense: unknown key" in shown["warnings"][0]
     assert [row["version"] for row in (await api.ask("GET", "/v1/policies")).json()["items"]] == [version, 1]
     for method, path, more in (
         ("POST", f"/v1/policies/{version}/activate", {}),
@@ -202,7 +202,7 @@ async def test_a_policy_that_is_refused_by_now_is_shown_and_not_used(api: Api) -
         ("POST", "/v1/backtests", {"json": {"version": version}}),
     ):
         body = check_problem(await api.ask(method, path, ADMIN, **more), 409, "wrong-state")
-        assert f"policy version {version} is not valid any more: nonsense: unknown key" in body["detail"]
+        assert f"policy version {version} is no longer valid: nonsense: unknown key" in body["detail"]
 
 
 async def test_an_active_policy_that_is_refused_by_now_says_so_and_can_be_left(api: Api) -> None:
@@ -213,7 +213,7 @@ async def test_an_active_policy_that_is_refused_by_now_says_so_and_can_be_left(a
     assert (await api.ask("GET", f"/v1/policies/{version}")).json()["active"] is True
     for path in ("/v1/policies/active/texts", "/v1/policies/1/diff"):
         body = check_problem(await api.ask("GET", path), 409, "wrong-state")
-        assert "not valid any more" in body["detail"]
+        assert "no longer valid" in body["detail"]
     assert (await api.client.get("/readyz")).status_code in {200, 503}
     gate = await api.ask("GET", "/v1/orders/77/gate", Role.PANEL)
     assert gate.status_code == 200
@@ -248,7 +248,7 @@ async def test_a_policy_that_holds_while_no_gate_ever_asked_is_warned_about(api:
     async def warned(method: str, path: str, document: str | None = None) -> bool:
         body = {} if document is None else {"json": {"document": document}}
         found = (await api.ask(method, path, ADMIN, **body)).json()["warnings"]
-        return any(text.startswith("modes.hold is enforce: No gate has ever asked") for text in found)
+        return any(text.startswith("modes.hold is enforce: The gate has never been asked") for text in found)
 
     version = await published(api, STRICT)
     doors = [

@@ -83,7 +83,7 @@ async def test_above_the_limit_of_fees_a_person_decides(db: Database) -> None:
         assert (order["fee"], house.effects("CreateInvoice")) == (None, 2)
         assert await gate(house, third) == (False, "held_for_review")
         (text,) = await told(house)
-        assert text.startswith("2 fees were asked for within an hour: the limit limits.hour.fees of the policy")
+        assert text.startswith("2 fees were requested within an hour: the policy's limit limits.hour.fees")
         assert await replays(house) == 3
 
         assert (await house.act(third, "charge-fee")).status_code == 200  # people are not limited
@@ -128,7 +128,7 @@ async def test_more_holds_than_allowed_are_left_to_the_panel_as_in_shadow(db: Da
         assert await gate(house, left) == (True, "shadow")
         assert house.effects("CreateInvoice") == 1
         assert [text.split(":")[0] for text in await told(house)] == [
-            "50 % of the orders decided within an hour are held"
+            "50 % of the orders decided within an hour were held"
         ]
         assert await replays(house) == 5
         assert left not in [row["order_id"] for row in (await house.api.get("/v1/queue")).json()["items"]]
@@ -227,8 +227,8 @@ async def test_above_the_limit_credits_are_refused_and_nothing_is_written(db: Da
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:doorman:problem:wrong-state")
         ends = f"{granted_at + timedelta(hours=1):%Y-%m-%d %H:%M} UTC"
         assert refused.json()["detail"] == (
-            "2 credits were granted within an hour: the limit limits.hour.credits of the policy is reached; "
-            f"it ends at {ends}. Nothing was done."
+            "2 credits were granted within an hour: the policy's limit limits.hour.credits is reached; "
+            f"it lifts at {ends}. No credit was granted."
         )
         await house.settle()
         async with house.db.read() as connection:

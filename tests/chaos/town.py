@@ -80,7 +80,7 @@ class Crew:
         self._stack.push_async_callback(panel.aclose)
         wake = Wake()
         context = self.context = Context(
-            db=self.handlers_database(db), settings=settings, panel=panel, clock=house.clock, wake=wake.ring,
+            db=self.handlers_database(db), settings=settings, panel=panel, clock=house.clock, wake=wake.notify,
             own_admin_id=9,
         )  # fmt: skip
         self.worker = Worker(

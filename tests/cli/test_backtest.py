@@ -57,9 +57,9 @@ def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) 
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("Backtest of 60 orders, ")
     for heading in (
-        "What would become of them", "orders would change", "Staff minutes, as estimated", "Money in USD",
-        "Risk against what became of the orders", "Facts known only as of today", "What this can't know",
-        "The same with the facts that are known only as of today",
+        "Outcomes", "orders would change", "Estimated staff minutes", "Money in USD",
+        "Risk compared with what happened", "Facts left out, as only today's value is known", "What this can't know",
+        "The same, with facts of which only today's value is known",
     ):  # fmt: skip
         assert heading in shown.stdout
     assert max(len(line.rstrip()) for line in shown.stdout.splitlines()[:-1]) <= 80

@@ -40,7 +40,7 @@ def test_a_database_that_does_not_answer_is_named(command: tuple[str, ...], monk
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("sqlite:////nowhere/doorman.db", "DOORMAN_DATABASE_URL: there is no folder /nowhere"),
+        ("sqlite:////nowhere/doorman.db", "DOORMAN_DATABASE_URL: the folder /nowhere does not exist"),
         ("mysql://127.0.0.1/doorman", "DOORMAN_DATABASE_URL: must be sqlite or postgresql, not mysql"),
         ("doorman.db", "DOORMAN_DATABASE_URL: must look like sqlite:///doorman.db or postgresql://"),
     ],
@@ -93,7 +93,7 @@ def test_a_database_without_a_policy_says_how_to_get_one() -> None:
 def test_a_name_that_no_key_may_have(name: str) -> None:
     schema.migrate("sqlite:///doorman.db")
 
-    assert "a key's name is 1 to 80 printable characters, and not 'admin'" in said(
+    assert "a key's name must be 1 to 80 printable characters, other than 'admin'" in said(
         "keys", "create", name, "--role", "ops"
     )
     assert "no keys yet" in said("keys", "list", status=0)

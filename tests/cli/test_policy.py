@@ -65,8 +65,8 @@ def test_a_check_works_without_a_database_and_makes_none(tmp_path: Path, monkeyp
 def test_a_check_says_how_many_orders_it_would_hold(desk: Desk, migrated_url: str) -> None:
     file = desk.file("policy.toml", DOCUMENT)
     assert "can't be told: 0 are known, and 50 are needed" in desk.run("check", file)
-    assert "warning: modes.hold is enforce: No gate has ever asked" in desk.run("check", file)
-    assert "warning: modes.hold is enforce: No gate has ever asked" in desk.run("publish", file)
+    assert "warning: modes.hold is enforce: The gate has never been asked" in desk.run("check", file)
+    assert "warning: modes.hold is enforce: The gate has never been asked" in desk.run("publish", file)
     history(migrated_url, 80, held=20)
     assert "Of the last 80 orders it would hold 20 (25.0 %)." in desk.run("check", file)
 
@@ -76,8 +76,8 @@ def test_publishing_what_would_hold_many_orders_needs_a_yes(desk: Desk, migrated
     file = desk.file("policy.toml", DOCUMENT)
     refused = desk.run("publish", file, status=1)
     assert "more than 30 % (limits.confirm_hold_percent)" in refused
-    assert "say so with --yes" in refused
-    assert "version 1 is published and not active" in refused
+    assert "Confirm with --yes" in refused
+    assert "version 1 is published but not active" in refused
     assert "active" not in desk.run("list").split()
     assert "version 1 is active (known; hash" in desk.run("publish", file, "--yes")
 
@@ -85,7 +85,7 @@ def test_publishing_what_would_hold_many_orders_needs_a_yes(desk: Desk, migrated
 def test_publish_list_show_compare_and_roll_back(desk: Desk) -> None:
     first, second = desk.file("first.toml", "# mine\n"), desk.file("second.toml", DOCUMENT)
     assert "version 1 is active (new; hash" in desk.run("publish", first)
-    assert "no other policy than version 1" in desk.run("rollback", status=2)
+    assert "version 1 is the only policy that was ever active" in desk.run("rollback", status=2)
     assert "version 2 is active (new; hash" in desk.run("publish", second)
     assert [line.split()[0] for line in desk.run("list").splitlines()] == ["2", "1"]
     assert desk.run("show", "1") == "# mine\n\n"
@@ -107,10 +107,10 @@ def test_publish_list_show_compare_and_roll_back(desk: Desk) -> None:
 def test_a_candidate_is_chosen_and_dropped(desk: Desk) -> None:
     desk.run("publish", desk.file("first.toml", "# mine\n"))
     desk.run("publish", desk.file("second.toml", DOCUMENT))
-    assert desk.run("candidate", "1") == "version 1 runs in shadow beside the active policy\n"
+    assert desk.run("candidate", "1") == "version 1 runs in shadow next to the active policy\n"
     assert "candidate" in desk.run("list")
     assert "is the active policy" in desk.run("candidate", "2", status=2)
-    assert desk.run("candidate", "none") == "no candidate runs\n"
+    assert desk.run("candidate", "none") == "no candidate is running\n"
     assert "candidate" not in desk.run("list")
     assert "a version such as 3, or none" in desk.run("candidate", "x", status=2)
 

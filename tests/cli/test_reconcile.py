@@ -74,7 +74,7 @@ async def everything(db: Database) -> dict[str, list[Any]]:
 async def test_no_differences(deaf: House, url: str) -> None:
     await held(deaf)
     await placed(deaf, pay=True)
-    assert await printed(deaf, url) == (0, "No differences: what we hold is what the panel says.\n")
+    assert await printed(deaf, url) == (0, "No differences: Doorman and the panel agree.\n")
 
 
 async def test_differences_are_printed_and_nothing_is_written(deaf: House, url: str) -> None:
@@ -90,10 +90,10 @@ async def test_differences_are_printed_and_nothing_is_written(deaf: House, url: 
         status, text = await printed(deaf, url)
         assert status == 1
         assert await everything(deaf.db) == before
-    for number, about in ((one, "status"), (two, "deleted"), (three, "fee"), (unheard.id, "never heard of")):
+    for number, about in ((one, "status"), (two, "deleted"), (three, "fee"), (unheard.id, "missed")):
         (line,) = [line for line in text.splitlines() if str(number) in line]
         assert about in line
-    assert "1 never heard of, 1 status, 1 deleted, 1 fee. Nothing was changed" in text
+    assert "1 missed, 1 status, 1 deleted, 1 fee. Nothing was changed" in text
 
 
 async def test_fix_sets_events_that_the_worker_follows(deaf: House, url: str) -> None:
@@ -199,7 +199,7 @@ async def test_adopt_lists_what_is_pending_from_before_the_cut_over(deaf: House,
     assert "not running" not in rows[str(running.id)]
     assert all(str(number) not in text for number in (accepted.id, fresh.id))
     assert "Orders listed: 2." in text
-    assert "Paid, and not (wholly) running: 1." in text
+    assert "Paid but not (fully) running: 1." in text
 
 
 async def test_adopt_reads_all_pages(deaf: House, url: str) -> None:

@@ -194,4 +194,4 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "suggested-policy.toml").write_text("")
     result = CliRunner().invoke(cli, ["suggest"])
     assert result.exit_code == 2
-    assert "exists already" in result.output
+    assert "already exists" in result.output

@@ -47,7 +47,7 @@ def test_mistakes_are_said_in_a_line(tmp_path: Path) -> None:
 
     assert (wrong.exit_code, unknown.exit_code) == (1, 2)
     assert wrong.stderr.startswith("texts.prices.cart.tax: ")
-    assert "it has EUR, GBP, USD" in unknown.stderr
+    assert "only in EUR, GBP, USD" in unknown.stderr
 
 
 async def test_without_a_file_it_is_the_active_policy(db: Database) -> None:

@@ -98,7 +98,7 @@ def test_a_child_that_dies_is_told_in_one_message(tmp_path: Path) -> None:
     os.kill(panel, signal.SIGKILL)
     assert process.wait(60) == 1
     said = (tmp_path / "output").read_text()
-    assert "doorman demo: the panel ended by itself" in said
+    assert "doorman demo: the panel exited unexpectedly" in said
     assert "Traceback" not in said
     assert _children(tmp_path) == []
     assert _left(tmp_path) == []

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
-from app.doctor.enrichment import check_outside
+from app.doctor.enrichment import check_enrichment
 from app.doctor.findings import DoctorFinding, Level
 from app.doctor.installation import check_records
-from app.doctor.records import OutsideDay
+from app.doctor.records import EnrichmentDay
 from app.doctor.report import secrets_of
 from app.tables.orders import outside_answers
 from app.upkeep.startup import prepare
@@ -39,13 +39,13 @@ def by_code(findings: list[DoctorFinding]) -> dict[str, tuple[Level, str]]:
 
 
 def test_nothing_is_needed() -> None:
-    [finding] = check_outside(settings(), {})
+    [finding] = check_enrichment(settings(), {})
     assert (finding.level, finding.code) == (Level.OK, "outside")
 
 
 def test_files_say_what_they_are_and_when_they_were_built(tmp_path: Path) -> None:
     paths = (countries(tmp_path / "country.mmdb"), networks(tmp_path / "asn.mmdb"))
-    country, asn = check_outside(settings(geoip_file=paths), {})
+    country, asn = check_enrichment(settings(geoip_file=paths), {})
     today = datetime.now(UTC).date()
     assert (country.level, country.text) == (
         Level.OK, f"country.mmdb is a GeoLite2-Country database, built on {today}",
@@ -62,7 +62,7 @@ def test_an_old_file_is_a_warning(tmp_path: Path) -> None:
     old = int((datetime.now(UTC) - timedelta(days=100)).timestamp())
     raw[start : start + size] = old.to_bytes(size, "big")
     path.write_bytes(raw)
-    [finding] = check_outside(settings(geoip_file=(path,)), {})
+    [finding] = check_enrichment(settings(geoip_file=(path,)), {})
     assert finding.level is Level.WARNING
     assert "newer file" in finding.cure
 
@@ -72,23 +72,23 @@ def test_a_file_that_can_not_be_used_is_a_fault(tmp_path: Path, content: bytes |
     path = tmp_path / "geo.mmdb"
     if content is not None:
         path.write_bytes(content)
-    [finding] = check_outside(settings(geoip_file=(path,)), {})
+    [finding] = check_enrichment(settings(geoip_file=(path,)), {})
     assert (finding.level, finding.code) == (Level.FAULT, "geoip")
     assert "geo.mmdb" in finding.said
 
 
 def test_services_by_what_they_answered() -> None:
     days = {
-        "minfraud": OutsideDay(asked=12, degraded=0, reason=""),
-        "fraudrecord": OutsideDay(asked=12, degraded=3, reason="ERR:API"),
+        "minfraud": EnrichmentDay(asked=12, degraded=0, reason=""),
+        "fraudrecord": EnrichmentDay(asked=12, degraded=3, reason="ERR:API"),
     }
-    found = check_outside(settings(**KEYS), days)
+    found = check_enrichment(settings(**KEYS), days)
     assert by_code(found) == {
         "minfraud": (Level.OK, "MaxMind minFraud: 12 orders asked about in the last 24 hours, 0 without an answer"),
         "fraudrecord": (Level.WARNING, "FraudRecord: 12 orders asked about in the last 24 hours, 3 without an answer"),
     }
     assert found[1].said == "ERR:API"
-    assert {finding.level for finding in check_outside(settings(**KEYS), {})} == {Level.UNCHECKED}
+    assert {finding.level for finding in check_enrichment(settings(**KEYS), {})} == {Level.UNCHECKED}
 
 
 async def test_what_they_answered_is_read_from_the_records(db: Database) -> None:
@@ -106,8 +106,8 @@ async def test_what_they_answered_is_read_from_the_records(db: Database) -> None
             row = {"order_id": order_id, "provider": provider, "asked_at": now - age, "tries": 1, "reason": reason}
             await tx.execute(outside_answers.insert().values(**row, degraded=reason is not None))
     assert (await check_records(given)).outside == {
-        "minfraud": OutsideDay(asked=3, degraded=2, reason="HTTP 401: AUTHORIZATION_INVALID"),
-        "fraudrecord": OutsideDay(asked=1, degraded=0, reason=""),
+        "minfraud": EnrichmentDay(asked=3, degraded=2, reason="HTTP 401: AUTHORIZATION_INVALID"),
+        "fraudrecord": EnrichmentDay(asked=1, degraded=0, reason=""),
     }
 
 

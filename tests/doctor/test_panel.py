@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.doctor.findings import DoctorFinding, Level
 from app.doctor.panel import check_access_key, check_clock, check_version, check_zone, knock, unreached, version_of
-from app.panels.whmcs.probe import RoleProbe, Told, Trouble, Unreached
+from app.panels.whmcs.probe import ProbeReply, RoleProbe, Trouble, Unreached
 from tests.doctor.odd_panels import Scripted, answering, certificate, closed_port, said, silent
 from tests.stories.house import settings_for
 
@@ -49,14 +49,14 @@ REFUSALS: list[tuple[Scripted, str, str, str]] = [
     (HTML, "not-whmcs", "no WHMCS API at", "folder"),
     (Scripted(status=404), "not-whmcs", "no WHMCS API at", "includes/api.php must exist"),
     (Scripted(status=401), "http-password", "password", "htpasswd"),
-    (Scripted(status=403, body="<h1>Just a moment"), "blocked", "before WHMCS", "ModSecurity"),
+    (Scripted(status=403, body="<h1>Just a moment"), "blocked", "in front of WHMCS", "ModSecurity"),
     (Scripted(status=429), "too-fast", "slow down", "DOORMAN_PANEL_RATE"),
     (Scripted(status=500, body="<h1>Oops!</h1>"), "panel-broken", "error", "error log"),
     (
         Scripted(status=301, headers={"location": "https://www.example.com/billing/includes/api.php"}),
         "redirect", "redirects", "Set DOORMAN_PANEL_URL=https://www.example.com/billing",
     ),
-    (Scripted(status=302, headers={"location": "/login"}), "redirect", "redirects", "in the end"),
+    (Scripted(status=302, headers={"location": "/login"}), "redirect", "redirects", "final address"),
 ]  # fmt: skip
 
 
@@ -156,11 +156,11 @@ def test_versions(version: str, level: Level) -> None:
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
-def told(local: datetime | None, date: datetime | None = None) -> Told:
+def reply(local: datetime | None, date: datetime | None = None) -> ProbeReply:
     answer = {"result": "success", "whmcs": {"version": "9.0.1"}}
     if local is not None:
         answer["requesttime"] = local.strftime("%Y-%m-%d %H:%M:%S")
-    return Told(status=200, answer=answer, date=date, at=NOW)
+    return ProbeReply(status=200, answer=answer, date=date, at=NOW)
 
 
 def after(**by: float) -> datetime:
@@ -187,7 +187,7 @@ def test_clocks_and_zones(
 ) -> None:
     given = settings("http://127.0.0.1:9")
     given = given.model_copy(update={"panel_timezone": zone})
-    found = check_clock(told(local, date), given)
+    found = check_clock(reply(local, date), given)
     assert [(finding.code, finding.level) for finding in found] == expected
 
 

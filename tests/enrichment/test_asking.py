@@ -87,7 +87,7 @@ async def test_both_are_asked_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(NoAnswer("HTTP 402: INSUFFICIENT_FUNDS"), "HTTP 402: INSUFFICIENT_FUNDS"), (KeyError("rita"), "fault: KeyError")],
+    [(NoAnswer("HTTP 402: INSUFFICIENT_FUNDS"), "HTTP 402: INSUFFICIENT_FUNDS"), (KeyError("rita"), "bug: KeyError")],
 )
 async def test_failures_are_a_mark_and_a_line_in_the_log_without_personal_data(
     error: Exception, reason: str, logs: list[Any]
@@ -95,7 +95,7 @@ async def test_failures_are_a_mark_and_a_line_in_the_log_without_personal_data(
     asked = await outside(Fails("minfraud", error)).ask(["minfraud"], question(), seconds=1)
     assert asked == (late("minfraud", reason),)
     assert [(entry["event"], entry["provider"], entry["reason"]) for entry in logs] == [
-        ("outside.degraded", "minfraud", reason)
+        ("enrichment.no_answer", "minfraud", reason)
     ]
     assert "rita" not in str(logs)
 
@@ -140,12 +140,12 @@ async def test_settings_open_what_they_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"MINFRAUD_ACCOUNT": "7"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together"),
-        ({"MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY are needed together"),
+        ({"MINFRAUD_ACCOUNT": "7"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY must be set together"),
+        ({"MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT and DOORMAN_MINFRAUD_KEY must be set together"),
         ({"MINFRAUD_ACCOUNT": "0", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
         ({"MINFRAUD_ACCOUNT": "seven", "MINFRAUD_KEY": "abc"}, "DOORMAN_MINFRAUD_ACCOUNT: "),
-        ({"FRAUDRECORD_KEY": "schlüssel"}, "DOORMAN_FRAUDRECORD_KEY: has characters that no key has"),
-        ({"GEOIP_FILE": "a,b,c,d"}, "DOORMAN_GEOIP_FILE: 3 files at most"),
+        ({"FRAUDRECORD_KEY": "schlüssel"}, "DOORMAN_FRAUDRECORD_KEY: contains characters that no key has"),
+        ({"GEOIP_FILE": "a,b,c,d"}, "DOORMAN_GEOIP_FILE: at most 3 files"),
     ],
 )
 def test_half_a_setting_is_refused_without_showing_a_secret(

@@ -57,7 +57,7 @@ async def test_what_is_not_known_is_left_out() -> None:
 
 @respx.mock
 async def test_without_anything_to_ask_about_nothing_is_sent() -> None:
-    with pytest.raises(NoAnswer, match="nothing to ask about"):
+    with pytest.raises(NoAnswer, match="no data to ask about"):
         await asked(question(name="", email="", phone="", ip=None))
 
 

@@ -132,12 +132,12 @@ def _cut(path: Path, keep: int) -> Path:
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\xab\xcd\xefMaxMind.com", os.urandom(5000)])
 def test_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.mmdb").write_bytes(content)
-    with pytest.raises(GeoFileError, match=r"bad\.mmdb is no usable MMDB file"):
+    with pytest.raises(GeoFileError, match=r"bad\.mmdb is not a usable MMDB file"):
         GeoFiles.open([tmp_path / "bad.mmdb"])
 
 
 def test_a_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GeoFileError, match="no usable MMDB file"):
+    with pytest.raises(GeoFileError, match="not a usable MMDB file"):
         GeoFiles.open([_cut(countries(tmp_path / "cut.mmdb"), 200)])
 
 

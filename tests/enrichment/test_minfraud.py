@@ -117,7 +117,9 @@ async def test_warnings_are_logged_by_code_only(logs: list[Any]) -> None:
     warnings = [{"code": "BILLING_CITY_NOT_FOUND", "warning": "Berlin is unknown", "input_pointer": "/billing/city"}]
     respx.post(URL).respond(json=ANSWER | {"warnings": warnings})
     await asked()
-    assert [(entry["event"], entry["codes"]) for entry in logs] == [("outside.warnings", ["BILLING_CITY_NOT_FOUND"])]
+    assert [(entry["event"], entry["codes"]) for entry in logs] == [
+        ("enrichment.minfraud_warnings", ["BILLING_CITY_NOT_FOUND"])
+    ]
     assert "Berlin" not in str(logs)
 
 

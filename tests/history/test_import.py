@@ -412,7 +412,7 @@ def test_the_summary_names_what_is_left_out() -> None:
     some = Built(orders=3, undated=2, labels=Counter({Label.OPEN: 1, Label.GOOD: 2}), absent=Counter(catalogue=3))
     done = Imported(since=datetime(2026, 1, 1, tzinfo=UTC))
     said = summary(done, kept, seconds=1, built=some, zone_learned=False).plain
-    assert "Orders placed before 2026-01-01 are left out, also as what their customers did before." in said
+    assert "Orders placed before 2026-01-01 are left out, also from their customers' history." in said
     assert "Cases: 3 orders (2 active or ended, and paid, 1 open)." in said
     assert "2 more have no date that can be read" in said
     assert "The catalogue could not be read (API action GetProducts)" in said

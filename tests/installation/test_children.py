@@ -4,7 +4,7 @@ import multiprocessing
 import signal
 from concurrent.futures import ProcessPoolExecutor
 
-from app.installation.children import deaf_from_birth
+from app.installation.children import ignore_sigint
 
 
 def _heeds() -> bool:
@@ -14,7 +14,7 @@ def _heeds() -> bool:
 def test_a_process_is_deaf_before_its_first_line_and_we_are_not() -> None:
     before = signal.getsignal(signal.SIGINT)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        with deaf_from_birth():
+        with ignore_sigint():
             heeds = pool.submit(_heeds)
         assert heeds.result() is False
     assert signal.getsignal(signal.SIGINT) is before

@@ -102,7 +102,7 @@ async def test_no_key_fills_the_line_and_the_line_is_short(work: HeavyWork, tmp_
         await work.turn(keys[0]).run(os.getpid)
     asked += [asyncio.create_task(ask(work, *each)) for each in zip(keys[2:], files[2:], strict=True)]
     await asyncio.sleep(0)
-    with pytest.raises(Busy, match="5 requests"):
+    with pytest.raises(Busy, match="5 long-running requests"):
         await work.turn("another").run(os.getpid)
     for number, file in enumerate(files):  # in the order of arrival, one at a time
         await until(file)

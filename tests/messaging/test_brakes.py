@@ -15,7 +15,7 @@ from app.messaging import claims as outbox_claims
 from app.messaging import inbox
 from app.messaging import worker as workers
 from app.messaging.inbox import WAITS_FOR_PANEL, Event
-from app.messaging.liveness import beat, heartbeats, register, release_strays, take_over
+from app.messaging.liveness import beat, heartbeats, register, release_orphaned_claims, take_over
 from app.messaging.sending import send
 from app.messaging.worker import WorkerLimits
 from app.panels.actions import PanelAction
@@ -207,7 +207,7 @@ async def test_the_panel_comes_back_while_an_event_is_being_put_off(db: Database
 async def test_what_was_put_off_is_brought_forward_in_portions(
     db: Database, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_HURRIED_AT_ONCE", 3)
+    monkeypatch.setattr(workers, "_RESCHEDULED_AT_ONCE", 3)
     for n in range(1, 11):
         await add(db, time, n)
     later = time.now + timedelta(days=1)
@@ -215,8 +215,8 @@ async def test_what_was_put_off_is_brought_forward_in_portions(
         await tx.execute(sa.update(events).values(due_at=later, last_error=WAITS_FOR_PANEL))
         await tx.execute(sa.update(events).where(events.c.order_id == 10).values(last_error="another reason"))
     await worker(db, time, FakePanel(time), brakes=brakes()).drain()  # a starting worker also reschedules it
-    *hurried, other = await orders(db)
-    assert {row.state for row in hurried} == {"processed"}
+    *rescheduled, other = await orders(db)
+    assert {row.state for row in rescheduled} == {"processed"}
     assert (other.state, other.due_at) == ("received", later)
 
 
@@ -414,7 +414,7 @@ async def test_locks_of_a_frozen_worker_hold_nobody_up(shared: Database, time: T
         async with asyncio.timeout(10):
             assert await take_over(shared, frozen, time.now, settle=RULES.settle, now=time.now)
             me = await register(shared, now=time.now)
-            await release_strays(shared, me, at_events=[], at_calls=[], settle=RULES.settle, now=time.now)
+            await release_orphaned_claims(shared, me, at_events=[], at_calls=[], settle=RULES.settle, now=time.now)
         assert [row.owner for row in await orders(shared)] == [frozen, None]
         assert (await read(shared, call_id)).owner is None
     rows = await orders(shared)

@@ -72,7 +72,7 @@ async def test_a_name_is_used_once_and_never_meets_a_webhook_id(db: Database, ti
     assert not first.webhook_id.isascii()
 
 
-async def test_a_timer_waits_and_can_be_hurried(db: Database, time: Time) -> None:
+async def test_a_timer_waits_and_can_be_brought_forward(db: Database, time: Time) -> None:
     await add(db, time, name="decide:42", due_at=time.now + timedelta(seconds=90))
     await add(db, time)
     async with db.begin() as tx:

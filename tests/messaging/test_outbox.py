@@ -403,7 +403,7 @@ async def test_what_waits_is_counted_by_state(db: Database, time: Time) -> None:
 
 async def test_money_without_a_customer_is_refused(db: Database, time: Time) -> None:
     async with db.begin() as tx:
-        with pytest.raises(ValueError, match="needs the order or customer"):
+        with pytest.raises(ValueError, match="needs an order or customer id"):
             await outbox.enqueue(
                 tx,
                 AddCredit(customer_id=None, reference="r", description="", amount="1.00"),  # type: ignore[arg-type]

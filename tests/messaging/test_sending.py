@@ -215,7 +215,7 @@ async def test_moot_is_dead_with_its_reason(db: Database, time: Time) -> None:
     await worker(db, time, panel).drain()
 
     call = await read(db, call_id)
-    assert (call.state, call.last_error) == (CallState.DEAD, "moot: the order was deleted")
+    assert (call.state, call.last_error) == (CallState.DEAD, "no longer possible: the order was deleted")
     assert panel.performed == []
 
 

@@ -21,7 +21,7 @@ from app.messaging import liveness as workers
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Beat, Watch
 from app.messaging.lock import WorkerRunning, only_worker
-from app.messaging.wake import Ringer, Wake, wake_pipe
+from app.messaging.wake import Wake, Waker, wake_pipe
 from app.messaging.worker import WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState, events
@@ -454,7 +454,7 @@ async def test_a_commit_that_fails_on_the_way_costs_time_and_nothing_else(
 async def test_the_pipe_wakes_and_its_end_ends_the_worker(databases: Databases, time: Time) -> None:
     async with databases.opened("sqlite") as db:
         reading, writing = wake_pipe()
-        ringer, seen = Ringer(writing), []
+        waker, seen = Waker(writing), []
         limits = WorkerLimits(poll=timedelta(seconds=60))
         working = worker(db, time, FakePanel(time), handler_of(db, time, seen), wake=Wake(reading), limits=limits)
         task = asyncio.create_task(working.run())
@@ -465,7 +465,7 @@ async def test_the_pipe_wakes_and_its_end_ends_the_worker(databases: Databases, 
         await until(registered)
         await add(db, time, order_id=1)
         for _ in range(100_000):  # far more than a pipe holds: never blocks
-            ringer.ring()
+            waker.notify()
 
         async def handled() -> bool:
             return bool(seen)
@@ -476,10 +476,10 @@ async def test_the_pipe_wakes_and_its_end_ends_the_worker(databases: Databases, 
         assert await workers.heartbeats(db) == {}
 
 
-def test_ringing_where_nobody_is_does_no_harm() -> None:
+def test_notifying_a_closed_pipe_does_no_harm() -> None:
     reading, writing = wake_pipe()
     os.close(reading)
-    Ringer(writing).ring()
+    Waker(writing).notify()
     os.close(writing)
 
 

@@ -153,14 +153,14 @@ async def open_house(
     """Open the house on an empty database. `policy` is a TOML document that overrides the defaults."""
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
     clock, wake = Clock(), Wake()
-    app = application(Context(db=db, settings=settings, clock=clock, wake=wake.ring))
+    app = application(Context(db=db, settings=settings, clock=clock, wake=wake.notify))
     sandbox = SandboxPanel(
         doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
         behaviours=behaviours or Behaviours(), now=clock, signing_clock=clock,
     )  # fmt: skip
     sandbox.link.patience_seconds = 20  # stories are not about a busy machine
     panel = _adapter(settings, sandbox)
-    context = Context(db=db, settings=settings, panel=panel, clock=clock, wake=wake.ring)
+    context = Context(db=db, settings=settings, panel=panel, clock=clock, wake=wake.notify)
     await prepare(db, settings, now=clock())
     if policy:
         await _publish(db, policy, clock())
@@ -180,7 +180,7 @@ async def open_house(
             yield house
         finally:
             house.closing.set()  # work in progress is finished, so that nothing is left half done
-            wake.ring()
+            wake.notify()
             await asyncio.wait({beside}, timeout=10)
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)

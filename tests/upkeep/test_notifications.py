@@ -21,7 +21,7 @@ from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
 
-async def ring(house: House) -> None:
+async def notify(house: House) -> None:
     """Run one round, and send its notifications."""
     await notifications.round(house.context)
     await house.settle()
@@ -56,9 +56,9 @@ async def suspect(house: House) -> int:
 # --- grouping -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_new_hold_rings_at_once_and_those_that_follow_are_summed_up(house: House) -> None:
+async def test_a_new_hold_is_notified_at_once_and_those_that_follow_are_summed_up(house: House) -> None:
     first = await suspect(house)
-    await ring(house)
+    await notify(house)
     assert [title for title, _ in rung(house)] == ["Doorman: 1 new hold"]
     notice = house.panel.state.notifications[0]
     assert f"Order {first} is held (review): risk_review" in notice.message
@@ -66,15 +66,15 @@ async def test_a_new_hold_rings_at_once_and_those_that_follow_are_summed_up(hous
     assert notice.url == f"http://127.0.0.1:9/admin/orders.php?action=view&id={first}"
 
     later = [await suspect(house) for _ in range(3)]
-    await ring(house)
+    await notify(house)
     assert len(rung(house)) == 1
     house.clock.forward(minutes=10)
-    await ring(house)
+    await notify(house)
     title, line = rung(house)[1]
     assert title == "Doorman: 3 new holds"
     assert line.startswith("3 new holds: orders " + ", ".join(map(str, later)) + "; oldest since ")
     house.clock.forward(minutes=10)
-    await ring(house)
+    await notify(house)
     assert len(rung(house)) == 2
 
 
@@ -82,7 +82,7 @@ async def test_long_groups_are_cut_and_lead_to_our_own_pages(db: Database) -> No
     async with open_house(db, public_url="https://doorman.example.com/") as house:
         for number in range(25):
             await tell(house, AlertKind.NEW_HOLD, number, order_id=1000 + number)
-        await ring(house)
+        await notify(house)
         notice = house.panel.state.notifications[0]
         lines = notice.message.splitlines()
         assert lines[0].startswith("25 new holds: orders 1000, 1001,")
@@ -91,22 +91,22 @@ async def test_long_groups_are_cut_and_lead_to_our_own_pages(db: Database) -> No
         assert notice.url == "https://doorman.example.com/docs"
 
 
-async def test_kinds_ring_apart_and_a_breach_sooner_again(house: House) -> None:
+async def test_kinds_are_notified_apart_and_a_breach_sooner_again(house: House) -> None:
     for kind in AlertKind:
         await tell(house, kind, 1)
-    await ring(house)
+    await notify(house)
     assert len(rung(house)) == len(AlertKind)
     for kind in AlertKind:
         await tell(house, kind, 2)
     house.clock.forward(minutes=2)
-    await ring(house)
+    await notify(house)
     assert len(rung(house)) == len(AlertKind) + 2
     house.clock.forward(minutes=8)
-    await ring(house)
+    await notify(house)
     assert len(rung(house)) == 2 * len(AlertKind)
 
 
-async def test_a_hold_rings_once_however_often_it_is_decided_again(house: House) -> None:
+async def test_a_hold_is_notified_once_however_often_it_is_decided_again(house: House) -> None:
     order_id = await suspect(house)
     await house.panel.run_fraud_check(order_id, "maxmind", score=96, status="Review")
     await house.settle(seconds=5)
@@ -124,7 +124,7 @@ async def test_a_hold_rings_once_however_often_it_is_decided_again(house: House)
 # --- causes -------------------------------------------------------------------------------------------------------
 
 
-async def test_an_overdue_review_rings_three_times_and_then_no_more(house: House) -> None:
+async def test_an_overdue_review_is_notified_three_times_and_then_no_more(house: House) -> None:
     order_id = await suspect(house)
     await house.wait(4 * 3600 + 60)
     assert [row.order_id for row in await told(house, AlertKind.REVIEW_DUE)] == [order_id]
@@ -138,7 +138,7 @@ async def test_an_overdue_review_rings_three_times_and_then_no_more(house: House
     assert said.count("the review is overdue") == 3
 
 
-async def test_a_review_that_was_done_in_time_rings_no_more(house: House) -> None:
+async def test_a_review_that_was_done_in_time_is_not_notified(house: House) -> None:
     order_id = await suspect(house)
     await house.wait(4 * 3600 + 60)
     await house.act(order_id, "approve")
@@ -146,30 +146,30 @@ async def test_a_review_that_was_done_in_time_rings_no_more(house: House) -> Non
     assert len(await told(house, AlertKind.REVIEW_DUE)) == 1
 
 
-async def test_a_breach_rings(db: Database) -> None:
+async def test_a_breach_is_notified(db: Database) -> None:
     async with open_house(db, policy=POLICY, behaviours=Behaviours(gate_installed=False)) as house:
         client, product = shop(house)
         placed = await house.panel.place_order(client, [product], notes=WISH)
         await house.wait(100)
         await house.panel.cron_accept(placed.id)
         await house.wait(30)
-        await ring(house)
+        await notify(house)
         assert [row.order_id for row in await told(house, AlertKind.BREACH)] == [placed.id]
         assert "Doorman: 1 BREACH of a hold" in [title for title, _ in rung(house)]
 
 
-async def test_money_to_be_returned_rings_for_each_new_amount(house: House) -> None:
+async def test_money_to_be_returned_is_notified_for_each_new_amount(house: House) -> None:
     order_id = await suspect(house)
     await house.act(order_id, "reject")
     await house.wait(60)
     (row,) = await told(house, AlertKind.REFUND_DUE)
-    assert row.text == f"Order {order_id}: 10.00 USD is to be returned."
+    assert row.text == f"Order {order_id}: a refund of 10.00 USD is due."
     await house.act(order_id, "refund-done")
     await house.wait(60)
     assert len(await told(house, AlertKind.REFUND_DUE)) == 1
 
 
-async def test_a_dead_call_rings_and_rings_again_when_it_dies_again(db: Database) -> None:
+async def test_a_dead_call_is_notified_and_again_when_it_dies_again(db: Database) -> None:
     async with open_house(db, policy=POLICY, retry_delays="1,2") as house:
         client, product = shop(house, autosetup="accept")
         house.panel.faults.add("http_429", action="AcceptOrder", times=10_000)
@@ -178,7 +178,7 @@ async def test_a_dead_call_rings_and_rings_again_when_it_dies_again(db: Database
         await house.wait(60)
         (row,) = await told(house, AlertKind.DEAD_CALL)
         assert row.order_id == placed.id
-        assert row.text.startswith(f"For order {placed.id} the call accept_order failed for good; ")
+        assert row.text.startswith(f"The call accept_order for order {placed.id} failed for good: ")
         await house.api.post(f"/v1/customers/{client}/credits", json={"amount": "5.00", "reason": "Outage"})
         await house.wait(60)
         credit = (await house.api.get("/v1/panel-calls?state=dead")).json()["items"][0]
@@ -186,12 +186,12 @@ async def test_a_dead_call_rings_and_rings_again_when_it_dies_again(db: Database
         await house.wait(60)
         texts = [row.text for row in await told(house, AlertKind.DEAD_CALL)]
         assert texts[1:] == 2 * [
-            f"For customer {client} the call add_credit failed for good; retry or abandon panel call {credit['id']}."
+            f"The call add_credit for customer {client} failed for good: retry or abandon panel call {credit['id']}."
         ]
         assert await told(house, AlertKind.REVIEW_DUE) == []  # it is due at once, and its hold has been reported
 
 
-async def test_a_failed_event_rings_and_again_when_its_replay_fails(house: House) -> None:
+async def test_a_failed_event_is_notified_and_again_when_its_replay_fails(house: House) -> None:
     order_id, rows = await suspect(house), []
     for expected in (1, 2):
         async with house.db.begin() as tx:
@@ -215,7 +215,7 @@ async def test_in_shadow_it_is_logged_only(db: Database) -> None:
         await house.settle(seconds=5)
         assert await told(house, AlertKind.NEW_HOLD) == []
         await tell(house, AlertKind.EVENT_FAILED, 1)
-        await ring(house)
+        await notify(house)
         (row,) = await told(house, AlertKind.EVENT_FAILED)
         assert (row.rung_at, row.call_id) == (house.clock(), None)
         assert rung(house) == []
@@ -225,32 +225,32 @@ async def test_while_paused_alerts_wait(house: House) -> None:
     await house.api.post("/v1/ops/pause")
     for number in range(3):
         await tell(house, AlertKind.REFUND_DUE, number)
-        await ring(house)
+        await notify(house)
         house.clock.forward(hours=1)
     assert rung(house) == []
     await house.api.post("/v1/ops/resume")
-    await ring(house)
+    await notify(house)
     assert [title for title, _ in rung(house)] == ["Doorman: 3 refunds are due"]
 
 
-async def test_a_panel_that_is_away_gets_one_ring_of_a_kind_when_it_is_back(house: House) -> None:
+async def test_a_panel_that_is_away_gets_one_notification_of_a_kind_when_it_is_back(house: House) -> None:
     house.panel.faults.add("http_429", action="TriggerNotificationEvent", times=5)
     for number in range(4):
         await tell(house, AlertKind.DEAD_CALL, number)
-        await ring(house)
+        await notify(house)
         house.clock.forward(minutes=11)
     await house.wait(12 * 3600)
     assert [title for title, _ in rung(house)] == ["Doorman: 1 panel call failed"]
-    await ring(house)
+    await notify(house)
     assert [title for title, _ in rung(house)][1:] == ["Doorman: 3 panel calls failed"]
 
 
-async def test_a_ring_that_fails_stands_in_the_queue_once_and_rings_nobody(house: House) -> None:
+async def test_a_failed_notification_is_in_the_queue_once_and_notifies_nobody(house: House) -> None:
     for action in ("TriggerNotificationEvent", "SendAdminEmail"):
         house.panel.faults.add("http_403_permission", action=action, times=10_000)
     for number in range(4):
         await tell(house, AlertKind.BREACH, number)
-        await ring(house)
+        await notify(house)
         await sweeps.round(house.context)
         house.clock.forward(minutes=11)
     assert await told(house, AlertKind.DEAD_CALL) == []
@@ -265,7 +265,7 @@ async def test_a_ring_that_fails_stands_in_the_queue_once_and_rings_nobody(house
 
 async def test_alerts_of_long_ago_are_forgotten_unless_they_wait(house: House) -> None:
     await tell(house, AlertKind.NEW_HOLD, 1)
-    await ring(house)
+    await notify(house)
     house.clock.forward(days=1)
     await tell(house, AlertKind.NEW_HOLD, 2)
     await tidy(house.db, now=house.clock() + KEPT - timedelta(seconds=1))

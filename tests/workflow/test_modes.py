@@ -288,7 +288,7 @@ async def test_the_ceiling_is_the_mode_of_the_installation(db: Database) -> None
 async def test_a_hold_without_a_gate_that_ever_asked_is_shouted_about(db: Database) -> None:
     async with open_deaf(db) as house:
         order_id = await held_deaf(house)
-        notice = "No gate has ever asked"
+        notice = "The gate has never been asked"
         assert any(notice in line["what"] for line in (await house.order(order_id))["timeline"])
         assert notice in (await house.api.get("/readyz")).json()["notices"][0]
         async with house.db.read() as connection:

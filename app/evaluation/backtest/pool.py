@@ -11,7 +11,7 @@ from typing import Final
 
 from app.db import Database
 from app.evaluation.backtest.judging import PART, BacktestFailed, Bench, Job, Judged, Place
-from app.installation.children import belong_to_parent, cores, deaf_from_birth
+from app.installation.children import belong_to_parent, cores, ignore_sigint
 
 #: With fewer orders than this, starting processes takes longer than judging.
 _ALONE_BELOW: Final = 10 * PART
@@ -38,7 +38,7 @@ async def judge_parts(
     running: set[asyncio.Future[Judged]] = set()
     try:
         while True:
-            with deaf_from_birth():
+            with ignore_sigint():
                 running |= {loop.run_in_executor(pool, _judge, *task) for task in islice(left, at_once - len(running))}
             if not running:
                 return

@@ -18,7 +18,7 @@ from app.db import Database
 from app.history.cases.pages import PagePart, PageWork, take_span
 from app.history.cases.rows import Span, read_sightings
 from app.history.cases.shared import Shared
-from app.installation.children import belong_to_parent, collect_rarely, deaf_from_birth
+from app.installation.children import belong_to_parent, collect_rarely, ignore_sigint
 
 #: Spans queued for each process: one being worked on and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
@@ -39,7 +39,7 @@ class Helpers:
         self._pools = [
             ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(self._line,)) for _ in range(count)
         ]  # fmt: skip
-        with deaf_from_birth():
+        with ignore_sigint():
             for pool in self._pools:
                 pool.submit(_ready)
 

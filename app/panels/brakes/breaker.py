@@ -89,7 +89,7 @@ class Breaker:
     def down(self, why: str) -> PanelDown:
         """Return the error for a blocked call, with the seconds until the next probe (at least one)."""
         wait = min(max(self._next_probe_at - self._clock(), 1.0), LONGEST_PAUSE_SECONDS)
-        return PanelDown(f"the panel is away: {why}", retry_after=wait)
+        return PanelDown(f"the panel is down: {why}", retry_after=wait)
 
     def answered(self) -> None:
         """Record that the panel answered in any way."""

@@ -147,11 +147,11 @@ def _pruned(queue: _Waiting) -> _Waiting:
 
 
 class TurnsInHand:
-    """Turns for writes of calls that are about to be claimed: requested without waiting; `ring` signals new turns."""
+    """Turns for writes of calls that are about to be claimed: requested without waiting; `notify` signals new turns."""
 
-    def __init__(self, limiter: RateLimiter, ring: Callable[[], None]) -> None:
+    def __init__(self, limiter: RateLimiter, notify: Callable[[], None]) -> None:
         self._limiter = limiter
-        self._ring = ring
+        self._notify = notify
         self._asked: list[asyncio.Future[None]] = []
 
     def want(self, count: int) -> int:
@@ -179,4 +179,4 @@ class TurnsInHand:
 
     def _tell(self, asked: asyncio.Future[None]) -> None:
         if not asked.cancelled():
-            self._ring()
+            self._notify()

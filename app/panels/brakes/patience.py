@@ -36,7 +36,7 @@ async def patiently(
             if error.alarm:
                 raise
             if wait > LONGEST_WAIT:
-                raise PanelUnavailable(f"{error}, and to come back in {wait:,.0f} s", retry_after=wait) from error
-            log.info("panel.again", seconds=wait, error=str(error))
+                raise PanelUnavailable(f"{error}: retry in {wait:,.0f} s", retry_after=wait) from error
+            log.info("panel.read_retried", seconds=wait, error=str(error))
             await sleep(wait)
     return await read()

@@ -87,7 +87,7 @@ class SharedTurns:
             try:
                 ahead_us = await self._take(count)
             except Exception as error:  # noqa: BLE001 - after any error, callers must not wait for ever
-                log.warning("panel.no_turns", error=type(error).__name__)
+                log.warning("panel.rate_limit_unavailable", error=type(error).__name__)
                 await self._sleep(_DATABASE_AWAY_SECONDS)
                 continue
             first = self._clock() + ahead_us / _MICRO

@@ -8,7 +8,7 @@ How answers are classified:
 | 2xx, `result=error`, text in `PERMANENT` | PanelRejected | PanelRejected |
 | 2xx, `result=error`, another text | PanelUnavailable | PanelOutcomeUnknown, complete and refused |
 | any status below 500, text in `BARRED` | PanelNotPermitted, alarm | the same |
-| any status below 500, text in `AT_THE_DOOR`; 403 with `result=error` | PanelUnavailable, alarm | the same |
+| any status below 500, text in `LOGIN_REFUSED`; 403 with `result=error` | PanelUnavailable, alarm | the same |
 | 2xx or 500 that can't be read, redirects, other 4xx | PanelUnavailable | PanelOutcomeUnknown, complete |
 | 401, 404, 405, 413 …: the web server's own refusal, before PHP | PanelUnavailable, alarm | the same |
 | 429 | PanelUnavailable, `retry_after` | the same |
@@ -81,7 +81,7 @@ PERMANENT: Final[dict[str, str]] = {
 FROZEN: Final = ("cannot be modified", "can not be modified", "immutab")
 
 #: Prefixes (lower case) of errors that WHMCS answers before it runs an action; staff have to fix something.
-AT_THE_DOOR: Final = (
+LOGIN_REFUSED: Final = (
     "invalid ip",
     "invalid or missing credentials",
     "authentication failed",
@@ -126,7 +126,9 @@ def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wir
         return answer
     message = _message(answer, scrub)
     if reply.status == 429:
-        raise PanelUnavailable("the panel asks us to slow down (429)", retry_after=_seconds(reply.retry_after, now))
+        raise PanelUnavailable(
+            "the panel asks us to slow down (HTTP 429)", retry_after=_seconds(reply.retry_after, now)
+        )
     if verdict == "error" and reply.status < 500:
         _raise_refusal(reply.status, message, write=write)
     raise _without_verdict(reply, write=write, now=now)
@@ -137,14 +139,14 @@ def _raise_refusal(status: int, message: str, *, write: bool) -> None:
     words = message.lower()
     if words.startswith(BARRED) or _NO_SUCH_ACTION in words:
         raise PanelNotPermitted(message, alarm=True)
-    if status == 403 or words.startswith(AT_THE_DOOR):
-        raise PanelUnavailable(message or "the panel refused us (403)", alarm=True)
+    if status == 403 or words.startswith(LOGIN_REFUSED):
+        raise PanelUnavailable(message or "the panel refused the call (HTTP 403)", alarm=True)
     for beginning, code in PERMANENT.items():
         if words.startswith(beginning):
             raise PanelRejected(code, message)
     if "invoice" in words and any(part in words for part in FROZEN):
         raise PanelRejected("invoice-frozen", message)
-    said = f"the panel answered an error that we don't know: {message or '(no text)'}"
+    said = f"the panel answered with an unknown error: {message or '(no text)'}"
     raise PanelOutcomeUnknown(said, refused=True) if write else PanelUnavailable(said)
 
 
@@ -152,10 +154,10 @@ def _without_verdict(reply: Reply, *, write: bool, now: datetime) -> PanelError:
     """Return the failure for an answer that is not from WHMCS or can't be parsed."""
     status = reply.status
     if status in _REFUSED_BY_SERVER:
-        return PanelUnavailable(f"no WHMCS API at this address: the web server answered {status}", alarm=True)
-    said = f"the panel answered {status} without a readable result"
+        return PanelUnavailable(f"no WHMCS API at this address: the web server answered HTTP {status}", alarm=True)
+    said = f"the panel answered HTTP {status} without a readable result"
     if 300 <= status < 400:
-        said = f"the panel answered {status}, a redirect, which we don't follow: check DOORMAN_PANEL_URL"
+        said = f"the panel answered HTTP {status}, a redirect, which is not followed: check DOORMAN_PANEL_URL"
     if write:
         return PanelOutcomeUnknown(said, complete=status not in _STILL_RUNNING and status <= 500)
     blocked = 300 <= status < 400 or status == 403

@@ -89,7 +89,7 @@ class _Connection(asyncio.Protocol):
         self.reusable = False
         if exc is None and self._headed and not self._has_length():
             self.on_message_complete()
-        self._fail(httpx.ReadError("the connection was closed before the answer was whole"))
+        self._fail(httpx.ReadError("the connection was closed before the answer was complete"))
 
     # --- httptools ------------------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class BulkLine:
     ) -> Reply:
         """See `Line`. Raises ValueError for a call with `before_send`."""
         if before_send is not None:
-            raise ValueError("a line for reads alone")
+            raise ValueError("this line is for reads only")
         connection = self._again() or await self._connect(url)
         self._busy.add(connection)
         try:
@@ -210,7 +210,7 @@ class BulkLine:
                 port, tls = (url.port or 443, self._tls) if secure else (url.port or 80, None)
                 _, connection = await loop.create_connection(made, url.host, port, ssl=tls)
         except TimeoutError:
-            raise httpx.ConnectTimeout("nobody answered") from None
+            raise httpx.ConnectTimeout("no connection in time") from None
         except OSError as error:
             raise httpx.ConnectError(str(error)) from None
         return connection

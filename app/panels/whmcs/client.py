@@ -158,7 +158,7 @@ class WhmcsClient:
                 self._breaker.answered()
             else:
                 self._breaker.missed(began=began, reached=True)
-            said = f"no whole answer to {action}: {self._scrub(_reason(error))}"
+            said = f"no complete answer to {action}: {self._scrub(_reason(error))}"
             return PanelOutcomeUnknown(said) if write else self._unavailable(said)
         finally:
             self._in_flight[index] -= 1
@@ -170,7 +170,7 @@ class WhmcsClient:
             self._breaker.answered()
             return reply
         self._breaker.missed(began=began, reached=True)
-        return reply if write or self._breaker.closed else self._breaker.down(f"a proxy answered {reply.status}")
+        return reply if write or self._breaker.closed else self._breaker.down(f"a proxy answered HTTP {reply.status}")
 
     def _unavailable(self, said: str) -> PanelUnavailable:
         return PanelUnavailable(said) if self._breaker.closed else self._breaker.down(said)

@@ -136,8 +136,8 @@ class WhmcsHistory:
         async def fetch(offset: int, size: int) -> ListPage:
             window = {"limitstart": offset, "limitnum": size}
             rows, total = await self._again(lambda: self._rows(listing, window))
-            told = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
-            return ListPage(rows=told, came=len(rows), total=total)
+            kept = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
+            return ListPage(rows=kept, came=len(rows), total=total)
 
         async with aclosing(walk(fetch, after, ahead=AHEAD, by_id=by_id)) as steps:
             async for step in steps:
@@ -187,7 +187,7 @@ class WhmcsHistory:
     async def _details(self, customer_id: int) -> wire.Row | None:
         answer = await read_or_none(self._client, "GetClientsDetails", {"clientid": customer_id, "stats": False})
         if answer is not None and mapping_customers.client_id(answer) is None:
-            raise wire.AnswerError("the panel answered without the client that was asked for")
+            raise wire.AnswerError("the panel answered without the requested client")
         return answer
 
     async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]:

@@ -71,11 +71,11 @@ async def last_placed_before(client: WhmcsClient, moment: datetime, *, zone: tzi
     return max((one for one, row in rows.items() if before(row)), default=0)
 
 
-async def pending_orders(client: WhmcsClient, *, heard: Callable[[int, int | None], None]) -> list[wire.Row]:
-    """Return the rows of all Pending orders, lowest id first; `heard` gets the number read and the total."""
+async def pending_orders(client: WhmcsClient, *, progress: Callable[[int, int | None], None]) -> list[wire.Row]:
+    """Return the rows of all Pending orders, lowest id first; `progress` gets the number read and the total."""
 
     def enough(rows: dict[int, wire.Row], total: int | None) -> bool:
-        heard(len(rows), total)
+        progress(len(rows), total)
         return False
 
     rows = await _orders(client, {"status": "Pending"}, enough)
@@ -91,7 +91,7 @@ async def _orders(client: WhmcsClient, filters: Mapping[str, Any], enough: Enoug
         rows = await _read_through(client, filters, enough)
         if rows is not None:
             return rows
-    raise wire.AnswerError("the panel's orders moved each time while they were listed")
+    raise wire.AnswerError("the order list changed during every attempt to read it")
 
 
 async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough: Enough) -> dict[int, wire.Row] | None:
@@ -101,7 +101,7 @@ async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough:
     for _ in range(_MOST_PAGES):
         window = {"limitstart": start, "limitnum": PAGE}
         answer = await read_or_none(client, "GetOrders", {**filters, **window}, absent="order-not-found")
-        page = [] if answer is None else _told_apart(rows_of(answer, "orders", "order", strict=True))
+        page = [] if answer is None else _by_id(rows_of(answer, "orders", "order", strict=True))
         total = None if answer is None else wire.integer(answer.get("totalresults"))
         if overlap and (not page or page[0][0] not in seen):
             return None
@@ -113,13 +113,13 @@ async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough:
             return seen
         overlap = len(page) > 1
         start += len(page) - overlap
-    raise wire.AnswerError("GetOrders has no end")
+    raise wire.AnswerError("GetOrders returns page after page without an end")
 
 
-def _told_apart(rows: list[wire.Row]) -> list[tuple[int, wire.Row]]:
+def _by_id(rows: list[wire.Row]) -> list[tuple[int, wire.Row]]:
     found = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
     if len(found) < len(rows):
-        raise wire.AnswerError("GetOrders lists rows that can't be told apart")
+        raise wire.AnswerError("GetOrders lists rows without an id")
     return found
 
 
@@ -145,8 +145,8 @@ async def changed_by(
         raise
     rows = [] if answer is None else rows_of(answer, "activity", "entry", strict=False)
     about = re.compile(rf"\bOrder ID:?\s*#?{order_id}(?!\d)", re.IGNORECASE)
-    told = [row for row in rows if _tells(row, about, verbs) and _is_since(row, since, zone)]
-    return _admin_of(max(told, key=lambda row: wire.identifier(row.get("id")) or 0)) if told else None
+    matching = [row for row in rows if _tells(row, about, verbs) and _is_since(row, since, zone)]
+    return _admin_of(max(matching, key=lambda row: wire.identifier(row.get("id")) or 0)) if matching else None
 
 
 def _tells(row: wire.Row, about: re.Pattern[str], verbs: tuple[str, ...]) -> bool:

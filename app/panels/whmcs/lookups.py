@@ -85,7 +85,7 @@ async def order_row(client: WhmcsClient, order_id: int, *, urgent: bool = False)
     rows = rows_of(answer, "orders", "order", strict=True)
     row = next((row for row in rows if wire.identifier(row.get("id")) == order_id), None)
     if row is None and rows:
-        raise wire.AnswerError("the panel listed other orders than the one asked for")
+        raise wire.AnswerError("the panel listed other orders than the requested one")
     return row
 
 
@@ -98,14 +98,16 @@ async def invoice_answer(client: WhmcsClient, invoice_id: int, *, urgent: bool =
     if answer is None:
         return None
     if wire.identifier(answer.get("invoiceid")) != invoice_id:
-        raise wire.AnswerError("the panel answered with another invoice than the one asked for")
+        raise wire.AnswerError("the panel answered with another invoice than the requested one")
     return answer
 
 
 def _order(action: AcceptOrder | CancelOrder | FraudOrder | PendingOrder, row: wire.Row | None) -> LookUp:
     order_id = action.order_id
     if row is None:
-        return LookUp(standing=_MOOT, result={"order_id": order_id, "status": None}, detail="the order is gone")
+        return LookUp(
+            standing=_MOOT, result={"order_id": order_id, "status": None}, detail="the order no longer exists"
+        )
     status = order_status(row)
     standing = _ORDER_STANDINGS[type(action)].get(status.lower(), _MOOT)
     return LookUp(standing=standing, result={"order_id": order_id, "status": status}, detail=f"the order is {status}")
@@ -146,7 +148,7 @@ async def _cancelled_invoice(client: WhmcsClient, action: CancelInvoice) -> Look
     answer = await invoice_answer(client, action.invoice_id)
     if answer is None:
         gone = {"invoice_id": action.invoice_id, "status": None}
-        return LookUp(standing=_MOOT, result=gone, detail="the invoice is gone")
+        return LookUp(standing=_MOOT, result=gone, detail="the invoice no longer exists")
     status = invoice_status(answer)
     if status.lower() == "cancelled":
         standing = _APPLIED
@@ -216,7 +218,7 @@ def _carries(answer: wire.Row, reference: str) -> bool:
 async def _found_invoice(client: WhmcsClient, invoice_id: int) -> LookUp:
     answer = await invoice_answer(client, invoice_id)
     if answer is None:
-        raise wire.AnswerError("the invoice with our reference was listed and can't be read")
+        raise wire.AnswerError("the invoice with our reference is listed but can't be read")
     return _invoice_found(answer)
 
 
@@ -234,7 +236,7 @@ async def _credit(client: WhmcsClient, action: AddCredit) -> LookUp:
     """Look for the reference in all credits of the customer; GetCredits is not paged."""
     answer = await read_or_none(client, "GetCredits", {"clientid": action.customer_id})
     if answer is None:
-        return LookUp(standing=_MOOT, result={}, detail="the customer is gone")
+        return LookUp(standing=_MOOT, result={}, detail="the customer no longer exists")
     rows = rows_of(answer, "credits", "credit", strict=True)
     total = wire.integer(answer.get("totalresults"))
     for row in rows:
@@ -242,7 +244,7 @@ async def _credit(client: WhmcsClient, action: AddCredit) -> LookUp:
             result = {"credit_id": wire.identifier(row.get("id")), "balance": None}
             return LookUp(standing=_APPLIED, result=result, detail="a credit carries the reference")
     if total is not None and total > len(rows):
-        raise wire.AnswerError("the panel listed fewer credits than it has")
+        raise wire.AnswerError("the panel counts more credits than it lists")
     return LookUp(standing=_ABSENT, result={})
 
 
@@ -279,7 +281,7 @@ def _quote_found(quote_id: int, row: wire.Row) -> LookUp:
 async def _reply(client: WhmcsClient, action: ReplyTicket) -> LookUp:
     answer = await ticket_answer(client, action.ticket_id)
     if answer is None:
-        return LookUp(standing=_MOOT, result={}, detail="the ticket is gone")
+        return LookUp(standing=_MOOT, result={}, detail="the ticket no longer exists")
     for message in wire.as_list(answer.get("replies"), "reply", strict=True):
         if wire.mentions(message.get("message"), action.reference):
             result = {"ticket_id": action.ticket_id, "reply_id": wire.identifier(message.get("replyid"))}
@@ -315,5 +317,5 @@ async def ticket_answer(client: WhmcsClient, ticket_id: int, *, urgent: bool = F
     if answer is None:
         return None
     if wire.identifier(answer.get("ticketid")) != ticket_id:
-        raise wire.AnswerError("the panel answered with another ticket than the one asked for")
+        raise wire.AnswerError("the panel answered with another ticket than the requested one")
     return answer

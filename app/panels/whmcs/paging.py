@@ -49,7 +49,7 @@ def rows_of(answer: wire.Row, outer: str, inner: str, *, strict: bool) -> list[w
     if announced is None and not wire.integer(answer.get("startnumber")):
         announced = wire.integer(answer.get("totalresults"))
     if announced and announced > 0 and not rows:
-        raise wire.AnswerError(f"the panel announced {announced} rows and showed none")
+        raise wire.AnswerError(f"the panel counts {announced} rows but lists none")
     return rows
 
 
@@ -79,7 +79,7 @@ async def pages(
         rows = rows_of(answer, listing.outer, listing.inner, strict=strict)
         page = {row_id: row for row in rows if (row_id := wire.identifier(row.get("id"))) is not None}
         if strict and len(page) < len(rows):
-            raise wire.AnswerError(f"{listing.action} lists rows that can't be told apart")
+            raise wire.AnswerError(f"{listing.action} lists rows without an id, or one id twice")
         fresh = {row_id: row for row_id, row in page.items() if row_id not in seen}
         seen |= fresh.keys()
         start += len(rows)
@@ -90,7 +90,7 @@ async def pages(
             yield fresh
         if not fresh or (total is not None and start >= total and len(rows) < size):
             return
-    raise wire.AnswerError(f"{listing.action} has no end")
+    raise wire.AnswerError(f"{listing.action} returns page after page without an end")
 
 
 async def newest(

@@ -102,7 +102,7 @@ class WhmcsPanel:
     ) -> tuple[PanelService, ...]:
         """Return a customer's services, or one service (GetClientsProducts); at least one of the ids is required."""
         if customer_id is None and service_id is None:
-            raise ValueError("name a customer or a service")
+            raise ValueError("a customer or service id is needed")
         if any(given is not None and given <= 0 for given in (customer_id, service_id)):
             return ()  # WHMCS reads 0 as *no filter*
         filters = {"clientid": customer_id, "serviceid": service_id}
@@ -195,10 +195,10 @@ class WhmcsPanel:
         return await listings.last_placed_before(self._client, moment, zone=await self._zone())
 
     async def pending_orders(
-        self, *, heard: Callable[[int, int | None], None]
+        self, *, progress: Callable[[int, int | None], None]
     ) -> tuple[tuple[PanelOrder, str, str], ...]:
         """Return all Pending orders, lowest id first, with amount and payment status as the panel writes them."""
-        rows = await listings.pending_orders(self._client, heard=heard)
+        rows = await listings.pending_orders(self._client, progress=progress)
         by_id = {wire.identifier(row.get("id")): row for row in rows}
 
         def word(order: PanelOrder, name: str) -> str:
@@ -251,19 +251,19 @@ class WhmcsPanel:
         """Read, refuse a paid invoice, cancel, and read again, as it may be paid in between."""
         before = await lookups.invoice_answer(self._client, action.invoice_id)
         if before is None:
-            raise PanelRejected("invoice-not-found", "the invoice is gone")
+            raise PanelRejected("invoice-not-found", "the invoice no longer exists")
         status = lookups.invoice_status(before)
         if status.lower() == "cancelled":
             return {"invoice_id": action.invoice_id, "status": status}
         if not lookups.cancellable(before):
-            raise PanelRejected("invoice-paid", f"the invoice is {status}, or partly paid, and stays as it is")
+            raise PanelRejected("invoice-paid", f"the invoice is {status} or partly paid, so it was not cancelled")
         name, params = parameters.call_of(action)
         await write(name, params)
         try:
             after = await lookups.invoice_answer(self._client, action.invoice_id)
             status = "" if after is None else lookups.invoice_status(after)
         except PanelUnavailable as error:
-            raise PanelOutcomeUnknown(f"cancelled, but not read back: {error}", complete=True) from None
+            raise PanelOutcomeUnknown(f"cancelled, but the result could not be read: {error}", complete=True) from None
         return {"invoice_id": action.invoice_id, "status": status or None}
 
     # --- shared ---------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ class WhmcsPanel:
             self._keep_currency(customer_id, None)
             return None
         if mapping_customers.client_id(answer) != customer_id:
-            raise wire.AnswerError("the panel answered with another client than the one asked for")
+            raise wire.AnswerError("the panel answered with another client than the requested one")
         self._keep_currency(customer_id, amounts.client_currency(mapping_customers.client_row(answer)))
         return answer
 

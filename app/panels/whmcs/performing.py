@@ -64,7 +64,7 @@ async def create_quote(client: WhmcsClient, action: CreateQuote, write: Write) -
     try:
         until = date.fromisoformat(action.valid_until)
     except ValueError:
-        raise PanelRejected("bad-date", f"{action.valid_until!r} is no date") from None
+        raise PanelRejected("bad-date", f"{action.valid_until!r} is not a date") from None
     localised = replace(action, valid_until=until.strftime(await _date_format(client)))
     return parameters.result_of(action, await write(*parameters.call_of(localised)))
 

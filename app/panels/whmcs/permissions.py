@@ -24,7 +24,7 @@ class Need(StrEnum):
 
     READ = "reading"  # in shadow too
     ACT = "acting"  # in enforce mode
-    RING = "ringing"  # one such action is enough
+    NOTIFY = "notifying"  # one such action is enough
     OPTIONAL = "optional"  # nothing is lost but some detail
 
 
@@ -59,39 +59,41 @@ def _optional(action: str, purpose: str, **probe: Any) -> Permission:
 _ONE: Final = {"limitnum": 1}
 
 PERMISSIONS: Final[tuple[Permission, ...]] = (
-    _read("GetAdminDetails", "who we are, the version, the panel's clock"),
+    _read("GetAdminDetails", "our own admin user, the version, the panel's clock"),
     _read("GetOrders", "orders", id=IMPOSSIBLE_ID, **_ONE),
     _read("GetClients", "when a customer signed up", search=f"doorman-doctor-{IMPOSSIBLE_ID}", **_ONE),
     _read("GetClientsDetails", "customers", clientid=IMPOSSIBLE_ID),
     _read("GetClientsProducts", "the services of an order", serviceid=IMPOSSIBLE_ID, **_ONE),
     _read("GetProducts", "the catalogue", pid=IMPOSSIBLE_ID),
-    _read("GetInvoice", "what is paid", invoiceid=IMPOSSIBLE_ID),
-    _read("GetInvoices", "looking a fee up before it is made", userid=IMPOSSIBLE_ID, **_ONE),
-    _read("GetCredits", "looking a credit up before it is given", clientid=IMPOSSIBLE_ID),
+    _read("GetInvoice", "what was paid", invoiceid=IMPOSSIBLE_ID),
+    _read("GetInvoices", "checking for an existing fee before creating one", userid=IMPOSSIBLE_ID, **_ONE),
+    _read("GetCredits", "checking for an existing credit before adding one", clientid=IMPOSSIBLE_ID),
     _read("GetTickets", "tickets of a customer", clientid=IMPOSSIBLE_ID, **_ONE),
     _read("GetTicket", "what a ticket asks for", ticketid=IMPOSSIBLE_ID),
-    _read("GetModuleQueue", "provisioning that failed", relatedId=IMPOSSIBLE_ID),
-    _read("GetQuotes", "looking a quote up before it is made", userid=IMPOSSIBLE_ID, **_ONE),
+    _read("GetModuleQueue", "failed provisioning", relatedId=IMPOSSIBLE_ID),
+    _read("GetQuotes", "checking for an existing quote before creating one", userid=IMPOSSIBLE_ID, **_ONE),
     _on_order("AcceptOrder", "approve"),
-    _on_order("PendingOrder", "taking a reject back"),
+    _on_order("PendingOrder", "undoing a reject"),
     _on_order("CancelOrder", "cancel"),
     _on_order("FraudOrder", "reject as fraud"),
-    _write("CreateInvoice", "asking for a fee", userid=IMPOSSIBLE_ID, draft=True, sendinvoice=True),
+    _write("CreateInvoice", "creating a fee invoice", userid=IMPOSSIBLE_ID, draft=True, sendinvoice=True),
     _write("UpdateInvoice", "cancelling a fee", invoiceid=IMPOSSIBLE_ID),
-    _write("AddCredit", "giving credit", clientid=IMPOSSIBLE_ID, type="doctor"),
-    _write("OpenTicket", "telling a customer by ticket", deptid=IMPOSSIBLE_ID, clientid=IMPOSSIBLE_ID),
-    _write("AddTicketReply", "answering in a ticket", ticketid=IMPOSSIBLE_ID),
-    Permission(action="CreateQuote", need=Need.ACT, purpose="offering work before it is agreed"),
-    _write("SendEmail", "telling a customer by mail", id=IMPOSSIBLE_ID),
+    _write("AddCredit", "adding credit", clientid=IMPOSSIBLE_ID, type="doctor"),
+    _write("OpenTicket", "writing to a customer by ticket", deptid=IMPOSSIBLE_ID, clientid=IMPOSSIBLE_ID),
+    _write("AddTicketReply", "replying to a ticket", ticketid=IMPOSSIBLE_ID),
+    Permission(action="CreateQuote", need=Need.ACT, purpose="quoting work before it is agreed"),
+    _write("SendEmail", "writing to a customer by e-mail", id=IMPOSSIBLE_ID),
     _write("AddClientNote", "notes for staff", userid=IMPOSSIBLE_ID),
-    Permission(action="TriggerNotificationEvent", need=Need.RING, purpose="alerts by your notification rules"),
-    Permission(action="SendAdminEmail", need=Need.RING, purpose="alerts by mail, where that fails"),
+    Permission(action="TriggerNotificationEvent", need=Need.NOTIFY, purpose="alerts by your notification rules"),
+    Permission(action="SendAdminEmail", need=Need.NOTIFY, purpose="alerts by e-mail if that fails"),
     _optional("GetPayMethods", "customers who pay with the same card or account", clientid=IMPOSSIBLE_ID),
     _optional("GetActivityLog", "who changed an order in the panel", clientid=IMPOSSIBLE_ID, **_ONE),
-    _optional("GetCurrencies", "a currency without a row in the policy"),
-    _optional("GetPaymentMethods", "a gateway in the policy that the panel does not have"),
-    _optional("GetSupportDepartments", "a department that the panel does not have", ignore_dept_assignments=True),
-    _optional("GetConfigurationValue", "the date format for quotes; it reads every setting", setting="DateFormat"),
+    _optional("GetCurrencies", "checking that the policy has every currency"),
+    _optional("GetPaymentMethods", "checking the gateways in the policy"),
+    _optional("GetSupportDepartments", "checking the ticket department in the policy", ignore_dept_assignments=True),
+    _optional(
+        "GetConfigurationValue", "the date format for quotes; gives access to every setting", setting="DateFormat"
+    ),
 )
 
 #: Permissions that Doorman never needs and its credential should not have.

@@ -53,7 +53,7 @@ class Unreached(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ProbeReply:
     """A complete HTTP answer. `said` is WHMCS's error text, without our credentials."""
 
     status: int
@@ -102,7 +102,7 @@ class RoleProbe:
         """Close the connection."""
         await self._http.aclose()
 
-    async def ask(self, action: str, params: Mapping[str, Any] | None = None) -> Told:
+    async def ask(self, action: str, params: Mapping[str, Any] | None = None) -> ProbeReply:
         """Call one action. Raises Unreached."""
         given = {"action": action, "responsetype": "json", **(params or {}), **self._credentials}
         await self._limiter.take()
@@ -113,7 +113,7 @@ class RoleProbe:
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             failure = _failure(error)
         else:
-            return self._told(response, body, at=started + (self._now() - started) / 2)
+            return self._reply(response, body, at=started + (self._now() - started) / 2)
         finally:
             self._limiter.release()
         raise failure  # not in the handler: the cause would carry the request and our secret
@@ -131,10 +131,10 @@ class RoleProbe:
                     raise httpx.RemoteProtocolError(f"more than {_ANSWER_CAP} bytes")
         return response, bytes(body)
 
-    def _told(self, response: httpx.Response, body: bytes, *, at: datetime) -> Told:
+    def _reply(self, response: httpx.Response, body: bytes, *, at: datetime) -> ProbeReply:
         answer = decode(body)
         said = wire.text(answer.get("message") or answer.get("errormessage") or answer.get("error"))
-        return Told(
+        return ProbeReply(
             status=response.status_code,
             answer=answer,
             said=" ".join(self._scrub(said).split())[:_LONGEST_MESSAGE],

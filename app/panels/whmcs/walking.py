@@ -137,14 +137,14 @@ async def _by_id(fetch: Fetch, place: PanelPlace, *, ahead: int) -> AsyncGenerat
                 await asked.drop()
                 back, gaps = back * 2, gaps + 1
                 if gaps > _MOST_GAPS:
-                    raise wire.AnswerError("the panel's rows moved each time while they were listed")
+                    raise wire.AnswerError("the list changed during every attempt to read it")
                 continue
             back = 1
             fresh = [row for row_id, row in page.rows if _beyond(place, row_id, joined.falling)]
             ended = _ended(offset, page, anything=bool(fresh))
             stuck = not ended and joined == place and not asked
             if stuck and gaps > _MOST_GAPS // 10:
-                raise wire.AnswerError("the list has no end")
+                raise wire.AnswerError("the list goes on without an end")
             gaps += stuck
             place = joined
             yield Step(rows=fresh, place=place, total=page.total, unreadable=page.unreadable)
@@ -205,7 +205,7 @@ class _Count:
 
     def take(self, page: ListPage, offset: int) -> None:
         if page.total is None:
-            raise wire.AnswerError("the panel doesn't say how many rows there are")
+            raise wire.AnswerError("the panel doesn't report the total number of rows")
         if self.wanted is None:
             self.wanted = page.total
             self.alone = page.came >= page.total
@@ -219,20 +219,20 @@ class _Count:
 
 async def _by_count(fetch: Fetch, *, ahead: int) -> AsyncGenerator[Step]:
     """Raises AnswerError if the rows never add up to the panel's total."""
-    told: set[int] = set()
+    yielded: set[int] = set()
     for number in range(_ROUNDS):
-        count = _Count(highest=max(told, default=0))
+        count = _Count(highest=max(yielded, default=0))
         for _ in range(_PASSES if number else 1):
             async with aclosing(_pass(fetch, ahead)) as pages:
                 async for offset, page in pages:
                     count.take(page, offset)
-                    fresh = [row for row_id, row in page.rows if row_id not in told]
-                    told.update(row_id for row_id, _ in page.rows)
+                    fresh = [row for row_id, row in page.rows if row_id not in yielded]
+                    yielded.update(row_id for row_id, _ in page.rows)
                     lost = 0 if number else page.unreadable
                     yield Step(rows=fresh, place=None, total=page.total, unreadable=lost)
             if count.complete:
                 return
-    raise wire.AnswerError("the panel's rows never add up to the number that it names")
+    raise wire.AnswerError("the panel never lists as many rows as it counts")
 
 
 async def _pass(fetch: Fetch, ahead: int) -> AsyncGenerator[tuple[int, ListPage]]:

@@ -1,4 +1,4 @@
-"""Comparing with the panel every few minutes: orders we never heard of, differences, and effects that came late.
+"""Comparing with the panel every few minutes: orders that we never received, differences, and effects that came late.
 
 Webhooks may come early, twice or never, and a panel call may take effect after we stopped waiting for it. One round
 reads the newest page or two of orders (after an outage all pages above the cursor), up to three objects for each of
@@ -58,7 +58,7 @@ async def _new_orders(context: Context, panel: ComparablePanel) -> None:
     new = await reconcile_new.read_new(context, panel)
     fed = await reconcile_new.feed_new(context, new)
     if fed:
-        log.warning("reconcile.unheard_orders", fed=fed, more=not new.complete)
+        log.warning("reconcile.missed_orders", orders=fed, more=not new.complete)
 
 
 # --- open orders --------------------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ async def _spare_many_gone(context: Context, page: ComparedPage) -> None:
         return
     page.events = [one for one in page.events if one[0].order_id not in gone]
     text = (
-        f"The panel does not list {len(gone)} of {page.read} orders that we hold or await: none is closed by itself. "
-        "If they were deleted, run `doorman reconcile --fix`."
+        f"The panel no longer lists {len(gone)} of {page.read} orders that Doorman holds or awaits; none was closed. "
+        "If they were really deleted, run `doorman reconcile --fix`."
     )
     now = context.clock()
     async with context.db.begin() as tx:
@@ -160,7 +160,7 @@ async def look_page(context: Context, panel: ComparablePanel, suspects: Sequence
             found = await reconcile_late.look_at(context, panel, suspect.call)
         except PanelUnavailable as error:
             page.away, failed = error, failed + 1
-            log.warning("reconcile.call_not_looked_at", call_id=str(suspect.call.id), error=str(error))
+            log.warning("reconcile.call_check_failed", call_id=str(suspect.call.id), error=str(error))
             if failed >= _STRANGE:
                 return page
             continue
@@ -177,12 +177,12 @@ async def tell_page(context: Context, page: ComparedPage, *, place: bool) -> int
     """Notify staff of late effects, in one transaction; return how many are new. `place` stores how far we got."""
     now = context.clock()
     async with context.db.begin() as tx:
-        told = [await reconcile_late.tell(tx, suspect.call, found, now=now) for suspect, found in page.events]
+        reported = [await reconcile_late.tell(tx, suspect.call, found, now=now) for suspect, found in page.events]
         if place and page.last is not None:
             await installation.put(tx, LATE, page.last.dump(), now=now)
-    if any(told):
+    if any(reported):
         context.wake()
-    return sum(told)
+    return sum(reported)
 
 
 async def _late_effects(context: Context, panel: ComparablePanel) -> None:

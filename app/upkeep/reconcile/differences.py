@@ -17,7 +17,7 @@ from app.panels.records import PanelOrder
 class What(StrEnum):
     """The kinds of differences between us and the panel."""
 
-    UNHEARD = "unheard"  # an order that we never heard of
+    MISSED = "missed"  # an order that we have not received
     STATUS = "status"
     DELETED = "deleted"
     PAYMENT = "payment"
@@ -50,10 +50,10 @@ class ComparablePanel(Panel, Protocol):
         """Return the highest id of an order placed before `moment`; 0 if there is none."""
         ...
 
-    async def pending_orders(self, *, heard: Callable[[int, int | None], None]) -> tuple[Waiting, ...]:
+    async def pending_orders(self, *, progress: Callable[[int, int | None], None]) -> tuple[Waiting, ...]:
         """Return all Pending orders, lowest id first.
 
-        `heard` is called with how many were read, and of how many if the panel says so.
+        `progress` is called with how many were read, and of how many if the panel says so.
         """
         ...
 
@@ -72,5 +72,5 @@ def comparable(context: Context) -> ComparablePanel:
     if panel is None:
         raise PanelUnavailable("no panel is configured")
     if not isinstance(panel, ComparablePanel):
-        raise TypeError(f"{type(panel).__name__} can't be compared with")
+        raise TypeError(f"{type(panel).__name__} does not support comparing")
     return panel

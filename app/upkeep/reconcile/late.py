@@ -145,11 +145,11 @@ async def _too_many(context: Context, panel: ComparablePanel, call: Call, action
     if expected:
         return Difference(
             what=What.TWICE, order_id=call.order_id, ours=f"{thing}: once, call {call.id}",
-            panel=f"{found} times for {who}", remedy="a person takes back what is too much",
+            panel=f"{found} times for {who}", remedy="a person undoes the extra ones",
         )  # fmt: skip
     return Difference(
         what=What.LATE, order_id=call.order_id, ours=f"{thing}: given up, call {call.id}",
-        panel=f"applied after all, for {who}", remedy="a person takes it back, or leaves it",
+        panel=f"applied after all, for {who}", remedy="a person undoes it or leaves it",
     )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ async def _contradiction(
     return Difference(
         what=What.LATE, order_id=call.order_id,
         ours=f"{state}; {call.action.replace('_', ' ')} was given up, call {call.id}",
-        panel=str(found.result.get("status") or "applied"), remedy="is read back; a person decides",
+        panel=str(found.result.get("status") or "applied"), remedy="the order is read again; a person decides",
     )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ async def _contradiction(
 async def tell(tx: AsyncConnection, call: Call, found: Difference, *, now: datetime) -> bool:
     """Notify staff, add it to the timeline and have the order read back; False if it was reported before."""
     kind = AlertKind.BREACH if call.action == Action.ACCEPT_ORDER else AlertKind.DEAD_CALL
-    text = f"{'Twice' if found.what is What.TWICE else 'Late'}: we have {found.ours}; the panel has {found.panel}."
+    text = f"Applied {'twice' if found.what is What.TWICE else 'late'}. Doorman: {found.ours}. Panel: {found.panel}."
     if not await alerts.alert(tx, kind, name=f"late:{call.id}", text=text, now=now, order_id=call.order_id):
         return False
     known = call.order_id is not None and await tx.scalar(

@@ -1,4 +1,4 @@
-"""Orders that we never heard of: lost webhooks, orders entered in the admin area or by API.
+"""Orders that we never received: lost webhooks, orders entered in the admin area or by API.
 
 The panel has no date filter, so a cursor stores the highest order id that was seen. Orders below the one at which this
 installation started are the past and are left alone: on a real panel thousands of old orders are still Pending.
@@ -50,17 +50,18 @@ class NewOrders:
 
     cursor: Cursor
     listed: tuple[PanelOrder, ...]
-    unheard: tuple[PanelOrder, ...]
+    missed: tuple[PanelOrder, ...]
     complete: bool
 
     def differences(self) -> tuple[Difference, ...]:
         """Return them as differences, in words for staff."""
         return tuple(
             Difference(
-                what=What.UNHEARD, order_id=order.order_id, ours="nothing",
-                panel=f"{order.status}, placed {_when(order.placed_at)}", remedy="is read and judged like any order",
+                what=What.MISSED, order_id=order.order_id, ours="nothing",
+                panel=f"{order.status}, placed {_when(order.placed_at)}",
+                remedy="the order is read and judged like any other",
             )
-            for order in self.unheard
+            for order in self.missed
         )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def _when(moment: datetime | None) -> str:
 
 
 async def read_new(context: Context, panel: ComparablePanel, *, after: Cursor | None = None) -> NewOrders:
-    """Read the orders above the cursor (or `after`) and return those we never heard of; writes nothing.
+    """Read the orders above the cursor (or `after`) and return those we never received; writes nothing.
 
     Raises PanelUnavailable.
     """
@@ -80,7 +81,7 @@ async def read_new(context: Context, panel: ComparablePanel, *, after: Cursor | 
     return NewOrders(
         cursor=cursor,
         listed=listed,
-        unheard=tuple(order for order in listed if order.order_id not in known),
+        missed=tuple(order for order in listed if order.order_id not in known),
         complete=len(listed) < AT_ONCE,
     )
 
@@ -92,15 +93,15 @@ def moved(new: NewOrders) -> Cursor:
 
 
 async def feed_new(context: Context, new: NewOrders) -> int:
-    """Add an event for each order that we never heard of and move the cursor, in one transaction; return how many.
+    """Add an event for each order that we never received and move the cursor, in one transaction; return how many.
 
     Each event has a unique name, so that two processes doing this at the same time add it once.
     """
     now = context.clock()
     async with context.db.begin() as tx:
         stored = await installation.locked(tx, CURSOR, now=now)
-        known = await _known(tx, [order.order_id for order in new.unheard])
-        added = [await _feed(tx, order, now=now) for order in new.unheard if order.order_id not in known]
+        known = await _known(tx, [order.order_id for order in new.missed])
+        added = [await _feed(tx, order, now=now) for order in new.missed if order.order_id not in known]
         cursor = moved(new)
         seen = max(cursor.seen, int(stored["seen"])) if stored else cursor.seen
         floor = int(stored["floor"]) if stored else cursor.floor
@@ -142,7 +143,7 @@ async def _known(connection: AsyncConnection, ids: Collection[int]) -> set[int]:
     listed = sorted(ids)
     for start in range(0, len(listed), _IDS_IN_A_QUERY):
         some = listed[start : start + _IDS_IN_A_QUERY]
-        heard = sa.select(events.c.order_id).where(events.c.order_id.in_(some), events.c.type != "gate.asked")
-        query = sa.union(sa.select(orders.c.order_id).where(orders.c.order_id.in_(some)), heard)
+        received = sa.select(events.c.order_id).where(events.c.order_id.in_(some), events.c.type != "gate.asked")
+        query = sa.union(sa.select(orders.c.order_id).where(orders.c.order_id.in_(some)), received)
         known.update((await connection.execute(query)).scalars())
     return known

@@ -128,7 +128,7 @@ def _gone(ours: Any) -> tuple[Difference, ...]:
     return (
         Difference(
             what=What.DELETED, order_id=ours.order_id, ours=f"{ours.state}, {ours.panel_status}", panel="not listed",
-            remedy="is closed; what was paid on it waits for a person",
+            remedy="the order is closed; a person handles what was paid",
         ),
     )  # fmt: skip
 
@@ -138,7 +138,9 @@ def _status(ours: Any, order: PanelOrder) -> list[Difference]:
         return []
     known = ours.panel_status or "not listed"
     let_in = order.status == "Active" and ours.state in {OrderState.HELD, OrderState.REJECTING, *_ENDED}
-    remedy = "a person wins; by automation it is a breach" if let_in else "the order follows"
+    remedy = (
+        "followed if a person did it; a breach if a program did" if let_in else "Doorman follows the panel's status"
+    )
     return [
         Difference(
             what=What.STATUS, order_id=ours.order_id, ours=f"{ours.state}, {known}", panel=order.status, remedy=remedy
@@ -164,7 +166,7 @@ def _items(ours: Any, order: PanelOrder) -> list[Difference]:
         Difference(
             what=What.ITEMS, order_id=ours.order_id, ours=_content(kept, was, ours.invoice_id),
             panel=_content(shown, order.amount, order.invoice_id),
-            remedy="is judged again, unless a person has decided",
+            remedy="the order is judged again unless a person has decided",
         )
     ]  # fmt: skip
 
@@ -182,7 +184,7 @@ def _payment(ours: Any, state: PaymentState, invoice: PanelInvoice | None) -> li
     return [
         Difference(
             what=What.PAYMENT, order_id=ours.order_id, ours=f"{ours.state}, {_spoken(ours.payment_state)}",
-            panel=_spoken(state), remedy="the order goes on as its payment says",
+            panel=_spoken(state), remedy="Doorman follows the payment",
         )
     ]  # fmt: skip
 
@@ -194,7 +196,7 @@ def _fee(ours: Any, invoice: PanelInvoice | None) -> list[Difference]:
     return [
         Difference(
             what=What.FEE, order_id=ours.order_id, ours=f"fee {_spoken(ours.fee_state)}",
-            panel=f"invoice {ours.fee_invoice_id} {_spoken(turn)}", remedy="the fee follows its invoice",
+            panel=f"invoice {ours.fee_invoice_id} {_spoken(turn)}", remedy="Doorman follows the fee's invoice",
         )
     ]  # fmt: skip
 

@@ -219,8 +219,8 @@ async def test_where_nobody_is_warned_of_that_is_said(db: Database) -> None:
     begun, report = await tried(db, "")
     await check(db, begun, report)
     said = [" ".join(line.split()) for line in printed(report).splitlines()]
-    assert "tried: from 60 (review), right when it warns - 0 of 0" in said
-    assert "tried: from 60 (review), of the bad found 0.0% 0.000-0.793 0 of 1" in said
+    assert "tried: from 60 (review), warnings that were right - 0 of 0" in said
+    assert "tried: from 60 (review), bad orders found 0.0% 0.000-0.793 0 of 1" in said
 
 
 async def test_few_of_many_are_not_none(db: Database) -> None:

@@ -58,7 +58,7 @@ async def test_they_are_no_good_orders_held_by_the_policy(db: Database) -> None:
     assert any("2 imported orders are held for a person only because facts" in note for note in report.notes)
     assert report.with_today is not None
     assert report.with_today.active.facts_unknown == 0
-    assert "of these for lack of facts" in printed(report)
+    assert "of these because of missing facts" in printed(report)
 
 
 async def test_other_reasons_beside_it_count_as_the_policys(db: Database) -> None:
@@ -67,7 +67,7 @@ async def test_other_reasons_beside_it_count_as_the_policys(db: Database) -> Non
     begun, report = await tried(db, "")
     await check(db, begun, report)
     assert report.figures.active.facts_unknown == 0
-    assert "of these for lack of facts" not in printed(report)
+    assert "of these because of missing facts" not in printed(report)
 
 
 async def test_all_facts_of_today_are_shown(db: Database) -> None:
@@ -77,7 +77,7 @@ async def test_all_facts_of_today_are_shown(db: Database) -> None:
     shown = printed(report)
     assert "1 orders (100.0%), customer: white_glove" in shown
     assert "1 orders (100.0%), items: listed, module" in shown
-    assert "not tested, or only in part: mandate" in shown
+    assert "not tested, or only partly: mandate" in shown
 
 
 async def test_a_policy_is_not_said_to_hold_them(db: Database) -> None:

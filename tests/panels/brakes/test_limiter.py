@@ -152,10 +152,10 @@ async def test_who_has_a_turn_waits_for_a_slot_before_all_others(fake: FakeTime)
 
 
 async def test_turns_for_writes_are_taken_ahead_and_told_of(fake: FakeTime) -> None:
-    limiter, rung = fake.limiter(10), asyncio.Event()
-    turns = TurnsInHand(limiter, rung.set)
+    limiter, notified = fake.limiter(10), asyncio.Event()
+    turns = TurnsInHand(limiter, notified.set)
     assert turns.want(3) == 0
-    await rung.wait()
+    await notified.wait()
     assert turns.want(3) >= 1
     await asyncio.wait(turns.waiting())
     assert (turns.want(3), fake.now) == (3, pytest.approx(0.2))

@@ -47,7 +47,7 @@ async def test_what_people_have_to_see_to_is_raised_at_once() -> None:
 
 
 async def test_nobody_watches_a_bar_stand_for_an_hour() -> None:
-    reading = Reading(PanelUnavailable("the panel asks us to slow down (429)", retry_after=3600))
-    with pytest.raises(PanelUnavailable, match=r"slow down \(429\), and to come back in 3,600 s"):
+    reading = Reading(PanelUnavailable("the panel asks us to slow down (HTTP 429)", retry_after=3600))
+    with pytest.raises(PanelUnavailable, match=r"slow down \(HTTP 429\): retry in 3,600 s"):
         await reading.patiently()
     assert reading.waited == []

@@ -135,6 +135,6 @@ async def test_what_must_be_asked_before_its_first_byte_goes_another_way() -> No
         raise AssertionError
 
     async with serving([]) as (url, seen), aclosing(BulkLine()) as line:
-        with pytest.raises(ValueError, match="reads alone"):
+        with pytest.raises(ValueError, match="reads only"):
             await line.post(httpx.URL(url), b"a=1", seconds=30, before_send=never)
     assert seen == []

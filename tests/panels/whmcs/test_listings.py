@@ -148,7 +148,7 @@ async def test_an_order_without_a_time_is_of_the_past() -> None:
 async def test_pending_orders_with_their_payment() -> None:
     script = Script(GetOrders=listed("orders", "order", order(3, paymentstatus="Paid"), order(2, paymentstatus="")))
     told: list[tuple[int, int | None]] = []
-    found = await panel(script).pending_orders(heard=lambda read, total: told.append((read, total)))
+    found = await panel(script).pending_orders(progress=lambda read, total: told.append((read, total)))
     assert [(one.order_id, amount, paid) for one, amount, paid in found] == [(2, "49.00", ""), (3, "49.00", "Paid")]
     assert told == [(2, 2)]
     assert script.sent[0][1]["status"] == "Pending"

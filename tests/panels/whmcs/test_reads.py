@@ -145,7 +145,7 @@ async def test_services_come_without_password_and_with_the_clients_currency() ->
     assert script.count("GetClientsDetails") == 1
     assert await whmcs.services(customer_id=94) == ()
     assert await whmcs.services(customer_id=0) == ()
-    with pytest.raises(ValueError, match="name"):
+    with pytest.raises(ValueError, match="id is needed"):
         await whmcs.services()
 
 

@@ -14,7 +14,7 @@ def rows(answer: wire.Row) -> list[wire.Row]:
     alone = isinstance(listed, dict) and "serviceId" in listed  # a single entry, not in a list
     found = wire.as_list([listed] if alone else listed, "queue", strict=True)
     if wire.integer(answer.get("count")) and not found:
-        raise wire.AnswerError("the panel counted entries in the module queue and showed none")
+        raise wire.AnswerError("the panel counts entries in the module queue but lists none")
     return found
 
 
