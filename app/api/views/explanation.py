@@ -43,7 +43,7 @@ class ExplanationView:
     order_id: int
     order_number: str
     outcome: Outcome | None
-    outcome_text: Annotated[str, Field(examples=["Your order waits for your word."])]
+    outcome_text: Annotated[str, Field(examples=["Please tell us how to proceed with your order."])]
     paragraphs: tuple[str, ...]
     fee: FeeAmountView | None
     ways_out: tuple[WayOutView, ...]

@@ -52,9 +52,9 @@ from app.core.policy.words import SECTIONS
         ("", "messages.fee_waived.subject = 'Free'", "Messages",
          'The subject of the message "fee waived" is now "Free" instead of "{old}".'.replace(
              "{old}", Policy().messages.fee_waived.subject)),
-        ("", "[messages.cancelled]\nbody = 'Your order {order_number} is cancelled. Sorry.'", "Messages",
+        ("", "[messages.cancelled]\nbody = 'Your order {order_number} has been cancelled. Sorry.'", "Messages",
          'The text of the message "cancelled" reads differently: {new} instead of {old}.'.format(
-             new='"…cancelled. Sorry."', old='"…cancelled. What you may have paid for it is returned."')),
+             new='"…cancelled. Sorry."', old='"…cancelled. Any payment you made for it will be refunded."')),
     ],
 )  # fmt: skip
 def test_a_change_in_words(before: str, after: str, section: str, sentence: str) -> None:

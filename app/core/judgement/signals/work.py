@@ -24,7 +24,7 @@ _PAID: Final = PaymentState.PAID
 _UNPAID: Final = frozenset({PaymentState.UNPAID, PaymentState.PARTLY_PAID})
 _WORDS: Final[dict[TermKind, str]] = {
     TermKind.OS_OLD: "an operating system that is no longer supported",
-    TermKind.OS_UNUSUAL: "an operating system outside the catalogue",
+    TermKind.OS_UNUSUAL: "an operating system that is not in our catalogue",
     TermKind.PACKAGE: "extra software packages",
     TermKind.INSTALL: "an installation by our staff",
     TermKind.MIGRATION: "moving existing data or sites",
