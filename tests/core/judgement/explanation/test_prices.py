@@ -57,7 +57,11 @@ def test_the_signature_is_two_lines_with_the_link() -> None:
         ("labour.minutes.handling = 0", ["We do that free of charge"], ["7.00"]),
         ("labour.minutes.handling = 10", ["We do that free of charge"], ["7.00"]),
         ("currencies.EUR.custom_rate_per_hour = '0'", ["7.00 EUR", "is free of charge"], ["50.00", "500.00"]),
-        (FREE, ["is free of charge", "do that free of charge", "there is no charge for"], ["EUR", "tax", "agree", "7 days"]),
+        (
+            FREE,
+            ["is free of charge", "We do that free of charge", "there is no charge for that"],
+            ["EUR", "tax", "agree", "7 days"],
+        ),
         ("labour.fee_kinds = []", ["is free of charge", "We do that free of charge"], ["EUR", "tax", "invoice"]),
         ("labour.fee_kinds = ['new', 'upgrade']", ["renewals, addons, domains."], ["upgrades"]),
         ("labour.min_minutes = 0", ["7.00 EUR"], ["0 minutes in total"]),

@@ -123,6 +123,6 @@ def test_staff_read_what_is_not_known_and_what_the_catalogue_lacks() -> None:
     facts = some_facts(order=order)
     lines = "\n".join(for_staff(decide(facts, POLICY, now=NOW), facts, POLICY))
 
-    assert "not known: items.amounts" in lines
+    assert "not counted either way: items.amounts" in lines
     assert "catalogue gap" in lines
-    assert "not known when earned back" in lines
+    assert "unknown when it is earned back" in lines
