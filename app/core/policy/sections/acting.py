@@ -231,7 +231,7 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise ValueError("not an IP address or network such as 203.0.113.0/24") from error
+        raise ValueError("must be an IP address or network such as 203.0.113.0/24") from error
     return text
 
 

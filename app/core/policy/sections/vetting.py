@@ -58,7 +58,7 @@ class PlanRoom(PolicyPart):
     @model_validator(mode="after")
     def _of_something(self) -> Self:
         if not self.groups and not self.product_types:
-            raise ValueError("say which plans it is about: groups, product_types, or both")
+            raise ValueError("set groups, product_types or both to say which plans it applies to")
         return self
 
 
