@@ -47,10 +47,11 @@ class PolicyTextsView:
 
     version: int
     currencies: Annotated[
-        tuple[str, ...], Field(description="All that the policy has amounts in.", examples=[["EUR", "GBP", "USD"]])
+        tuple[str, ...],
+        Field(description="All currencies that the policy has amounts in.", examples=[["EUR", "GBP", "USD"]]),
     ]
     texts: Annotated[
-        tuple[CurrencyTextsView, ...], Field(description=f"In the currency asked for, else in the first {SHOWN}.")
+        tuple[CurrencyTextsView, ...], Field(description=f"In the requested currency, or in the first {SHOWN}.")
     ]
 
 
