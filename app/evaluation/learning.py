@@ -127,14 +127,14 @@ def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
     if why_not is None:
         fitted = fittable(fired.values(), bad=bad, good=good)
         if not fitted:
-            why_not = "No risk signal fired often enough on these orders to be judged."
+            why_not = "No risk signal fired often enough on these orders to be evaluated."
         else:
             common, slopes = _fit(labelled.patterns, fitted)
             changes = propose(policy, fired, slopes, common=common)
             if common <= 0:
-                why_not = "The risk score does not tell the bad orders of this history from the good ones."
+                why_not = "The risk score does not separate bad from good orders in this history."
             elif not changes:
-                why_not = "The points fit this history as they are."
+                why_not = "The current points already fit this history."
     return Suggestion(
         bad=bad, good=good, by_outcome=labelled.by_outcome, by_review=labelled.by_review,
         fitted=fitted, changes=changes, why_not=why_not,

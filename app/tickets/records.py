@@ -221,7 +221,9 @@ async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
         insert_new(file.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=file.order_id, kind=kind)
     )
     if linked.rowcount:
-        file.say(f"ticket {asking.ticket_id} asked for it" + ("" if kind == "asked" else ", perhaps"), by=PANEL)
+        file.say(
+            f"ticket {asking.ticket_id} asked for the order" + ("" if kind == "asked" else " (not certain)"), by=PANEL
+        )
 
 
 async def correct(

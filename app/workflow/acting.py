@@ -178,11 +178,11 @@ async def go_on(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
     if file.state is OrderState.RELEASED:
         if plan.mode is AcceptMode.RELEASE_ONLY:
             await messages.note_for_staff(
-                file, "approved; accepting and building it is left to staff", about="released", cause=wish.cause
+                file, "approved; staff accept and provision it", about="released", cause=wish.cause
             )
         await counts.count_released(file)
     if file.state is OrderState.AWAITING_PAYMENT:
-        file.say("is accepted as soon as it is paid", by=wish.by)
+        file.say("will be accepted as soon as it is paid", by=wish.by)
     return True
 
 

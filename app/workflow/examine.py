@@ -137,7 +137,7 @@ async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: 
     file.change(last_read_at=file.now)
     if first:
         await _reopen_mode(context, file)
-        file.say("heard of it for the first time", by=PANEL)
+        file.say("first seen", by=PANEL)
     aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
     known = _links(context, file, gathered)
     own = await judging.own_knowledge(context, file, aggregates, known)

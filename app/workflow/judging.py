@@ -34,7 +34,7 @@ from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 #: The event waits: its verdict would cancel a call that is being sent.
-UNDER_WAY = "a call about this order is under way"
+UNDER_WAY = "a panel call for this order is in progress"
 
 
 async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, known: Links) -> OwnKnowledge:

@@ -43,7 +43,7 @@ _SHOWN = 200  # characters of a question in the reason
 _LONGEST_MINUTES = 60 * 24 * 14
 _CANCEL_REASONS = {
     "customer_withdrew": "The customer withdrew the order.",
-    "duplicate": "It is a duplicate.",
+    "duplicate": "The order is a duplicate.",
     "other": "Cancelled by staff.",
 }
 
@@ -88,7 +88,7 @@ async def act(
     """
     file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
     if file is None:
-        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+        raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     fee = await fees.latest_fee(file)
     _check(file, action, fee)
     judged = await decisions.latest_judged(file)
@@ -98,7 +98,7 @@ async def act(
     )  # fmt: skip
     work = _Work(file=file, request=request, by=by, wish=wish, judged=judged)
     if context.settings.mode.value == "shadow":
-        raise ShadowMode(f"in enforce mode, {_WOULD[action]}; nothing was done")
+        raise ShadowMode(f"nothing was done in shadow mode; in enforce mode, {_WOULD[action]}")
     if action is not Trigger.REFUND_DONE:
         file.change(touched_by_person=True)
     await _ACTIONS[action](work)
@@ -118,18 +118,18 @@ def _check(file: OrderInHand, action: Trigger, fee: Any) -> None:
 
 _GUARD_TEXTS = {
     Trigger.WAIVE_FEE: "there is no open fee to waive",
-    Trigger.DROP_REQUEST: "the fee for the request is paid or settled already",
+    Trigger.DROP_REQUEST: "the fee for this work is already paid or settled",
     Trigger.REFUND_DONE: "no refund is due",
-    Trigger.CHARGE_FEE: "a fee is paid, or being paid, already",
+    Trigger.CHARGE_FEE: "a fee is already paid or being paid",
 }
 _WOULD = {
     Trigger.APPROVE: "the order would be accepted as soon as it is paid",
     Trigger.REJECT: "the order would be cancelled or marked as fraud in the panel",
-    Trigger.CHARGE_FEE: "an invoice for the fee would be created and the customer told",
-    Trigger.WAIVE_FEE: "the fee would be waived and the order go on",
+    Trigger.CHARGE_FEE: "an invoice for the fee would be created and the customer notified",
+    Trigger.WAIVE_FEE: "the fee would be waived and the order would go on",
     Trigger.DROP_REQUEST: "the order would go on as sold in the cart, without a fee",
     Trigger.CANCEL: "the order would be cancelled in the panel",
-    Trigger.ASK: "the customer would be asked by ticket, and the order held until the answer",
+    Trigger.ASK: "the customer would be asked by ticket and the order held until the answer arrives",
     Trigger.HOLD: "the order would be held for review",
     Trigger.REFUND_DONE: "the refund would be marked as done",
 }
@@ -137,7 +137,7 @@ _WOULD = {
 
 async def _withdraw(work: _Work) -> None:
     if not await acting.withdraw_lifecycle(work.file):
-        raise WrongState("a call about this order is on its way to the panel; try again in a moment")
+        raise WrongState("a panel call for this order is in progress; try again in a moment")
 
 
 async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> Wish:
@@ -151,7 +151,9 @@ async def _approve(work: _Work) -> None:
     file = work.file
     ended = file.state in {OrderState.REJECTED, OrderState.CANCELLED}
     if ended and file.get("payment_state") == PaymentState.CANCELLED:
-        raise WrongState("its invoice is cancelled: make it unpaid again in the panel first, or have it ordered anew")
+        raise WrongState(
+            "the order's invoice is cancelled: set it to unpaid in the panel first, or have the customer order again"
+        )
     await _withdraw(work)
     wish = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
     await counts.uncount_fraud(file)
@@ -203,7 +205,7 @@ async def _ask(work: _Work) -> None:
     prepared = work.judged.question if work.judged is not None else None
     text = given or prepared
     if not text or (work.request.question and not given):
-        message = "must have words" if work.request.question else "the decision has prepared no question: write one"
+        message = "must not be blank" if work.request.question else "the decision has no prepared question: write one"
         raise Invalid("no question", [{"path": "question", "message": message}])
     await questions.check(file, text)
     await _withdraw(work)
@@ -225,7 +227,7 @@ async def _charge_fee(work: _Work) -> None:
     if file.get("hold_kind") == HoldKind.ANSWER:
         file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
     code = "fee_while_running" if _runs(file) else "fee_by_person"
-    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asks for a fee of {amount}."))
+    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asked for a fee of {amount}."))
     asked = await _work_words(work)
     file.change(agreement=Agreement.NONE.value)
     await acting.hold_for_fee(file, wish, amount, minutes=minutes, work=asked)
@@ -237,7 +239,7 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
     if request.minutes is not None and request.amount is not None:
         raise Invalid("both given", [{"path": "minutes", "message": "give minutes or an amount, not both"}])
     if currency is None or currency not in policy.currencies:
-        raise WrongState(f"the policy has no row for the order's currency ({currency or 'unknown'})")
+        raise WrongState(f"the policy has no amounts for the order's currency ({currency or 'unknown'})")
     if request.amount is not None:
         try:
             amount = Money.from_text(request.amount, currency)
@@ -254,7 +256,8 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
     estimate = work.judged.labour.estimate if work.judged is not None else None
     if estimate is None or estimate.amount_minor <= 0 or estimate.currency != currency:
         raise Invalid(
-            "no estimate", [{"path": "minutes", "message": "no work is estimated: give minutes or an amount"}]
+            "no estimate",
+            [{"path": "minutes", "message": "there is no estimate for this order: give minutes or an amount"}],
         )
     return estimate, work.judged.labour.minutes if work.judged else None
 
@@ -295,7 +298,9 @@ async def _waive_fee(work: _Work) -> None:
 async def _drop_request(work: _Work) -> None:
     file = work.file
     await _withdraw(work)
-    wish = await _decide(work, Outcome.APPROVE, Reason("request_dropped", "As sold in the cart, without a fee."))
+    wish = await _decide(
+        work, Outcome.APPROVE, Reason("request_dropped", "Goes on as sold in the cart, without a fee.")
+    )
     file.change(agreement=Agreement.REQUEST_DROPPED.value)
     await _let_go(work, wish)
     await _tell(work, wish, "dropped", file.policy.policy.messages.request_dropped)

@@ -216,7 +216,10 @@ async def test_silence_is_reminded_of_once_then_proposed_for_cancelling(house: H
     await house.wait(2 * DAY)
     order = await house.order(order_id)
     assert (order["state"], order["hold"]["kind"], order["panel_status"]) == ("held", "review", "Pending")
-    assert order["decision"]["reasons"][0] == {"code": "no_answer", "text": "No answer for 10 days; proposed: cancel."}
+    assert order["decision"]["reasons"][0] == {
+        "code": "no_answer",
+        "text": "No answer for 10 days. Proposed: cancel the order.",
+    }
     (row,) = await queue(house)
     assert (row["why"], row["actions"][0]) == ("review", "cancel")
     await house.wait(30 * DAY)
