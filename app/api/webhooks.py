@@ -217,7 +217,7 @@ _ACCEPTED = {
 }
 _ACTOR_SCHEMA = {
     "type": "object",
-    "description": "Who did it, as far as the panel can tell.",
+    "description": "Who did it, as far as the panel knows.",
     "properties": {
         "kind": {"type": "string", "description": "`customer`, `staff`, `api`, `cron` or `doorman`"},
         "admin_id": {"type": ["integer", "null"]},

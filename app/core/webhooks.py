@@ -128,7 +128,7 @@ _STAFF = {"staff_id": _id("The panel's admin id.")}
 #: The events that the panel sends, by type. Only the ids are trusted; facts for decisions are read from the panel.
 EVENT_TYPES: Mapping[str, EventType] = {
     "order.created": EventType(
-        "An order was placed; nobody has paid yet.",
+        "An order was placed and is not paid yet.",
         _ORDER,
         {
             **_CUSTOMER,

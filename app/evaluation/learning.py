@@ -94,13 +94,13 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
             if bad is None:
                 continue
             verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
-            told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
-            if bad and not told and only_unfit(verdict.reasons):
+            known = mature and (row.label in _BAD or row.label == Label.GOOD.value)
+            if bad and not known and only_unfit(verdict.reasons):
                 continue  # declined for what was ordered, not for suspicion
             points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
             found.patterns[points, bad] += 1
-            found.by_outcome += told
-            found.by_review += not told
+            found.by_outcome += known
+            found.by_review += not known
     return found
 
 

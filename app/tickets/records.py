@@ -185,8 +185,8 @@ async def _reply_on_hold(
 
     A person reads the answer and decides. Any event about the ticket may be the first to show an answer.
     """
-    told = event.type == "ticket.replied" and event.data.get("by") == "customer"
-    news = told and await see_reply(tx, ticket)
+    reported = event.type == "ticket.replied" and event.data.get("by") == "customer"
+    news = reported and await see_reply(tx, ticket)
     held = sa.select(ticket_orders.c.order_id).where(
         ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
     )

@@ -89,7 +89,7 @@ async def watch(file: OrderInHand, call: Call) -> None:
         await _look(file, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
 
 
-async def heard(file: OrderInHand, event: Event) -> None:
+async def follow_hook(file: OrderInHand, event: Event) -> None:
     """Follow the panel's module hooks, once the order's row is up to date."""
     flagged = Flag.PROVISIONING_FAILED.value in file.flags
     if file.get("provisioning") == Provisioning.DONE:

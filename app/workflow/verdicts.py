@@ -18,7 +18,7 @@ from app.tickets.questions import NO_ANSWER
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: The suggested action by the reason in force: a mode's suggestion, or the one for a customer who does not answer.
 _SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
-_TOLD_NO = (OrderState.HELD, OrderState.REJECTING)
+_REFUSED = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
@@ -82,7 +82,7 @@ def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
 
     An order that was already refused stays so; others are held only if the policy's mode of holding is enforce.
     """
-    if file.state in _TOLD_NO:
+    if file.state in _REFUSED:
         return Plan(Course.ACT)
     if limits.was_left(in_force):
         return Plan(Course.LEAVE, "hold_shadow")

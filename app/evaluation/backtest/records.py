@@ -115,7 +115,7 @@ class Work(Record):
 
     orders: Orders = Field(description="Orders that ask for work.")
     minutes: int
-    unpaid_minutes: int = Field(description="For approved orders, where nobody pays for them.")
+    unpaid_minutes: int = Field(description="For approved orders: the provider bears them.")
     charged_minutes: int = Field(description="For orders held for a fee.")
     waiting_minutes: int = Field(description="For orders held for a person or rejected.")
     facts_unknown_minutes: int = Field(description="The part for orders held only because facts are not known.")

@@ -228,7 +228,7 @@ def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
 
     def words() -> Words:
         shown = ", ".join(sorted({hit.term for hit in hits})[:10])
-        detail = f"Terms of the acceptable-use list stand in the order's texts or domain names: {shown}."
+        detail = f"Terms of the acceptable-use list appear in the order's texts or domain names: {shown}."
         return said(detail, terms=shown, where=", ".join(sorted({hit.where for hit in hits})[:10]))
 
     return risk_finding("acceptable_use", rules.risk.acceptable_use, words)
