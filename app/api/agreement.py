@@ -14,9 +14,11 @@ reports = router("/reports/agreement", "reports", OPS)
 @reports.get(
     "",
     response_model=AgreementReport,
-    summary="Compare what people decided with what the policy said",
-    description="Over the latest orders that a person decided, and signal by signal. `doorman suggest` turns what is "
-    "known of the history into proposed points.",
+    summary="Compare people's decisions with the policy's",
+    description=(
+        "Covers the latest orders that a person decided, in total and by signal. `doorman suggest` proposes "
+        "points from the history."
+    ),
 )
 async def show(context: ContextDep) -> Response:
     return await read(context, agreement)

@@ -28,7 +28,7 @@ _QUICK_SECONDS = 0.7
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="key", description="An API key: `doorman keys create NAME --role ROLE` shows it once."
+    auto_error=False, scheme_name="key", description="An API key. `doorman keys create NAME --role ROLE` shows it once."
 )
 
 
@@ -87,7 +87,7 @@ async def authenticate(request: Request, *, quickly: bool = False) -> Caller:
             return caller
         if caller is None:
             cache.forget(digest)
-            raise Unauthenticated("this key is not known, or it was revoked")
+            raise Unauthenticated("the API key is unknown or was revoked")
         cache.keep(digest, caller)
     return caller
 
@@ -145,7 +145,7 @@ class Requires:
         """Check the caller's role. Raises Forbidden."""
         if caller.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
-            raise Forbidden(f"the role {caller.role} may not do this; it is for: {allowed}")
+            raise Forbidden(f"the role {caller.role} may not do this; allowed roles: {allowed}")
 
 
 #: For staff who work the queue: everything but the policy.

@@ -41,17 +41,19 @@ BacktestId = Annotated[uuid.UUID, Path(description="The backtest's id.")]
 class BacktestRequest(Body):
     """Which policy to try, a document or a published version, and on which orders."""
 
-    document: Annotated[Text | None, Field(max_length=1_000_000, description="TOML; the rest has the default.")] = None
+    document: Annotated[
+        Text | None, Field(max_length=1_000_000, description="TOML; anything left out has its default.")
+    ] = None
     version: Annotated[StrictInt | None, Field(ge=1, le=2**31 - 1, description="A published policy.")] = None
-    since: Annotated[date | None, Field(description="Only orders placed since; all of them where left out.")] = None
+    since: Annotated[date | None, Field(description="Only orders placed since then; all orders if left out.")] = None
     with_today: Annotated[
-        StrictBool, Field(description="Also the figures with facts that are known only as they are today.")
+        StrictBool, Field(description="Also compute the figures with facts that are known only as of today.")
     ] = True
 
     @model_validator(mode="after")
     def _one_policy(self) -> Self:
         if (self.document is None) == (self.version is None):
-            raise ValueError("give either document or version")
+            raise ValueError("give either `document` or `version`")
         return self
 
 
@@ -68,7 +70,7 @@ async def list_all(context: ContextDep, window: WindowDep) -> Response:
         200: {"content": {_SVG: {"schema": {"type": "string"}}}, "description": "The chart."},
         **problems.declare(NotFound, WrongState),
     },
-    summary="Draw a finished backtest",
+    summary="Draw a chart of a finished backtest",
 )
 async def draw(context: ContextDep, backtest_id: BacktestId) -> Response:
     async with context.db.read() as connection:
@@ -81,7 +83,7 @@ async def draw(context: ContextDep, backtest_id: BacktestId) -> Response:
     dependencies=_OPS,
     responses=problems.declare(NotFound),
     summary="Show one backtest with its report",
-    description="`running` until `report` is there; a few seconds for thousands of orders.",
+    description="`running` until `report` is there, which takes a few seconds for thousands of orders.",
 )
 async def show(context: ContextDep, backtest_id: BacktestId) -> Response:
     return await read(context, lambda connection: get_backtest(connection, backtest_id, now=context.clock()))
@@ -93,9 +95,11 @@ async def show(context: ContextDep, backtest_id: BacktestId) -> Response:
     response_model=BacktestView,
     dependencies=_ADMIN,
     responses=problems.declare(*problems.CHANGING),
-    summary="Try a policy on the orders of the past",
-    description="Answers at once; look for the report at `GET /v1/backtests/{id}`. Changes nothing: neither the policy "
-    "in force nor any order. One at a time (409 while another runs); the newest 20 are kept.",
+    summary="Test a policy on past orders",
+    description=(
+        "Answers at once; the report appears at `GET /v1/backtests/{id}`. Changes neither the active policy nor "
+        "any order. Only one backtest runs at a time (409 otherwise); the newest 20 are kept."
+    ),
 )
 async def start(
     request: Request,

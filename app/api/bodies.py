@@ -25,7 +25,7 @@ def read_json(body: bytes) -> Any:
             continue
         values += len(one)
         if values > MOST_VALUES:
-            raise _refused(f"has more than {MOST_VALUES} values")
+            raise _refused(f"must not have more than {MOST_VALUES} values")
         if depth > _DEEPEST:
             raise _refused("nested too deeply")
         inner = one.values() if isinstance(one, dict) else one

@@ -22,9 +22,11 @@ candidates = router("", "policies")
     response_model=Candidate,
     dependencies=[Depends(ADMIN)],
     responses=problems.declare(*problems.CHANGING),
-    summary="Let a policy run in shadow beside the active one",
-    description="From now on it decides each order that is decided, and its verdict is kept beside the other. It never "
-    "acts. Another candidate takes the place of the one before.",
+    summary="Run a candidate policy in shadow next to the active one",
+    description=(
+        "From now on it also decides each order, and its verdict is stored next to the active policy's. It never "
+        "acts. A new candidate replaces the previous one."
+    ),
 )
 async def choose(change: ChangeDep, turn: TurnDep, version: PolicyVersion) -> Response:
     await versions.load(change.context.db, version, turn)
@@ -36,8 +38,8 @@ async def choose(change: ChangeDep, turn: TurnDep, version: PolicyVersion) -> Re
     response_model=Candidate,
     dependencies=[Depends(ADMIN)],
     responses=problems.declare(*problems.CHANGING),
-    summary="Let no candidate run any more",
-    description="What it said so far stays in the decisions.",
+    summary="Stop the candidate policy",
+    description="Its verdicts so far stay in the decisions.",
 )
 async def drop(change: ChangeDep) -> Response:
     return await change.run(lambda tx: service.choose(tx, None, by=change.by, now=change.now))
@@ -47,9 +49,11 @@ async def drop(change: ChangeDep) -> Response:
     "/reports/candidate",
     response_model=CandidateReport,
     dependencies=[Depends(OPS)],
-    summary="Where the candidate policy differs from the active one",
-    description="Of each order the latest decision that holds both verdicts. An order whose decision stays as it is "
-    "writes no new one, whatever the candidate would make of it.",
+    summary="Show where the candidate policy differs from the active one",
+    description=(
+        "Uses each order's latest decision that holds both verdicts. An order whose decision does not change "
+        "gets no new one, whatever the candidate would decide."
+    ),
 )
 async def report(context: ContextDep) -> Response:
     return await read(context, candidate_report)

@@ -35,15 +35,15 @@ class ScoresRequest(Body):
 class CustomerPatch(Body):
     """Values set by staff; fields left out stay as they are."""
 
-    pinned_segment: Annotated[Segment | None, Field(description="Wins over the computed one; null lets go of it.")] = (
-        None
-    )
-    white_glove: Annotated[Flag, Field(description="Make an offer before any work, whatever it costs.")] = False
+    pinned_segment: Annotated[
+        Segment | None, Field(description="Overrides the computed segment; null removes the pin.")
+    ] = None
+    white_glove: Annotated[Flag, Field(description="Always make an offer before any work, whatever it costs.")] = False
 
     @model_validator(mode="after")
     def _something(self) -> CustomerPatch:
         if not self.model_fields_set:
-            raise ValueError("name at least one of pinned_segment, white_glove")
+            raise ValueError("give at least one of pinned_segment, white_glove")
         return self
 
     def changes(self) -> dict[str, Any]:
@@ -57,9 +57,11 @@ class CreditRequest(Body):
     amount: Amount
     reason: Annotated[
         Text,
-        Field(min_length=1, max_length=500, description="The customer may read it.", examples=["Outage of 3 May"]),
+        Field(min_length=1, max_length=500, description="The customer can read it.", examples=["Outage of 3 May"]),
     ]
-    force: Annotated[Flag, Field(description="The same amount for the same reason within a day is meant.")] = False
+    force: Annotated[
+        Flag, Field(description="Grant it although the same amount was granted for the same reason within a day.")
+    ] = False
 
 
 @customers.get(
@@ -67,12 +69,12 @@ class CreditRequest(Body):
     response_model=Page[CustomerView],
     dependencies=_OPS,
     summary="List customers by id",
-    description="Scores and segments are as of now.",
+    description="Scores and segments are current.",
 )
 async def list_all(
     context: ContextDep,
     window: WindowDep,
-    segment: Annotated[Segment | Absent, Query(description="What kind of customer they are.")] = None,
+    segment: Annotated[Segment | Absent, Query(description="The customer's segment.")] = None,
 ) -> Response:
     now = context.clock()
     return await read(context, lambda connection: lists.list_customers(connection, window, segment=segment, now=now))
@@ -83,8 +85,8 @@ async def list_all(
     response_model=ScoresAnswer,
     dependencies=_SCORES,
     responses=problems.declare(*problems.READING),
-    summary="Ask for the scores of many customers",
-    description="At most 1,000. It changes nothing; it is a POST because the ids do not fit into an address.",
+    summary="Get the scores of many customers",
+    description="At most 1,000. Changes nothing; it is a POST because the ids do not fit into a URL.",
 )
 async def ask_scores(
     context: ContextDep,
@@ -112,8 +114,8 @@ async def show(context: ContextDep, customer_id: CustomerId) -> Response:
     response_model=ScoreView,
     dependencies=_SCORES,
     responses=problems.declare(NotFound),
-    summary="Ask for one customer's score",
-    description="0-100; 100 needs nobody's time. With the reasons, in sentences that the customer could read.",
+    summary="Get one customer's score",
+    description="0-100; 100 needs no staff time. Includes the reasons, in sentences fit for the customer.",
 )
 async def ask_score(context: ContextDep, customer_id: CustomerId) -> Response:
     now = context.clock()
@@ -126,7 +128,7 @@ async def ask_score(context: ContextDep, customer_id: CustomerId) -> Response:
     dependencies=_OPS,
     responses=problems.declare(*problems.CHANGING),
     summary="Pin a segment or the white-glove flag",
-    description='What is left out stays as it is; `{"pinned_segment": null}` lets go of a pin.',
+    description='What is left out stays as it is; `{"pinned_segment": null}` removes a pin.',
 )
 async def patch(
     change: ChangeDep,
@@ -155,8 +157,10 @@ async def patch(
     dependencies=_OPS,
     responses=problems.declare(*problems.CREDITING),
     summary="Grant account credit",
-    description="Answered when it is on disk; the panel is called after that, exactly once. The same amount for the "
-    "same reason within a day is refused unless `force` is true.",
+    description=(
+        "Answered once the credit is stored; the panel is called after that, exactly once. The same amount for "
+        "the same reason within a day is refused unless `force` is true."
+    ),
 )
 async def grant_credit(
     change: ChangeDep,

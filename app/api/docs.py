@@ -20,48 +20,52 @@ DOCS: Final = "/docs"
 ASSETS: Final = "/docs/assets"
 
 DESCRIPTION: Final = """\
-Stands at the door of the billing panel: knows the regulars, waves them through, asks the unclear ones to wait, and
-tells people what extra work costs *before* it is given.
+Stands at the door of the billing panel: waves regular customers through, asks unclear orders to wait, and tells
+customers what extra work costs *before* it is done.
 
-**To begin:** press *Authorize*, enter your API key, and open *queue*. Each order says in `actions` what may be done
-now. The [handbook](docs/handbook/index) says the rest: what waits in the queue, the states of an order, what to do
-when something is wrong.
+**To begin:** press *Authorize*, enter your API key, and open *queue*. Each order lists its possible actions in
+`actions`. The [handbook](docs/handbook/index) explains the rest: what waits in the queue, the states of an order, and
+what to do when something is wrong.
 
-Refusals are `application/problem+json` (RFC 9457); tell them apart by `type`. POSTs that change something honour an
-`Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
+Refusals are `application/problem+json` (RFC 9457); `type` identifies the problem. POSTs that change something accept
+an `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
 decimals.
 """
 
 TAGS: Final = [
-    {"name": "queue", "description": "What waits for a person, most urgent first."},
+    {"name": "queue", "description": "Everything that waits for a person, most urgent first."},
     {
         "name": "orders",
-        "description": "An order with its scores (self-service: 100 needs nobody; risk: 100 is certainly fraud), "
-        "the decision and its reasons, the labour it asks for, and what may be done now.",
+        "description": (
+            "An order with its scores (self-service: 100 needs no staff time; risk: 100 is certainly fraud), the "
+            "decision and its reasons, the labour it needs, and the possible actions."
+        ),
     },
     {
         "name": "fees",
         "description": "The custom-labour charge: an invoice in the panel. Paying it is the agreement.",
     },
-    {"name": "customers", "description": "Who buys: their score and segment, what staff pin on them, account credit."},
+    {"name": "customers", "description": "The customers: score and segment, settings pinned by staff, account credit."},
     {"name": "tickets", "description": "Support requests, sorted into topics; staff can correct them."},
     {
         "name": "policies",
-        "description": "The provider's rules and numbers; versioned, immutable once published. For the role `admin`.",
+        "description": (
+            "The provider's rules and numbers: versioned, and immutable once published. For the role `admin`."
+        ),
     },
-    {"name": "signals", "description": "What each finding about an order means, and the points that it is worth."},
+    {"name": "signals", "description": "The meaning and points of each finding about an order."},
     {
         "name": "backtests",
-        "description": "What a policy would have done with the orders of the past, before it does anything.",
+        "description": "What a policy would have done with past orders, before it goes live.",
     },
     {
         "name": "panel calls",
-        "description": "Calls that change something in the panel; kept until their outcome is known.",
+        "description": "Calls that change something in the panel, kept until their outcome is known.",
     },
-    {"name": "events", "description": "Webhooks that came in: stored first, handled after."},
-    {"name": "reports", "description": "What came of it all: figures to steer by."},
-    {"name": "ops", "description": "The brake: pause and resume what goes out."},
-    {"name": "webhooks", "description": "Where the panel tells us what happened, signed."},
+    {"name": "events", "description": "Incoming webhooks: stored first, then handled."},
+    {"name": "reports", "description": "Figures about the results."},
+    {"name": "ops", "description": "Pause and resume all calls to the panel."},
+    {"name": "webhooks", "description": "Signed webhooks from the panel."},
     {"name": "health", "description": "For probes and Prometheus; no key needed."},
 ]
 

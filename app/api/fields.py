@@ -49,25 +49,29 @@ CustomerId = Annotated[_Id, _path_id("The panel's client id.")]
 TicketId = Annotated[_Id, _path_id("The panel's ticket id.")]
 EventId = Annotated[_Id, _path_id("The event's id.")]
 PolicyVersion = Annotated[_Version, BeforeValidator(_plain), _path_id("The policy's version.")]
-OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The version to compare it with.")]
+OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The version to compare with.")]
 ListedId = Annotated[_Id, Field(json_schema_extra={"format": "int64"})]
 CustomerFilter = Annotated[_Id | Absent, Query(description="The panel's client id.")]
 
 Text = Annotated[str, AfterValidator(storable_text)]
 Note = Annotated[
     Text | None,
-    Field(max_length=LONGEST_NOTE, description="For the timeline; customers never see it.", examples=["Called them."]),
+    Field(
+        max_length=LONGEST_NOTE, description="Shown in the timeline; customers never see it.", examples=["Called them."]
+    ),
 ]
 Amount = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{1,15}(\.[0-9]{1,3})?$",
-        description="A plain decimal with no more decimals than the currency has.",
+        description="A decimal number with no more decimals than the currency has.",
         examples=["25.00"],
     ),
 ]
 Minutes = Annotated[StrictInt, Field(ge=1, le=_LONGEST_MINUTES, description="Staff minutes.", examples=[60])]
-LoggedMinutes = Annotated[StrictInt, Field(ge=0, le=_LONGEST_MINUTES, description="What it took.", examples=[12])]
+LoggedMinutes = Annotated[
+    StrictInt, Field(ge=0, le=_LONGEST_MINUTES, description="The minutes that it took.", examples=[12])
+]
 Flag = StrictBool
 BodyId = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 
@@ -79,10 +83,10 @@ class Body(BaseModel):
 
 
 def window(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of results.")] = DEFAULT_LIMIT,
     cursor: Annotated[
         Annotated[str, Field(max_length=MAX_CURSOR)] | Absent,
-        Query(description="The `next_cursor` of the page before; leave it out for the first."),
+        Query(description="The `next_cursor` of the previous page; leave it out for the first page."),
     ] = None,
 ) -> Window:
     """Return the requested part of a list."""
@@ -93,6 +97,6 @@ IdempotencyKey = Annotated[
     Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] | Absent,
     Header(
         alias="Idempotency-Key",
-        description="Makes a repeat safe: the same key and body get the same answer and nothing happens twice.",
+        description="Makes retries safe: the same key and body get the same answer, and nothing happens twice.",
     ),
 ]

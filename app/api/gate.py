@@ -28,7 +28,7 @@ def _split(given: Any) -> Any:
 
 def _each_once(given: list[int]) -> list[int]:
     if len(set(given)) < len(given):
-        raise ValueError("must name each order once")
+        raise ValueError("must name each order only once")
     return given
 
 
@@ -48,9 +48,12 @@ class GatesView(Body):
     "",
     response_model=GatesView,
     summary="Ask which of these orders may be provisioned now",
-    description="One question for all orders that a payment lets the panel build, asked before the first of them. Says "
-    "of each what `GET /v1/orders/{order_id}/gate` says, within the same 1.5 seconds for all together; what is not "
-    "decided yet is decided in the order in which it is named. More than 100 are several questions. Always 200.",
+    description=(
+        "One request for all orders that a payment lets the panel provision, sent before the first of them. "
+        "Returns for each what `GET /v1/orders/{order_id}/gate` returns, within the same 1.5 seconds for all of "
+        "them. Undecided orders are decided in the given sequence. More than 100 orders need several requests. "
+        "Always 200."
+    ),
 )
 async def ask_gates(
     request: Request,
@@ -62,7 +65,7 @@ async def ask_gates(
         Query(
             min_length=1,
             max_length=MOST_ORDERS,
-            description="The panel's order ids, each once: `1,2,3`, or the parameter repeated.",
+            description="The panel's order ids, each once: `1,2,3`, or as a repeated parameter.",
             json_schema_extra={"uniqueItems": True},
         ),
     ],

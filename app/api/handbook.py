@@ -58,7 +58,7 @@ async def serve(request: Request) -> Response:
         return HTMLResponse(_document(name), headers=_headers(_PAGE_POLICY))
     if name in PICTURES:
         return Response(picture(name), media_type="image/svg+xml", headers=_headers(_PICTURE_POLICY))
-    raise HTTPException(404, f"the handbook has no such page; it has {', '.join(pages())}")
+    raise HTTPException(404, f"the handbook has no such page; its pages are {', '.join(pages())}")
 
 
 def _headers(policy: str) -> dict[str, str]:

@@ -26,8 +26,8 @@ class Alive:
 @health.get(
     "/healthz",
     response_model=Alive,
-    summary="Is this process alive?",
-    description="Route webhooks by this one: they are stored even while the worker or the panel is away.",
+    summary="Check that this process is alive",
+    description="Use this check to route webhooks: they are stored even while the worker or the panel is down.",
 )
 async def healthz() -> Response:
     return answer(Alive())
@@ -37,9 +37,11 @@ async def healthz() -> Response:
     "/readyz",
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Something is wrong; `reasons` says what."}},
-    summary="Does everything work?",
-    description="Database, schema, worker, and how long the oldest of each kind has waited. Events that failed and "
-    "damage limits that are reached are told too; they are for people, and no reason not to be ready.",
+    summary="Check that everything works",
+    description=(
+        "Checks the database, the schema, the worker, and how long the oldest item of each kind has waited. "
+        "Failed events and reached damage limits are reported for staff; they do not make the service unready."
+    ),
 )
 async def readyz(request: Request) -> Response:
     probe: Probe = request.app.state.probe
@@ -51,7 +53,7 @@ async def readyz(request: Request) -> Response:
     "/metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text."}},
-    summary="The numbers, for Prometheus",
+    summary="Get the metrics for Prometheus",
 )
 async def metrics(request: Request) -> Response:
     state = request.app.state

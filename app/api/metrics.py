@@ -21,26 +21,28 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "doorman_http_requests_total",
-            "HTTP requests that this process answered, webhooks excepted.",
+            "HTTP requests that this process answered, except webhooks.",
             ("method", "route", "status"),
             registry=self._registry,
         )
         self._up = self._gauge("doorman_database_up", "Whether the database can be reached.")
         self._workers = self._gauge("doorman_workers_alive", "Workers with a fresh heartbeat.")
-        self._moving = self._gauge("doorman_workers_moving", "Workers whose main loop turns.")
+        self._moving = self._gauge("doorman_workers_moving", "Workers whose main loop is running.")
         self._breaker = self._gauge(
-            "doorman_panel_breaker", "Circuit breaker of the panel: 0 closed, 1 half open, 2 open (the panel is away)."
+            "doorman_panel_breaker", "Circuit breaker of the panel: 0 closed, 1 half open, 2 open (the panel is down)."
         )
-        self._paused = self._gauge("doorman_paused", "1 while no panel call goes out.")
-        self._queue = self._gauge("doorman_queue", f"Things that wait for a person; {_BOUND}.")
-        self._unbuilt = self._gauge("doorman_orders_unbuilt", f"Orders accepted but not wholly set up; {_BOUND}.")
+        self._paused = self._gauge("doorman_paused", "1 while panel calls are paused.")
+        self._queue = self._gauge("doorman_queue", f"Items that wait for a person; {_BOUND}.")
+        self._unbuilt = self._gauge("doorman_orders_unbuilt", f"Orders accepted but not fully provisioned; {_BOUND}.")
         self._oldest = self._gauge(
-            "doorman_oldest_waiting_seconds", "How long the oldest has waited, by kind; 0 where nothing does.", "kind"
+            "doorman_oldest_waiting_seconds",
+            "How long the oldest item has waited, by kind; 0 if nothing waits.",
+            "kind",
         )
         self._limits = self._gauge(
             "doorman_damage_limit_reached", "1 while a damage limit of the policy is reached.", "limit", "window"
         )
-        self._calls = self._gauge("doorman_panel_calls", "Panel calls that wait, by state.", "state")
+        self._calls = self._gauge("doorman_panel_calls", "Waiting panel calls, by state.", "state")
         self._events = self._gauge("doorman_events", f"Events by state; {_BOUND}.", "state")
         self._orders = self._gauge("doorman_orders", f"Orders by state; {_BOUND}.", "state")
 

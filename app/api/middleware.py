@@ -24,7 +24,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        too_large = HTTPException(413, f"at most {MAX_BODY} bytes are read")
+        too_large = HTTPException(413, f"the body must not exceed {MAX_BODY} bytes")
         declared, read = _declared(scope), 0
 
         async def limited() -> Message:

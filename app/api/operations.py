@@ -36,15 +36,17 @@ async def retry_call(tx: AsyncConnection, context: Context, call_id: uuid.UUID, 
     """Try a call again now. Raises NotFound, WrongState, ShadowMode."""
     call = await get_call(tx, call_id)
     if context.settings.mode is Mode.SHADOW:
-        raise ShadowMode(f"in enforce mode, {call.action} would be tried again; nothing was done")
+        raise ShadowMode(f"nothing was done in shadow mode; in enforce mode, {call.action} would be tried again")
     if call.action == Action.ACCEPT_ORDER and call.state == CallState.DEAD:
-        raise WrongState(f"the order is held since: approve it instead (POST /v1/orders/{call.order_id}/approve)")
+        raise WrongState(
+            f"the order has been held since then: approve it instead (POST /v1/orders/{call.order_id}/approve)"
+        )
     try:
         await outbox.retry(tx, call_id, now)
     except CallNotFound:
         raise NotFound(f"there is no panel call {call_id}") from None
     except WrongCallState as error:
-        raise WrongState(f"the call is {error.state}, or a newer one wants the same; it can't be tried again") from None
+        raise WrongState(f"the call is {error.state}, or a newer call replaces it; it can't be tried again") from None
     log.info("panel_call.retried", call_id=str(call_id), by=by)
     return await get_call(tx, call_id)
 
@@ -58,10 +60,8 @@ async def abandon_call(tx: AsyncConnection, call_id: uuid.UUID, *, by: str, now:
     except WrongCallState as error:
         if error.until is not None:
             until = f"{error.until.astimezone(UTC) + _SECOND:%Y-%m-%d %H:%M:%S} UTC"
-            raise WrongState(
-                f"it may still take effect, and would come twice if wanted anew: wait until {until}"
-            ) from None
-        raise WrongState(f"the call is {error.state}; only pending, unknown and dead ones can be given up") from None
+            raise WrongState(f"it may still take effect, so a new call could repeat it: wait until {until}") from None
+        raise WrongState(f"the call is {error.state}; only pending, unknown and dead calls can be abandoned") from None
     log.info("panel_call.abandoned", call_id=str(call_id), by=by)
     return await get_call(tx, call_id)
 
@@ -70,7 +70,7 @@ async def replay_event(tx: AsyncConnection, event_id: int, *, by: str, now: date
     """Handle an event again, or now. Raises NotFound, and WrongState if it is already due."""
     event = await get_event(tx, event_id)
     if not await inbox.replay(tx, event_id, now):
-        raise WrongState(f"the event is {event.state}: it is due already")
+        raise WrongState(f"the event is {event.state} and already due")
     log.info("event.replayed", event_id=event_id, by=by)
     return await get_event(tx, event_id)
 

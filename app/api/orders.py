@@ -49,13 +49,13 @@ _ACTING, _ASKING = problems.declare(*problems.ACTING), problems.declare(*problem
     response_model=Page[OrderSummary],
     dependencies=_OPS,
     summary="List orders, newest first",
-    description="An order in a list has all but items, request text, tickets, signals, panel calls and timeline.",
+    description="Listed orders leave out items, request text, tickets, signals, panel calls and timeline.",
 )
 async def list_all(
     context: ContextDep,
     window: WindowDep,
-    state: Annotated[OrderState | Absent, Query(description="Where they stand with us.")] = None,
-    outcome: Annotated[Outcome | Absent, Query(description="What was decided last.")] = None,
+    state: Annotated[OrderState | Absent, Query(description="The order's state in Doorman.")] = None,
+    outcome: Annotated[Outcome | Absent, Query(description="The latest decision.")] = None,
     customer_id: CustomerFilter = None,
 ) -> Response:
     return await read(
@@ -72,7 +72,7 @@ async def list_all(
     dependencies=_PANEL,
     responses=problems.declare(NotFound),
     summary="Show one order",
-    description="With its scores, the decision and its reasons, fee, panel calls, timeline, and what may be done now.",
+    description="Includes scores, the decision and its reasons, fee, panel calls, timeline, and the possible actions.",
 )
 async def show(context: ContextDep, order_id: OrderId) -> Response:
     return await read(context, lambda connection: order_view(connection, context.settings, order_id))
@@ -90,9 +90,12 @@ class Reader(StrEnum):
     response_model=ExplanationView | StaffExplanationView,
     dependencies=_OPS,
     responses=problems.declare(NotFound),
-    summary="Explain the decision, to its customer or to staff",
-    description="For the customer: plain words with the price, the ways out and how to avoid a hold next time; nothing "
-    "in it helps fraud. `for=staff`: each point of both scores, and work and money line by line.",
+    summary="Explain the decision to the customer or to staff",
+    description=(
+        "For the customer: plain words with the price, the options and how to avoid a hold next time; it "
+        "contains nothing that helps fraudsters. `for=staff`: every point of both scores, and work and money "
+        "line by line."
+    ),
 )
 async def explain(
     context: ContextDep,
@@ -129,9 +132,11 @@ class GateView(Body):
     response_model=GateView,
     dependencies=[Depends(GATE)],
     summary="Ask whether the order may be provisioned now",
-    description="The panel's addon asks before each provisioning. An order not decided yet is decided now; the answer "
-    "is there within 1.5 seconds. Always 200, also while the database is locked, full or away: `undecided` where "
-    "nothing can be known then.",
+    description=(
+        "The panel's addon asks before each provisioning. An undecided order is decided now; the answer arrives "
+        "within 1.5 seconds. Always 200, even while the database is locked, full or down: the answer is then "
+        "`undecided` if nothing is known."
+    ),
 )
 async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> Response:
     made: GateAnswer = await gate_batch.ask(context, order_id, since=request.state.arrived)
@@ -168,7 +173,7 @@ class Ask(Noted):
     question: Annotated[
         Annotated[str, Field(pattern=r"\S", max_length=LONGEST_QUESTION), AfterValidator(storable_text)] | None,
         Field(
-            description="Plain text for the customer; left out, the decision's prepared question.",
+            description="Plain text for the customer; if left out, the decision's prepared question is sent.",
             examples=["Which of your sites sends newsletters, and to whom?"],
         ),
     ] = None
@@ -243,8 +248,10 @@ CancelBody = Annotated[
     dependencies=_OPS,
     responses=_ACTING,
     summary="Approve: accept it as soon as it is paid",
-    description="A person's word: it supersedes the policy and is never undone by a re-score. An open fee is taken "
-    "back. Undoes a reject, too.",
+    description=(
+        "A person's decision supersedes the policy and is never undone by a re-score. An open fee is cancelled. "
+        "Also undoes a reject."
+    ),
 )
 async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.APPROVE, ActionRequest(note=_note(body)))
@@ -256,9 +263,12 @@ async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) 
     dependencies=_OPS,
     responses=_ACTING,
     summary="Reject: cancel it in the panel, or mark it as fraud",
-    description="With `fraud` the customer is known for fraud from now on, which weighs against whoever shares their "
-    "address, phone or IP. Money already paid stays in the queue as `refund_due`. Who was only looked at for fit is "
-    "declined politely (`messages.declined`); else the customer is told where `messages.rejected` is on.",
+    description=(
+        "With `fraud`, the customer counts as known for fraud from now on, which adds risk to customers who "
+        "share the address, phone or IP. Money already paid stays in the queue as `refund_due`. If the order was "
+        "only reviewed for fit, the customer is declined politely (`messages.declined`); otherwise the customer "
+        "is notified if `messages.rejected` is on."
+    ),
 )
 async def reject(change: ChangeDep, order_id: OrderId, body: RejectBody = None) -> Response:
     request = ActionRequest(fraud=body is not None and body.fraud, note=_note(body))
@@ -271,8 +281,7 @@ async def reject(change: ChangeDep, order_id: OrderId, body: RejectBody = None) 
     dependencies=_OPS,
     responses=_ACTING,
     summary="Hold it and ask the customer for a fee",
-    description="Without minutes and amount the fee is the estimate. Nobody pays without having agreed: paying the "
-    "invoice is the agreement.",
+    description="Without minutes and amount, the fee is the estimate. Customers agree by paying the invoice.",
 )
 async def charge_fee(change: ChangeDep, order_id: OrderId, body: FeeBody = None) -> Response:
     asked = body or ChargeFee()
@@ -285,8 +294,8 @@ async def charge_fee(change: ChangeDep, order_id: OrderId, body: FeeBody = None)
     response_model=OrderView,
     dependencies=_OPS,
     responses=_ACTING,
-    summary="Waive the fee and let the order go on, the work included",
-    description="Its invoice is cancelled, and the customer is told (`messages.fee_waived`).",
+    summary="Waive the fee and let the order go on with the work",
+    description="The fee's invoice is cancelled, and the customer is notified (`messages.fee_waived`).",
 )
 async def waive_fee(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.WAIVE_FEE, ActionRequest(note=_note(body)))
@@ -297,9 +306,11 @@ async def waive_fee(change: ChangeDep, order_id: OrderId, body: NotedBody = None
     response_model=OrderView,
     dependencies=_OPS,
     responses=_ACTING,
-    summary="Take it as sold in the cart, without a fee",
-    description="For a customer who does not want the work: an open fee is taken back, the order goes on, and the "
-    "customer is told (`messages.request_dropped`).",
+    summary="Go on as sold in the cart, without a fee",
+    description=(
+        "For a customer who does not want the work: an open fee is cancelled, the order goes on, and the "
+        "customer is notified (`messages.request_dropped`)."
+    ),
 )
 async def drop_request(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.DROP_REQUEST, ActionRequest(note=_note(body)))
@@ -324,10 +335,12 @@ async def cancel(change: ChangeDep, order_id: OrderId, body: CancelBody = None) 
     dependencies=_OPS,
     responses=_ASKING,
     summary="Ask the customer, and hold it until the answer",
-    description="By a ticket in the messages department; a further question goes into the same ticket. The answer "
-    "brings the order to the top of the queue. Silence is reminded of once, and then it is proposed to cancel the "
-    "order. An open fee is taken back. 422 where no question is given and none is prepared; 409 `looks-duplicate` "
-    "where the same question waits for its answer already.",
+    description=(
+        "Opens a ticket in the messages department; further questions go into the same ticket. The answer moves "
+        "the order to the top of the queue. Without an answer, the customer is reminded once, and then "
+        "cancelling the order is proposed. An open fee is cancelled. 422 if no question is given and none is "
+        "prepared; 409 `looks-duplicate` if the same question is already waiting for an answer."
+    ),
 )
 async def ask(change: ChangeDep, order_id: OrderId, body: AskBody = None) -> Response:
     asked = body or Ask()
@@ -340,7 +353,7 @@ async def ask(change: ChangeDep, order_id: OrderId, body: AskBody = None) -> Res
     dependencies=_OPS,
     responses=_ACTING,
     summary="Hold it for review",
-    description="Nothing is set up until a person decides. An open fee is taken back.",
+    description="Nothing is set up until a person decides. An open fee is cancelled.",
 )
 async def hold(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.HOLD, ActionRequest(note=_note(body)))
@@ -351,8 +364,8 @@ async def hold(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> 
     response_model=OrderView,
     dependencies=_OPS,
     responses=_ACTING,
-    summary="Say that the refund which was due is done",
-    description="Refund it in the panel first: nothing here moves money back. Then the order leaves the queue.",
+    summary="Mark the due refund as done",
+    description="Refund it in the panel first: this call moves no money. The order then leaves the queue.",
 )
 async def refund_done(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
     return await _act(change, order_id, Trigger.REFUND_DONE, ActionRequest(note=_note(body)))

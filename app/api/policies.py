@@ -28,13 +28,13 @@ _EXAMPLE = '# Only what differs from the default.\n[cart]\nurl = "https://shop.e
 class PolicyText(Body):
     """A policy document."""
 
-    document: Annotated[str, Field(max_length=1_000_000, description="TOML; what it leaves out has the default.")]
+    document: Annotated[str, Field(max_length=1_000_000, description="TOML; anything left out has its default.")]
 
 
 class Activation(Body):
     """The options of an activation."""
 
-    confirm: Annotated[Flag, Field(description="It is meant, however many orders it would hold.")] = False
+    confirm: Annotated[Flag, Field(description="Activate the policy however many orders it would hold.")] = False
 
 
 DocumentBody = Annotated[PolicyText, BodyParam(openapi_examples={"small": {"value": {"document": _EXAMPLE}}})]
@@ -63,8 +63,8 @@ async def show(context: ContextDep, turn: TurnDep, version: PolicyVersion) -> Re
     response_model=PolicyDiff,
     dependencies=_OPS,
     responses=problems.declare(NotFound, WrongState, Busy),
-    summary="Say in words what is different in a policy",
-    description="One sentence for each change, by section. Compared with the active policy where nothing else is said.",
+    summary="Describe the differences of a policy in words",
+    description="One sentence for each change, by section. Compared with the active policy by default.",
 )
 async def diff(
     context: ContextDep,
@@ -81,8 +81,10 @@ async def diff(
     dependencies=_OPS,
     responses=problems.declare(*problems.READING),
     summary="Check a policy without publishing it",
-    description="What is wrong is 422 with every place; what is odd is a warning. Says how many of the last orders it "
-    "would hold. Stores nothing.",
+    description=(
+        "Errors are answered with 422 and every place; oddities are warnings. Also shows how many of the last "
+        "orders it would hold. Stores nothing."
+    ),
 )
 async def check(context: ContextDep, turn: TurnDep, body: DocumentBody) -> Response:
     return answer(await publishing.check(context.db, body.document, turn))
@@ -94,11 +96,13 @@ async def check(context: ContextDep, turn: TurnDep, body: DocumentBody) -> Respo
     response_model=PublishedPolicy,
     dependencies=_ADMIN,
     responses={
-        200: {"model": PublishedPolicy, "description": "The same rules were published before: that version."},
+        200: {"model": PublishedPolicy, "description": "The same rules were published before; this is that version."},
         **problems.declare(*problems.CHANGING),
     },
     summary="Publish a policy",
-    description="It is checked whole, gets the next version and is not active yet. Every place that is wrong is named.",
+    description=(
+        "The document is checked as a whole, gets the next version and is not active yet. The answer names every error."
+    ),
 )
 async def publish(change: ChangeDep, turn: TurnDep, body: DocumentBody) -> Response:
     new = await turn.run(read_document, body.document)
@@ -110,9 +114,11 @@ async def publish(change: ChangeDep, turn: TurnDep, body: DocumentBody) -> Respo
     response_model=PublishedPolicy,
     dependencies=_ADMIN,
     responses=problems.declare(*problems.CHANGING, ConfirmationNeeded),
-    summary="Make a policy the active one",
-    description="It counts for decisions from now on; earlier ones keep theirs. One that would hold more than "
-    "`limits.confirm_hold_percent` of the last orders is 409 until `confirm` says that this is meant.",
+    summary="Activate a policy",
+    description=(
+        "It applies to decisions from now on; earlier decisions keep theirs. A policy that would hold more than "
+        "`limits.confirm_hold_percent` of the last orders is refused with 409 unless `confirm` is true."
+    ),
 )
 async def activate(
     change: ChangeDep,
@@ -133,8 +139,8 @@ async def activate(
     response_model=PublishedPolicy,
     dependencies=_ADMIN,
     responses=problems.declare(*problems.CHANGING),
-    summary="Go back to the policy that was active before",
-    description="Says which. It never asks for confirmation; the same again undoes it. 409 if there is none.",
+    summary="Go back to the previously active policy",
+    description="Returns that policy. Needs no confirmation; calling it again undoes it. 409 if there is none.",
 )
 async def roll_back(change: ChangeDep, turn: TurnDep) -> Response:
     back = await publishing.look_back(change.context.db, turn)

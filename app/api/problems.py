@@ -130,7 +130,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == NotFound.status:
-        return render_problem(NotFound("there is nothing at this address"))
+        return render_problem(NotFound("there is nothing at this URL"))
     if error.status_code == TooLarge.status:
         return render_problem(TooLarge(str(error.detail)))
     if error.status_code == 400:
@@ -141,7 +141,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
         "type": PROBLEM_TYPE + slug,
         "title": str(error.detail)[:_LONGEST_TEXT],
         "status": error.status_code,
-        "detail": "This address knows other methods." if error.status_code == 405 else str(error.detail),
+        "detail": "This URL does not support the method." if error.status_code == 405 else str(error.detail),
     }
     return render(document, _allow(request) if error.status_code == 405 else error.headers)
 
@@ -168,12 +168,14 @@ def fixed_addresses(app: FastAPI) -> dict[str, frozenset[str]]:
 async def _on_database(request: Request, error: Exception) -> Response:
     """Answer 503 for a database that is down or busy, and name a conflict of two simultaneous writes."""
     if isinstance(error, sql.IntegrityError):
-        return render_problem(WrongState("another request changed the same at this moment; look again, then try again"))
+        return render_problem(
+            WrongState("another request changed the same data at the same time; reload, then try again")
+        )
     if not is_unavailable(error):
         return render_internal(error)
     context: Context = request.app.state.context
     context.db.outage.note("api", error)
-    return render_problem(Unavailable("the database can't be reached at the moment; try again"))
+    return render_problem(Unavailable("the database can't be reached right now; try again"))
 
 
 # --- declaring ----------------------------------------------------------------------------------------------------
@@ -181,12 +183,12 @@ async def _on_database(request: Request, error: Exception) -> Response:
 _WORDS: Final[dict[int, str]] = {
     401: "No valid API key.",
     403: "The key's role may not do this.",
-    404: "There is no such thing.",
-    408: "Headers or body took longer than ten seconds to come in; the connection is closed.",
-    409: "Not possible now.",
+    404: "It does not exist.",
+    408: "Headers or body took longer than ten seconds to arrive; the connection is closed.",
+    409: "Not possible in the current state.",
     413: "The body is larger than 1 MiB.",
     422: "The request is malformed; `errors` says where.",
-    429: "Too many requests that take long are waiting, of this key or of all; try again after `Retry-After` seconds.",
+    429: "Too many slow requests are waiting, from this key or in total; try again after `Retry-After` seconds.",
     503: "The database can't be reached; try again after `Retry-After` seconds.",
 }
 #: Problems that every route behind a key may answer.
@@ -243,16 +245,16 @@ def _example(problem: type[Problem]) -> dict[str, Any]:
 SCHEMA: Final[dict[str, Any]] = {
     "title": "Problem",
     "type": "object",
-    "description": "A refusal, as RFC 9457 writes it.",
+    "description": "A refusal in RFC 9457 format.",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "description": "`urn:doorman:problem:<slug>`: what to tell apart by."},
+        "type": {"type": "string", "description": "`urn:doorman:problem:<slug>`: identifies the kind of problem."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What happened here, for people."},
+        "detail": {"type": "string", "description": "What happened, in words."},
         "errors": {
             "type": "array",
-            "description": "Of `invalid`: what is wrong where.",
+            "description": "For `invalid`: the place and message of each error.",
             "items": {
                 "type": "object",
                 "required": ["path", "message"],

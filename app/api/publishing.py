@@ -31,8 +31,8 @@ log = structlog.get_logger()
 class CheckedPolicy:
     """The result of checking a document that is not published."""
 
-    hash: Annotated[str, Field(description="SHA-256 of its full form: the same rules have the same hash.")]
-    warnings: Annotated[tuple[str, ...], Field(description="What is allowed but rarely meant.")]
+    hash: Annotated[str, Field(description="SHA-256 of its full form; the same rules have the same hash.")]
+    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]
     share: HeldShare
 
 
@@ -114,7 +114,7 @@ async def activate(
     if share.asks and not confirmed:
         raise ConfirmationNeeded(
             f"{share.text} That is more than {share.at_most} % (limits.confirm_hold_percent); "
-            "activate it with confirm=true if it is meant.",
+            "activate it with confirm=true if this is intended.",
             cases=share.cases,
             held=share.held,
             percent=share.percent,
@@ -144,7 +144,7 @@ async def roll_back(tx: AsyncConnection, back: WayBack, *, by: str, now: datetim
     """Go back to the version that was active before; needs no confirmation. Raises WrongState."""
     version = await versions.roll_back(tx, by=by, now=now)
     if version != back.version:
-        raise WrongState("another policy was activated at this moment; look again, then try again")
+        raise WrongState("another policy was activated at the same time; reload, then try again")
     log.info("policy.rolled_back", version=version, by=by)
     return await _view(tx, version, back.warnings)
 

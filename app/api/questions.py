@@ -16,13 +16,15 @@ questions = router("/reports/questions", "reports", OPS)
 @questions.get(
     "",
     response_model=QuestionsReport,
-    summary="Say which questions to customers are worth a field of the order form",
-    description="By rule of the policy's `[vetting]`, or by the words of those that people wrote themselves: how often "
-    "asked, answered, how fast, and what came of the orders. Good candidates for the order form come first. "
-    "The newest 20,000 questions count, 50 rows are shown.",
+    summary="Show which questions to customers deserve a field in the order form",
+    description=(
+        "Grouped by rule of the policy's `[vetting]`, or by wording for questions that staff wrote: how often "
+        "asked and answered, how fast, and the orders' outcomes. Good candidates for the order form come first. "
+        "Covers the newest 20,000 questions; shows 50 rows."
+    ),
 )
 async def report(
     context: ContextDep,
-    days: Annotated[int, Query(ge=1, le=3650, description="Asked in the last so many days.")] = 365,
+    days: Annotated[int, Query(ge=1, le=3650, description="Asked within this many days.")] = 365,
 ) -> Response:
     return await read(context, lambda connection: questions_report(connection, days=days, now=context.clock()))

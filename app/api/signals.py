@@ -15,7 +15,7 @@ signals = router("/signals", "signals", OPS)
     "",
     response_model=SignalList,
     summary="List every signal with its meaning and points",
-    description="The whole catalogue at once: what a decision's `signals` may hold, under the active policy.",
+    description="The whole catalogue: everything that a decision's `signals` may contain under the active policy.",
 )
 async def list_all(context: ContextDep) -> Response:
     return await read(context, list_signals)

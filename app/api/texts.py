@@ -38,7 +38,7 @@ Currency = Annotated[
     response_model=PolicyTextsView,
     dependencies=[Depends(OPS)],
     responses=problems.declare(NotFound, WrongState, Busy),
-    summary="Write its prices in words, ready to copy",
+    summary="Get its prices in words, ready to copy",
     description="For the cart, the terms of service and the signature of e-mails, so that prices are known before "
     "anyone orders. The wording is the policy's own (`[texts.prices]`).",
 )

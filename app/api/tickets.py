@@ -41,7 +41,7 @@ class TicketPatch(Body):
     @model_validator(mode="after")
     def _something(self) -> TicketPatch:
         if self.topic is None and self.minutes is None:
-            raise ValueError("name at least one of topic, minutes")
+            raise ValueError("give at least one of topic, minutes")
         return self
 
 
@@ -49,8 +49,8 @@ class TicketPatch(Body):
     "/classify",
     response_model=ReadingView,
     responses=problems.declare(*problems.READING),
-    summary="Try what a ticket would be taken for",
-    description="Stores nothing. Every term that spoke for the topic is in `evidence`.",
+    summary="Test how a ticket would be classified",
+    description="Stores nothing. `evidence` lists every term that pointed to the topic.",
 )
 async def try_text(
     context: ContextDep,
@@ -80,7 +80,7 @@ async def try_text(
     response_model=TicketView,
     responses=problems.declare(NotFound),
     summary="Show one ticket",
-    description="Its topic, whether self-service would have solved it, the minutes, and the orders it is linked to.",
+    description="Includes its topic, whether self-service would have solved it, the minutes, and the linked orders.",
 )
 async def show(context: ContextDep, ticket_id: TicketId) -> Response:
     return await read(context, lambda connection: get_ticket(connection, ticket_id))

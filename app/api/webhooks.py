@@ -33,8 +33,8 @@ from app.messaging.intake.group_commit import Intake, IntakeUnavailable
 
 PATH = "/webhooks"
 MAX_BODY = 256 * 1024
-_TOO_LARGE = TooLarge(f"a webhook has at most {MAX_BODY // 1024} KiB")
-_NOT_STORED = Unavailable("the event could not be stored now; send it again, with the same webhook-id")
+_TOO_LARGE = TooLarge(f"a webhook must not exceed {MAX_BODY // 1024} KiB")
+_NOT_STORED = Unavailable("the event could not be stored; send it again with the same webhook-id")
 _JSON = ((b"content-type", b"application/json"),)
 
 log = structlog.get_logger()
@@ -105,7 +105,7 @@ class WebhookFront:
         if not self._secrets:
             raise _refusal(NotFound("the webhook endpoint is off: DOORMAN_WEBHOOK_SECRET is not set"))
         if scope["method"] != "POST":
-            raise _refusal(_MethodNotAllowed("webhooks are sent with POST"), (b"allow", b"POST"))
+            raise _refusal(_MethodNotAllowed("webhooks must be sent with POST"), (b"allow", b"POST"))
         headers = dict(scope["headers"])
         if _declares_too_much(headers.get(b"content-length", b"")):
             raise _refusal(_TOO_LARGE)
@@ -118,7 +118,9 @@ class WebhookFront:
             raise _refusal(_BadlySigned(str(error))) from None
         except Malformed as error:
             errors = [{"path": e.path, "message": e.message} for e in error.errors]
-            raise _refusal(Invalid("the event is signed well and can't be understood", errors)) from None
+            raise _refusal(
+                Invalid("the event's signature is valid, but its content can't be understood", errors)
+            ) from None
         except IntakeUnavailable:
             raise _refusal(_NOT_STORED, (b"retry-after", RETRY_AFTER.encode())) from None
         body = b'{"event_id": %b, "duplicate": %b}' % (
@@ -174,10 +176,11 @@ def openapi_path() -> dict[str, Any]:
 
 
 _DESCRIPTION = (
-    "[Standard Webhooks](https://www.standardwebhooks.com): signed over `id.timestamp.body`, five minutes' tolerance, "
-    "at most 256 KiB. Answered when the event is on disk, before it is handled; the same `webhook-id` again has no "
-    "further effect. Unknown types are stored as ignored and answered the same; extra fields are ignored. Only the "
-    "ids are relied on: what decides is read from the panel. It can't be tried from here without the secret."
+    "[Standard Webhooks](https://www.standardwebhooks.com): signed over `id.timestamp.body`, five minutes' "
+    "tolerance, at most 256 KiB. Answered once the event is stored, before it is handled; repeating the same "
+    "`webhook-id` has no further effect. Unknown types are stored as ignored and answered the same way; extra "
+    "fields are ignored. Only the ids are trusted: decisions use data read from the panel. You can't try it from "
+    "this page without the secret."
 )
 _HEADERS = (
     (
@@ -189,15 +192,15 @@ _HEADERS = (
     ("webhook-signature", "`v1,<base64 HMAC-SHA256>`; several are separated by spaces.", "v1,K5oZfzN95Z9UVu1EsfQmfVNQ"),
 )
 _REFUSED = (
-    (HTTPStatus.UNAUTHORIZED, "`bad-signature`: unsigned, signed by another secret, or not within five minutes."),
+    (HTTPStatus.UNAUTHORIZED, "`bad-signature`: unsigned, signed with another secret, or not within five minutes."),
     (HTTPStatus.NOT_FOUND, "`not-found`: no webhook secret is set, so the endpoint is off."),
-    (HTTPStatus.REQUEST_TIMEOUT, "`too-slow`: the request took longer than ten seconds to come in."),
+    (HTTPStatus.REQUEST_TIMEOUT, "`too-slow`: the request took longer than ten seconds to arrive."),
     (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "`too-large`: more than 256 KiB."),
-    (HTTPStatus.UNPROCESSABLE_ENTITY, "`invalid`: signed, but not an event; `errors` says what is wrong where."),
+    (HTTPStatus.UNPROCESSABLE_ENTITY, "`invalid`: signed, but not a valid event; `errors` names each error."),
     (HTTPStatus.SERVICE_UNAVAILABLE, "`unavailable`: not stored; send it again after `Retry-After` seconds."),
 )
 _ACCEPTED = {
-    "description": "The event is on disk.",
+    "description": "The event is stored.",
     "content": {
         "application/json": {
             "schema": {
@@ -205,7 +208,7 @@ _ACCEPTED = {
                 "required": ["event_id", "duplicate"],
                 "properties": {
                     "event_id": {"type": "string", "description": "The `webhook-id`."},
-                    "duplicate": {"type": "boolean", "description": "Whether it had come before."},
+                    "duplicate": {"type": "boolean", "description": "Whether it had arrived before."},
                 },
             },
             "example": {"event_id": "msg_2KWPBgLlAfxdpx2AI", "duplicate": False},
@@ -214,7 +217,7 @@ _ACCEPTED = {
 }
 _ACTOR_SCHEMA = {
     "type": "object",
-    "description": "Who did it, as far as the panel can tell.",
+    "description": "Who did it, as far as the panel knows.",
     "properties": {
         "kind": {"type": "string", "description": "`customer`, `staff`, `api`, `cron` or `doorman`"},
         "admin_id": {"type": ["integer", "null"]},

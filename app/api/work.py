@@ -34,8 +34,10 @@ CallId = Annotated[uuid.UUID, Path(description="The panel call's id.")]
     "",
     response_model=Page[QueueRow],
     summary="List what waits for a person, most urgent first",
-    description="Breaches of a hold, then answers of customers, then dead panel calls and reviews by their clock, then "
-    "refunds, and last the fee holds and the questions, which wait for the customer. One row for each order.",
+    description=(
+        "Breaches of a hold come first, then customers' answers, then dead panel calls and reviews by due time, "
+        "then refunds, and last the fee holds and questions, which wait for the customer. One row for each order."
+    ),
 )
 async def list_waiting(context: ContextDep, window: WindowDep) -> Response:
     return await read(context, lambda connection: list_queue(connection, context.settings, window))
@@ -45,7 +47,7 @@ async def list_waiting(context: ContextDep, window: WindowDep) -> Response:
 async def list_all_fees(
     context: ContextDep,
     window: WindowDep,
-    state: Annotated[FeeState | Absent, Query(description="How far they are.")] = None,
+    state: Annotated[FeeState | Absent, Query(description="Their state.")] = None,
     customer_id: CustomerFilter = None,
 ) -> Response:
     return await read(context, lambda connection: list_fees(connection, window, state=state, customer_id=customer_id))
@@ -70,8 +72,10 @@ async def list_all_calls(
     response_model=CallView,
     responses=problems.declare(*problems.ACTING),
     summary="Try a call again now",
-    description="A dead one with all its attempts, or one that waits. It is looked up in the panel first, so that it "
-    "never takes effect twice.",
+    description=(
+        "For a dead call, with new attempts, or a waiting one. Its effect is looked up in the panel first, so it "
+        "never happens twice."
+    ),
 )
 async def retry_call(change: ChangeDep, call_id: CallId) -> Response:
     async def effect(tx: AsyncConnection) -> CallView:
@@ -84,9 +88,11 @@ async def retry_call(change: ChangeDep, call_id: CallId) -> Response:
     "/{call_id}/abandon",
     response_model=CallView,
     responses=problems.declare(*problems.CHANGING),
-    summary="Give a call up",
-    description="Of one whose outcome is unknown nobody asks any more whether it took effect; that is recorded. "
-    "Refused with 409 while it may still take effect (`DOORMAN_PANEL_SETTLE_SECONDS`); the answer says until when.",
+    summary="Abandon a call",
+    description=(
+        "If the outcome is unknown, Doorman stops checking whether it took effect; this is recorded. Refused "
+        "with 409 while it may still take effect (`DOORMAN_PANEL_SETTLE_SECONDS`); the answer says until when."
+    ),
 )
 async def abandon_call(change: ChangeDep, call_id: CallId) -> Response:
     async def effect(tx: AsyncConnection) -> CallView:
@@ -99,7 +105,7 @@ async def abandon_call(change: ChangeDep, call_id: CallId) -> Response:
     "",
     response_model=Page[EventView],
     summary="List events, newest first",
-    description="Webhooks that came in and events that we set for ourselves. Their bodies are never shown.",
+    description="Incoming webhooks and Doorman's own internal events. Their bodies are never shown.",
 )
 async def list_all_events(
     context: ContextDep,
@@ -114,8 +120,10 @@ async def list_all_events(
     response_model=EventView,
     responses=problems.declare(*problems.CHANGING),
     summary="Handle an event again",
-    description="State is read from the panel and effects are unique by what they want, so a replay does no harm. "
-    "One that waits for its next attempt is handled now; one that is due already is refused with 409.",
+    description=(
+        "A replay is safe: state is read from the panel, and effects never happen twice. An event that waits for "
+        "its next attempt is handled now; one that is already due is refused with 409."
+    ),
 )
 async def replay_event(change: ChangeDep, event_id: EventId) -> Response:
     async def effect(tx: AsyncConnection) -> EventView:
@@ -128,8 +136,8 @@ async def replay_event(change: ChangeDep, event_id: EventId) -> Response:
     "/pause",
     response_model=Brake,
     responses=problems.declare(*problems.CHANGING),
-    summary="Pause: nothing goes out to the panel",
-    description="Everything is still received and decided. Calls that are on the wire already are not called back.",
+    summary="Pause all calls to the panel",
+    description="Events are still received and orders decided. Calls that are already being sent are not stopped.",
 )
 async def pause(change: ChangeDep) -> Response:
     return await change.run(lambda tx: operations.set_paused(tx, paused=True, by=change.by, now=change.now))
@@ -139,7 +147,7 @@ async def pause(change: ChangeDep) -> Response:
     "/resume",
     response_model=Brake,
     responses=problems.declare(*problems.CHANGING),
-    summary="Resume: what waited goes out",
+    summary="Resume calls to the panel",
 )
 async def resume(change: ChangeDep) -> Response:
     return await change.run(lambda tx: operations.set_paused(tx, paused=False, by=change.by, now=change.now))

@@ -28,7 +28,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= _LONGEST:
-        raise ValueError(f"not a delay in seconds from 0 to {_LONGEST:.0f}: {text[:40]!r}")
+        raise ValueError(f"must be a delay in seconds from 0 to {_LONGEST:.0f}: {text[:40]!r}")
     return seconds
 
 

@@ -128,7 +128,7 @@ _STAFF = {"staff_id": _id("The panel's admin id.")}
 #: The events that the panel sends, by type. Only the ids are trusted; facts for decisions are read from the panel.
 EVENT_TYPES: Mapping[str, EventType] = {
     "order.created": EventType(
-        "An order was placed; nobody has paid yet.",
+        "An order was placed and is not paid yet.",
         _ORDER,
         {
             **_CUSTOMER,
@@ -140,12 +140,12 @@ EVENT_TYPES: Mapping[str, EventType] = {
     ),
     "order.paid": EventType("An order's invoice was paid.", {**_ORDER, **_CUSTOMER, **_INVOICE}),
     "order.status_changed": EventType(
-        "An order's status changes in the panel (its hooks speak before the change).",
+        "An order's status changes in the panel (its hooks fire before the change).",
         {**_ORDER, "to": _choice("The new status.", "accepted", "cancelled", "fraud", "pending", "deleted")},
         _STAFF,
     ),
     "order.fraud_checked": EventType("The panel's own fraud check has run.", _ORDER),
-    "order.overridden": EventType("Staff provisioned by hand although we held the order.", {**_ORDER, **_STAFF}),
+    "order.overridden": EventType("Staff provisioned by hand although the order was held.", {**_ORDER, **_STAFF}),
     "invoice.paid": EventType("An invoice was paid.", _INVOICE),
     "invoice.cancelled": EventType("An invoice was cancelled.", _INVOICE),
     "invoice.refunded": EventType("An invoice was refunded, in part or whole.", _INVOICE),
@@ -163,21 +163,21 @@ EVENT_TYPES: Mapping[str, EventType] = {
         },
     ),
     "ticket.replied": EventType(
-        "Somebody replied to a ticket.", {**_TICKET, "by": _choice("Who replied.", "customer", "staff")}
+        "A ticket got a reply.", {**_TICKET, "by": _choice("Who replied.", "customer", "staff")}
     ),
     "ticket.closed": EventType("A ticket was closed.", _TICKET),
     "customer.changed": EventType("A customer's details changed.", _CUSTOMER),
     "customer.closed": EventType("A customer's account was closed.", _CUSTOMER),
     "customer.merged": EventType(
-        "Two customers became one; the history follows.",
-        {"from": _id("The client id that ends."), "to": _id("The client id that remains.")},
+        "Two customers were merged; the history follows.",
+        {"from": _id("The client id that is merged away."), "to": _id("The client id that remains.")},
     ),
     "feedback.received": EventType(
-        "A customer said how satisfied they are.",
+        "A customer rated their satisfaction.",
         {**_CUSTOMER, "nps": _nps("How likely to recommend us, 0 to 10.")},
         {
             "would_buy_again": _flag("Whether they would buy again."),
-            "comment": _text("In their own words."),
+            "comment": _text("Their comment."),
             **_TICKET,
             **_ORDER,
         },
@@ -283,7 +283,7 @@ def verify(headers: Mapping[bytes, bytes], body: bytes, secrets: Sequence[bytes]
         for signature in given:  # compared as text: base64 can encode the same bytes in several ways
             if hmac.compare_digest(expected, signature):
                 return webhook_id.decode()
-    raise BadSignature("no v1 signature in webhook-signature fits the body")
+    raise BadSignature("no v1 signature in webhook-signature matches the body")
 
 
 def _signature(key: bytes, content: bytes) -> bytes:

@@ -37,22 +37,27 @@ class SignalAgreement(_View):
     orders: int = Field(description="Orders on which it fired.")
     approved: int = Field(description="Of these, what people approved.")
     rejected: int = Field(description="Of these, what people rejected.")
-    other: int = Field(description="Of these, what people held or charged for.")
+    other: int = Field(description="Of these, what people held or asked a fee for.")
     approved_share: Annotated[
-        float, Field(ge=0, le=1, description="approved / orders. High: the signal worries the policy more than people.")
+        float,
+        Field(
+            ge=0, le=1, description="approved / orders. If high, the signal matters more to the policy than to people."
+        ),
     ]
 
 
 class AgreementReport(_View):
     """People's decisions on orders judged by the policy."""
 
-    orders: int = Field(description="The latest orders that a person decided, at most 2,000.")
+    orders: int = Field(description="The latest orders decided by a person, at most 2,000.")
     since: datetime | None = Field(description="When the oldest of them was decided; null where there is none.")
     outcomes: dict[str, dict[str, int]] = Field(
-        description="What the policy said, and how often people decided what: `{policy: {person: orders}}`."
+        description="For each of the policy's outcomes, how often people decided what: `{policy: {person: orders}}`."
     )
     agreed_share: float | None = Field(
-        description="Share of orders on which people kept to the policy's side (let in, or not); null without orders."
+        description=(
+            "Share of orders where people agreed with the policy on letting the order in or not; null without orders."
+        )
     )
     signals: tuple[SignalAgreement, ...] = Field(description="The signals that fired, the most frequent first.")
 

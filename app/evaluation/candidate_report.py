@@ -62,7 +62,7 @@ class MoneyBeside:
 class PeopleSaid:
     """People's later decisions on orders where the two differ."""
 
-    decided: Annotated[int, Field(description="Such orders that a person decided about.")]
+    decided: Annotated[int, Field(description="Orders like these that a person decided.")]
     as_active: _Count
     as_candidate: _Count
     otherwise: _Count
@@ -78,7 +78,7 @@ class DifferingOrder:
     active_reasons: tuple[str, ...]
     candidate: Outcome
     candidate_reasons: tuple[str, ...]
-    person: Annotated[Outcome | None, Field(description="What a person decided then.")]
+    person: Annotated[Outcome | None, Field(description="What the person decided.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +87,22 @@ class CandidateReport:
     and limits, and only for decisions judged by both.
     """
 
-    version: Annotated[int | None, Field(description="Null: no candidate runs, and there is nothing to compare.")]
+    version: Annotated[
+        int | None, Field(description="Null if no candidate is running, so there is nothing to compare.")
+    ]
     active_version: int
     since: datetime | None
     by: str | None
     decided: Annotated[int, Field(description="Orders that this candidate and this active policy have both decided.")]
-    complete: Annotated[bool, Field(description="False: only the newest 10,000 decisions were looked at.")]
-    differing: Annotated[int, Field(description="Of them, those that the two decide differently.")]
-    turns: Annotated[tuple[Turn, ...], Field(description="All of them, from the active policy's outcome to the other.")]
+    complete: Annotated[bool, Field(description="False if only the newest 10,000 decisions were checked.")]
+    differing: Annotated[int, Field(description="The orders that the two decide differently.")]
+    turns: Annotated[
+        tuple[Turn, ...], Field(description="All of them, from the active policy's outcome to the candidate's.")
+    ]
     reasons: Annotated[tuple[TurnReason, ...], Field(description="The ten most frequent.")]
     money: tuple[MoneyBeside, ...]
     people: PeopleSaid
-    latest: Annotated[tuple[DifferingOrder, ...], Field(description="The latest 25 that differ.")]
+    latest: Annotated[tuple[DifferingOrder, ...], Field(description="The latest 25 orders with different outcomes.")]
 
 
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:

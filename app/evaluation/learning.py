@@ -94,13 +94,13 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
             if bad is None:
                 continue
             verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
-            told = mature and (row.label in _BAD or row.label == Label.GOOD.value)
-            if bad and not told and only_unfit(verdict.reasons):
+            known = mature and (row.label in _BAD or row.label == Label.GOOD.value)
+            if bad and not known and only_unfit(verdict.reasons):
                 continue  # declined for what was ordered, not for suspicion
             points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
             found.patterns[points, bad] += 1
-            found.by_outcome += told
-            found.by_review += not told
+            found.by_outcome += known
+            found.by_review += not known
     return found
 
 
@@ -127,14 +127,14 @@ def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
     if why_not is None:
         fitted = fittable(fired.values(), bad=bad, good=good)
         if not fitted:
-            why_not = "No risk signal fired often enough on these orders to be judged."
+            why_not = "No risk signal fired often enough on these orders to be evaluated."
         else:
             common, slopes = _fit(labelled.patterns, fitted)
             changes = propose(policy, fired, slopes, common=common)
             if common <= 0:
-                why_not = "The risk score does not tell the bad orders of this history from the good ones."
+                why_not = "The risk score does not separate bad from good orders in this history."
             elif not changes:
-                why_not = "The points fit this history as they are."
+                why_not = "The current points already fit this history."
     return Suggestion(
         bad=bad, good=good, by_outcome=labelled.by_outcome, by_review=labelled.by_review,
         fitted=fitted, changes=changes, why_not=why_not,

@@ -79,8 +79,8 @@ def too_few(bad: int, good: int) -> str | None:
     if bad + good >= MIN_CASES and min(bad, good) >= MIN_OF_EACH:
         return None
     return (
-        f"Too few orders with a known end: {bad} bad and {good} good. At least {MIN_CASES} are needed, with "
-        f"{MIN_OF_EACH} of each kind; fewer would teach chance."
+        f"Too few orders with a known result: {bad} bad and {good} good. At least {MIN_CASES} are needed, with "
+        f"{MIN_OF_EACH} of each kind; fewer would only reflect chance."
     )
 
 

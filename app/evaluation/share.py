@@ -30,10 +30,10 @@ FEWEST: Final = 50
 class HeldShare:
     """How many of the last orders a policy would hold."""
 
-    cases: Annotated[int, Field(description="Orders it can be told of, among the last 1,000 at most.")]
-    held: Annotated[int, Field(description="Of them, how many it would hold or turn away.")]
-    percent: Annotated[float | None, Field(description="Null: fewer than 50 orders are known, so nobody can tell.")]
-    at_most: Annotated[int, Field(description="Above this it is activated only when confirmed.", examples=[30])]
+    cases: Annotated[int, Field(description="Orders that can be judged, among at most the last 1,000.")]
+    held: Annotated[int, Field(description="The number of them that it would hold or reject.")]
+    percent: Annotated[float | None, Field(description="Null if fewer than 50 orders can be judged.")]
+    at_most: Annotated[int, Field(description="Above this share, activating needs confirmation.", examples=[30])]
     text: Annotated[str, Field(examples=["Of the last 1000 orders it would hold 212 (21.2 %)."])]
 
     @property
@@ -63,12 +63,12 @@ def weigh(policy: Policy, found: Sequence[Last]) -> HeldShare:
     held, unknown = _count_held(found, policy) if len(found) >= FEWEST else (0, 0)
     at_most, known = policy.limits.confirm_hold_percent, len(found) - unknown
     if known < FEWEST:
-        text = f"How many orders it would hold can't be told: {known} are known, and {FEWEST} are needed."
+        text = f"The share of orders it would hold is unknown: {known} can be judged, and {FEWEST} are needed."
         return HeldShare(cases=known, held=0, percent=None, at_most=at_most, text=text)
     percent = round(held * 100 / known, 1)
     text = f"Of the last {known} orders it would hold {held} ({percent} %)."
     if unknown:
-        text += f" {unknown} more can't be told: facts of then are not known."
+        text += f" {unknown} more can't be judged because past facts are not known."
     return HeldShare(cases=known, held=held, percent=percent, at_most=at_most, text=text)
 
 

@@ -324,7 +324,7 @@ async def _pay_methods(
     if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
         return ()
     if context.pay_methods_barred:
-        raise PanelNotPermitted("our role may not read pay methods", alarm=True)
+        raise PanelNotPermitted("our API role may not read pay methods", alarm=True)
     try:
         return await context.pay_methods.get(panel, order.customer_id, urgent=urgent)
     except PanelUnavailable as error:

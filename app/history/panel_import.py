@@ -145,7 +145,7 @@ class _Import:
             async for stretch in stretches:
                 found |= {order.customer_id for order in stretch.rows if self._keeps(order)}
                 read += len(stretch.rows)
-                self._heard("orders looked at", read, None)
+                self._heard("orders scanned", read, None)
                 if self._is_past(stretch) or (
                     stretch.newest_first and any(row.order_id <= top for row in stretch.rows)
                 ):
@@ -193,7 +193,7 @@ class _Import:
             found = await self._reader.order(order_id)
             return [found or structs.replace(open_orders[order_id], status=_DELETED)]
 
-        await self._one_by_one(Resource.ORDERS, sorted(open_orders), read, step="orders that were open")
+        await self._one_by_one(Resource.ORDERS, sorted(open_orders), read, step="open orders")
 
     # --- services, invoices, tickets ------------------------------------------------------------------------------
 

@@ -80,9 +80,12 @@ async def check(file: OrderInHand, text: str) -> None:
     """Check that this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
     rules = file.policy.policy.messages
     if _is_silent(file):
-        raise ShadowMode("the policy has messages in shadow (modes.messages): nobody was asked; nothing was done")
+        raise ShadowMode(
+            "nothing was done: the policy's messages are in shadow mode (modes.messages), so the customer can't "
+            "be asked"
+        )
     if file.customer_id is None:
-        raise WrongState("the order has no customer yet whom we could ask")
+        raise WrongState("the order has no customer to ask yet")
     if rules.department_id is None:
         raise WrongState("a question needs a ticket: set messages.department_id in the policy")
     if not rules.question.send:
@@ -91,9 +94,9 @@ async def check(file: OrderInHand, text: str) -> None:
     if latest is None or latest.outcome is not None:
         return
     if latest.answered_at is None and latest.question == text:
-        raise LooksDuplicate("this question was asked already and waits for its answer")
+        raise LooksDuplicate("this question was already asked and is waiting for an answer")
     if latest.ticket_id is None:
-        raise WrongState("the question before is on its way to the panel; see the order's panel calls")
+        raise WrongState("the previous question is still being sent to the panel; see the order's panel calls")
 
 
 async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) -> None:
@@ -114,7 +117,7 @@ async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) ->
         file, rules.messages.question, key=ask_key(question_id), cause=cause, zone=zone, question=asking.text,
         ticket_id=again, reference=f"{REPLY_MARK if again else TICKET_MARK}{question_id}",
     )  # fmt: skip
-    file.say(f"asks the customer: {asking.text}", by=asking.by)
+    file.say(f"question to the customer: {asking.text}", by=asking.by)
     await set_hold_clock(file)
     await set_look(file, question_id, file.now)
 
@@ -176,7 +179,7 @@ async def settled(file: OrderInHand, call: Call) -> bool:
         await _withdraw(file, [question_id])
         if file.get("hold_kind") == HoldKind.ANSWER and await _never_asked(file):
             file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-            file.say("the question was not sent: a person looks", by=POLICY)
+            file.say("the question was not sent; a person must check", by=POLICY)
             await set_hold_clock(file)
     return True
 

@@ -185,8 +185,8 @@ async def _reply_on_hold(
 
     A person reads the answer and decides. Any event about the ticket may be the first to show an answer.
     """
-    told = event.type == "ticket.replied" and event.data.get("by") == "customer"
-    news = told and await see_reply(tx, ticket)
+    reported = event.type == "ticket.replied" and event.data.get("by") == "customer"
+    news = reported and await see_reply(tx, ticket)
     held = sa.select(ticket_orders.c.order_id).where(
         ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
     )
@@ -221,7 +221,9 @@ async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
         insert_new(file.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=file.order_id, kind=kind)
     )
     if linked.rowcount:
-        file.say(f"ticket {asking.ticket_id} asked for it" + ("" if kind == "asked" else ", perhaps"), by=PANEL)
+        file.say(
+            f"ticket {asking.ticket_id} asked for the order" + ("" if kind == "asked" else " (not certain)"), by=PANEL
+        )
 
 
 async def correct(

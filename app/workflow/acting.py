@@ -35,7 +35,7 @@ LIFECYCLE = (Action.ACCEPT_ORDER, Action.PENDING_ORDER, Action.CANCEL_ORDER, Act
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ChangeRequest:
     """The wanted change of an order, no matter who decided it. `cause` goes into each call, `by` into the timeline."""
 
     trigger: Trigger
@@ -88,14 +88,14 @@ async def _gate_let_pass_at(file: OrderInHand) -> datetime | None:
     asked = (await file.tx.execute(newest)).first()
     if asked is None:
         return None
-    told = of_order.where(
+    reported = of_order.where(
         events.c.type.in_(BUILT_HOOKS), events.c.source == EventSource.WEBHOOK,
         events.c.id > asked.id, events.c.received_at >= asked.received_at,
     )  # fmt: skip
     told_no = sa.select(decided.c.id).where(
         decided.c.order_id == file.order_id, decided.c.at >= asked.received_at, decided.c.outcome != Outcome.APPROVE
     )
-    for query in (told, told_no):
+    for query in (reported, told_no):
         if (await file.tx.execute(query.limit(1))).first() is not None:
             return None
     before = sa.select(decided.c.outcome).where(decided.c.order_id == file.order_id, decided.c.at < asked.received_at)
@@ -114,8 +114,8 @@ async def _payment_began_at(file: OrderInHand) -> datetime | None:
     hooks = sa.select(events.c.type, events.c.occurred_at).where(
         events.c.order_id == file.order_id, events.c.source == EventSource.WEBHOOK, events.c.received_at > lately
     )
-    heard = (await file.tx.execute(hooks.limit(_HOOKS_READ))).all()
-    waits = heard and not any(_is_through(one.type, one.occurred_at, paid_at) for one in heard)
+    received = (await file.tx.execute(hooks.limit(_HOOKS_READ))).all()
+    waits = received and not any(_is_through(one.type, one.occurred_at, paid_at) for one in received)
     return paid_at if waits else None
 
 
@@ -160,39 +160,41 @@ def default_plan(file: OrderInHand, judged: Judgement | None) -> AcceptPlan:
     )
 
 
-async def approve(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
+async def approve(file: OrderInHand, change: ChangeRequest, plan: AcceptPlan) -> bool:
     """Approve it: accept it if paid, wait for its payment, or open the gate and leave the rest to staff."""
     file.change(accept_mode=plan.mode.value)
-    if file.move(wish.trigger) is None:
+    if file.move(change.trigger) is None:
         return False
     current = await fees.open_fee(file)
     if current is not None and current.wanted_state is None:
-        await fees.take_back(file, current, cause=wish.cause)
-    return await go_on(file, wish, plan)
+        await fees.take_back(file, current, cause=change.cause)
+    return await go_on(file, change, plan)
 
 
-async def go_on(file: OrderInHand, wish: Wish, plan: AcceptPlan) -> bool:
+async def go_on(file: OrderInHand, change: ChangeRequest, plan: AcceptPlan) -> bool:
     """Do what the new state of an approved order requires."""
     undo = str(file.get("panel_status")) in {"Cancelled", "Fraud"}
     if undo:
-        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
+        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=change.cause)
     if file.state is OrderState.RELEASING and not undo:
         due_at = await panel_builds_until(file)
-        await enqueue_lifecycle(file, accept_action(file, plan), cause=wish.cause, due_at=due_at)
+        await enqueue_lifecycle(file, accept_action(file, plan), cause=change.cause, due_at=due_at)
     if file.state is OrderState.RELEASED:
         if plan.mode is AcceptMode.RELEASE_ONLY:
             await messages.note_for_staff(
-                file, "approved; accepting and building it is left to staff", about="released", cause=wish.cause
+                file, "approved; staff accept and provision it", about="released", cause=change.cause
             )
         await counts.count_released(file)
     if file.state is OrderState.AWAITING_PAYMENT:
-        file.say("is accepted as soon as it is paid", by=wish.by)
+        file.say("will be accepted as soon as it is paid", by=change.by)
     return True
 
 
-async def hold_for_fee(file: OrderInHand, wish: Wish, amount: Money, *, minutes: int | None, work: str) -> bool:
+async def hold_for_fee(
+    file: OrderInHand, change: ChangeRequest, amount: Money, *, minutes: int | None, work: str
+) -> bool:
     """Keep it Pending and ask for the fee; the customer is notified once the invoice exists."""
-    if file.move(wish.trigger) is None:
+    if file.move(change.trigger) is None:
         return False
     rules = file.policy.policy.hold
     expires_at = file.now + timedelta(days=rules.expires_days)
@@ -202,62 +204,67 @@ async def hold_for_fee(file: OrderInHand, wish: Wish, amount: Money, *, minutes:
         file.hold(HoldKind.FEE, due_at=expires_at, expires_at=expires_at)
     wanted = {"amount_minor": amount.amount_minor, "currency": amount.currency, "minutes": minutes, "work": work}
     file.change(fee_wanted=wanted)
-    await fees.ask(file, amount, minutes=minutes, work=work, by=wish.by, cause=wish.cause, zone=wish.zone)
+    await fees.ask(file, amount, minutes=minutes, work=work, by=change.by, cause=change.cause, zone=change.zone)
     await messages.note_for_staff(
-        file, f"held for a fee of {amount} ({work or 'handling'})", about=f"fee:{amount.amount_minor}", cause=wish.cause
+        file,
+        f"held for a fee of {amount} ({work or 'handling'})",
+        about=f"fee:{amount.amount_minor}",
+        cause=change.cause,
     )
     await set_hold_clock(file)
     return True
 
 
-async def hold_for_review(file: OrderInHand, wish: Wish, why: str) -> bool:
+async def hold_for_review(file: OrderInHand, change: ChangeRequest, why: str) -> bool:
     """Keep it Pending for a person, with a due time; an open fee is cancelled."""
     news = file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.REVIEW
-    if file.move(wish.trigger) is None:
+    if file.move(change.trigger) is None:
         return False
     rules = file.policy.policy
     hours = rules.hold.review_due_hours_paid if file.paid else rules.hold.review_due_hours_unpaid
     file.hold(HoldKind.REVIEW, due_at=file.now + timedelta(hours=hours), expires_at=None)
     current = await fees.open_fee(file)
     if current is not None:
-        await fees.take_back(file, current, cause=wish.cause)
+        await fees.take_back(file, current, cause=change.cause)
     await set_hold_clock(file)
     if news:
-        await messages.note_for_staff(file, f"held for review: {why}", about="review", cause=wish.cause)
+        await messages.note_for_staff(file, f"held for review: {why}", about="review", cause=change.cause)
         await messages.tell_customer(
-            file, rules.messages.review_hold, key=f"order:{file.order_id}:tell:review", cause=wish.cause,
-            zone=wish.zone, panel_url=wish.panel_url,
+            file, rules.messages.review_hold, key=f"order:{file.order_id}:tell:review", cause=change.cause,
+            zone=change.zone, panel_url=change.panel_url,
         )  # fmt: skip
     return True
 
 
-async def hold_for_answer(file: OrderInHand, wish: Wish, asking: questions.Asking) -> bool:
+async def hold_for_answer(file: OrderInHand, change: ChangeRequest, asking: questions.Asking) -> bool:
     """Keep it Pending, ask the customer and wait for the answer; an open fee is cancelled."""
-    if file.move(wish.trigger) is None:
+    if file.move(change.trigger) is None:
         return False
-    await questions.ask(file, asking, cause=wish.cause, zone=wish.zone)
+    await questions.ask(file, asking, cause=change.cause, zone=change.zone)
     current = await fees.open_fee(file)
     if current is not None:
-        await fees.take_back(file, current, cause=wish.cause)
+        await fees.take_back(file, current, cause=change.cause)
     return True
 
 
-async def end(file: OrderInHand, wish: Wish, *, fraud: bool, cancelled: bool = False, politely: bool = False) -> bool:
+async def end(
+    file: OrderInHand, change: ChangeRequest, *, fraud: bool, cancelled: bool = False, politely: bool = False
+) -> bool:
     """Reject or cancel it in the panel, and settle what was paid; `politely`: the order just does not fit."""
-    if file.move(wish.trigger) is None:
+    if file.move(change.trigger) is None:
         return False
     if fraud:
         await counts.count_fraud(file)
     if str(file.get("panel_status")) == "Active":
-        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=wish.cause)
+        await enqueue_lifecycle(file, PendingOrder(order_id=file.order_id), cause=change.cause)
     else:
-        await enqueue_lifecycle(file, ending_action(file), cause=wish.cause)
-    await settle_money(file, cause=wish.cause)
+        await enqueue_lifecycle(file, ending_action(file), cause=change.cause)
+    await settle_money(file, cause=change.cause)
     rules = file.policy.policy.messages
     turned_away = rules.declined if politely else rules.rejected
     await messages.tell_customer(
         file, rules.cancelled if cancelled else turned_away, key=f"order:{file.order_id}:tell:end",
-        cause=wish.cause, zone=wish.zone, panel_url=wish.panel_url,
+        cause=change.cause, zone=change.zone, panel_url=change.panel_url,
     )  # fmt: skip
     return True
 

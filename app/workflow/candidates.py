@@ -56,7 +56,7 @@ async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: date
     if version is not None:
         await versions.get(tx, version)
         if (await versions.active(tx)).version == version:
-            raise WrongState(f"version {version} is the active policy: there is nothing to compare")
+            raise WrongState(f"version {version} is already the active policy, so there is nothing to compare")
     await tx.execute(policy_candidates.insert().values(version=version, set_by=by, set_at=now))
     return await current(tx)
 

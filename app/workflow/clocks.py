@@ -71,7 +71,7 @@ async def _remind(file: OrderInHand, due_at: datetime) -> None:
     number = reminder(due_at, file.now)
     at_once = number == 1 and due_at <= file.get("hold_since")  # the hold itself was reported at that moment
     name = review_name(file.order_id, due_at, number)
-    text = f"The review of order {file.order_id} is overdue since {due_at:%Y-%m-%d %H:%M} UTC."
+    text = f"The review of order {file.order_id} has been overdue since {due_at:%Y-%m-%d %H:%M} UTC."
     if not at_once and await alert(
         file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id
     ):

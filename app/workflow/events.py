@@ -66,7 +66,7 @@ async def _status_changed(context: Context, event: Event, order_id: int) -> None
     """Read the order back some seconds after the event's own time; once more if nothing has changed by then."""
     due_at = event.received_at + timedelta(seconds=READ_BACK_SECONDS[0])
     if context.clock() < due_at:
-        raise Postpone("the hook fires before the change", due_at=due_at)
+        raise Postpone("waiting until the panel has made the change", due_at=due_at)
     if not event.data.get("again"):
         await _look_once_more(context, event, order_id)
     await examine(context, event, order_id)

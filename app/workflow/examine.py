@@ -31,7 +31,7 @@ from app.tables.orders import orders
 from app.tickets import messages
 from app.tickets.records import keep_tickets
 from app.workflow import acting, decisions, invoices, judging, mirror, panel_changes, provisioning, unread
-from app.workflow.acting import Wish
+from app.workflow.acting import ChangeRequest
 from app.workflow.panel_changes import Actor
 
 #: Seconds to wait before reading an order again that the panel does not list: five attempts in ten minutes.
@@ -52,8 +52,8 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     gathered = await read_ahead(gathered)
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
-    except Postpone as wish:
-        if wish.reason == judging.UNDER_WAY:
+    except Postpone as postponed:
+        if postponed.reason == judging.UNDER_WAY:
             await _call_off(context, order_id)
         raise
     context.wake()
@@ -87,8 +87,8 @@ def _who(event: Event, became: str) -> Actor:
 
     Somebody else may have made another change before the order was read back.
     """
-    told = event.type == "order.status_changed" and event.data.get("to") == became
-    return Actor.from_event(event.data) if told else Actor()
+    reported = event.type == "order.status_changed" and event.data.get("to") == became
+    return Actor.from_event(event.data) if reported else Actor()
 
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
@@ -101,18 +101,18 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
 async def _not_listed(file: OrderInHand | None, event: Event) -> None:
     """Handle an order that the panel does not list: deleted if we knew it, else maybe not visible yet."""
     known = file is not None and file.row.last_read_at is not None
-    told = event.data.get("to") == "deleted"
-    if file is not None and known and not told and file.state is not OrderState.CLOSED:
+    reported = event.data.get("to") == "deleted"
+    if file is not None and known and not reported and file.state is not OrderState.CLOSED:
         if event.urgent:
             await look_again(file, seconds=NOT_LISTED_DELAYS[0])
             return
         if event.attempts == 1:  # no event reported a deletion: the list may lack it for a moment
             delay = timedelta(seconds=NOT_LISTED_DELAYS[0])
             raise Postpone("the panel does not list this order any more", delay=delay, counted=True)
-    if file is not None and (known or told):
+    if file is not None and (known or reported):
         await panel_changes.deleted(file, _who(event, "deleted"))
         return
-    if event.urgent or told:
+    if event.urgent or reported:
         return  # the order is not ours, or was deleted before we ever saw it
     if event.attempts <= len(NOT_LISTED_DELAYS):
         delay = timedelta(seconds=NOT_LISTED_DELAYS[event.attempts - 1])
@@ -137,7 +137,7 @@ async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: 
     file.change(last_read_at=file.now)
     if first:
         await _reopen_mode(context, file)
-        file.say("heard of it for the first time", by=PANEL)
+        file.say("first seen", by=PANEL)
     aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
     known = _links(context, file, gathered)
     own = await judging.own_knowledge(context, file, aggregates, known)
@@ -151,7 +151,7 @@ async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: 
     if not first:
         await invoices.follow_payment(file, payment_before)
     await panel_changes.watch_hold(file)
-    await provisioning.heard(file, event)
+    await provisioning.follow_hook(file, event)
     await keep_tickets(file, gathered)
     own = judging.with_agreement(own, Agreement(file.get("agreement")))
     await judging.judge(context, file, gathered, own, at_once=at_once)
@@ -235,11 +235,11 @@ async def _release_agreed(context: Context, file: OrderInHand) -> None:
     decision_id = await decisions.record_person(
         file, Outcome.APPROVE, Reason("work_agreed", "The fee for the work is paid."), by=POLICY
     )
-    wish = Wish(
+    change = ChangeRequest(
         trigger=Trigger.APPROVE, by=POLICY, cause=f"decision:{decision_id}",
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
-    await acting.approve(file, wish, acting.default_plan(file, await decisions.latest_judged(file)))
+    await acting.approve(file, change, acting.default_plan(file, await decisions.latest_judged(file)))
 
 
 async def _thank(context: Context, file: OrderInHand, paid_fees: list[uuid.UUID]) -> None:

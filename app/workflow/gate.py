@@ -35,7 +35,7 @@ LAST_LOOK_SECONDS: Final = 0.15
 #: The worker's results for an order that is not ours: the panel does not list it, or not as Pending.
 NOT_OURS = frozenset({"not-listed", "not-pending"})
 #: Events that make an order ours: it was reported, or the panel lists it as Pending and other reads fail.
-HEARD = sa.or_(events.c.type != "gate.asked", events.c.reads_failed_at.is_not(None))
+RECEIVED = sa.or_(events.c.type != "gate.asked", events.c.reads_failed_at.is_not(None))
 #: The columns of an order and its decision that `verdict` reads.
 COLUMNS = (
     orders.c.placed_at, orders.c.first_heard_at, orders.c.last_read_at, orders.c.outcome, orders.c.state,

@@ -137,10 +137,10 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
 
 async def _too_late(context: Context, cut_over: CutOver, order_ids: Sequence[int]) -> Answers:
     """Answer after a last read: without a verdict, unknown orders pass and known ones wait for the verdict."""
-    told = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), gate.HEARD)
+    reported = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), gate.RECEIVED)
     read = sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids), orders.c.last_read_at.is_not(None))
     async with context.db.read() as connection:
         known = await _known(connection, cut_over, order_ids)
-        heard = set(await connection.scalars(told.union(read)))
+        received = set(await connection.scalars(reported.union(read)))
     passes = GateAnswer(provision=True, reason="not_ours")
-    return {order_id: gate.UNDECIDED if order_id in heard else passes for order_id in order_ids} | known
+    return {order_id: gate.UNDECIDED if order_id in received else passes for order_id in order_ids} | known

@@ -93,7 +93,9 @@ async def _follow_fee(
 
 async def _given_back_twice(file: OrderInHand, fee: Any) -> None:
     """Alert: we gave the fee back as credit, and staff refunded its invoice; a person must undo one of the two."""
-    text = f"the fee of invoice {fee.invoice_id} was given back twice: as credit by us, and as a refund in the panel"
+    text = (
+        f"the fee of invoice {fee.invoice_id} was returned twice: as account credit by us and as a refund in the panel"
+    )
     name = f"fee:{fee.id}:given-back-twice"
     if await alert(file.tx, AlertKind.REFUND_DUE, name=name, text=text, now=file.now, order_id=file.order_id):
         file.say(text, by=PANEL)
@@ -146,9 +148,9 @@ async def _after_fee(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTu
             await fees.credit_back(file, fee, cause=f"fee:{fee.id}")
         case Consequence.REVIEW:
             file.change(agreement=Agreement.NONE.value)
-            await to_person(file, f"fee_{turn.value}", f"The invoice of the fee is {turn.value.replace('_', ' ')}.")
+            await to_person(file, f"fee_{turn.value}", f"The invoice for the fee is {turn.value.replace('_', ' ')}.")
         case Consequence.TELL:
-            file.say(f"too late to hold: the invoice of the fee is {turn.value}", by=PANEL)
+            file.say(f"too late to hold: the invoice for the fee is {turn.value}", by=PANEL)
         case Consequence.NOTE | Consequence.REFUND | Consequence.CREDIT_BACK:
             pass  # `fees.update_refund` counts what is left to give back
     return consequence
@@ -191,6 +193,6 @@ async def to_person(file: OrderInHand, code: str, text: str) -> None:
     if verdicts.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
         if file.state is OrderState.RELEASING:  # its accept was just cancelled: it waits for payment again
             file.change(state=OrderState.AWAITING_PAYMENT.value)
-        file.say(f"would be held, and is left to the panel: {text}", by=PANEL)
+        file.say(f"would be held, but is left to the panel: {text}", by=PANEL)
         return
     await acting.hold_by_clock(file, Reason(code, text), due_in=_REVIEW_HOURS)

@@ -29,12 +29,12 @@ from app.orders.order import CLOCK, POLICY, OrderInHand
 from app.orders.timers import look_again
 from app.tables.orders import fees, ticket_orders, tickets
 from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
-from app.workflow.acting import Wish
+from app.workflow.acting import ChangeRequest
 from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 #: The event waits: its verdict would cancel a call that is being sent.
-UNDER_WAY = "a call about this order is under way"
+UNDER_WAY = "a panel call for this order is in progress"
 
 
 async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, known: Links) -> OwnKnowledge:
@@ -155,7 +155,7 @@ async def _carry_out(
 ) -> None:
     if not await acting.withdraw_lifecycle(file):
         raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
-    wish = Wish(
+    change = ChangeRequest(
         trigger=Trigger.DECIDED_APPROVE,
         by=POLICY,
         cause=f"decision:{file.get('decision_id')}",
@@ -165,23 +165,23 @@ async def _carry_out(
     match verdict.outcome:
         case Outcome.APPROVE:
             if file.state is OrderState.RELEASING:
-                await acting.go_on(file, wish, judgement.accept)  # approved again: the accept was just cancelled
+                await acting.go_on(file, change, judgement.accept)  # approved again: the accept was just cancelled
             else:
-                await acting.approve(file, wish, judgement.accept)
+                await acting.approve(file, change, judgement.accept)
         case Outcome.HOLD_FOR_FEE if judgement.fee is not None:
             work = work_summary(facts, file.policy.policy) if judgement.labour.custom_minutes else ""
             await acting.hold_for_fee(
                 file,
-                replace(wish, trigger=Trigger.DECIDED_HOLD),
+                replace(change, trigger=Trigger.DECIDED_HOLD),
                 judgement.fee,
                 minutes=judgement.labour.minutes,
                 work=work,
             )
         case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
             why = "; ".join(reason.text for reason in verdict.reasons)
-            await acting.hold_for_review(file, replace(wish, trigger=Trigger.DECIDED_HOLD), why)
+            await acting.hold_for_review(file, replace(change, trigger=Trigger.DECIDED_HOLD), why)
         case Outcome.REJECT:
-            await acting.end(file, replace(wish, trigger=Trigger.DECIDED_REJECT), fraud=False)
+            await acting.end(file, replace(change, trigger=Trigger.DECIDED_REJECT), fraud=False)
     if file.state is OrderState.HELD:
         await gate_calls.warn_no_gate(file)
         await look_again(file, seconds=15)
@@ -195,7 +195,7 @@ async def release_when_paid(context: Context, file: OrderInHand) -> None:
         return  # judged again meanwhile, and left to the panel
     judged = await decisions.latest_judged(file)
     plan = acting.default_plan(file, judged)
-    wish = Wish(
+    change = ChangeRequest(
         trigger=Trigger.ORDER_PAID,
         by=POLICY,
         cause=f"decision:{file.get('decision_id')}",
@@ -203,4 +203,4 @@ async def release_when_paid(context: Context, file: OrderInHand) -> None:
         panel_url=context.settings.panel_url,
     )
     if file.move(Trigger.ORDER_PAID) is not None:
-        await acting.go_on(file, wish, plan)
+        await acting.go_on(file, change, plan)

@@ -186,7 +186,7 @@ async def _activated_by_nobody_knows(file: OrderInHand) -> None:
     await _withdraw(file)
     if file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
         file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-        file.say("accepted in the panel although we hold it; nobody can say by whom", by=PANEL)
+        file.say("accepted in the panel although it is held; it is not known by whom", by=PANEL)
 
 
 async def _activated_by_automation(file: OrderInHand, actor: Actor, *, held: bool) -> None:
@@ -194,9 +194,9 @@ async def _activated_by_automation(file: OrderInHand, actor: Actor, *, held: boo
     moved = file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION)
     if held and file.flag(Flag.ACCEPTED_BY_AUTOMATION):
         file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-        file.say("BREACH: accepted in the panel although we hold it, and not by a person", by=actor.name)
+        file.say("BREACH: automation accepted it in the panel although it is held", by=actor.name)
     elif moved is OrderState.RELEASED:
-        reason = Reason("accepted_in_panel", "Accepted in the panel, not by a person.")
+        reason = Reason("accepted_in_panel", "Accepted in the panel by automation.")
         await decisions.record_person(file, Outcome.APPROVE, reason, by=actor.name)
 
 
@@ -246,7 +246,7 @@ async def deleted(file: OrderInHand, actor: Actor) -> None:
 async def _listed_again(file: OrderInHand, status: str) -> None:
     """Handle an order that is listed again: it may be another one with the same number (a restored backup)."""
     file.say("the panel lists it again", by=PANEL)
-    reason = Reason("listed_again", "The panel did not list it for a while, and lists it again.")
+    reason = Reason("listed_again", "The panel lists the order again after it was missing for a while.")
     if status == "Active":
         await decisions.record_person(file, Outcome.APPROVE, reason, by=PANEL)
         file.change(state=OrderState.RELEASED.value)
@@ -276,7 +276,7 @@ async def watch_hold(file: OrderInHand) -> None:
     """Flag a hold whose services went active anyway: a breach that somebody must see."""
     if file.get("outcome") in {None, Outcome.APPROVE} or file.state is OrderState.RELEASED:
         if file.flag(Flag.HOLD_BREACHED, raised=False):
-            file.say("no longer a breach: a person let it pass", by=PANEL)
+            file.say("no longer a breach: a person approved it", by=PANEL)
         return
     held = file.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
     built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
@@ -286,4 +286,4 @@ async def watch_hold(file: OrderInHand) -> None:
     if latest is not None and any(reason["code"] in _HELD_WHILE_RUNNING for reason in latest.reasons):
         return  # staff set a running order to Pending, or held it: they know
     file.flag(Flag.HOLD_BREACHED)
-    file.say("BREACH: services went active although we hold the order", by=PANEL)
+    file.say("BREACH: services went active although the order is held", by=PANEL)

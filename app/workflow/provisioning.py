@@ -89,12 +89,12 @@ async def watch(file: OrderInHand, call: Call) -> None:
         await _look(file, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
 
 
-async def heard(file: OrderInHand, event: Event) -> None:
+async def follow_hook(file: OrderInHand, event: Event) -> None:
     """Follow the panel's module hooks, once the order's row is up to date."""
     flagged = Flag.PROVISIONING_FAILED.value in file.flags
     if file.get("provisioning") == Provisioning.DONE:
         if file.flag(Flag.PROVISIONING_FAILED, raised=False):
-            file.say("everything is built now", by=PANEL)
+            file.say("everything is provisioned now", by=PANEL)
         return
     failed = event.type == "service.failed" and file.get("outcome") == Outcome.APPROVE
     if failed and file.flag(Flag.PROVISIONING_FAILED):
@@ -189,7 +189,7 @@ async def _conclude(file: OrderInHand, seen: Seen, question: BuildQuestion) -> s
     if any(_may_be_unbuilt(line, seen) for line in seen.order.lines):
         return "not-built-yet"
     if file.flag(Flag.PROVISIONING_FAILED, raised=False):
-        file.say("everything that a module builds is built now", by=PANEL)
+        file.say("everything that a module provisions is provisioned now", by=PANEL)
     file.change(provisioning=_progress(seen).value)
     if file.changes:
         await look_again(file, seconds=0)
@@ -251,7 +251,7 @@ async def _failed(file: OrderInHand, seen: Seen, unbuilt: Sequence[PanelLine]) -
         file.say(said, by=PANEL)
     if file.acts:
         ids = ", ".join(f"{_word(line)} {line.relid}" for line in unbuilt[:_LINES_NAMED])
-        text = f"Order {file.order_id} was accepted, but {len(unbuilt)} of its lines are not built: {ids}."
+        text = f"Order {file.order_id} was accepted, but {len(unbuilt)} of its lines are not provisioned: {ids}."
         name = f"provisioning:{file.order_id}"
         await alert(file.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=file.now, order_id=file.order_id)
 

@@ -79,7 +79,7 @@ async def _propose(file: OrderInHand, question: Any) -> str:
     if question.ticket_id is None:
         await acting.hold_by_clock(file, Reason(NOT_SENT, f"The question could not be sent for {days} days."))
         return "not-sent"
-    text = f"No answer for {days} days; proposed: cancel."
+    text = f"No answer for {days} days. Proposed: cancel the order."
     await acting.hold_by_clock(file, Reason(questions.NO_ANSWER, text))
     file.say(text, by=CLOCK)
     return "no-answer"

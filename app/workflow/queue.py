@@ -55,17 +55,19 @@ class QueueRow:
     actions: Annotated[
         tuple[str, ...],
         Field(
-            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+            description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
     ]
 
 
 #: Reviews and dead calls share a rank; their due times decide between them.
 _DEAD_CALL_RANK = 2
-_UNBUILT_TEXT = "Accepted, but not everything is built: the timeline says what. Build it in the panel."
+_UNBUILT_TEXT = (
+    "Accepted, but not everything was provisioned. The timeline lists what is missing: provision it in the panel."
+)
 _BREACH_TEXTS = {
-    Flag.HOLD_BREACHED: "Services went active although we hold the order.",
-    Flag.ACCEPTED_BY_AUTOMATION: "Accepted in the panel by automation although we hold the order.",
+    Flag.HOLD_BREACHED: "Services went active although the order is held.",
+    Flag.ACCEPTED_BY_AUTOMATION: "Automation accepted the order in the panel although it is held.",
 }
 _NO_ID = 0
 
@@ -253,7 +255,7 @@ def _order_row(
     def build(lengths: Lengths) -> QueueRow:
         said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in BREACHES if flag in order.flags]
         if order.refund_due_minor > 0:
-            text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} is to be returned."
+            text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} must be refunded."
             said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
         if Flag.PROVISIONING_FAILED in order.flags and order.state == OrderState.RELEASED:
             said.append(ReasonView(code=Flag.PROVISIONING_FAILED.value, text=_UNBUILT_TEXT))

@@ -77,7 +77,9 @@ async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
         await handler(context, file, call)
     await fees.update_refund(file)
     if call.state is CallState.DEAD:
-        file.say(f"gave up on {call.action.replace('_', ' ')}: {call.last_error or 'no reason given'}", by=PANEL)
+        file.say(
+            f"gave up the panel call {call.action.replace('_', ' ')}: {call.last_error or 'no reason given'}", by=PANEL
+        )
     await file.save()
 
 
@@ -96,7 +98,10 @@ async def _accepted(file: OrderInHand) -> None:
         # it was being sent when the order was held: too late to cancel, so somebody must see it
         file.change(panel_status="Active", hold_due_at=file.now)
         if file.flag(Flag.HOLD_BREACHED):
-            file.say("BREACH: an accept that was on its way came through although the order is held now", by=PANEL)
+            file.say(
+                "BREACH: the panel accepted the order although it is now held; the accept was already being sent",
+                by=PANEL,
+            )
     elif file.move(Trigger.ACCEPTED) is not None:
         file.change(panel_status="Active")
         file.say("accepted", by=PANEL)
@@ -107,7 +112,7 @@ async def _stuck(file: OrderInHand, call: Call) -> None:
     """Hold the order for a person if the call that it waited for failed and nothing else is going to move it."""
     if file.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(file):
         return
-    why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
+    why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
     if call.action == Action.ACCEPT_ORDER and call.state is CallState.DEAD:
         file.flag(Flag.PROVISIONING_FAILED)
     reason = Reason("dead_call", f"The panel call {call.action} failed: {why.rstrip('.')}.")
@@ -187,7 +192,7 @@ async def _invoice_created(context: Context, file: OrderInHand, call: Call) -> N
             await fees.set_fee(file, fee.id, wanted_state=FeeState.CANCELLED.value)
         await fees.cancel_invoice(file, fee, cause=call.cause)
         return
-    file.say(f"invoice {invoice_id} for the fee is out", by=PANEL)
+    file.say(f"invoice {invoice_id} created for the fee", by=PANEL)
     await messages.tell_customer(
         file, file.policy.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause,
         zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
@@ -199,7 +204,7 @@ async def _invoice_failed(context: Context, file: OrderInHand, fee: Any, call: C
     state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
     await fees.set_fee(file, fee.id, state=state, settled_at=file.now)
     if fee.wanted_state is None and file.state is OrderState.HELD:
-        why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was given up"
+        why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
         await acting.hold_by_clock(file, Reason("fee_not_invoiced", f"The fee could not be invoiced: {why}."))
         return
     await _ask_again(context, file)
@@ -249,7 +254,7 @@ async def _ticket_opened(_context: Context, file: OrderInHand, call: Call) -> No
     if await questions.settled(file, call):
         return
     if call.state is CallState.DONE and ticket_id:
-        file.say("told the customer by ticket", by=POLICY)
+        file.say("wrote to the customer by ticket", by=POLICY)
 
 
 async def _reply_sent(_context: Context, file: OrderInHand, call: Call) -> None:
@@ -258,7 +263,7 @@ async def _reply_sent(_context: Context, file: OrderInHand, call: Call) -> None:
 
 async def _mail_sent(_context: Context, file: OrderInHand, call: Call) -> None:
     if call.state is CallState.DONE:
-        file.say("told the customer by e-mail" + (", perhaps" if call.uncertain else ""), by=POLICY)
+        file.say("wrote to the customer by e-mail" + (" (unconfirmed)" if call.uncertain else ""), by=POLICY)
 
 
 _HANDLERS: dict[Action, Callable[[Context, OrderInHand, Call], Awaitable[None]]] = {

@@ -37,13 +37,13 @@ from app.orders.timers import look_again
 from app.tables.orders import decisions as decisions_table
 from app.tickets import messages, questions
 from app.workflow import acting, decisions
-from app.workflow.acting import Wish
+from app.workflow.acting import ChangeRequest
 
 _SHOWN = 200  # characters of a question in the reason
 _LONGEST_MINUTES = 60 * 24 * 14
 _CANCEL_REASONS = {
     "customer_withdrew": "The customer withdrew the order.",
-    "duplicate": "It is a duplicate.",
+    "duplicate": "The order is a duplicate.",
     "other": "Cancelled by staff.",
 }
 
@@ -67,7 +67,7 @@ class _Work:
     file: OrderInHand
     request: ActionRequest
     by: str
-    wish: Wish
+    change: ChangeRequest
     judged: Judgement | None
 
 
@@ -88,17 +88,17 @@ async def act(
     """
     file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
     if file is None:
-        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+        raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     fee = await fees.latest_fee(file)
     _check(file, action, fee)
     judged = await decisions.latest_judged(file)
-    wish = Wish(
+    change = ChangeRequest(
         trigger=action, by=by, cause=f"action:{action}", zone=await panel_zone(tx, context.settings),
         panel_url=context.settings.panel_url,
     )  # fmt: skip
-    work = _Work(file=file, request=request, by=by, wish=wish, judged=judged)
+    work = _Work(file=file, request=request, by=by, change=change, judged=judged)
     if context.settings.mode.value == "shadow":
-        raise ShadowMode(f"in enforce mode, {_WOULD[action]}; nothing was done")
+        raise ShadowMode(f"nothing was done in shadow mode; in enforce mode, {_WOULD[action]}")
     if action is not Trigger.REFUND_DONE:
         file.change(touched_by_person=True)
     await _ACTIONS[action](work)
@@ -118,18 +118,18 @@ def _check(file: OrderInHand, action: Trigger, fee: Any) -> None:
 
 _GUARD_TEXTS = {
     Trigger.WAIVE_FEE: "there is no open fee to waive",
-    Trigger.DROP_REQUEST: "the fee for the request is paid or settled already",
+    Trigger.DROP_REQUEST: "the fee for this work is already paid or settled",
     Trigger.REFUND_DONE: "no refund is due",
-    Trigger.CHARGE_FEE: "a fee is paid, or being paid, already",
+    Trigger.CHARGE_FEE: "a fee is already paid or being paid",
 }
 _WOULD = {
     Trigger.APPROVE: "the order would be accepted as soon as it is paid",
     Trigger.REJECT: "the order would be cancelled or marked as fraud in the panel",
-    Trigger.CHARGE_FEE: "an invoice for the fee would be created and the customer told",
-    Trigger.WAIVE_FEE: "the fee would be waived and the order go on",
+    Trigger.CHARGE_FEE: "an invoice for the fee would be created and the customer notified",
+    Trigger.WAIVE_FEE: "the fee would be waived and the order would go on",
     Trigger.DROP_REQUEST: "the order would go on as sold in the cart, without a fee",
     Trigger.CANCEL: "the order would be cancelled in the panel",
-    Trigger.ASK: "the customer would be asked by ticket, and the order held until the answer",
+    Trigger.ASK: "the customer would be asked by ticket and the order held until the answer arrives",
     Trigger.HOLD: "the order would be held for review",
     Trigger.REFUND_DONE: "the refund would be marked as done",
 }
@@ -137,33 +137,35 @@ _WOULD = {
 
 async def _withdraw(work: _Work) -> None:
     if not await acting.withdraw_lifecycle(work.file):
-        raise WrongState("a call about this order is on its way to the panel; try again in a moment")
+        raise WrongState("a panel call for this order is in progress; try again in a moment")
 
 
-async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> Wish:
+async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> ChangeRequest:
     decision_id = await decisions.record_person(work.file, outcome, reason, by=work.by, note=work.request.note)
     if work.request.note:
         work.file.say(f"note: {work.request.note}", by=work.by)
-    return replace(work.wish, cause=f"decision:{decision_id}")
+    return replace(work.change, cause=f"decision:{decision_id}")
 
 
 async def _approve(work: _Work) -> None:
     file = work.file
     ended = file.state in {OrderState.REJECTED, OrderState.CANCELLED}
     if ended and file.get("payment_state") == PaymentState.CANCELLED:
-        raise WrongState("its invoice is cancelled: make it unpaid again in the panel first, or have it ordered anew")
+        raise WrongState(
+            "the order's invoice is cancelled: set it to unpaid in the panel first, or have the customer order again"
+        )
     await _withdraw(work)
-    wish = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
+    change = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
     await counts.uncount_fraud(file)
-    await _let_go(work, wish)
+    await _let_go(work, change)
 
 
-async def _let_go(work: _Work, wish: Wish) -> None:
+async def _let_go(work: _Work, change: ChangeRequest) -> None:
     file = work.file
     for flag in (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION):
         file.flag(flag, raised=False)
     plan = acting.default_plan(file, work.judged)
-    await acting.approve(file, wish, plan)
+    await acting.approve(file, change, plan)
     await look_again(file, seconds=15)
 
 
@@ -171,8 +173,8 @@ async def _reject(work: _Work) -> None:
     await _withdraw(work)
     fraud = work.request.fraud
     reason = Reason("fraud", "Rejected as fraud.") if fraud else Reason("rejected_by_person", f"Rejected by {work.by}.")
-    wish = await _decide(work, Outcome.REJECT, reason)
-    await acting.end(work.file, wish, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
+    change = await _decide(work, Outcome.REJECT, reason)
+    await acting.end(work.file, change, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
 
 
 def _only_unfit(judged: Judgement | None) -> bool:
@@ -186,15 +188,15 @@ async def _cancel(work: _Work) -> None:
         known = ", ".join(_CANCEL_REASONS)
         raise Invalid("unknown reason", [{"path": "reason", "message": f"must be one of {known}"}])
     await _withdraw(work)
-    wish = await _decide(work, Outcome.REJECT, Reason(code, _CANCEL_REASONS[code]))
-    await acting.end(work.file, wish, fraud=False, cancelled=True)
+    change = await _decide(work, Outcome.REJECT, Reason(code, _CANCEL_REASONS[code]))
+    await acting.end(work.file, change, fraud=False, cancelled=True)
 
 
 async def _hold(work: _Work) -> None:
     await _withdraw(work)
     code = "held_while_running" if _runs(work.file) else "held_by_person"
-    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(code, f"Held by {work.by}."))
-    await acting.hold_for_review(work.file, wish, f"held by {work.by}")
+    change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(code, f"Held by {work.by}."))
+    await acting.hold_for_review(work.file, change, f"held by {work.by}")
     await look_again(work.file, seconds=15)
 
 
@@ -203,13 +205,13 @@ async def _ask(work: _Work) -> None:
     prepared = work.judged.question if work.judged is not None else None
     text = given or prepared
     if not text or (work.request.question and not given):
-        message = "must have words" if work.request.question else "the decision has prepared no question: write one"
+        message = "must not be blank" if work.request.question else "the decision has no prepared question: write one"
         raise Invalid("no question", [{"path": "question", "message": message}])
     await questions.check(file, text)
     await _withdraw(work)
-    wish = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("asked", f"{work.by} asked: {text[:_SHOWN]}"))
+    change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("asked", f"{work.by} asked: {text[:_SHOWN]}"))
     rule = work.judged.question_rule if work.judged is not None and text == prepared else None
-    await acting.hold_for_answer(file, wish, questions.Asking(text=text, rule=rule, by=work.by))
+    await acting.hold_for_answer(file, change, questions.Asking(text=text, rule=rule, by=work.by))
     await look_again(file, seconds=15)
 
 
@@ -225,10 +227,10 @@ async def _charge_fee(work: _Work) -> None:
     if file.get("hold_kind") == HoldKind.ANSWER:
         file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
     code = "fee_while_running" if _runs(file) else "fee_by_person"
-    wish = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asks for a fee of {amount}."))
+    change = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asked for a fee of {amount}."))
     asked = await _work_words(work)
     file.change(agreement=Agreement.NONE.value)
-    await acting.hold_for_fee(file, wish, amount, minutes=minutes, work=asked)
+    await acting.hold_for_fee(file, change, amount, minutes=minutes, work=asked)
     await look_again(file, seconds=15)
 
 
@@ -237,7 +239,7 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
     if request.minutes is not None and request.amount is not None:
         raise Invalid("both given", [{"path": "minutes", "message": "give minutes or an amount, not both"}])
     if currency is None or currency not in policy.currencies:
-        raise WrongState(f"the policy has no row for the order's currency ({currency or 'unknown'})")
+        raise WrongState(f"the policy has no amounts for the order's currency ({currency or 'unknown'})")
     if request.amount is not None:
         try:
             amount = Money.from_text(request.amount, currency)
@@ -254,7 +256,8 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
     estimate = work.judged.labour.estimate if work.judged is not None else None
     if estimate is None or estimate.amount_minor <= 0 or estimate.currency != currency:
         raise Invalid(
-            "no estimate", [{"path": "minutes", "message": "no work is estimated: give minutes or an amount"}]
+            "no estimate",
+            [{"path": "minutes", "message": "there is no estimate for this order: give minutes or an amount"}],
         )
     return estimate, work.judged.labour.minutes if work.judged else None
 
@@ -284,27 +287,29 @@ async def _waive_fee(work: _Work) -> None:
     file = work.file
     current = await fees.open_fee(file)
     await _withdraw(work)
-    wish = await _decide(work, Outcome.APPROVE, Reason("fee_waived", f"Fee waived by {work.by}."))
+    change = await _decide(work, Outcome.APPROVE, Reason("fee_waived", f"Fee waived by {work.by}."))
     file.change(agreement=Agreement.FEE_WAIVED.value)
     if current is not None:
-        await fees.take_back(file, current, cause=wish.cause, state=FeeState.WAIVED)
-    await _let_go(work, wish)
-    await _tell(work, wish, "waived", file.policy.policy.messages.fee_waived)
+        await fees.take_back(file, current, cause=change.cause, state=FeeState.WAIVED)
+    await _let_go(work, change)
+    await _tell(work, change, "waived", file.policy.policy.messages.fee_waived)
 
 
 async def _drop_request(work: _Work) -> None:
     file = work.file
     await _withdraw(work)
-    wish = await _decide(work, Outcome.APPROVE, Reason("request_dropped", "As sold in the cart, without a fee."))
+    change = await _decide(
+        work, Outcome.APPROVE, Reason("request_dropped", "Goes on as sold in the cart, without a fee.")
+    )
     file.change(agreement=Agreement.REQUEST_DROPPED.value)
-    await _let_go(work, wish)
-    await _tell(work, wish, "dropped", file.policy.policy.messages.request_dropped)
+    await _let_go(work, change)
+    await _tell(work, change, "dropped", file.policy.policy.messages.request_dropped)
 
 
-async def _tell(work: _Work, wish: Wish, about: str, message: Any) -> None:
+async def _tell(work: _Work, change: ChangeRequest, about: str, message: Any) -> None:
     await messages.tell_customer(
-        work.file, message, key=f"order:{work.file.order_id}:tell:{about}", cause=wish.cause, zone=wish.zone,
-        panel_url=wish.panel_url,
+        work.file, message, key=f"order:{work.file.order_id}:tell:{about}", cause=change.cause, zone=change.zone,
+        panel_url=change.panel_url,
     )  # fmt: skip
 
 

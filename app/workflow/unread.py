@@ -50,7 +50,11 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
         limit = timedelta(minutes=rules.wait_minutes)
         delays, said = context.settings.retry_delays, f"the panel did not answer all reads: {named}"
     else:
-        limit, delays, said = BELIEVED_AFTER, _ABSENT_DELAYS, f"the panel does not list what belongs to it: {named}"
+        limit, delays, said = (
+            BELIEVED_AFTER,
+            _ABSENT_DELAYS,
+            f"the panel does not list everything the order refers to: {named}",
+        )
     if waited >= limit:
         return
     seconds = delay_at(waited.total_seconds(), delays, jitter=random.random())

@@ -18,7 +18,7 @@ from app.tickets.questions import NO_ANSWER
 _WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
 #: The suggested action by the reason in force: a mode's suggestion, or the one for a customer who does not answer.
 _SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
-_TOLD_NO = (OrderState.HELD, OrderState.REJECTING)
+_REFUSED = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
@@ -70,7 +70,7 @@ def _review(
 ) -> LimitVerdict:
     text = TEXTS[found.code]
     if judgement.fee is not None and found.code == "fees_suggest":
-        text = f"A fee of {judgement.fee} is suggested (modes.fees): `charge-fee` asks for it."
+        text = f"A fee of {judgement.fee} is only suggested (modes.fees): `charge-fee` asks for it."
     would = (_WOULD_REJECT,) if judgement.outcome is Outcome.REJECT else ()
     return LimitVerdict(
         outcome=outcome, reasons=(*would, Reason(found.code, text), *plain.reasons), course=found.course
@@ -82,7 +82,7 @@ def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
 
     An order that was already refused stays so; others are held only if the policy's mode of holding is enforce.
     """
-    if file.state in _TOLD_NO:
+    if file.state in _REFUSED:
         return Plan(Course.ACT)
     if limits.was_left(in_force):
         return Plan(Course.LEAVE, "hold_shadow")
@@ -114,7 +114,7 @@ def proposal(order: Any, reasons: Any) -> str | None:
 async def leave(file: OrderInHand, verdict: LimitVerdict) -> None:
     """Leave an order to the panel; a proposal waits in the queue for a person meanwhile."""
     if limits.is_limited(verdict):
-        file.say("left to the panel as in shadow, because a damage limit is reached", by=POLICY)
+        file.say("left to the panel because a damage limit is reached", by=POLICY)
         return
     if file.state in _NOT_ON_THE_WAY:
         file.change(state=OrderState.RECEIVED.value)
@@ -125,7 +125,7 @@ async def leave(file: OrderInHand, verdict: LimitVerdict) -> None:
             due_at = file.get("hold_due_at") or file.now + timedelta(hours=hours)
             file.hold(HoldKind.REVIEW, due_at=due_at, expires_at=None)
             await set_hold_clock(file)
-        file.say("waits for a person's word; until then the panel goes on by itself", by=POLICY)
+        file.say("waits for a person's decision; until then the panel goes on by itself", by=POLICY)
         return
     file.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
-    file.say("left to the panel, because the policy's modes say shadow", by=POLICY)
+    file.say("left to the panel because of the policy's shadow mode", by=POLICY)

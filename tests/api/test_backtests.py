@@ -99,7 +99,7 @@ async def test_one_whose_process_is_gone_has_failed(api: Api) -> None:
     lost = await add_backtest(api.db, alive_at=NOW - DEAD_AFTER, created_at=NOW - timedelta(hours=1))
     shown = (await api.ask("GET", f"{PATH}/{lost}")).json()
     assert (shown["state"], shown["report"]) == ("failed", None)
-    assert "ended before it was done" in shown["error"]
+    assert "ended too early" in shown["error"]
     assert (await api.ask("POST", PATH, Role.ADMIN, json={"document": ""})).status_code == 202  # blocks nothing
 
 

@@ -34,7 +34,7 @@ async def test_the_customer_reads_the_fee_that_is_asked_for_until_when_and_where
     body = (await api.ask("GET", EXPLANATION)).json()
 
     assert body["fee"] == {"amount": "100.00", "currency": "USD"}
-    assert "moving existing data or sites. We expect it to take our staff about 90 minutes." in body["paragraphs"][0]
+    assert "moving existing data or sites. We expect this to take our team about 90 minutes." in body["paragraphs"][0]
     assert (NOW + timedelta(days=7)).date().isoformat() in body["paragraphs"][2]
     assert body["ways_out"][0]["text"].endswith("https://billing.example.com/viewinvoice.php?id=500001")
     assert "Staff only" not in str(body)
@@ -79,7 +79,7 @@ async def test_what_a_person_decided_stands_before_what_the_policy_judged(api: A
 
     assert (staff["by"], staff["reasons"], staff["note"]) == ("anna", [reason], "Known to me.")
     assert staff["judged"]["scores"]
-    assert customer["outcome_text"] == "Your order is accepted."
+    assert customer["outcome_text"] == "Your order has been accepted."
     assert "anna" not in str(customer)
     assert "Known" not in str(customer)
 
@@ -90,7 +90,9 @@ async def test_an_order_that_is_not_decided_yet(api: Api) -> None:
     staff = (await api.ask("GET", EXPLANATION, **STAFF)).json()
 
     assert (staff["outcome"], staff["reasons"], staff["judged"], staff["lines"]) == (None, [], None, [])
-    assert (await api.ask("GET", EXPLANATION)).json()["outcome_text"] == "We have your order and look at it next."
+    assert (await api.ask("GET", EXPLANATION)).json()[
+        "outcome_text"
+    ] == "We have received your order and are processing it."
 
 
 async def test_who_may_read_which_explanation(api: Api) -> None:
@@ -127,7 +129,7 @@ async def test_prices_in_words_of_the_active_policy_and_of_a_version(api: Api) -
     assert "7.00 GBP" in active["texts"][1]["cart"]["plain"]
     (euro,) = version["texts"]
     assert "9.00 EUR" in euro["cart"]["plain"]
-    assert euro["cart"]["html"].startswith("<p>What you order here")
+    assert euro["cart"]["html"].startswith("<p>Everything you order here")
     assert '<a href="https://shop.example/?a=1&amp;b=2">' in euro["signature"]["html"]
     assert "https://shop.example/?a=1&b=2" in euro["signature"]["plain"]
 

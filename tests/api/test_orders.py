@@ -237,7 +237,7 @@ async def test_the_explanation_follows_a_persons_word(api: Api) -> None:
     await add_order(api.db, outcome="approve")
     await add_decision(api.db)
     body = (await api.ask("GET", f"/v1/orders/{ORDER}/explanation")).json()
-    assert body["outcome_text"] == "Your order is accepted."
+    assert body["outcome_text"] == "Your order has been accepted."
 
 
 async def test_the_gate_answers_what_it_knows_and_waits_for_what_it_does_not(api: Api) -> None:

@@ -225,9 +225,9 @@ async def test_a_published_policy_that_would_be_unfair_today_says_so(api: Api) -
     version = await published(api, STRICT)
     await outdate(api, version, "[block]\nemail_domains = ['gmail.com']")
     (first, *_) = (await api.ask("GET", f"/v1/policies/{version}")).json()["warnings"]
-    assert first.startswith("it would be refused today: block.email_domains.0: gmail.com is a mail provider")
+    assert first.startswith("it would be refused today: block.email_domains.0: gmail.com is a public mail provider")
     body = check_problem(await api.ask("POST", f"/v1/policies/{version}/activate", ADMIN), 409, "wrong-state")
-    assert "would be refused today: block.email_domains.0: gmail.com is a mail provider" in body["detail"]
+    assert "would be refused today: block.email_domains.0: gmail.com is a public mail provider" in body["detail"]
     body = {"document": "[block]\nemail_domains = ['gmail.com']"}
     check_problem(await api.ask("POST", "/v1/policies", ADMIN, json=body), 422, "invalid")
 

@@ -113,7 +113,7 @@ async def test_a_question_is_sent_as_plain_text(held: Api, text: str, sent: str 
 
 async def test_a_question_without_words_is_none(held: Api) -> None:
     found = check_problem(await held.ask("POST", ASK, json={"question": "\u200b\u202e"}), 422, "invalid")
-    assert found["errors"] == [{"path": "question", "message": "must have words"}]
+    assert found["errors"] == [{"path": "question", "message": "must not be blank"}]
     assert await calls_of(held) == []
 
 

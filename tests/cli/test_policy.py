@@ -109,7 +109,7 @@ def test_a_candidate_is_chosen_and_dropped(desk: Desk) -> None:
     desk.run("publish", desk.file("second.toml", DOCUMENT))
     assert desk.run("candidate", "1") == "version 1 runs in shadow next to the active policy\n"
     assert "candidate" in desk.run("list")
-    assert "is the active policy" in desk.run("candidate", "2", status=2)
+    assert "is already the active policy" in desk.run("candidate", "2", status=2)
     assert desk.run("candidate", "none") == "no candidate is running\n"
     assert "candidate" not in desk.run("list")
     assert "a version such as 3, or none" in desk.run("candidate", "x", status=2)

@@ -126,7 +126,7 @@ async def test_too_few_orders_are_said_and_nothing_is_written(db: Database, cons
     out = tmp_path / "new.toml"
     settings = settings_for(db.url.render_as_string(hide_password=False))
     assert tell(await learn(settings), console, out=out) is False
-    assert "Too few orders with a known end" in said(console)
+    assert "Too few orders with a known result" in said(console)
     assert not out.exists()
 
 

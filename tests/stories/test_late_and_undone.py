@@ -249,7 +249,7 @@ async def test_a_fee_given_back_twice_is_told_once(house: House) -> None:
     assert house.effects("AddCredit") == 1
     await house.panel.refund_invoice(fee["invoice_id"])
     await house.settle(seconds=60)
-    told = [entry["what"] for entry in (await house.order(order_id))["timeline"] if "given back twice" in entry["what"]]
+    told = [entry["what"] for entry in (await house.order(order_id))["timeline"] if "returned twice" in entry["what"]]
     assert len(told) == 1
 
 

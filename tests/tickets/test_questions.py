@@ -210,13 +210,16 @@ async def test_silence_is_reminded_of_once_then_proposed_for_cancelling(house: H
     assert len(ticket.replies) == 1
     await house.wait(2 * HOUR)
     assert len(ticket.replies) == 2
-    assert "still waits for your answer" in ticket.replies[1].message
+    assert "is still waiting for your answer" in ticket.replies[1].message
     await house.wait(6 * DAY)
     assert (len(ticket.replies), (await house.order(order_id))["hold"]["kind"]) == (2, "answer")
     await house.wait(2 * DAY)
     order = await house.order(order_id)
     assert (order["state"], order["hold"]["kind"], order["panel_status"]) == ("held", "review", "Pending")
-    assert order["decision"]["reasons"][0] == {"code": "no_answer", "text": "No answer for 10 days; proposed: cancel."}
+    assert order["decision"]["reasons"][0] == {
+        "code": "no_answer",
+        "text": "No answer for 10 days. Proposed: cancel the order.",
+    }
     (row,) = await queue(house)
     assert (row["why"], row["actions"][0]) == ("review", "cancel")
     await house.wait(30 * DAY)
@@ -364,7 +367,7 @@ async def test_declined_politely_where_it_only_does_not_fit(house: House) -> Non
     assert (await house.act(order_id, "reject")).status_code == 200
     await house.settle(seconds=30)
     (told,) = [one for one in house.panel.state.tickets.values() if one.id != ticket.id]
-    assert "decided not to take it" in told.replies[0].message
+    assert "decided not to accept it" in told.replies[0].message
     assert "newsletter" not in told.replies[0].message
     assert (await the_question(house)).outcome == "rejected"
 

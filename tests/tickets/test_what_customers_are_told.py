@@ -58,19 +58,19 @@ async def test_the_ticket_of_a_fee_hold_explains_it_once(db: Database) -> None:
 
         for once in (
             f"Thank you for your order {order['order_number']}.",
-            "Your order waits for your word.",
+            "Please tell us how to proceed with your order.",
             "moving existing data or sites",
-            "For this we would charge 100.00 USD plus tax where tax applies, once.",
-            f"we go on with your order as you asked: http://127.0.0.1:9/viewinvoice.php?id={order['fee']['invoice_id']}",
-            "The order itself goes on once its own invoice is paid, too.",
-            "2. Take the order as it is sold in our cart",
+            "The one-time charge for this is 100.00 USD plus tax where applicable.",
+            f"we will carry out your order as requested: http://127.0.0.1:9/viewinvoice.php?id={order['fee']['invoice_id']}",
+            "The invoice for the order itself must also be paid before we can set it up.",
+            "2. Take the order as sold in our cart",
             "3. Cancel the order.",
-            f"does not wait for your word: {SHOP}?a=add&pid={product}",
-            "a person will look at it",
-            "just answer this message",
+            f"need no confirmation: {SHOP}?a=add&pid={product}",
+            "our team will check it",
+            "just reply to this message",
         ):
             assert ticket.count(once) == 1, once
-        assert f"Please choose by {ends:%Y-%m-%d %H:%M %Z};" in ticket
+        assert f"Please choose by {ends:%Y-%m-%d %H:%M %Z}." in ticket
         for paragraph in (explained["outcome_text"], *explained["paragraphs"], explained["contest"]):
             assert ticket.count(paragraph) == 1, "the API says the same"
         assert "zebraquill" not in told(house, client).lower()
@@ -86,11 +86,11 @@ async def test_the_mail_of_a_hold_is_html_and_hostile_names_do_nothing_in_it(db:
         placed = await house.panel.place_order(client, [product, second.id], by="staff")
         await house.settle(seconds=20)
         assert (await house.order(placed.id))["fee"]["amount"] == "7.00"
-        (mail,) = [one.body for one in house.panel.state.mails if "needs your word" in one.subject]
+        (mail,) = [one.body for one in house.panel.state.mails if "Please confirm" in one.subject]
 
         assert f"Plan B: {SHOP}?a=add&amp;pid={second.id}<br>" in mail
         assert "script alert(1)" in mail
-        assert "Our staff entered this order for you" in mail
+        assert "Our team entered this order for you" in mail
         for hostile in ("<script", "{", "}", "](", "http://evil", "evil.example"):
             assert hostile not in mail
 
@@ -123,8 +123,8 @@ async def test_no_note_of_staff_and_no_reason_of_ours_reaches_a_customer(db: Dat
 
         read = told(house, client).lower()
         assert "what is it for?" in read
-        assert "your order waits for your word" in read
-        assert "we cannot take your order" in read
+        assert "please tell us how to proceed with your order" in read
+        assert "we are unable to accept your order" in read
         for secret in ("staffonlyword", "zebraquill", "carding", "fraud", "risk", "#ours", "own fault", "admin-key"):
             assert secret not in read
         staff = await house.api.get(f"/v1/orders/{first.id}/explanation", params={"for": "staff"})
@@ -139,9 +139,9 @@ async def test_a_review_that_is_told_of_says_how_long_and_what_it_costs(db: Data
         assert (await house.order(placed.id))["hold"]["kind"] == "review"
         (ticket,) = tickets_of(house, client)
 
-        assert ticket.count("We mean to be done within 4 hours. Nothing is charged for this.") == 1
+        assert ticket.count("We aim to finish within 4 hours. There is no charge for this.") == 1
         assert ticket.count(f"{SHOP}?a=add&pid={product}") == 1
-        assert ticket.count("You need not do anything.") == 1
+        assert ticket.count("You do not need to do anything.") == 1
         assert "carding" not in ticket
 
 
@@ -155,10 +155,10 @@ async def test_a_fee_that_a_person_asks_for_is_told_as_it_is(db: Database) -> No
         await house.settle(seconds=20)
         (ticket,) = tickets_of(house, client)
 
-        assert "Your order asks for work that its price does not cover: work by our staff." in ticket
-        assert "For this we would charge 25.00 USD plus tax" in ticket
+        assert "Your order asks for work that its price does not include: work by our staff." in ticket
+        assert "The one-time charge for this is 25.00 USD plus tax" in ticket
         assert "minutes" not in ticket
-        assert "Our staff entered" not in ticket
+        assert "Our team entered" not in ticket
 
 
 @pytest.mark.parametrize(("asked", "minutes"), [({}, False), ({"amount": "25.00"}, False), ({"minutes": 90}, True)])
@@ -182,14 +182,14 @@ async def test_who_paid_a_fee_is_thanked_for_it_and_told_what_is_left(
 
         (thanked,) = [text for text in tickets_of(house, client) if "your payment for the work" in text]
         explained = (await house.api.get(f"/v1/orders/{placed.id}/explanation")).json()
-        assert "It goes on as soon as its invoice is paid." in thanked
+        assert "We will process it as soon as its invoice is paid." in thanked
         assert "no extra charge" not in thanked
-        assert explained["paragraphs"] == ["It goes on as soon as its invoice is paid."]
+        assert explained["paragraphs"] == ["We will process it as soon as its invoice is paid."]
 
         await house.panel.pay_invoice(placed.invoice_id)
         await house.wait(1_000)
         explained = (await house.api.get(f"/v1/orders/{placed.id}/explanation")).json()
-        assert (explained["outcome_text"], explained["paragraphs"]) == ("Your order is accepted.", [])
+        assert (explained["outcome_text"], explained["paragraphs"]) == ("Your order has been accepted.", [])
         assert len([text for text in tickets_of(house, client) if "your payment for the work" in text]) == 1
 
 
@@ -203,11 +203,11 @@ async def test_an_offer_that_ran_out_names_what_was_withdrawn_and_when_a_person_
         ends = datetime.fromisoformat((await house.order(placed.id))["hold"]["expires_at"])
         await house.wait(7 * DAY + 60)
         due = datetime.fromisoformat((await house.order(placed.id))["hold"]["due_at"])
-        (text,) = [text for text in tickets_of(house, client) if "still waits" in text]
+        (text,) = [text for text in tickets_of(house, client) if "is still waiting for your decision" in text]
 
         at = f"{ends.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%d %H:%M %Z}"
         assert f"7.00 USD for entering the order for you of 10.00 USD until {at}." in text
-        assert "We mean to be done within 4 hours." in text
+        assert "We aim to finish within 4 hours." in text
         assert due == ends + timedelta(hours=4)
 
 
@@ -222,19 +222,19 @@ async def test_who_was_asked_or_has_withdrawn_reads_just_that(db: Database) -> N
 
         assert (await house.act(placed.id, "ask", question="Which system?")).status_code == 200
         await house.settle(seconds=20)
-        assert "go on as soon as we have read your answer" in await explained()
+        assert "continue as soon as we have read your answer" in await explained()
         assert "within 24 hours" not in await explained()
 
         (ticket,) = [one for one in house.panel.state.tickets.values() if "question" in one.subject]
         await house.panel.reply_ticket(ticket.id, "Debian. But never mind, cancel it.")
         await house.settle(seconds=20)
-        assert "A person looks at your order" in await explained()
+        assert "our team will check your order" in await explained()
 
         assert (await house.act(placed.id, "cancel", reason="customer_withdrew")).status_code == 200
         await house.settle(seconds=20)
-        assert "Your order is cancelled." in await explained()
-        assert "Your order is cancelled." in tickets_of(house, client)[-1]
-        assert "We cannot take your order" not in told(house, client)
+        assert "Your order has been cancelled." in await explained()
+        assert "Your order has been cancelled." in tickets_of(house, client)[-1]
+        assert "We are unable to accept your order" not in told(house, client)
 
 
 @pytest.mark.parametrize("action", ["waive-fee", "drop-request"])
@@ -246,7 +246,7 @@ async def test_who_is_let_off_still_learns_that_the_order_is_to_be_paid(db: Data
         assert (await house.act(placed.id, action)).status_code == 200
         await house.settle(seconds=20)
 
-        assert "not paid yet, it goes on as soon as it is." in tickets_of(house, client)[-1]
+        assert "not paid yet, it will go ahead as soon as it is." in tickets_of(house, client)[-1]
 
 
 async def test_the_flat_fee_stays_the_flat_fee_when_a_person_asks_for_it(db: Database) -> None:
@@ -258,6 +258,6 @@ async def test_the_flat_fee_stays_the_flat_fee_when_a_person_asks_for_it(db: Dat
             assert (await house.act(placed.id, action)).status_code == 200
             await house.settle(seconds=20)
 
-        assert "Our staff entered this order for you." in tickets_of(house, client)[-1]
+        assert "Our team entered this order for you." in tickets_of(house, client)[-1]
         bill = house.panel.state.invoices[(await house.order(placed.id))["fee"]["invoice_id"]]
         assert bill.lines[0].description.startswith(f"Handling of order {placed.number}")

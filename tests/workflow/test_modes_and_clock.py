@@ -12,7 +12,7 @@ from tests.stories.test_orders import SUSPECT
 from tests.upkeep.test_sweeps import break_events, sweep, undecided
 from tests.workflow.test_modes import SHADOW, SUGGEST, codes, gate, place, queue, seen, switch
 
-LEFT = "would be held, and is left to the panel: The order's invoice is cancelled."
+LEFT = "would be held, but is left to the panel: The order's invoice is cancelled."
 
 
 async def cancel_invoice(house: House, order_id: int) -> None:

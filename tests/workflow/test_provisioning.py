@@ -118,7 +118,7 @@ async def test_staff_who_build_it_clear_the_flag(house: House) -> None:
     await house.settle(seconds=5)
     order = await house.order(placed.id)
     assert (order["provisioning"], order["flags"]) == ("done", [])
-    assert await said(house, placed.id, "built now")
+    assert await said(house, placed.id, "provisioned now")
     assert await queued(house) == []
     assert await counted(house) == 0
 

@@ -20,7 +20,7 @@ from app.paging import Page, SortOrder, Window, read_page
 from app.shown import cut_or_none
 from app.tables.history import backtests
 
-_INTERRUPTED = "the process that carried it out ended before it was done"
+_INTERRUPTED = "its process ended too early"
 _LONGEST = 500
 
 
@@ -39,8 +39,8 @@ class BacktestView:
     id: uuid.UUID
     state: BacktestState
     error: Annotated[str | None, Field(description="Why it failed.")]
-    policy_hash: Annotated[str, Field(description="Of the policy that is tried.")]
-    active_version: Annotated[int, Field(description="The policy in force that it is compared with.")]
+    policy_hash: Annotated[str, Field(description="The version of the tested policy.")]
+    active_version: Annotated[int, Field(description="The version of the active policy that it is compared with.")]
     engine_version: str
     by: str
     created_at: datetime
@@ -51,7 +51,7 @@ class BacktestView:
 class BacktestDocument(BacktestView):
     """One backtest with its report."""
 
-    report: Annotated[BacktestReport | None, Field(description="null until it is finished, and when it failed.")]
+    report: Annotated[BacktestReport | None, Field(description="Null until it is finished, and if it failed.")]
 
 
 _COLUMNS = (
@@ -88,7 +88,7 @@ async def get_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, n
     query = sa.select(*_COLUMNS, backtests.c.alive_at, backtests.c.report).where(backtests.c.id == backtest_id)
     row = (await connection.execute(query)).first()
     if row is None:
-        raise NotFound("there is no such backtest, or it is no longer kept")
+        raise NotFound("there is no such backtest, or it was deleted")
     report = None if row.report is None else BacktestReport.model_validate(row.report)
     return BacktestDocument(**_fields(row, now=now), report=report)
 

@@ -18,7 +18,7 @@ class ScoreView:
     """A customer's score: how little staff time they need for the revenue they bring."""
 
     customer_id: int
-    score: Annotated[int, Field(ge=0, le=100, description="100: needs nobody's time.")]
+    score: Annotated[int, Field(ge=0, le=100, description="100: needs no staff time.")]
     segment: Segment
     reasons: tuple[ReasonView, ...]
     as_of: datetime
@@ -29,7 +29,7 @@ class ScoresAnswer:
     """The scores of the known customers."""
 
     items: tuple[ScoreView, ...]
-    unknown: Annotated[tuple[int, ...], Field(description="Ids of customers that we have not heard of.")]
+    unknown: Annotated[tuple[int, ...], Field(description="Ids of unknown customers.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +37,16 @@ class CustomerView:
     """A customer: our counts of what they did, and the latest data of the panel."""
 
     customer_id: Annotated[int, Field(description="The panel's client id.", examples=[101])]
-    status: Annotated[str, Field(description="In the panel's words.", examples=["Active"])]
+    status: Annotated[str, Field(description="As the panel names it.", examples=["Active"])]
     currency: str | None
     signed_up_at: datetime | None
-    merged_into: Annotated[int | None, Field(description="The customer who has this one's history now.")]
+    merged_into: Annotated[int | None, Field(description="The customer who now has this one's history.")]
     score: Annotated[int, Field(ge=0, le=100)]
     segment: Segment
     reasons: tuple[ReasonView, ...]
     as_of: datetime
-    pinned_segment: Annotated[Segment | None, Field(description="Set by staff; it wins over the computed one.")]
-    white_glove: Annotated[bool, Field(description="Made an offer before any work, whatever it costs.")]
+    pinned_segment: Annotated[Segment | None, Field(description="Set by staff; overrides the computed one.")]
+    white_glove: Annotated[bool, Field(description="Always gets an offer before any work, whatever it costs.")]
     orders: int
     manual_orders: int
     effortless_orders: int
@@ -58,7 +58,7 @@ class CustomerView:
     paid_invoices: int | None
     overdue_invoices: int | None
     revenue: Annotated[str | None, Field(description="In the customer's currency.", examples=["540.00"])]
-    last_read_at: Annotated[datetime | None, Field(description="When the panel was asked last.")]
+    last_read_at: Annotated[datetime | None, Field(description="When the panel was last read.")]
 
 
 def _reasons(found: tuple[Reason, ...]) -> tuple[ReasonView, ...]:

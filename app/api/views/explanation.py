@@ -43,7 +43,7 @@ class ExplanationView:
     order_id: int
     order_number: str
     outcome: Outcome | None
-    outcome_text: Annotated[str, Field(examples=["Your order waits for your word."])]
+    outcome_text: Annotated[str, Field(examples=["Please tell us how to proceed with your order."])]
     paragraphs: tuple[str, ...]
     fee: FeeAmountView | None
     ways_out: tuple[WayOutView, ...]
@@ -55,7 +55,7 @@ async def explanation_view(connection: AsyncConnection, settings: Settings, orde
     """Explain the decision in force, by policy or by a person. Raises NotFound."""
     row = (await connection.execute(sa.select(orders).where(orders.c.order_id == order_id))).first()
     if row is None:
-        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+        raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     outcome = None if row.outcome is None else Outcome(row.outcome)
     said = await explain(
         connection, order_id, outcome, settled=row.settled, zone=await panel_zone(connection, settings),

@@ -45,7 +45,7 @@ class PointView:
     score: ScoreKind
     points: int
     detail: str
-    minutes: Annotated[int, Field(description="Staff minutes that it stands for.")]
+    minutes: Annotated[int, Field(description="Staff minutes for this signal.")]
     evidence: dict[str, str | int | float | bool | None]
 
 
@@ -72,13 +72,11 @@ class JudgedView:
     scores: tuple[ScoreSumView, ...]
     signals: tuple[PointView, ...]
     work: Annotated[tuple[WorkLineView, ...], Field(description="Work and money, line by line.")]
-    missing: Annotated[tuple[str, ...], Field(description="What was not known, and so counted neither way.")]
-    muted: Annotated[tuple[str, ...], Field(description="Signals that fire too often here to count.")]
-    catalogue_gap: Annotated[bool, Field(description="What was wanted can't be ordered in the cart.")]
+    missing: Annotated[tuple[str, ...], Field(description="Unknown facts, which did not count either way.")]
+    muted: Annotated[tuple[str, ...], Field(description="Signals that are muted because they fire too often.")]
+    catalogue_gap: Annotated[bool, Field(description="The customer's request can't be ordered in the cart.")]
     courtesy_used: bool
-    candidate: Annotated[
-        dict[str, Any] | None, Field(description="What a candidate policy beside the active one would have said.")
-    ]
+    candidate: Annotated[dict[str, Any] | None, Field(description="What the candidate policy would have decided.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +89,9 @@ class StaffExplanationView:
     reasons: tuple[ReasonView, ...]
     by: Annotated[str | None, Field(examples=["policy"])]
     mode: Mode | None
-    note: Annotated[str | None, Field(description="Of the person who decided.")]
+    note: Annotated[str | None, Field(description="The note of the person who decided.")]
     judged: JudgedView | None
-    lines: Annotated[tuple[str, ...], Field(description="The same as text to read, line by line.")]
+    lines: Annotated[tuple[str, ...], Field(description="The same as readable text, line by line.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ async def staff_explanation_view(connection: AsyncConnection, order_id: int) -> 
     """Explain the decision in force to staff. Raises NotFound."""
     row = (await connection.execute(sa.select(orders).where(orders.c.order_id == order_id))).first()
     if row is None:
-        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+        raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     decided = (await connection.execute(sa.select(decisions).where(decisions.c.id == row.decision_id))).first()
     judged = await last_judged(connection, order_id)
     seen = None

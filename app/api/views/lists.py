@@ -168,7 +168,7 @@ async def get_score(connection: AsyncConnection, customer_id: int, *, now: datet
 async def _scored(connection: AsyncConnection, customer_id: int, *, now: datetime) -> tuple[Any, Any]:
     found = await customer_service.scores(connection, [customer_id], now=now)
     if customer_id not in found:
-        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
+        raise NotFound(f"no customer {customer_id} is known; no event about them has arrived yet")
     return found[customer_id]
 
 
@@ -189,7 +189,7 @@ async def list_credits(connection: AsyncConnection, window: Window, *, customer_
     """Return a customer's credits, newest first. Raises NotFound."""
     known = sa.select(customers.c.customer_id).where(customers.c.customer_id == customer_id)
     if await connection.scalar(known) is None:
-        raise NotFound(f"no customer {customer_id} is known; nothing about them has come yet")
+        raise NotFound(f"no customer {customer_id} is known; no event about them has arrived yet")
     query = sa.select(credits_table).where(credits_table.c.customer_id == customer_id)
     order = SortOrder(columns=(credits_table.c.created_at, credits_table.c.id), kinds=(datetime, uuid.UUID))
     rows, cursor = await read_page(connection, query, order, window)
@@ -210,7 +210,7 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
     """Return one ticket. Raises NotFound."""
     row = (await connection.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket_id))).first()
     if row is None:
-        raise NotFound(f"no ticket {ticket_id} is known; its event may not have come yet")
+        raise NotFound(f"no ticket {ticket_id} is known; its event may not have arrived yet")
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
     linked = await records.orders_of(connection, ticket_id)
     return ticket_view(row, subject or "", tuple(linked[-50:]))

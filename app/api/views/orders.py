@@ -29,7 +29,7 @@ class ItemView:
 
     product: str
     amount: _Amount
-    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class PaymentView:
 class ScoresView:
     """Both scores, 0-100, of the latest judgement."""
 
-    self_service: Annotated[int, Field(description="100: this order needs nobody's time.")]
+    self_service: Annotated[int, Field(description="100: this order needs no staff time.")]
     risk: Annotated[int, Field(description="100: certainly fraud or abuse.")]
 
 
@@ -57,7 +57,8 @@ class LabourView:
     cost: _Amount
     margin_month: _Amount
     payback_months: Annotated[
-        float | None, Field(description="Months of margin that the work eats; null: never earned back, or not known.")
+        float | None,
+        Field(description="Months of margin that the work uses up; null if never earned back or not known."),
     ]
 
 
@@ -135,11 +136,11 @@ class OrderSummary:
 
     order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
     order_number: str
-    panel_url: Annotated[str | None, Field(description="Where staff see it in the panel.")]
+    panel_url: Annotated[str | None, Field(description="Link for staff to the order in the panel.")]
     customer_id: Annotated[int | None, Field(description="The panel's client id.")]
     kind: OrderKind
     state: OrderState
-    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
     provisioning: Provisioning
     placed_by: PlacedBy
     placed_at: _At
@@ -147,7 +148,7 @@ class OrderSummary:
     currency: Annotated[str | None, Field(examples=["USD"])]
     recurring_monthly: _Amount
     payment: PaymentView
-    refund_due: Annotated[str | None, Field(description="Money on an order that ended, until a person settles it.")]
+    refund_due: Annotated[str | None, Field(description="Money paid on an ended order, until a person settles it.")]
     scores: ScoresView | None
     labour: LabourView | None
     decision: DecisionView | None
@@ -157,7 +158,7 @@ class OrderSummary:
     actions: Annotated[
         tuple[str, ...],
         Field(
-            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+            description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
     ]
 
@@ -168,11 +169,11 @@ class OrderView:
 
     order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
     order_number: str
-    panel_url: Annotated[str | None, Field(description="Where staff see it in the panel.")]
+    panel_url: Annotated[str | None, Field(description="Link for staff to the order in the panel.")]
     customer_id: Annotated[int | None, Field(description="The panel's client id.")]
     kind: OrderKind
     state: OrderState
-    panel_status: Annotated[str, Field(description="In the panel's words.", examples=["Pending"])]
+    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
     provisioning: Provisioning
     placed_by: PlacedBy
     placed_at: _At
@@ -182,11 +183,11 @@ class OrderView:
     items: Annotated[tuple[ItemView, ...], Field(description="The first 50 lines.")]
     items_total: int
     request_text: Annotated[
-        str, Field(description="What the customer wrote with it: 12,000 characters at most, fewer in a large order.")
+        str, Field(description="The customer's texts: 12,000 characters at most, fewer in a large order.")
     ]
-    ticket_ids: Annotated[tuple[int, ...], Field(description="Tickets that it is linked to, the latest 50.")]
+    ticket_ids: Annotated[tuple[int, ...], Field(description="Linked tickets, the latest 50.")]
     payment: PaymentView
-    refund_due: Annotated[str | None, Field(description="Money on an order that ended, until a person settles it.")]
+    refund_due: Annotated[str | None, Field(description="Money paid on an ended order, until a person settles it.")]
     scores: ScoresView | None
     labour: LabourView | None
     signals: tuple[SignalView, ...]
@@ -201,11 +202,11 @@ class OrderView:
     actions: Annotated[
         tuple[str, ...],
         Field(
-            description="What may be done now; what the policy suggests comes first.", examples=[["approve", "cancel"]]
+            description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
     ]
     prepared_question: Annotated[
-        str | None, Field(description="What the decision would ask the customer; `ask` sends it, or your own words.")
+        str | None, Field(description="The prepared question for the customer; `ask` sends it, or your own question.")
     ]
 
 

@@ -52,7 +52,7 @@ async def order_view(connection: AsyncConnection, settings: Settings, order_id: 
     """Return one order with all fields of the API. Raises NotFound."""
     row = (await connection.execute(sa.select(orders).where(orders.c.order_id == order_id))).first()
     if row is None:
-        raise NotFound(f"no order {order_id} is known; its event may not have come yet")
+        raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     (parts,) = await _common_parts(connection, [row])
     text = await connection.scalar(sa.select(order_texts.c.request_text).where(order_texts.c.order_id == order_id))
     calls, calls_total = await _latest(connection, panel_calls, panel_calls.c.seq, order_id)

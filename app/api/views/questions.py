@@ -41,16 +41,19 @@ class OutcomesView:
 class QuestionRow:
     """The question of one rule, or the questions that staff wrote themselves."""
 
-    rule: Annotated[str | None, Field(description="Of the policy's [vetting]; null: a person's own words.")]
-    question: Annotated[str, Field(description="As it was asked last.")]
+    rule: Annotated[
+        str | None,
+        Field(description="The rule of the policy's [vetting]; null for a question in a person's own words."),
+    ]
+    question: Annotated[str, Field(description="The latest wording.")]
     asked: int
     answered: int
-    median_hours: Annotated[float | None, Field(description="From the asking to the answer; null without an answer.")]
+    median_hours: Annotated[float | None, Field(description="From the question to the answer; null without an answer.")]
     outcomes: OutcomesView
     form_field: Annotated[
         bool,
         Field(
-            description=f"A good field for the order form: asked {OFTEN} times or more, mostly answered and approved."
+            description=f"A good field for the order form: asked at least {OFTEN} times, mostly answered and approved."
         ),
     ]
 

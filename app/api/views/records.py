@@ -34,7 +34,7 @@ class FeeView:
     quote_id: int | None
     state: FeeState
     minutes: int | None
-    work: Annotated[str, Field(description="What it is for, in words for the customer.")]
+    work: Annotated[str, Field(description="What the fee is for, in words for the customer.")]
     created_at: datetime
     expires_at: datetime
     settled_at: datetime | None
@@ -67,15 +67,19 @@ class CallView:
     """A panel call: one call that changes something in the panel. Its content is not shown."""
 
     id: uuid.UUID
-    key: Annotated[str, Field(description="Names the thing wanted.", examples=["order:100001:accept"])]
+    key: Annotated[str, Field(description="Identifies the intended effect.", examples=["order:100001:accept"])]
     action: Annotated[str, Field(examples=["accept_order"])]
     call_class: Annotated[
         CallClass,
-        Field(description="How a lost answer is settled: look for it, read the state, or never send it twice."),
+        Field(
+            description="How a lost answer is resolved: search for the record, read the state, or never send it twice."
+        ),
     ]
     order_id: int | None
     customer_id: int | None
-    reference: Annotated[str | None, Field(description="What the panel's record carries, so that it is found again.")]
+    reference: Annotated[
+        str | None, Field(description="The reference in the panel's record by which it is found again.")
+    ]
     cause: str
     state: CallState
     uncertain: Annotated[bool, Field(description="Its outcome was never confirmed.")]
@@ -125,7 +129,7 @@ class EventView:
     attempts: int
     due_at: datetime
     finished_at: datetime | None
-    result: Annotated[str | None, Field(description="What came of it, or why it was ignored or failed.")]
+    result: Annotated[str | None, Field(description="The result, or why the event was ignored or failed.")]
     last_error: str | None
 
 
@@ -166,8 +170,8 @@ class ReadingView:
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
     order_intent: OrderIntent
-    minutes: Annotated[int, Field(description="What such tickets take our staff.")]
-    self_service: Annotated[bool, Field(description="The customer could have settled it alone.")]
+    minutes: Annotated[int, Field(description="Staff minutes for tickets like this.")]
+    self_service: Annotated[bool, Field(description="The customer could have solved it alone.")]
     evidence: tuple[EvidenceView, ...]
 
 
@@ -195,8 +199,8 @@ class TicketView:
     subject: str
     opened_by: Annotated[str, Field(examples=["customer"])]
     opened_at: datetime
-    state: Annotated[str, Field(description="In the panel's words.", examples=["Open"])]
-    order_ids: Annotated[tuple[int, ...], Field(description="Orders that it is linked to.")]
+    state: Annotated[str, Field(description="As the panel names it.", examples=["Open"])]
+    order_ids: Annotated[tuple[int, ...], Field(description="The linked orders.")]
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
     order_intent: OrderIntent
@@ -274,7 +278,7 @@ class PolicyView:
     """A policy: one version of the provider's rules and numbers, immutable once published."""
 
     version: int
-    hash: Annotated[str, Field(description="SHA-256 of its full form: the same rules have the same hash.")]
+    hash: Annotated[str, Field(description="SHA-256 of its full form; the same rules have the same hash.")]
     active: bool
     published_by: str
     published_at: datetime
@@ -290,7 +294,7 @@ class PolicyDocument:
     published_by: str
     published_at: datetime
     document: str
-    warnings: Annotated[tuple[str, ...], Field(description="What is allowed but rarely meant.")]
+    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,4 +304,4 @@ class PublishedPolicy:
     version: int
     hash: str
     active: bool
-    warnings: Annotated[tuple[str, ...], Field(description="What is allowed but rarely meant.")]
+    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]

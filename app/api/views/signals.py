@@ -19,15 +19,15 @@ class SignalMeaning:
     """One signal: what it means, and the points by which it changes its score."""
 
     code: str
-    score: Annotated[ScoreKind | None, Field(description="The score that it moves; null: either.")]
+    score: Annotated[ScoreKind | None, Field(description="The score that it affects; null for either.")]
     family: Annotated[Family | None, Field(description="Risk signals of one family share a cap.")]
-    family_cap: Annotated[int | None, Field(description="That cap under the active policy; null: none.")]
+    family_cap: Annotated[int | None, Field(description="The cap under the active policy; null if there is none.")]
     meaning: str
-    evidence: Annotated[str, Field(description="What its evidence holds.")]
-    points: Annotated[dict[str, int], Field(description="By the policy's own names, under the active policy.")]
-    default_points: Annotated[dict[str, int], Field(description="The same under the default policy.")]
-    can_be_muted: Annotated[bool, Field(description="Counts nothing where it fires on too many orders.")]
-    needs: Annotated[tuple[str, ...], Field(description="Facts without which it is silent or knows only part.")]
+    evidence: Annotated[str, Field(description="What its evidence contains.")]
+    points: Annotated[dict[str, int], Field(description="Points under the active policy, by policy key.")]
+    default_points: Annotated[dict[str, int], Field(description="Points under the default policy.")]
+    can_be_muted: Annotated[bool, Field(description="Adds no points if it fires on too many orders.")]
+    needs: Annotated[tuple[str, ...], Field(description="Facts without which it can't fire, or only in part.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

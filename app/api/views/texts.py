@@ -21,12 +21,12 @@ SHOWN: Final = 5
 class TextView:
     """One text, ready to copy."""
 
-    plain: Annotated[str, Field(examples=["What you order here is set up without an extra charge."])]
+    plain: Annotated[str, Field(examples=["Everything you order here is set up at no extra charge."])]
     html: Annotated[
         str,
         Field(
             description="The same, escaped, with paragraphs and links.",
-            examples=["<p>What you order here is set up without an extra charge.</p>"],
+            examples=["<p>Everything you order here is set up at no extra charge.</p>"],
         ),
     ]
 
@@ -47,10 +47,11 @@ class PolicyTextsView:
 
     version: int
     currencies: Annotated[
-        tuple[str, ...], Field(description="All that the policy has amounts in.", examples=[["EUR", "GBP", "USD"]])
+        tuple[str, ...],
+        Field(description="All currencies that the policy has amounts in.", examples=[["EUR", "GBP", "USD"]]),
     ]
     texts: Annotated[
-        tuple[CurrencyTextsView, ...], Field(description=f"In the currency asked for, else in the first {SHOWN}.")
+        tuple[CurrencyTextsView, ...], Field(description=f"In the requested currency, or in the first {SHOWN}.")
     ]
 
 

@@ -53,21 +53,21 @@ def _exempt(policy: Policy) -> Iterator[str]:
     exempt, own = policy.exempt, policy.own_initiative
     if both := _both(exempt.product_groups, policy.vetting.product_groups):
         yield (
-            f"exempt.product_groups and vetting.product_groups both name {_some(both)}: an order of nothing else is "
-            "waved through and never looked at"
+            f"exempt.product_groups and vetting.product_groups both name {_some(both)}: an order of nothing else "
+            "is approved without any check"
         )
     if both := _both(exempt.gateways, policy.payment.manual_methods):
         yield (
-            f"exempt.gateways and payment.manual_methods both name {_some(both)}: payments that a person must book "
-            "are waved through whatever the order asks for"
+            f"exempt.gateways and payment.manual_methods both name {_some(both)}: orders whose payment a person "
+            "must record are approved whatever they ask for"
         )
     for name in ("gateways", "client_groups"):
         if both := _both(getattr(exempt, name), getattr(own, name)):
             yield f"exempt.{name} and own_initiative.{name} both name {_some(both)}: the exemption comes first"
     if both := _both(exempt.product_groups, policy.labour.postpaid_groups):
         yield (
-            f"exempt.product_groups and labour.postpaid_groups both name {_some(both)}: billed after use and waved "
-            "through, nobody looks before it runs"
+            f"exempt.product_groups and labour.postpaid_groups both name {_some(both)}: such orders are billed "
+            "after use and approved without any check"
         )
 
 
@@ -136,13 +136,16 @@ def _orders_of_groups(policy: Policy) -> Iterator[str]:
         if nothing:
             yield (
                 f"labour.postpaid_groups is set and postpaid_month is zero in {_some(nothing)}: such orders bring "
-                "nothing there, so any work for them is charged"
+                "in nothing in that currency, so any work for them is charged"
             )
 
 
 def _terms(policy: Policy) -> Iterator[str]:
     if both := _both(policy.acceptable_use.terms, policy.vetting.terms):
-        yield f"acceptable_use.terms and vetting.terms both name {_some(both)}: risk points and a look by a person"
+        yield (
+            f"acceptable_use.terms and vetting.terms both name {_some(both)}: it adds risk points and a person "
+            "checks the order"
+        )
 
 
 def _thresholds(policy: Policy) -> Iterator[str]:
@@ -159,11 +162,17 @@ def _thresholds(policy: Policy) -> Iterator[str]:
     for who in ("customer", "ip"):
         hour, day = getattr(thresholds, f"{who}_orders_per_hour"), getattr(thresholds, f"{who}_orders_per_day")
         if hour > day:
-            yield f"thresholds.{who}_orders_per_hour is above {who}_orders_per_day, so it says nothing"
+            yield f"thresholds.{who}_orders_per_hour is above {who}_orders_per_day, so it has no effect"
     if hold.review_due_hours_paid > hold.review_due_hours_unpaid:
-        yield "hold.review_due_hours_paid is above review_due_hours_unpaid: who paid waits longer than who did not"
+        yield (
+            "hold.review_due_hours_paid is above review_due_hours_unpaid: customers who paid wait longer than "
+            "those who did not"
+        )
     if policy.accept.mode is AcceptMode.RELEASE_ONLY and policy.accept.hand_built is AcceptMode.AUTO:
-        yield "accept.hand_built is auto while accept.mode is release_only: only what nothing builds is accepted"
+        yield (
+            "accept.hand_built is auto while accept.mode is release_only: only orders that no module builds are "
+            "accepted"
+        )
 
 
 def _caps(policy: Policy) -> Iterator[str]:
@@ -185,13 +194,15 @@ def _never_reached(policy: Policy) -> Iterator[str]:
     weight = sum(rule.weight for rule in vetting.rules) + sum(most.values())
     if (vetting.rules or vetting.resources) and weight < vetting.review_from:
         yield (
-            f"the weights of vetting.rules and vetting.resources come to {weight} together and never reach "
+            f"the weights of vetting.rules and vetting.resources add up to {weight} and never reach "
             f"vetting.review_from ({vetting.review_from})"
         )
     together = sum(policy.families.model_dump().values()) + policy.points.risk.block_listed
     for key, threshold in (("review_from", risk.review_from), ("reject_from", risk.reject_from)):
         if together < threshold:
-            yield f"all families of signals come to {together} points at most and never reach risk.{key} ({threshold})"
+            yield (
+                f"all families of signals add up to {together} points at most and never reach risk.{key} ({threshold})"
+            )
 
 
 def _unsaid(policy: Policy) -> Iterator[str]:
@@ -200,12 +211,12 @@ def _unsaid(policy: Policy) -> Iterator[str]:
         return
     message, said = policy.messages.fee_hold, policy.texts.fee
     if not message.send:
-        yield "messages.fee_hold.send is off: customers get an invoice and no word why"
+        yield "messages.fee_hold.send is off: customers get an invoice without an explanation"
     elif "{explanation}" in message.body:
         if "{price}" not in said.price + said.pay:
-            yield "neither texts.fee.price nor texts.fee.pay says {price}: customers are not told what it costs"
+            yield "neither texts.fee.price nor texts.fee.pay contains {price}: customers do not see the price"
     elif "{fee}" not in message.body:
-        yield "messages.fee_hold.body says neither {explanation} nor {fee}: customers are not told what it costs"
+        yield "messages.fee_hold.body contains neither {explanation} nor {fee}: customers do not see the price"
     rows = policy.currencies.values()
     charged = {
         "handling": ("{handling_fee}",) if any(Decimal(row.handling_fee) for row in rows) else (),
@@ -215,7 +226,7 @@ def _unsaid(policy: Policy) -> Iterator[str]:
     for place, texts in (("cart", prices.cart), ("terms", prices.terms)):
         for key, numbers in charged.items():
             if numbers and not any(number in getattr(texts, key) for number in numbers):
-                yield f"texts.prices.{place}.{key} does not say {numbers[0]}, and the policy charges it"
+                yield f"texts.prices.{place}.{key} does not contain {numbers[0]}, although the policy charges it"
 
 
 def _money(policy: Policy) -> Iterator[str]:
@@ -236,8 +247,11 @@ def _limits(policy: Policy) -> Iterator[str]:
 def _modes(policy: Policy) -> Iterator[str]:
     modes = policy.modes
     if modes.fees is ActionMode.ENFORCE and modes.messages is not ActionMode.ENFORCE:
-        yield f"modes.fees is enforce and modes.messages is {modes.messages}: customers get an invoice and no word why"
+        yield (
+            f"modes.fees is enforce and modes.messages is {modes.messages}: customers get an invoice without an "
+            "explanation"
+        )
     if STRENGTH[modes.accept] < STRENGTH[ActionMode.ENFORCE] and modes.hold is ActionMode.ENFORCE:
-        yield f"modes.hold is enforce and modes.accept is {modes.accept}: what was held is let go only by a person"
+        yield f"modes.hold is enforce and modes.accept is {modes.accept}: only a person can release held orders"
     if policy.risk.auto_reject and modes.reject is not ActionMode.ENFORCE:
-        yield f"risk.auto_reject is on and modes.reject is {modes.reject}: nothing is turned away without a person"
+        yield f"risk.auto_reject is on and modes.reject is {modes.reject}: no order is rejected without a person"

@@ -39,14 +39,14 @@ _ACT: Final = Plan(Course.ACT)
 
 #: Reasons added to a decision that the modes don't allow to be carried out.
 TEXTS: Final = {
-    "accept_shadow": "Accepting is in shadow (modes.accept): it is left to the panel.",
-    "accept_suggest": "Accepting is suggested (modes.accept): `approve` has it accepted.",
-    "hold_shadow": "Holding is in shadow (modes.hold): it is left to the panel.",
-    "hold_suggest": "Holding is suggested (modes.hold): `hold` stops it, until then the panel goes on.",
-    "fees_shadow": "Fees are in shadow (modes.fees): none is asked for.",
-    "fees_suggest": "A fee is suggested (modes.fees): `charge-fee` asks for it.",
-    "reject_shadow": "Rejecting is in shadow (modes.reject): a person decides.",
-    "reject_suggest": "Rejecting is suggested (modes.reject): `reject` turns it away.",
+    "accept_shadow": "Accepting is in shadow mode (modes.accept): the panel handles it.",
+    "accept_suggest": "Accepting is only suggested (modes.accept): `approve` accepts it.",
+    "hold_shadow": "Holding is in shadow mode (modes.hold): the panel handles it.",
+    "hold_suggest": "Holding is only suggested (modes.hold): `hold` stops the order; until then the panel goes on.",
+    "fees_shadow": "Fees are in shadow mode (modes.fees): none is charged.",
+    "fees_suggest": "A fee is only suggested (modes.fees): `charge-fee` asks for it.",
+    "reject_shadow": "Rejecting is in shadow mode (modes.reject): a person decides.",
+    "reject_suggest": "Rejecting is only suggested (modes.reject): `reject` carries it out.",
 }
 #: The staff action that carries out a suggestion.
 PROPOSED: Final = {

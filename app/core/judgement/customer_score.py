@@ -70,9 +70,12 @@ def score_customer(history: CustomerHistory, policy: Policy) -> CustomerScore:
     pulled = (own * months + rules.prior_score * rules.prior_months) / weight if weight else own
     reasons = [reason for _, reason in losses if reason is not None]
     if not reasons:
-        reasons.append(Reason("nothing_against", "Nothing speaks against this customer."))
+        reasons.append(Reason("nothing_against", "Nothing counts against this customer."))
     if months < _FULL_YEAR and rules.prior_months:
-        text = f"Known for {months} of 12 months, so the provider's average of {rules.prior_score} counts too."
+        text = (
+            f"Customer for only {months} of the last 12 months, so the provider's average of {rules.prior_score} "
+            "counts too."
+        )
         reasons.append(Reason("little_history", text))
     return CustomerScore(score=_half_up(pulled), segment=_segment(history, policy), reasons=tuple(reasons))
 
@@ -94,7 +97,7 @@ def _labour(history: CustomerHistory, policy: Policy) -> _Loss:
         return _NO_LOSS
     row = policy.currencies.get(history.currency or "")
     if row is None or history.currency is None or history.revenue is None:
-        return Fraction(0), Reason("labour_unknown", "What the customer brings is not known, so work counts nothing.")
+        return Fraction(0), Reason("labour_unknown", "The customer's revenue is not known, so work is not counted.")
     rate = Money.from_text(row.staff_cost_per_hour, history.currency).amount_minor
     cost = Fraction(rate * history.staff_minutes, 60)
     margin = Fraction(history.revenue * policy.labour.margin_percent, 100)

@@ -24,8 +24,8 @@ from app.core.policy.document import Policy
 __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "decide", "missing_of", "weigh_up"]
 
 #: Stored with every decision: the same facts, policy and engine version give the same decision. Increase it whenever
-#: the rules change.
-ENGINE_VERSION: Final = "4"
+#: the rules or the sentences of reasons and signals change: a replay compares them word for word.
+ENGINE_VERSION: Final = "5"
 _RENEWAL: Final = OrderKind.RENEWAL
 
 

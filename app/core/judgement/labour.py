@@ -43,7 +43,7 @@ class Labour:
         """The payback time in words."""
         if self.payback_months is not None:
             return f"earned back by {self.payback_months} months of margin"
-        return "not known when earned back" if self.missing or self.cost is None else "never earned back"
+        return "unknown when it is earned back" if self.missing or self.cost is None else "never earned back"
 
 
 class LabourWork(NamedTuple):

@@ -111,9 +111,9 @@ def _exempt(case: Case) -> _Verdict | None:
         if customer.group_id in rules.exempt_clients:
             reasons.append(Ground("exempt_client_group", lambda: f"Client group {customer.group_id} is exempt."))
         if customer.customer_id in rules.our_accounts:
-            reasons.append(Ground("exempt_staff", "An account of our own staff."))
+            reasons.append(Ground("exempt_staff", "The account belongs to our own staff."))
     if rules.exempt_products and order.items and all(item in rules.exempt_products for item in order.items):
-        reasons.append(Ground("exempt_product_group", "Every line is of an exempt product group."))
+        reasons.append(Ground("exempt_product_group", "Every line belongs to an exempt product group."))
     if order.payment_method.casefold() in rules.exempt_gateways:
         reasons.append(Ground("exempt_gateway", lambda: f"Payments by {order.payment_method} are exempt."))
     return (Outcome.APPROVE, tuple(reasons)) if reasons else None
@@ -136,7 +136,7 @@ def _blocked(case: Case) -> _Verdict | None:
     elif blocked or _own_risk(case) >= reject_from:
         return Outcome.REJECT, tuple(reasons)
     else:
-        why = "what services outside say is evidence only"
+        why = "enrichment services count only as evidence"
     would = Ground("would_reject", f"The policy would reject this order; a person decides because {why}.")
     return Outcome.HOLD_FOR_REVIEW, (would, *reasons)
 
@@ -152,13 +152,13 @@ def _facts_missing(case: Case) -> _Verdict | None:
     order = case.facts.order
     reasons: list[Ground] = []
     if case.unknown:
-        reasons.append(Ground("facts_missing", lambda: f"Nothing can be said without: {', '.join(case.unknown)}."))
+        reasons.append(Ground("facts_missing", lambda: f"Essential facts are missing: {', '.join(case.unknown)}."))
     currency = order.currency
     if currency and currency not in case.rules.rates:
-        text = f"The policy has no amounts in {currency[:10]}, and nothing is ever converted."
+        text = f"The policy has no amounts in {currency[:10]}, and amounts are never converted."
         reasons.append(Ground("currency_unknown", text))
     if order.kind is not _UPGRADE and has_negative_amount(case.facts):
-        reasons.append(Ground("amount_negative", "An amount of this order is negative; a person looks at it."))
+        reasons.append(Ground("amount_negative", "An amount of this order is negative, so a person checks it."))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
 
@@ -169,12 +169,12 @@ def _risky(case: Case) -> _Verdict | None:
     if risk >= review_from:
         reasons.append(Ground("risk_review", lambda: f"Risk {risk} reaches the review threshold of {review_from}."))
     if order.vetting:
-        reasons.append(Ground("vetting_terms", lambda: f"A person looks at orders that mention: {_terms(order)}."))
+        reasons.append(Ground("vetting_terms", lambda: f"A person checks orders that mention: {_terms(order)}."))
     groups = case.rules.vetted_products
     if groups and any(item in groups for item in order.items):
-        reasons.append(Ground("vetting_product_group", "A person looks at every order of this product group."))
+        reasons.append(Ground("vetting_product_group", "A person checks every order of this product group."))
     if order.cut:
-        reasons.append(Ground("text_cut", lambda: f"A person reads what was written: {cut_words(order.cut)}."))
+        reasons.append(Ground("text_cut", lambda: f"A person reads the texts of the order: {cut_words(order.cut)}."))
     fit = vetting.fit_reason(order, case.rules.policy) if order.fit or order.expected else None
     if fit is not None:
         reasons.append(Ground(vetting.FIT, fit))
@@ -200,14 +200,14 @@ _AGREED: Final = {
     Agreement.FEE_PAID: "its fee is paid",
     Agreement.FEE_WAIVED: "its fee is waived",
     Agreement.QUOTE_ACCEPTED: "its quote is accepted",
-    Agreement.REQUEST_DROPPED: "the request is dropped and the order taken as sold",
+    Agreement.REQUEST_DROPPED: "the request is dropped and the order goes on as sold",
 }
 
 
 def _agreed(case: Case) -> _Verdict | None:
     """Row 6: the work that the order asks for is agreed."""
     how = _AGREED.get(case.facts.agreement)
-    return _one(Outcome.APPROVE, "work_agreed", f"What the order asks for is agreed: {how}.") if how else None
+    return _one(Outcome.APPROVE, "work_agreed", f"The work for this order is settled: {how}.") if how else None
 
 
 def _ours(case: Case) -> _Verdict | None:
@@ -215,15 +215,17 @@ def _ours(case: Case) -> _Verdict | None:
     order, customer, rules = case.facts.order, case.facts.customer, case.rules
     reasons: list[Ground] = []
     if order.ours:
-        reasons.append(Ground("own_initiative", "The notes say that this was our own idea or our own fault (#ours)."))
+        reasons.append(Ground("own_initiative", "The notes mark the order as our own idea or our own fault (#ours)."))
     if order.promo_code.casefold() in rules.own_promo_codes:
-        text = f"Promotion code {order.promo_code} is our own initiative."
+        text = f"Promotion code {order.promo_code} marks our own initiative."
         reasons.append(Ground("own_initiative_promo", text))
     if order.payment_method.casefold() in rules.own_gateways:
-        text = f"Payments by {order.payment_method} are our own initiative."
+        text = f"Payments by {order.payment_method} mark our own initiative."
         reasons.append(Ground("own_initiative_gateway", text))
     if customer is not None and customer.group_id in rules.own_clients:
-        reasons.append(Ground("own_initiative_group", f"Client group {customer.group_id} is served by us."))
+        reasons.append(
+            Ground("own_initiative_group", f"Client group {customer.group_id} is served on our own initiative.")
+        )
     if order.labour_billed:
         reasons.append(Ground("labour_billed", "The order's invoice already charges for the work."))
     return (Outcome.APPROVE, tuple(reasons)) if reasons else None
@@ -233,7 +235,7 @@ def _work_unknown(case: Case) -> _Verdict | None:
     """Row 4 again, for the catalogue: without it we don't know what entering the order costs."""
     if not handling_unknown(case.facts, case.rules):
         return None
-    text = "Our staff entered the order, and whether the cart sells it is not known: the catalogue was not read."
+    text = "Our staff entered the order, but the catalogue was not read, so we don't know whether the cart sells it."
     return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
 
 
@@ -241,12 +243,12 @@ def _affordable(case: Case) -> _Verdict | None:
     """Row 8: negligible labour, or labour that is earned back within the tolerated months."""
     work, rules = case.work, case.rules.policy.labour
     if work.minutes == 0:
-        return _one(Outcome.APPROVE, "no_work", "The order needs nobody's time.")
+        return _one(Outcome.APPROVE, "no_work", "The order needs no staff time.")
     if work.minutes < rules.min_minutes:
-        text = f"About {work.minutes} minutes of work; less than {rules.min_minutes} is not worth naming."
+        text = f"About {work.minutes} minutes of work; less than {rules.min_minutes} minutes is not charged."
         return _one(Outcome.APPROVE, "little_work", text)
     if work.tolerated:
-        within = f"within the tolerated {rules.tolerated_months} months of margin"
+        within = f"within the accepted {rules.tolerated_months} months of margin"
         return _one(Outcome.APPROVE, "work_pays_back", lambda: f"{_work_text(work)}, {within}.")
     return None
 
@@ -256,7 +258,7 @@ def _courtesy(case: Case) -> _Verdict | None:
     customer, left = case.facts.customer, case.rules.policy.labour.courtesy_orders
     if customer is None or customer.earlier_manual_orders >= left:
         return None
-    text = f"Manual order {customer.earlier_manual_orders + 1} of {left} that are a courtesy."
+    text = f"Manual order {customer.earlier_manual_orders + 1} of {left} that are free as a courtesy."
     return _one(Outcome.APPROVE, "courtesy", text)
 
 
@@ -270,7 +272,11 @@ def _gap(case: Case) -> _Verdict | None:
         for finding in case.facts.order.requests
     ):
         return None
-    return _one(Outcome.APPROVE, "catalogue_gap", "What was wanted can't be ordered in the cart; the work is on us.")
+    return _one(
+        Outcome.APPROVE,
+        "catalogue_gap",
+        "The customer's request can't be ordered in the cart, so we do the work at our own expense.",
+    )
 
 
 def _not_charged(case: Case) -> _Verdict | None:
@@ -288,7 +294,7 @@ def _worth_unknown(case: Case) -> _Verdict | None:
     if case.work.tolerated is not None:
         return None
     unknown = ", ".join(case.work.missing)
-    text = f"{case.work.minutes} minutes of work, and what the order brings is not known: {unknown}."
+    text = f"{case.work.minutes} minutes of work, but the order's revenue is not known; missing: {unknown}."
     return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
 
 
@@ -296,9 +302,9 @@ def _mandate(case: Case) -> _Verdict | None:
     """Row 11: the customer must accept a quote first. Mandates don't exist yet, so a person makes the offer."""
     customer = case.facts.customer
     if customer is not None and customer.white_glove:
-        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", "A white-glove customer is made an offer first.")
+        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", "A white-glove customer gets an offer before any work.")
     if case.work.above_mandate:
-        text = "above the amount from which an offer comes first"
+        text = "above the amount from which an offer must come first"
         return _one(Outcome.HOLD_FOR_REVIEW, "mandate", lambda: f"{_work_text(case.work)}: {text}.")
     return None
 
@@ -307,7 +313,7 @@ def _fee(case: Case) -> _Verdict:
     """Row 12: everything else that asks for work."""
     work = case.work
     if work.minutes == work.handling_minutes:
-        text = "We entered what the cart sells."
+        text = "Our staff entered what the cart sells."
         return _one(Outcome.HOLD_FOR_FEE, "handling", lambda: f"{text} {_work_text(work)}.")
     return _one(Outcome.HOLD_FOR_FEE, "custom_work", lambda: f"{_work_text(work)}.")
 

@@ -51,7 +51,7 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
 def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, int]:
     """Add up the scores so that start + points = score exactly.
 
-    A `family_limit` subtracts what a family has above its cap, a `limit` what is beyond the end of a scale.
+    A `family_limit` subtracts what a family has above its cap, a `limit` the excess over the end of a scale.
     """
     if not found:
         return found, *NOTHING_FOUND
@@ -96,7 +96,7 @@ def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
 def _family_limit(family: str, cap: int, reached: int) -> Finding:
     def words() -> Words:
         plain = family.replace("_", " ")
-        detail = f"Signals of the family {plain} count {cap} points together at most; here they came to {reached}."
+        detail = f"Signals of the family {plain} are capped at {cap} points together; here they add up to {reached}."
         return said(detail, family=family, cap=cap, reached=reached)
 
     return risk_finding(FAMILY_LIMIT, cap - reached, words)
@@ -104,7 +104,7 @@ def _family_limit(family: str, cap: int, reached: int) -> Finding:
 
 def _limit(kind: ScoreKind, kept: int, reached: int) -> Finding:
     def words() -> Words:
-        return said(f"The {kind.value.replace('_', '-')} score ends at {kept}; the points before come to {reached}.")
+        return said(f"The {kind.value.replace('_', '-')} score stops at {kept}; the points add up to {reached}.")
 
     return Finding(LIMIT, kind, kept - reached, words)
 
@@ -118,7 +118,7 @@ def _mute(finding: Finding) -> Finding:
 
     def words() -> Words:
         detail, evidence = finding.words()
-        detail = f"{detail} It fires on too many orders here to say anything, so it counts nothing."
+        detail = f"{detail} The signal is muted because it fires on too many orders, so it adds no points."
         return Words(detail, (*evidence, ("muted", True), ("points_without_muting", finding.points)))
 
     return finding._replace(points=0, words=words)

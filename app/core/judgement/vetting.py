@@ -93,7 +93,7 @@ def misfits(order: OrderFacts, policy: Policy) -> tuple[Misfit, ...]:
     for use in order.expected:
         room = _tightest(use, order.items, policy)
         if room is not None:
-            text = f"{use.amount:,} {_UNIT_WORDS[room.unit]} where the plan stands {room.at_most:,}"
+            text = f"{use.amount:,} {_UNIT_WORDS[room.unit]} where the plan allows {room.at_most:,}"
             found.append(Misfit(f"{RESOURCE}{use.unit}", room.weight, room.question, text))
     return tuple(sorted(found, key=lambda one: -one.weight))
 
@@ -105,7 +105,7 @@ def fit_reason(order: OrderFacts, policy: Policy) -> str | None:
     if not found or weight < needed:
         return None
     named = ", ".join(one.text for one in found[:10])
-    return f"It may not fit: {named} (weight {weight}, a person looks from {needed})."
+    return f"It may not fit: {named} (weight {weight}, a person checks from {needed})."
 
 
 def prepare(order: OrderFacts, policy: Policy) -> Prepared:

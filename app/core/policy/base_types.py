@@ -36,9 +36,9 @@ def _amount(text: str) -> str:
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise ValueError("not an amount such as 7.00") from error
+        raise ValueError("must be an amount such as 7.00") from error
     if not 0 <= value <= 10_000_000:
-        raise ValueError("an amount is between 0 and 10000000")
+        raise ValueError("must be an amount between 0 and 10000000")
     return text
 
 

@@ -65,7 +65,7 @@ def _sentence(path: tuple[str, ...], before: Any, after: Any) -> str:
         return words.format(what=_words(path), before=_value(path, before), after=_value(path, after))
     texts = isinstance(before, str) and isinstance(after, str)
     if texts and (max(len(before), len(after)) > _TEXT or before.split() == after.split()):
-        return f"{_words(path)} reads differently: {_excerpts(before, after)}."
+        return f"{_words(path)} was reworded: {_excerpts(before, after)}."
     if isinstance(before, bool) and isinstance(after, bool):
         return f"{_words(path)} is now {'on' if after else 'off'}; it was {'on' if before else 'off'}."
     return f"{_words(path)} is now {_value(path, after)} instead of {_value(path, before)}."
@@ -139,7 +139,7 @@ def _entries(before: Sequence[Any], after: Sequence[Any]) -> str:
         said.append(f"{_some(added)} {'was' if len(added) == 1 else 'were'} added")
     if gone:
         said.append(f"{_some(gone)} {'was' if len(gone) == 1 else 'were'} removed")
-    return "; ".join(said) or "the same entries in another order, or another number of times"
+    return "; ".join(said) or "the order or repetition of its entries changed"
 
 
 def _listed(value: Any) -> str:
@@ -156,7 +156,7 @@ def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Seq
         if name in old and new[name] != old[name]:
             said.append(f'in "{name}" {", ".join(_inside(old[name], new[name]))}')
     if [name for name in old if name in new] != [name for name in new if name in old]:
-        said.append("the sequence is another")
+        said.append("the order of the rows changed")
     more = f"; and {len(said) - _ENTRIES} more changes" if len(said) > _ENTRIES else ""
     return f"{_words(path)}: {'; '.join(said[:_ENTRIES])}{more}."
 
@@ -179,7 +179,7 @@ def _inside(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
         if isinstance(old, list):
             yield f"the {_said(key)}: {_entries(old, new)}"
         elif isinstance(old, str) and max(len(old), len(new)) > _TEXT:
-            yield f"the {_said(key)} reads {_excerpts(old, new)}"
+            yield f"the {_said(key)} is now {_excerpts(old, new)}"
         else:
             yield f"{_said(key)} is {_entry(new)} instead of {_entry(old)}"
 
@@ -192,9 +192,9 @@ def _row(path: tuple[str, ...], before: Any, after: Any) -> str:
     """Describe a table that exists on one side only, such as the amounts of a currency."""
     name = f"The amounts in {path[1]}" if path[0] == "currencies" and len(path) == 2 else _words(path)
     if before is None:
-        return f"{name} are new: {_cut(_entry(after), 300)}."
+        return f"{name} were added: {_cut(_entry(after), 300)}."
     if after is None:
-        return f"{name} are gone."
+        return f"{name} were removed."
     return f"{name} changed from {_cut(_entry(before))} to {_cut(_entry(after))}."
 
 
@@ -219,7 +219,7 @@ def _cut(text: str, length: int = _TEXT) -> str:
 def _excerpts(before: str, after: str) -> str:
     """Show excerpts of two long texts, starting shortly before they differ."""
     if before.split() == after.split():
-        return "other spaces or line breaks"
+        return "only spaces or line breaks differ"
     shared = 0
     for one, other in zip(before, after, strict=False):
         if one != other:

@@ -23,7 +23,7 @@ from app.core.policy.toml import BadDocument, read_toml, shown
 _MAX_ERRORS: Final = 50
 #: Pydantic's names for the two variants of a GroupRef.
 _EITHER: Final = frozenset({"constrained-int", "function-after[readable(), constrained-str]"})
-_EITHER_SAID: Final = "neither an id (1 or more) nor a name of 1 to 200 characters"
+_EITHER_SAID: Final = "must be an id (1 or more) or a name of 1 to 200 characters"
 _EVEN = {
     "staff_cost_per_hour": "40.00",
     "handling_fee": "7.00",
@@ -109,7 +109,7 @@ class Policy(PolicyPart):
         soft = fairness.MAIL_AND_COUNTRY.together(self.points.risk.model_dump(), hosting=hosting)
         if soft >= self.risk.review_from:
             raise ValueError(
-                f"e-mail provider, countries and network alone come to {soft} points and would hold an order:"
+                f"e-mail provider, countries and network alone add up to {soft} points and would hold an order:"
                 f" email_disposable, email_unverified, twice countries_disagree and hosting_network (where hosting_asns"
                 f" is set) must stay below risk.review_from ({self.risk.review_from}) together"
             )
@@ -172,13 +172,13 @@ def warnings(policy: Policy) -> tuple[str, ...]:
     """Return warnings about what is allowed but rarely intended, for `policy check` and POST /v1/policies."""
     found = []
     if policy.risk.auto_reject:
-        found.append("risk.auto_reject is on: orders are turned away without a person looking")
+        found.append("risk.auto_reject is on: orders are rejected without a person checking them")
     if not policy.cart.url:
         found.append("cart.url is empty: customers are told to use the cart without a link to it")
     if not policy.acceptable_use.terms:
-        found.append("acceptable_use.terms is empty: nothing that customers say about their use is noticed")
+        found.append("acceptable_use.terms is empty: nothing that customers write about their use is noticed")
     if policy.messages.form is policy_acting.MessageForm.TICKET and policy.messages.department_id is None:
-        found.append("messages.department_id is not set: customers are told by e-mail instead of a ticket")
+        found.append("messages.department_id is not set: customers get e-mails instead of tickets")
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ from app.core.policy.sections.vetting import Vetting
 _WIDEST: Final = {4: 16, 6: 32}
 #: The total of a block list, in networks of that size: small countries have no more.
 _TOGETHER: Final = 64
-_NETWORKS: Final = "as large as a country, which alone must never hold an order; name the networks that did harm"
+_NETWORKS: Final = "as large as a country, which alone must never hold an order; list only the networks that did harm"
 
 
 class Parts(Protocol):
@@ -56,12 +56,12 @@ def _domains(block: NetList) -> Iterator[tuple[str, str]]:
     for place, entry in enumerate(block.email_domains):
         domain = entry.casefold().lstrip("@.")
         if is_public_mail(domain):
-            why = "is a mail provider of the public, which alone must never hold an order"
+            why = "is a public mail provider, which alone must never hold an order"
         elif is_all_of_a_country(domain):
-            why = "is all of a country or top level, which alone must never hold an order"
+            why = "is a whole country or top-level domain, which alone must never hold an order"
         else:
             continue
-        yield f"block.email_domains.{place}", f"{domain} {why}; name single addresses under block.emails"
+        yield f"block.email_domains.{place}", f"{domain} {why}; list single addresses under block.emails"
 
 
 def _networks(block: NetList) -> Iterator[tuple[str, str]]:
@@ -76,7 +76,7 @@ def _networks(block: NetList) -> Iterator[tuple[str, str]]:
         one = 2 ** ((32 if version == 4 else 128) - widest)
         blocked = sum(network.num_addresses for network in set(found) if network.version == version)
         if blocked > _TOGETHER * one and not wide:
-            yield "block.networks", f"more than {_TOGETHER} IPv{version} networks of /{widest} together, {_NETWORKS}"
+            yield "block.networks", f"more than {_TOGETHER} IPv{version} networks of /{widest} in total, {_NETWORKS}"
 
 
 def _terms(policy: Parts) -> Iterator[tuple[str, str]]:
@@ -88,7 +88,10 @@ def _terms(policy: Parts) -> Iterator[tuple[str, str]]:
         for place, term in enumerate(terms):
             why = only_names(term)
             if why is not None:
-                yield f"{path}.{place}", f"{term} {why}, which alone must never hold an order; say what is done there"
+                yield (
+                    f"{path}.{place}",
+                    f"{term} {why}, which alone must never hold an order; name the activity instead",
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def _veil_alone(points: RiskPoints, *, hosting: bool, review_from: int) -> list[
     if alone < review_from:
         return []
     why = (
-        f"a VPN alone comes to {alone} points and would hold an order: anonymous_ip, countries_disagree and "
+        f"a VPN alone adds up to {alone} points and would hold an order: anonymous_ip, countries_disagree and "
         f"hosting_network (where hosting_asns is set) must stay below risk.review_from ({review_from}) together"
     )
     return [("points.risk.anonymous_ip", why)]

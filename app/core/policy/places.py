@@ -117,9 +117,9 @@ def only_names(term: str) -> str | None:
     """Return which of the two a term is if it only names a mail provider or a country; None otherwise."""
     phrases = spellings(term)
     if _DIALLED.fullmatch(term) or any(_is_a_country(phrase) for phrase in phrases):
-        return "is no more than a country or its code"
+        return "is just a country or its code"
     if is_public_mail(term.strip().casefold().lstrip("@.")) or any(_is_public_mail(phrase) for phrase in phrases):
-        return "stands in every address of a mail provider of the public"
+        return "is part of every address of a public mail provider"
     return None
 
 

@@ -78,7 +78,7 @@ def _refuse_what_takes_long(text: str) -> None:
         if kind == "name":
             if token.end() - token.start() > _MOST_DIGITS and _NUMBER.fullmatch(token[0]):
                 digits = token.end() - token.start()
-                raise _bad(f"a number of {digits} digits is never meant (at line {_line(text, token)})")
+                raise _bad(f"a number must not have {digits} digits (at line {_line(text, token)})")
             continue
         dots = dots + 1 if kind == "dot" else 0
         depth += (kind == "open") - (kind == "close")
@@ -108,6 +108,6 @@ def _impossible(value: Any, path: tuple[int | str, ...]) -> Iterator[tuple[str, 
             if not isinstance(one, str):  # most lists hold only strings, and may be long
                 yield from _impossible(one, (*path, place))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield shown(path), "not a finite number"
+        yield shown(path), "must be a finite number"
     elif isinstance(value, date | time):
-        yield shown(path), f"a policy has no dates or times: {value}; write text in quotes"
+        yield shown(path), f"dates and times are not allowed: {value}; put text in quotes"

@@ -39,9 +39,9 @@ def draw(report: BacktestReport) -> str:
         f'<title id="title">{escape(f"Backtest of {cases.total} orders, {period}")}</title>',
         f'<desc id="desc">{escape(_described(report))}</desc>',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        _text(20, 30, f"What would become of {cases.total} orders, {period}", size=17, bold=True),
+        _text(20, 30, f"Outcomes of {cases.total} orders, {period}", size=17, bold=True),
         *_outcomes(66, "active policy" + _version(report.active.version), figures.active),
-        *_outcomes(112, "tried policy" + _version(report.given.version), figures.given),
+        *_outcomes(112, "tested policy" + _version(report.given.version), figures.given),
         *_legend(172, list(_OUTCOMES.values())),
         *_scores(report),
         "</svg>",
@@ -55,7 +55,7 @@ def _version(version: int | None) -> str:
 
 def _described(report: BacktestReport) -> str:
     sentences = []
-    for name, figures in (("The active policy", report.figures.active), ("The tried policy", report.figures.given)):
+    for name, figures in (("The active policy", report.figures.active), ("The tested policy", report.figures.given)):
         shares = ", ".join(f"{_OUTCOMES[one.name][0]} {one.orders}" for one in figures.outcomes)
         sentences.append(f"{name}: {shares}.")
     changed = report.figures.changed
@@ -107,9 +107,9 @@ def _scores(report: BacktestReport) -> list[str]:
     """Draw the shares of good and bad orders in each range of scores."""
     risk, cases, top, high = report.figures.given.risk, report.cases, 262, 180
     good, bad = cases.labelled_good, cases.labelled_bad
-    drawn = [_text(20, 222, "Risk score of good and bad orders (tried policy)", size=15, bold=True)]
+    drawn = [_text(20, 222, "Risk score of good and bad orders (tested policy)", size=15, bold=True)]
     if not good and not bad:
-        return [*drawn, _text(20, 250, "No order is old enough to be called good or bad.")]
+        return [*drawn, _text(20, 250, "No order is old enough to be labelled good or bad.")]
     drawn += _legend(246, [(f"good ({good})", _GOOD), (f"bad ({bad})", _BAD)])
     bottom, step = top + high, _BAR / len(risk.scores)
     for share in (0.0, 0.5, 1.0):

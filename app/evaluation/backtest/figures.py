@@ -203,7 +203,9 @@ def _area(bad: Counter[int], good: Counter[int]) -> Area:
     area = auc(bad, good)
     if area is None:
         lacking = "bad" if not bad.total() else "good"
-        return Area(value=None, interval=None, why_not=f"There is no old enough {lacking} order to compare with.")
+        return Area(
+            value=None, interval=None, why_not=f"There is no {lacking} order that is old enough to compare with."
+        )
     ends = auc_interval(area, bad.total(), good.total())
     return Area(value=round(float(area), _PLACES), interval=_interval(ends), why_not=None)
 

@@ -46,7 +46,7 @@ async def judge_parts(
             for one in done:
                 yield one.result()
     except BrokenExecutor as error:
-        raise BacktestFailed("a process that judged orders ended before it was done; nothing is kept") from error
+        raise BacktestFailed("a process that judged orders ended too early; no result was stored") from error
     finally:
         # only the pool may cancel waiting work: it fails on futures that others have cancelled
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)

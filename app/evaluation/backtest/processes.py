@@ -34,7 +34,7 @@ class BacktestProcesses:
                 stdin=asyncio.subprocess.PIPE, env=environment,
             )  # fmt: skip
         except OSError as error:
-            await runs.fail(self._db, backtest_id, f"no process could be started for it: {error}")
+            await runs.fail(self._db, backtest_id, f"no process could be started for the backtest: {error}")
             return
         self._watched[backtest_id] = (process, asyncio.create_task(self._watch(backtest_id, process)))
 
@@ -43,7 +43,7 @@ class BacktestProcesses:
         self._watched.pop(backtest_id, None)
         try:
             # has no effect on a finished backtest, or one that recorded its own failure
-            await runs.fail(self._db, backtest_id, f"its process ended with status {status}")
+            await runs.fail(self._db, backtest_id, f"the backtest's process ended with status {status}")
         except Exception:  # the database is down; the backtest will count as dead
             log.exception("backtest.unrecorded", backtest_id=str(backtest_id))
 

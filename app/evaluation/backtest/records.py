@@ -73,12 +73,12 @@ class Cases(Record):
     period: Period
     by_source: tuple[Counted, ...]
     by_label: tuple[Counted, ...]
-    mature: Orders = Field(description="Old enough that what became of them counts.")
-    too_young: Orders = Field(description="Younger than 60 days: left out of everything that looks at labels.")
-    labelled_good: Orders = Field(description="Old enough, paid and active or ended orderly.")
+    mature: Orders = Field(description="Old enough for their result to count.")
+    too_young: Orders = Field(description="Younger than 60 days: left out of all figures based on labels.")
+    labelled_good: Orders = Field(description="Old enough, paid, and active or ended normally.")
     labelled_bad: Orders = Field(description="Old enough, fraud or disputed.")
     minutes_known: Orders = Field(description="Orders whose staff minutes were logged.")
-    minutes_logged: int = Field(description="Those minutes together.")
+    minutes_logged: int = Field(description="The sum of those minutes.")
 
 
 class UntestedFact(Record):
@@ -87,7 +87,7 @@ class UntestedFact(Record):
     fact: str
     orders: Orders
     share: Share
-    signals: tuple[str, ...] = Field(description="What could not be tested, or only in part.")
+    signals: tuple[str, ...] = Field(description="What could not be tested, or only partly.")
 
 
 class CurrencyMoney(Record):
@@ -95,16 +95,18 @@ class CurrencyMoney(Record):
 
     currency: str
     fees_asked: Orders = Field(description="Orders held for a fee.")
-    fees_sum: str = Field(description="What those fees come to, if all were paid.")
-    work_cost: str = Field(description="Estimated labour cost of all work that orders asked for.")
-    work_unpaid_cost: str = Field(description="Of that: of approved orders. The provider bears it.")
-    work_charged_cost: str = Field(description="Of that: of orders held for a fee, which pays for it or drops it.")
-    work_cost_unknown: Orders = Field(description="Orders with work whose cost the policy can't say.")
+    fees_sum: str = Field(description="The sum of those fees if all were paid.")
+    work_cost: str = Field(description="Estimated labour cost of all work that the orders asked for.")
+    work_unpaid_cost: str = Field(description="The part for approved orders, which the provider bears.")
+    work_charged_cost: str = Field(
+        description="The part for orders held for a fee: the fee pays for the work, or the work is dropped."
+    )
+    work_cost_unknown: Orders = Field(description="Orders with work whose cost the policy can't determine.")
     good_held: Orders = Field(
         description="Old enough good orders that a person would hold or that would be rejected, without imported ones "
-        "that are held only because facts of then are not known."
+        "that are held only because past facts are not known."
     )
-    good_held_margin_month: str = Field(description="A month's margin of those.")
+    good_held_margin_month: str = Field(description="The monthly margin of those orders.")
     good_held_margin_unknown: Orders
 
 
@@ -113,10 +115,10 @@ class Work(Record):
 
     orders: Orders = Field(description="Orders that ask for work.")
     minutes: int
-    unpaid_minutes: int = Field(description="Of approved orders: nobody pays for them.")
-    charged_minutes: int = Field(description="Of orders held for a fee.")
-    waiting_minutes: int = Field(description="Of orders held for a person, or rejected.")
-    facts_unknown_minutes: int = Field(description="Of those: of orders held only because facts are not known.")
+    unpaid_minutes: int = Field(description="For approved orders: the provider bears them.")
+    charged_minutes: int = Field(description="For orders held for a fee.")
+    waiting_minutes: int = Field(description="For orders held for a person or rejected.")
+    facts_unknown_minutes: int = Field(description="The part for orders held only because facts are not known.")
 
 
 class Threshold(Record):
@@ -124,11 +126,13 @@ class Threshold(Record):
 
     name: str
     risk_from: int
-    precision: Proportion = Field(description="Of the orders from here on: how many are bad.")
-    recall: Proportion = Field(description="Of the bad orders: how many are from here on.")
-    good_caught: Proportion = Field(description="Of the good orders: how many are from here on.")
-    refunded: Proportion = Field(description="Of the refunded orders, which count as neither.")
-    cancelled_unpaid: Proportion = Field(description="Of those cancelled unpaid, which count as neither.")
+    precision: Proportion = Field(description="Share of the orders from this score on that are bad.")
+    recall: Proportion = Field(description="Share of the bad orders that are from this score on.")
+    good_caught: Proportion = Field(description="Share of the good orders that are from this score on.")
+    refunded: Proportion = Field(description="The same share of refunded orders, which count as neither good nor bad.")
+    cancelled_unpaid: Proportion = Field(
+        description="The same share of orders cancelled unpaid, which count as neither good nor bad."
+    )
 
 
 class Area(Record):
@@ -136,7 +140,7 @@ class Area(Record):
 
     value: Share | None
     interval: Interval | None
-    why_not: str | None = Field(description="Why there is none.")
+    why_not: str | None = Field(description="Why there is no value.")
 
 
 class ScoreRange(Record):
@@ -164,7 +168,9 @@ class Ending(Record):
     hold_for_fee: Orders
     hold_for_review: Orders
     reject: Orders
-    facts_unknown: Orders = Field(description="Of hold_for_review: only because facts of then are not known.")
+    facts_unknown: Orders = Field(
+        description="The part of hold_for_review that is held only because past facts are not known."
+    )
 
 
 class Agreement(Record):
@@ -172,8 +178,8 @@ class Agreement(Record):
 
     reviewed: Orders
     same: Proportion
-    other: Orders = Field(description="The policy decides otherwise by itself.")
-    left_to_people: Orders = Field(description="The policy holds them for a person too.")
+    other: Orders = Field(description="The policy decides differently without a person.")
+    left_to_people: Orders = Field(description="The policy also holds them for a person.")
 
 
 class Figures(Record):
@@ -181,8 +187,10 @@ class Figures(Record):
 
     outcomes: tuple[Counted, ...]
     facts_unknown: Orders = Field(
-        description="Imported orders among hold_for_review that are held only because facts of then are not known: "
-        "that says nothing about the policy."
+        description=(
+            "Imported orders among hold_for_review that are held only because past facts are not known; this "
+            "says nothing about the policy."
+        )
     )
     reasons: tuple[ReasonCount, ...]
     catalogue_gaps: Orders
@@ -197,7 +205,7 @@ class ChangeCount(Record):
     """How many orders go from one outcome to another."""
 
     before: str = Field(description="By the active policy.")
-    after: str = Field(description="By the policy that is tried.")
+    after: str = Field(description="By the tested policy.")
     orders: Orders
 
 
@@ -213,9 +221,9 @@ class SignalChange(Record):
     """A signal on orders whose outcome changes."""
 
     signal: str
-    orders: Orders = Field(description="Changed orders that have it under either policy.")
-    differs: Orders = Field(description="Of those: its points are not the same.")
-    points: int = Field(description="The differences together.")
+    orders: Orders = Field(description="Changed orders where the signal fires under either policy.")
+    differs: Orders = Field(description="Those where its points differ.")
+    points: int = Field(description="The sum of the differences.")
 
 
 class Saved(Record):
@@ -231,13 +239,16 @@ class Comparison(Record):
     given: Figures
     active: Figures
     changed: Proportion
-    changes: tuple[ChangeCount, ...] = Field(description="Every pair of outcomes, the unchanged ones too.")
+    changes: tuple[ChangeCount, ...] = Field(description="Every pair of outcomes, including unchanged ones.")
     reasons: tuple[ReasonChange, ...]
     signals: tuple[SignalChange, ...]
     minutes_saved: int = Field(
-        description="Work of orders that the active policy approves and the tried one holds for a fee, less that of "
-        "orders that go the other way; both by the active policy's estimate. A fee pays for the work, or it is not "
-        "asked for any more. Orders that go to or come from a person's review are not in it: a person decides those."
+        description=(
+            "Work of orders that the active policy approves and the tested one holds for a fee, minus the work "
+            "of orders that change the other way; both by the active policy's estimate. A fee pays for the work, "
+            "or the customer drops the request. Orders that move into or out of a person's review are not "
+            "included: a person decides those."
+        )
     )
     labour_saved: tuple[Saved, ...] = Field(description="The cost of the same work.")
 
@@ -274,7 +285,9 @@ class Replay(Record):
 
     decisions: int
     differences: int
-    other_engine: int = Field(description="Of an older engine or a policy no longer understood: not replayed.")
+    other_engine: int = Field(
+        description="Not replayed: made by another engine version or under a policy that can no longer be read."
+    )
 
 
 class BacktestReport(Record):
@@ -289,7 +302,7 @@ class BacktestReport(Record):
     untested: tuple[UntestedFact, ...]
     lacking: Orders = Field(description="Orders for which at least one fact was left out.")
     figures: Comparison = Field(description="Without facts that are known only as of today.")
-    with_today: Comparison | None = Field(description="The same with them, where it was asked for.")
+    with_today: Comparison | None = Field(description="The same with those facts, if requested.")
     examples: tuple[Example, ...]
     replay: Replay
-    notes: tuple[str, ...] = Field(description="What this can't know.")
+    notes: tuple[str, ...] = Field(description="What these figures can't show.")

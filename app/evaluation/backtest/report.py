@@ -32,8 +32,8 @@ RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
     name: (*not_testable((name,)), *_REASONS.get(name, ())) for name in sorted(NAMES)
 }
 _FEES: Final = (
-    "A fee changes what people do: some would pay, some would order in the cart, some would leave. "
-    "The sums say what would have been asked, not what would have come in."
+    "A fee changes what people do: some would pay, some would order in the cart, some would leave. The sums show "
+    "what would have been charged, not what would have been paid."
 )
 #: With fewer bad orders than this, every figure of the risk score is mostly chance.
 _FEW_BAD: Final = 30
@@ -118,31 +118,33 @@ def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]
     days = MATURE_AFTER.days
     imported = counts.total("case", CaseSource.IMPORTED.value)
     notes = [
-        "An order that was turned away has no outcome: whether it would have been a good one, nobody knows.",
+        "A rejected order has no result: it can't be known whether it would have been good.",
         _FEES,
         f"Staff minutes are the policy's estimate; {cases.minutes_known} of {cases.total} orders have logged ones.",
     ]
     if imported:
         notes.append(
-            f"{imported} orders are imported: their facts are put together from what the panel still shows. "
-            "What was edited or deleted since is not seen: a service that was upgraded counts as it is today."
+            f"{imported} orders are imported: their facts come from what the panel still shows. Later edits and "
+            "deletions are not visible: an upgraded service counts as it is today."
         )
     unknown = counts.total("unknown", GIVEN)
     if unknown:
         notes.append(
-            f"{unknown} imported orders are held for a person only because facts of then are not known, mostly the "
-            "catalogue that an order of staff is held against. That says nothing about the policy: they are in no "
-            "figure of good orders held or rejected. Live orders are judged with those facts."
+            f"{unknown} imported orders are held for a person only because past facts are not known, mostly the "
+            "catalogue that staff orders are compared with. This says nothing about the policy, so they are not "
+            "counted as good orders held or rejected. Live orders are judged with those facts."
         )
     if counts.total("lacking"):
         which = "Figures with and without them are shown." if with_today else "They are left out of these figures."
-        notes.append(f"Some facts are known only as they are today, which judges the past by what came later. {which}")
+        notes.append(f"Some facts are known only as of today, so they would judge the past by what came later. {which}")
     if cases.too_young:
-        notes.append(f"{cases.too_young} orders are younger than {days} days and count in no figure about labels.")
+        notes.append(
+            f"{cases.too_young} orders are younger than {days} days and are left out of all figures based on labels."
+        )
     if cases.labelled_bad < _FEW_BAD:
         notes.append(
-            f"Only {cases.labelled_bad} old enough orders are known to be bad (fraud or disputed): precision, recall "
-            "and the area are mostly chance. Look at their intervals."
+            f"Only {cases.labelled_bad} orders that are old enough are known to be bad (fraud or disputed), so "
+            "precision, recall and the area are mostly chance. Check their intervals."
         )
-    notes.append("Labels come from the panel's own states: fraud that nobody marked counts as good.")
+    notes.append("Labels come from the panel's own states: unmarked fraud counts as good.")
     return tuple(notes)

@@ -75,7 +75,7 @@ async def begin(
         policy = await get(tx, wanted.version)
     await installation.locked(tx, _TURN, now=now)
     if await _running(tx, now=now) is not None:
-        raise RequestRunning("another backtest is running; look for it in GET /v1/backtests")
+        raise RequestRunning("another backtest is running; see GET /v1/backtests")
     await require_cases(tx, since=wanted.since)
     made = uuid.uuid4()
     await tx.execute(
@@ -115,9 +115,9 @@ async def require_cases(connection: AsyncConnection, *, since: datetime | None) 
     """Raise WrongState if there is nothing to judge."""
     query = sa.select(cases.c.order_id).limit(1)
     if await connection.scalar(query) is None:
-        raise WrongState("there is no history to judge yet: run `doorman import` first")
+        raise WrongState("there is no history to judge yet; run `doorman import` first")
     if since is not None and await connection.scalar(query.where(cases.c.placed_at >= since)) is None:
-        raise WrongState(f"no order of the history was placed since {since:%Y-%m-%d}")
+        raise WrongState(f"the history has no orders placed since {since:%Y-%m-%d}")
 
 
 async def run(
@@ -173,7 +173,7 @@ async def _run(
     starts, orders = await places(db, since=since)
     tally = await _judge(db, backtest_id, job, starts, orders=orders, processes=processes, progress=progress)
     if not tally.counts:
-        raise BacktestFailed("there is no history to judge any more")
+        raise BacktestFailed("the history to judge is gone")
     report = build_report(
         tally,
         given=given,
@@ -232,7 +232,7 @@ async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any
     async with db.begin() as tx:
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
         if (await tx.execute(backtests.update().where(mine).values(alive_at=utc_now()))).rowcount == 0:
-            raise BacktestFailed("it was ended by somebody else")
+            raise BacktestFailed("it was ended by another process")
         if parts:
             await tx.execute(backtest_decisions.insert(), parts)
 
@@ -244,6 +244,6 @@ async def _finish(db: Database, backtest_id: uuid.UUID, report: BacktestReport) 
         mine = sa.and_(backtests.c.id == backtest_id, backtests.c.finished_at.is_(None))
         values = {"report": report.model_dump(mode="json"), "finished_at": utc_now()}
         if (await tx.execute(backtests.update().where(mine).values(values))).rowcount == 0:
-            raise BacktestFailed("it was ended by somebody else")
+            raise BacktestFailed("it was ended by another process")
         kept = set((await tx.execute(newest)).scalars())
         await tx.execute(backtests.delete().where(backtests.c.id.not_in(kept)))

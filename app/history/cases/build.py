@@ -22,7 +22,7 @@ from app.db import Database
 from app.history.cases.maker import CaseMaker
 from app.history.cases.pages import Built, PagePart, PageWork, take
 from app.history.cases.pool import Helpers, address_of
-from app.history.cases.rows import absent_resources, bad_today, count_orders, nobodys, spans
+from app.history.cases.rows import absent_resources, bad_today, count_orders, spans, without_customer
 from app.history.cases.shared import Shared
 from app.history.imported import Resource
 from app.installation.children import cores
@@ -91,7 +91,7 @@ class CaseBuilder:
         work = await self._work(policy, shared)
         parts = await spans(db, orders=total, processes=helpers.count + 1)
         await helpers.take(work, db, parts, add)
-        async for page in nobodys(db):
+        async for page in without_customer(db):
             add(await take(work, db, page))
         await _mute(db, found)
         return found.built

@@ -85,8 +85,8 @@ async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) ->
 
 async def _customers(tx: AsyncConnection, page: list[Known], *, now: datetime) -> None:
     """Set each customer's counts; the rows are locked before our own orders are counted, as live decisions do."""
-    heard = [{"customer_id": one.rows.customer_id, "first_heard_at": _first_heard(one, now)} for one in page]
-    await tx.execute(insert_new(tx, customers), heard)
+    new = [{"customer_id": one.rows.customer_id, "first_heard_at": _first_heard(one, now)} for one in page]
+    await tx.execute(insert_new(tx, customers), new)
     ids = [one.rows.customer_id for one in page]
     query = sa.select(customers).order_by(customers.c.customer_id).with_for_update()
     stored = {row.customer_id: row async for row in in_chunks(tx, query, customers.c.customer_id, ids)}

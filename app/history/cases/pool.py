@@ -22,7 +22,7 @@ from app.installation.children import belong_to_parent, collect_rarely, ignore_s
 
 #: Spans queued for each process: one being worked on and one waiting, so that it never waits for us.
 _AHEAD: Final = 2
-_ENDED: Final = "a process that made cases ended before it was done; import again"
+_ENDED: Final = "a process that built cases ended too early; run the import again"
 
 
 def address_of(db: Database) -> str:

@@ -145,7 +145,7 @@ async def in_chunks(
             yield row
 
 
-async def nobodys(db: Database) -> AsyncIterator[list[Rows]]:
+async def without_customer(db: Database) -> AsyncIterator[list[Rows]]:
     """Yield the orders that belong to no customer, in pages."""
     after = -1
     while True:

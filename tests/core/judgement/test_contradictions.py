@@ -56,13 +56,13 @@ def test_the_default_policy_contradicts_itself_in_nothing() -> None:
         ("vetting.review_from = 9999", "never reach vetting.review_from (9999)"),
         (
             "[vetting]\nresources = []\nrules = [{name = 'a', terms = ['x'], weight = 59, question = 'q'}]",
-            "come to 59 together and never reach vetting.review_from (60)",
+            "add up to 59 and never reach vetting.review_from (60)",
         ),
         ("messages.fee_hold.send = false", "messages.fee_hold.send is off"),
-        ("messages.fee_hold.body = 'Pay {invoice_url}'", "says neither {explanation} nor {fee}"),
-        ("texts.fee.price = 'It costs.'\ntexts.fee.pay = 'Pay.'", "neither texts.fee.price nor texts.fee.pay says"),
-        ("texts.prices.cart.handling = 'We enter it.'", "texts.prices.cart.handling does not say {handling_fee}"),
-        ("texts.prices.terms.custom = 'Work costs.'", "texts.prices.terms.custom does not say {hourly_rate}"),
+        ("messages.fee_hold.body = 'Pay {invoice_url}'", "contains neither {explanation} nor {fee}"),
+        ("texts.fee.price = 'It costs.'\ntexts.fee.pay = 'Pay.'", "neither texts.fee.price nor texts.fee.pay contains"),
+        ("texts.prices.cart.handling = 'We enter it.'", "texts.prices.cart.handling does not contain {handling_fee}"),
+        ("texts.prices.terms.custom = 'Work costs.'", "texts.prices.terms.custom does not contain {hourly_rate}"),
         ("risk.auto_reject = true\nmodes.reject = 'suggest'", "modes.reject is suggest"),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_contradiction_is_named(document: str, words: str) -> None:
 def test_thresholds_that_all_signals_together_do_not_reach() -> None:
     caps = "".join(f"{name} = 5\n" for name in Policy().families.model_dump())
     found = new_warnings(f"[families]\n{caps}[points.risk]\nblock_listed = 10")
-    assert "all families of signals come to 45 points at most and never reach risk.review_from (60)" in found
+    assert "all families of signals add up to 45 points at most and never reach risk.review_from (60)" in found
 
 
 @pytest.mark.parametrize(

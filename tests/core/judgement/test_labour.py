@@ -99,7 +99,7 @@ def test_unknown_amounts_leave_the_answer_open() -> None:
     found = labour(an_item(recurring_amount=None))
 
     assert (found.tolerated, found.payback_months, found.missing) == (None, None, ("items.amounts",))
-    assert found.payback_words == "not known when earned back"
+    assert found.payback_words == "unknown when it is earned back"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_muted_signal_is_reported_with_its_points() -> None:
 
     assert signal.points == 0
     assert ("points_without_muting", 70) in signal.evidence
-    assert "counts nothing" in signal.detail
+    assert "adds no points" in signal.detail
 
 
 def test_only_risk_signals_are_muted() -> None:

@@ -89,7 +89,7 @@ CASES: list[tuple[str, dict[str, Any], str | None]] = [
     ("which a server is not", {"fit": mentions("game server"), "items": SERVER}, None),
     ("a mixed order counts", {"fit": mentions("game server"), "items": (an_item(), *SERVER)}, "Shall it be a server?"),
     ("a bit much traffic", {"expected": uses(gb_traffic_month=2_000)}, None),
-    ("just what the plan stands", {"expected": uses(gb_traffic_month=5_000)}, None),
+    ("just what the plan allows", {"expected": uses(gb_traffic_month=5_000)}, None),
     ("too much of it", {"expected": uses(gb_traffic_month=5_001)}, "What is downloaded so much?"),
     (
         "much traffic for a newsletter",
@@ -117,8 +117,8 @@ def test_the_reason_names_the_rules_and_is_no_bad_mark() -> None:
     (reason,) = found.reasons
     assert reason.code == "vetting_fit"
     assert reason.text == (
-        "It may not fit: heavy, 2,000 GB of traffic a month where the plan stands 1,000, light "
-        "(weight 100, a person looks from 50)."
+        "It may not fit: heavy, 2,000 GB of traffic a month where the plan allows 1,000, light "
+        "(weight 100, a person checks from 50)."
     )
     assert (found.scores.risk, found.question_rule) == (0, "heavy")
     assert not [signal for signal in found.signals if signal.score.value == "risk"]

@@ -22,7 +22,7 @@ from tests.cpu import within_cpu_seconds
         ("", "points.risk.shared_phone = 20", "Points",
          "A shared phone number now adds 20 risk points instead of 30."),
         ("", "points.risk.allow_listed = 20", "Points",
-         "Standing on the allow list now takes 20 risk points away instead of 50."),
+         "Being on the allow list now takes 20 risk points away instead of 50."),
         ("", "points.self_service.price_override = 0", "Points",
          "A line with a price of its own now takes 0 points from the self-service score instead of 10."),
         ("", "labour.minutes.handling = 15", "Labour",
@@ -30,31 +30,31 @@ from tests.cpu import within_cpu_seconds
         ("", "labour.topic_minutes.reboot = 5", "Labour",
          "A ticket about reboot now counts as 5 minutes instead of 10."),
         ("", "labour.tolerated_months = 2", "Labour",
-         "What work may eat of an order's margin is now 2.00 months instead of 1.00 months."),
-        ("", "labour.margin_percent = 30", "Labour", "The margin of a price is now 30 % instead of 45 %."),
-        ("", "risk.auto_reject = true", "Risk", "Turning orders away without a person is now on; it was off."),
-        ("", "currencies.EUR.handling_fee = '9'", "Money",
+         "The margin that work may use up is now 2.00 months instead of 1.00 months."),
+        ("", "labour.margin_percent = 30", "Labour", "The margin on a price is now 30 % instead of 45 %."),
+        ("", "risk.auto_reject = true", "Risk", "Rejecting orders without a person is now on; it was off."),
+        ("", "currencies.EUR.handling_fee = '9'", "Currencies",
          "The handling fee in EUR is now 9.00 EUR instead of 7.00 EUR."),
-        ("", "modes.accept = 'suggest'", "What is done",
+        ("", "modes.accept = 'suggest'", "Modes",
          'Accepting approved orders is now "suggest" instead of "enforce".'),
         ("", "limits.hour.fees = 3", "Limits", "The number of fees within an hour is now 3 instead of 30."),
         ("", "hold.expires_days = 9", "Holds",
-         "The time that customers have to answer a fee is now 9 days instead of 7 days."),
+         "The time that customers have to respond to a fee is now 9 days instead of 7 days."),
         ("block.email_domains = ['a.example', 'b.example']", "block.email_domains = ['b.example', 'c.example']",
          "Block list", 'Mail domains on the block list: "c.example" was added; "a.example" was removed.'),
         ("", "block.customer_ids = [1, 2, 3, 4, 5, 6, 7]", "Block list",
          'Customers on the block list: "1", "2", "3", "4", "5" and 2 more were added.'),
         ("vetting.terms = ['a', 'b']", "vetting.terms = ['b', 'a']", "Vetting",
-         "Terms that a person looks at: the same entries in another order, or another number of times."),
+         "Terms that a person checks: the order or repetition of its entries changed."),
         ("", "messages.department_id = 4", "Messages",
-         "The department of messages to customers is now 4 instead of nothing."),
+         "The department for messages to customers is now 4 instead of nothing."),
         ("", "messages.fee_paid.send = true", "Messages", 'Sending the message "fee paid" is now on; it was off.'),
         ("", "messages.fee_waived.subject = 'Free'", "Messages",
          'The subject of the message "fee waived" is now "Free" instead of "{old}".'.replace(
              "{old}", Policy().messages.fee_waived.subject)),
-        ("", "[messages.cancelled]\nbody = 'Your order {order_number} is cancelled. Sorry.'", "Messages",
-         'The text of the message "cancelled" reads differently: {new} instead of {old}.'.format(
-             new='"…cancelled. Sorry."', old='"…cancelled. What you may have paid for it is returned."')),
+        ("", "[messages.cancelled]\nbody = 'Your order {order_number} has been cancelled. Sorry.'", "Messages",
+         'The text of the message "cancelled" was reworded: {new} instead of {old}.'.format(
+             new='"…cancelled. Sorry."', old='"…cancelled. Any payment you made for it will be refunded."')),
     ],
 )  # fmt: skip
 def test_a_change_in_words(before: str, after: str, section: str, sentence: str) -> None:
@@ -66,9 +66,9 @@ def test_a_new_currency_is_one_change() -> None:
     row = "\n".join(f"{name} = '1'" for name in Policy().currencies["USD"].model_dump())
     (change,) = differences(Policy(), parse_policy(f"[currencies.CHF]\n{row}"))
     assert change.path == "currencies.CHF"
-    assert change.sentence.startswith("The amounts in CHF are new: staff_cost_per_hour 1.00, ")
+    assert change.sentence.startswith("The amounts in CHF were added: staff_cost_per_hour 1.00, ")
     (gone,) = differences(parse_policy(f"[currencies.CHF]\n{row}"), Policy())
-    assert gone.sentence == "The amounts in CHF are gone."
+    assert gone.sentence == "The amounts in CHF were removed."
 
 
 def leaves(table: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -101,12 +101,12 @@ def test_a_change_within_a_row_is_told_by_what_changed() -> None:
         'Rules about what is hosted: in "a" the terms: "Z" was added; "Y" was removed.'
     )
     assert told(before, before.replace("whom? '", "whom? Say'")) == (
-        'Rules about what is hosted: in "a" the question reads "…nd for whom? Say" instead of "…nd for whom?".'
+        'Rules about what is hosted: in "a" the question is now "…nd for whom? Say" instead of "…nd for whom?".'
     )
     second = RULE.format(question="q").replace("'a'", "'b'")
     assert '"b" was added: name b, terms x and Y, weight 1' in told(before, before + second)
     assert told(before + second, second) == 'Rules about what is hosted: "a" was removed.'
-    assert told(before + second, second + before) == "Rules about what is hosted: the sequence is another."
+    assert told(before + second, second + before) == "Rules about what is hosted: the order of the rows changed."
 
 
 @pytest.mark.parametrize(
@@ -114,19 +114,19 @@ def test_a_change_within_a_row_is_told_by_what_changed() -> None:
     [
         ("vetting.resources = [" + ROW.format(most=1, groups="7") + "]",
          "vetting.resources = [" + ROW.format(most=2, groups="7") + "]",
-         'What plans stand: in "visitors_day for 7" at most is 2 instead of 1.'),
+         'What plans can carry: in "visitors_day for 7" at most is 2 instead of 1.'),
         ("accept.rules = [{groups = [1]}, {groups = [1]}]",
          "accept.rules = [{groups = [1]}, {groups = [1], autosetup = false}]",
-         'Rules by product group: in "1, no. 2" autosetup is false instead of true.'),
+         'Acceptance rules by product group: in "1, no. 2" autosetup is false instead of true.'),
         ("labour.group_margins = [{groups = [1, 'VPS'], percent = 3}]",
          "labour.group_margins = [{groups = [1, 'VPS'], percent = 4}]",
          'Margins of product groups: in "1 and VPS" percent is 4 instead of 3.'),
         ("exempt.product_groups = [1]", "exempt.product_groups = ['1']",
          'Exempt product groups: "1 (a name)" was added; "1" was removed.'),
         ("", "points.self_service.repeat_effortless_at_most = 9",
-         "All earlier orders that needed nobody together, at most, now give 9 points back instead of 15."),
+         "All earlier orders that needed no staff time together, at most, now give 9 points back instead of 15."),
         ("ask.signed = 'a b'", "ask.signed = 'a  b'",
-         "The signature under questions reads differently: other spaces or line breaks."),
+         "The signature under questions was reworded: only spaces or line breaks differ."),
         ("", "texts.prices.terms.less = 'We may charge less.'",
          'The text "prices terms less" for customers is now "We may charge less." instead of "{old}".'.replace(
              "{old}", Policy().texts.prices.terms.less)),

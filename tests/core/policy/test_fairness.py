@@ -187,7 +187,7 @@ def test_a_vpn_alone_never_holds_an_order(policy: Policy | None) -> None:
 )
 def test_policies_that_would_hold_an_order_for_its_vpn_are_refused(document: str, fair: bool) -> None:
     if not fair:
-        with pytest.raises(PolicyError, match="a VPN alone comes to"):
+        with pytest.raises(PolicyError, match="a VPN alone adds up to"):
             parse_policy(document)
     assert parse_published(document).points.risk.anonymous_ip > 41  # the policy in force stays in force
 

@@ -275,7 +275,11 @@ def risk(old: list[Row], column: str, policy: dict[str, Any]) -> dict[str, Any]:
 def area(bad: list[int], good: list[int]) -> dict[str, Any]:
     if not bad or not good:
         lacking = "good" if bad else "bad"
-        return {"value": None, "interval": None, "why_not": f"There is no old enough {lacking} order to compare with."}
+        return {
+            "value": None,
+            "interval": None,
+            "why_not": f"There is no {lacking} order that is old enough to compare with.",
+        }
     wins = sum(Fraction((one > other) * 2 + (one == other), 2) for one in bad for other in good)
     seen = float(wins / (len(bad) * len(good)))
 

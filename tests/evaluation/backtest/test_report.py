@@ -169,7 +169,7 @@ async def test_with_one_kind_of_label_there_is_no_area_and_it_says_why(db: Datab
     area = report.figures.given.risk.auc
     assert (area.value, area.interval) == (None, None)
     lacking = "good" if label is Label.FRAUD else "bad"
-    assert area.why_not == f"There is no old enough {lacking} order to compare with."
+    assert area.why_not == f"There is no {lacking} order that is old enough to compare with."
     await check(db, begun, report)
 
 

@@ -54,7 +54,7 @@ async def test_without_a_history_it_says_what_to_do_first(db: Database) -> None:
     with pytest.raises(WrongState, match="run `doorman import` first"):
         await begin(db)
     await add_cases(db, some_cases(2))
-    with pytest.raises(WrongState, match="no order of the history was placed since 2026-11-20"):
+    with pytest.raises(WrongState, match="the history has no orders placed since 2026-11-20"):
         await begin(db, since=NOW)
     assert await count(db, backtests) == 0
 
@@ -123,10 +123,10 @@ async def test_a_killed_process_is_a_clear_error_and_no_half_report(db: Database
             killed.append(multiprocessing.active_children()[0].pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    with pytest.raises(BacktestFailed, match="a process that judged orders ended before it was done"):
+    with pytest.raises(BacktestFailed, match="a process that judged orders ended too early"):
         await runs.run(db, begun, processes=2, progress=kill_one)
     row = await row_of(db, begun)
-    assert (row.report, row.error) == (None, "a process that judged orders ended before it was done; nothing is kept")
+    assert (row.report, row.error) == (None, "a process that judged orders ended too early; no result was stored")
     assert await count(db, backtest_decisions) == 0
     assert multiprocessing.active_children() == []
 
@@ -162,7 +162,7 @@ async def test_of_a_finished_one_nobody_says_that_it_failed(db: Database, logs: 
     await set_active(db)
     begun = await begin(db)
     report = await runs.run(db, begun)
-    await runs.fail(db, begun, "its process ended with status 0")
+    await runs.fail(db, begun, "the backtest's process ended with status 0")
     row = await row_of(db, begun)
     assert (row.error, row.report) == (None, report.model_dump(mode="json"))
     assert [entry["event"] for entry in logs] == ["backtest.finished"]

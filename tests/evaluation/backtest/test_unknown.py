@@ -89,4 +89,4 @@ async def test_a_policy_is_not_said_to_hold_them(db: Database) -> None:
     async with db.read() as connection:
         share = await held_share(connection, parse_policy(""))
     assert (share.cases, share.held, share.percent) == (60, 60, 100.0)
-    assert share.text.endswith("60 more can't be told: facts of then are not known.")
+    assert share.text.endswith("60 more can't be judged because past facts are not known.")

@@ -53,7 +53,7 @@ def _work(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
     for signal in judgement.signals:
         if signal.minutes:
             yield WorkLine(code=signal.code, text=signal.detail, minutes=signal.minutes)
-    yield WorkLine(code="total", text="All work of this order.", minutes=labour.minutes)
+    yield WorkLine(code="total", text="All work for this order.", minutes=labour.minutes)
     if labour.cost is not None:
         rate = Money.from_text(policy.currencies[labour.cost.currency].staff_cost_per_hour, labour.cost.currency)
         yield WorkLine(code="cost", text=f"It costs us {rate} an hour.", minutes=labour.minutes, amount=labour.cost)
@@ -62,17 +62,17 @@ def _work(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
 def _worth(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
     labour, months = judgement.labour, policy.labour.tolerated_months
     if labour.recurring_monthly is not None:
-        yield WorkLine(code="brings", text="The order brings this a month.", amount=labour.recurring_monthly)
+        yield WorkLine(code="brings", text="The order brings in this much a month.", amount=labour.recurring_monthly)
     if labour.margin_month is not None:
-        partly = " Lines whose amounts are not known are left out." if labour.missing else ""
-        text = f"Of that, with what is paid at first spread over {policy.labour.horizon_months} months, we keep."
+        partly = " Lines with unknown amounts are left out." if labour.missing else ""
+        text = f"Our margin a month, with one-time amounts spread over {policy.labour.horizon_months} months."
         yield WorkLine(code="margin", text=text + partly, amount=labour.margin_month)
     words = {
-        True: "so it is tolerated",
-        False: "so it is not tolerated",
-        None: "whether that is tolerated is not known",
+        True: "so it is accepted",
+        False: "so it is not accepted",
+        None: "whether that is accepted is not known",
     }
-    text = f"The work is {labour.payback_words}; {months} months are the most, {words[labour.tolerated]}."
+    text = f"The work is {labour.payback_words}; the limit is {months} months, {words[labour.tolerated]}."
     yield WorkLine(code="payback", text=text)
 
 
@@ -82,7 +82,7 @@ def _price(judgement: Judgement, policy: Policy) -> Iterator[WorkLine]:
         return
     currency = labour.estimate.currency
     if not labour.custom_minutes:
-        yield WorkLine(code="fee_estimate", text="The flat amount for entering an order.", amount=labour.estimate)
+        yield WorkLine(code="fee_estimate", text="The flat fee for entering an order.", amount=labour.estimate)
         return
     full, most = uncapped_fee(labour.custom_minutes, currency, policy), max_fee(currency, policy)
     rate = Money.from_text(policy.currencies[currency].custom_rate_per_hour, currency)
@@ -109,9 +109,9 @@ def for_staff(judgement: Judgement, facts: Facts, policy: Policy) -> tuple[str, 
     if judgement.fee is not None:
         lines.append(f"fee: {judgement.fee}")
     if judgement.catalogue_gap:
-        lines.append("catalogue gap: what was wanted can't be ordered in the cart")
+        lines.append("catalogue gap: the customer's request can't be ordered in the cart")
     if judgement.missing:
-        lines.append(f"not known, so it counted neither way: {', '.join(judgement.missing)}")
+        lines.append(f"not known, so not counted either way: {', '.join(judgement.missing)}")
     if facts.today:
-        lines.append(f"known only as it is today, so left out of an imported order: {', '.join(facts.today)}")
+        lines.append(f"known only as of today, so left out of an imported order: {', '.join(facts.today)}")
     return tuple(lines)

@@ -70,8 +70,8 @@ def _risk(code: str, meaning: str, evidence: str, *needs: str, keys: tuple[str, 
 def _shared(kind: str, what: str) -> SignalEntry:
     return _risk(
         f"shared_{kind}",
-        f"The {what} is shared with customers known for fraud, abuse or chargebacks; good neighbours count nothing.",
-        "how many bad customers, how many in all",
+        f"The {what} is shared with customers known for fraud, abuse or chargebacks; other customers add no points.",
+        "number of bad customers, number of all customers",
         f"neighbours.{kind}",
         keys=(f"shared_{kind}", "each_further"),
     )
@@ -87,7 +87,7 @@ _HOW_MANY: Final = "how many"
 CATALOGUE: Final = (
     _service(
         "entered_by_staff",
-        "Our staff entered an order that the cart sells; nothing where the cart could not have sold it.",
+        "Our staff entered an order that the cart sells; no points if the cart could not have sold it.",
         "who entered it, whether the cart sells it",
         *_LINES,
         "items.price_override",
@@ -99,23 +99,26 @@ CATALOGUE: Final = (
         _service(
             request_code(kind),
             f"The order asks for {work_words(kind)}.",
-            "the lexicon's terms and where they stand, never the text",
+            "the lexicon's terms and where they were found, never the text",
             "order.requests",
         )
         for kind in REQUEST_KINDS
     ),
     _service(
         "text_cut",
-        "Not all that was written could be judged, so a person reads it: more text or tickets than are read, or work "
-        "or a term of the policy named in what looks like a quotation, a signature or mark-up.",
+        "Part of the text could not be judged, so a person reads it: there were more texts or tickets than are "
+        "read, or work or a policy term appears in what looks like a quotation, a signature or mark-up.",
         "where, and why, never the text",
         "order.cut",
     ),
     _service(
-        "outside_catalogue", "A line is not sold in the cart, or not by this cycle.", "how many lines, which", *_LINES
+        "outside_catalogue",
+        "A line is not sold in the cart, or not with this billing cycle.",
+        "number of lines, which ones",
+        *_LINES,
     ),
     _service("price_override", "A line has a price of its own.", "how many lines", "items.price_override"),
-    _service("manual_payment", "A person must book the payment.", "the payment method", "order.payment_method"),
+    _service("manual_payment", "A person must record the payment.", "the payment method", "order.payment_method"),
     _service(
         "earlier_manual_orders",
         "Earlier orders of this customer were entered by our staff too.",
@@ -125,22 +128,22 @@ CATALOGUE: Final = (
     ),
     _service(
         "tickets_per_service",
-        "Many tickets in 14 days for the number of services; those that our hold caused are not counted.",
+        "Many tickets in 14 days for the number of services; tickets caused by our hold are not counted.",
         "tickets and active services",
         "customer.tickets_recent",
         "customer.active_services",
     ),
     _service(
         "repeat_effortless",
-        "Earlier orders of this customer needed nobody.",
+        "Earlier orders of this customer needed no staff time.",
         _HOW_MANY,
         "customer.earlier_effortless_orders",
         keys=("repeat_effortless", "repeat_effortless_at_most"),
     ),
-    _service("unpaid_after_grace", "The order is not paid within the days of grace.", "the days", "order.payment"),
+    _service("unpaid_after_grace", "The order was not paid within the grace period.", "the days", "order.payment"),
     _risk(
         "fraud_check",
-        "The panel's own fraud check failed the order, was not sure, or gave a high score.",
+        "The panel's own fraud check failed the order, was undecided, or gave a high score.",
         "the module, its verdict and score",
         "order.fraud_check",
         keys=("fraud_check_fail", "fraud_check_review", "fraud_check_high_score"),
@@ -149,21 +152,21 @@ CATALOGUE: Final = (
     _of_reports(
         "fraudrecord",
         "Other providers reported this person to FraudRecord, or its score is high.",
-        "how many reports, the score, the report's page",
+        "number of reports, the score, the report's page",
         ("fraudrecord", "fraudrecord_high_score"),
     ),
-    _of_reports("anonymous_ip", "The customer's own IP address is a proxy's or VPN's.", "who marks it so, as what"),
-    _risk("hosting_network", "The order came from a network of servers.", "the network's number", "order.ip_asn"),
+    _of_reports("anonymous_ip", "The customer's own IP address belongs to a proxy or VPN.", "the source and its label"),
+    _risk("hosting_network", "The order came from a hosting network.", "the network's number", "order.ip_asn"),
     _risk(
         "email_disposable",
-        "The e-mail address belongs to a throw-away service.",
+        "The e-mail address belongs to a disposable-address service.",
         "its domain",
         "customer.email_disposable",
     ),
     _risk("email_unverified", "The e-mail address was never confirmed.", "nothing", "customer.email_verified"),
     _risk(
         "countries_disagree",
-        "Address, phone and IP name different countries; for each further country.",
+        "Address, phone and IP point to different countries; counted per additional country.",
         "the countries by source",
         "customer.country",
         "customer.phone_country",
@@ -174,69 +177,73 @@ CATALOGUE: Final = (
     _shared("address", "address"),
     _risk(
         "similar_address",
-        "The address is nearly that of bad customers; nothing more where one is shared to the letter.",
-        "how many bad customers, how many in all",
+        "The address is nearly the same as a bad customer's; no points if it is exactly the same as one.",
+        "number of bad customers, number of all customers",
         "neighbours.similar_address",
         keys=("similar_address", "each_further"),
     ),
-    _shared("email", "e-mail address, however it is spelt,"),
+    _shared("email", "mailbox, in any spelling,"),
     _shared("payment", "payment method"),
     _risk(
         "customer_velocity",
-        "The customer places orders faster than people do; for each full limit beyond the first, at most three.",
+        "The customer places orders faster than people do; counted per full limit exceeded, at most three times.",
         "orders in an hour and in a day",
         "customer.orders_last_hour",
     ),
     _risk(
         "ip_velocity",
-        "One IP address places orders faster than people do, counted likewise.",
+        "One IP address places orders faster than people do; counted in the same way.",
         "orders in an hour and in a day",
         "customer.ip_orders_last_hour",
     ),
     _risk(
         "new_account_large_order",
-        "A new account that paid nothing yet places a large order.",
+        "A new account that has paid nothing yet places a large order.",
         "the account's age in days, the amount",
         "customer.paid_invoices",
         "customer.signed_up_at",
     ),
     _risk(
         "earlier_fraud_orders",
-        "Earlier orders of this customer were fraud.",
+        "Earlier orders of this customer were fraudulent.",
         _HOW_MANY,
         "customer.earlier_fraud_orders",
         keys=("earlier_fraud_orders", "each_further"),
     ),
-    _risk("chargebacks", "Payments were charged back; for each.", _HOW_MANY, "customer.chargebacks"),
+    _risk("chargebacks", "Payments were charged back; counted per payment.", _HOW_MANY, "customer.chargebacks"),
     _risk("collections_invoices", "Invoices went to collections.", _HOW_MANY, "customer.collections_invoices"),
     _risk(
         "overdue_invoices",
-        "Invoices are overdue, our own fees left out; for each, up to a limit.",
+        "Invoices are overdue, our own fees excluded; counted per invoice, up to a limit.",
         _HOW_MANY,
         "customer.overdue_invoices",
         keys=("overdue_invoice", "overdue_invoices_at_most"),
     ),
-    _risk("payment_disputed", "The payment of this very order is disputed.", "nothing", "order.payment"),
+    _risk("payment_disputed", "The payment of this order is disputed.", "nothing", "order.payment"),
     _risk(
         "acceptable_use",
-        "Terms of the acceptable-use list stand in the order's texts or domain names.",
-        "the terms and where they stand, never the text",
+        "Terms of the acceptable-use list appear in the order's texts or domain names.",
+        "the terms and where they were found, never the text",
         "order.acceptable_use",
     ),
-    _risk("block_listed", "The provider's own block list.", "the entries, by place", "customer.lists"),
-    _risk("allow_listed", "The provider's own allow list.", "the entries, by place", "customer.lists"),
+    _risk(
+        "block_listed", "The customer is on the provider's own block list.", "the entries, by place", "customer.lists"
+    ),
+    _risk(
+        "allow_listed", "The customer is on the provider's own allow list.", "the entries, by place", "customer.lists"
+    ),
     SignalEntry(
         code=FAMILY_LIMIT,
         score=ScoreKind.RISK,
-        meaning="Takes back what the signals of one family have above its cap ([families] of the policy).",
-        evidence="the family, its cap, what it came to",
+        meaning="Deducts what the signals of one family add above its cap ([families] of the policy).",
+        evidence="the family, its cap, its points before the cap",
         keys=(),
         needs=(),
     ),
     SignalEntry(
         code=LIMIT,
         score=None,
-        meaning="Takes back, or gives, what lies beyond the end of a score's scale of 0 to 100.",
+        meaning="Corrects a score that would leave its scale of 0 to 100.",
         evidence="nothing",
         keys=(),
         needs=(),
@@ -259,5 +266,5 @@ def markdown_table() -> str:
         where = f"{kind}, {entry.family.value}" if entry.family else kind
         points = entry.points(default)
         worth = ", ".join(f"{key} {value:+d}" if len(points) > 1 else f"{value:+d}" for key, value in points.items())
-        lines.append(f"| `{entry.code}` | {where} | {entry.meaning} | {entry.evidence} | {worth or 'what is beyond'} |")
+        lines.append(f"| `{entry.code}` | {where} | {entry.meaning} | {entry.evidence} | {worth or 'the excess'} |")
     return "\n".join(lines)

@@ -75,7 +75,7 @@ def fraudrecord(facts: Facts, rules: Rulebook) -> Finding | None:
         scored = "" if score is None else f", with a score of {score:.0f} of 100"
         pages = sorted({report.page for report in found if report.page})
         shown = {"report": FRAUDRECORD_PAGE.format(pages[0])} if pages else {}
-        detail = f"Reports by other providers to FraudRecord: {reports}{scored}."
+        detail = f"Other providers' reports to FraudRecord: {reports}{scored}."
         return said(detail, reports=reports, score=score, **shown)
 
     points = rules.risk.fraudrecord_high_score if high else rules.risk.fraudrecord
@@ -102,7 +102,7 @@ def hosting_network(facts: Facts, rules: Rulebook) -> Finding | None:
     asn = facts.order.ip_asn
     if asn is None or asn not in rules.hosting_asns or not ip_is_the_customers(facts):
         return None
-    detail = f"The order came from a network of servers (AS{asn})."
+    detail = f"The order came from a hosting network (AS{asn})."
     return risk_finding("hosting_network", rules.risk.hosting_network, lambda: said(detail, asn=asn))
 
 

@@ -32,7 +32,7 @@ def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
     if facts.customer is None or facts.customer.email_disposable is not True:
         return None
     domain = facts.customer.email_domain
-    detail = "The e-mail address belongs to a throw-away service."
+    detail = "The e-mail address belongs to a disposable-address service."
     return risk_finding("email_disposable", rules.risk.email_disposable, lambda: said(detail, email_domain=domain))
 
 
@@ -83,7 +83,7 @@ def similar_address(facts: Facts, rules: Rulebook) -> Finding | None:
     bad = _bad_neighbours(facts, "similar_address")
     if not bad or _bad_neighbours(facts, "address"):
         return None
-    return _neighbours_found("similar_address", "The address is nearly that of", bad, rules)
+    return _neighbours_found("similar_address", "The address is nearly the same as that of", bad, rules)
 
 
 def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
@@ -171,7 +171,7 @@ def new_account_large_order(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:
-    """Earlier orders of this customer were fraud."""
+    """Earlier orders of this customer were fraudulent."""
     count = facts.customer.earlier_fraud_orders if facts.customer else 0
     if count < 1:
         return None
@@ -228,7 +228,7 @@ def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
 
     def words() -> Words:
         shown = ", ".join(sorted({hit.term for hit in hits})[:10])
-        detail = f"Terms of the acceptable-use list stand in the order's texts or domain names: {shown}."
+        detail = f"Terms of the acceptable-use list appear in the order's texts or domain names: {shown}."
         return said(detail, terms=shown, where=", ".join(sorted({hit.where for hit in hits})[:10]))
 
     return risk_finding("acceptable_use", rules.risk.acceptable_use, words)

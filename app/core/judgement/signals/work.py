@@ -24,7 +24,7 @@ _PAID: Final = PaymentState.PAID
 _UNPAID: Final = frozenset({PaymentState.UNPAID, PaymentState.PARTLY_PAID})
 _WORDS: Final[dict[TermKind, str]] = {
     TermKind.OS_OLD: "an operating system that is no longer supported",
-    TermKind.OS_UNUSUAL: "an operating system outside the catalogue",
+    TermKind.OS_UNUSUAL: "an operating system that is not in our catalogue",
     TermKind.PACKAGE: "extra software packages",
     TermKind.INSTALL: "an installation by our staff",
     TermKind.MIGRATION: "moving existing data or sites",
@@ -85,11 +85,11 @@ def entered_by_staff(facts: Facts, rules: Rulebook) -> Finding | None:
 
     def words() -> Words:
         if sells is None:
-            detail = "Our staff entered the order; whether the cart sells it is not known, so that counts nothing."
+            detail = "Our staff entered the order; whether the cart sells it is not known, so no points are taken."
         elif sells:
             detail = f"Our staff entered an order that the cart sells: {minutes} minutes of handling."
         else:
-            detail = "Our staff entered the order, which the cart could not have sold: that counts nothing."
+            detail = "Our staff entered the order, which the cart could not have sold, so no points are taken."
         return said(detail, placed_by=facts.order.placed_by.value, cart_sells=sells)
 
     return _finding(HANDLING, points, words, minutes=minutes)
@@ -129,10 +129,10 @@ def _request(kind: TermKind) -> SignalRule:
 
 
 _CUT_WORDS: Final = {
-    Cut.TOO_LONG: "more text than is read",
-    Cut.TOO_MANY: "more tickets than are read",
+    Cut.TOO_LONG: "too much text to read",
+    Cut.TOO_MANY: "too many tickets to read",
     Cut.REQUEST_LEFT_OUT: "work named in what looks like a quotation, a signature or mark-up",
-    Cut.TERM_LEFT_OUT: "a term of the policy in what looks like a quotation, a signature or mark-up",
+    Cut.TERM_LEFT_OUT: "a policy term in what looks like a quotation, a signature or mark-up",
 }
 _PLACES: Final = {
     "notes": "the notes",
@@ -156,7 +156,7 @@ def text_cut(facts: Facts, rules: Rulebook) -> Finding | None:
 
     def words() -> Words:
         places, kinds = sorted({one.where for one in cut}), sorted({one.why.value for one in cut})
-        detail = f"Not all that was written could be judged: {cut_words(cut)}."
+        detail = f"Part of the text could not be judged: {cut_words(cut)}."
         return said(detail, where=", ".join(places), why=", ".join(kinds))
 
     return _finding("text_cut", -rules.effort.text_cut, words)
@@ -206,7 +206,7 @@ def manual_payment(facts: Facts, rules: Rulebook) -> Finding | None:
     return _finding(
         "manual_payment",
         -rules.effort.manual_payment,
-        lambda: said(f"Payments by {method} are booked by hand.", payment_method=method),
+        lambda: said(f"Payments by {method} are recorded by hand.", payment_method=method),
     )
 
 
@@ -257,7 +257,7 @@ def repeat_effortless(facts: Facts, rules: Rulebook) -> Finding | None:
         return None
     points = min(rules.effort.repeat_effortless_at_most, count * rules.effort.repeat_effortless)
     return _finding(
-        "repeat_effortless", points, lambda: said(f"Earlier orders that needed nobody: {count}.", count=count)
+        "repeat_effortless", points, lambda: said(f"Earlier orders that needed no staff time: {count}.", count=count)
     )
 
 

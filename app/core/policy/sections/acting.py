@@ -126,88 +126,90 @@ class Messages(PolicyPart):
     department_id: PanelId | None = None
     fee_hold: Message = Message(
         send=True,
-        subject="Your order {order_number} needs your word",
+        subject="Please confirm your order {order_number}",
         body=(
             "Thank you for your order {order_number}.\n\n{explanation}\n\n"
-            "To choose, pay the invoice or just answer this message."
+            "To choose, pay the invoice or just reply to this message."
         ),
     )
     review_hold: Message = Message(
         send=False,
-        subject="We are looking at your order {order_number}",
+        subject="We are checking your order {order_number}",
         body=(
             "Thank you for your order {order_number}.\n\n{explanation}\n\n"
-            "You need not do anything. If anything is urgent, answer this message."
+            "You do not need to do anything. If it is urgent, please reply to this message."
         ),
     )
     fee_paid: Message = Message(
         send=False,
-        subject="Your order {order_number} goes on",
-        body="Thank you, your payment for the work on your order {order_number} has come in.\n\n{explanation}",
+        subject="Your order {order_number} is going ahead",
+        body="Thank you, we have received your payment for the work on your order {order_number}.\n\n{explanation}",
     )
     fee_waived: Message = Message(
         send=True,
-        subject="Your order {order_number} goes on, without a charge",
+        subject="Your order {order_number} is going ahead at no extra charge",
         body=(
-            "We do the work on your order {order_number} without charging for it: you need not pay the invoice for "
-            "that. If the order itself is not paid yet, it goes on as soon as it is."
+            "We will do the work on your order {order_number} free of charge, so you do not need to pay the "
+            "invoice for that work. If the order itself is not paid yet, it will go ahead as soon as it is."
         ),
     )
     request_dropped: Message = Message(
         send=True,
-        subject="Your order {order_number} goes on as sold in the cart",
+        subject="Your order {order_number} is going ahead as sold in our cart",
         body=(
-            "As agreed your order {order_number} goes on as it is sold in our cart, without an extra charge. If it is "
-            "not paid yet, it goes on as soon as it is."
+            "As agreed, your order {order_number} will go ahead as sold in our cart, at no extra charge. If it "
+            "is not paid yet, it will go ahead as soon as it is."
         ),
     )
     rejected: Message = Message(
         send=False,
-        subject="We cannot take your order {order_number}",
+        subject="We are unable to accept your order {order_number}",
         body=(
-            "We are sorry: we cannot take your order {order_number}. What you may have paid for it is returned. "
-            "If you think this is a mistake, answer this message and a person will look at it again."
+            "We are sorry, but we are unable to accept your order {order_number}. Any payment you made for it "
+            "will be refunded. If you think this is a mistake, please reply to this message and our team will "
+            "check it again."
         ),
     )
     declined: Message = Message(
         send=True,
-        subject="Your order {order_number} is not for us",
+        subject="Your order {order_number} is not a good fit",
         body=(
-            "Thank you for your order {order_number} and for your interest. We looked at it carefully and decided "
-            "not to take it: what we offer is not made for what you plan, and we would rather say so now. What you "
-            "may have paid for it is returned. If you think we misunderstood, answer this message and a person will "
-            "look at it again."
+            "Thank you for your order {order_number} and for your interest. We considered it carefully and decided "
+            "not to accept it: our services are not designed for what you plan, and we would rather tell you "
+            "now. Any payment you made for it will be refunded. If you think we misunderstood, please reply to "
+            "this message and our team will check it again."
         ),
     )
     question: Message = Message(
         send=True,
         subject="A question about your order {order_number}",
         body=(
-            "Thank you for your order {order_number}. Before we set it up we would like to ask:\n\n"
+            "Thank you for your order {order_number}. Before we set it up, we would like to ask you:\n\n"
             "{question}\n\n"
-            "Please just answer this message; we go on as soon as we have read it."
+            "Please just reply to this message. We will continue as soon as we have read your answer."
         ),
     )
     question_reminder: Message = Message(
         send=True,
-        subject="Your order {order_number} waits for your answer",
+        subject="Your order {order_number} is waiting for your answer",
         body=(
-            "Your order {order_number} still waits for your answer to our question:\n\n"
+            "Your order {order_number} is still waiting for your answer to our question:\n\n"
             "{question}\n\n"
-            "A short word is enough. If you no longer need the order, tell us that and we cancel it for you."
+            "A short reply is enough. If you no longer need the order, let us know and we will cancel it for you."
         ),
     )
     cancelled: Message = Message(
         send=False,
-        subject="Your order {order_number} is cancelled",
-        body="Your order {order_number} is cancelled. What you may have paid for it is returned.",
+        subject="Your order {order_number} has been cancelled",
+        body="Your order {order_number} has been cancelled. Any payment you made for it will be refunded.",
     )
     hold_expired: Message = Message(
         send=False,
-        subject="Your order {order_number} still waits",
+        subject="Your order {order_number} is still waiting for your decision",
         body=(
-            "Your order {order_number} still waits for your word, and the invoice for the work on it is withdrawn. "
-            "A person looks at the order now. Answer this message to tell us what you would like."
+            "We have not had your decision about your order {order_number}, so we have withdrawn the invoice for "
+            "the work on it. Our team is now checking the order. Please reply to this message to tell us how "
+            "you would like to proceed."
         ),
     )
 
@@ -229,7 +231,7 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise ValueError("not an IP address or network such as 203.0.113.0/24") from error
+        raise ValueError("must be an IP address or network such as 203.0.113.0/24") from error
     return text
 
 

@@ -259,7 +259,7 @@ class OwnInitiative(PolicyPart):
 def _names_the_product(text: str) -> str:
     template = naming("product_id")(text)
     if text and template.format(product_id=1) == template.format(product_id=2):
-        raise ValueError("name the product: {product_id}")
+        raise ValueError("must contain {product_id}")
     return text
 
 

@@ -39,7 +39,7 @@ class Modes(PolicyPart):
         if over:
             asked = ", ".join(f'{name} = "{kinds[name].value}"' for name in over)
             raise ValueError(
-                f'{asked} {"needs" if len(over) == 1 else "need"} a hold, and hold is "{self.hold.value}": '
+                f'{asked} {"needs" if len(over) == 1 else "need"} a hold, but hold is "{self.hold.value}": '
                 f'set {" and ".join(over)} to "{self.hold.value}" or weaker'
             )
         return self

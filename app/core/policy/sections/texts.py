@@ -37,69 +37,71 @@ _Numbers = Annotated[str, _BOUNDS, AfterValidator(readable), AfterValidator(nami
 class ApprovedTexts(PolicyPart):
     """Texts about an approved order."""
 
-    outcome: Said = "Your order is accepted."
-    when_paid: Said = "It goes on as soon as its invoice is paid."
-    by_hand: Said = "Our staff will set it up for you."
-    free: Said = "There is no extra charge for the work of our staff."
+    outcome: Said = "Your order has been accepted."
+    when_paid: Said = "We will process it as soon as its invoice is paid."
+    by_hand: Said = "Our team will set it up for you."
+    free: Said = "There is no extra charge for our team's work."
 
 
 class FeeTexts(PolicyPart):
     """Texts about an order that waits for the customer's decision about a fee."""
 
-    outcome: Said = "Your order waits for your word."
-    custom: _Work = "Your order asks for work that its price does not cover: {work}."
-    minutes: _Minutes = "We expect it to take our staff about {minutes} minutes."
-    handling: Said = "Our staff entered this order for you. Our cart sells the same without this charge."
-    price: _Price = "For this we would charge {price}, once. Nothing is charged unless you pay it."
-    plus_tax: _Fee = "{fee} plus tax where tax applies"
-    until: _Date = "Please choose by {expires_on}; after that a person looks at the order again."
-    within: _Days = "Please choose within {days} days; after that a person looks at the order again."
-    pay: _Price = "Pay {price}, and we go on with your order as you asked."
-    pay_at: _PriceAt = "Pay {price}, and we go on with your order as you asked: {invoice_url}"
-    drop_request: Said = "Take the order as it is sold in our cart, without this charge."
+    outcome: Said = "Please tell us how to proceed with your order."
+    custom: _Work = "Your order asks for work that its price does not include: {work}."
+    minutes: _Minutes = "We expect this to take our team about {minutes} minutes."
+    handling: Said = "Our team entered this order for you. If you order the same in our cart, there is no such charge."
+    price: _Price = "The one-time charge for this is {price}. You pay it only if you agree to it."
+    plus_tax: _Fee = "{fee} plus tax where applicable"
+    until: _Date = "Please choose by {expires_on}. After that, our team will check the order again."
+    within: _Days = "Please choose within {days} days. After that, our team will check the order again."
+    pay: _Price = "Pay {price}, and we will carry out your order as requested."
+    pay_at: _PriceAt = "Pay {price}, and we will carry out your order as requested: {invoice_url}"
+    drop_request: Said = "Take the order as sold in our cart, without this charge."
     cancel: Said = "Cancel the order."
-    unpaid: Said = "The order itself goes on once its own invoice is paid, too."
+    unpaid: Said = "The invoice for the order itself must also be paid before we can set it up."
 
 
 class ReviewTexts(PolicyPart):
     """Texts about an order under review; `asked` replaces `person` and `hours` while the customer has a question."""
 
-    outcome: Said = "We are looking at your order."
-    person: Said = "A person looks at your order before it is set up. If we have a question, we ask you."
-    asked: Said = "We have asked you something about it and go on as soon as we have read your answer."
-    offer: _Work = "You asked for {work}; we make you an offer before any work begins."
-    hours: _Hours = "We mean to be done within {hours} hours. Nothing is charged for this."
-    cancel: Said = "Cancel the order at any time: just tell us."
+    outcome: Said = "We are checking your order."
+    person: Said = (
+        "A member of our team will check your order before it is set up. If we have a question, we will ask you."
+    )
+    asked: Said = "We have sent you a question about it and will continue as soon as we have read your answer."
+    offer: _Work = "You asked for {work}. We will send you a quote before any work begins."
+    hours: _Hours = "We aim to finish within {hours} hours. There is no charge for this."
+    cancel: Said = "Cancel the order at any time: just let us know."
 
 
 class RejectedTexts(PolicyPart):
     """Texts about a rejected order."""
 
-    outcome: Said = "We cannot take your order."
-    money: Said = "What you may have paid for it is returned."
-    contest: Said = "If you think that this is a mistake, write to us and a person will look at it again."
+    outcome: Said = "We are unable to accept your order."
+    money: Said = "Any payment you made for it will be refunded."
+    contest: Said = "If you think this is a mistake, please write to us and our team will check it again."
 
 
 class CancelledTexts(PolicyPart):
     """Texts about an order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
 
-    outcome: Said = "Your order is cancelled."
-    money: Said = "What you may have paid for it is returned."
-    contest: Said = "If you did not want that, write to us and a person will look at it again."
+    outcome: Said = "Your order has been cancelled."
+    money: Said = "Any payment you made for it will be refunded."
+    contest: Said = "If this is not what you wanted, please write to us and our team will check it again."
 
 
 class NextTimeTexts(PolicyPart):
     """How to avoid a hold next time; the `_at` variants have a link into the cart."""
 
-    cart: Said = "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word."
+    cart: Said = "Products ordered in our cart without special requests cost nothing extra and need no confirmation."
     cart_at: _Link = (
-        "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word: {cart_link}"
+        "Products ordered in our cart without special requests cost nothing extra and need no confirmation: {cart_link}"
     )
     review: Said = (
-        "Orders placed in our cart with complete and current contact details are usually set up without waiting."
+        "Orders placed in our cart with complete, up-to-date contact details are usually set up without delay."
     )
     review_at: _Link = (
-        "Orders placed in our cart with complete and current contact details are usually set up without waiting: "
+        "Orders placed in our cart with complete, up-to-date contact details are usually set up without delay: "
         "{cart_link}"
     )
     product: _Product = "{product}: {product_url}"
@@ -109,7 +111,7 @@ class WorkWords(PolicyPart):
     """The words for the work that an order asks for, by kind of request: fills {work}, with the terms found."""
 
     os_old: Line = "an operating system that is no longer supported"
-    os_unusual: Line = "an operating system outside the catalogue"
+    os_unusual: Line = "an operating system that is not in our catalogue"
     package: Line = "extra software packages"
     install: Line = "an installation by our staff"
     migration: Line = "moving existing data or sites"
@@ -138,70 +140,71 @@ class KindWords(PolicyPart):
 class CartNotice(PolicyPart):
     """Sentences of the notice at the checkout."""
 
-    included: _Numbers = "What you order here is set up without an extra charge."
-    handling: _Numbers = "Would you rather have us enter the order for you? That costs {handling_fee}."
-    handling_free: _Numbers = "Would you rather have us enter the order for you? We do it free of charge."
+    included: _Numbers = "Everything you order here is set up at no extra charge."
+    handling: _Numbers = "Would you like us to enter the order for you? That costs {handling_fee}."
+    handling_free: _Numbers = "Would you like us to enter the order for you? We do that free of charge."
     custom: _Numbers = (
-        "Extra work by our staff (for example: {work}) costs {hourly_rate} an hour, counted in steps of {step_minutes} "
-        "minutes: at least {minimum_fee}, and never more than {max_fee} for an order."
+        "Extra work by our team (for example: {work}) costs {hourly_rate} an hour, billed in steps of "
+        "{step_minutes} minutes: at least {minimum_fee}, and never more than {max_fee} per order."
     )
-    custom_free: _Numbers = "Extra work by our staff (for example: {work}) is free of charge."
-    tax: _Numbers = "These prices are plus tax where tax applies."
+    custom_free: _Numbers = "Extra work by our team (for example: {work}) is free of charge."
+    tax: _Numbers = "Tax is added to these prices where applicable."
     agree: _Numbers = "We tell you the price first, and you pay only if you agree."
 
 
 class TermsOfService(PolicyPart):
     """Sentences of the terms of service."""
 
-    included: _Numbers = "What our cart sells is set up without an extra charge."
-    included_at: _Numbers = "What our cart sells ({cart_url}) is set up without an extra charge."
-    handling: _Numbers = "If we enter an order for you that our cart sells, we charge {handling_fee} for it, once."
-    handling_free: _Numbers = "If we enter an order for you, we charge nothing for it."
+    included: _Numbers = "Everything in our cart is set up at no extra charge."
+    included_at: _Numbers = "Everything in our cart ({cart_url}) is set up at no extra charge."
+    handling: _Numbers = "If we enter an order for you that you could place in our cart, we charge {handling_fee} once."
+    handling_free: _Numbers = "If we enter an order for you, there is no charge for that."
     custom: _Numbers = (
-        "Work that the price of an order does not cover costs {hourly_rate} an hour, counted in steps of "
-        "{step_minutes} minutes: at least {minimum_fee}, and never more than {max_fee} for an order. Entering the "
-        "order is then included."
+        "Work that the price of an order does not include costs {hourly_rate} an hour, billed in steps of "
+        "{step_minutes} minutes: at least {minimum_fee}, and never more than {max_fee} per order. This includes "
+        "entering the order."
     )
-    custom_free: _Numbers = "For work that the price of an order does not cover we charge nothing."
-    tax: _Numbers = "These prices are plus tax where tax applies."
-    small: _Numbers = "Work of less than {min_minutes} minutes in all is free."
+    custom_free: _Numbers = "Work that the price of an order does not include is free of charge."
+    tax: _Numbers = "Tax is added to these prices where applicable."
+    small: _Numbers = "Work of less than {min_minutes} minutes in total is free."
     courtesy: _Numbers = (
-        "The work for the first {courtesy_orders} of your orders that need it, or that we enter for you, is free."
+        "For the first {courtesy_orders} of your orders that need such work, or that we enter for you, the work "
+        "is free."
     )
     not_in_cart: _Numbers = (
-        "We charge nothing either for an order that asks only for what our cart cannot sell you yet: {work}."
+        "There is also no charge for an order that asks only for things our cart does not offer yet: {work}."
     )
     no_charge_kinds: _Numbers = "There is never such a charge for: {kinds}."
-    less: _Numbers = "We may always charge less, or nothing."
+    less: _Numbers = "We may charge less than this, or nothing at all."
     agree: _Numbers = (
-        "Nothing is charged without your agreement. We tell you the price first, and you agree by paying its invoice. "
-        "Instead you may take the order as our cart sells it, without the charge, or cancel it."
+        "Nothing is charged without your agreement. We tell you the price first, and you agree by paying the "
+        "invoice for it. You can also take the order as sold in our cart, without the charge, or cancel it."
     )
     days: _Numbers = (
-        "You have {days} days to choose. After that the invoice is withdrawn and a person looks at the order again; "
-        "it is not cancelled by itself."
+        "You have {days} days to choose. After that, we withdraw the invoice and our team checks the order "
+        "again; the order is not cancelled automatically."
     )
-    offer: _Numbers = "For work worth more than {mandate_above} we make you an offer before any work begins."
+    offer: _Numbers = "If the work would cost more than {mandate_above}, we send you a quote before any work begins."
     review: _Numbers = (
-        "A person looks at some orders before they are set up, free of charge. We mean to be done within {paid_hours} "
-        "hours if something is paid, and within {unpaid_hours} hours if not."
+        "Our team checks some orders before they are set up, free of charge. We aim to finish within "
+        "{paid_hours} hours if a payment has been made, and within {unpaid_hours} hours if not."
     )
     contest: _Numbers = (
-        "If you think that a decision of ours is a mistake, write to us and a person will look at it again. What you "
-        "paid for an order that we cannot take is returned."
+        "If you think one of our decisions is a mistake, please write to us and our team will check it again. "
+        "If we are unable to accept an order, any payment you made for it will be refunded."
     )
 
 
 class Signature(PolicyPart):
     """The two lines for an e-mail signature."""
 
-    cart: _Numbers = "Quickest, and without an extra charge: order in our cart."
-    cart_at: _Numbers = "Quickest, and without an extra charge: order in our cart, {cart_url}"
+    cart: _Numbers = "The fastest way, at no extra charge, is to order in our cart."
+    cart_at: _Numbers = "The fastest way, at no extra charge, is to order in our cart: {cart_url}"
     handling: _Numbers = "If we enter an order for you, that costs {handling_fee}."
     handling_free: _Numbers = "If we enter an order for you, that is free of charge."
     custom: _Numbers = "Custom work costs {hourly_rate} an hour, from {minimum_fee}."
     custom_free: _Numbers = "Custom work is free of charge."
-    tax: _Numbers = "These prices are plus tax where tax applies."
+    tax: _Numbers = "Tax is added to these prices where applicable."
     agree: _Numbers = "We always tell you the price first."
 
 
@@ -217,8 +220,8 @@ class PriceTexts(PolicyPart):
 class Texts(PolicyPart):
     """The texts for customers about decisions and prices; each may be replaced."""
 
-    not_decided: Said = "We have your order and look at it next."
-    contest: Said = "If you think that this is a mistake, write to us and a person will look at it."
+    not_decided: Said = "We have received your order and are processing it."
+    contest: Said = "If you think this is a mistake, please write to us and our team will check it."
     approved: ApprovedTexts = ApprovedTexts()
     fee: FeeTexts = FeeTexts()
     review: ReviewTexts = ReviewTexts()

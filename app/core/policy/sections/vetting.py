@@ -58,7 +58,7 @@ class PlanRoom(PolicyPart):
     @model_validator(mode="after")
     def _of_something(self) -> Self:
         if not self.groups and not self.product_types:
-            raise ValueError("say which plans it is about: groups, product_types, or both")
+            raise ValueError("set groups, product_types or both to say which plans it applies to")
         return self
 
 
@@ -72,7 +72,7 @@ _RULES = (
         ),
         weight=30,
         question=(
-            "You mention streaming. Which content do you stream, do you hold the rights to it, and how many "
+            "You mention streaming. What content do you stream, do you hold the rights to it, and how many "
             "viewers or listeners do you expect at the same time?"
         ),
     ),
@@ -84,8 +84,8 @@ _RULES = (
         ),
         weight=30,
         question=(
-            "You mention content for adults. In which country is the operator, and how do you check the age of "
-            "visitors and of the people shown?"
+            "You mention content aimed at adults. In which country is the operator based, and how do you verify "
+            "the age of visitors and of the people shown?"
         ),
     ),
     FitRule(
@@ -96,8 +96,8 @@ _RULES = (
         ),
         weight=60,
         question=(
-            "You mention a game server. It needs a server of its own, which this plan is not. May we show you "
-            "one that fits?"
+            "You mention a game server. It needs a server of its own, which this plan does not include. May we "
+            "suggest a plan that fits?"
         ),
         product_types=_SHARED,
     ),
@@ -109,8 +109,8 @@ _RULES = (
         ),
         weight=30,
         question=(
-            "You mention a VPN or proxy. Is it for yourself or for customers of yours, and how can we reach you "
-            "about reports of abuse?"
+            "You mention a VPN or proxy. Is it for yourself or for your customers, and how can we reach you "
+            "about abuse reports?"
         ),
     ),
     FitRule(
@@ -121,8 +121,8 @@ _RULES = (
         ),
         weight=60,
         question=(
-            "You mention mining. It keeps the processor or the disks busy day and night, which our shared "
-            "machines are not made for. What do you plan to run, and on which hardware?"
+            "You mention mining. It keeps processors or disks busy day and night, which our shared servers are "
+            "not made for. What do you plan to run, and on what hardware?"
         ),
     ),
     FitRule(
@@ -133,8 +133,8 @@ _RULES = (
         ),
         weight=30,
         question=(
-            "You mention newsletters. How many mails do you send a month, how did the recipients agree to get "
-            "them, and how can they leave the list?"
+            "You mention newsletters. How many e-mails do you send a month, how did the recipients agree to "
+            "receive them, and how can they unsubscribe?"
         ),
     ),
 )  # fmt: skip
@@ -144,7 +144,8 @@ _RESOURCES = (
         at_most=250,
         weight=60,
         question=(
-            "You expect to keep more files than this plan is made for. How much space do you need in the first months?"
+            "You expect to store more files than this plan is made for. How much space do you need in the first "
+            "few months?"
         ),
         product_types=(ProductType.SHARED,),
     ),
@@ -153,7 +154,8 @@ _RESOURCES = (
         at_most=2_000,
         weight=60,
         question=(
-            "You expect more traffic than this plan is made for. What is it that is downloaded so much, and from where?"
+            "You expect more traffic than this plan is made for. What will people download, and from which "
+            "countries or regions?"
         ),
         product_types=(ProductType.SHARED,),
     ),
@@ -162,8 +164,8 @@ _RESOURCES = (
         at_most=20_000,
         weight=60,
         question=(
-            "You expect more visitors than this plan is made for. Does the site run elsewhere today, and on "
-            "which machine?"
+            "You expect more visitors than this plan is made for. Does the site already run elsewhere, and on "
+            "what kind of server?"
         ),
         product_types=(ProductType.SHARED,),
     ),
@@ -172,8 +174,8 @@ _RESOURCES = (
         at_most=2_000,
         weight=60,
         question=(
-            "You expect to send more mail than this plan is made for. To whom do you write, and how did they "
-            "agree to it?"
+            "You expect to send more e-mail than this plan is made for. Who do you write to, and how did they "
+            "agree to receive it?"
         ),
         product_types=_SHARED,
     ),
@@ -192,8 +194,8 @@ class Vetting(PolicyPart):
     )
     product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
     question: Question = (
-        "May we ask what you plan to use this for? We would like to be sure that it fits our terms and the plan "
-        "that you chose."
+        "May we ask what you plan to use this for? We would like to make sure that it fits our terms and the "
+        "plan you chose."
     )
     review_from: Annotated[int, Field(ge=1, le=10_000)] = 60
     rules: tuple[FitRule, ...] = Field(default=_RULES, max_length=200)

@@ -41,19 +41,19 @@ def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
     )  # fmt: skip
 
     assert message(MIGRATION, asked=asked) == (
-        "Your order waits for your word.\n\n"
-        "Your order asks for work that its price does not cover: moving existing data or sites (migrate). "
-        "We expect it to take our staff about 90 minutes.\n\n"
-        "For this we would charge 100.00 USD plus tax where tax applies, once. "
-        "Nothing is charged unless you pay it.\n\n"
-        "Please choose by 2026-11-27 13:24 CET; after that a person looks at the order again.\n\n"
-        "1. Pay 100.00 USD plus tax where tax applies, and we go on with your order as you asked: "
+        "Please tell us how to proceed with your order.\n\n"
+        "Your order asks for work that its price does not include: moving existing data or sites (migrate). "
+        "We expect this to take our team about 90 minutes.\n\n"
+        "The one-time charge for this is 100.00 USD plus tax where applicable. "
+        "You pay it only if you agree to it.\n\n"
+        "Please choose by 2026-11-27 13:24 CET. After that, our team will check the order again.\n\n"
+        "1. Pay 100.00 USD plus tax where applicable, and we will carry out your order as requested: "
         "https://billing.example/viewinvoice.php?id=7\n"
-        "2. Take the order as it is sold in our cart, without this charge.\n"
+        "2. Take the order as sold in our cart, without this charge.\n"
         "3. Cancel the order.\n\n"
-        "What our cart sells, ordered as it is, costs nothing extra and does not wait for your word: "
+        "Products ordered in our cart without special requests cost nothing extra and need no confirmation: "
         f"{SHOP}?a=add&pid=11\n\n"
-        "If you think that this is a mistake, write to us and a person will look at it."
+        "If you think this is a mistake, please write to us and our team will check it."
     )
 
 
@@ -61,20 +61,20 @@ def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
     ("facts", "document", "told", "not_told"),
     [
         (ENTERED, "", ["entered this order for you", "7.00 USD plus tax", "within 7 days"], ["minutes", "viewinvoice"]),
-        (ENTERED, "fee.taxed = false\nhold.expires_days = 3", ["charge 7.00 USD, once", "within 3 days"], ["tax"]),
+        (ENTERED, "fee.taxed = false\nhold.expires_days = 3", ["charge for this is 7.00 USD.", "3 days"], ["tax"]),
         (MIGRATION, "", ["moving existing data or sites (migrate)", "about 90 minutes", "100.00 USD"], ["cart.php"]),
-        (some_facts(), "", ["Your order is accepted."], ["charge", "mistake"]),
+        (some_facts(), "", ["Your order has been accepted."], ["charge", "mistake"]),
         (
             some_facts(order=an_order(currency="CHF", payment=PaymentState.UNPAID)), "",
-            ["A person looks at your order", "within 24 hours", "just tell us", "mistake"], ["CHF", "currency"],
+            ["our team will check your order", "within 24 hours", "just let us know", "mistake"], ["CHF", "currency"],
         ),
         (
             some_facts(order=MIGRATION.order, customer=a_customer(white_glove=True)), "",
-            ["make you an offer before any work begins", "within 4 hours"], ["100.00"],
+            ["send you a quote before any work begins", "within 4 hours"], ["100.00"],
         ),
         (
             some_facts(customer=a_customer(chargebacks=3)), "risk.auto_reject = true",
-            ["We cannot take your order.", "is returned", "look at it again"], ["fee", "cart", "charge"],
+            ["We are unable to accept your order.", "will be refunded", "check it again"], ["fee", "cart", "charge"],
         ),
     ],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_link_leads_to_the_product_else_to_the_cart_else_nowhere(document: s
     assert cart_link(MIGRATION, policy) == link
     avoid = for_customer(decide(MIGRATION, policy, now=NOW), MIGRATION, policy).avoid_next_time
     assert avoid is not None
-    assert avoid.startswith("What our cart sells, ordered as it is, costs nothing extra")
+    assert avoid.startswith("Products ordered in our cart without special requests cost nothing extra")
     assert avoid.endswith(f": {link}" if link else ".")
 
 
@@ -157,13 +157,13 @@ def test_what_a_person_decided_about_an_order_that_was_never_judged() -> None:
         for outcome in Outcome
     }
 
-    assert told[Outcome.APPROVE] == "Your order is accepted."
+    assert told[Outcome.APPROVE] == "Your order has been accepted."
     assert "work by our staff." in told[Outcome.HOLD_FOR_FEE]
     assert "25.00 EUR plus tax" in told[Outcome.HOLD_FOR_FEE]
     assert "None" not in told[Outcome.HOLD_FOR_FEE]
     assert "hours" not in told[Outcome.HOLD_FOR_REVIEW]
-    assert "is returned" in told[Outcome.REJECT]
-    assert "Your order waits" in as_message(for_customer_unjudged(Outcome.HOLD_FOR_FEE, POLICY))
+    assert "will be refunded" in told[Outcome.REJECT]
+    assert "how to proceed" in as_message(for_customer_unjudged(Outcome.HOLD_FOR_FEE, POLICY))
 
 
 def standing(facts: Facts, outcome: Outcome, now: HoldStanding) -> str:
@@ -175,8 +175,8 @@ def test_what_is_told_is_true_of_where_the_order_stands_now() -> None:
     """Regardless of what the judgement's facts said about payment, the fee and the question."""
     paid, unpaid = HoldStanding(settled=True), HoldStanding(settled=False)
 
-    assert "its own invoice is paid, too" in standing(MIGRATION, Outcome.HOLD_FOR_FEE, unpaid)
-    assert "its own invoice" not in standing(MIGRATION, Outcome.HOLD_FOR_FEE, paid)
+    assert "invoice for the order itself must also be paid" in standing(MIGRATION, Outcome.HOLD_FOR_FEE, unpaid)
+    assert "invoice for the order itself" not in standing(MIGRATION, Outcome.HOLD_FOR_FEE, paid)
     assert "as soon as its invoice is paid" in standing(MIGRATION, Outcome.APPROVE, unpaid)
     assert "no extra charge" in standing(MIGRATION, Outcome.APPROVE, paid)
     assert "no extra charge" not in standing(MIGRATION, Outcome.APPROVE, HoldStanding(settled=True, fee_paid=True))
@@ -187,13 +187,13 @@ def test_what_is_told_is_true_of_where_the_order_stands_now() -> None:
 def test_who_paid_a_fee_is_not_told_that_there_was_none() -> None:
     agreed = replace(MIGRATION, agreement=Agreement.FEE_PAID)
 
-    assert message(agreed) == "Your order is accepted."
+    assert message(agreed) == "Your order has been accepted."
 
 
 def test_who_was_asked_reads_that_we_wait_for_the_answer() -> None:
     text = standing(MIGRATION, Outcome.HOLD_FOR_REVIEW, HoldStanding(settled=True, question_open=True))
 
-    assert "We have asked you something about it and go on as soon as we have read your answer." in text
+    assert "We have sent you a question about it and will continue as soon as we have read your answer." in text
     assert "hours" not in text
     assert "If we have a question" not in text
 
@@ -206,8 +206,8 @@ def test_an_order_that_was_cancelled_is_not_called_turned_away() -> None:
     )
 
     for text in texts:
-        assert text.startswith("Your order is cancelled.\n\nWhat you may have paid for it is returned.")
-        assert "cannot take" not in text
+        assert text.startswith("Your order has been cancelled.\n\nAny payment you made for it will be refunded.")
+        assert "unable to accept" not in text
 
 
 def test_the_provider_says_it_in_his_own_words_and_changes_only_what_he_names() -> None:
@@ -222,7 +222,7 @@ def test_the_provider_says_it_in_his_own_words_and_changes_only_what_he_names() 
 
     text = message(MIGRATION, parse_policy(document))
 
-    assert "braucht Arbeit: Umzug Ihrer Daten {nicht gefüllt} (migrate). We expect it" in text
+    assert "braucht Arbeit: Umzug Ihrer Daten {nicht gefüllt} (migrate). We expect this" in text
     assert "Das kostet 100.00 USD zzgl. MwSt.. {Einmal.}" in text
     assert "3. Cancel the order." in text
 

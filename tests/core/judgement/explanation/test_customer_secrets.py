@@ -160,7 +160,7 @@ def leaks(text: str, judgement: Judgement) -> list[str]:
     secret = [MARK, MARKED_NUMBER, *(reason.text for reason in judgement.reasons), *judgement.missing]
     secret += [signal.code for signal in judgement.signals if "_" in signal.code or signal.score is ScoreKind.RISK]
     secret += [signal.detail for signal in judgement.signals]
-    families = set(Family)  # their names are plain words: "an operating system outside the catalogue"
+    families = set(Family)  # their names are plain words: "an operating system that is not in our catalogue"
     secret += [str(v) for signal in risky for _, v in signal.evidence if len(str(v)) > 4 and v not in families]
     return [words for words in secret if words.lower() in text.lower()] + [hit[0] for hit in HINTS.finditer(text)]
 

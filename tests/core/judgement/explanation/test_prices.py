@@ -30,10 +30,11 @@ def everything(document: str = "", currency: str = "EUR") -> str:
 
 def test_the_notice_in_the_cart_by_default() -> None:
     assert price_texts(Policy(), "EUR").cart == (
-        "What you order here is set up without an extra charge. Would you rather have us enter the order for you? That "
-        "costs 7.00 EUR. Extra work by our staff (for example: moving existing data or sites, an installation by our "
-        "staff, special hardware) costs 50.00 EUR an hour, counted in steps of 60 minutes: at least 50.00 EUR, and "
-        "never more than 400.00 EUR for an order. These prices are plus tax where tax applies. We tell you the price "
+        "Everything you order here is set up at no extra charge. Would you like us to enter the order for you? "
+        "That costs 7.00 EUR. Extra work by our team (for example: moving existing data or sites, an "
+        "installation by our staff, special hardware) costs 50.00 EUR an hour, billed in steps of 60 minutes: at "
+        "least 50.00 EUR, and never more than 400.00 EUR per order. Tax is added to these prices where "
+        "applicable. We tell you the price "
         "first, and you pay only if you agree."
     )
 
@@ -52,18 +53,22 @@ def test_the_signature_is_two_lines_with_the_link() -> None:
         ("", ["500.00 EUR", "7 days", "4 hours", "24 hours", "15 minutes", "renewals, upgrades, domains."], []),
         ("fee.taxed = false", ["7.00 EUR"], ["tax"]),
         ("fee.increment_minutes = 15\nfee.minimum_minutes = 30", ["steps of 15 minutes", "at least 25.00 EUR"], []),
-        ("currencies.EUR.handling_fee = '0'", ["We do it free of charge", "50.00 EUR"], ["7.00"]),
-        ("labour.minutes.handling = 0", ["We do it free of charge"], ["7.00"]),
-        ("labour.minutes.handling = 10", ["We do it free of charge"], ["7.00"]),
+        ("currencies.EUR.handling_fee = '0'", ["We do that free of charge", "50.00 EUR"], ["7.00"]),
+        ("labour.minutes.handling = 0", ["We do that free of charge"], ["7.00"]),
+        ("labour.minutes.handling = 10", ["We do that free of charge"], ["7.00"]),
         ("currencies.EUR.custom_rate_per_hour = '0'", ["7.00 EUR", "is free of charge"], ["50.00", "500.00"]),
-        (FREE, ["is free of charge", "We do it free of charge", "charge nothing"], ["EUR", "tax", "agree", "7 days"]),
-        ("labour.fee_kinds = []", ["is free of charge", "We do it free of charge"], ["EUR", "tax", "invoice"]),
+        (
+            FREE,
+            ["is free of charge", "We do that free of charge", "there is no charge for that"],
+            ["EUR", "tax", "agree", "7 days"],
+        ),
+        ("labour.fee_kinds = []", ["is free of charge", "We do that free of charge"], ["EUR", "tax", "invoice"]),
         ("labour.fee_kinds = ['new', 'upgrade']", ["renewals, addons, domains."], ["upgrades"]),
-        ("labour.min_minutes = 0", ["7.00 EUR"], ["0 minutes in all"]),
+        ("labour.min_minutes = 0", ["7.00 EUR"], ["0 minutes in total"]),
         ("labour.courtesy_orders = 3", ["first 3 of your orders"], []),
         (
             "labour.catalogue_gap_paid_by = 'provider'\nlabour.catalogue_gap_kinds = ['package', 'hardware']",
-            ["asks only for what our cart cannot sell you yet: extra software packages, special hardware."], [],
+            ["asks only for things our cart does not offer yet: extra software packages, special hardware."], [],
         ),
         (
             "labour.catalogue_gap_paid_by = 'provider'",
@@ -74,7 +79,7 @@ def test_the_signature_is_two_lines_with_the_link() -> None:
             ["(for example: special hardware, a special configuration, extra software packages) costs"], ["moving"],
         ),
         (NO_WORK, ["(for example: work by our staff) costs 50.00 EUR an hour"], ["special"]),
-        ("labour.catalogue_gap_paid_by = 'provider'\nlabour.catalogue_gap_kinds = []", [], ["cannot sell you yet"]),
+        ("labour.catalogue_gap_paid_by = 'provider'\nlabour.catalogue_gap_kinds = []", [], ["does not offer yet"]),
         ("hold.expires_days = 9\nhold.review_due_hours_unpaid = 50", ["9 days", "4 hours", "50 hours"], []),
         ("[texts.prices.cart]\ncustom = '{hourly_rate} die Stunde, {{netto}}'", ["50.00 EUR die Stunde, {netto}"], []),
     ],
@@ -85,7 +90,7 @@ def test_what_the_policy_says_is_what_the_texts_say(document: str, told: list[st
     assert [words for words in told if words not in text] == []
     assert [words for words in not_told if words in text] == []
     assert "contest" not in text
-    assert "a person will look at it again" in text
+    assert "our team will check it again" in text
 
 
 def test_each_currency_has_its_own_amounts_and_decimals() -> None:
@@ -131,7 +136,7 @@ def test_nobody_is_asked_for_more_than_was_written(
     if "an hour" in texts.cart and (custom := decide(some_facts(order=moved), policy, now=NOW).fee):
         assert f"at least {named[-2]:.2f} EUR" in texts.cart
         assert float(custom.to_text()) >= named[-2]
-    assert ("plus tax" in texts.cart) == (taxed and bool(named))
+    assert ("Tax is added" in texts.cart) == (taxed and bool(named))
 
 
 class Page(HTMLParser):

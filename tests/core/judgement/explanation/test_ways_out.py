@@ -38,7 +38,7 @@ def test_a_fee_for_handling_has_three_ways_out_and_the_cart() -> None:
     assert str(found.fee) == "7.00 USD"
     assert [way.code for way in found.ways_out] == ["pay", "drop_request", "cancel"]
     assert "7.00 USD plus tax" in words(found)
-    assert "Nothing is charged unless you pay it" in words(found)
+    assert "You pay it only if you agree to it" in words(found)
     assert found.avoid_next_time is not None
     assert "https://shop.example/cart.php" in found.avoid_next_time
     assert found.contest
@@ -78,7 +78,7 @@ def test_a_review_says_how_long_and_how_to_avoid_it() -> None:
 def test_a_review_for_an_offer_says_so() -> None:
     facts = some_facts(order=an_order(requests=(a_request(),)), customer=a_customer(white_glove=True))
 
-    assert "we make you an offer" in words(explain(facts))
+    assert "We will send you a quote" in words(explain(facts))
 
 
 def test_an_approval_says_what_happens_next() -> None:
@@ -87,10 +87,12 @@ def test_an_approval_says_what_happens_next() -> None:
 
     assert explain(some_facts()).paragraphs == ()
     assert "as soon as its invoice is paid" in words(explain(some_facts(order=an_order(payment=PaymentState.UNPAID))))
-    assert "Our staff will set it up" in words(explain(some_facts(order=an_order(items=(server,)))))
+    assert "Our team will set it up" in words(explain(some_facts(order=an_order(items=(server,)))))
     free = explain(some_facts(order=an_order(placed_by=PlacedBy.STAFF)), courtesy)
     assert "no extra charge" in words(free)
-    assert (free.avoid_next_time or "").startswith("What our cart sells, ordered as it is, costs nothing extra")
+    assert (free.avoid_next_time or "").startswith(
+        "Products ordered in our cart without special requests cost nothing extra"
+    )
     assert (free.avoid_next_time or "").endswith(": https://shop.example/")
 
 
@@ -121,6 +123,6 @@ def test_staff_read_what_is_not_known_and_what_the_catalogue_lacks() -> None:
     facts = some_facts(order=order)
     lines = "\n".join(for_staff(decide(facts, POLICY, now=NOW), facts, POLICY))
 
-    assert "not known: items.amounts" in lines
+    assert "not counted either way: items.amounts" in lines
     assert "catalogue gap" in lines
-    assert "not known when earned back" in lines
+    assert "unknown when it is earned back" in lines
