@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from socket import gaierror
 from typing import Annotated
 
 import typer
 
-from app.config import Settings, SettingsError, load_settings
+from app.cli.errors import plain_errors
+from app.config import load_settings
 from app.tables.access import Role
 
 cli = typer.Typer(
@@ -30,58 +27,6 @@ cli.add_typer(keys, name="keys")
 cli.add_typer(policy, name="policy")
 
 
-_DATABASE = "DOORMAN_DATABASE_URL"
-_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH}
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Print an expected error in one line, and exit with status 2."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.core.policy.document import PolicyError
-    from app.core.webhooks import SecretError
-    from app.errors import Problem
-    from app.evaluation.backtest.judging import BacktestFailed
-    from app.installation.schema import OldSchema
-    from app.messaging.lock import WorkerRunning
-    from app.panels.base import PanelUnavailable
-    from app.processes.serve import CannotServe
-
-    expected = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
-    try:
-        yield
-    except (*expected, BacktestFailed) as error:
-        raise _failed(str(error)) from None
-    except OSError as error:
-        raise _failed(_in_words(error)) from None
-    except SQLAlchemyError as error:
-        raise _failed(f"database error ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
-    except PolicyError as error:
-        for path, message in error.errors:
-            typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from None
-
-
-def _failed(what: str) -> typer.Exit:
-    typer.secho(f"doorman: {what}", err=True, fg=typer.colors.RED)
-    return typer.Exit(2)
-
-
-def _in_words(error: OSError) -> str:
-    """Describe a system error. A failed connection is to PostgreSQL: the panel's errors are of another type."""
-    if error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    unreachable = isinstance(error, ConnectionError | TimeoutError | gaierror) or error.errno in _NO_WAY
-    if unreachable and not isinstance(error, BrokenPipeError):
-        return f"the database can't be reached ({error}): is it running, and is {_DATABASE} right?"
-    return str(error)
-
-
-def _settings() -> Settings:
-    return load_settings()
-
-
 @cli.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -93,7 +38,7 @@ def serve(
     from app.processes.serve import serve as run
 
     with plain_errors():
-        run(_settings(), host=host, port=port, workers=workers, with_worker=not no_worker)
+        run(load_settings(), host=host, port=port, workers=workers, with_worker=not no_worker)
 
 
 @cli.command()
@@ -102,7 +47,7 @@ def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> Non
     from app.processes.worker import work
 
     with plain_errors():
-        asyncio.run(work(_settings(), pipe=pipe))
+        asyncio.run(work(load_settings(), pipe=pipe))
 
 
 @cli.command(hidden=True)
@@ -111,7 +56,7 @@ def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
     from app.processes.serve import api_process as run
 
     with plain_errors():
-        run(_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)
+        run(load_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)
 
 
 @cli.command()
@@ -120,7 +65,7 @@ def migrate() -> None:
     from app.installation import schema
 
     with plain_errors():
-        schema.migrate(_settings().database_url)
+        schema.migrate(load_settings().database_url)
     typer.echo(f"database is at revision {schema.head()}")
 
 
@@ -155,7 +100,7 @@ def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fals
 
     with plain_errors():
         parsed = policy_desk.check(file)
-        share = asyncio.run(policy_desk.share(_settings(), parsed))
+        share = asyncio.run(policy_desk.share(load_settings(), parsed))
     if share is not None:
         typer.echo(share.text)
     typer.echo(policy_desk.hash_of(parsed))
@@ -183,7 +128,7 @@ def policy_publish(
         return False
 
     with plain_errors():
-        asyncio.run(policy_desk.publish(_settings(), read_file(file), confirm=confirm))
+        asyncio.run(policy_desk.publish(load_settings(), read_file(file), confirm=confirm))
 
 
 @policy.command("list")
@@ -192,7 +137,7 @@ def policy_list() -> None:
     from app.cli import policy as policy_desk
 
     with plain_errors():
-        asyncio.run(policy_desk.show_all(_settings()))
+        asyncio.run(policy_desk.show_all(load_settings()))
 
 
 @policy.command("show")
@@ -201,7 +146,7 @@ def policy_show(version: Annotated[int, typer.Argument(min=1, max=2**31 - 1)]) -
     from app.cli import policy as policy_desk
 
     with plain_errors():
-        typer.echo(asyncio.run(policy_desk.show(_settings(), version)))
+        typer.echo(asyncio.run(policy_desk.show(load_settings(), version)))
 
 
 @policy.command("diff")
@@ -213,7 +158,7 @@ def policy_diff(
     from app.cli import policy as policy_desk
 
     with plain_errors():
-        asyncio.run(policy_desk.compare(_settings(), one, other))
+        asyncio.run(policy_desk.compare(load_settings(), one, other))
 
 
 @policy.command("rollback")
@@ -222,7 +167,7 @@ def policy_rollback() -> None:
     from app.cli import policy as policy_desk
 
     with plain_errors():
-        version = asyncio.run(policy_desk.roll_back(_settings()))
+        version = asyncio.run(policy_desk.roll_back(load_settings()))
     typer.echo(f"version {version} is active again")
 
 
@@ -235,7 +180,7 @@ def policy_candidate(version: Annotated[str, typer.Argument(help="A version, or 
         raise typer.BadParameter("a version such as 3, or none")
     number = None if version == "none" else int(version)
     with plain_errors():
-        asyncio.run(policy_desk.choose_candidate(_settings(), number))
+        asyncio.run(policy_desk.choose_candidate(load_settings(), number))
     typer.echo(
         "no candidate is running" if number is None else f"version {number} runs in shadow next to the active policy"
     )
@@ -252,7 +197,7 @@ def policy_texts(
     from app.cli import texts as texts_command
 
     with plain_errors():
-        source = texts_command.from_file(file) if file else asyncio.run(texts_command.in_force(_settings()))
+        source = texts_command.from_file(file) if file else asyncio.run(texts_command.in_force(load_settings()))
         found = list(texts_command.written(source.policy, currency))
     typer.echo(f"From {source.words}; the wording is in its [texts.prices].", err=True)
     typer.echo("\n".join(found))
@@ -267,7 +212,7 @@ def keys_create(
     from app.installation.administration import create_key
 
     with plain_errors():
-        key = asyncio.run(create_key(_settings(), name, role))
+        key = asyncio.run(create_key(load_settings(), name, role))
     typer.echo(key)
 
 
@@ -277,7 +222,7 @@ def keys_list() -> None:
     from app.installation.administration import list_keys
 
     with plain_errors():
-        rows = asyncio.run(list_keys(_settings()))
+        rows = asyncio.run(list_keys(load_settings()))
     if not rows:
         typer.echo("no keys yet: doorman keys create NAME --role ops")
     for row in rows:
@@ -291,7 +236,7 @@ def keys_revoke(name: Annotated[str, typer.Argument(help="The name of the key.")
     from app.installation.administration import revoke_key
 
     with plain_errors():
-        asyncio.run(revoke_key(_settings(), name))
+        asyncio.run(revoke_key(load_settings(), name))
     typer.echo(f"revoked {name}")
 
 
@@ -303,7 +248,7 @@ def doctor() -> None:
     from app.doctor.report import run_doctor
 
     with plain_errors():
-        raise typer.Exit(run_doctor(_settings(), Console(highlight=False)))
+        raise typer.Exit(run_doctor(load_settings(), Console(highlight=False)))
 
 
 @cli.command()
@@ -314,7 +259,7 @@ def reconcile(
     from app.cli import reconcile as reconciling
 
     with plain_errors():
-        status = asyncio.run(reconciling.run_reconcile(_settings(), reconciling.console(), fix=fix))
+        status = asyncio.run(reconciling.run_reconcile(load_settings(), reconciling.console(), fix=fix))
     raise typer.Exit(status)
 
 
@@ -338,7 +283,7 @@ def import_(
     with plain_errors():
         since_day = None if since is None else since.date()
         out = importing.console()
-        status = importing.import_to_the_end(_settings(), out, since=since_day, rate=rate, make_builder=CaseBuilder)
+        status = importing.import_to_the_end(load_settings(), out, since=since_day, rate=rate, make_builder=CaseBuilder)
     raise typer.Exit(status)
 
 
@@ -348,7 +293,7 @@ def adopt() -> None:
     from app.cli import reconcile as reconciling
 
     with plain_errors():
-        status = asyncio.run(reconciling.run_adopt(_settings(), reconciling.console()))
+        status = asyncio.run(reconciling.run_adopt(load_settings(), reconciling.console()))
     raise typer.Exit(status)
 
 
@@ -361,7 +306,7 @@ def suggest(
     from app.cli import suggest as suggesting
 
     with plain_errors():
-        proposed = suggesting.run_suggest(_settings(), reconciling.console(), out=out)
+        proposed = suggesting.run_suggest(load_settings(), reconciling.console(), out=out)
     raise typer.Exit(0 if proposed else 1)
 
 
@@ -384,7 +329,7 @@ def backtest(
     start = None if since is None else since.replace(tzinfo=UTC)
     with plain_errors():
         document = read_file(policy_file)
-        run_backtest(_settings(), document, since=start, with_today=with_today, as_json=as_json, chart=chart)
+        run_backtest(load_settings(), document, since=start, with_today=with_today, as_json=as_json, chart=chart)
 
 
 @cli.command(hidden=True)
@@ -393,7 +338,7 @@ def backtest_process(backtest_id: str) -> None:
     from app.cli.backtest import run_begun
 
     with plain_errors():
-        asyncio.run(run_begun(_settings(), backtest_id))
+        asyncio.run(run_begun(load_settings(), backtest_id))
 
 
 @cli.command()

@@ -81,7 +81,7 @@ def test_nothing_is_stopped_where_holding_is_not_enforced() -> None:
 @pytest.mark.parametrize("kind", ["fees", "reject"])
 def test_what_rests_on_a_hold_is_not_stronger(kind: str, mode: str) -> None:
     other = "reject" if kind == "fees" else "fees"
-    with pytest.raises(PolicyError, match=f'{kind} = "enforce" needs a hold, and hold is "{mode}"'):
+    with pytest.raises(PolicyError, match=f'{kind} = "enforce" needs a hold, but hold is "{mode}"'):
         parse_policy(f"[modes]\nhold = '{mode}'\n{other} = 'shadow'")
     assert parse_policy(f"[modes]\nhold = '{mode}'\n{kind} = '{mode}'\n{other} = 'shadow'").modes.hold == mode
 
