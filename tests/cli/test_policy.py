@@ -64,7 +64,7 @@ def test_a_check_works_without_a_database_and_makes_none(tmp_path: Path, monkeyp
 
 def test_a_check_says_how_many_orders_it_would_hold(desk: Desk, migrated_url: str) -> None:
     file = desk.file("policy.toml", DOCUMENT)
-    assert "can't be told: 0 are known, and 50 are needed" in desk.run("check", file)
+    assert "is unknown: 0 can be judged, and 50 are needed" in desk.run("check", file)
     assert "warning: modes.hold is enforce: No gate has ever asked" in desk.run("check", file)
     assert "warning: modes.hold is enforce: No gate has ever asked" in desk.run("publish", file)
     history(migrated_url, 80, held=20)
