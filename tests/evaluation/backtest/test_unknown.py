@@ -55,7 +55,7 @@ async def test_they_are_no_good_orders_held_by_the_policy(db: Database) -> None:
     assert [one.good_held for one in active.money] == [1]
     minutes = active.work.facts_unknown_minutes
     assert 0 < minutes < active.work.waiting_minutes == minutes // 2 * 3
-    assert any("2 imported orders are held for a person only because facts" in note for note in report.notes)
+    assert any("2 imported orders are held for a person only because past facts" in note for note in report.notes)
     assert report.with_today is not None
     assert report.with_today.active.facts_unknown == 0
     assert "of these because of missing facts" in printed(report)
