@@ -1,1 +1,1 @@
-"""The judgement: pure functions over facts. No I/O, no clock, no settings, no logging."""
+"""The judgement: pure functions over facts. No clock, settings or logging, no I/O but reading its own data on import."""

@@ -23,7 +23,7 @@ from app.core.judgement.decide import decide
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
 
-WANTED_RATE = 35_000  # verdicts a second and core, at least
+WANTED_RATE = 24_000  # verdicts a second and core, at least
 
 
 class Result(NamedTuple):

@@ -26,7 +26,6 @@ __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "deci
 #: Stored with every decision: the same facts, policy and engine version give the same decision. Increase it whenever
 #: the rules or the sentences of reasons and signals change: a replay compares them word for word.
 ENGINE_VERSION: Final = "5"
-_RENEWAL: Final = OrderKind.RENEWAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +81,7 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
 
 def weigh_up(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[Case, Outcome, tuple[Ground, ...]]:
     """Judge one order without writing any text: return the case, the outcome, and the grounds for its reasons."""
-    renewal = facts.order.kind is _RENEWAL
+    renewal = facts.order.kind is OrderKind.RENEWAL
     found, self_service, risk = ([], *NOTHING_FOUND) if renewal else find(facts, rules, now=now)
     minutes = handling = 0
     for code, _, _, _, staff_minutes in found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState, PlacedBy
+from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, PaymentState
 from app.core.judgement import vetting
 from app.core.judgement.essentials import has_negative_amount
 from app.core.judgement.labour import LabourWork
@@ -30,12 +30,6 @@ class Outcome(StrEnum):
     REJECT = "reject"
 
 
-# Enum member access takes longer than most rows of the table (Python 3.11).
-_RENEWAL: Final = OrderKind.RENEWAL
-_UPGRADE: Final = OrderKind.UPGRADE
-_CUSTOMER: Final = PlacedBy.CUSTOMER
-_PAID: Final = PaymentState.PAID
-_NONE: Final = Agreement.NONE
 #: Signals that don't count towards an automatic reject; limits are computed again without them.
 _NOT_OWN: Final = frozenset({"minfraud", "fraudrecord", "anonymous_ip"}) | LIMITS
 #: From mild to severe.
@@ -80,9 +74,7 @@ _Verdict = tuple[Outcome, tuple[Ground, ...]]
 
 def first_that_fits(case: Case) -> _Verdict:
     """Return the outcome of the first row that fits, with its grounds."""
-    order, agreed = case.facts.order, case.facts.agreement is not _NONE
-    plain = order.placed_by is _CUSTOMER and order.payment is _PAID and not agreed and order.kind is not _RENEWAL
-    for row in _PLAIN_ROWS if plain else _ROWS:
+    for row in _ROWS:
         verdict = row(case)
         if verdict is not None:
             return verdict
@@ -94,7 +86,7 @@ def _one(outcome: Outcome, code: str, text: str | Callable[[], str]) -> _Verdict
 
 
 def _renewal(case: Case) -> _Verdict | None:
-    if case.facts.order.kind is not _RENEWAL:
+    if case.facts.order.kind is not OrderKind.RENEWAL:
         return None
     return _one(Outcome.APPROVE, "renewal", "A renewal is never judged.")
 
@@ -157,7 +149,7 @@ def _facts_missing(case: Case) -> _Verdict | None:
     if currency and currency not in case.rules.rates:
         text = f"The policy has no amounts in {currency[:10]}, and amounts are never converted."
         reasons.append(Ground("currency_unknown", text))
-    if order.kind is not _UPGRADE and has_negative_amount(case.facts):
+    if order.kind is not OrderKind.UPGRADE and has_negative_amount(case.facts):
         reasons.append(Ground("amount_negative", "An amount of this order is negative, so a person checks it."))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
@@ -336,8 +328,6 @@ _ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
     _worth_unknown,
     _mandate,
 )
-#: The same without rows that can't fit a paid order that the customer placed, is no renewal and has no agreement.
-_PLAIN_ROWS: Final = tuple(row for row in _ROWS if row not in {_renewal, _invoice_gone, _agreed, _work_unknown})
 
 
 def notes(case: Case) -> tuple[Ground, ...]:
@@ -345,7 +335,7 @@ def notes(case: Case) -> tuple[Ground, ...]:
     order = case.facts.order
     if order.amount == 0:
         return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)
-    if order.kind is _UPGRADE and has_negative_amount(case.facts):
+    if order.kind is OrderKind.UPGRADE and has_negative_amount(case.facts):
         return (Ground("amount_negative", "An amount of this upgrade is negative: a credit."),)
     return ()
 

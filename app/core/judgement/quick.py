@@ -11,12 +11,12 @@ from app.core.judgement.rulebook import rulebook
 from app.core.policy.document import Policy
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of `decide` without words. Money in minor units of the order's currency, None if unknown.
 
     `points` are (signal code, points) of every signal that fired for either score, including `limit`, in the order of
-    `decide`; muted signals have 0. Not frozen, because that takes longer than half of the rules.
+    `decide`; muted signals have 0.
     """
 
     outcome: Outcome

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.core.facts import Facts
 from app.core.judgement.rulebook import Rulebook
-from app.core.judgement.signal_sieve import rules_to_ask
+from app.core.judgement.signals import enrichment as signals_outside
 from app.core.judgement.signals import risk as signals_risk
 from app.core.judgement.signals import work as signals_self_service
 from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
@@ -19,8 +19,8 @@ START: Final = {ScoreKind.SELF_SERVICE: 100, ScoreKind.RISK: 0}
 NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
-_RISK: Final = ScoreKind.RISK
-_SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
+#: The rules in the order of their signals.
+_RULES: Final = (*signals_self_service.SIGNALS, *signals_outside.SIGNALS, *signals_risk.SIGNALS)
 #: The family name of each risk signal, as in the policy's caps.
 _FAMILY: Final = {code: family.value for code, family in FAMILIES.items()}
 
@@ -38,7 +38,7 @@ def find(facts: Facts, rules: Rulebook, *, now: datetime) -> tuple[list[Finding]
 
     Signals come in a fixed order, muted ones with no points, and the `limit` signals last.
     """
-    found = [finding for rule in rules_to_ask(facts) if (finding := rule(facts, rules)) is not None]
+    found = [finding for rule in _RULES if (finding := rule(facts, rules)) is not None]
     late = signals_self_service.unpaid_after_grace(facts, rules, now)
     if late is not None:
         found.append(late)
@@ -58,7 +58,7 @@ def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, i
     service, risk = NOTHING_FOUND
     above = 0  # points that add to the risk, without what the allow list subtracts
     for _, kind, points, _, _ in found:
-        if kind is _RISK:
+        if kind is ScoreKind.RISK:
             risk += points
             if points > 0:
                 above += points
@@ -70,11 +70,11 @@ def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, i
         risk += sum([finding.points for finding in limits])
     if not _LOWEST <= service <= _HIGHEST:
         kept = _LOWEST if service < _LOWEST else _HIGHEST
-        limits.append(_limit(_SELF_SERVICE, kept, service))
+        limits.append(_limit(ScoreKind.SELF_SERVICE, kept, service))
         service = kept
     if not _LOWEST <= risk <= _HIGHEST:
         kept = _LOWEST if risk < _LOWEST else _HIGHEST
-        limits.append(_limit(_RISK, kept, risk))
+        limits.append(_limit(ScoreKind.RISK, kept, risk))
         risk = kept
     return ([*found, *limits] if limits else found), service, risk
 
@@ -82,7 +82,7 @@ def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, i
 def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:
     reached: dict[str, int] = {}
     for code, kind, points, _, _ in found:
-        if kind is _RISK and points > 0:
+        if kind is ScoreKind.RISK and points > 0:
             family = _FAMILY[code]
             reached[family] = reached.get(family, 0) + points
     caps = rules.caps

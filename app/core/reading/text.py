@@ -340,8 +340,3 @@ class PhraseBook(Generic[V]):
             return None
         every = list(self.matches(found, at))
         return every[-1] if every else None
-
-
-def word_set(*lines: str) -> frozenset[str]:
-    """Return the words of some lines."""
-    return frozenset(word for line in lines for word in line.split())

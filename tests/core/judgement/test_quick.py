@@ -40,7 +40,7 @@ def test_the_verdict_is_the_decision_without_words(seen: Facts, policy: Policy) 
 @quick
 @given(facts(), policies)
 def test_no_rule_that_would_fire_is_passed_over(seen: Facts, policy: Policy) -> None:
-    """Rules that need a rare fact are evaluated only if it exists."""
+    """Every rule is asked, and nothing else fires, but a renewal is never judged."""
     judged = {code for code, _ in QuickJudge(policy).verdict(seen, now=NOW).points}
 
     fired = {found.code for rule in (*SELF_SERVICE, *OUTSIDE, *RISK) if (found := rule(seen, rulebook(policy)))}

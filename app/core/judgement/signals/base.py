@@ -109,10 +109,7 @@ class Finding(NamedTuple):
 
 def risk_finding(code: str, points: int, words: Callable[[], Words]) -> Finding:
     """Return a finding that changes the risk score."""
-    return Finding(code, _RISK, points, words)
-
-
-_RISK: Final = ScoreKind.RISK  # enum member access takes as long as creating the finding
+    return Finding(code, ScoreKind.RISK, points, words)
 
 
 #: The signal whose minutes are the time to enter an order by hand.

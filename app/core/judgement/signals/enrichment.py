@@ -115,6 +115,4 @@ def _highest(reports: list[OutsideReport]) -> float | None:
     return max(scores, default=None)
 
 
-#: The rules that need a report from an external service.
-REPORTED: Final[tuple[SignalRule, ...]] = (minfraud, fraudrecord, anonymous_ip)
-SIGNALS: Final[tuple[SignalRule, ...]] = (fraud_check, *REPORTED, hosting_network)
+SIGNALS: Final[tuple[SignalRule, ...]] = (fraud_check, minfraud, fraudrecord, anonymous_ip, hosting_network)

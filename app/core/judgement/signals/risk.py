@@ -17,14 +17,11 @@ from app.core.money import Money
 #: The provider's own lists are never muted, because they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
 _VELOCITY_FACTOR_AT_MOST: Final = 3
-# Enum member access takes longer than most of these rules (Python 3.11).
-_CUSTOMER: Final = PlacedBy.CUSTOMER
-_DISPUTED: Final = PaymentState.DISPUTED
 
 
 def ip_is_the_customers(facts: Facts) -> bool:
     """Return whether the customer placed the order, so that its IP address is the customer's."""
-    return facts.order.placed_by is _CUSTOMER
+    return facts.order.placed_by is PlacedBy.CUSTOMER
 
 
 def email_disposable(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -50,7 +47,7 @@ def countries_disagree(facts: Facts, rules: Rulebook) -> Finding | None:
     if customer is None:
         return None
     country, phone = customer.country, customer.phone_country
-    ip = customer.ip_country if facts.order.placed_by is _CUSTOMER else None
+    ip = customer.ip_country if facts.order.placed_by is PlacedBy.CUSTOMER else None
     if (phone is None or phone == country) and (ip is None or ip == country):
         return None
     named = {source: known.upper() for source, known in (("address", country), ("phone", phone), ("ip", ip)) if known}
@@ -212,7 +209,7 @@ def overdue_invoices(facts: Facts, rules: Rulebook) -> Finding | None:
 
 def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
     """The payment of this order is disputed."""
-    if facts.order.payment is not _DISPUTED:
+    if facts.order.payment is not PaymentState.DISPUTED:
         return None
     detail = "The payment of this order is disputed."
     return risk_finding("payment_disputed", rules.risk.payment_disputed, lambda: said(detail))
@@ -249,25 +246,16 @@ def _listed(kind: ListKind, code: str, points_of: Callable[[Rulebook], int]) -> 
     return rule
 
 
-#: The rules that need a bad neighbour.
-SHARED: Final = (
+SIGNALS: Final[tuple[SignalRule, ...]] = (
+    email_disposable,
+    email_unverified,
+    countries_disagree,
     _shared("ip", "IP address"),
     _shared("phone", "phone number"),
     _shared("address", "address"),
     similar_address,
     _shared("email", "e-mail address"),
     _shared("payment", "payment method"),
-)
-#: The rules that need an entry on a list.
-LISTED: Final = (
-    _listed(ListKind.BLOCK, "block_listed", lambda rules: rules.risk.block_listed),
-    _listed(ListKind.ALLOW, "allow_listed", lambda rules: -rules.risk.allow_listed),
-)
-SIGNALS: Final[tuple[SignalRule, ...]] = (
-    email_disposable,
-    email_unverified,
-    countries_disagree,
-    *SHARED,
     customer_velocity,
     ip_velocity,
     new_account_large_order,
@@ -277,5 +265,6 @@ SIGNALS: Final[tuple[SignalRule, ...]] = (
     overdue_invoices,
     payment_disputed,
     acceptable_use,
-    *LISTED,
+    _listed(ListKind.BLOCK, "block_listed", lambda rules: rules.risk.block_listed),
+    _listed(ListKind.ALLOW, "allow_listed", lambda rules: -rules.risk.allow_listed),
 )

@@ -17,10 +17,6 @@ from app.core.judgement.signals.base import HANDLING, Finding, ScoreKind, Signal
 from app.core.reading.requests import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
-# Enum member access, or hashing a member, takes longer than most rules (Python 3.11).
-_SELF_SERVICE: Final = ScoreKind.SELF_SERVICE
-_CUSTOMER: Final = PlacedBy.CUSTOMER
-_PAID: Final = PaymentState.PAID
 _UNPAID: Final = frozenset({PaymentState.UNPAID, PaymentState.PARTLY_PAID})
 _WORDS: Final[dict[TermKind, str]] = {
     TermKind.OS_OLD: "an operating system that is no longer supported",
@@ -68,12 +64,11 @@ def cart_sells(items: Iterable[Item], rules: Rulebook) -> bool | None:
 
 def handling_unknown(facts: Facts, rules: Rulebook) -> bool:
     """Return whether staff entered the order and it is unknown whether the cart sells it."""
-    by = facts.order.placed_by
-    return by is not _CUSTOMER and by in _STAFF and cart_sells(facts.order.items, rules) is None
+    return facts.order.placed_by in _STAFF and cart_sells(facts.order.items, rules) is None
 
 
 def _finding(code: str, points: int, words: Callable[[], Words], *, minutes: int = 0) -> Finding:
-    return Finding(code, _SELF_SERVICE, points, words, minutes)
+    return Finding(code, ScoreKind.SELF_SERVICE, points, words, minutes)
 
 
 def entered_by_staff(facts: Facts, rules: Rulebook) -> Finding | None:
@@ -212,8 +207,6 @@ def manual_payment(facts: Facts, rules: Rulebook) -> Finding | None:
 
 def unpaid_after_grace(facts: Facts, rules: Rulebook, now: datetime) -> Finding | None:
     """The order is not paid within the grace time (days from its date)."""
-    if facts.order.payment is _PAID:
-        return None
     if facts.order.payment not in _UNPAID or now - facts.order.placed_at <= rules.payment_grace:
         return None
     if payment_settled(facts.order, rules.policy):
@@ -261,12 +254,10 @@ def repeat_effortless(facts: Facts, rules: Rulebook) -> Finding | None:
     )
 
 
-#: The rules for requests, in the order of `REQUEST_KINDS`.
-REQUESTS: Final[tuple[SignalRule, ...]] = tuple(_request(kind) for kind in REQUEST_KINDS)
 SIGNALS: Final[tuple[SignalRule, ...]] = (
     entered_by_staff,
     asked_by_ticket,
-    *REQUESTS,
+    *(_request(kind) for kind in REQUEST_KINDS),
     text_cut,
     outside_catalogue,
     price_override,

@@ -1,1 +1,1 @@
-"""The phrases that texts are searched for, one file per subject; they import nothing. They become data files."""
+"""The phrases that texts are searched for: a data file for each subject, and a module of its name that reads it."""
