@@ -1,1 +1,1 @@
-"""The judgement: pure functions over facts. No clock, settings or logging, no I/O but reading its own data on import."""
+"""The judgement: pure functions over facts. No clock, settings or logging; no I/O but its own data at import."""

@@ -414,7 +414,7 @@ def test_the_summary_names_what_is_left_out() -> None:
     said = summary(done, kept, seconds=1, built=some, zone_learned=False).plain
     assert "Orders placed before 2026-01-01 are left out, also from their customers' history." in said
     assert "Cases: 3 orders (2 active or ended, and paid, 1 open)." in said
-    assert "2 more have no date that can be read" in said
+    assert "2 more have no readable date" in said
     assert "The catalogue could not be read (API action GetProducts)" in said
     nothing = summary(Imported(), kept, seconds=1, built=Built(), zone_learned=False).plain
     assert nothing.endswith("Cases: 0 orders.")
@@ -452,7 +452,7 @@ async def test_ctrl_c_ends_clean_and_says_how_to_go_on(db: Database) -> None:
         importing.send_signal(signal.SIGINT)
         said, wrong = await importing.communicate()
     assert importing.returncode == 130, wrong
-    assert "go on with: doorman import" in said.decode()
+    assert "continue with: doorman import" in said.decode()
     assert b"Traceback" not in wrong
     known = len(await town.records(Resource.CUSTOMERS))
     await town.imported()
