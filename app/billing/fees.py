@@ -14,7 +14,7 @@ from app.core.money import Money
 from app.core.policy.sections.acting import render
 from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
-from app.orders.order import POLICY, OrderInHand
+from app.orders.order import POLICY, OrderDraft
 from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.tables.orders import FeeForm, fees
 from app.tables.outbox import CallState, panel_calls
@@ -32,15 +32,15 @@ def cancel_key(fee_id: uuid.UUID) -> str:
     return f"fee:{fee_id}:cancel"
 
 
-async def open_fee(file: OrderInHand) -> Any:
+async def open_fee(draft: OrderDraft) -> Any:
     """Return the open fee of an order, or None."""
-    query = sa.select(fees).where(fees.c.order_id == file.order_id, fees.c.state.in_(OPEN_STATES))
-    return (await file.tx.execute(query)).first()
+    query = sa.select(fees).where(fees.c.order_id == draft.order_id, fees.c.state.in_(OPEN_STATES))
+    return (await draft.tx.execute(query)).first()
 
 
-async def is_asked(file: OrderInHand, amount: Money) -> bool:
+async def is_asked(draft: OrderDraft, amount: Money) -> bool:
     """True if the open fee of an order has this amount, and is not being cancelled."""
-    current = await open_fee(file)
+    current = await open_fee(draft)
     return (
         current is not None
         and current.wanted_state is None
@@ -48,60 +48,60 @@ async def is_asked(file: OrderInHand, amount: Money) -> bool:
     )
 
 
-async def latest_fee(file: OrderInHand) -> Any:
+async def latest_fee(draft: OrderDraft) -> Any:
     """Return the newest fee of an order, or None."""
-    query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at.desc()).limit(1)
-    return (await file.tx.execute(query)).first()
+    query = sa.select(fees).where(fees.c.order_id == draft.order_id).order_by(fees.c.created_at.desc()).limit(1)
+    return (await draft.tx.execute(query)).first()
 
 
 async def ask(
-    file: OrderInHand, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
+    draft: OrderDraft, amount: Money, *, minutes: int | None, work: str, by: str, cause: str, zone: tzinfo
 ) -> None:
     """Ask for this fee; an open one of the same amount stays, one of another amount is cancelled first."""
-    current = await open_fee(file)
+    current = await open_fee(draft)
     if current is not None:
-        if await is_asked(file, amount) or await _wanted_again(file, current, amount, cause=cause, zone=zone):
+        if await is_asked(draft, amount) or await _wanted_again(draft, current, amount, cause=cause, zone=zone):
             # the fee stays as it was asked for, and so does the customer's deadline
-            file.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
+            draft.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
-        await take_back(file, current, cause=cause)
-        if await open_fee(file) is not None:
+        await take_back(draft, current, cause=cause)
+        if await open_fee(draft) is not None:
             return  # the new one is created once the old one is certainly gone
-    if file.customer_id is None:
+    if draft.customer_id is None:
         return
     fee_id = uuid.uuid4()
-    expires_at = fee_expiry(file)
-    await file.tx.execute(
+    expires_at = fee_expiry(draft)
+    await draft.tx.execute(
         fees.insert().values(
             id=fee_id,
-            order_id=file.order_id,
-            customer_id=file.customer_id,
+            order_id=draft.order_id,
+            customer_id=draft.customer_id,
             amount_minor=amount.amount_minor,
             currency=amount.currency,
             form=FeeForm.INVOICE,
             state=FeeState.PENDING,
             minutes=minutes,
             work=work,
-            created_at=file.now,
+            created_at=draft.now,
             expires_at=expires_at,
         )
     )
-    await _create_invoice(file, fee_id, amount, work=work, expires_at=expires_at, cause=cause, zone=zone)
-    file.say(f"asks the customer for a fee of {amount}", by=by)
+    await _create_invoice(draft, fee_id, amount, work=work, expires_at=expires_at, cause=cause, zone=zone)
+    draft.say(f"asks the customer for a fee of {amount}", by=by)
 
 
 async def _create_invoice(
-    file: OrderInHand, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, cause: str, zone: tzinfo
+    draft: OrderDraft, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, cause: str, zone: tzinfo
 ) -> None:
     """Want the invoice of a fee; one that is being created and was cancelled meanwhile is wanted again."""
-    action = invoice_action(file, fee_id, amount, work=work, expires_at=expires_at, zone=zone)
+    action = invoice_action(draft, fee_id, amount, work=work, expires_at=expires_at, zone=zone)
     await outbox.enqueue(
-        file.tx, action, key=create_key(fee_id), cause=cause, now=file.now,
-        order_id=file.order_id, customer_id=file.customer_id,
+        draft.tx, action, key=create_key(fee_id), cause=cause, now=draft.now,
+        order_id=draft.order_id, customer_id=draft.customer_id,
     )  # fmt: skip
 
 
-async def _wanted_again(file: OrderInHand, fee: Any, amount: Money, *, cause: str, zone: tzinfo) -> bool:
+async def _wanted_again(draft: OrderDraft, fee: Any, amount: Money, *, cause: str, zone: tzinfo) -> bool:
     """Keep a fee that was to be cancelled, if its invoice is still open and no call about it is being sent.
 
     The customer then keeps the invoice that they know. An invoice that is being created is kept once it exists.
@@ -111,138 +111,138 @@ async def _wanted_again(file: OrderInHand, fee: Any, amount: Money, *, cause: st
         return False
     key = cancel_key(fee.id)
     sent = sa.select(panel_calls.c.id).where(panel_calls.c.key == key, panel_calls.c.state.in_(outbox.ON_THE_WIRE))
-    if (await file.tx.execute(sent.limit(1))).first() is not None:
+    if (await draft.tx.execute(sent.limit(1))).first() is not None:
         return False
     if fee.invoice_id is None:
-        await _create_invoice(file, fee.id, amount, work=fee.work, expires_at=fee.expires_at, cause=cause, zone=zone)
-    await outbox.cancel(file.tx, now=file.now, keys=[key])
-    await set_fee(file, fee.id, wanted_state=None)
-    file.say(f"the fee of {amount} remains as requested", by=POLICY)
+        await _create_invoice(draft, fee.id, amount, work=fee.work, expires_at=fee.expires_at, cause=cause, zone=zone)
+    await outbox.cancel(draft.tx, now=draft.now, keys=[key])
+    await set_fee(draft, fee.id, wanted_state=None)
+    draft.say(f"the fee of {amount} remains as requested", by=POLICY)
     return True
 
 
-def fee_expiry(file: OrderInHand) -> datetime:
+def fee_expiry(draft: OrderDraft) -> datetime:
     """Return the deadline for the customer's choice."""
-    known: datetime | None = file.get("hold_expires_at")
-    return known or file.now + timedelta(days=file.policy.policy.hold.expires_days)
+    known: datetime | None = draft.order.hold_expires_at
+    return known or draft.now + timedelta(days=draft.policy.policy.hold.expires_days)
 
 
 def invoice_action(
-    file: OrderInHand, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
+    draft: OrderDraft, fee_id: uuid.UUID, amount: Money, *, work: str, expires_at: datetime, zone: tzinfo
 ) -> CreateInvoice:
     """Return the invoice that asks for a fee; due after the hold expires, so that no reminder goes out before."""
-    rules = file.policy.policy.fee
+    rules = draft.policy.policy.fee
     due = expires_at + timedelta(days=rules.due_days_after_expiry)
     line = rules.custom_line if work else rules.handling_line
     return CreateInvoice(
-        customer_id=int(file.customer_id or 0),
+        customer_id=int(draft.customer_id or 0),
         reference=f"doorman:fee:{fee_id}",
-        description=render(line, {"order_number": order_number(file), "work": work, "fee": str(amount)}),
+        description=render(line, {"order_number": order_number(draft), "work": work, "fee": str(amount)}),
         notes="",
         amount=amount.to_text(),
         taxed=rules.taxed,
-        date=file.now.astimezone(zone).date().isoformat(),
+        date=draft.now.astimezone(zone).date().isoformat(),
         due_date=due.astimezone(zone).date().isoformat(),
         payment_method=rules.gateway or None,
     )
 
 
-def order_number(file: OrderInHand) -> str:
+def order_number(draft: OrderDraft) -> str:
     """Return the number that the customer knows the order by."""
-    return inert(str(file.get("order_number") or ""), 40) or str(file.order_id)
+    return inert(str(draft.order.order_number or ""), 40) or str(draft.order_id)
 
 
-async def take_back(file: OrderInHand, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
+async def take_back(draft: OrderDraft, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
     """Cancel a fee: nothing more is sent for it, and its unpaid invoice is cancelled.
 
     An invoice that is being created is cancelled once it exists (`workflow.settled`).
     """
-    withdrawn = await outbox.cancel(file.tx, now=file.now, keys=[create_key(fee.id)])
+    withdrawn = await outbox.cancel(draft.tx, now=draft.now, keys=[create_key(fee.id)])
     wanted: dict[str, Any] = {"wanted_state": state.value}
     if fee.invoice_id is not None:
-        await cancel_invoice(file, fee, cause=cause)
+        await cancel_invoice(draft, fee, cause=cause)
     elif not withdrawn.under_way:
-        wanted |= {"state": state.value, "settled_at": file.now}
-    await set_fee(file, fee.id, **wanted)
+        wanted |= {"state": state.value, "settled_at": draft.now}
+    await set_fee(draft, fee.id, **wanted)
 
 
-async def cancel_invoice(file: OrderInHand, fee: Any, *, cause: str) -> None:
+async def cancel_invoice(draft: OrderDraft, fee: Any, *, cause: str) -> None:
     """Have the unpaid invoice of a fee cancelled."""
     action = CancelInvoice(customer_id=int(fee.customer_id), invoice_id=int(fee.invoice_id))
     await outbox.enqueue(
-        file.tx, action, key=cancel_key(fee.id), cause=cause, now=file.now,
-        order_id=file.order_id, customer_id=int(fee.customer_id),
+        draft.tx, action, key=cancel_key(fee.id), cause=cause, now=draft.now,
+        order_id=draft.order_id, customer_id=int(fee.customer_id),
     )  # fmt: skip
 
 
-async def set_fee(file: OrderInHand, fee_id: uuid.UUID, **values: Any) -> None:
+async def set_fee(draft: OrderDraft, fee_id: uuid.UUID, **values: Any) -> None:
     """Change a fee's row."""
-    await file.tx.execute(fees.update().where(fees.c.id == fee_id).values(**values))
+    await draft.tx.execute(fees.update().where(fees.c.id == fee_id).values(**values))
 
 
-async def credit_back(file: OrderInHand, fee: Any, *, cause: str) -> None:
+async def credit_back(draft: OrderDraft, fee: Any, *, cause: str) -> None:
     """Give a paid fee back as account credit, once."""
     amount = Money(int(fee.paid_minor or fee.total_minor or fee.amount_minor), fee.currency)
     action = AddCredit(
         customer_id=int(fee.customer_id),
         reference=f"doorman:credit:{fee.id}",
-        description=f"Fee for order {order_number(file)} returned",
+        description=f"Fee for order {order_number(draft)} returned",
         amount=amount.to_text(),
     )
     await outbox.enqueue(
-        file.tx, action, key=_credit_key(fee), cause=cause, now=file.now,
-        order_id=file.order_id, customer_id=int(fee.customer_id),
+        draft.tx, action, key=_credit_key(fee), cause=cause, now=draft.now,
+        order_id=draft.order_id, customer_id=int(fee.customer_id),
     )  # fmt: skip
-    file.say(f"returns the paid fee of {amount} as credit", by=POLICY)
+    draft.say(f"returns the paid fee of {amount} as credit", by=POLICY)
 
 
-async def was_credited_back(file: OrderInHand, fee: Any) -> bool:
+async def was_credited_back(draft: OrderDraft, fee: Any) -> bool:
     """True if the credit that gives a fee back has arrived."""
     done = sa.select(panel_calls.c.id).where(
-        panel_calls.c.order_id == file.order_id, panel_calls.c.key == _credit_key(fee),
+        panel_calls.c.order_id == draft.order_id, panel_calls.c.key == _credit_key(fee),
         panel_calls.c.state == CallState.DONE,
     )  # fmt: skip
-    return (await file.tx.execute(done.limit(1))).first() is not None
+    return (await draft.tx.execute(done.limit(1))).first() is not None
 
 
 def _credit_key(fee: Any) -> str:
     return f"fee:{fee.id}:credit-back"
 
 
-async def end(file: OrderInHand, *, cause: str) -> None:
+async def end(draft: OrderDraft, *, cause: str) -> None:
     """Settle the fees of an ended order: cancel unpaid ones, give paid ones back, unless it was fraud."""
-    for fee in await all_fees(file):
-        if fee.state == FeeState.PAID and not file.get("fraud"):
-            await credit_back(file, fee, cause=cause)
+    for fee in await all_fees(draft):
+        if fee.state == FeeState.PAID and not draft.order.fraud:
+            await credit_back(draft, fee, cause=cause)
         elif fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            await set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)
+            await set_fee(draft, fee.id, state=FeeState.LOST.value, settled_at=draft.now)
         elif fee.state in OPEN_STATES:
-            await take_back(file, fee, cause=cause)
+            await take_back(draft, fee, cause=cause)
 
 
-async def all_fees(file: OrderInHand) -> list[Any]:
+async def all_fees(draft: OrderDraft) -> list[Any]:
     """Return every fee of an order, the oldest first."""
-    query = sa.select(fees).where(fees.c.order_id == file.order_id).order_by(fees.c.created_at)
-    return list((await file.tx.execute(query)).all())
+    query = sa.select(fees).where(fees.c.order_id == draft.order_id).order_by(fees.c.created_at)
+    return list((await draft.tx.execute(query)).all())
 
 
-async def update_refund(file: OrderInHand) -> None:
+async def update_refund(draft: OrderDraft) -> None:
     """Work out what a person has to refund: money on an order that ended and on fees for which no work is done.
 
     Always computed in full, from the money on the invoices less recorded refunds, so that nothing counts twice.
     """
-    if not file.acts:
+    if not draft.acts:
         return
-    ended = phase_of(file.state) is Phase.ENDED
+    ended = phase_of(draft.state) is Phase.ENDED
     due = 0
-    if ended and file.get("payment_state") in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
-        paid, amount = int(file.get("paid_minor")), file.get("amount_minor")
+    if ended and draft.order.payment_state in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
+        paid, amount = int(draft.order.paid_minor), draft.order.amount_minor
         due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may cover several orders
-    for fee in await all_fees(file):
-        for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and file.get("fraud"))
+    for fee in await all_fees(draft):
+        for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and draft.order.fraud)
         due += int(fee.paid_minor) if for_nothing else 0
-    due = max(0, due - int(file.get("refunded_minor")))
-    if due > int(file.get("refund_due_minor")):
-        currency = file.get("currency")
-        file.say(f"refund due: {Money(due, currency) if currency else due}", by=POLICY)
-    file.change(refund_due_minor=due)
+    due = max(0, due - int(draft.order.refunded_minor))
+    if due > int(draft.order.refund_due_minor):
+        currency = draft.order.currency
+        draft.say(f"refund due: {Money(due, currency) if currency else due}", by=POLICY)
+    draft.change(refund_due_minor=due)

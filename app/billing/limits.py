@@ -24,7 +24,7 @@ from app.core.policy.sections.acting import HourLimits
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
-from app.orders.order import POLICY, OrderInHand
+from app.orders.order import POLICY, OrderDraft
 from app.policies import versions
 from app.tables.alerts import AlertKind
 from app.tables.customers import credits
@@ -99,23 +99,23 @@ class LimitVerdict:
         return self.course in {Course.LEAVE, Course.PROPOSE}
 
 
-async def apply(file: OrderInHand, judgement: Judgement, plain: LimitVerdict, in_force: Any) -> LimitVerdict:
+async def apply(draft: OrderDraft, judgement: Judgement, plain: LimitVerdict, in_force: Any) -> LimitVerdict:
     """Return what may be done about a judgement now; if a limit stops it, staff are notified in this transaction.
 
     `plain` is what would be done without limits. `in_force` is the decision until now: the policy does not hold an
     order later that was once left to the panel, because the panel may have gone on with it; reasons that always hold
     are excepted.
     """
-    if not file.acts or plain.outcome is Outcome.APPROVE:
+    if not draft.acts or plain.outcome is Outcome.APPROVE:
         return plain
     if plain.outcome is Outcome.REJECT:
-        return await _reject(file, plain)
+        return await _reject(draft, plain)
     if _HARD & {reason.code for reason in judgement.reasons}:
         return plain
-    if was_left(in_force) or await _too_many_held(file):
+    if was_left(in_force) or await _too_many_held(draft):
         return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
     if plain.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
-        return await _ask_fee(file, plain, judgement.fee)
+        return await _ask_fee(draft, plain, judgement.fee)
     return plain
 
 
@@ -129,33 +129,33 @@ def was_left(decision: Any) -> bool:
     return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
 
 
-async def _reject(file: OrderInHand, plain: LimitVerdict) -> LimitVerdict:
-    found = await _tell_first(file, Limit.REJECTS)
+async def _reject(draft: OrderDraft, plain: LimitVerdict) -> LimitVerdict:
+    found = await _tell_first(draft, Limit.REJECTS)
     if found is None:
         return plain
     text = "The policy would reject this order; the limit of rejects is reached, so a person decides."
     return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
 
 
-async def _too_many_held(file: OrderInHand) -> bool:
-    return file.state in _CAN_BE_LEFT and await _tell_first(file, Limit.HELD_SHARE) is not None
+async def _too_many_held(draft: OrderDraft) -> bool:
+    return draft.state in _CAN_BE_LEFT and await _tell_first(draft, Limit.HELD_SHARE) is not None
 
 
-async def _ask_fee(file: OrderInHand, plain: LimitVerdict, fee: Money) -> LimitVerdict:
+async def _ask_fee(draft: OrderDraft, plain: LimitVerdict, fee: Money) -> LimitVerdict:
     """Limit a new fee; one that is already open does not count as new."""
-    if await fees_service.is_asked(file, fee) or await _tell_first(file, Limit.FEES) is None:
+    if await fees_service.is_asked(draft, fee) or await _tell_first(draft, Limit.FEES) is None:
         return plain
     text = "The limit of fees is reached, so no invoice is created and a person decides."
     return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
 
 
-async def _tell_first(file: OrderInHand, limit: Limit) -> Reached | None:
+async def _tell_first(draft: OrderDraft, limit: Limit) -> Reached | None:
     """Return this limit if it is reached, and notify staff."""
-    policy = file.policy.policy
+    policy = draft.policy.policy
     for window in LimitWindow:
-        found = await _look(file.tx, policy, limit, window, now=file.now, order_id=file.order_id)
+        found = await _look(draft.tx, policy, limit, window, now=draft.now, order_id=draft.order_id)
         if found is not None:
-            await tell(file.tx, found, now=file.now)
+            await tell(draft.tx, found, now=draft.now)
             return found
     return None
 

@@ -14,7 +14,7 @@ from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Se
 from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
-from app.orders.order import OrderInHand
+from app.orders.order import OrderDraft
 from app.policies import versions
 from app.tables.customers import customers
 
@@ -38,58 +38,58 @@ async def add(tx: AsyncConnection, customer_id: int, **amounts: int) -> None:
         )
 
 
-async def count_judged(file: OrderInHand, judgement: Judgement) -> None:
+async def count_judged(draft: OrderDraft, judgement: Judgement) -> None:
     """Count an order once into its customer's history, and correct its minutes when it is judged again."""
-    if file.customer_id is None:
+    if draft.customer_id is None:
         return
-    by_staff = file.get("placed_by") in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
+    by_staff = draft.order.placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
     manual = by_staff or judgement.labour.minutes > 0
     minutes = judgement.labour.minutes
     await add(
-        file.tx,
-        file.customer_id,
-        orders=0 if file.get("counted") else 1,
-        manual_orders=int(manual) - int(file.get("counted_manual")),
-        labour_minutes=minutes - int(file.get("counted_minutes")),
+        draft.tx,
+        draft.customer_id,
+        orders=0 if draft.order.counted else 1,
+        manual_orders=int(manual) - int(draft.order.counted_manual),
+        labour_minutes=minutes - int(draft.order.counted_minutes),
     )
-    file.change(counted=True, counted_manual=manual, counted_minutes=minutes)
+    draft.change(counted=True, counted_manual=manual, counted_minutes=minutes)
 
 
-async def count_released(file: OrderInHand) -> None:
+async def count_released(draft: OrderDraft) -> None:
     """Count a released order that no person had to handle."""
-    if file.customer_id is None or file.get("effortless"):
+    if draft.customer_id is None or draft.order.effortless:
         return
-    if file.get("counted_manual") or file.get("touched_by_person") or not file.get("counted"):
+    if draft.order.counted_manual or draft.order.touched_by_person or not draft.order.counted:
         return
-    await add(file.tx, file.customer_id, effortless_orders=1)
-    file.change(effortless=True)
+    await add(draft.tx, draft.customer_id, effortless_orders=1)
+    draft.change(effortless=True)
 
 
-async def count_fraud(file: OrderInHand) -> None:
+async def count_fraud(draft: OrderDraft) -> None:
     """Count an order that ended as fraud, once; customers who share an identity with this one have a bad neighbour."""
-    if file.get("fraud"):
+    if draft.order.fraud:
         return
-    file.change(fraud=True)
-    if file.customer_id is not None:
-        await add(file.tx, file.customer_id, fraud_orders=1)
-        await _mark_bad(file.tx, file.customer_id)
+    draft.change(fraud=True)
+    if draft.customer_id is not None:
+        await add(draft.tx, draft.customer_id, fraud_orders=1)
+        await _mark_bad(draft.tx, draft.customer_id)
 
 
-async def uncount_fraud(file: OrderInHand) -> None:
+async def uncount_fraud(draft: OrderDraft) -> None:
     """Undo `count_fraud`: it was not fraud after all."""
-    if not file.get("fraud"):
+    if not draft.order.fraud:
         return
-    file.change(fraud=False)
-    if file.customer_id is not None:
-        await add(file.tx, file.customer_id, fraud_orders=-1)
-        await _mark_bad(file.tx, file.customer_id)
+    draft.change(fraud=False)
+    if draft.customer_id is not None:
+        await add(draft.tx, draft.customer_id, fraud_orders=-1)
+        await _mark_bad(draft.tx, draft.customer_id)
 
 
-async def count_chargeback(file: OrderInHand) -> None:
+async def count_chargeback(draft: OrderDraft) -> None:
     """Count a disputed payment."""
-    if file.customer_id is not None:
-        await add(file.tx, file.customer_id, chargebacks=1)
-        await _mark_bad(file.tx, file.customer_id)
+    if draft.customer_id is not None:
+        await add(draft.tx, draft.customer_id, chargebacks=1)
+        await _mark_bad(draft.tx, draft.customer_id)
 
 
 async def _mark_bad(tx: AsyncConnection, customer_id: int) -> None:

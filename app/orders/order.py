@@ -36,7 +36,7 @@ CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_
 
 
 @dataclass(slots=True, kw_only=True)
-class OrderInHand:
+class OrderDraft:
     """One order, locked in a transaction, with the changes to be saved.
 
     `acts` is False if decisions are only recorded: in shadow, and for orders placed before the cut-over.
@@ -147,9 +147,9 @@ class OrderInHand:
             await self.tx.execute(timeline.insert(), self.entries)
 
 
-async def open_file(
+async def open_order(
     tx: AsyncConnection, order_id: int, *, mode: Mode, now: datetime, create: bool = False
-) -> OrderInHand | None:
+) -> OrderDraft | None:
     """Lock an order's row for this transaction; None if there is none and `create` is false."""
     query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
     row = (await tx.execute(query)).first()
@@ -158,7 +158,7 @@ async def open_file(
         row = (await tx.execute(query)).one()
     if row is None:
         return None
-    return OrderInHand(
+    return OrderDraft(
         tx=tx,
         now=now,
         row=row,

@@ -13,7 +13,7 @@ from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
 from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
-from app.orders.order import OrderInHand
+from app.orders.order import OrderDraft
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.tickets.explanations import explain
 
@@ -22,7 +22,7 @@ _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")
 
 
 async def tell_customer(
-    file: OrderInHand,
+    draft: OrderDraft,
     message: Message,
     *,
     key: str,
@@ -31,41 +31,41 @@ async def tell_customer(
     panel_url: str | None,
 ) -> None:
     """Send one of the policy's messages about this order; `key` makes it unique, so that it is sent once."""
-    if not message.send or file.customer_id is None or not _may_tell(file):
+    if not message.send or draft.customer_id is None or not _may_tell(draft):
         return
-    if await outbox.was_wanted(file.tx, key, order_id=file.order_id):
+    if await outbox.was_wanted(draft.tx, key, order_id=draft.order_id):
         return
-    values = await _values(file, zone=zone, panel_url=panel_url)
+    values = await _values(draft, zone=zone, panel_url=panel_url)
     if "{explanation}" in message.body:
         said = await explain(
-            file.tx, file.order_id, Outcome(file.get("outcome")), settled=file.paid, zone=zone, panel_url=panel_url
+            draft.tx, draft.order_id, Outcome(draft.order.outcome), settled=draft.paid, zone=zone, panel_url=panel_url
         )
         values["explanation"] = as_message(said)
     subject, body = render(message.subject, values), render(message.body, values)
-    rules = file.policy.policy.messages
+    rules = draft.policy.policy.messages
     action: OpenTicket | SendEmail
     if rules.form is MessageForm.TICKET and rules.department_id is not None:
         reference = f"doorman:ticket:{uuid.uuid5(_NAMESPACE, key)}"
         action = OpenTicket(
-            customer_id=file.customer_id, reference=reference, department_id=rules.department_id,
+            customer_id=draft.customer_id, reference=reference, department_id=rules.department_id,
             subject=subject, message=body,
         )  # fmt: skip
     else:
         text = html.escape(body).replace("\n", "<br>\n")
-        action = SendEmail(customer_id=file.customer_id, subject=subject, message=text)
+        action = SendEmail(customer_id=draft.customer_id, subject=subject, message=text)
     await outbox.enqueue(
-        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
+        draft.tx, action, key=key, cause=cause, now=draft.now, order_id=draft.order_id, customer_id=draft.customer_id
     )
 
 
-async def _values(file: OrderInHand, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
+async def _values(draft: OrderDraft, *, zone: tzinfo, panel_url: str | None = None) -> dict[str, str]:
     """Return the values that any message may contain: the order, and its newest fee if it has one."""
-    fee, policy = await latest_fee(file), file.policy.policy
-    amount, currency = file.get("amount_minor"), file.get("currency")
+    fee, policy = await latest_fee(draft), draft.policy.policy
+    amount, currency = draft.order.amount_minor, draft.order.currency
     values = {
-        "order_number": order_number(file),
+        "order_number": order_number(draft),
         "order_total": "" if amount is None or not currency else str(Money(int(amount), currency)),
-        "expires_on": deadline((fee.expires_at if fee else fee_expiry(file)).astimezone(zone)),
+        "expires_on": deadline((fee.expires_at if fee else fee_expiry(draft)).astimezone(zone)),
         "cart_url": policy.cart.url,
         "work": policy.texts.work.other,
     }
@@ -80,7 +80,7 @@ async def _values(file: OrderInHand, *, zone: tzinfo, panel_url: str | None = No
 
 
 async def write_in_ticket(
-    file: OrderInHand,
+    draft: OrderDraft,
     message: Message,
     *,
     key: str,
@@ -94,11 +94,11 @@ async def write_in_ticket(
 
     The caller ensures that the policy has a department and the order a customer.
     """
-    rules, customer_id = file.policy.policy, file.customer_id
+    rules, customer_id = draft.policy.policy, draft.customer_id
     if customer_id is None or rules.messages.department_id is None:
         raise ValueError("a question needs a customer and a department")
-    expires_at: datetime = file.get("hold_expires_at") or file.now
-    values = await _values(file, zone=zone)
+    expires_at: datetime = draft.order.hold_expires_at or draft.now
+    values = await _values(draft, zone=zone)
     values |= {"question": question, "expires_on": deadline(expires_at.astimezone(zone))}
     body = render(message.body, values)
     action: OpenTicket | ReplyTicket
@@ -111,30 +111,30 @@ async def write_in_ticket(
     else:
         action = ReplyTicket(ticket_id=ticket_id, reference=reference, message=body, signed=rules.ask.signed)
     await outbox.enqueue(
-        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=customer_id
+        draft.tx, action, key=key, cause=cause, now=draft.now, order_id=draft.order_id, customer_id=customer_id
     )
 
 
-def _may_tell(file: OrderInHand) -> bool:
+def _may_tell(draft: OrderDraft) -> bool:
     """True if the policy's mode lets us notify the customer; in `suggest` only about what a person decided."""
-    match file.policy.policy.modes.messages:
+    match draft.policy.policy.modes.messages:
         case ActionMode.ENFORCE:
             return True
         case ActionMode.SUGGEST:
-            return bool(file.get("touched_by_person"))
+            return bool(draft.order.touched_by_person)
         case ActionMode.SHADOW:
             return False
 
 
-async def note_for_staff(file: OrderInHand, text: str, *, about: str, cause: str) -> None:
+async def note_for_staff(draft: OrderDraft, text: str, *, about: str, cause: str) -> None:
     """Add a staff note to the customer in the panel, once per hold; customers never see it."""
-    if file.customer_id is None:
+    if draft.customer_id is None:
         return
-    since = file.get("hold_since")
-    key = f"order:{file.order_id}:note:{about}" + (f":{since.isoformat()}" if since else "")
-    if since is not None and await outbox.was_wanted(file.tx, key, order_id=file.order_id):
+    since = draft.order.hold_since
+    key = f"order:{draft.order_id}:note:{about}" + (f":{since.isoformat()}" if since else "")
+    if since is not None and await outbox.was_wanted(draft.tx, key, order_id=draft.order_id):
         return
-    action = AddClientNote(customer_id=file.customer_id, notes=f"Doorman, order {order_number(file)}: {text}")
+    action = AddClientNote(customer_id=draft.customer_id, notes=f"Doorman, order {order_number(draft)}: {text}")
     await outbox.enqueue(
-        file.tx, action, key=key, cause=cause, now=file.now, order_id=file.order_id, customer_id=file.customer_id
+        draft.tx, action, key=key, cause=cause, now=draft.now, order_id=draft.order_id, customer_id=draft.customer_id
     )

@@ -19,7 +19,7 @@ from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
-from app.orders.order import CANCELLED, POLICY, OrderInHand
+from app.orders.order import CANCELLED, POLICY, OrderDraft
 from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
 from app.tables.alerts import AlertKind
@@ -76,21 +76,21 @@ async def waiting(connection: AsyncConnection, order_id: int) -> Any:
 # --- asking -------------------------------------------------------------------------------------------------------
 
 
-async def check(file: OrderInHand, text: str) -> None:
+async def check(draft: OrderDraft, text: str) -> None:
     """Check that this can be asked now. Raises ShadowMode, WrongState, LooksDuplicate."""
-    rules = file.policy.policy.messages
-    if _is_silent(file):
+    rules = draft.policy.policy.messages
+    if _is_silent(draft):
         raise ShadowMode(
             "nothing was done: the policy's messages are in shadow mode (modes.messages), so the customer can't "
             "be asked"
         )
-    if file.customer_id is None:
+    if draft.customer_id is None:
         raise WrongState("the order has no customer to ask yet")
     if rules.department_id is None:
         raise WrongState("a question needs a ticket: set messages.department_id in the policy")
     if not rules.question.send:
         raise WrongState("the policy's messages.question is switched off")
-    latest = await _latest(file)
+    latest = await _latest(draft)
     if latest is None or latest.outcome is not None:
         return
     if latest.answered_at is None and latest.question == text:
@@ -99,58 +99,58 @@ async def check(file: OrderInHand, text: str) -> None:
         raise WrongState("the previous question is still being sent to the panel; see the order's panel calls")
 
 
-async def ask(file: OrderInHand, asking: Asking, *, cause: str, zone: tzinfo) -> None:
+async def ask(draft: OrderDraft, asking: Asking, *, cause: str, zone: tzinfo) -> None:
     """Store the question, enqueue its ticket (or a reply to an open one), and hold the order for the answer."""
-    rules = file.policy.policy
-    latest = await _latest(file)
+    rules = draft.policy.policy
+    latest = await _latest(draft)
     again = latest.ticket_id if latest is not None and latest.outcome != QuestionOutcome.WITHDRAWN else None
     question_id = uuid.uuid4()
-    await file.tx.execute(
+    await draft.tx.execute(
         questions.insert().values(
-            id=question_id, order_id=file.order_id, customer_id=file.customer_id, rule=asking.rule,
-            question=asking.text, asked_by=asking.by, asked_at=file.now,
+            id=question_id, order_id=draft.order_id, customer_id=draft.customer_id, rule=asking.rule,
+            question=asking.text, asked_by=asking.by, asked_at=draft.now,
         )
     )  # fmt: skip
-    expires_at = file.now + timedelta(days=rules.ask.propose_cancel_days)
-    file.hold(HoldKind.ANSWER, due_at=expires_at, expires_at=expires_at)
+    expires_at = draft.now + timedelta(days=rules.ask.propose_cancel_days)
+    draft.hold(HoldKind.ANSWER, due_at=expires_at, expires_at=expires_at)
     await messages.write_in_ticket(
-        file, rules.messages.question, key=ask_key(question_id), cause=cause, zone=zone, question=asking.text,
+        draft, rules.messages.question, key=ask_key(question_id), cause=cause, zone=zone, question=asking.text,
         ticket_id=again, reference=f"{REPLY_MARK if again else TICKET_MARK}{question_id}",
     )  # fmt: skip
-    file.say(f"question to the customer: {asking.text}", by=asking.by)
-    await set_hold_clock(file)
-    await set_look(file, question_id, file.now)
+    draft.say(f"question to the customer: {asking.text}", by=asking.by)
+    await set_hold_clock(draft)
+    await set_look(draft, question_id, draft.now)
 
 
-async def set_look(file: OrderInHand, question_id: uuid.UUID, asked_at: datetime) -> None:
+async def set_look(draft: OrderDraft, question_id: uuid.UUID, asked_at: datetime) -> None:
     """Schedule the next daily read of the question's ticket, because the hook of an answer may have been lost."""
-    day = (file.now - asked_at) // _LOOK_EVERY + 1
+    day = (draft.now - asked_at) // _LOOK_EVERY + 1
     await inbox.add_internal(
-        file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now,
+        draft.tx, type=QUESTION_DUE, data={"order_id": draft.order_id}, now=draft.now,
         due_at=asked_at + day * _LOOK_EVERY, name=f"question:{question_id}:look:{day}",
     )  # fmt: skip
 
 
-async def remind(file: OrderInHand, question: Any, *, zone: tzinfo) -> bool:
+async def remind(draft: OrderDraft, question: Any, *, zone: tzinfo) -> bool:
     """Remind the customer in the question's ticket, once; False if the policy does not want that."""
-    message = file.policy.policy.messages.question_reminder
-    if not message.send or _is_silent(file):
+    message = draft.policy.policy.messages.question_reminder
+    if not message.send or _is_silent(draft):
         return False
     await messages.write_in_ticket(
-        file, message, key=f"question:{question.id}:remind", cause="clock:question", zone=zone,
+        draft, message, key=f"question:{question.id}:remind", cause="clock:question", zone=zone,
         question=question.question, ticket_id=question.ticket_id, reference=f"{REPLY_MARK}{uuid.uuid4()}",
     )  # fmt: skip
-    await file.tx.execute(questions.update().where(questions.c.id == question.id).values(reminded_at=file.now))
+    await draft.tx.execute(questions.update().where(questions.c.id == question.id).values(reminded_at=draft.now))
     return True
 
 
-def _is_silent(file: OrderInHand) -> bool:
-    return file.policy.policy.modes.messages is ActionMode.SHADOW
+def _is_silent(draft: OrderDraft) -> bool:
+    return draft.policy.policy.modes.messages is ActionMode.SHADOW
 
 
-async def _latest(file: OrderInHand) -> Any:
-    query = sa.select(questions).where(questions.c.order_id == file.order_id)
-    return (await file.tx.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
+async def _latest(draft: OrderDraft) -> Any:
+    query = sa.select(questions).where(questions.c.order_id == draft.order_id)
+    return (await draft.tx.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
 
 
 def ask_key(question_id: uuid.UUID) -> str:
@@ -161,37 +161,37 @@ def ask_key(question_id: uuid.UUID) -> str:
 # --- outcomes -----------------------------------------------------------------------------------------------------
 
 
-async def settled(file: OrderInHand, call: Call) -> bool:
+async def settled(draft: OrderDraft, call: Call) -> bool:
     """Follow up the call that asks or reminds; False if the call is not about a question."""
     parts = call.key.split(":")
     if len(parts) != 3 or parts[0] != "question":
         return False
     if parts[2] == "remind":
         if call.state is CallState.DONE:
-            file.say("reminded the customer of the question", by=POLICY)
+            draft.say("reminded the customer of the question", by=POLICY)
         return True
     question_id = uuid.UUID(parts[1])
     ticket_id = int((call.result or {}).get("ticket_id") or 0)
     if call.state is CallState.DONE and ticket_id:
-        await file.tx.execute(questions.update().where(questions.c.id == question_id).values(ticket_id=ticket_id))
-        file.say(f"asked the customer in ticket {ticket_id}", by=POLICY)
+        await draft.tx.execute(questions.update().where(questions.c.id == question_id).values(ticket_id=ticket_id))
+        draft.say(f"asked the customer in ticket {ticket_id}", by=POLICY)
     elif call.state is CallState.CANCELLED:
-        await _withdraw(file, [question_id])
-        if file.get("hold_kind") == HoldKind.ANSWER and await _never_asked(file):
-            file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-            file.say("the question was not sent; a person must check", by=POLICY)
-            await set_hold_clock(file)
+        await _withdraw(draft, [question_id])
+        if draft.order.hold_kind == HoldKind.ANSWER and await _never_asked(draft):
+            draft.hold(HoldKind.REVIEW, due_at=draft.now, expires_at=None)
+            draft.say("the question was not sent; a person must check", by=POLICY)
+            await set_hold_clock(draft)
     return True
 
 
-async def _never_asked(file: OrderInHand) -> bool:
+async def _never_asked(draft: OrderDraft) -> bool:
     """True if no earlier question is open or answered."""
-    latest = await _latest(file)
-    return await waiting(file.tx, file.order_id) is None and (latest is None or latest.answered_at is None)
+    latest = await _latest(draft)
+    return await waiting(draft.tx, draft.order_id) is None and (latest is None or latest.answered_at is None)
 
 
-async def _withdraw(file: OrderInHand, ids: list[uuid.UUID]) -> None:
-    await file.tx.execute(
+async def _withdraw(draft: OrderDraft, ids: list[uuid.UUID]) -> None:
+    await draft.tx.execute(
         questions.update()
         .where(questions.c.id.in_(ids), questions.c.ticket_id.is_(None))
         .values(outcome=QuestionOutcome.WITHDRAWN.value)
@@ -208,28 +208,28 @@ async def adopt(tx: AsyncConnection, ticket: PanelTicket) -> list[int]:
     return sorted(set(news.all()))
 
 
-async def take_answer(file: OrderInHand) -> bool:
+async def take_answer(draft: OrderDraft) -> bool:
     """Mark open questions as answered when the customer wrote in a ticket of ours about this order.
 
     A held order is then due at once. It need not be the question's own ticket: a person reads it either way. Returns
     False if no question was open.
     """
-    was_asked = sa.and_(questions.c.order_id == file.order_id, questions.c.ticket_id.is_not(None), is_open())
+    was_asked = sa.and_(questions.c.order_id == draft.order_id, questions.c.ticket_id.is_not(None), is_open())
     answered = (
-        await file.tx.scalars(
-            questions.update().where(was_asked).values(answered_at=file.now).returning(questions.c.id)
+        await draft.tx.scalars(
+            questions.update().where(was_asked).values(answered_at=draft.now).returning(questions.c.id)
         )
     ).all()
     if not answered:
         return False
-    await outbox.cancel(file.tx, now=file.now, keys=[f"question:{one}:remind" for one in answered])
-    if file.state is OrderState.HELD:
-        file.hold(HoldKind.ANSWER, due_at=file.now, expires_at=None)
-        text = f"The customer answered our question about order {file.order_id}."
-        name = review_name(file.order_id, file.now, 1)
-        await alert(file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id)
-        await set_reminder(file, 2, at=file.now + timedelta(days=1))
-    file.say("the customer answered", by="customer")
+    await outbox.cancel(draft.tx, now=draft.now, keys=[f"question:{one}:remind" for one in answered])
+    if draft.state is OrderState.HELD:
+        draft.hold(HoldKind.ANSWER, due_at=draft.now, expires_at=None)
+        text = f"The customer answered our question about order {draft.order_id}."
+        name = review_name(draft.order_id, draft.now, 1)
+        await alert(draft.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=draft.now, order_id=draft.order_id)
+        await set_reminder(draft, 2, at=draft.now + timedelta(days=1))
+    draft.say("the customer answered", by="customer")
     return True
 
 
@@ -256,23 +256,23 @@ def newest_reply(ticket: PanelTicket) -> int | None:
     return max((reply.reply_id for reply in ticket.replies if reply.reply_id and not reply.by_staff), default=None)
 
 
-async def close(file: OrderInHand, outcome: Outcome, reason: Reason) -> None:
+async def close(draft: OrderDraft, outcome: Outcome, reason: Reason) -> None:
     """Close a decided order's open questions with this outcome; unsent questions and reminders are cancelled."""
     if outcome is Outcome.HOLD_FOR_REVIEW:
         return
     found = (
-        await file.tx.execute(
-            sa.select(questions.c.id).where(questions.c.order_id == file.order_id, questions.c.outcome.is_(None))
+        await draft.tx.execute(
+            sa.select(questions.c.id).where(questions.c.order_id == draft.order_id, questions.c.outcome.is_(None))
         )
     ).scalars()
     ids = list(found)
     if not ids:
         return
     keys = [*(ask_key(one) for one in ids), *(f"question:{one}:remind" for one in ids)]
-    off = {call.key for call in (await outbox.cancel(file.tx, now=file.now, keys=keys)).cancelled}
+    off = {call.key for call in (await outbox.cancel(draft.tx, now=draft.now, keys=keys)).cancelled}
     closed = questions.update().where(questions.c.id.in_(ids))
-    await file.tx.execute(closed.values(outcome=_outcome_of(outcome, reason).value))
-    await _withdraw(file, [one for one in ids if ask_key(one) in off])
+    await draft.tx.execute(closed.values(outcome=_outcome_of(outcome, reason).value))
+    await _withdraw(draft, [one for one in ids if ask_key(one) in off])
 
 
 def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:

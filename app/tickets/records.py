@@ -25,7 +25,7 @@ from app.gathering.long_texts import apart
 from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.orders.order import PANEL, OrderInHand, open_file
+from app.orders.order import PANEL, OrderDraft, open_order
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions
@@ -191,37 +191,37 @@ async def _reply_on_hold(
         ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
     )
     for order_id in (await tx.execute(held)).scalars().all():
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
-        if file is None:
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
+        if draft is None:
             continue
         if not news:
             question = await questions.waiting(tx, order_id)
             if question is None or not questions.answered_in(ticket, question):
                 continue
             await see_reply(tx, ticket)
-        if await questions.take_answer(file):
-            await file.save()
-        elif file.state is OrderState.HELD:
-            file.change(hold_kind="answer", hold_due_at=now)
-            file.say("the customer answered", by="customer")
-            await file.save()
+        if await questions.take_answer(draft):
+            await draft.save()
+        elif draft.state is OrderState.HELD:
+            draft.change(hold_kind="answer", hold_due_at=now)
+            draft.say("the customer answered", by="customer")
+            await draft.save()
 
 
-async def keep_tickets(file: OrderInHand, gathered: Gathered) -> None:
+async def keep_tickets(draft: OrderDraft, gathered: Gathered) -> None:
     """Link the order to the ticket that asked for it; a guest's ticket is only proposed."""
     asking = gathered.asking_ticket
     if asking is None:
-        if file.get("placed_by") == PlacedBy.STAFF and gathered.customer is not None:
-            await _propose_guests(file, gathered.customer.email)
+        if draft.order.placed_by == PlacedBy.STAFF and gathered.customer is not None:
+            await _propose_guests(draft, gathered.customer.email)
         return
-    await store(file.tx, asking, file.policy.policy, now=file.now, reading=gathered.asking_reading)
-    same = asking.customer_id is not None and asking.customer_id == file.customer_id
+    await store(draft.tx, asking, draft.policy.policy, now=draft.now, reading=gathered.asking_reading)
+    same = asking.customer_id is not None and asking.customer_id == draft.customer_id
     kind = "asked" if same and asking.verified else "proposed"
-    linked = await file.tx.execute(
-        insert_new(file.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=file.order_id, kind=kind)
+    linked = await draft.tx.execute(
+        insert_new(draft.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=draft.order_id, kind=kind)
     )
     if linked.rowcount:
-        file.say(
+        draft.say(
             f"ticket {asking.ticket_id} asked for the order" + ("" if kind == "asked" else " (not certain)"), by=PANEL
         )
 
@@ -254,7 +254,7 @@ async def orders_of(connection: AsyncConnection, ticket_id: int) -> list[int]:
     return sorted((await connection.execute(query)).scalars().all())
 
 
-async def _propose_guests(file: OrderInHand, email: str) -> None:
+async def _propose_guests(draft: OrderDraft, email: str) -> None:
     """Propose guests' tickets from the customer's own address that ask for an order; they are never charged for."""
     mailbox = canonical_email(email)
     if mailbox is None:
@@ -262,11 +262,11 @@ async def _propose_guests(file: OrderInHand, email: str) -> None:
     query = sa.select(tickets.c.ticket_id).where(
         tickets.c.guest_email_hash == hashed("email", mailbox),
         tickets.c.order_intent.in_([intent.value for intent in _ASKING]),
-        tickets.c.opened_at <= (file.get("placed_at") or file.now),
+        tickets.c.opened_at <= (draft.order.placed_at or draft.now),
     )
-    for ticket_id in (await file.tx.execute(query.limit(5))).scalars().all():
-        await file.tx.execute(
-            insert_new(file.tx, ticket_orders).values(ticket_id=ticket_id, order_id=file.order_id, kind="proposed")
+    for ticket_id in (await draft.tx.execute(query.limit(5))).scalars().all():
+        await draft.tx.execute(
+            insert_new(draft.tx, ticket_orders).values(ticket_id=ticket_id, order_id=draft.order_id, kind="proposed")
         )
 
 

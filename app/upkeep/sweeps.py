@@ -23,7 +23,7 @@ from app.core.policy.sections.modes import ActionMode
 from app.core.states import FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
-from app.orders.order import open_file
+from app.orders.order import open_order
 from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.panels.actions import Action
 from app.policies import versions
@@ -179,11 +179,11 @@ async def _hold(
     context: Context, tx: AsyncConnection, order_id: int, state: OrderState, reason: Reason, *, now: datetime
 ) -> None:
     """Hold an order that no sweep moved on; in shadow, or from before the cut-over, it only shows in the metrics."""
-    file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
-    if file is None or file.state is not state or not file.acts:
+    draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
+    if draft is None or draft.state is not state or not draft.acts:
         return
-    await acting.hold_by_clock(file, reason)
-    await file.save()
+    await acting.hold_by_clock(draft, reason)
+    await draft.save()
 
 
 # --- holds and fees -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from app.core.facts import Facts
 from app.core.policy.terms import terms_digest
 from app.db import insert_into
 from app.orders.facts_codec import pack
-from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderInHand
+from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderDraft
 from app.tables.history import CaseSource, Label, cases
 
 #: Values of `decisions.by` that are not people.
@@ -28,21 +28,21 @@ def is_review(by: str, codes: Iterable[str]) -> bool:
     return person and CANCELLED.isdisjoint(codes)
 
 
-async def record_case(file: OrderInHand, facts: Facts) -> None:
+async def record_case(draft: OrderDraft, facts: Facts) -> None:
     """Store the facts of the policy's latest judgement, in its transaction; the recorded outcome of the order stays."""
     judged = {
-        "customer_id": file.customer_id,
+        "customer_id": draft.customer_id,
         "source": CaseSource.LIVE.value,
         "placed_at": facts.order.placed_at,
-        "judged_at": file.now,
+        "judged_at": draft.now,
         "facts": pack(facts),
-        "terms_digest": terms_digest(file.policy.policy),
+        "terms_digest": terms_digest(draft.policy.policy),
     }
-    row = insert_into(file.tx, cases).values(order_id=file.order_id, label=Label.OPEN.value, **judged)
-    await file.tx.execute(row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged))
+    row = insert_into(draft.tx, cases).values(order_id=draft.order_id, label=Label.OPEN.value, **judged)
+    await draft.tx.execute(row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged))
 
 
-async def record_review(file: OrderInHand, outcome: str, code: str, *, by: str) -> None:
+async def record_review(draft: OrderDraft, outcome: str, code: str, *, by: str) -> None:
     """Store what a person decided about the order, if it has a case."""
     if is_review(by, [code]):
-        await file.tx.execute(cases.update().where(cases.c.order_id == file.order_id).values(reviewed=outcome))
+        await draft.tx.execute(cases.update().where(cases.c.order_id == draft.order_id).values(reviewed=outcome))

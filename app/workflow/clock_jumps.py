@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.messaging.clock_jumps import TOLERANCE, moved_back
-from app.orders.order import open_file
+from app.orders.order import open_order
 from app.orders.timers import set_hold_clock
 from app.tables.orders import orders
 from app.workflow.waiting import UNDECIDED
@@ -39,14 +39,14 @@ async def correct(context: Context, now: datetime) -> int:
 
 async def _correct(context: Context, order_id: int, now: datetime) -> None:
     async with context.db.begin() as tx:
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
-        if file is None:
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
+        if draft is None:
             return
-        since, due_at, settle_at = file.get("hold_since"), file.get("hold_due_at"), file.get("settle_at")
-        heard_at = file.row.first_heard_at
+        since, due_at, settle_at = draft.order.hold_since, draft.order.hold_due_at, draft.order.settle_at
+        heard_at = draft.before.first_heard_at
         if heard_at > now and settle_at is not None:
-            file.change(settle_at=moved_back(settle_at, (heard_at,), now), first_heard_at=now)
-        if since is not None and since > now and due_at is not None and file.get("hold_expires_at") is None:
-            file.change(hold_due_at=moved_back(due_at, (since,), now), hold_since=now)
-            await set_hold_clock(file)
-        await file.save()
+            draft.change(settle_at=moved_back(settle_at, (heard_at,), now), first_heard_at=now)
+        if since is not None and since > now and due_at is not None and draft.order.hold_expires_at is None:
+            draft.change(hold_due_at=moved_back(due_at, (since,), now), hold_since=now)
+            await set_hold_clock(draft)
+        await draft.save()

@@ -12,7 +12,7 @@ from app.installation.alerts import alert
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.orders.order import CLOCK, OrderInHand, open_file
+from app.orders.order import CLOCK, OrderDraft, open_order
 from app.orders.timers import QUESTION_DUE, review_name, set_reminder
 from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
@@ -33,48 +33,48 @@ async def hold_due(context: Context, event: Event, order_id: int) -> None:
     """Handle a hold whose time is up: an unpaid fee goes to review, an overdue review is reported."""
     now = context.clock()
     async with context.db.begin() as tx:
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
         result = "no-such-order"
-        if file is not None:
-            result = await _hold_due(context, file)
-            await file.save()
+        if draft is not None:
+            result = await _hold_due(context, draft)
+            await draft.save()
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
 
 
-async def _hold_due(context: Context, file: OrderInHand) -> str:
-    due_at = file.get("hold_expires_at") or file.get("hold_due_at")
-    waits = file.state in {OrderState.HELD, OrderState.RECEIVED}  # received: waits for a person's decision
-    if not waits or due_at is None or due_at > file.now:
+async def _hold_due(context: Context, draft: OrderDraft) -> str:
+    due_at = draft.order.hold_expires_at or draft.order.hold_due_at
+    waits = draft.state in {OrderState.HELD, OrderState.RECEIVED}  # received: waits for a person's decision
+    if not waits or due_at is None or due_at > draft.now:
         return "not-held"
-    if not file.acts:
+    if not draft.acts:
         return "shadow"
-    if file.get("hold_kind") == HoldKind.ANSWER and await questions.waiting(file.tx, file.order_id) is not None:
-        await inbox.add_internal(file.tx, type=QUESTION_DUE, data={"order_id": file.order_id}, now=file.now)
+    if draft.order.hold_kind == HoldKind.ANSWER and await questions.waiting(draft.tx, draft.order_id) is not None:
+        await inbox.add_internal(draft.tx, type=QUESTION_DUE, data={"order_id": draft.order_id}, now=draft.now)
         return "question-due"
-    if file.get("hold_expires_at") is None:
-        await _remind(file, due_at)
+    if draft.order.hold_expires_at is None:
+        await _remind(draft, due_at)
         return "review-overdue"
-    cause, rules = "clock:hold-expired", file.policy.policy.hold
+    cause, rules = "clock:hold-expired", draft.policy.policy.hold
     reason = Reason("hold_expired", f"Nobody paid or answered within {rules.expires_days} days.")
-    hours = rules.review_due_hours_paid if file.paid else rules.review_due_hours_unpaid
-    await acting.hold_by_clock(file, reason, due_in=timedelta(hours=hours))
+    hours = rules.review_due_hours_paid if draft.paid else rules.review_due_hours_unpaid
+    await acting.hold_by_clock(draft, reason, due_in=timedelta(hours=hours))
     await messages.tell_customer(
-        file, file.policy.policy.messages.hold_expired, key=f"order:{file.order_id}:tell:expired", cause=cause,
-        zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+        draft, draft.policy.policy.messages.hold_expired, key=f"order:{draft.order_id}:tell:expired", cause=cause,
+        zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
     return "hold-expired"
 
 
-async def _remind(file: OrderInHand, due_at: datetime) -> None:
+async def _remind(draft: OrderDraft, due_at: datetime) -> None:
     """Notify staff that a review is overdue, once per reminder, and set the clock of the next."""
-    number = reminder(due_at, file.now)
-    at_once = number == 1 and due_at <= file.get("hold_since")  # the hold itself was reported at that moment
-    name = review_name(file.order_id, due_at, number)
-    text = f"The review of order {file.order_id} has been overdue since {due_at:%Y-%m-%d %H:%M} UTC."
+    number = reminder(due_at, draft.now)
+    at_once = number == 1 and due_at <= draft.order.hold_since  # the hold itself was reported at that moment
+    name = review_name(draft.order_id, due_at, number)
+    text = f"The review of order {draft.order_id} has been overdue since {due_at:%Y-%m-%d %H:%M} UTC."
     if not at_once and await alert(
-        file.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=file.now, order_id=file.order_id
+        draft.tx, AlertKind.REVIEW_DUE, name=name, text=text, now=draft.now, order_id=draft.order_id
     ):
-        file.say("the review is overdue", by=CLOCK)
+        draft.say("the review is overdue", by=CLOCK)
     if number < REMINDERS:
-        await set_reminder(file, number + 1, at=due_at + number * REMIND_EVERY)
+        await set_reminder(draft, number + 1, at=due_at + number * REMIND_EVERY)

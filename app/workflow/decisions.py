@@ -12,27 +12,27 @@ from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.signals.base import LIMITS
 from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
-from app.orders.order import POLICY, OrderInHand
+from app.orders.order import POLICY, OrderDraft
 from app.tables.customers import signal_firings
 from app.tables.orders import decisions
 from app.tickets import questions
 from app.workflow.cases_live import record_case, record_review
 
 
-async def latest(file: OrderInHand) -> Any:
+async def latest(draft: OrderDraft) -> Any:
     """Return the decision in force, or None."""
-    decision_id = file.get("decision_id")
+    decision_id = draft.order.decision_id
     if decision_id is None:
         return None
-    return (await file.tx.execute(sa.select(decisions).where(decisions.c.id == decision_id))).first()
+    return (await draft.tx.execute(sa.select(decisions).where(decisions.c.id == decision_id))).first()
 
 
-async def latest_judged(file: OrderInHand) -> Judgement | None:
+async def latest_judged(draft: OrderDraft) -> Judgement | None:
     """Return the policy's newest judgement, even if somebody decided after it."""
     stored = (
-        await file.tx.execute(
+        await draft.tx.execute(
             sa.select(decisions.c.judgement)
-            .where(decisions.c.order_id == file.order_id, decisions.c.by == POLICY)
+            .where(decisions.c.order_id == draft.order_id, decisions.c.by == POLICY)
             .order_by(decisions.c.id.desc())
             .limit(1)
         )
@@ -52,7 +52,7 @@ def differs(row: Any, judgement: Judgement, verdict: LimitVerdict, policy_versio
 
 
 async def record_judgement(
-    file: OrderInHand, facts: Facts, judgement: Judgement, verdict: LimitVerdict, *,
+    draft: OrderDraft, facts: Facts, judgement: Judgement, verdict: LimitVerdict, *,
     intended: list[dict[str, Any]], candidate: dict[str, Any] | None = None,
 ) -> int:  # fmt: skip
     """Store what the policy decided, with everything that it saw.
@@ -60,7 +60,7 @@ async def record_judgement(
     Outcome and reasons are those acted on; the judgement is stored unchanged, so that it can be replayed.
     """
     decision_id = await _insert(
-        file,
+        draft,
         outcome=verdict.outcome,
         reasons=verdict.reasons,
         by=POLICY,
@@ -71,23 +71,23 @@ async def record_judgement(
         candidate=candidate,
         engine_version=judgement.engine_version,
     )
-    await _count_firings(file, judgement)
-    await record_case(file, facts)
+    await _count_firings(draft, judgement)
+    await record_case(draft, facts)
     return decision_id
 
 
 async def record_person(
-    file: OrderInHand, outcome: Outcome, reason: Reason, *,
+    draft: OrderDraft, outcome: Outcome, reason: Reason, *,
     by: str, note: str | None = None, kept_back: Reason | None = None,
 ) -> int:  # fmt: skip
     """Store what a person, or the clock, decided; it supersedes the policy.
 
     `kept_back`: why the policy's modes do not allow to carry it out.
     """
-    await record_review(file, outcome.value, reason.code, by=by)
-    await questions.close(file, outcome, reason)
+    await record_review(draft, outcome.value, reason.code, by=by)
+    await questions.close(draft, outcome, reason)
     return await _insert(
-        file,
+        draft,
         outcome=outcome,
         reasons=(reason,) if kept_back is None else (reason, kept_back),
         by=by,
@@ -101,23 +101,23 @@ async def record_person(
 
 
 async def _insert(
-    file: OrderInHand, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, acted: bool = True, **more: Any
+    draft: OrderDraft, *, outcome: Outcome, reasons: tuple[Reason, ...], by: str, acted: bool = True, **more: Any
 ) -> int:
     row = {
-        "order_id": file.order_id,
+        "order_id": draft.order_id,
         "outcome": outcome.value,
         "reasons": _reasons(reasons),
         "by": by,
-        "mode": (Mode.ENFORCE if file.acts and acted else Mode.SHADOW).value,
-        "policy_version": file.policy.version,
-        "supersedes": file.get("decision_id"),
-        "at": file.now,
+        "mode": (Mode.ENFORCE if draft.acts and acted else Mode.SHADOW).value,
+        "policy_version": draft.policy.version,
+        "supersedes": draft.order.decision_id,
+        "at": draft.now,
         **more,
     }
-    decision_id = int((await file.tx.execute(decisions.insert().values(row).returning(decisions.c.id))).scalar_one())
-    file.change(decision_id=decision_id, outcome=outcome.value)
+    decision_id = int((await draft.tx.execute(decisions.insert().values(row).returning(decisions.c.id))).scalar_one())
+    draft.change(decision_id=decision_id, outcome=outcome.value)
     codes = ", ".join(reason.code for reason in reasons)
-    file.say(f"{outcome.value}: {codes}", by=by)
+    draft.say(f"{outcome.value}: {codes}", by=by)
     return decision_id
 
 
@@ -125,13 +125,13 @@ def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
     return [{"code": reason.code, "text": reason.text} for reason in reasons]
 
 
-async def _count_firings(file: OrderInHand, judgement: Judgement) -> None:
+async def _count_firings(draft: OrderDraft, judgement: Judgement) -> None:
     """Record the risk signals that fired on this order, so that those that fire on too many orders can be muted."""
-    await file.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == file.order_id))
+    await draft.tx.execute(signal_firings.delete().where(signal_firings.c.order_id == draft.order_id))
     codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - LIMITS)
-    placed_at = file.get("placed_at") or file.now
+    placed_at = draft.order.placed_at or draft.now
     if codes:
-        await file.tx.execute(
+        await draft.tx.execute(
             signal_firings.insert(),
-            [{"code": code, "order_id": file.order_id, "placed_at": placed_at} for code in codes],
+            [{"code": code, "order_id": draft.order_id, "placed_at": placed_at} for code in codes],
         )

@@ -10,7 +10,7 @@ import structlog
 from app.context import Context
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
-from app.orders.order import open_file
+from app.orders.order import open_order
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState
 from app.tickets.records import handle_ticket
@@ -86,10 +86,10 @@ async def _overridden(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     staff = event.data.get("staff_id")
     async with context.db.begin() as tx:
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=True)
-        if file is not None and file.acts:
-            await panel_changes.overridden(file, int(str(staff)) if str(staff).isdigit() else None)
-            await file.save()
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now, create=True)
+        if draft is not None and draft.acts:
+            await panel_changes.overridden(draft, int(str(staff)) if str(staff).isdigit() else None)
+            await draft.save()
         await inbox.add_internal(tx, type="order.read_back", data={"order_id": order_id}, now=now)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result="overridden", now=now)
     context.wake()

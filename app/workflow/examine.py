@@ -24,7 +24,7 @@ from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
-from app.orders.order import PANEL, POLICY, OrderInHand, open_file
+from app.orders.order import PANEL, POLICY, OrderDraft, open_order
 from app.orders.timers import look_again, set_settle_clock
 from app.tables.inbox import EventState
 from app.tables.orders import orders
@@ -63,15 +63,15 @@ async def _record(context: Context, event: Event, gathered: Gathered, *, at_once
     """Apply everything that follows from what was read, and finish the event, in one transaction."""
     async with context.db.begin() as tx:
         listed = gathered.order is not None and not _passes_by(gathered, event)
-        file = await open_file(tx, gathered.order_id, mode=context.settings.mode, now=now, create=listed)
-        if (gathered.order_version or 0) != (file.row.version if file else 0):
+        draft = await open_order(tx, gathered.order_id, mode=context.settings.mode, now=now, create=listed)
+        if (gathered.order_version or 0) != (draft.before.version if draft else 0):
             raise VersionMoved
-        if file is not None and listed:
-            await _look(context, file, gathered, event, at_once=at_once)
+        if draft is not None and listed:
+            await _look(context, draft, gathered, event, at_once=at_once)
         elif gathered.order is None:
-            await _not_listed(file, event)
-        if file is not None:
-            await file.save()
+            await _not_listed(draft, event)
+        if draft is not None:
+            await draft.save()
         result = "looked" if listed else ("not-listed" if gathered.order is None else "not-pending")
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
 
@@ -98,19 +98,19 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
     return gathered.order.status.strip().lower() != "pending"
 
 
-async def _not_listed(file: OrderInHand | None, event: Event) -> None:
+async def _not_listed(draft: OrderDraft | None, event: Event) -> None:
     """Handle an order that the panel does not list: deleted if we knew it, else maybe not visible yet."""
-    known = file is not None and file.row.last_read_at is not None
+    known = draft is not None and draft.before.last_read_at is not None
     reported = event.data.get("to") == "deleted"
-    if file is not None and known and not reported and file.state is not OrderState.CLOSED:
+    if draft is not None and known and not reported and draft.state is not OrderState.CLOSED:
         if event.urgent:
-            await look_again(file, seconds=NOT_LISTED_DELAYS[0])
+            await look_again(draft, seconds=NOT_LISTED_DELAYS[0])
             return
         if event.attempts == 1:  # no event reported a deletion: the list may lack it for a moment
             delay = timedelta(seconds=NOT_LISTED_DELAYS[0])
             raise Postpone("the panel does not list this order any more", delay=delay, counted=True)
-    if file is not None and (known or reported):
-        await panel_changes.deleted(file, _who(event, "deleted"))
+    if draft is not None and (known or reported):
+        await panel_changes.deleted(draft, _who(event, "deleted"))
         return
     if event.urgent or reported:
         return  # the order is not ours, or was deleted before we ever saw it
@@ -123,62 +123,62 @@ async def _not_listed(file: OrderInHand | None, event: Event) -> None:
 async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
     """Keep an order visible that the panel never listed: received, flagged, without a decision."""
     async with context.db.begin() as tx:
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now, create=True)
-        if file is not None and file.flag(Flag.UNKNOWN_TO_PANEL):
-            file.say("the panel does not list this order", by=PANEL)
-            await file.save()
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now, create=True)
+        if draft is not None and draft.flag(Flag.UNKNOWN_TO_PANEL):
+            draft.say("the panel does not list this order", by=PANEL)
+            await draft.save()
 
 
-async def _look(context: Context, file: OrderInHand, gathered: Gathered, event: Event, *, at_once: bool) -> None:
-    first = file.row.last_read_at is None
-    status_before, payment_before = str(file.row.panel_status), PaymentState(file.row.payment_state)
-    _take_placed_by(file, event)
-    await mirror.mirror_order(file, gathered, PlacedBy(file.get("placed_by")))
-    file.change(last_read_at=file.now)
+async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: Event, *, at_once: bool) -> None:
+    first = draft.before.last_read_at is None
+    status_before, payment_before = str(draft.before.panel_status), PaymentState(draft.before.payment_state)
+    _take_placed_by(draft, event)
+    await mirror.mirror_order(draft, gathered, PlacedBy(draft.order.placed_by))
+    draft.change(last_read_at=draft.now)
     if first:
-        await _reopen_mode(context, file)
-        file.say("first seen", by=PANEL)
-    aggregates = await mirror.lock_customer(file, gathered.customer, signed_up=_signed_up(gathered))
-    known = _links(context, file, gathered)
-    own = await judging.own_knowledge(context, file, aggregates, known)
-    if not file.acts:
-        mirror.follow_in_shadow(file)
+        await _reopen_mode(context, draft)
+        draft.say("first seen", by=PANEL)
+    aggregates = await mirror.lock_customer(draft, gathered.customer, signed_up=_signed_up(gathered))
+    known = _links(context, draft, gathered)
+    own = await judging.own_knowledge(context, draft, aggregates, known)
+    if not draft.acts:
+        mirror.follow_in_shadow(draft)
     else:
-        await _go_on_after_shadow(file)
-        word = _HOOK_WORDS.get(str(file.get("panel_status")), "")
-        await panel_changes.follow(file, status_before, _who(event, word))
-    paid_fees = await invoices.follow_fees(file, gathered)
+        await _go_on_after_shadow(draft)
+        word = _HOOK_WORDS.get(str(draft.order.panel_status), "")
+        await panel_changes.follow(draft, status_before, _who(event, word))
+    paid_fees = await invoices.follow_fees(draft, gathered)
     if not first:
-        await invoices.follow_payment(file, payment_before)
-    await panel_changes.watch_hold(file)
-    await provisioning.follow_hook(file, event)
-    await keep_tickets(file, gathered)
-    own = judging.with_agreement(own, Agreement(file.get("agreement")))
-    await judging.judge(context, file, gathered, own, at_once=at_once)
-    await _release_agreed(context, file)
-    await _thank(context, file, paid_fees)
-    await judging.release_when_paid(context, file)
+        await invoices.follow_payment(draft, payment_before)
+    await panel_changes.watch_hold(draft)
+    await provisioning.follow_hook(draft, event)
+    await keep_tickets(draft, gathered)
+    own = judging.with_agreement(own, Agreement(draft.order.agreement))
+    await judging.judge(context, draft, gathered, own, at_once=at_once)
+    await _release_agreed(context, draft)
+    await _thank(context, draft, paid_fees)
+    await judging.release_when_paid(context, draft)
     if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
-        await acting.hurry_accept(file, paid=event.type != "order.created")
-    if file.get("decision_id") is None and file.state is OrderState.RECEIVED and file.get("panel_status") == "Pending":
-        await set_settle_clock(file, seconds=context.settings.settle_seconds)
-    await mirror.remember_identities(file, gathered, known)
-    await fees.update_refund(file)
-    await unread.schedule_look(file, gathered)
-    await _others_of_invoice(file, event)
+        await acting.hurry_accept(draft, paid=event.type != "order.created")
+    if draft.order.decision_id is None and draft.state is OrderState.RECEIVED and draft.order.panel_status == "Pending":
+        await set_settle_clock(draft, seconds=context.settings.settle_seconds)
+    await mirror.remember_identities(draft, gathered, known)
+    await fees.update_refund(draft)
+    await unread.schedule_look(draft, gathered)
+    await _others_of_invoice(draft, event)
 
 
-async def _go_on_after_shadow(file: OrderInHand) -> None:
+async def _go_on_after_shadow(draft: OrderDraft) -> None:
     """Put the earlier decision into force again after a time in shadow, when the state only followed the panel."""
-    if file.state is not OrderState.RECEIVED or file.get("panel_status") != "Pending":
+    if draft.state is not OrderState.RECEIVED or draft.order.panel_status != "Pending":
         return
-    decision = await decisions.latest(file)
+    decision = await decisions.latest(draft)
     if decision is None or decision.mode != Mode.ENFORCE:
         return
-    release = file.release_target()
+    release = draft.release_target()
     waits = OrderState.RELEASED if release is OrderState.RELEASED else OrderState.AWAITING_PAYMENT
     states = {Outcome.APPROVE: waits, Outcome.REJECT: OrderState.REJECTING}
-    file.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
+    draft.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
 
 
 def _told_placed_by(event: Event) -> PlacedBy | None:
@@ -193,21 +193,21 @@ def _told_placed_by(event: Event) -> PlacedBy | None:
     return PlacedBy.STAFF_AS_CUSTOMER if actor.masquerade and acted is not None else acted
 
 
-def _take_placed_by(file: OrderInHand, event: Event) -> None:
+def _take_placed_by(draft: OrderDraft, event: Event) -> None:
     word = _told_placed_by(event)
     if word is None:
         return
-    file.change(placed_by=word.value)
+    draft.change(placed_by=word.value)
     actor = Actor.from_event(event.data)
     if actor.admin_id is not None and word in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}:
-        file.change(staff_id=actor.admin_id)
+        draft.change(staff_id=actor.admin_id)
 
 
-async def _reopen_mode(context: Context, file: OrderInHand) -> None:
+async def _reopen_mode(context: Context, draft: OrderDraft) -> None:
     """Determine again whether we act: that depends on when the order was placed, known only after the first read."""
-    file.since_cut_over = await installation.acts_on_order(
-        file.tx, context.settings.mode, file.order_id,
-        placed_at=file.get("placed_at"), first_heard_at=file.row.first_heard_at,
+    draft.since_cut_over = await installation.acts_on_order(
+        draft.tx, context.settings.mode, draft.order_id,
+        placed_at=draft.order.placed_at, first_heard_at=draft.before.first_heard_at,
     )  # fmt: skip
 
 
@@ -216,51 +216,51 @@ def _signed_up(gathered: Gathered) -> datetime | None:
     return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
 
 
-def _links(context: Context, file: OrderInHand, gathered: Gathered) -> Links:
+def _links(context: Context, draft: OrderDraft, gathered: Gathered) -> Links:
     """Return what the customer may share with others; an order entered by staff or API has no IP of the customer."""
     if gathered.customer is None or gathered.order is None:
         return Links()
     own = OwnKnowledge(
-        placed_by=PlacedBy(file.get("placed_by")), staff_id=file.get("staff_id"), own_admin_id=context.own_admin_id
+        placed_by=PlacedBy(draft.order.placed_by), staff_id=draft.order.staff_id, own_admin_id=context.own_admin_id
     )
-    theirs = who_placed(gathered.order, own, file.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    theirs = who_placed(gathered.order, own, draft.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     return links_of(gathered.customer, gathered.order.ip if theirs else None, gathered.pay_methods)
 
 
-async def _release_agreed(context: Context, file: OrderInHand) -> None:
+async def _release_agreed(context: Context, draft: OrderDraft) -> None:
     """Release the order: the fee that a person asked for was the condition, and it is paid."""
-    paid_for = file.get("agreement") == Agreement.FEE_PAID and file.get("outcome") == Outcome.HOLD_FOR_FEE
-    if not (file.acts and paid_for and file.get("touched_by_person") and file.state is OrderState.HELD):
+    paid_for = draft.order.agreement == Agreement.FEE_PAID and draft.order.outcome == Outcome.HOLD_FOR_FEE
+    if not (draft.acts and paid_for and draft.order.touched_by_person and draft.state is OrderState.HELD):
         return
     decision_id = await decisions.record_person(
-        file, Outcome.APPROVE, Reason("work_agreed", "The fee for the work is paid."), by=POLICY
+        draft, Outcome.APPROVE, Reason("work_agreed", "The fee for the work is paid."), by=POLICY
     )
     change = ChangeRequest(
         trigger=Trigger.APPROVE, by=POLICY, cause=f"decision:{decision_id}",
-        zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+        zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
-    await acting.approve(file, change, acting.default_plan(file, await decisions.latest_judged(file)))
+    await acting.approve(draft, change, acting.default_plan(draft, await decisions.latest_judged(draft)))
 
 
-async def _thank(context: Context, file: OrderInHand, paid_fees: list[uuid.UUID]) -> None:
+async def _thank(context: Context, draft: OrderDraft, paid_fees: list[uuid.UUID]) -> None:
     """Tell the customer that a fee was paid, if the policy wants that, once the consequence is decided."""
-    for fee_id in paid_fees if file.acts else ():
+    for fee_id in paid_fees if draft.acts else ():
         await messages.tell_customer(
-            file, file.policy.policy.messages.fee_paid, key=f"fee:{fee_id}:tell-paid", cause=f"fee:{fee_id}",
-            zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+            draft, draft.policy.policy.messages.fee_paid, key=f"fee:{fee_id}:tell-paid", cause=f"fee:{fee_id}",
+            zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
         )  # fmt: skip
 
 
-async def _others_of_invoice(file: OrderInHand, event: Event) -> None:
+async def _others_of_invoice(draft: OrderDraft, event: Event) -> None:
     """Examine the other orders of the same invoice: one invoice may pay several."""
-    invoice_id = file.get("invoice_id")
+    invoice_id = draft.order.invoice_id
     if invoice_id is None or not event.type.startswith("invoice."):
         return
-    rows = await file.tx.execute(
-        sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id, orders.c.order_id != file.order_id)
+    rows = await draft.tx.execute(
+        sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id, orders.c.order_id != draft.order_id)
     )
     for row in rows:
         await inbox.add_internal(
-            file.tx, type="order.read_back", data={"order_id": row.order_id}, now=file.now,
+            draft.tx, type="order.read_back", data={"order_id": row.order_id}, now=draft.now,
             name=f"invoice:{event.id}:{row.order_id}",
         )  # fmt: skip

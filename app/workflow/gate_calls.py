@@ -16,7 +16,7 @@ from app.core.policy.document import Policy
 from app.core.policy.sections.modes import ActionMode
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.orders.order import POLICY, OrderInHand
+from app.orders.order import POLICY, OrderDraft
 from app.policies import versions
 from app.tables.orders import orders
 from app.workflow.gate import in_time
@@ -70,7 +70,7 @@ async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ..
     return () if asked is not None else (f"modes.hold is enforce: {installation.NO_GATE}",)
 
 
-async def warn_no_gate(file: OrderInHand) -> None:
+async def warn_no_gate(draft: OrderDraft) -> None:
     """Note in the timeline of a held order that nothing keeps the panel from setting it up."""
-    if await installation.get(file.tx, installation.GATE_ASKED) is None:
-        file.say(installation.NO_GATE, by=POLICY)
+    if await installation.get(draft.tx, installation.GATE_ASKED) is None:
+        draft.say(installation.NO_GATE, by=POLICY)

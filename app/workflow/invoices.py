@@ -28,7 +28,7 @@ from app.gathering.facts import invoice_state, paid_on
 from app.gathering.panel import Gathered
 from app.installation.alerts import alert
 from app.messaging import outbox
-from app.orders.order import PANEL, OrderInHand
+from app.orders.order import PANEL, OrderDraft
 from app.panels.records import PanelInvoice
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
@@ -61,47 +61,47 @@ def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
     return InvoiceTurn.GONE if invoice is None else _TURNS.get(invoice_state(invoice))
 
 
-async def follow_fees(file: OrderInHand, gathered: Gathered) -> list[uuid.UUID]:
+async def follow_fees(draft: OrderDraft, gathered: Gathered) -> list[uuid.UUID]:
     """Bring each fee in line with its invoice, and act on changes; return the fees just paid, whose order can go on."""
     agreed = []
     for seen in gathered.fees:
-        fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
+        fee = (await draft.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
         turn = turn_of(seen.invoice)
         if turn is None:
             continue
-        if await _follow_fee(file, fee, turn, seen.invoice) is Consequence.GO_ON:
+        if await _follow_fee(draft, fee, turn, seen.invoice) is Consequence.GO_ON:
             agreed.append(seen.fee_id)
     return agreed
 
 
 async def _follow_fee(
-    file: OrderInHand, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None
+    draft: OrderDraft, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None
 ) -> Consequence | None:
     was = FeeState(fee.state)
-    await _keep_figures(file, fee, invoice)
-    state = _new_state(file, fee, was, turn)
-    if was is FeeState.REFUNDED and turn is InvoiceTurn.REFUNDED and await fees.was_credited_back(file, fee):
-        await _given_back_twice(file, fee)
+    await _keep_figures(draft, fee, invoice)
+    state = _new_state(draft, fee, was, turn)
+    if was is FeeState.REFUNDED and turn is InvoiceTurn.REFUNDED and await fees.was_credited_back(draft, fee):
+        await _given_back_twice(draft, fee)
     if state is was:
         return None
-    settled = {} if state in OPEN_FEE_STATES else {"settled_at": file.now}
-    await fees.set_fee(file, fee.id, state=state.value, **settled)
-    file.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
-    fee = (await file.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
-    return await _after_fee(file, fee, was, turn)
+    settled = {} if state in OPEN_FEE_STATES else {"settled_at": draft.now}
+    await fees.set_fee(draft, fee.id, state=state.value, **settled)
+    draft.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
+    fee = (await draft.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
+    return await _after_fee(draft, fee, was, turn)
 
 
-async def _given_back_twice(file: OrderInHand, fee: Any) -> None:
+async def _given_back_twice(draft: OrderDraft, fee: Any) -> None:
     """Alert: we gave the fee back as credit, and staff refunded its invoice; a person must undo one of the two."""
     text = (
         f"the fee of invoice {fee.invoice_id} was returned twice: as account credit by us and as a refund in the panel"
     )
     name = f"fee:{fee.id}:given-back-twice"
-    if await alert(file.tx, AlertKind.REFUND_DUE, name=name, text=text, now=file.now, order_id=file.order_id):
-        file.say(text, by=PANEL)
+    if await alert(draft.tx, AlertKind.REFUND_DUE, name=name, text=text, now=draft.now, order_id=draft.order_id):
+        draft.say(text, by=PANEL)
 
 
-async def _keep_figures(file: OrderInHand, fee: Any, invoice: PanelInvoice | None) -> None:
+async def _keep_figures(draft: OrderDraft, fee: Any, invoice: PanelInvoice | None) -> None:
     paid = paid_on(invoice) if invoice else None
     values: dict[str, Any] = {}
     if paid is not None and max(0, paid.amount_minor) != fee.paid_minor:
@@ -109,17 +109,17 @@ async def _keep_figures(file: OrderInHand, fee: Any, invoice: PanelInvoice | Non
     if invoice is not None and invoice.total is not None and invoice.total.amount_minor != fee.total_minor:
         values["total_minor"] = invoice.total.amount_minor
     if values:
-        await fees.set_fee(file, fee.id, **values)
+        await fees.set_fee(draft, fee.id, **values)
 
 
-def _new_state(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
+def _new_state(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
     """Return the new state of a fee, by the state of its invoice."""
     over = was in {FeeState.WAIVED, FeeState.CANCELLED, FeeState.LOST, FeeState.REFUNDED}
     if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and over:
         return was  # an invoice that is still open is being cancelled
     if was is FeeState.REFUNDED and turn is InvoiceTurn.PAID:
         return was  # given back as credit; its invoice stays Paid
-    if was is FeeState.LOST and phase_of(file.state) is Phase.ENDED:
+    if was is FeeState.LOST and phase_of(draft.state) is Phase.ENDED:
         return was  # a person gives back the money on it
     if was is FeeState.PAID and turn in {InvoiceTurn.UNPAID, InvoiceTurn.PARTLY_PAID}:
         return FeeState.LOST  # the payment was reversed
@@ -130,35 +130,35 @@ def _new_state(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) ->
     return _FEE_STATES[turn]
 
 
-async def _after_fee(file: OrderInHand, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
+async def _after_fee(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return None
     if turn is InvoiceTurn.DISPUTED:
-        await counts.count_chargeback(file)
-    consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(file.state)]
+        await counts.count_chargeback(draft)
+    consequence = INVOICE_TABLE[InvoiceRole.FEE, turn, phase_of(draft.state)]
     taken_back = was in {FeeState.CANCELLED, FeeState.WAIVED} or fee.wanted_state is not None
     if turn is InvoiceTurn.PAID and taken_back:
         consequence = Consequence.CREDIT_BACK  # paid although we cancelled or waived it
-    if was is FeeState.PAID and phase_of(file.state) is Phase.OPEN:
+    if was is FeeState.PAID and phase_of(draft.state) is Phase.OPEN:
         consequence = Consequence.REVIEW
     match consequence:
         case Consequence.GO_ON:
-            file.change(agreement=Agreement.FEE_PAID.value)
-        case Consequence.CREDIT_BACK if file.acts and not file.get("fraud"):
-            await fees.credit_back(file, fee, cause=f"fee:{fee.id}")
+            draft.change(agreement=Agreement.FEE_PAID.value)
+        case Consequence.CREDIT_BACK if draft.acts and not draft.order.fraud:
+            await fees.credit_back(draft, fee, cause=f"fee:{fee.id}")
         case Consequence.REVIEW:
-            file.change(agreement=Agreement.NONE.value)
-            await to_person(file, f"fee_{turn.value}", f"The invoice for the fee is {turn.value.replace('_', ' ')}.")
+            draft.change(agreement=Agreement.NONE.value)
+            await to_person(draft, f"fee_{turn.value}", f"The invoice for the fee is {turn.value.replace('_', ' ')}.")
         case Consequence.TELL:
-            file.say(f"too late to hold: the invoice for the fee is {turn.value}", by=PANEL)
+            draft.say(f"too late to hold: the invoice for the fee is {turn.value}", by=PANEL)
         case Consequence.NOTE | Consequence.REFUND | Consequence.CREDIT_BACK:
             pass  # `fees.update_refund` counts what is left to give back
     return consequence
 
 
-async def follow_payment(file: OrderInHand, before: PaymentState) -> None:
+async def follow_payment(draft: OrderDraft, before: PaymentState) -> None:
     """Act on changes of the order's own invoice; the row holds its new state already."""
-    now_is = PaymentState(file.get("payment_state"))
+    now_is = PaymentState(draft.order.payment_state)
     if now_is is before:
         return
     turn = _TURNS.get(now_is)
@@ -168,31 +168,31 @@ async def follow_payment(file: OrderInHand, before: PaymentState) -> None:
         else:
             return
     if turn is InvoiceTurn.PAID:
-        file.say("paid", by="customer")
+        draft.say("paid", by="customer")
     if turn is InvoiceTurn.DISPUTED:
-        await counts.count_chargeback(file)
-    match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(file.state)]:
-        case Consequence.REVIEW if file.row.decision_id is not None:
-            await to_person(file, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")
+        await counts.count_chargeback(draft)
+    match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(draft.state)]:
+        case Consequence.REVIEW if draft.before.decision_id is not None:
+            await to_person(draft, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")
         case Consequence.TELL:
-            file.say(f"too late to hold: the order's invoice is {turn.value}", by=PANEL)
+            draft.say(f"too late to hold: the order's invoice is {turn.value}", by=PANEL)
         case _:
             pass
 
 
-async def to_person(file: OrderInHand, code: str, text: str) -> None:
+async def to_person(draft: OrderDraft, code: str, text: str) -> None:
     """Hold an order that no rule settles for review, if the policy's modes let us hold."""
-    if not file.acts or file.state not in {
+    if not draft.acts or draft.state not in {
         OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,
     }:  # fmt: skip
         return
-    withdrawn = await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
+    withdrawn = await outbox.cancel(draft.tx, now=draft.now, order_id=draft.order_id, actions=acting.LIFECYCLE)
     if withdrawn.under_way:
-        file.say(f"too late to hold: {text}", by=PANEL)
+        draft.say(f"too late to hold: {text}", by=PANEL)
         return
-    if verdicts.plan_of_clock(file, await decisions.latest(file)).course is Course.LEAVE:
-        if file.state is OrderState.RELEASING:  # its accept was just cancelled: it waits for payment again
-            file.change(state=OrderState.AWAITING_PAYMENT.value)
-        file.say(f"would be held, but is left to the panel: {text}", by=PANEL)
+    if verdicts.plan_of_clock(draft, await decisions.latest(draft)).course is Course.LEAVE:
+        if draft.state is OrderState.RELEASING:  # its accept was just cancelled: it waits for payment again
+            draft.change(state=OrderState.AWAITING_PAYMENT.value)
+        draft.say(f"would be held, but is left to the panel: {text}", by=PANEL)
         return
-    await acting.hold_by_clock(file, Reason(code, text), due_in=_REVIEW_HOURS)
+    await acting.hold_by_clock(draft, Reason(code, text), due_in=_REVIEW_HOURS)

@@ -25,7 +25,7 @@ from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
-from app.orders.order import CLOCK, POLICY, OrderInHand
+from app.orders.order import CLOCK, POLICY, OrderDraft
 from app.orders.timers import look_again
 from app.tables.orders import fees, ticket_orders, tickets
 from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
@@ -37,32 +37,32 @@ _UNDER_WAY_DELAY = timedelta(seconds=5)
 UNDER_WAY = "a panel call for this order is in progress"
 
 
-async def own_knowledge(context: Context, file: OrderInHand, aggregates: Any, known: Links) -> OwnKnowledge:
+async def own_knowledge(context: Context, draft: OrderDraft, aggregates: Any, known: Links) -> OwnKnowledge:
     """Read what our own tables hold, in the deciding transaction."""
-    placed_at = file.get("placed_at") or file.now
-    customer_id = file.customer_id
+    placed_at = draft.order.placed_at or draft.now
+    customer_id = draft.customer_id
     if customer_id is None:
-        return OwnKnowledge(placed_by=PlacedBy(file.get("placed_by")), agreement=Agreement(file.get("agreement")))
+        return OwnKnowledge(placed_by=PlacedBy(draft.order.placed_by), agreement=Agreement(draft.order.agreement))
     ip_hash = known.hashes.get("ip")
     nobody = (0, 0)
     return OwnKnowledge(
-        placed_by=PlacedBy(file.get("placed_by")),
-        staff_id=file.get("staff_id"),
-        agreement=Agreement(file.get("agreement")),
+        placed_by=PlacedBy(draft.order.placed_by),
+        staff_id=draft.order.staff_id,
+        agreement=Agreement(draft.order.agreement),
         aggregates=aggregates,
-        counted=bool(file.get("counted")),
-        counted_manual=bool(file.get("counted_manual")),
-        counted_effortless=bool(file.get("effortless")),
-        neighbours=await links.neighbours(file.tx, customer_id, known, before=placed_at),
+        counted=bool(draft.order.counted),
+        counted_manual=bool(draft.order.counted_manual),
+        counted_effortless=bool(draft.order.effortless),
+        neighbours=await links.neighbours(draft.tx, customer_id, known, before=placed_at),
         customer_velocity=await identities.velocity(
-            file.tx, file.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
+            draft.tx, draft.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
         ),
         ip_velocity=await identities.velocity(
-            file.tx, file.order_id, customer_id=None, ip_hash=ip_hash, at=placed_at
+            draft.tx, draft.order_id, customer_id=None, ip_hash=ip_hash, at=placed_at
         ) if ip_hash else nobody,
-        our_unpaid_fees=await _overdue_fees(file),
-        our_tickets=await _our_tickets(file),
-        muted=await context.muted.get(file.tx, file.policy.policy, now=file.now),
+        our_unpaid_fees=await _overdue_fees(draft),
+        our_tickets=await _our_tickets(draft),
+        muted=await context.muted.get(draft.tx, draft.policy.policy, now=draft.now),
         own_admin_id=context.own_admin_id,
     )  # fmt: skip
 
@@ -72,106 +72,106 @@ def with_agreement(own: OwnKnowledge, agreement: Agreement) -> OwnKnowledge:
     return replace(own, agreement=agreement)
 
 
-async def _overdue_fees(file: OrderInHand) -> int:
+async def _overdue_fees(draft: OrderDraft) -> int:
     """Count our own fee invoices that are due, so that they don't count against the customer.
 
     They fall due when their hold expires, or a little later.
     """
     query = sa.select(sa.func.count()).where(
-        fees.c.customer_id == file.customer_id, fees.c.state == "unpaid", fees.c.expires_at < file.now
+        fees.c.customer_id == draft.customer_id, fees.c.state == "unpaid", fees.c.expires_at < draft.now
     )
-    return int((await file.tx.execute(query)).scalar_one())
+    return int((await draft.tx.execute(query)).scalar_one())
 
 
-async def _our_tickets(file: OrderInHand) -> frozenset[int]:
-    query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == file.customer_id, tickets.c.ours)
+async def _our_tickets(draft: OrderDraft) -> frozenset[int]:
+    query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == draft.customer_id, tickets.c.ours)
     linked = sa.select(ticket_orders.c.ticket_id).where(
-        ticket_orders.c.order_id == file.order_id, ticket_orders.c.kind == "hold"
+        ticket_orders.c.order_id == draft.order_id, ticket_orders.c.kind == "hold"
     )
-    return frozenset(row.ticket_id for row in await file.tx.execute(query.union(linked)))
+    return frozenset(row.ticket_id for row in await draft.tx.execute(query.union(linked)))
 
 
 async def judge(
-    context: Context, file: OrderInHand, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
+    context: Context, draft: OrderDraft, gathered: Gathered, own: OwnKnowledge, *, at_once: bool
 ) -> Judgement | None:
     """Judge the order if it is due and something changed; act on the verdict, or record what it would do.
 
     Raises Postpone while a lifecycle call is being sent that the verdict would have to cancel.
     """
-    facts = build_facts(gathered, own, file.policy.policy)
-    file.change(placed_by=facts.order.placed_by.value)
+    facts = build_facts(gathered, own, draft.policy.policy)
+    draft.change(placed_by=facts.order.placed_by.value)
     if "invoice" not in gathered.missing:
-        file.change(settled=payment_settled(facts.order, file.policy.policy))
-    if not await _is_due(file, facts, at_once=at_once):
+        draft.change(settled=payment_settled(facts.order, draft.policy.policy))
+    if not await _is_due(draft, facts, at_once=at_once):
         return None
     digest = inputs_digest(facts, without=gathered.without)
-    if digest == file.get("decided_inputs"):
+    if digest == draft.order.decided_inputs:
         return None
-    judgement = decide(facts, file.policy.policy, now=file.now)
-    if unread.keeps(file, gathered, judgement):
+    judgement = decide(facts, draft.policy.policy, now=draft.now)
+    if unread.keeps(draft, gathered, judgement):
         return None
-    file.change(decided_inputs=digest, decided_without=list(gathered.without) or None)
-    await counts.count_judged(file, judgement)
-    current = await decisions.latest(file)
-    verdict = await verdicts.apply(file, judgement, current)
-    if not decisions.differs(current, judgement, verdict, file.policy.version):
+    draft.change(decided_inputs=digest, decided_without=list(gathered.without) or None)
+    await counts.count_judged(draft, judgement)
+    current = await decisions.latest(draft)
+    verdict = await verdicts.apply(draft, judgement, current)
+    if not decisions.differs(current, judgement, verdict, draft.policy.version):
         return None
-    as_judged = file.acts and verdict.course is Course.ACT
-    intended = [] if as_judged else acting.intended_calls(file, judgement)
-    beside = await candidates.verdict(file, gathered, own)
-    await decisions.record_judgement(file, facts, judgement, verdict, intended=intended, candidate=beside)
+    as_judged = draft.acts and verdict.course is Course.ACT
+    intended = [] if as_judged else acting.intended_calls(draft, judgement)
+    beside = await candidates.verdict(draft, gathered, own)
+    await decisions.record_judgement(draft, facts, judgement, verdict, intended=intended, candidate=beside)
     if verdict.left:
-        if file.state is OrderState.RELEASING and await acting.withdraw_lifecycle(file):
-            file.change(state=OrderState.RECEIVED.value)  # its accept belongs to the earlier decision
-        await verdicts.leave(file, verdict)
-    elif file.acts:
-        await _carry_out(context, file, facts, judgement, verdict)
+        if draft.state is OrderState.RELEASING and await acting.withdraw_lifecycle(draft):
+            draft.change(state=OrderState.RECEIVED.value)  # its accept belongs to the earlier decision
+        await verdicts.leave(draft, verdict)
+    elif draft.acts:
+        await _carry_out(context, draft, facts, judgement, verdict)
     return judgement
 
 
-async def _is_due(file: OrderInHand, facts: Facts, *, at_once: bool) -> bool:
+async def _is_due(draft: OrderDraft, facts: Facts, *, at_once: bool) -> bool:
     """True if there is enough to see; else set the clock that decides later."""
-    if file.get("touched_by_person") or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
+    if draft.order.touched_by_person or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
         return False
-    if file.state not in unread.JUDGED_STATES:
+    if draft.state not in unread.JUDGED_STATES:
         return False
-    current = await decisions.latest(file)
+    current = await decisions.latest(draft)
     if current is not None:
         return bool(current.by != CLOCK)
     staff = facts.order.placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
-    seen = facts.order.payment is PaymentState.PAID or file.paid or facts.order.fraud_check_ran
+    seen = facts.order.payment is PaymentState.PAID or draft.paid or facts.order.fraud_check_ran
     if at_once or staff or seen:
         return True
-    return await _settled(file)
+    return await _settled(draft)
 
 
-async def _settled(file: OrderInHand) -> bool:
-    settle_at: datetime = file.get("settle_at")
-    return settle_at is not None and file.now >= settle_at
+async def _settled(draft: OrderDraft) -> bool:
+    settle_at: datetime = draft.order.settle_at
+    return settle_at is not None and draft.now >= settle_at
 
 
 async def _carry_out(
-    context: Context, file: OrderInHand, facts: Facts, judgement: Judgement, verdict: LimitVerdict
+    context: Context, draft: OrderDraft, facts: Facts, judgement: Judgement, verdict: LimitVerdict
 ) -> None:
-    if not await acting.withdraw_lifecycle(file):
+    if not await acting.withdraw_lifecycle(draft):
         raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
     change = ChangeRequest(
         trigger=Trigger.DECIDED_APPROVE,
         by=POLICY,
-        cause=f"decision:{file.get('decision_id')}",
-        zone=await panel_zone(file.tx, context.settings),
+        cause=f"decision:{draft.order.decision_id}",
+        zone=await panel_zone(draft.tx, context.settings),
         panel_url=context.settings.panel_url,
     )
     match verdict.outcome:
         case Outcome.APPROVE:
-            if file.state is OrderState.RELEASING:
-                await acting.go_on(file, change, judgement.accept)  # approved again: the accept was just cancelled
+            if draft.state is OrderState.RELEASING:
+                await acting.go_on(draft, change, judgement.accept)  # approved again: the accept was just cancelled
             else:
-                await acting.approve(file, change, judgement.accept)
+                await acting.approve(draft, change, judgement.accept)
         case Outcome.HOLD_FOR_FEE if judgement.fee is not None:
-            work = work_summary(facts, file.policy.policy) if judgement.labour.custom_minutes else ""
+            work = work_summary(facts, draft.policy.policy) if judgement.labour.custom_minutes else ""
             await acting.hold_for_fee(
-                file,
+                draft,
                 replace(change, trigger=Trigger.DECIDED_HOLD),
                 judgement.fee,
                 minutes=judgement.labour.minutes,
@@ -179,28 +179,28 @@ async def _carry_out(
             )
         case Outcome.HOLD_FOR_FEE | Outcome.HOLD_FOR_REVIEW:
             why = "; ".join(reason.text for reason in verdict.reasons)
-            await acting.hold_for_review(file, replace(change, trigger=Trigger.DECIDED_HOLD), why)
+            await acting.hold_for_review(draft, replace(change, trigger=Trigger.DECIDED_HOLD), why)
         case Outcome.REJECT:
-            await acting.end(file, replace(change, trigger=Trigger.DECIDED_REJECT), fraud=False)
-    if file.state is OrderState.HELD:
-        await gate_calls.warn_no_gate(file)
-        await look_again(file, seconds=15)
+            await acting.end(draft, replace(change, trigger=Trigger.DECIDED_REJECT), fraud=False)
+    if draft.state is OrderState.HELD:
+        await gate_calls.warn_no_gate(draft)
+        await look_again(draft, seconds=15)
 
 
-async def release_when_paid(context: Context, file: OrderInHand) -> None:
+async def release_when_paid(context: Context, draft: OrderDraft) -> None:
     """Accept an approved order that waited for its payment; we never provision what is unpaid."""
-    if file.state is not OrderState.AWAITING_PAYMENT or not file.paid or not file.acts:
+    if draft.state is not OrderState.AWAITING_PAYMENT or not draft.paid or not draft.acts:
         return
-    if file.get("outcome") != Outcome.APPROVE:
+    if draft.order.outcome != Outcome.APPROVE:
         return  # judged again meanwhile, and left to the panel
-    judged = await decisions.latest_judged(file)
-    plan = acting.default_plan(file, judged)
+    judged = await decisions.latest_judged(draft)
+    plan = acting.default_plan(draft, judged)
     change = ChangeRequest(
         trigger=Trigger.ORDER_PAID,
         by=POLICY,
-        cause=f"decision:{file.get('decision_id')}",
-        zone=await panel_zone(file.tx, context.settings),
+        cause=f"decision:{draft.order.decision_id}",
+        zone=await panel_zone(draft.tx, context.settings),
         panel_url=context.settings.panel_url,
     )
-    if file.move(Trigger.ORDER_PAID) is not None:
-        await acting.go_on(file, change, plan)
+    if draft.move(Trigger.ORDER_PAID) is not None:
+        await acting.go_on(draft, change, plan)

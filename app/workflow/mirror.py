@@ -17,7 +17,7 @@ from app.enrichment import geoip
 from app.gathering.facts import order_kind, paid_on, payment_state
 from app.gathering.panel import Gathered
 from app.gathering.texts import as_stored
-from app.orders.order import PANEL, OrderInHand
+from app.orders.order import PANEL, OrderDraft
 from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
@@ -27,40 +27,40 @@ _FAILED = {"failed"}
 _ITEMS_SHOWN = 50
 
 
-async def mirror_order(file: OrderInHand, gathered: Gathered, placed_by: PlacedBy) -> None:
-    """Update the order's row from the panel; `file.changes` holds the changed columns."""
+async def mirror_order(draft: OrderDraft, gathered: Gathered, placed_by: PlacedBy) -> None:
+    """Update the order's row from the panel; `draft.changed()` holds the changed columns."""
     order = gathered.order
     if order is None:
         return
-    file.change(
+    draft.change(
         customer_id=order.customer_id,
         order_number=order.order_number[:40],
         kind=order_kind(order).value,
         panel_status=order.status[:40],
         placed_by=placed_by.value,
-        placed_at=order.placed_at or file.get("placed_at"),
+        placed_at=order.placed_at or draft.order.placed_at,
         amount_minor=order.amount.amount_minor if order.amount else None,
         currency=order.currency,
         invoice_id=order.invoice_id,
     )
-    if "services" not in gathered.missing or not file.get("items"):  # else the known ones stay
+    if "services" not in gathered.missing or not draft.order.items:  # else the known ones stay
         statuses = _statuses(gathered, order)
-        file.change(items=_items(gathered, order), provisioning=_provisioning(file, statuses).value)
-    if placed_by is PlacedBy.STAFF and order.admin_requestor_id and file.get("staff_id") is None:
-        file.change(staff_id=order.admin_requestor_id)
-    _mirror_payment(file, gathered, order)
-    file.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
-    await _keep_texts(file, gathered, order, placed_by)
+        draft.change(items=_items(gathered, order), provisioning=_provisioning(draft, statuses).value)
+    if placed_by is PlacedBy.STAFF and order.admin_requestor_id and draft.order.staff_id is None:
+        draft.change(staff_id=order.admin_requestor_id)
+    _mirror_payment(draft, gathered, order)
+    draft.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
+    await _keep_texts(draft, gathered, order, placed_by)
 
 
-def _mirror_payment(file: OrderInHand, gathered: Gathered, order: PanelOrder) -> None:
+def _mirror_payment(draft: OrderDraft, gathered: Gathered, order: PanelOrder) -> None:
     if "invoice" in gathered.missing:
         return  # not readable now: the known state stays
     state = payment_state(order, gathered.invoice)
     paid = paid_on(gathered.invoice) if gathered.invoice else None
-    file.change(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
-    if state is PaymentState.PAID and file.get("paid_at") is None:
-        file.change(paid_at=(gathered.invoice.paid_at if gathered.invoice else None) or file.now)
+    draft.change(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
+    if state is PaymentState.PAID and draft.order.paid_at is None:
+        draft.change(paid_at=(gathered.invoice.paid_at if gathered.invoice else None) or draft.now)
 
 
 def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
@@ -68,12 +68,12 @@ def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
     return [(by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines]
 
 
-def _provisioning(file: OrderInHand, statuses: list[str]) -> Provisioning:
+def _provisioning(draft: OrderDraft, statuses: list[str]) -> Provisioning:
     built = sum(status.strip().lower() in _BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
-    failed = Flag.PROVISIONING_FAILED.value in file.flags or any(one.strip().lower() in _FAILED for one in statuses)
-    if failed and not (built and file.state is OrderState.RELEASED):
+    failed = Flag.PROVISIONING_FAILED.value in draft.flags or any(one.strip().lower() in _FAILED for one in statuses)
+    if failed and not (built and draft.state is OrderState.RELEASED):
         return Provisioning.FAILED  # even if held: what a failed accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
 
@@ -92,31 +92,31 @@ def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
     ]
 
 
-async def _keep_texts(file: OrderInHand, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
+async def _keep_texts(draft: OrderDraft, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
     """Store texts and the IP in a table of their own that can be erased; a staff member's IP is not stored."""
     text = as_stored(gathered)
     theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     row = {"customer_id": order.customer_id, "request_text": text, "ip": order.ip[:45] if order.ip and theirs else None}
-    changed = await file.tx.execute(order_texts.update().where(order_texts.c.order_id == file.order_id).values(row))
+    changed = await draft.tx.execute(order_texts.update().where(order_texts.c.order_id == draft.order_id).values(row))
     if changed.rowcount == 0:
-        await file.tx.execute(order_texts.insert().values(order_id=file.order_id, **row))
+        await draft.tx.execute(order_texts.insert().values(order_id=draft.order_id, **row))
 
 
-async def lock_customer(file: OrderInHand, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
+async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
     """Bring the customer's row up to date, lock it, and return it; None without a customer."""
-    if file.customer_id is None:
+    if draft.customer_id is None:
         return None
-    query = sa.select(customers).where(customers.c.customer_id == file.customer_id).with_for_update()
-    row = (await file.tx.execute(query)).first()
+    query = sa.select(customers).where(customers.c.customer_id == draft.customer_id).with_for_update()
+    row = (await draft.tx.execute(query)).first()
     if row is None:
-        await file.tx.execute(
-            insert_new(file.tx, customers).values(customer_id=file.customer_id, first_heard_at=file.now)
+        await draft.tx.execute(
+            insert_new(draft.tx, customers).values(customer_id=draft.customer_id, first_heard_at=draft.now)
         )
-        row = (await file.tx.execute(query)).one()
+        row = (await draft.tx.execute(query)).one()
     if customer is not None:
-        await file.tx.execute(
+        await draft.tx.execute(
             customers.update()
-            .where(customers.c.customer_id == file.customer_id)
+            .where(customers.c.customer_id == draft.customer_id)
             .values(
                 status=customer.status[:24],
                 currency=customer.currency,
@@ -125,20 +125,20 @@ async def lock_customer(file: OrderInHand, customer: PanelCustomer | None, *, si
                 paid_invoices=customer.stats.get("numpaidinvoices"),
                 overdue_invoices=customer.stats.get("numoverdueinvoices"),
                 revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
-                last_read_at=file.now,
+                last_read_at=draft.now,
             )
         )
     return row
 
 
-async def remember_identities(file: OrderInHand, gathered: Gathered, known: Links) -> None:
+async def remember_identities(draft: OrderDraft, gathered: Gathered, known: Links) -> None:
     """Record the customer's identities and that this order was placed, for later orders."""
-    if file.customer_id is None or gathered.order is None:
+    if draft.customer_id is None or gathered.order is None:
         return
-    placed_at = file.get("placed_at") or file.now
-    await links.remember(file.tx, file.customer_id, known, now=placed_at)
+    placed_at = draft.order.placed_at or draft.now
+    await links.remember(draft.tx, draft.customer_id, known, now=placed_at)
     ip_hash = known.hashes.get("ip")
-    await identities.remember_order(file.tx, file.order_id, file.customer_id, ip_hash, placed_at=placed_at)
+    await identities.remember_order(draft.tx, draft.order_id, draft.customer_id, ip_hash, placed_at=placed_at)
 
 
 def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
@@ -171,7 +171,7 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
 
 
-def follow_in_shadow(file: OrderInHand) -> None:
+def follow_in_shadow(draft: OrderDraft) -> None:
     """Set the state from the panel alone, as shadow mode requires."""
     states = {
         "active": OrderState.RELEASED,
@@ -179,7 +179,7 @@ def follow_in_shadow(file: OrderInHand) -> None:
         "fraud": OrderState.REJECTED,
         "pending": OrderState.RECEIVED,
     }
-    target = states.get(str(file.get("panel_status")).strip().lower(), OrderState.RECEIVED)
-    if target is not file.state:
-        file.change(state=target.value)
-        file.say(f"the panel shows it {file.get('panel_status')}", by=PANEL)
+    target = states.get(str(draft.order.panel_status).strip().lower(), OrderState.RECEIVED)
+    if target is not draft.state:
+        draft.change(state=target.value)
+        draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL)

@@ -13,7 +13,7 @@ from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.customers import counts
 from app.messaging import inbox, outbox
-from app.orders.order import PANEL, OrderInHand
+from app.orders.order import PANEL, OrderDraft
 from app.orders.timers import set_hold_clock
 from app.panels.actions import Action
 from app.tables.inbox import events
@@ -73,40 +73,40 @@ class Actor:
         return PANEL if self.kind == "unknown" else f"panel:{self.kind}"
 
 
-async def follow(file: OrderInHand, before: str, actor: Actor) -> None:
+async def follow(draft: OrderDraft, before: str, actor: Actor) -> None:
     """Follow the panel's order status if it changed without us; `before` is the status that we last saw."""
-    status = str(file.get("panel_status"))
-    if status == before and file.row.last_read_at is not None:
-        await _named_late(file, status)
+    status = str(draft.order.panel_status)
+    if status == before and draft.before.last_read_at is not None:
+        await _named_late(draft, status)
         return
-    if file.state is OrderState.CLOSED:
-        await _listed_again(file, status)
+    if draft.state is OrderState.CLOSED:
+        await _listed_again(draft, status)
         return
-    if await _is_echo(file, status):
+    if await _is_echo(draft, status):
         return
     if actor.kind == "unknown":
-        actor = await _actor_by_hook(file, status)
-    state = file.state
+        actor = await _actor_by_hook(draft, status)
+    state = draft.state
     if status == "Active" and state is not OrderState.RELEASED:
-        await _went_active(file, actor)
+        await _went_active(draft, actor)
     elif status == "Pending" and before in {"Active", "Cancelled", "Fraud"}:
-        await _came_back(file, actor)
+        await _came_back(draft, actor)
     elif status == "Cancelled" and state not in {OrderState.CANCELLED, OrderState.REJECTED}:
-        await _ended(file, actor, Trigger.PANEL_CANCELLED, fraud=False)
+        await _ended(draft, actor, Trigger.PANEL_CANCELLED, fraud=False)
     elif status == "Fraud" and state is not OrderState.REJECTED:
-        await _ended(file, actor, Trigger.PANEL_FRAUD, fraud=True)
+        await _ended(draft, actor, Trigger.PANEL_FRAUD, fraud=True)
 
 
-async def _named_late(file: OrderInHand, status: str) -> None:
+async def _named_late(draft: OrderDraft, status: str) -> None:
     """Handle a late hook that names the person who activated a held order."""
-    if status != "Active" or file.state is not OrderState.HELD:
+    if status != "Active" or draft.state is not OrderState.HELD:
         return
-    actor = await _actor_by_hook(file, status, since=file.get("hold_since"))
+    actor = await _actor_by_hook(draft, status, since=draft.order.hold_since)
     if actor.person:
-        await _accepted_by_person(file, actor)
+        await _accepted_by_person(draft, actor)
 
 
-async def _actor_by_hook(file: OrderInHand, status: str, *, since: datetime | None = None) -> Actor:
+async def _actor_by_hook(draft: OrderDraft, status: str, *, since: datetime | None = None) -> Actor:
     """Return who did it by the panel's order hook, whose event may still wait in the inbox to be read back.
 
     Events of `reconcile` name the actor found in the panel's activity log.
@@ -115,175 +115,175 @@ async def _actor_by_hook(file: OrderInHand, status: str, *, since: datetime | No
     query = (
         sa.select(events.c.body)
         .where(
-            events.c.order_id == file.order_id,
+            events.c.order_id == draft.order_id,
             events.c.type.in_(_TELL_WHO),
-            events.c.received_at > max(file.now - _HOOK_AGE, since or file.now - _HOOK_AGE),
+            events.c.received_at > max(draft.now - _HOOK_AGE, since or draft.now - _HOOK_AGE),
         )
         .order_by(events.c.id.desc())
         .limit(_HOOKS_READ)
     )
-    for body in (await file.tx.execute(query)).scalars():
+    for body in (await draft.tx.execute(query)).scalars():
         data = inbox.data_of(body)
         if data.get("to") == word:
             return Actor.from_event(data)
     return Actor()
 
 
-async def _is_echo(file: OrderInHand, status: str) -> bool:
+async def _is_echo(draft: OrderDraft, status: str) -> bool:
     """True if our own call, being sent or just done, made this change; its settlement moves the order."""
     actions = _OURS.get(status)
     if not actions:
         return False
-    recent = file.now - timedelta(minutes=10)
+    recent = draft.now - timedelta(minutes=10)
     done = sa.and_(panel_calls.c.state == CallState.DONE, panel_calls.c.settled_at > recent)
     query = (
         sa.select(panel_calls.c.id)
         .where(
-            panel_calls.c.order_id == file.order_id,
+            panel_calls.c.order_id == draft.order_id,
             panel_calls.c.action.in_([action.value for action in actions]),
             sa.or_(panel_calls.c.state.in_([CallState.SENDING, CallState.UNKNOWN]), done),
         )
         .limit(1)
     )
-    moving = file.state in {OrderState.RELEASING, OrderState.REJECTING} or status == "Pending"
-    return moving and (await file.tx.execute(query)).first() is not None
+    moving = draft.state in {OrderState.RELEASING, OrderState.REJECTING} or status == "Pending"
+    return moving and (await draft.tx.execute(query)).first() is not None
 
 
-async def _went_active(file: OrderInHand, actor: Actor) -> None:
-    held = file.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
+async def _went_active(draft: OrderDraft, actor: Actor) -> None:
+    held = draft.state in {OrderState.HELD, OrderState.REJECTING, OrderState.REJECTED, OrderState.CANCELLED}
     if held and actor.kind == "unknown":
-        await _activated_by_nobody_knows(file)
+        await _activated_by_nobody_knows(draft)
     elif actor.automation or (held and not actor.person):
-        await _activated_by_automation(file, actor, held=held)
+        await _activated_by_automation(draft, actor, held=held)
     else:
-        await _accepted_by_person(file, actor)
+        await _accepted_by_person(draft, actor)
 
 
-async def _accepted_by_person(file: OrderInHand, actor: Actor) -> None:
-    await _withdraw(file)
+async def _accepted_by_person(draft: OrderDraft, actor: Actor) -> None:
+    await _withdraw(draft)
     await decisions.record_person(
-        file, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
+        draft, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
     )
-    await _let_in(file)
-    await counts.count_released(file)
+    await _let_in(draft)
+    await counts.count_released(draft)
 
 
-async def _let_in(file: OrderInHand) -> None:
+async def _let_in(draft: OrderDraft) -> None:
     """Handle an approval by a person in the panel: the fee is no longer asked for, and it is not fraud."""
-    file.change(touched_by_person=True)
-    file.move(Trigger.PANEL_ACTIVE)
-    await counts.uncount_fraud(file)
-    current = await fees.open_fee(file)
-    if current is not None and file.acts:
-        await fees.take_back(file, current, cause=f"decision:{file.get('decision_id')}")
+    draft.change(touched_by_person=True)
+    draft.move(Trigger.PANEL_ACTIVE)
+    await counts.uncount_fraud(draft)
+    current = await fees.open_fee(draft)
+    if current is not None and draft.acts:
+        await fees.take_back(draft, current, cause=f"decision:{draft.order.decision_id}")
 
 
-async def _activated_by_nobody_knows(file: OrderInHand) -> None:
+async def _activated_by_nobody_knows(draft: OrderDraft) -> None:
     """Handle an activation whose author neither a hook nor the activity log names.
 
     The order stays held, and a person has to look at once.
     """
-    await _withdraw(file)
-    if file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
-        file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-        file.say("accepted in the panel although it is held; it is not known by whom", by=PANEL)
+    await _withdraw(draft)
+    if draft.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION) is not None:
+        draft.hold(HoldKind.REVIEW, due_at=draft.now, expires_at=None)
+        draft.say("accepted in the panel although it is held; it is not known by whom", by=PANEL)
 
 
-async def _activated_by_automation(file: OrderInHand, actor: Actor, *, held: bool) -> None:
-    await _withdraw(file)
-    moved = file.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION)
-    if held and file.flag(Flag.ACCEPTED_BY_AUTOMATION):
-        file.hold(HoldKind.REVIEW, due_at=file.now, expires_at=None)
-        file.say("BREACH: automation accepted it in the panel although it is held", by=actor.name)
+async def _activated_by_automation(draft: OrderDraft, actor: Actor, *, held: bool) -> None:
+    await _withdraw(draft)
+    moved = draft.move(Trigger.PANEL_ACTIVE_BY_AUTOMATION)
+    if held and draft.flag(Flag.ACCEPTED_BY_AUTOMATION):
+        draft.hold(HoldKind.REVIEW, due_at=draft.now, expires_at=None)
+        draft.say("BREACH: automation accepted it in the panel although it is held", by=actor.name)
     elif moved is OrderState.RELEASED:
         reason = Reason("accepted_in_panel", "Accepted in the panel by automation.")
-        await decisions.record_person(file, Outcome.APPROVE, reason, by=actor.name)
+        await decisions.record_person(draft, Outcome.APPROVE, reason, by=actor.name)
 
 
-async def _came_back(file: OrderInHand, actor: Actor) -> None:
-    if file.move(Trigger.PANEL_PENDING) is None:
+async def _came_back(draft: OrderDraft, actor: Actor) -> None:
+    if draft.move(Trigger.PANEL_PENDING) is None:
         return
-    await counts.uncount_fraud(file)
+    await counts.uncount_fraud(draft)
     await decisions.record_person(
-        file, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
+        draft, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
     )
-    file.change(touched_by_person=True)
-    due = file.now + timedelta(hours=file.policy.policy.hold.review_due_hours_paid)
-    file.hold(HoldKind.REVIEW, due_at=due, expires_at=None)
-    await set_hold_clock(file)
+    draft.change(touched_by_person=True)
+    due = draft.now + timedelta(hours=draft.policy.policy.hold.review_due_hours_paid)
+    draft.hold(HoldKind.REVIEW, due_at=due, expires_at=None)
+    await set_hold_clock(draft)
 
 
-async def _ended(file: OrderInHand, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
-    await _withdraw(file)
-    if file.move(trigger) is None:
+async def _ended(draft: OrderDraft, actor: Actor, trigger: Trigger, *, fraud: bool) -> None:
+    await _withdraw(draft)
+    if draft.move(trigger) is None:
         return
     word = "Marked as fraud in the panel." if fraud else "Cancelled in the panel."
     code = "fraud_in_panel" if fraud else "cancelled_in_panel"
-    await decisions.record_person(file, Outcome.REJECT, Reason(code, word), by=actor.name)
-    file.change(touched_by_person=True)
+    await decisions.record_person(draft, Outcome.REJECT, Reason(code, word), by=actor.name)
+    draft.change(touched_by_person=True)
     if fraud:
-        await counts.count_fraud(file)
-    if file.acts:
-        await acting.settle_money(file, cause=f"decision:{file.get('decision_id')}")
+        await counts.count_fraud(draft)
+    if draft.acts:
+        await acting.settle_money(draft, cause=f"decision:{draft.order.decision_id}")
 
 
-async def deleted(file: OrderInHand, actor: Actor) -> None:
+async def deleted(draft: OrderDraft, actor: Actor) -> None:
     """Close an order that was deleted in the panel: nothing more is done about it, money on it is shown."""
-    if file.state is OrderState.CLOSED:
+    if draft.state is OrderState.CLOSED:
         return
-    ended = phase_of(file.state) is Phase.ENDED
-    await _withdraw(file)
-    file.move(Trigger.PANEL_DELETED)
-    file.change(panel_status="")
-    if file.row.last_read_at is not None:
-        file.change(last_read_at=file.now)  # `reconcile` checks for a while whether it reappears
-    file.flag(Flag.UNKNOWN_TO_PANEL)
-    file.say("deleted in the panel", by=actor.name)
-    if file.acts and not ended:
-        await acting.settle_money(file, cause="event:deleted")
+    ended = phase_of(draft.state) is Phase.ENDED
+    await _withdraw(draft)
+    draft.move(Trigger.PANEL_DELETED)
+    draft.change(panel_status="")
+    if draft.before.last_read_at is not None:
+        draft.change(last_read_at=draft.now)  # `reconcile` checks for a while whether it reappears
+    draft.flag(Flag.UNKNOWN_TO_PANEL)
+    draft.say("deleted in the panel", by=actor.name)
+    if draft.acts and not ended:
+        await acting.settle_money(draft, cause="event:deleted")
 
 
-async def _listed_again(file: OrderInHand, status: str) -> None:
+async def _listed_again(draft: OrderDraft, status: str) -> None:
     """Handle an order that is listed again: it may be another one with the same number (a restored backup)."""
-    file.say("the panel lists it again", by=PANEL)
+    draft.say("the panel lists it again", by=PANEL)
     reason = Reason("listed_again", "The panel lists the order again after it was missing for a while.")
     if status == "Active":
-        await decisions.record_person(file, Outcome.APPROVE, reason, by=PANEL)
-        file.change(state=OrderState.RELEASED.value)
+        await decisions.record_person(draft, Outcome.APPROVE, reason, by=PANEL)
+        draft.change(state=OrderState.RELEASED.value)
     elif status in _ENDED:
-        file.change(state=_ENDED[status].value)
+        draft.change(state=_ENDED[status].value)
     else:
-        await acting.hold_by_clock(file, reason, due_in=_LISTED_AGAIN_DUE)
+        await acting.hold_by_clock(draft, reason, due_in=_LISTED_AGAIN_DUE)
 
 
-async def _withdraw(file: OrderInHand) -> None:
-    await outbox.cancel(file.tx, now=file.now, order_id=file.order_id, actions=acting.LIFECYCLE)
+async def _withdraw(draft: OrderDraft) -> None:
+    await outbox.cancel(draft.tx, now=draft.now, order_id=draft.order_id, actions=acting.LIFECYCLE)
 
 
-async def overridden(file: OrderInHand, admin_id: int | None) -> None:
+async def overridden(draft: OrderDraft, admin_id: int | None) -> None:
     """Record that staff provisioned a held order by hand: it is their decision, and shown as such."""
-    if file.state in {OrderState.RELEASED, OrderState.CLOSED}:
+    if draft.state in {OrderState.RELEASED, OrderState.CLOSED}:
         return
     actor = Actor(kind="staff", admin_id=admin_id)
-    await _withdraw(file)
+    await _withdraw(draft)
     await decisions.record_person(
-        file, Outcome.APPROVE, Reason("provisioned_by_staff", "Provisioned by hand in the panel."), by=actor.name
+        draft, Outcome.APPROVE, Reason("provisioned_by_staff", "Provisioned by hand in the panel."), by=actor.name
     )
-    await _let_in(file)
+    await _let_in(draft)
 
 
-async def watch_hold(file: OrderInHand) -> None:
+async def watch_hold(draft: OrderDraft) -> None:
     """Flag a hold whose services went active anyway: a breach that somebody must see."""
-    if file.get("outcome") in {None, Outcome.APPROVE} or file.state is OrderState.RELEASED:
-        if file.flag(Flag.HOLD_BREACHED, raised=False):
-            file.say("no longer a breach: a person approved it", by=PANEL)
+    if draft.order.outcome in {None, Outcome.APPROVE} or draft.state is OrderState.RELEASED:
+        if draft.flag(Flag.HOLD_BREACHED, raised=False):
+            draft.say("no longer a breach: a person approved it", by=PANEL)
         return
-    held = file.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
-    built = file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
-    if not (held and built) or Flag.HOLD_BREACHED.value in file.flags:
+    held = draft.state in {OrderState.HELD, OrderState.REJECTED, OrderState.REJECTING}
+    built = draft.order.provisioning in {Provisioning.DONE, Provisioning.PARTIAL}
+    if not (held and built) or Flag.HOLD_BREACHED.value in draft.flags:
         return
-    latest = await decisions.latest(file)
+    latest = await decisions.latest(draft)
     if latest is not None and any(reason["code"] in _HELD_WHILE_RUNNING for reason in latest.reasons):
         return  # staff set a running order to Pending, or held it: they know
-    file.flag(Flag.HOLD_BREACHED)
-    file.say("BREACH: services went active although the order is held", by=PANEL)
+    draft.flag(Flag.HOLD_BREACHED)
+    draft.say("BREACH: services went active although the order is held", by=PANEL)

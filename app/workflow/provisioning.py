@@ -21,7 +21,7 @@ from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, OrderInHand, open_file
+from app.orders.order import PANEL, OrderDraft, open_order
 from app.orders.timers import look_again
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
@@ -76,38 +76,38 @@ class BuildQuestion:
 # --- when to look -------------------------------------------------------------------------------------------------
 
 
-async def watch(file: OrderInHand, call: Call) -> None:
+async def watch(draft: OrderDraft, call: Call) -> None:
     """Schedule the checks after a completed accept."""
     wanted = {name: call.params.get(name) is True for name in ("autosetup", "sendregistrar")}
     warning = (call.result or {}).get("warning")
     if warning:
-        file.say(f"accepted, but {str(warning)[:_ERROR_LENGTH]}", by=PANEL)
+        draft.say(f"accepted, but {str(warning)[:_ERROR_LENGTH]}", by=PANEL)
     if not any(wanted.values()):
         return
     for number, seconds in enumerate(LOOKS):
         sure = number > 0 or bool(warning)
-        await _look(file, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
+        await _look(draft, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
 
 
-async def follow_hook(file: OrderInHand, event: Event) -> None:
+async def follow_hook(draft: OrderDraft, event: Event) -> None:
     """Follow the panel's module hooks, once the order's row is up to date."""
-    flagged = Flag.PROVISIONING_FAILED.value in file.flags
-    if file.get("provisioning") == Provisioning.DONE:
-        if file.flag(Flag.PROVISIONING_FAILED, raised=False):
-            file.say("everything is provisioned now", by=PANEL)
+    flagged = Flag.PROVISIONING_FAILED.value in draft.flags
+    if draft.order.provisioning == Provisioning.DONE:
+        if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
+            draft.say("everything is provisioned now", by=PANEL)
         return
-    failed = event.type == "service.failed" and file.get("outcome") == Outcome.APPROVE
-    if failed and file.flag(Flag.PROVISIONING_FAILED):
-        file.say("the panel could not set it up", by=PANEL)
+    failed = event.type == "service.failed" and draft.order.outcome == Outcome.APPROVE
+    if failed and draft.flag(Flag.PROVISIONING_FAILED):
+        draft.say("the panel could not set it up", by=PANEL)
     if failed or (flagged and event.type == "service.provisioned"):
         data = {"service_id": event.data.get("service_id")} if failed else {}
-        await _look(file, data, name=f"built:{event.id}", seconds=0)
+        await _look(draft, data, name=f"built:{event.id}", seconds=0)
 
 
-async def _look(file: OrderInHand, data: dict[str, Any], *, name: str, seconds: float) -> None:
-    due_at = file.now + timedelta(seconds=seconds)
-    data = {"order_id": file.order_id, **data}
-    await inbox.add_internal(file.tx, type=CHECK, data=data, now=file.now, due_at=due_at, name=name)
+async def _look(draft: OrderDraft, data: dict[str, Any], *, name: str, seconds: float) -> None:
+    due_at = draft.now + timedelta(seconds=seconds)
+    data = {"order_id": draft.order_id, **data}
+    await inbox.add_internal(draft.tx, type=CHECK, data=data, now=draft.now, due_at=due_at, name=name)
 
 
 # --- looking ------------------------------------------------------------------------------------------------------
@@ -118,13 +118,13 @@ async def check(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     seen = await _see(context, order_id)
     async with context.db.begin() as tx:
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
         result = "nothing-to-check"
-        if seen is not None and file is not None:
-            if file.row.version != seen.version:
+        if seen is not None and draft is not None:
+            if draft.before.version != seen.version:
                 raise VersionMoved
-            result = await _conclude(file, seen, BuildQuestion.of(event.data))
-            await file.save()
+            result = await _conclude(draft, seen, BuildQuestion.of(event.data))
+            await draft.save()
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
 
@@ -181,18 +181,18 @@ async def _queue(context: Context) -> dict[tuple[str, int], PanelQueueEntry] | N
 # --- what it means ------------------------------------------------------------------------------------------------
 
 
-async def _conclude(file: OrderInHand, seen: Seen, question: BuildQuestion) -> str:
+async def _conclude(draft: OrderDraft, seen: Seen, question: BuildQuestion) -> str:
     unbuilt = [line for line in seen.order.lines if _unbuilt(line, seen, question)]
     if unbuilt:
-        await _failed(file, seen, unbuilt)
+        await _failed(draft, seen, unbuilt)
         return "not-built"
     if any(_may_be_unbuilt(line, seen) for line in seen.order.lines):
         return "not-built-yet"
-    if file.flag(Flag.PROVISIONING_FAILED, raised=False):
-        file.say("everything that a module provisions is provisioned now", by=PANEL)
-    file.change(provisioning=_progress(seen).value)
-    if file.changes:
-        await look_again(file, seconds=0)
+    if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
+        draft.say("everything that a module provisions is provisioned now", by=PANEL)
+    draft.change(provisioning=_progress(seen).value)
+    if draft.changes:
+        await look_again(draft, seconds=0)
     return "built"
 
 
@@ -239,21 +239,21 @@ def _progress(seen: Seen, *, failed: bool = False) -> Provisioning:
     return Provisioning.FAILED if failed else Provisioning.NONE
 
 
-async def _failed(file: OrderInHand, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
+async def _failed(draft: OrderDraft, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
     """Flag it, notify staff once, and note in the timeline what was seen."""
-    file.flag(Flag.PROVISIONING_FAILED)
-    file.change(provisioning=_progress(seen, failed=True).value)
+    draft.flag(Flag.PROVISIONING_FAILED)
+    draft.change(provisioning=_progress(seen, failed=True).value)
     named = [_named(line, seen) for line in unbuilt[:_LINES_NAMED]]
     if len(unbuilt) > _LINES_NAMED:
         named.append(f"and {len(unbuilt) - _LINES_NAMED} more")
     said = f"not built: {'; '.join(named)}" + ("" if seen.queue is not None else f" ({_UNREADABLE})")
-    if not await _said(file, said):
-        file.say(said, by=PANEL)
-    if file.acts:
+    if not await _said(draft, said):
+        draft.say(said, by=PANEL)
+    if draft.acts:
         ids = ", ".join(f"{_word(line)} {line.relid}" for line in unbuilt[:_LINES_NAMED])
-        text = f"Order {file.order_id} was accepted, but {len(unbuilt)} of its lines are not provisioned: {ids}."
-        name = f"provisioning:{file.order_id}"
-        await alert(file.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=file.now, order_id=file.order_id)
+        text = f"Order {draft.order_id} was accepted, but {len(unbuilt)} of its lines are not provisioned: {ids}."
+        name = f"provisioning:{draft.order_id}"
+        await alert(draft.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=draft.now, order_id=draft.order_id)
 
 
 def _word(line: PanelLine) -> str:
@@ -266,9 +266,9 @@ def _named(line: PanelLine, seen: Seen) -> str:
     return f"{(line.product or line.domain)[:80]} ({_word(line)} {line.relid}) is {_status(line, seen)}{why}"
 
 
-async def _said(file: OrderInHand, what: str) -> bool:
-    same = sa.select(timeline.c.id).where(timeline.c.order_id == file.order_id, timeline.c.what == what)
-    return (await file.tx.execute(same.limit(1))).first() is not None
+async def _said(draft: OrderDraft, what: str) -> bool:
+    same = sa.select(timeline.c.id).where(timeline.c.order_id == draft.order_id, timeline.c.what == what)
+    return (await draft.tx.execute(same.limit(1))).first() is not None
 
 
 # --- showing it ---------------------------------------------------------------------------------------------------

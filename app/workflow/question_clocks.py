@@ -10,7 +10,7 @@ from app.core.states import HoldKind, OrderState
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.orders.order import CLOCK, OrderInHand, open_file
+from app.orders.order import CLOCK, OrderDraft, open_order
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.tables.inbox import EventState
@@ -31,11 +31,11 @@ async def question_due(context: Context, event: Event, order_id: int) -> None:
     async with context.db.begin() as tx:
         if ticket is not None:
             await records.lock(tx, ticket.ticket_id)
-        file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
+        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
         result = "no-such-order"
-        if file is not None:
-            result = await _look(context, file, ticket)
-            await file.save()
+        if draft is not None:
+            result = await _look(context, draft, ticket)
+            await draft.save()
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
 
@@ -50,36 +50,36 @@ async def _ticket(context: Context, order_id: int) -> PanelTicket | None:
     return await context.panel.ticket(int(question.ticket_id))
 
 
-async def _look(context: Context, file: OrderInHand, ticket: PanelTicket | None) -> str:
-    question = await questions.waiting(file.tx, file.order_id)
-    if question is None or file.state is not OrderState.HELD or file.get("hold_kind") != HoldKind.ANSWER:
+async def _look(context: Context, draft: OrderDraft, ticket: PanelTicket | None) -> str:
+    question = await questions.waiting(draft.tx, draft.order_id)
+    if question is None or draft.state is not OrderState.HELD or draft.order.hold_kind != HoldKind.ANSWER:
         return "not-waiting"
-    if not file.acts:
+    if not draft.acts:
         return "shadow"
     if ticket is not None and questions.answered_in(ticket, question):
-        await records.see_reply(file.tx, ticket)
-        await questions.take_answer(file)
+        await records.see_reply(draft.tx, ticket)
+        await questions.take_answer(draft)
         return "answered"
-    expires_at = file.get("hold_expires_at")
-    if expires_at is not None and file.now >= expires_at:
-        return await _propose(file, question)
-    await questions.set_look(file, question.id, question.asked_at)
-    rules = file.policy.policy.ask
-    if question.reminded_at is not None or file.now < questions.due_at(question, rules.remind_days):
+    expires_at = draft.order.hold_expires_at
+    if expires_at is not None and draft.now >= expires_at:
+        return await _propose(draft, question)
+    await questions.set_look(draft, question.id, question.asked_at)
+    rules = draft.policy.policy.ask
+    if question.reminded_at is not None or draft.now < questions.due_at(question, rules.remind_days):
         return "not-yet"
     if question.ticket_id is None:
         return "not-sent"
-    zone = await panel_zone(file.tx, context.settings)
-    return "reminded" if await questions.remind(file, question, zone=zone) else "no-reminders"
+    zone = await panel_zone(draft.tx, context.settings)
+    return "reminded" if await questions.remind(draft, question, zone=zone) else "no-reminders"
 
 
-async def _propose(file: OrderInHand, question: Any) -> str:
+async def _propose(draft: OrderDraft, question: Any) -> str:
     """Propose to cancel; the order stays held for a person, because nothing is cancelled automatically."""
-    days = (file.now - question.asked_at).days
+    days = (draft.now - question.asked_at).days
     if question.ticket_id is None:
-        await acting.hold_by_clock(file, Reason(NOT_SENT, f"The question could not be sent for {days} days."))
+        await acting.hold_by_clock(draft, Reason(NOT_SENT, f"The question could not be sent for {days} days."))
         return "not-sent"
     text = f"No answer for {days} days. Proposed: cancel the order."
-    await acting.hold_by_clock(file, Reason(questions.NO_ANSWER, text))
-    file.say(text, by=CLOCK)
+    await acting.hold_by_clock(draft, Reason(questions.NO_ANSWER, text))
+    draft.say(text, by=CLOCK)
     return "no-answer"

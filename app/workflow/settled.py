@@ -19,7 +19,7 @@ from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, POLICY, OrderInHand, open_file
+from app.orders.order import PANEL, POLICY, OrderDraft, open_order
 from app.orders.timers import look_again
 from app.panels.actions import Action
 from app.tables.customers import CreditState, credits
@@ -69,204 +69,204 @@ async def _credit_settled(tx: Any, call: Call) -> None:
 
 
 async def _for_order(context: Context, tx: Any, call: Call, now: Any) -> None:
-    file = await open_file(tx, int(call.order_id or 0), mode=context.settings.mode, now=now)
-    if file is None:
+    draft = await open_order(tx, int(call.order_id or 0), mode=context.settings.mode, now=now)
+    if draft is None:
         return
     handler = _HANDLERS.get(Action(call.action))
     if handler is not None:
-        await handler(context, file, call)
-    await fees.update_refund(file)
+        await handler(context, draft, call)
+    await fees.update_refund(draft)
     if call.state is CallState.DEAD:
-        file.say(
+        draft.say(
             f"gave up the panel call {call.action.replace('_', ' ')}: {call.last_error or 'no reason given'}", by=PANEL
         )
-    await file.save()
+    await draft.save()
 
 
-async def _accept_settled(_context: Context, file: OrderInHand, call: Call) -> None:
+async def _accept_settled(_context: Context, draft: OrderDraft, call: Call) -> None:
     if call.state is CallState.DONE:
-        await _accepted(file)
-        await provisioning.watch(file, call)
+        await _accepted(draft)
+        await provisioning.watch(draft, call)
     else:
-        await _stuck(file, call)
-    await look_again(file, seconds=_READ_BACK_SECONDS)
+        await _stuck(draft, call)
+    await look_again(draft, seconds=_READ_BACK_SECONDS)
 
 
-async def _accepted(file: OrderInHand) -> None:
-    held_since = file.state is OrderState.HELD and "dead_call" not in await _reason_codes(file)
+async def _accepted(draft: OrderDraft) -> None:
+    held_since = draft.state is OrderState.HELD and "dead_call" not in await _reason_codes(draft)
     if held_since:
         # it was being sent when the order was held: too late to cancel, so somebody must see it
-        file.change(panel_status="Active", hold_due_at=file.now)
-        if file.flag(Flag.HOLD_BREACHED):
-            file.say(
+        draft.change(panel_status="Active", hold_due_at=draft.now)
+        if draft.flag(Flag.HOLD_BREACHED):
+            draft.say(
                 "BREACH: the panel accepted the order although it is now held; the accept was already being sent",
                 by=PANEL,
             )
-    elif file.move(Trigger.ACCEPTED) is not None:
-        file.change(panel_status="Active")
-        file.say("accepted", by=PANEL)
-        await counts.count_released(file)
+    elif draft.move(Trigger.ACCEPTED) is not None:
+        draft.change(panel_status="Active")
+        draft.say("accepted", by=PANEL)
+        await counts.count_released(draft)
 
 
-async def _stuck(file: OrderInHand, call: Call) -> None:
+async def _stuck(draft: OrderDraft, call: Call) -> None:
     """Hold the order for a person if the call that it waited for failed and nothing else is going to move it."""
-    if file.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(file):
+    if draft.state not in {OrderState.RELEASING, OrderState.REJECTING} or await _something_comes(draft):
         return
     why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
     if call.action == Action.ACCEPT_ORDER and call.state is CallState.DEAD:
-        file.flag(Flag.PROVISIONING_FAILED)
+        draft.flag(Flag.PROVISIONING_FAILED)
     reason = Reason("dead_call", f"The panel call {call.action} failed: {why.rstrip('.')}.")
-    await acting.hold_by_clock(file, reason)
+    await acting.hold_by_clock(draft, reason)
 
 
-async def _something_comes(file: OrderInHand) -> bool:
+async def _something_comes(draft: OrderDraft) -> bool:
     """True if another lifecycle call, or an event that waits for this call's end, will move the order."""
     names = [action.value for action in acting.LIFECYCLE]
     live = sa.select(panel_calls.c.id).where(
-        panel_calls.c.order_id == file.order_id,
+        panel_calls.c.order_id == draft.order_id,
         panel_calls.c.action.in_(names),
         panel_calls.c.state.in_([CallState.PENDING, CallState.SENDING, CallState.UNKNOWN]),
     )
     waiting = sa.select(events.c.id).where(
-        events.c.order_id == file.order_id,
+        events.c.order_id == draft.order_id,
         events.c.state == EventState.RECEIVED,
         events.c.last_error == UNDER_WAY,
     )
     for query in (live, waiting):
-        if (await file.tx.execute(query.limit(1))).first() is not None:
+        if (await draft.tx.execute(query.limit(1))).first() is not None:
             return True
     return False
 
 
-async def _pending_settled(_context: Context, file: OrderInHand, call: Call) -> None:
+async def _pending_settled(_context: Context, draft: OrderDraft, call: Call) -> None:
     """Send the call for which the order was set to Pending: the accept, or the one that ends it."""
     if call.state is not CallState.DONE:
-        await _stuck(file, call)
+        await _stuck(draft, call)
         return
-    file.change(panel_status="Pending")
-    if file.state is OrderState.RELEASING:
-        plan = acting.default_plan(file, await decisions.latest_judged(file))
-        await acting.enqueue_lifecycle(file, acting.accept_action(file, plan), cause=call.cause)
-    elif file.state is OrderState.REJECTING:
-        await acting.enqueue_lifecycle(file, acting.ending_action(file), cause=call.cause)
+    draft.change(panel_status="Pending")
+    if draft.state is OrderState.RELEASING:
+        plan = acting.default_plan(draft, await decisions.latest_judged(draft))
+        await acting.enqueue_lifecycle(draft, acting.accept_action(draft, plan), cause=call.cause)
+    elif draft.state is OrderState.REJECTING:
+        await acting.enqueue_lifecycle(draft, acting.ending_action(draft), cause=call.cause)
 
 
-async def _reason_codes(file: OrderInHand) -> set[str]:
-    latest = await decisions.latest(file)
+async def _reason_codes(draft: OrderDraft) -> set[str]:
+    latest = await decisions.latest(draft)
     return {reason["code"] for reason in latest.reasons} if latest is not None else set()
 
 
-async def _ending_settled(_context: Context, file: OrderInHand, call: Call) -> None:
+async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> None:
     if call.state is CallState.DONE:
-        cancelled = bool(await _reason_codes(file) & {"customer_withdrew", "duplicate", "other"})
-        if file.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
-            file.change(panel_status="Fraud" if call.action == Action.FRAUD_ORDER else "Cancelled")
-            file.say("cancelled" if cancelled else "rejected", by=PANEL)
+        cancelled = bool(await _reason_codes(draft) & {"customer_withdrew", "duplicate", "other"})
+        if draft.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
+            draft.change(panel_status="Fraud" if call.action == Action.FRAUD_ORDER else "Cancelled")
+            draft.say("cancelled" if cancelled else "rejected", by=PANEL)
     else:
-        await _stuck(file, call)
-    await look_again(file, seconds=_READ_BACK_SECONDS)
+        await _stuck(draft, call)
+    await look_again(draft, seconds=_READ_BACK_SECONDS)
 
 
-async def _fee_of(file: OrderInHand, call: Call) -> Any:
+async def _fee_of(draft: OrderDraft, call: Call) -> Any:
     parts = call.key.split(":")
     if len(parts) != 3 or parts[0] != "fee":
         return None
     query = sa.select(fees_table).where(fees_table.c.id == uuid.UUID(parts[1]))
-    return (await file.tx.execute(query)).first()
+    return (await draft.tx.execute(query)).first()
 
 
-async def _invoice_created(context: Context, file: OrderInHand, call: Call) -> None:
+async def _invoice_created(context: Context, draft: OrderDraft, call: Call) -> None:
     """Handle the new invoice of a fee: tell the customer once, or cancel it if it is no longer wanted."""
-    fee = await _fee_of(file, call)
+    fee = await _fee_of(draft, call)
     if fee is None:
         return
     if call.state is not CallState.DONE:
-        await _invoice_failed(context, file, fee, call)
+        await _invoice_failed(context, draft, fee, call)
         return
     invoice_id = int((call.result or {}).get("invoice_id") or 0)
     unpaid = {"state": FeeState.UNPAID.value} if fee.state == FeeState.PENDING else {}
-    await fees.set_fee(file, fee.id, invoice_id=invoice_id, **unpaid)
-    fee = await _fee_of(file, call)
-    if fee.wanted_state is not None or fee.state == FeeState.LOST or file.state is not OrderState.HELD:
+    await fees.set_fee(draft, fee.id, invoice_id=invoice_id, **unpaid)
+    fee = await _fee_of(draft, call)
+    if fee.wanted_state is not None or fee.state == FeeState.LOST or draft.state is not OrderState.HELD:
         if fee.wanted_state is None:
-            await fees.set_fee(file, fee.id, wanted_state=FeeState.CANCELLED.value)
-        await fees.cancel_invoice(file, fee, cause=call.cause)
+            await fees.set_fee(draft, fee.id, wanted_state=FeeState.CANCELLED.value)
+        await fees.cancel_invoice(draft, fee, cause=call.cause)
         return
-    file.say(f"invoice {invoice_id} created for the fee", by=PANEL)
+    draft.say(f"invoice {invoice_id} created for the fee", by=PANEL)
     await messages.tell_customer(
-        file, file.policy.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause,
-        zone=await panel_zone(file.tx, context.settings), panel_url=context.settings.panel_url,
+        draft, draft.policy.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause,
+        zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
     )  # fmt: skip
-    await look_again(file, seconds=0)  # a stored card may have paid it already
+    await look_again(draft, seconds=0)  # a stored card may have paid it already
 
 
-async def _invoice_failed(context: Context, file: OrderInHand, fee: Any, call: Call) -> None:
+async def _invoice_failed(context: Context, draft: OrderDraft, fee: Any, call: Call) -> None:
     state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
-    await fees.set_fee(file, fee.id, state=state, settled_at=file.now)
-    if fee.wanted_state is None and file.state is OrderState.HELD:
+    await fees.set_fee(draft, fee.id, state=state, settled_at=draft.now)
+    if fee.wanted_state is None and draft.state is OrderState.HELD:
         why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
-        await acting.hold_by_clock(file, Reason("fee_not_invoiced", f"The fee could not be invoiced: {why}."))
+        await acting.hold_by_clock(draft, Reason("fee_not_invoiced", f"The fee could not be invoiced: {why}."))
         return
-    await _ask_again(context, file)
+    await _ask_again(context, draft)
 
 
-async def _invoice_cancelled(context: Context, file: OrderInHand, call: Call) -> None:
-    fee = await _fee_of(file, call)
+async def _invoice_cancelled(context: Context, draft: OrderDraft, call: Call) -> None:
+    fee = await _fee_of(draft, call)
     if fee is None:
         return
     if call.state is CallState.DONE:
         if fee.state in fees.OPEN_STATES:
             wanted = fee.wanted_state or FeeState.CANCELLED.value
-            await fees.set_fee(file, fee.id, state=wanted, settled_at=file.now)
-            file.say(f"the fee is {wanted}", by=PANEL)
-        await _ask_again(context, file)
+            await fees.set_fee(draft, fee.id, state=wanted, settled_at=draft.now)
+            draft.say(f"the fee is {wanted}", by=PANEL)
+        await _ask_again(context, draft)
     else:
         if fee.wanted_state is not None and fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            await fees.set_fee(file, fee.id, state=FeeState.LOST.value, settled_at=file.now)  # a person refunds it
-        await look_again(file, seconds=0)  # paid meanwhile, or refused: its own state decides
+            await fees.set_fee(draft, fee.id, state=FeeState.LOST.value, settled_at=draft.now)  # a person refunds it
+        await look_again(draft, seconds=0)  # paid meanwhile, or refused: its own state decides
 
 
-async def _ask_again(context: Context, file: OrderInHand) -> None:
+async def _ask_again(context: Context, draft: OrderDraft) -> None:
     """Ask for the new fee now that the old one is gone, if the order still waits for it."""
-    wanted = file.get("fee_wanted")
-    if file.state is not OrderState.HELD or file.get("outcome") != Outcome.HOLD_FOR_FEE or not wanted:
+    wanted = draft.order.fee_wanted
+    if draft.state is not OrderState.HELD or draft.order.outcome != Outcome.HOLD_FOR_FEE or not wanted:
         return
-    if await fees.open_fee(file) is None:
+    if await fees.open_fee(draft) is None:
         await fees.ask(
-            file, Money(int(wanted["amount_minor"]), str(wanted["currency"])), minutes=wanted["minutes"],
-            work=str(wanted["work"]), by=POLICY, cause=f"decision:{file.get('decision_id')}",
-            zone=await panel_zone(file.tx, context.settings),
+            draft, Money(int(wanted["amount_minor"]), str(wanted["currency"])), minutes=wanted["minutes"],
+            work=str(wanted["work"]), by=POLICY, cause=f"decision:{draft.order.decision_id}",
+            zone=await panel_zone(draft.tx, context.settings),
         )  # fmt: skip
 
 
-async def _credit_back_settled(context: Context, file: OrderInHand, call: Call) -> None:
-    fee = await _fee_of(file, call)
+async def _credit_back_settled(context: Context, draft: OrderDraft, call: Call) -> None:
+    fee = await _fee_of(draft, call)
     if fee is not None and call.state is CallState.DONE:
-        await fees.set_fee(file, fee.id, state=FeeState.REFUNDED.value, settled_at=file.now)
-        file.say("the fee was returned as credit", by=PANEL)
-        await _ask_again(context, file)
+        await fees.set_fee(draft, fee.id, state=FeeState.REFUNDED.value, settled_at=draft.now)
+        draft.say("the fee was returned as credit", by=PANEL)
+        await _ask_again(context, draft)
 
 
-async def _ticket_opened(_context: Context, file: OrderInHand, call: Call) -> None:
+async def _ticket_opened(_context: Context, draft: OrderDraft, call: Call) -> None:
     ticket_id = int((call.result or {}).get("ticket_id") or 0)
     if call.state is CallState.DONE and ticket_id:
-        await mark_ours(file.tx, ticket_id, order_id=file.order_id, customer_id=file.customer_id, now=file.now)
-    if await questions.settled(file, call):
+        await mark_ours(draft.tx, ticket_id, order_id=draft.order_id, customer_id=draft.customer_id, now=draft.now)
+    if await questions.settled(draft, call):
         return
     if call.state is CallState.DONE and ticket_id:
-        file.say("wrote to the customer by ticket", by=POLICY)
+        draft.say("wrote to the customer by ticket", by=POLICY)
 
 
-async def _reply_sent(_context: Context, file: OrderInHand, call: Call) -> None:
-    await questions.settled(file, call)
+async def _reply_sent(_context: Context, draft: OrderDraft, call: Call) -> None:
+    await questions.settled(draft, call)
 
 
-async def _mail_sent(_context: Context, file: OrderInHand, call: Call) -> None:
+async def _mail_sent(_context: Context, draft: OrderDraft, call: Call) -> None:
     if call.state is CallState.DONE:
-        file.say("wrote to the customer by e-mail" + (" (unconfirmed)" if call.uncertain else ""), by=POLICY)
+        draft.say("wrote to the customer by e-mail" + (" (unconfirmed)" if call.uncertain else ""), by=POLICY)
 
 
-_HANDLERS: dict[Action, Callable[[Context, OrderInHand, Call], Awaitable[None]]] = {
+_HANDLERS: dict[Action, Callable[[Context, OrderDraft, Call], Awaitable[None]]] = {
     Action.ACCEPT_ORDER: _accept_settled,
     Action.PENDING_ORDER: _pending_settled,
     Action.CANCEL_ORDER: _ending_settled,

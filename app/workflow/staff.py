@@ -32,7 +32,7 @@ from app.customers import counts
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
 from app.orders.decision_codec import load_facts
-from app.orders.order import OrderInHand, open_file
+from app.orders.order import OrderDraft, open_order
 from app.orders.timers import look_again
 from app.tables.orders import decisions as decisions_table
 from app.tickets import messages, questions
@@ -64,7 +64,7 @@ class ActionRequest:
 class _Work:
     """One action being carried out."""
 
-    file: OrderInHand
+    draft: OrderDraft
     request: ActionRequest
     by: str
     change: ChangeRequest
@@ -86,32 +86,32 @@ async def act(
     Raises NotFound, Invalid, WrongState if the order's state does not allow it, and ShadowMode in shadow, with
     what would have happened.
     """
-    file = await open_file(tx, order_id, mode=context.settings.mode, now=now)
-    if file is None:
+    draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
+    if draft is None:
         raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
-    fee = await fees.latest_fee(file)
-    _check(file, action, fee)
-    judged = await decisions.latest_judged(file)
+    fee = await fees.latest_fee(draft)
+    _check(draft, action, fee)
+    judged = await decisions.latest_judged(draft)
     change = ChangeRequest(
         trigger=action, by=by, cause=f"action:{action}", zone=await panel_zone(tx, context.settings),
         panel_url=context.settings.panel_url,
     )  # fmt: skip
-    work = _Work(file=file, request=request, by=by, change=change, judged=judged)
+    work = _Work(draft=draft, request=request, by=by, change=change, judged=judged)
     if context.settings.mode.value == "shadow":
         raise ShadowMode(f"nothing was done in shadow mode; in enforce mode, {_WOULD[action]}")
     if action is not Trigger.REFUND_DONE:
-        file.change(touched_by_person=True)
+        draft.change(touched_by_person=True)
     await _ACTIONS[action](work)
-    await fees.update_refund(file)
-    await file.save()
+    await fees.update_refund(draft)
+    await draft.save()
     context.wake()
 
 
-def _check(file: OrderInHand, action: Trigger, fee: Any) -> None:
+def _check(draft: OrderDraft, action: Trigger, fee: Any) -> None:
     state = None if fee is None else FeeState(fee.state)
-    if (file.state, action) not in TRANSITIONS:
-        raise WrongState(f"{action} is not possible while the order is {file.state}")
-    refund_due = int(file.get("refund_due_minor")) > 0
+    if (draft.state, action) not in TRANSITIONS:
+        raise WrongState(f"{action} is not possible while the order is {draft.state}")
+    refund_due = int(draft.order.refund_due_minor) > 0
     if not action_guard(action, fee=state, refund_due=refund_due):
         raise WrongState(_GUARD_TEXTS.get(action, f"{action} is not possible now"))
 
@@ -136,37 +136,37 @@ _WOULD = {
 
 
 async def _withdraw(work: _Work) -> None:
-    if not await acting.withdraw_lifecycle(work.file):
+    if not await acting.withdraw_lifecycle(work.draft):
         raise WrongState("a panel call for this order is in progress; try again in a moment")
 
 
 async def _decide(work: _Work, outcome: Outcome, reason: Reason) -> ChangeRequest:
-    decision_id = await decisions.record_person(work.file, outcome, reason, by=work.by, note=work.request.note)
+    decision_id = await decisions.record_person(work.draft, outcome, reason, by=work.by, note=work.request.note)
     if work.request.note:
-        work.file.say(f"note: {work.request.note}", by=work.by)
+        work.draft.say(f"note: {work.request.note}", by=work.by)
     return replace(work.change, cause=f"decision:{decision_id}")
 
 
 async def _approve(work: _Work) -> None:
-    file = work.file
-    ended = file.state in {OrderState.REJECTED, OrderState.CANCELLED}
-    if ended and file.get("payment_state") == PaymentState.CANCELLED:
+    draft = work.draft
+    ended = draft.state in {OrderState.REJECTED, OrderState.CANCELLED}
+    if ended and draft.order.payment_state == PaymentState.CANCELLED:
         raise WrongState(
             "the order's invoice is cancelled: set it to unpaid in the panel first, or have the customer order again"
         )
     await _withdraw(work)
     change = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
-    await counts.uncount_fraud(file)
+    await counts.uncount_fraud(draft)
     await _let_go(work, change)
 
 
 async def _let_go(work: _Work, change: ChangeRequest) -> None:
-    file = work.file
+    draft = work.draft
     for flag in (Flag.HOLD_BREACHED, Flag.ACCEPTED_BY_AUTOMATION):
-        file.flag(flag, raised=False)
-    plan = acting.default_plan(file, work.judged)
-    await acting.approve(file, change, plan)
-    await look_again(file, seconds=15)
+        draft.flag(flag, raised=False)
+    plan = acting.default_plan(draft, work.judged)
+    await acting.approve(draft, change, plan)
+    await look_again(draft, seconds=15)
 
 
 async def _reject(work: _Work) -> None:
@@ -174,7 +174,7 @@ async def _reject(work: _Work) -> None:
     fraud = work.request.fraud
     reason = Reason("fraud", "Rejected as fraud.") if fraud else Reason("rejected_by_person", f"Rejected by {work.by}.")
     change = await _decide(work, Outcome.REJECT, reason)
-    await acting.end(work.file, change, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
+    await acting.end(work.draft, change, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
 
 
 def _only_unfit(judged: Judgement | None) -> bool:
@@ -189,53 +189,53 @@ async def _cancel(work: _Work) -> None:
         raise Invalid("unknown reason", [{"path": "reason", "message": f"must be one of {known}"}])
     await _withdraw(work)
     change = await _decide(work, Outcome.REJECT, Reason(code, _CANCEL_REASONS[code]))
-    await acting.end(work.file, change, fraud=False, cancelled=True)
+    await acting.end(work.draft, change, fraud=False, cancelled=True)
 
 
 async def _hold(work: _Work) -> None:
     await _withdraw(work)
-    code = "held_while_running" if _runs(work.file) else "held_by_person"
+    code = "held_while_running" if _runs(work.draft) else "held_by_person"
     change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(code, f"Held by {work.by}."))
-    await acting.hold_for_review(work.file, change, f"held by {work.by}")
-    await look_again(work.file, seconds=15)
+    await acting.hold_for_review(work.draft, change, f"held by {work.by}")
+    await look_again(work.draft, seconds=15)
 
 
 async def _ask(work: _Work) -> None:
-    file, given = work.file, plain(work.request.question or "").strip()
+    draft, given = work.draft, plain(work.request.question or "").strip()
     prepared = work.judged.question if work.judged is not None else None
     text = given or prepared
     if not text or (work.request.question and not given):
         message = "must not be blank" if work.request.question else "the decision has no prepared question: write one"
         raise Invalid("no question", [{"path": "question", "message": message}])
-    await questions.check(file, text)
+    await questions.check(draft, text)
     await _withdraw(work)
     change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("asked", f"{work.by} asked: {text[:_SHOWN]}"))
     rule = work.judged.question_rule if work.judged is not None and text == prepared else None
-    await acting.hold_for_answer(file, change, questions.Asking(text=text, rule=rule, by=work.by))
-    await look_again(file, seconds=15)
+    await acting.hold_for_answer(draft, change, questions.Asking(text=text, rule=rule, by=work.by))
+    await look_again(draft, seconds=15)
 
 
-def _runs(file: OrderInHand) -> bool:
+def _runs(draft: OrderDraft) -> bool:
     """True if some of the order is built: a hold comes too late for that part, which is no breach."""
-    return file.get("provisioning") in {Provisioning.DONE, Provisioning.PARTIAL}
+    return draft.order.provisioning in {Provisioning.DONE, Provisioning.PARTIAL}
 
 
 async def _charge_fee(work: _Work) -> None:
-    file = work.file
+    draft = work.draft
     amount, minutes = _fee_amount(work)
     await _withdraw(work)
-    if file.get("hold_kind") == HoldKind.ANSWER:
-        file.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
-    code = "fee_while_running" if _runs(file) else "fee_by_person"
+    if draft.order.hold_kind == HoldKind.ANSWER:
+        draft.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
+    code = "fee_while_running" if _runs(draft) else "fee_by_person"
     change = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asked for a fee of {amount}."))
     asked = await _work_words(work)
-    file.change(agreement=Agreement.NONE.value)
-    await acting.hold_for_fee(file, change, amount, minutes=minutes, work=asked)
-    await look_again(file, seconds=15)
+    draft.change(agreement=Agreement.NONE.value)
+    await acting.hold_for_fee(draft, change, amount, minutes=minutes, work=asked)
+    await look_again(draft, seconds=15)
 
 
 def _fee_amount(work: _Work) -> tuple[Money, int | None]:
-    request, currency, policy = work.request, work.file.get("currency"), work.file.policy.policy
+    request, currency, policy = work.request, work.draft.order.currency, work.draft.policy.policy
     if request.minutes is not None and request.amount is not None:
         raise Invalid("both given", [{"path": "minutes", "message": "give minutes or an amount, not both"}])
     if currency is None or currency not in policy.currencies:
@@ -271,54 +271,54 @@ async def _work_words(work: _Work) -> str:
     if by_estimate and work.judged is not None and not work.judged.labour.custom_minutes:
         return ""
     stored = (
-        await work.file.tx.execute(
+        await work.draft.tx.execute(
             decisions_table.select()
-            .where(decisions_table.c.order_id == work.file.order_id, decisions_table.c.facts.is_not(None))
+            .where(decisions_table.c.order_id == work.draft.order_id, decisions_table.c.facts.is_not(None))
             .order_by(decisions_table.c.id.desc())
             .limit(1)
         )
     ).first()
     if stored is None:
-        return work.file.policy.policy.texts.work.other
-    return work_summary(load_facts(stored.facts), work.file.policy.policy)
+        return work.draft.policy.policy.texts.work.other
+    return work_summary(load_facts(stored.facts), work.draft.policy.policy)
 
 
 async def _waive_fee(work: _Work) -> None:
-    file = work.file
-    current = await fees.open_fee(file)
+    draft = work.draft
+    current = await fees.open_fee(draft)
     await _withdraw(work)
     change = await _decide(work, Outcome.APPROVE, Reason("fee_waived", f"Fee waived by {work.by}."))
-    file.change(agreement=Agreement.FEE_WAIVED.value)
+    draft.change(agreement=Agreement.FEE_WAIVED.value)
     if current is not None:
-        await fees.take_back(file, current, cause=change.cause, state=FeeState.WAIVED)
+        await fees.take_back(draft, current, cause=change.cause, state=FeeState.WAIVED)
     await _let_go(work, change)
-    await _tell(work, change, "waived", file.policy.policy.messages.fee_waived)
+    await _tell(work, change, "waived", draft.policy.policy.messages.fee_waived)
 
 
 async def _drop_request(work: _Work) -> None:
-    file = work.file
+    draft = work.draft
     await _withdraw(work)
     change = await _decide(
         work, Outcome.APPROVE, Reason("request_dropped", "Goes on as sold in the cart, without a fee.")
     )
-    file.change(agreement=Agreement.REQUEST_DROPPED.value)
+    draft.change(agreement=Agreement.REQUEST_DROPPED.value)
     await _let_go(work, change)
-    await _tell(work, change, "dropped", file.policy.policy.messages.request_dropped)
+    await _tell(work, change, "dropped", draft.policy.policy.messages.request_dropped)
 
 
 async def _tell(work: _Work, change: ChangeRequest, about: str, message: Any) -> None:
     await messages.tell_customer(
-        work.file, message, key=f"order:{work.file.order_id}:tell:{about}", cause=change.cause, zone=change.zone,
+        work.draft, message, key=f"order:{work.draft.order_id}:tell:{about}", cause=change.cause, zone=change.zone,
         panel_url=change.panel_url,
     )  # fmt: skip
 
 
 async def _refund_done(work: _Work) -> None:
-    work.file.say("the refund is done", by=work.by)
+    work.draft.say("the refund is done", by=work.by)
     if work.request.note:
-        work.file.say(f"note: {work.request.note}", by=work.by)
-    due, done = int(work.file.get("refund_due_minor")), int(work.file.get("refunded_minor"))
-    work.file.change(refunded_minor=done + due)
+        work.draft.say(f"note: {work.request.note}", by=work.by)
+    due, done = int(work.draft.order.refund_due_minor), int(work.draft.order.refunded_minor)
+    work.draft.change(refunded_minor=done + due)
 
 
 _ACTIONS: dict[Trigger, Callable[[_Work], Awaitable[None]]] = {

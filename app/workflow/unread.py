@@ -18,7 +18,7 @@ from app.core.states import OrderState
 from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.orders.order import OrderInHand
+from app.orders.order import OrderDraft
 from app.orders.timers import READ_BACK
 from app.policies import versions
 
@@ -62,33 +62,33 @@ async def wait(context: Context, event: Event, gathered: Gathered, *, now: datet
     raise Postpone(said, delay=min(delay, limit - waited), reads_failed=True)
 
 
-async def schedule_look(file: OrderInHand, gathered: Gathered) -> None:
+async def schedule_look(draft: OrderDraft, gathered: Gathered) -> None:
     """Schedule the next look at an order whose reads fail; none if they succeeded, or if we don't judge the order.
 
     The looks have fixed times, so that several events about one order share one series of looks.
     """
-    judged = file.state in JUDGED_STATES and not file.get("touched_by_person")
-    if not gathered.without or not judged or str(file.get("panel_status")).lower() != "pending":
-        file.change(unread_since=None)
+    judged = draft.state in JUDGED_STATES and not draft.order.touched_by_person
+    if not gathered.without or not judged or str(draft.order.panel_status).lower() != "pending":
+        draft.change(unread_since=None)
         return
-    since: datetime = file.get("unread_since") or file.now
-    file.change(unread_since=since)
+    since: datetime = draft.order.unread_since or draft.now
+    draft.change(unread_since=since)
     due = (since + timedelta(minutes=minutes) for minutes in LOOKS)
-    due_at = next((at for at in due if at > file.now), None)
+    due_at = next((at for at in due if at > draft.now), None)
     if due_at is not None:
         await inbox.add_internal(
-            file.tx, type=READ_BACK, data={"order_id": file.order_id}, now=file.now, due_at=due_at,
-            name=f"unread:{file.order_id}:{due_at.isoformat()}",
+            draft.tx, type=READ_BACK, data={"order_id": draft.order_id}, now=draft.now, due_at=due_at,
+            name=f"unread:{draft.order_id}:{due_at.isoformat()}",
         )  # fmt: skip
 
 
-def keeps(file: OrderInHand, gathered: Gathered, judgement: Judgement) -> bool:
+def keeps(draft: OrderDraft, gathered: Gathered, judgement: Judgement) -> bool:
     """True if the decision in force stays, because this judgement lacks reads that the earlier one had.
 
     Danger that is visible all the same counts: an approved order is held or rejected for what the reads do show.
     """
-    before = file.get("outcome")
-    if before is None or set(gathered.without) <= set(file.get("decided_without") or ()):
+    before = draft.order.outcome
+    if before is None or set(gathered.without) <= set(draft.order.decided_without or ()):
         return False
     lack = any(reason.code == _LACK for reason in judgement.reasons)
     danger = judgement.outcome in {Outcome.HOLD_FOR_REVIEW, Outcome.REJECT} and before == Outcome.APPROVE

@@ -11,7 +11,7 @@ from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.states import HoldKind, OrderState
-from app.orders.order import POLICY, OrderInHand
+from app.orders.order import POLICY, OrderDraft
 from app.orders.timers import set_hold_clock
 from app.tickets.questions import NO_ANSWER
 
@@ -22,20 +22,20 @@ _REFUSED = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
-async def apply(file: OrderInHand, judgement: Judgement, in_force: Any) -> LimitVerdict:
+async def apply(draft: OrderDraft, judgement: Judgement, in_force: Any) -> LimitVerdict:
     """Return what is done about a judgement, by the modes and then by the damage limits.
 
     `in_force` is the decision until now: an order that was left to the panel, or only proposed, stays so.
     """
     plain = LimitVerdict(outcome=judgement.outcome, reasons=judgement.reasons)
-    if not file.acts:
+    if not draft.acts:
         return plain
-    found = await _plan(file, judgement, in_force)
+    found = await _plan(draft, judgement, in_force)
     match found.course:
         case Course.ACT:
-            return await limits.apply(file, judgement, plain, in_force)
+            return await limits.apply(draft, judgement, plain, in_force)
         case Course.REVIEW:
-            return await limits.apply(file, judgement, _review(plain, judgement, found), in_force)
+            return await limits.apply(draft, judgement, _review(plain, judgement, found), in_force)
         case Course.PROPOSE:
             return _review(plain, judgement, found, outcome=_proposed(judgement.outcome))
         case Course.LEAVE:
@@ -43,13 +43,13 @@ async def apply(file: OrderInHand, judgement: Judgement, in_force: Any) -> Limit
             return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, reason), course=found.course)
 
 
-async def _plan(file: OrderInHand, judgement: Judgement, in_force: Any) -> Plan:
-    if file.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
+async def _plan(draft: OrderDraft, judgement: Judgement, in_force: Any) -> Plan:
+    if draft.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
         return Plan(Course.ACT)  # decided earlier, and in progress
-    if judgement.fee is not None and await fees.is_asked(file, judgement.fee):
+    if judgement.fee is not None and await fees.is_asked(draft, judgement.fee):
         return Plan(Course.ACT)  # the customer knows about it
-    modes = file.policy.policy.modes
-    now = plan(judgement.outcome, modes, held=file.state is OrderState.HELD)
+    modes = draft.policy.policy.modes
+    now = plan(judgement.outcome, modes, held=draft.state is OrderState.HELD)
     return no_stronger(now, _earlier(in_force), judgement.outcome)
 
 
@@ -77,17 +77,17 @@ def _review(
     )
 
 
-def plan_of_clock(file: OrderInHand, in_force: Any) -> Plan:
+def plan_of_clock(draft: OrderDraft, in_force: Any) -> Plan:
     """Return what is done if no rule settles an order and a person would hold it.
 
     An order that was already refused stays so; others are held only if the policy's mode of holding is enforce.
     """
-    if file.state in _REFUSED:
+    if draft.state in _REFUSED:
         return Plan(Course.ACT)
     if limits.was_left(in_force):
         return Plan(Course.LEAVE, "hold_shadow")
     hold = Outcome.HOLD_FOR_REVIEW
-    return no_stronger(plan(hold, file.policy.policy.modes), _earlier(in_force), hold)
+    return no_stronger(plan(hold, draft.policy.policy.modes), _earlier(in_force), hold)
 
 
 def kept_back(found: Plan) -> Reason | None:
@@ -111,21 +111,21 @@ def proposal(order: Any, reasons: Any) -> str | None:
     return next((_SUGGESTED[code] for code in codes if code in _SUGGESTED), None)
 
 
-async def leave(file: OrderInHand, verdict: LimitVerdict) -> None:
+async def leave(draft: OrderDraft, verdict: LimitVerdict) -> None:
     """Leave an order to the panel; a proposal waits in the queue for a person meanwhile."""
     if limits.is_limited(verdict):
-        file.say("left to the panel because a damage limit is reached", by=POLICY)
+        draft.say("left to the panel because a damage limit is reached", by=POLICY)
         return
-    if file.state in _NOT_ON_THE_WAY:
-        file.change(state=OrderState.RECEIVED.value)
+    if draft.state in _NOT_ON_THE_WAY:
+        draft.change(state=OrderState.RECEIVED.value)
     if verdict.course is Course.PROPOSE:
-        if file.state is OrderState.RECEIVED:
-            rules = file.policy.policy.hold
-            hours = rules.review_due_hours_paid if file.paid else rules.review_due_hours_unpaid
-            due_at = file.get("hold_due_at") or file.now + timedelta(hours=hours)
-            file.hold(HoldKind.REVIEW, due_at=due_at, expires_at=None)
-            await set_hold_clock(file)
-        file.say("waits for a person's decision; until then the panel goes on by itself", by=POLICY)
+        if draft.state is OrderState.RECEIVED:
+            rules = draft.policy.policy.hold
+            hours = rules.review_due_hours_paid if draft.paid else rules.review_due_hours_unpaid
+            due_at = draft.order.hold_due_at or draft.now + timedelta(hours=hours)
+            draft.hold(HoldKind.REVIEW, due_at=due_at, expires_at=None)
+            await set_hold_clock(draft)
+        draft.say("waits for a person's decision; until then the panel goes on by itself", by=POLICY)
         return
-    file.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
-    file.say("left to the panel because of the policy's shadow mode", by=POLICY)
+    draft.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
+    draft.say("left to the panel because of the policy's shadow mode", by=POLICY)
