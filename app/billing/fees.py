@@ -236,13 +236,13 @@ async def update_refund(draft: OrderDraft) -> None:
     ended = phase_of(draft.state) is Phase.ENDED
     due = 0
     if ended and draft.order.payment_state in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
-        paid, amount = int(draft.order.paid_minor), draft.order.amount_minor
+        paid, amount = draft.order.paid_minor, draft.order.amount_minor
         due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may cover several orders
     for fee in await all_fees(draft):
         for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and draft.order.fraud)
         due += int(fee.paid_minor) if for_nothing else 0
-    due = max(0, due - int(draft.order.refunded_minor))
-    if due > int(draft.order.refund_due_minor):
+    due = max(0, due - draft.order.refunded_minor)
+    if due > draft.order.refund_due_minor:
         currency = draft.order.currency
         draft.say(f"refund due: {Money(due, currency) if currency else due}", by=POLICY)
     draft.change(refund_due_minor=due)

@@ -50,7 +50,7 @@ async def count_judged(draft: OrderDraft, judgement: Judgement) -> None:
         draft.customer_id,
         orders=0 if draft.order.counted else 1,
         manual_orders=int(manual) - int(draft.order.counted_manual),
-        labour_minutes=minutes - int(draft.order.counted_minutes),
+        labour_minutes=minutes - draft.order.counted_minutes,
     )
     draft.change(counted=True, counted_manual=manual, counted_minutes=minutes)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
+from app.core.consequences.order import Order
 from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.policy.sections.acting import AcceptMode
 from app.core.states import (
@@ -44,55 +45,50 @@ class OrderDraft:
 
     tx: AsyncConnection
     now: datetime
-    row: Any
+    before: Order
+    order: Order
     policy: ActivePolicy
     mode: Mode
     since_cut_over: bool
-    changes: dict[str, Any] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
-
-    def get(self, name: str) -> Any:
-        """Return a column as it will be saved."""
-        return self.changes.get(name, getattr(self.row, name))
 
     @property
     def order_id(self) -> int:
         """The panel's order id."""
-        return int(self.row.order_id)
+        return self.before.order_id
 
     @property
     def customer_id(self) -> int | None:
         """The panel's client id, once known."""
-        value = self.get("customer_id")
-        return None if value is None else int(value)
+        return self.order.customer_id
 
     @property
     def state(self) -> OrderState:
         """Our own state of the order."""
-        return OrderState(self.get("state"))
+        return self.order.state
 
     @property
     def acts(self) -> bool:
         """True if decisions about this order are carried out: not in shadow, nor for orders before the cut-over."""
-        return self.mode is Mode.ENFORCE and (self.since_cut_over or bool(self.get("touched_by_person")))
+        return self.mode is Mode.ENFORCE and (self.since_cut_over or self.order.touched_by_person)
 
     @property
     def paid(self) -> bool:
         """True if nothing is left to pay before it may run: paid, free, or postpaid by the policy."""
-        return bool(self.get("settled"))
+        return self.order.settled
 
     @property
     def flags(self) -> list[str]:
         """The problems flagged on the order."""
-        return list(self.get("flags"))
+        return list(self.order.flags)
 
     def change(self, **values: Any) -> None:
-        """Set columns; values that are equal don't count as a change."""
-        for name, value in values.items():
-            if getattr(self.row, name) == value:
-                self.changes.pop(name, None)
-            else:
-                self.changes[name] = value
+        """Set columns."""
+        self.order = self.order.changed(**values)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the columns to be written."""
+        return self.order.differences(self.before)
 
     def flag(self, flag: Flag, *, raised: bool = True) -> bool:
         """Raise or lower a flag; return whether that changed anything."""
@@ -120,15 +116,15 @@ class OrderDraft:
         """Return the state that an approval of this order leads to."""
         return release_state(
             paid=self.paid,
-            release_only=self.get("accept_mode") == AcceptMode.RELEASE_ONLY,
-            already_active=self.get("panel_status") == "Active",
+            release_only=self.order.accept_mode == AcceptMode.RELEASE_ONLY,
+            already_active=self.order.panel_status == "Active",
         )
 
     def hold(self, kind: HoldKind, *, due_at: datetime | None, expires_at: datetime | None) -> None:
         """Set what a held order waits for; its waiting time counts from the first hold."""
         self.change(
             hold_kind=kind.value,
-            hold_since=self.get("hold_since") or self.now,
+            hold_since=self.order.hold_since or self.now,
             hold_due_at=due_at,
             hold_expires_at=expires_at,
         )
@@ -136,13 +132,14 @@ class OrderDraft:
     async def save(self) -> None:
         """Write changes and timeline, and notify people where needed; each saved change raises the version."""
         self.change(breached=is_breached(self.state, self.flags))
-        if self.changes:
+        changes = self.changes()
+        if changes:
             await self.tx.execute(
                 orders.update()
                 .where(orders.c.order_id == self.order_id)
-                .values(**self.changes, version=orders.c.version + 1)
+                .values(**changes, version=orders.c.version + 1)
             )
-            await alerts.tell_changes(self.tx, self.row, self.changes, now=self.now)
+            await alerts.tell_changes(self.tx, self.before, changes, now=self.now)
         if self.entries:
             await self.tx.execute(timeline.insert(), self.entries)
 
@@ -158,10 +155,12 @@ async def open_order(
         row = (await tx.execute(query)).one()
     if row is None:
         return None
+    found = Order.of(row)
     return OrderDraft(
         tx=tx,
         now=now,
-        row=row,
+        before=found,
+        order=found,
         policy=await versions.active(tx),
         mode=mode,
         since_cut_over=await installation.acts_on_order(

@@ -30,13 +30,14 @@ async def set_hold_clock(draft: OrderDraft) -> None:
 
 async def set_reminder(draft: OrderDraft, number: int, *, at: datetime) -> None:
     """Have an overdue review examined once more, for the next reminder."""
+    since = draft.order.hold_due_at or at
     await inbox.add_internal(
         draft.tx,
         type=HOLD_DUE,
         data={"order_id": draft.order_id},
         now=draft.now,
         due_at=max(at, draft.now),
-        name=f"hold:{draft.order_id}:{draft.order.hold_due_at.isoformat()}:reminder:{number}",
+        name=f"hold:{draft.order_id}:{since.isoformat()}:reminder:{number}",
     )
 
 

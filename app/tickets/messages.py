@@ -7,7 +7,6 @@ import uuid
 from datetime import datetime, tzinfo
 
 from app.billing.fees import fee_expiry, latest_fee, order_number
-from app.core.judgement.decide import Outcome
 from app.core.judgement.explanation.customer import as_message, deadline
 from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
@@ -36,9 +35,9 @@ async def tell_customer(
     if await outbox.was_wanted(draft.tx, key, order_id=draft.order_id):
         return
     values = await _values(draft, zone=zone, panel_url=panel_url)
-    if "{explanation}" in message.body:
+    if "{explanation}" in message.body and draft.order.outcome is not None:
         said = await explain(
-            draft.tx, draft.order_id, Outcome(draft.order.outcome), settled=draft.paid, zone=zone, panel_url=panel_url
+            draft.tx, draft.order_id, draft.order.outcome, settled=draft.paid, zone=zone, panel_url=panel_url
         )
         values["explanation"] = as_message(said)
     subject, body = render(message.subject, values), render(message.body, values)
@@ -121,7 +120,7 @@ def _may_tell(draft: OrderDraft) -> bool:
         case ActionMode.ENFORCE:
             return True
         case ActionMode.SUGGEST:
-            return bool(draft.order.touched_by_person)
+            return draft.order.touched_by_person
         case ActionMode.SHADOW:
             return False
 

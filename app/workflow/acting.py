@@ -173,7 +173,7 @@ async def approve(draft: OrderDraft, change: ChangeRequest, plan: AcceptPlan) ->
 
 async def go_on(draft: OrderDraft, change: ChangeRequest, plan: AcceptPlan) -> bool:
     """Do what the new state of an approved order requires."""
-    undo = str(draft.order.panel_status) in {"Cancelled", "Fraud"}
+    undo = draft.order.panel_status in {"Cancelled", "Fraud"}
     if undo:
         await enqueue_lifecycle(draft, PendingOrder(order_id=draft.order_id), cause=change.cause)
     if draft.state is OrderState.RELEASING and not undo:
@@ -255,7 +255,7 @@ async def end(
         return False
     if fraud:
         await counts.count_fraud(draft)
-    if str(draft.order.panel_status) == "Active":
+    if draft.order.panel_status == "Active":
         await enqueue_lifecycle(draft, PendingOrder(order_id=draft.order_id), cause=change.cause)
     else:
         await enqueue_lifecycle(draft, ending_action(draft), cause=change.cause)

@@ -69,7 +69,8 @@ async def _hold_due(context: Context, draft: OrderDraft) -> str:
 async def _remind(draft: OrderDraft, due_at: datetime) -> None:
     """Notify staff that a review is overdue, once per reminder, and set the clock of the next."""
     number = reminder(due_at, draft.now)
-    at_once = number == 1 and due_at <= draft.order.hold_since  # the hold itself was reported at that moment
+    since = draft.order.hold_since
+    at_once = number == 1 and since is not None and due_at <= since  # the hold itself was reported at that moment
     name = review_name(draft.order_id, due_at, number)
     text = f"The review of order {draft.order_id} has been overdue since {due_at:%Y-%m-%d %H:%M} UTC."
     if not at_once and await alert(

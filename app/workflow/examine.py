@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.billing import fees
 from app.config import Mode
 from app.context import Context
-from app.core.facts import Agreement, PaymentState, PlacedBy
+from app.core.facts import Agreement, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.states import Flag, OrderState, Trigger
 from app.customers.links import Links, links_of
@@ -131,9 +131,9 @@ async def mark_unknown(context: Context, order_id: int, now: datetime) -> None:
 
 async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: Event, *, at_once: bool) -> None:
     first = draft.before.last_read_at is None
-    status_before, payment_before = str(draft.before.panel_status), PaymentState(draft.before.payment_state)
+    status_before, payment_before = draft.before.panel_status, draft.before.payment_state
     _take_placed_by(draft, event)
-    await mirror.mirror_order(draft, gathered, PlacedBy(draft.order.placed_by))
+    await mirror.mirror_order(draft, gathered, draft.order.placed_by)
     draft.change(last_read_at=draft.now)
     if first:
         await _reopen_mode(context, draft)
@@ -145,7 +145,7 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
         mirror.follow_in_shadow(draft)
     else:
         await _go_on_after_shadow(draft)
-        word = _HOOK_WORDS.get(str(draft.order.panel_status), "")
+        word = _HOOK_WORDS.get(draft.order.panel_status, "")
         await panel_changes.follow(draft, status_before, _who(event, word))
     paid_fees = await invoices.follow_fees(draft, gathered)
     if not first:
@@ -153,7 +153,7 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
     await panel_changes.watch_hold(draft)
     await provisioning.follow_hook(draft, event)
     await keep_tickets(draft, gathered)
-    own = judging.with_agreement(own, Agreement(draft.order.agreement))
+    own = judging.with_agreement(own, draft.order.agreement)
     await judging.judge(context, draft, gathered, own, at_once=at_once)
     await _release_agreed(context, draft)
     await _thank(context, draft, paid_fees)
@@ -221,7 +221,7 @@ def _links(context: Context, draft: OrderDraft, gathered: Gathered) -> Links:
     if gathered.customer is None or gathered.order is None:
         return Links()
     own = OwnKnowledge(
-        placed_by=PlacedBy(draft.order.placed_by), staff_id=draft.order.staff_id, own_admin_id=context.own_admin_id
+        placed_by=draft.order.placed_by, staff_id=draft.order.staff_id, own_admin_id=context.own_admin_id
     )
     theirs = who_placed(gathered.order, own, draft.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     return links_of(gathered.customer, gathered.order.ip if theirs else None, gathered.pay_methods)

@@ -158,7 +158,7 @@ async def _after_fee(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTu
 
 async def follow_payment(draft: OrderDraft, before: PaymentState) -> None:
     """Act on changes of the order's own invoice; the row holds its new state already."""
-    now_is = PaymentState(draft.order.payment_state)
+    now_is = draft.order.payment_state
     if now_is is before:
         return
     turn = _TURNS.get(now_is)

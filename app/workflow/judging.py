@@ -6,7 +6,7 @@ An order is judged once there is enough to see: paid, fraud-checked, asked for b
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,17 +42,17 @@ async def own_knowledge(context: Context, draft: OrderDraft, aggregates: Any, kn
     placed_at = draft.order.placed_at or draft.now
     customer_id = draft.customer_id
     if customer_id is None:
-        return OwnKnowledge(placed_by=PlacedBy(draft.order.placed_by), agreement=Agreement(draft.order.agreement))
+        return OwnKnowledge(placed_by=draft.order.placed_by, agreement=draft.order.agreement)
     ip_hash = known.hashes.get("ip")
     nobody = (0, 0)
     return OwnKnowledge(
-        placed_by=PlacedBy(draft.order.placed_by),
+        placed_by=draft.order.placed_by,
         staff_id=draft.order.staff_id,
-        agreement=Agreement(draft.order.agreement),
+        agreement=draft.order.agreement,
         aggregates=aggregates,
-        counted=bool(draft.order.counted),
-        counted_manual=bool(draft.order.counted_manual),
-        counted_effortless=bool(draft.order.effortless),
+        counted=draft.order.counted,
+        counted_manual=draft.order.counted_manual,
+        counted_effortless=draft.order.effortless,
         neighbours=await links.neighbours(draft.tx, customer_id, known, before=placed_at),
         customer_velocity=await identities.velocity(
             draft.tx, draft.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
@@ -146,7 +146,7 @@ async def _is_due(draft: OrderDraft, facts: Facts, *, at_once: bool) -> bool:
 
 
 async def _settled(draft: OrderDraft) -> bool:
-    settle_at: datetime = draft.order.settle_at
+    settle_at = draft.order.settle_at
     return settle_at is not None and draft.now >= settle_at
 
 

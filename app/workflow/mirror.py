@@ -28,7 +28,7 @@ _ITEMS_SHOWN = 50
 
 
 async def mirror_order(draft: OrderDraft, gathered: Gathered, placed_by: PlacedBy) -> None:
-    """Update the order's row from the panel; `draft.changed()` holds the changed columns."""
+    """Update the order's row from the panel; `draft.changes()` holds the changed columns."""
     order = gathered.order
     if order is None:
         return
@@ -179,7 +179,7 @@ def follow_in_shadow(draft: OrderDraft) -> None:
         "fraud": OrderState.REJECTED,
         "pending": OrderState.RECEIVED,
     }
-    target = states.get(str(draft.order.panel_status).strip().lower(), OrderState.RECEIVED)
+    target = states.get(draft.order.panel_status.strip().lower(), OrderState.RECEIVED)
     if target is not draft.state:
         draft.change(state=target.value)
         draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL)

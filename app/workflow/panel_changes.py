@@ -75,7 +75,7 @@ class Actor:
 
 async def follow(draft: OrderDraft, before: str, actor: Actor) -> None:
     """Follow the panel's order status if it changed without us; `before` is the status that we last saw."""
-    status = str(draft.order.panel_status)
+    status = draft.order.panel_status
     if status == before and draft.before.last_read_at is not None:
         await _named_late(draft, status)
         return

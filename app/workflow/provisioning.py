@@ -191,7 +191,7 @@ async def _conclude(draft: OrderDraft, seen: Seen, question: BuildQuestion) -> s
     if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
         draft.say("everything that a module provisions is provisioned now", by=PANEL)
     draft.change(provisioning=_progress(seen).value)
-    if draft.changes:
+    if draft.changes():
         await look_again(draft, seconds=0)
     return "built"
 
@@ -253,7 +253,9 @@ async def _failed(draft: OrderDraft, seen: Seen, unbuilt: Sequence[PanelLine]) -
         ids = ", ".join(f"{_word(line)} {line.relid}" for line in unbuilt[:_LINES_NAMED])
         text = f"Order {draft.order_id} was accepted, but {len(unbuilt)} of its lines are not provisioned: {ids}."
         name = f"provisioning:{draft.order_id}"
-        await alert(draft.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=draft.now, order_id=draft.order_id)
+        await alert(
+            draft.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=draft.now, order_id=draft.order_id
+        )
 
 
 def _word(line: PanelLine) -> str:

@@ -111,7 +111,7 @@ def _check(draft: OrderDraft, action: Trigger, fee: Any) -> None:
     state = None if fee is None else FeeState(fee.state)
     if (draft.state, action) not in TRANSITIONS:
         raise WrongState(f"{action} is not possible while the order is {draft.state}")
-    refund_due = int(draft.order.refund_due_minor) > 0
+    refund_due = draft.order.refund_due_minor > 0
     if not action_guard(action, fee=state, refund_due=refund_due):
         raise WrongState(_GUARD_TEXTS.get(action, f"{action} is not possible now"))
 

@@ -68,7 +68,7 @@ async def schedule_look(draft: OrderDraft, gathered: Gathered) -> None:
     The looks have fixed times, so that several events about one order share one series of looks.
     """
     judged = draft.state in JUDGED_STATES and not draft.order.touched_by_person
-    if not gathered.without or not judged or str(draft.order.panel_status).lower() != "pending":
+    if not gathered.without or not judged or draft.order.panel_status.lower() != "pending":
         draft.change(unread_since=None)
         return
     since: datetime = draft.order.unread_since or draft.now
