@@ -13,23 +13,23 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import docs, problems
-from app.api.agreement import reports as agreement_reports
 from app.api.auth import KeyCache
-from app.api.backtests import backtests
-from app.api.candidates import candidates
-from app.api.customers import customers
-from app.api.gate import gate
-from app.api.health import health
 from app.api.metrics import Metrics
 from app.api.middleware import BodyLimit, Observer, Private
-from app.api.orders import orders
-from app.api.policies import policies
-from app.api.questions import questions
-from app.api.signals import signals
-from app.api.texts import texts
-from app.api.tickets import tickets
+from app.api.routes.agreement import reports as agreement_reports
+from app.api.routes.backtests import backtests
+from app.api.routes.candidates import candidates
+from app.api.routes.customers import customers
+from app.api.routes.gate import gate
+from app.api.routes.health import health
+from app.api.routes.orders import orders
+from app.api.routes.policies import policies
+from app.api.routes.questions import questions
+from app.api.routes.signals import signals
+from app.api.routes.texts import texts
+from app.api.routes.tickets import tickets
+from app.api.routes.work import calls, events, fees, ops, queue
 from app.api.webhooks import WebhookFront
-from app.api.work import calls, events, fees, ops, queue
 from app.config import Settings
 from app.context import Context
 from app.db import Database

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import LIMITS
 from app.tables.orders import decisions, orders
-from app.workflow.cases_live import NO_PERSONS, is_review
+from app.workflow.decisions import NO_PERSONS, is_review
 
 #: This many of the latest orders decided by a person are read.
 AT_MOST: Final = 2_000

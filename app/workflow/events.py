@@ -15,11 +15,10 @@ from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState
 from app.tickets.records import handle_ticket
 from app.workflow import panel_changes, provisioning
-from app.workflow.clocks import hold_due
+from app.workflow.clocks import hold_due, question_due
 from app.workflow.customer_events import customer_changed, customer_closed, customer_merged
 from app.workflow.examine import examine, mark_unknown
 from app.workflow.invoice_events import invoice_event
-from app.workflow.question_clocks import question_due
 from app.workflow.settled import settled
 
 log = structlog.get_logger()

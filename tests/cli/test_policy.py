@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli.commands import cli
 from app.db import Database
-from tests.api.test_policies import add_cases
+from tests.api.routes.test_policies import add_cases
 
 DOCUMENT = "[points.risk]\nshared_phone = 20\n"
 

@@ -25,7 +25,7 @@ from app.orders.facts_codec import pack, unpack
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions, fees, ticket_orders, tickets
-from app.workflow.cases_live import NO_PERSONS, is_review
+from app.workflow.decisions import NO_PERSONS, is_review
 
 _UPDATED: Final = ("customer_id", "placed_at", "judged_at", "facts", "terms_digest")
 _LABELLED: Final = ("label", "staff_minutes", "reviewed")

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from app.api.auth import GATE
 from app.api.fields import Body, ListedId
-from app.api.orders import GateView
+from app.api.routes.orders import GateView
 from app.api.serving import ContextDep, answer, router
 from app.workflow import gate_batch, gate_calls
 from app.workflow.gate_batch import MOST_ORDERS
