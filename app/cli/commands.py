@@ -109,9 +109,7 @@ def policy_check(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fals
 @policy.command("publish")
 def policy_publish(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Publish without asking, however many orders it would hold.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask, however many orders it would hold.")] = False,
 ) -> None:
     """Publish a policy document and make it the active policy."""
     from app.cli import policy as policy_desk
@@ -271,9 +269,7 @@ def import_(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(
-            help="Panel calls per second; 0: as fast as the panel answers. Default: DOORMAN_PANEL_RATE.", min=0
-        ),
+        typer.Option(help="Panel calls per second; 0: as fast as it answers. Default: DOORMAN_PANEL_RATE.", min=0),
     ] = None,
 ) -> None:
     """Read the panel's history; can be stopped and continued. Changes nothing in the panel."""
@@ -315,9 +311,7 @@ def backtest(
     policy_file: Annotated[Path, typer.Option("--policy", exists=True, dir_okay=False, help="The policy to try.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
     chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result to this SVG file.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders placed since this day.")
-    ] = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders since this day.")] = None,
     with_today: Annotated[
         bool, typer.Option(help="Also show the figures with facts of which only today's value is known.")
     ] = True,
@@ -342,9 +336,7 @@ def backtest_process(backtest_id: str) -> None:
 
 
 @cli.command()
-def handbook(
-    page: Annotated[str | None, typer.Argument(help="The page to print; default: the list of pages.")] = None,
-) -> None:
+def handbook(page: Annotated[str | None, typer.Argument(help="The page; default: the list of pages.")] = None) -> None:
     """Print a page of the handbook."""
     from app.cli.handbook import console, show
 

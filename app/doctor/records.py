@@ -14,7 +14,7 @@ from app.core.states import Flag
 from app.panels.brakes.breaker import BreakerState
 from app.tables.access import Role, api_keys
 from app.tables.inbox import EventSource, events, workers
-from app.tables.orders import decisions, orders, outside_answers, timeline
+from app.tables.orders import TimelineCode, decisions, orders, outside_answers, timeline
 from app.upkeep.health import HEARTBEAT_SECONDS
 
 #: The type of the event that the doctor itself posts.
@@ -122,7 +122,7 @@ async def _accepted_at_once(connection: AsyncConnection, *, now: datetime) -> tu
     shown = (
         sa.select(orders.c.order_id, orders.c.placed_at, timeline.c.at, timeline.c.what)
         .join(timeline, timeline.c.order_id == orders.c.order_id)
-        .where(placed, timeline.c.what == "the panel shows it Active")
+        .where(placed, timeline.c.code == TimelineCode.SHOWN_ACTIVE)
         .order_by(orders.c.order_id.desc())
         .limit(_MOST_ORDERS)
     )

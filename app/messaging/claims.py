@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import Database, storable
 from app.messaging import inbox
 from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
-from app.tables.inbox import installation
+from app.tables.inbox import WaitsFor, installation
 from app.tables.outbox import CallClass, CallState, panel_calls
 
 #: How long a call waits when another call of its order or customer is in flight.
@@ -38,6 +38,7 @@ class CallOutcome:
     applies_until: datetime | None = None
     uncertain: bool = False
     attempts: int | None = None
+    waits_for: WaitsFor | None = None
 
 
 async def paused(connection: AsyncConnection) -> bool:
@@ -134,12 +135,13 @@ async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime
     waiting = (
         sa.select(call.id)
         .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at > now)
-        .where(call.last_error == inbox.WAITS_FOR_PANEL)
+        .where(call.waits_for == WaitsFor.PANEL)
         .order_by(call.seq)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    changed = await tx.execute(sa.update(panel_calls).where(call.id.in_(waiting)).values(due_at=now, last_error=None))
+    now_due = sa.update(panel_calls).where(call.id.in_(waiting))
+    changed = await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
     return changed.rowcount
 
 
@@ -173,7 +175,10 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
     except sa.exc.IntegrityError:
         stopped = True
     if stopped:
-        later = CallOutcome(state=CallState.PENDING, due_at=now + _WAIT_FOR_WIRE, error=call.last_error)
+        due_at = now + _WAIT_FOR_WIRE
+        later = CallOutcome(
+            state=CallState.PENDING, due_at=due_at, error=call.last_error, waits_for=call.waits_for
+        )  # fmt: skip
         await settle(db, call, later, now=now)
         return None
     return replace(call, state=CallState.SENDING, sent_at=now, attempts=attempts)
@@ -204,6 +209,7 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
             "owner": None,
             "due_at": outcome.due_at or now,
             "last_error": None if outcome.error is None else storable(outcome.error)[:500],
+            "waits_for": outcome.waits_for,
             "uncertain": outcome.uncertain,
             "attempts": call.attempts if outcome.attempts is None else outcome.attempts,
         }

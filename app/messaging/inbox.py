@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, insert_new, storable
-from app.tables.inbox import EventSource, EventState, events
+from app.tables.inbox import EventSource, EventState, WaitsFor, events
 
 log = structlog.get_logger()
 
@@ -44,12 +44,13 @@ class ClaimLost(Exception):
 class Postpone(Exception):
     """Raised by a handler to retry the event later. `counted` uses up one of its attempts.
 
-    `reads_failed`: the event waits because panel reads fail; `Event.reads_failed_at` says since when.
+    `reads_failed`: the event waits because panel reads fail; `Event.reads_failed_at` says since when. `waits_for` is
+    what may make it due earlier.
     """
 
     def __init__(
         self, reason: str, *, delay: timedelta | None = None, due_at: datetime | None = None,
-        counted: bool = False, reads_failed: bool = False,
+        counted: bool = False, reads_failed: bool = False, waits_for: WaitsFor | None = None,
     ) -> None:  # fmt: skip
         super().__init__(reason)
         self.reason = reason
@@ -57,6 +58,7 @@ class Postpone(Exception):
         self.due_at = due_at
         self.counted = counted
         self.reads_failed = reads_failed
+        self.waits_for = waits_for
 
 
 class GiveUp(Exception):
@@ -151,30 +153,18 @@ def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | Non
     }
 
 
-async def reschedule_now(tx: AsyncConnection, *, name: str, now: datetime, urgent: bool = False) -> bool:
-    """Make the waiting internal event of this name due now; False if none waits for a later time."""
-    values: dict[str, Any] = {"due_at": now} | ({"urgent": True} if urgent else {})
-    later = events.c.due_at > now
-    changed = await tx.execute(
-        sa.update(events)
-        .where(events.c.webhook_id == internal_id(name), events.c.state == EventState.RECEIVED)
-        .where(sa.or_(later, events.c.urgent.is_(False)) if urgent else later)
-        .values(values)
-    )
-    return changed.rowcount > 0
-
-
 async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` events due now, oldest first, that waited while the panel was down; return how many."""
     waiting = (
         sa.select(events.c.id)
         .where(events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at > now)
-        .where(events.c.last_error == WAITS_FOR_PANEL)
+        .where(events.c.waits_for == WaitsFor.PANEL)
         .order_by(events.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    changed = await tx.execute(sa.update(events).where(events.c.id.in_(waiting)).values(due_at=now, last_error=None))
+    now_due = sa.update(events).where(events.c.id.in_(waiting))
+    changed = await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
     return changed.rowcount
 
 
@@ -337,6 +327,7 @@ async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result
 async def postpone(
     db: Database, event: Event, *,
     due_at: datetime, error: str | None, now: datetime, counted: bool = True, reads_failed: bool = False,
+    waits_for: WaitsFor | None = None,
 ) -> bool:  # fmt: skip
     """Postpone the event until `due_at`; False if the claim was lost. If not `counted`, the attempt is not counted.
 
@@ -345,6 +336,7 @@ async def postpone(
     """
     values = {"owner": None, "due_at": max(due_at, now), "last_error": _short(error), "deaths": 0}
     values["reads_failed_at"] = (event.reads_failed_at or now) if reads_failed else None
+    values["waits_for"] = waits_for
     attempts = event.attempts if counted else event.attempts - 1
     async with db.begin() as tx:
         changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, attempts=attempts))
@@ -369,7 +361,7 @@ async def replay(tx: AsyncConnection, event_id: int, now: datetime) -> bool:
         sa.update(events)
         .where(events.c.id == event_id, sa.or_(events.c.state != EventState.RECEIVED, waits))
         .values(state=EventState.RECEIVED, attempts=0, due_at=now, owner=None)
-        .values(result=None, last_error=None, finished_at=None, deaths=0)
+        .values(result=None, last_error=None, finished_at=None, deaths=0, waits_for=None)
     )
     return changed.rowcount == 1
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import insert_new, storable
 from app.messaging import inbox
 from app.panels.actions import Action, PanelAction, action_from_params
+from app.tables.inbox import WaitsFor
 from app.tables.outbox import CallClass, CallState, panel_calls
 
 ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
@@ -63,6 +64,7 @@ class Call:
     claimed_at: datetime | None
     sent_at: datetime | None
     applies_until: datetime | None
+    waits_for: WaitsFor | None
     last_error: str | None
     result: dict[str, Any] | None
 
@@ -70,7 +72,10 @@ class Call:
     def from_row(cls, row: sa.Row[Any]) -> Call:
         """Read a row of `panel_calls`."""
         values = {name: getattr(row, _COLUMNS.get(name, name)) for name in cls.__slots__}
-        return cls(**values | {"call_class": CallClass(row.call_class), "state": CallState(row.state)})
+        waits_for = row.waits_for and WaitsFor(row.waits_for)
+        return cls(
+            **values | {"call_class": CallClass(row.call_class), "state": CallState(row.state), "waits_for": waits_for}
+        )
 
     def to_action(self) -> PanelAction:
         """Rebuild the action.

@@ -33,6 +33,7 @@ from app.panels.base import (
     PanelWriter,
     Standing,
 )
+from app.tables.inbox import WaitsFor
 from app.tables.outbox import CallClass, CallState
 
 log = structlog.get_logger()
@@ -160,7 +161,7 @@ def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime)
     if call.applies_until is not None and asked_at < call.applies_until:
         again = max(sending.rules.settle / 30, (asked_at - sent_at) / 2)
         due_at = min(asked_at + again, call.applies_until)
-        return CallOutcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error)
+        return CallOutcome(state=CallState.UNKNOWN, due_at=due_at, error=call.last_error, waits_for=call.waits_for)
     if found.partial:
         error = f"applied in part: {found.detail}; the last attempt: {call.last_error}"
         return CallOutcome(state=CallState.DEAD, error=error)
@@ -171,7 +172,7 @@ def _absent(sending: _Sending, call: Call, found: LookUp, *, asked_at: datetime)
         )
     apart = next_delay(tried - 1, sending.rules.delays, jitter=sending.rules.jitter()) if tried > 1 else 0
     due_at = max(sent_at + timedelta(seconds=apart or 0), asked_at)
-    return CallOutcome(state=CallState.PENDING, due_at=due_at, error=call.last_error)
+    return CallOutcome(state=CallState.PENDING, due_at=due_at, error=call.last_error, waits_for=call.waits_for)
 
 
 def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
@@ -194,7 +195,7 @@ def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> 
     """The panel was not called: no attempt is counted, it resumes once the panel is back (`reschedule_for_panel`)."""
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
     due_at = sending.clock() + put_off(error, sending.rules)
-    return CallOutcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts)
+    return CallOutcome(state=state, due_at=due_at, error=WAITS_FOR_PANEL, attempts=attempts, waits_for=WaitsFor.PANEL)
 
 
 def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:

@@ -29,6 +29,7 @@ from app.panels.base import PanelDown, PanelError, PanelUnavailable, PanelWriter
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import BreakerState
 from app.panels.brakes.limiter import TurnsInHand
+from app.tables.inbox import WaitsFor
 from app.tables.outbox import CallState
 
 log = structlog.get_logger()
@@ -264,20 +265,17 @@ class Worker:
             return
         due_at = due_at or now + timedelta(seconds=self._rules.delays[0])
         await inbox.postpone(
-            self._db,
-            event,
-            due_at=due_at,
-            error=request.reason,
-            now=now,
-            counted=False,
-            reads_failed=request.reads_failed,
-        )
+            self._db, event, due_at=due_at, error=request.reason, now=now, counted=False,
+            reads_failed=request.reads_failed, waits_for=request.waits_for,
+        )  # fmt: skip
 
     async def _wait_for_panel(self, event: Event, error: PanelDown) -> None:
         """Postpone an event that needs the panel without counting the attempt, so that long outages use none up."""
         now = self._clock()
         due_at = now + put_off(error, self._rules)
-        await inbox.postpone(self._db, event, due_at=due_at, error=WAITS_FOR_PANEL, now=now, counted=False)
+        await inbox.postpone(
+            self._db, event, due_at=due_at, error=WAITS_FOR_PANEL, now=now, counted=False, waits_for=WaitsFor.PANEL
+        )
         self._reschedule_if_back()
 
     async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:

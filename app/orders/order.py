@@ -27,7 +27,7 @@ from app.installation import alerts
 from app.installation import facts as installation
 from app.policies import versions
 from app.policies.versions import ActivePolicy
-from app.tables.orders import orders, timeline
+from app.tables.orders import TimelineCode, orders, timeline
 
 POLICY = "policy"
 CLOCK = "clock"
@@ -98,9 +98,9 @@ class OrderDraft:
         self.change(flags=sorted([*flags, flag.value]) if raised else [one for one in flags if one != flag.value])
         return True
 
-    def say(self, what: str, *, by: str) -> None:
+    def say(self, what: str, *, by: str, code: TimelineCode | None = None) -> None:
         """Add a line to the timeline."""
-        self.entries.append({"order_id": self.order_id, "at": self.now, "what": what, "by": by})
+        self.entries.append({"order_id": self.order_id, "at": self.now, "what": what, "by": by, "code": code})
 
     def move(self, trigger: Trigger) -> OrderState | None:
         """Take this trigger's transition and return the new state, or None if the table has no such row."""

@@ -26,6 +26,13 @@ class EventSource(StrEnum):
     RECONCILE = "reconcile"
 
 
+class WaitsFor(StrEnum):
+    """What makes a waiting event or call due before its time."""
+
+    PANEL = "panel"  # the panel can be reached again
+    CALL = "call"  # a call about the same order that is being sent has ended
+
+
 events = sa.Table(
     "events",
     metadata,
@@ -42,6 +49,7 @@ events = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("deaths", sa.Integer, nullable=False, server_default="0"),  # consecutive worker crashes while handling it
     sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("waits_for", sa.String(8)),  # of WaitsFor
     sa.Column("reads_failed_at", UtcDateTime),  # since when it has waited because panel reads fail
     sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # the gate is waiting for it
     sa.Column("owner", sa.Uuid),

@@ -178,6 +178,13 @@ fees = sa.Table(
     sa.Index("ix_fees_created", "created_at"),
 )
 
+
+class TimelineCode(StrEnum):
+    """Lines of the timeline that the program itself looks for."""
+
+    SHOWN_ACTIVE = "shown_active"  # in shadow the panel shows the order Active
+
+
 timeline = sa.Table(
     "timeline",
     metadata,
@@ -186,6 +193,7 @@ timeline = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("what", sa.Text, nullable=False),
     sa.Column("by", sa.String(120), nullable=False),
+    sa.Column("code", sa.String(24)),  # of TimelineCode, for lines that the program itself looks for
     sa.Index("ix_timeline_order", "order_id", "id"),
 )
 

@@ -56,6 +56,7 @@ panel_calls = sa.Table(
     sa.Column("claimed_at", UtcDateTime),
     sa.Column("sent_at", UtcDateTime),  # when `sending` was last committed
     sa.Column("applies_until", UtcDateTime),  # an earlier attempt may still take effect until then
+    sa.Column("waits_for", sa.String(8)),  # of WaitsFor
     sa.Column("last_error", sa.Text),
     sa.Column("result", Json),
     sa.Column("created_at", UtcDateTime, nullable=False),

@@ -29,7 +29,7 @@ from app.panels.actions import Action
 from app.policies import versions
 from app.tables.alerts import AlertKind
 from app.tables.customers import CreditState, credits
-from app.tables.inbox import EventState, events
+from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
 from app.tickets.questions import ask_key, is_open
@@ -358,7 +358,7 @@ async def _tell_of_put_off(context: Context, now: datetime) -> None:
     """Alert staff, hourly, to events that keep failing: most likely the panel refuses our calls."""
     waiting = sa.select(sa.func.min(events.c.received_at), sa.func.count()).where(
         events.c.state == EventState.RECEIVED, events.c.last_error.is_not(None),
-        events.c.last_error != inbox.WAITS_FOR_PANEL, events.c.received_at < now - _PUT_OFF,
+        events.c.waits_for.is_distinct_from(WaitsFor.PANEL), events.c.received_at < now - _PUT_OFF,
     )  # fmt: skip
     async with context.db.read() as connection:
         since, count = (await connection.execute(waiting)).one()

@@ -26,7 +26,7 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.orders.order import PANEL, POLICY, OrderDraft, open_order
 from app.orders.timers import look_again, set_settle_clock
-from app.tables.inbox import EventState
+from app.tables.inbox import EventState, WaitsFor
 from app.tables.orders import orders
 from app.tickets import messages
 from app.tickets.records import keep_tickets
@@ -53,7 +53,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
     except Postpone as postponed:
-        if postponed.reason == judging.UNDER_WAY:
+        if postponed.waits_for is WaitsFor.CALL:
             await _call_off(context, order_id)
         raise
     context.wake()

@@ -27,14 +27,14 @@ from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
 from app.orders.order import CLOCK, POLICY, OrderDraft
 from app.orders.timers import look_again
+from app.tables.inbox import WaitsFor
 from app.tables.orders import fees, ticket_orders, tickets
 from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
 from app.workflow.acting import ChangeRequest
 from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
-#: The event waits: its verdict would cancel a call that is being sent.
-UNDER_WAY = "a panel call for this order is in progress"
+_UNDER_WAY = "a panel call for this order is in progress"
 
 
 async def own_knowledge(context: Context, draft: OrderDraft, aggregates: Any, known: Links) -> OwnKnowledge:
@@ -154,7 +154,7 @@ async def _carry_out(
     context: Context, draft: OrderDraft, facts: Facts, judgement: Judgement, verdict: LimitVerdict
 ) -> None:
     if not await acting.withdraw_lifecycle(draft):
-        raise Postpone(UNDER_WAY, delay=_UNDER_WAY_DELAY)
+        raise Postpone(_UNDER_WAY, delay=_UNDER_WAY_DELAY, waits_for=WaitsFor.CALL)
     change = ChangeRequest(
         trigger=Trigger.DECIDED_APPROVE,
         by=POLICY,

@@ -20,7 +20,7 @@ from app.gathering.texts import as_stored
 from app.orders.order import PANEL, OrderDraft
 from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
-from app.tables.orders import order_texts
+from app.tables.orders import TimelineCode, order_texts
 
 _BUILT = {"active", "completed"}
 _FAILED = {"failed"}
@@ -182,4 +182,5 @@ def follow_in_shadow(draft: OrderDraft) -> None:
     target = states.get(draft.order.panel_status.strip().lower(), OrderState.RECEIVED)
     if target is not draft.state:
         draft.change(state=target.value)
-        draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL)
+        active = TimelineCode.SHOWN_ACTIVE if draft.order.panel_status == "Active" else None
+        draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL, code=active)

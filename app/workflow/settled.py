@@ -23,13 +23,12 @@ from app.orders.order import PANEL, POLICY, OrderDraft, open_order
 from app.orders.timers import look_again
 from app.panels.actions import Action
 from app.tables.customers import CreditState, credits
-from app.tables.inbox import EventState, events
+from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.orders import fees as fees_table
 from app.tables.outbox import CallState, panel_calls
 from app.tickets import messages, questions
 from app.tickets.records import mark_ours
 from app.workflow import acting, decisions, provisioning
-from app.workflow.judging import UNDER_WAY
 
 _READ_BACK_SECONDS = 4.0
 
@@ -130,7 +129,7 @@ async def _something_comes(draft: OrderDraft) -> bool:
     waiting = sa.select(events.c.id).where(
         events.c.order_id == draft.order_id,
         events.c.state == EventState.RECEIVED,
-        events.c.last_error == UNDER_WAY,
+        events.c.waits_for == WaitsFor.CALL,
     )
     for query in (live, waiting):
         if (await draft.tx.execute(query.limit(1))).first() is not None:

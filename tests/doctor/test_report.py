@@ -174,7 +174,9 @@ async def test_signs_that_something_else_accepts(house: House) -> None:
         for order_id, seconds in ((3, 20), (4, 900), (5, 20)):
             at = now - timedelta(hours=1) + timedelta(seconds=seconds)
             await tx.execute(
-                timeline.insert().values(order_id=order_id, at=at, what="the panel shows it Active", by="panel")
+                timeline.insert().values(
+                    order_id=order_id, at=at, what="the panel shows it Active", by="panel", code="shown_active"
+                )
             )
         for order_id, by in ((6, "panel:cron"), (7, "panel:staff:3")):
             await tx.execute(_accepted(order_id, by, at=now - timedelta(hours=1) + timedelta(seconds=5)))

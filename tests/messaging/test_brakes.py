@@ -23,7 +23,7 @@ from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
-from app.tables.inbox import EventState, events
+from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.inbox import workers as workers_table
 from app.tables.outbox import CallState
 from tests.databases import Databases
@@ -212,8 +212,10 @@ async def test_what_was_put_off_is_brought_forward_in_portions(
         await add(db, time, n)
     later = time.now + timedelta(days=1)
     async with db.begin() as tx:
-        await tx.execute(sa.update(events).values(due_at=later, last_error=WAITS_FOR_PANEL))
-        await tx.execute(sa.update(events).where(events.c.order_id == 10).values(last_error="another reason"))
+        await tx.execute(sa.update(events).values(due_at=later, waits_for=WaitsFor.PANEL))
+        await tx.execute(
+            sa.update(events).where(events.c.order_id == 10).values(waits_for=None, last_error="another reason")
+        )
     await worker(db, time, FakePanel(time), brakes=brakes()).drain()  # a starting worker also reschedules it
     *rescheduled, other = await orders(db)
     assert {row.state for row in rescheduled} == {"processed"}

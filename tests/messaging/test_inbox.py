@@ -72,17 +72,6 @@ async def test_a_name_is_used_once_and_never_meets_a_webhook_id(db: Database, ti
     assert not first.webhook_id.isascii()
 
 
-async def test_a_timer_waits_and_can_be_brought_forward(db: Database, time: Time) -> None:
-    await add(db, time, name="decide:42", due_at=time.now + timedelta(seconds=90))
-    await add(db, time)
-    async with db.begin() as tx:
-        assert await inbox.reschedule_now(tx, name="decide:42", now=time.now, urgent=True)
-        assert not await inbox.reschedule_now(tx, name="decide:42", now=time.now, urgent=True)
-        assert not await inbox.reschedule_now(tx, name="decide:43", now=time.now)
-
-    assert [event.urgent for event in await claim(db, time)] == [True, False]
-
-
 async def test_urgent_first_then_the_longest_due(db: Database, time: Time) -> None:
     await add(db, time, "a", due_at=time.now)
     await add(db, time, "b", due_at=time.now - timedelta(seconds=5))

@@ -19,7 +19,6 @@ from app.context import Context
 from app.db import Database
 from app.installation import facts as installation
 from app.messaging import claims, inbox
-from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.liveness import beat, register, sign_off
 from app.messaging.sending import send
 from app.messaging.worker import WorkerLimits
@@ -29,7 +28,7 @@ from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
 from app.processes import worker as working
-from app.tables.inbox import events
+from app.tables.inbox import WaitsFor, events
 from app.tables.outbox import CallState, panel_calls
 from tests.messaging.outbox_support import (
     RULES,
@@ -292,7 +291,7 @@ async def put_off(db: Database, time: Time, order_id: int) -> None:
     owner = uuid.uuid4()
     (event,) = await inbox.claim(db, owner, limit=1, now=time.now)
     later = time.now + timedelta(minutes=5)
-    await inbox.postpone(db, event, due_at=later, error=WAITS_FOR_PANEL, now=time.now, counted=False)
+    await inbox.postpone(db, event, due_at=later, error=None, now=time.now, counted=False, waits_for=WaitsFor.PANEL)
 
 
 async def processed(db: Database) -> list[int]:

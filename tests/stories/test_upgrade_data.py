@@ -48,7 +48,7 @@ async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(d
     file, now = tmp_path / "policy.toml", datetime.now(UTC)
     file.write_text("[block]\nemail_domains = ['gmail.com']\n")
     async with db.begin() as tx:
-        with pytest.raises(PolicyError, match=r"policy\.toml: block\.email_domains\.0: gmail\.com is a mail provider"):
+        with pytest.raises(PolicyError, match=r"policy\.toml: block\.email_domains\.0: gmail\.com is a public"):
             await versions.prepare(tx, file=file, now=now)
         row = policies_table.insert().values(
             hash="of an older version", document=file.read_text(), published_by="DOORMAN_POLICY_FILE", published_at=now

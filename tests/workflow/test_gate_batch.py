@@ -23,6 +23,7 @@ async def ask(house: House, *order_ids: int) -> Found:
 
 async def ask_until_decided(house: House, *order_ids: int) -> Found:
     """Ask again if there was no time to decide; a blocked order may be allowed later, and none passes before."""
+    await house.panel.delivered()  # on a busy machine the first attempt may have failed
     asked = [await ask(house, *order_ids)]
     while (False, "undecided") in asked[-1].values() and len(asked) < 20:
         await house.settle()

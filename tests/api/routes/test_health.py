@@ -42,7 +42,7 @@ async def test_ready_needs_a_worker_that_moves(api: Api) -> None:
         await tx.execute(sa.update(workers).values(progress_at=NOW - timedelta(seconds=health.PROGRESS_SECONDS + 1)))
     status, body = await ready(api)
     assert (status, body["workers"], body["workers_stuck"]) == (503, 1, 1)
-    assert "loop" in body["reasons"][0]
+    assert "progress" in body["reasons"][0]
     await add_worker(api.db)
     status, body = await ready(api)
     assert (status, body["workers"], body["workers_stuck"]) == (200, 2, 1)
