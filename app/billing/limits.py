@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.billing import fees as fees_service
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Judgement, Outcome, Reason
+from app.core.judgement.reasons import ALWAYS_HELD, ReasonCode
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
@@ -32,11 +33,10 @@ from app.tables.orders import decisions, fees
 from app.tables.outbox import panel_calls
 
 #: The reason of a soft hold that was not acted on: the order was left to the panel, and stays so.
-LEFT_TO_PANEL: Final = "limit_held_share"
+LEFT_TO_PANEL: Final = ReasonCode.LIMIT_HELD_SHARE
 #: At most this many decisions of a window are read, the newest.
 LOOKED_AT: Final = 5_000
 
-_HARD = frozenset({"block_list", "risk_reject"})
 _HOLDS = (Outcome.HOLD_FOR_FEE, Outcome.HOLD_FOR_REVIEW)
 #: Only an order that is not held yet can be left to the panel; an accept in progress is cancelled instead.
 _CAN_BE_LEFT = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT)
@@ -110,7 +110,7 @@ async def apply(draft: OrderDraft, judgement: Judgement, plain: LimitVerdict, in
         return plain
     if plain.outcome is Outcome.REJECT:
         return await _reject(draft, plain)
-    if _HARD & {reason.code for reason in judgement.reasons}:
+    if ALWAYS_HELD & {reason.code for reason in judgement.reasons}:
         return plain
     if was_left(in_force) or await _too_many_held(draft):
         return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
@@ -134,7 +134,9 @@ async def _reject(draft: OrderDraft, plain: LimitVerdict) -> LimitVerdict:
     if found is None:
         return plain
     text = "The policy would reject this order; the limit of rejects is reached, so a person decides."
-    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("would_reject", text), *plain.reasons))
+    return LimitVerdict(
+        outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason(ReasonCode.WOULD_REJECT, text), *plain.reasons)
+    )
 
 
 async def _too_many_held(draft: OrderDraft) -> bool:
@@ -146,7 +148,7 @@ async def _ask_fee(draft: OrderDraft, plain: LimitVerdict, fee: Money) -> LimitV
     if await fees_service.is_asked(draft, fee) or await _tell_first(draft, Limit.FEES) is None:
         return plain
     text = "The limit of fees is reached, so no invoice is created and a person decides."
-    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason("limit_fees", text), *plain.reasons))
+    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason(ReasonCode.LIMIT_FEES, text), *plain.reasons))
 
 
 async def _tell_first(draft: OrderDraft, limit: Limit) -> Reached | None:

@@ -32,8 +32,6 @@ from app.tables.orders import TimelineCode, orders, timeline
 POLICY = "policy"
 CLOCK = "clock"
 PANEL = "panel"
-#: Reasons that end an order without a verdict on it; an end for any other reason is a reject.
-CANCELLED = frozenset({"customer_withdrew", "duplicate", "other", "cancelled_in_panel"})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,12 +17,13 @@ from app.core.judgement.explanation.customer import (
     for_customer,
     for_customer_unjudged,
 )
+from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState
 from app.errors import NotFound, WrongState
 from app.orders.decision_codec import load_facts, load_judgement
-from app.orders.order import CANCELLED, POLICY
+from app.orders.order import POLICY
 from app.policies import versions as policy_service
 from app.tables.orders import decisions, fees
 
@@ -70,7 +71,7 @@ async def _fee_paid(connection: AsyncConnection, order_id: int) -> bool:
 async def _cancelled(connection: AsyncConnection, order_id: int) -> bool:
     newest = sa.select(decisions.c.reasons).where(decisions.c.order_id == order_id).order_by(decisions.c.id.desc())
     reasons = await connection.scalar(newest.limit(1))
-    return any(reason["code"] in CANCELLED for reason in reasons or ())
+    return any(reason["code"] in WITHOUT_VERDICT for reason in reasons or ())
 
 
 async def last_judged(connection: AsyncConnection, order_id: int) -> Any:

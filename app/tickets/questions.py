@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome, Reason
+from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import HoldKind, OrderState
 from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
-from app.orders.order import CANCELLED, POLICY, OrderDraft
+from app.orders.order import POLICY, OrderDraft
 from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
 from app.tables.alerts import AlertKind
@@ -30,9 +31,6 @@ from app.tickets import messages
 #: Prefix of a question's reference, by which we find it in the panel; the question's id follows.
 TICKET_MARK: Final = "doorman:ticket:"
 REPLY_MARK: Final = "doorman:reply:"
-
-#: The reason if a customer does not answer: the order's cancellation is proposed.
-NO_ANSWER: Final = "no_answer"
 
 _REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\s*\Z)?")
 _LOOK_EVERY: Final = timedelta(days=1)
@@ -277,7 +275,7 @@ async def close(draft: OrderDraft, outcome: Outcome, reason: Reason) -> None:
 
 def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:
     if outcome is Outcome.REJECT:
-        return QuestionOutcome.CANCELLED if reason.code in CANCELLED else QuestionOutcome.REJECTED
+        return QuestionOutcome.CANCELLED if reason.code in WITHOUT_VERDICT else QuestionOutcome.REJECTED
     return QuestionOutcome.FEE if outcome is Outcome.HOLD_FOR_FEE else QuestionOutcome.APPROVED
 
 

@@ -19,6 +19,7 @@ from app.billing.fees import OPEN_STATES
 from app.config import Mode
 from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
+from app.core.judgement.reasons import ReasonCode
 from app.core.policy.sections.modes import ActionMode
 from app.core.states import FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
@@ -95,7 +96,9 @@ async def _undecided(context: Context, now: datetime) -> int:
         name = f"sweep:undecided:{row.order_id}"
         async with context.db.begin() as tx:
             if not await _again(tx, name, type_=SETTLE, data={"order_id": row.order_id}, now=now):
-                reason = Reason("never_decided", "The order could not be decided in time because its events fail.")
+                reason = Reason(
+                    ReasonCode.NEVER_DECIDED, "The order could not be decided in time because its events fail."
+                )
                 await _hold(context, tx, row.order_id, OrderState.RECEIVED, reason, now=now)
     return len(rows)
 
@@ -137,7 +140,9 @@ async def _move_on(context: Context, tx: AsyncConnection, row: Any, state: Order
     else:
         type_, data = inbox.CALL_SETTLED, {"call_id": str(call.id), "order_id": row.order_id}
     if not await _again(tx, name, type_=type_, data=data, now=now):
-        await _hold(context, tx, row.order_id, state, Reason("stuck", f"The order is {state}, but {_ENDED}."), now=now)
+        await _hold(
+            context, tx, row.order_id, state, Reason(ReasonCode.STUCK, f"The order is {state}, but {_ENDED}."), now=now
+        )
 
 
 async def _paid(context: Context, now: datetime) -> int:
@@ -155,7 +160,7 @@ async def _paid(context: Context, now: datetime) -> int:
         name = f"sweep:paid:{row.order_id}:{row.decision_id}"
         async with context.db.begin() as tx:
             if not await _again(tx, name, type_=READ_BACK, data={"order_id": row.order_id}, now=now):
-                reason = Reason("stuck", "The order is approved and paid but could not be released.")
+                reason = Reason(ReasonCode.STUCK, "The order is approved and paid but could not be released.")
                 await _hold(context, tx, row.order_id, OrderState.AWAITING_PAYMENT, reason, now=now)
     return len(rows)
 

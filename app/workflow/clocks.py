@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.context import Context
 from app.core.judgement.decide import Reason
+from app.core.judgement.reasons import ReasonCode
 from app.core.states import HoldKind, OrderState
 from app.installation.alerts import alert
 from app.installation.zones import panel_zone
@@ -58,7 +59,7 @@ async def _hold_due(context: Context, draft: OrderDraft) -> str:
         await _remind(draft, due_at)
         return "review-overdue"
     cause, rules = "clock:hold-expired", draft.policy.policy.hold
-    reason = Reason("hold_expired", f"Nobody paid or answered within {rules.expires_days} days.")
+    reason = Reason(ReasonCode.HOLD_EXPIRED, f"Nobody paid or answered within {rules.expires_days} days.")
     hours = rules.review_due_hours_paid if draft.paid else rules.review_due_hours_unpaid
     await acting.hold_by_clock(draft, reason, due_in=timedelta(hours=hours))
     await messages.tell_customer(
@@ -86,7 +87,6 @@ async def _remind(draft: OrderDraft, due_at: datetime) -> None:
 # --- questions to customers -------------------------------------------------------------------------------------------
 
 #: The reason of an order whose question never reached its customer.
-NOT_SENT: Final = "question_not_sent"
 
 
 async def question_due(context: Context, event: Event, order_id: int) -> None:
@@ -145,9 +145,11 @@ async def _propose(draft: OrderDraft, question: Any) -> str:
     """Propose to cancel; the order stays held for a person, because nothing is cancelled automatically."""
     days = (draft.now - question.asked_at).days
     if question.ticket_id is None:
-        await acting.hold_by_clock(draft, Reason(NOT_SENT, f"The question could not be sent for {days} days."))
+        await acting.hold_by_clock(
+            draft, Reason(ReasonCode.NOT_SENT, f"The question could not be sent for {days} days.")
+        )
         return "not-sent"
     text = f"No answer for {days} days. Proposed: cancel the order."
-    await acting.hold_by_clock(draft, Reason(questions.NO_ANSWER, text))
+    await acting.hold_by_clock(draft, Reason(ReasonCode.NO_ANSWER, text))
     draft.say(text, by=CLOCK)
     return "no-answer"

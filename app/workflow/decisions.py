@@ -11,12 +11,13 @@ from app.billing.limits import LimitVerdict
 from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
+from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.judgement.signals.base import LIMITS
 from app.core.policy.terms import terms_digest
 from app.db import insert_into
 from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.orders.facts_codec import pack
-from app.orders.order import CANCELLED, CLOCK, PANEL, POLICY, OrderDraft
+from app.orders.order import CLOCK, PANEL, POLICY, OrderDraft
 from app.tables.customers import signal_firings
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions
@@ -156,7 +157,7 @@ def is_review(by: str, codes: Iterable[str]) -> bool:
     Automation and customers give no verdict. A cancellation is none either: the order was withdrawn or a duplicate.
     """
     person = by not in NO_PERSONS and (by.startswith(_STAFF) or not by.startswith(_IN_PANEL))
-    return person and CANCELLED.isdisjoint(codes)
+    return person and WITHOUT_VERDICT.isdisjoint(codes)
 
 
 async def record_case(draft: OrderDraft, facts: Facts) -> None:

@@ -15,6 +15,7 @@ from app.config import Mode
 from app.context import Context
 from app.core.facts import Agreement, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
+from app.core.judgement.reasons import ReasonCode
 from app.core.states import Flag, OrderState, Trigger
 from app.customers.links import Links, links_of
 from app.gathering.facts import OwnKnowledge, who_placed
@@ -233,7 +234,7 @@ async def _release_agreed(context: Context, draft: OrderDraft) -> None:
     if not (draft.acts and paid_for and draft.order.touched_by_person and draft.state is OrderState.HELD):
         return
     decision_id = await decisions.record_person(
-        draft, Outcome.APPROVE, Reason("work_agreed", "The fee for the work is paid."), by=POLICY
+        draft, Outcome.APPROVE, Reason(ReasonCode.WORK_AGREED, "The fee for the work is paid."), by=POLICY
     )
     change = ChangeRequest(
         trigger=Trigger.APPROVE, by=POLICY, cause=f"decision:{decision_id}",

@@ -12,6 +12,7 @@ from app.billing import fees
 from app.core.facts import Agreement, PaymentState
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Reason
+from app.core.judgement.reasons import ReasonCode
 from app.core.states import (
     INVOICE_TABLE,
     OPEN_FEE_STATES,
@@ -148,7 +149,9 @@ async def _after_fee(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTu
             await fees.credit_back(draft, fee, cause=f"fee:{fee.id}")
         case Consequence.REVIEW:
             draft.change(agreement=Agreement.NONE.value)
-            await to_person(draft, f"fee_{turn.value}", f"The invoice for the fee is {turn.value.replace('_', ' ')}.")
+            await to_person(
+                draft, ReasonCode(f"fee_{turn.value}"), f"The invoice for the fee is {turn.value.replace('_', ' ')}."
+            )
         case Consequence.TELL:
             draft.say(f"too late to hold: the invoice for the fee is {turn.value}", by=PANEL)
         case Consequence.NOTE | Consequence.REFUND | Consequence.CREDIT_BACK:
@@ -173,14 +176,16 @@ async def follow_payment(draft: OrderDraft, before: PaymentState) -> None:
         await counts.count_chargeback(draft)
     match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(draft.state)]:
         case Consequence.REVIEW if draft.before.decision_id is not None:
-            await to_person(draft, f"invoice_{turn.value}", f"The order's invoice is {turn.value.replace('_', ' ')}.")
+            await to_person(
+                draft, ReasonCode(f"invoice_{turn.value}"), f"The order's invoice is {turn.value.replace('_', ' ')}."
+            )
         case Consequence.TELL:
             draft.say(f"too late to hold: the order's invoice is {turn.value}", by=PANEL)
         case _:
             pass
 
 
-async def to_person(draft: OrderDraft, code: str, text: str) -> None:
+async def to_person(draft: OrderDraft, code: ReasonCode, text: str) -> None:
     """Hold an order that no rule settles for review, if the policy's modes let us hold."""
     if not draft.acts or draft.state not in {
         OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.billing import fees
 from app.core.judgement.decide import Outcome, Reason
+from app.core.judgement.reasons import WHILE_RUNNING, ReasonCode
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.customers import counts
 from app.messaging import inbox, outbox
@@ -29,7 +30,6 @@ _OURS = {
 
 
 _ENDED = {"Cancelled": OrderState.CANCELLED, "Fraud": OrderState.REJECTED}
-_HELD_WHILE_RUNNING = {"pending_in_panel", "held_while_running", "fee_while_running"}
 _LISTED_AGAIN_DUE = timedelta(hours=4)
 _HOOK_AGE = timedelta(hours=1)
 _HOOKS_READ = 20
@@ -162,7 +162,7 @@ async def _went_active(draft: OrderDraft, actor: Actor) -> None:
 async def _accepted_by_person(draft: OrderDraft, actor: Actor) -> None:
     await _withdraw(draft)
     await decisions.record_person(
-        draft, Outcome.APPROVE, Reason("accepted_in_panel", "Accepted in the panel."), by=actor.name
+        draft, Outcome.APPROVE, Reason(ReasonCode.ACCEPTED_IN_PANEL, "Accepted in the panel."), by=actor.name
     )
     await _let_in(draft)
     await counts.count_released(draft)
@@ -196,7 +196,7 @@ async def _activated_by_automation(draft: OrderDraft, actor: Actor, *, held: boo
         draft.hold(HoldKind.REVIEW, due_at=draft.now, expires_at=None)
         draft.say("BREACH: automation accepted it in the panel although it is held", by=actor.name)
     elif moved is OrderState.RELEASED:
-        reason = Reason("accepted_in_panel", "Accepted in the panel by automation.")
+        reason = Reason(ReasonCode.ACCEPTED_IN_PANEL, "Accepted in the panel by automation.")
         await decisions.record_person(draft, Outcome.APPROVE, reason, by=actor.name)
 
 
@@ -205,7 +205,10 @@ async def _came_back(draft: OrderDraft, actor: Actor) -> None:
         return
     await counts.uncount_fraud(draft)
     await decisions.record_person(
-        draft, Outcome.HOLD_FOR_REVIEW, Reason("pending_in_panel", "Set back to Pending in the panel."), by=actor.name
+        draft,
+        Outcome.HOLD_FOR_REVIEW,
+        Reason(ReasonCode.PENDING_IN_PANEL, "Set back to Pending in the panel."),
+        by=actor.name,
     )
     draft.change(touched_by_person=True)
     due = draft.now + timedelta(hours=draft.policy.policy.hold.review_due_hours_paid)
@@ -218,7 +221,7 @@ async def _ended(draft: OrderDraft, actor: Actor, trigger: Trigger, *, fraud: bo
     if draft.move(trigger) is None:
         return
     word = "Marked as fraud in the panel." if fraud else "Cancelled in the panel."
-    code = "fraud_in_panel" if fraud else "cancelled_in_panel"
+    code = ReasonCode.FRAUD_IN_PANEL if fraud else ReasonCode.CANCELLED_IN_PANEL
     await decisions.record_person(draft, Outcome.REJECT, Reason(code, word), by=actor.name)
     draft.change(touched_by_person=True)
     if fraud:
@@ -246,7 +249,7 @@ async def deleted(draft: OrderDraft, actor: Actor) -> None:
 async def _listed_again(draft: OrderDraft, status: str) -> None:
     """Handle an order that is listed again: it may be another one with the same number (a restored backup)."""
     draft.say("the panel lists it again", by=PANEL)
-    reason = Reason("listed_again", "The panel lists the order again after it was missing for a while.")
+    reason = Reason(ReasonCode.LISTED_AGAIN, "The panel lists the order again after it was missing for a while.")
     if status == "Active":
         await decisions.record_person(draft, Outcome.APPROVE, reason, by=PANEL)
         draft.change(state=OrderState.RELEASED.value)
@@ -267,7 +270,10 @@ async def overridden(draft: OrderDraft, admin_id: int | None) -> None:
     actor = Actor(kind="staff", admin_id=admin_id)
     await _withdraw(draft)
     await decisions.record_person(
-        draft, Outcome.APPROVE, Reason("provisioned_by_staff", "Provisioned by hand in the panel."), by=actor.name
+        draft,
+        Outcome.APPROVE,
+        Reason(ReasonCode.PROVISIONED_BY_STAFF, "Provisioned by hand in the panel."),
+        by=actor.name,
     )
     await _let_in(draft)
 
@@ -283,7 +289,7 @@ async def watch_hold(draft: OrderDraft) -> None:
     if not (held and built) or Flag.HOLD_BREACHED.value in draft.flags:
         return
     latest = await decisions.latest(draft)
-    if latest is not None and any(reason["code"] in _HELD_WHILE_RUNNING for reason in latest.reasons):
+    if latest is not None and any(reason["code"] in WHILE_RUNNING for reason in latest.reasons):
         return  # staff set a running order to Pending, or held it: they know
     draft.flag(Flag.HOLD_BREACHED)
     draft.say("BREACH: services went active although the order is held", by=PANEL)

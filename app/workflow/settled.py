@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.billing import fees
 from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
+from app.core.judgement.reasons import CANCELLATIONS, ReasonCode
 from app.core.money import Money
 from app.core.states import FeeState, Flag, OrderState, Trigger
 from app.customers import counts
@@ -92,7 +93,7 @@ async def _accept_settled(_context: Context, draft: OrderDraft, call: Call) -> N
 
 
 async def _accepted(draft: OrderDraft) -> None:
-    held_since = draft.state is OrderState.HELD and "dead_call" not in await _reason_codes(draft)
+    held_since = draft.state is OrderState.HELD and ReasonCode.DEAD_CALL not in await _reason_codes(draft)
     if held_since:
         # it was being sent when the order was held: too late to cancel, so somebody must see it
         draft.change(panel_status="Active", hold_due_at=draft.now)
@@ -114,7 +115,7 @@ async def _stuck(draft: OrderDraft, call: Call) -> None:
     why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
     if call.action == Action.ACCEPT_ORDER and call.state is CallState.DEAD:
         draft.flag(Flag.PROVISIONING_FAILED)
-    reason = Reason("dead_call", f"The panel call {call.action} failed: {why.rstrip('.')}.")
+    reason = Reason(ReasonCode.DEAD_CALL, f"The panel call {call.action} failed: {why.rstrip('.')}.")
     await acting.hold_by_clock(draft, reason)
 
 
@@ -157,7 +158,7 @@ async def _reason_codes(draft: OrderDraft) -> set[str]:
 
 async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> None:
     if call.state is CallState.DONE:
-        cancelled = bool(await _reason_codes(draft) & {"customer_withdrew", "duplicate", "other"})
+        cancelled = bool(await _reason_codes(draft) & CANCELLATIONS)
         if draft.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
             draft.change(panel_status="Fraud" if call.action == Action.FRAUD_ORDER else "Cancelled")
             draft.say("cancelled" if cancelled else "rejected", by=PANEL)
@@ -204,7 +205,7 @@ async def _invoice_failed(context: Context, draft: OrderDraft, fee: Any, call: C
     await fees.set_fee(draft, fee.id, state=state, settled_at=draft.now)
     if fee.wanted_state is None and draft.state is OrderState.HELD:
         why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
-        await acting.hold_by_clock(draft, Reason("fee_not_invoiced", f"The fee could not be invoiced: {why}."))
+        await acting.hold_by_clock(draft, Reason(ReasonCode.FEE_NOT_INVOICED, f"The fee could not be invoiced: {why}."))
         return
     await _ask_again(context, draft)
 

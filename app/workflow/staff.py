@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.explanation.plain import plain
 from app.core.judgement.labour import custom_fee, max_fee
+from app.core.judgement.reasons import ReasonCode
 from app.core.money import BadAmount, Money
 from app.core.states import (
     TRANSITIONS,
@@ -41,10 +42,10 @@ from app.workflow.acting import ChangeRequest
 
 _SHOWN = 200  # characters of a question in the reason
 _LONGEST_MINUTES = 60 * 24 * 14
-_CANCEL_REASONS = {
-    "customer_withdrew": "The customer withdrew the order.",
-    "duplicate": "The order is a duplicate.",
-    "other": "Cancelled by staff.",
+_CANCEL_REASONS: Mapping[str, str] = {
+    ReasonCode.CUSTOMER_WITHDREW: "The customer withdrew the order.",
+    ReasonCode.DUPLICATE: "The order is a duplicate.",
+    ReasonCode.OTHER: "Cancelled by staff.",
 }
 
 
@@ -155,7 +156,7 @@ async def _approve(work: _Work) -> None:
             "the order's invoice is cancelled: set it to unpaid in the panel first, or have the customer order again"
         )
     await _withdraw(work)
-    change = await _decide(work, Outcome.APPROVE, Reason("approved_by_person", f"Approved by {work.by}."))
+    change = await _decide(work, Outcome.APPROVE, Reason(ReasonCode.APPROVED_BY_PERSON, f"Approved by {work.by}."))
     await counts.uncount_fraud(draft)
     await _let_go(work, change)
 
@@ -172,7 +173,11 @@ async def _let_go(work: _Work, change: ChangeRequest) -> None:
 async def _reject(work: _Work) -> None:
     await _withdraw(work)
     fraud = work.request.fraud
-    reason = Reason("fraud", "Rejected as fraud.") if fraud else Reason("rejected_by_person", f"Rejected by {work.by}.")
+    reason = (
+        Reason(ReasonCode.FRAUD, "Rejected as fraud.")
+        if fraud
+        else Reason(ReasonCode.REJECTED_BY_PERSON, f"Rejected by {work.by}.")
+    )
     change = await _decide(work, Outcome.REJECT, reason)
     await acting.end(work.draft, change, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
 
@@ -183,7 +188,7 @@ def _only_unfit(judged: Judgement | None) -> bool:
 
 
 async def _cancel(work: _Work) -> None:
-    code = work.request.reason or "other"
+    code = work.request.reason or ReasonCode.OTHER
     if code not in _CANCEL_REASONS:
         known = ", ".join(_CANCEL_REASONS)
         raise Invalid("unknown reason", [{"path": "reason", "message": f"must be one of {known}"}])
@@ -194,7 +199,7 @@ async def _cancel(work: _Work) -> None:
 
 async def _hold(work: _Work) -> None:
     await _withdraw(work)
-    code = "held_while_running" if _runs(work.draft) else "held_by_person"
+    code = ReasonCode.HELD_WHILE_RUNNING if _runs(work.draft) else ReasonCode.HELD_BY_PERSON
     change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(code, f"Held by {work.by}."))
     await acting.hold_for_review(work.draft, change, f"held by {work.by}")
     await look_again(work.draft, seconds=15)
@@ -209,7 +214,7 @@ async def _ask(work: _Work) -> None:
         raise Invalid("no question", [{"path": "question", "message": message}])
     await questions.check(draft, text)
     await _withdraw(work)
-    change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason("asked", f"{work.by} asked: {text[:_SHOWN]}"))
+    change = await _decide(work, Outcome.HOLD_FOR_REVIEW, Reason(ReasonCode.ASKED, f"{work.by} asked: {text[:_SHOWN]}"))
     rule = work.judged.question_rule if work.judged is not None and text == prepared else None
     await acting.hold_for_answer(draft, change, questions.Asking(text=text, rule=rule, by=work.by))
     await look_again(draft, seconds=15)
@@ -226,7 +231,7 @@ async def _charge_fee(work: _Work) -> None:
     await _withdraw(work)
     if draft.order.hold_kind == HoldKind.ANSWER:
         draft.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
-    code = "fee_while_running" if _runs(draft) else "fee_by_person"
+    code = ReasonCode.FEE_WHILE_RUNNING if _runs(draft) else ReasonCode.FEE_BY_PERSON
     change = await _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asked for a fee of {amount}."))
     asked = await _work_words(work)
     draft.change(agreement=Agreement.NONE.value)
@@ -287,7 +292,7 @@ async def _waive_fee(work: _Work) -> None:
     draft = work.draft
     current = await fees.open_fee(draft)
     await _withdraw(work)
-    change = await _decide(work, Outcome.APPROVE, Reason("fee_waived", f"Fee waived by {work.by}."))
+    change = await _decide(work, Outcome.APPROVE, Reason(ReasonCode.FEE_WAIVED, f"Fee waived by {work.by}."))
     draft.change(agreement=Agreement.FEE_WAIVED.value)
     if current is not None:
         await fees.take_back(draft, current, cause=change.cause, state=FeeState.WAIVED)
@@ -299,7 +304,7 @@ async def _drop_request(work: _Work) -> None:
     draft = work.draft
     await _withdraw(work)
     change = await _decide(
-        work, Outcome.APPROVE, Reason("request_dropped", "Goes on as sold in the cart, without a fee.")
+        work, Outcome.APPROVE, Reason(ReasonCode.REQUEST_DROPPED, "Goes on as sold in the cart, without a fee.")
     )
     draft.change(agreement=Agreement.REQUEST_DROPPED.value)
     await _let_go(work, change)

@@ -13,6 +13,7 @@ from typing import Final
 
 from app.context import Context
 from app.core.judgement.decide import Judgement, Outcome
+from app.core.judgement.reasons import ReasonCode
 from app.core.retry import delay_at
 from app.core.states import OrderState
 from app.gathering.panel import Gathered
@@ -31,7 +32,6 @@ _ABSENT_DELAYS: Final = (15.0, 45.0)
 LOOKS: Final = (1, 3, 8, 15, 30, 45, 60, 75, 90, 105, *range(120, 24 * 60 + 1, 60))
 
 JUDGED_STATES: Final = (OrderState.RECEIVED, OrderState.HELD, OrderState.AWAITING_PAYMENT, OrderState.RELEASING)
-_LACK: Final = "facts_missing"
 
 
 async def wait(context: Context, event: Event, gathered: Gathered, *, now: datetime) -> None:
@@ -90,6 +90,6 @@ def keeps(draft: OrderDraft, gathered: Gathered, judgement: Judgement) -> bool:
     before = draft.order.outcome
     if before is None or set(gathered.without) <= set(draft.order.decided_without or ()):
         return False
-    lack = any(reason.code == _LACK for reason in judgement.reasons)
+    lack = any(reason.code == ReasonCode.FACTS_MISSING for reason in judgement.reasons)
     danger = judgement.outcome in {Outcome.HOLD_FOR_REVIEW, Outcome.REJECT} and before == Outcome.APPROVE
     return lack or not danger

@@ -10,14 +10,14 @@ from app.billing.limits import LimitVerdict
 from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
+from app.core.judgement.reasons import ReasonCode
 from app.core.states import HoldKind, OrderState
 from app.orders.order import POLICY, OrderDraft
 from app.orders.timers import set_hold_clock
-from app.tickets.questions import NO_ANSWER
 
-_WOULD_REJECT = Reason("would_reject", "The policy would reject this order; a person decides.")
+_WOULD_REJECT = Reason(ReasonCode.WOULD_REJECT, "The policy would reject this order; a person decides.")
 #: The suggested action by the reason in force: a mode's suggestion, or the one for a customer who does not answer.
-_SUGGESTED = PROPOSED | {NO_ANSWER: "cancel"}
+_SUGGESTED = {**PROPOSED, ReasonCode.NO_ANSWER: "cancel"}
 _REFUSED = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
@@ -69,7 +69,7 @@ def _review(
     plain: LimitVerdict, judgement: Judgement, found: Plan, *, outcome: Outcome = Outcome.HOLD_FOR_REVIEW
 ) -> LimitVerdict:
     text = TEXTS[found.code]
-    if judgement.fee is not None and found.code == "fees_suggest":
+    if judgement.fee is not None and found.code == ReasonCode.FEES_SUGGEST:
         text = f"A fee of {judgement.fee} is only suggested (modes.fees): `charge-fee` asks for it."
     would = (_WOULD_REJECT,) if judgement.outcome is Outcome.REJECT else ()
     return LimitVerdict(
@@ -85,7 +85,7 @@ def plan_of_clock(draft: OrderDraft, in_force: Any) -> Plan:
     if draft.state in _REFUSED:
         return Plan(Course.ACT)
     if limits.was_left(in_force):
-        return Plan(Course.LEAVE, "hold_shadow")
+        return Plan(Course.LEAVE, ReasonCode.HOLD_SHADOW)
     hold = Outcome.HOLD_FOR_REVIEW
     return no_stronger(plan(hold, draft.policy.policy.modes), _earlier(in_force), hold)
 
@@ -106,7 +106,7 @@ def proposal(order: Any, reasons: Any) -> str | None:
     if order.hold_kind is None:
         return None
     codes = [one["code"] for one in reasons or ()]
-    if NO_ANSWER in codes and order.hold_kind == HoldKind.ANSWER:
+    if ReasonCode.NO_ANSWER in codes and order.hold_kind == HoldKind.ANSWER:
         return None  # the answer arrived after all
     return next((_SUGGESTED[code] for code in codes if code in _SUGGESTED), None)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from app.core.judgement.decide import Outcome
+from app.core.judgement.reasons import ReasonCode
 from app.core.policy.sections.modes import ActionMode, Modes
 
 
@@ -38,22 +39,24 @@ _KINDS: Final = {
 _ACT: Final = Plan(Course.ACT)
 
 #: Reasons added to a decision that the modes don't allow to be carried out.
-TEXTS: Final = {
-    "accept_shadow": "Accepting is in shadow mode (modes.accept): the panel handles it.",
-    "accept_suggest": "Accepting is only suggested (modes.accept): `approve` accepts it.",
-    "hold_shadow": "Holding is in shadow mode (modes.hold): the panel handles it.",
-    "hold_suggest": "Holding is only suggested (modes.hold): `hold` stops the order; until then the panel goes on.",
-    "fees_shadow": "Fees are in shadow mode (modes.fees): none is charged.",
-    "fees_suggest": "A fee is only suggested (modes.fees): `charge-fee` asks for it.",
-    "reject_shadow": "Rejecting is in shadow mode (modes.reject): a person decides.",
-    "reject_suggest": "Rejecting is only suggested (modes.reject): `reject` carries it out.",
+TEXTS: Final[Mapping[str, str]] = {
+    ReasonCode.ACCEPT_SHADOW: "Accepting is in shadow mode (modes.accept): the panel handles it.",
+    ReasonCode.ACCEPT_SUGGEST: "Accepting is only suggested (modes.accept): `approve` accepts it.",
+    ReasonCode.HOLD_SHADOW: "Holding is in shadow mode (modes.hold): the panel handles it.",
+    ReasonCode.HOLD_SUGGEST: (
+        "Holding is only suggested (modes.hold): `hold` stops the order; until then the panel goes on."
+    ),
+    ReasonCode.FEES_SHADOW: "Fees are in shadow mode (modes.fees): none is charged.",
+    ReasonCode.FEES_SUGGEST: "A fee is only suggested (modes.fees): `charge-fee` asks for it.",
+    ReasonCode.REJECT_SHADOW: "Rejecting is in shadow mode (modes.reject): a person decides.",
+    ReasonCode.REJECT_SUGGEST: "Rejecting is only suggested (modes.reject): `reject` carries it out.",
 }
 #: The staff action that carries out a suggestion.
-PROPOSED: Final = {
-    "accept_suggest": "approve",
-    "hold_suggest": "hold",
-    "fees_suggest": "charge-fee",
-    "reject_suggest": "reject",
+PROPOSED: Final[Mapping[str, str]] = {
+    ReasonCode.ACCEPT_SUGGEST: "approve",
+    ReasonCode.HOLD_SUGGEST: ("hold"),
+    ReasonCode.FEES_SUGGEST: "charge-fee",
+    ReasonCode.REJECT_SUGGEST: "reject",
 }
 
 
@@ -67,26 +70,30 @@ def plan(outcome: Outcome, modes: Modes, *, held: bool = False) -> Plan:
         return _accept(modes.accept, held=held)
     hold = ActionMode.ENFORCE if held else modes.hold
     if hold is ActionMode.SHADOW:
-        return Plan(Course.LEAVE, "hold_shadow")
+        return Plan(Course.LEAVE, ReasonCode.HOLD_SHADOW)
     kind = {Outcome.HOLD_FOR_FEE: modes.fees, Outcome.REJECT: modes.reject}.get(outcome, hold)
     name = _KINDS[outcome]
     if hold is ActionMode.ENFORCE:
         if kind is ActionMode.ENFORCE:
             return _ACT
         if outcome is Outcome.HOLD_FOR_FEE and kind is ActionMode.SHADOW and not held:
-            return Plan(Course.LEAVE, "fees_shadow")
-        return Plan(Course.REVIEW, f"{name}_{kind.value}")
+            return Plan(Course.LEAVE, ReasonCode.FEES_SHADOW)
+        return Plan(Course.REVIEW, ReasonCode(f"{name}_{kind.value}"))
     if kind is ActionMode.SHADOW:  # no fee: no reason to hold; no reject: propose to hold
-        return Plan(Course.LEAVE, "fees_shadow") if name == "fees" else Plan(Course.PROPOSE, "hold_suggest")
-    return Plan(Course.PROPOSE, f"{name}_suggest")
+        return (
+            Plan(Course.LEAVE, ReasonCode.FEES_SHADOW)
+            if name == "fees"
+            else Plan(Course.PROPOSE, ReasonCode.HOLD_SUGGEST)
+        )
+    return Plan(Course.PROPOSE, ReasonCode(f"{name}_suggest"))
 
 
 def _accept(mode: ActionMode, *, held: bool) -> Plan:
     if mode is ActionMode.ENFORCE:
         return _ACT
     if mode is ActionMode.SHADOW and not held:
-        return Plan(Course.LEAVE, "accept_shadow")
-    return Plan(Course.PROPOSE, "accept_suggest")
+        return Plan(Course.LEAVE, ReasonCode.ACCEPT_SHADOW)
+    return Plan(Course.PROPOSE, ReasonCode.ACCEPT_SUGGEST)
 
 
 def earlier_plan(codes: Iterable[str], *, in_shadow: bool) -> Plan | None:
@@ -115,4 +122,4 @@ def no_stronger(now: Plan, earlier: Plan | None, outcome: Outcome) -> Plan:
     if earlier.course is Course.REVIEW and outcome is Outcome.HOLD_FOR_REVIEW:
         return now
     suggested = earlier.code in PROPOSED
-    return Plan(earlier.course, f"{_KINDS[outcome]}_{'suggest' if suggested else 'shadow'}")
+    return Plan(earlier.course, ReasonCode(f"{_KINDS[outcome]}_{'suggest' if suggested else 'shadow'}"))

@@ -13,6 +13,7 @@ from app.core.judgement.accepting import AcceptPlan, plan_accept
 from app.core.judgement.essentials import essential_missing
 from app.core.judgement.labour import Labour, weigh
 from app.core.judgement.outcome import SEVERITY, Case, Ground, Outcome, Reason, first_that_fits, notes
+from app.core.judgement.reasons import UNFIT
 from app.core.judgement.rulebook import Rulebook, rulebook
 from app.core.judgement.scoring import NOTHING_FOUND, Scores, find
 from app.core.judgement.signals.base import HANDLING, Signal
@@ -60,7 +61,7 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
     rules = rulebook(policy)
     case, outcome, grounds = weigh_up(facts, rules, now=now)
     labour = case.work.written()
-    asks = any(ground.code in vetting.REASONS for ground in grounds)
+    asks = any(ground.code in UNFIT for ground in grounds)
     prepared = vetting.prepare(facts.order, policy) if asks else None
     return Judgement(
         outcome=outcome,

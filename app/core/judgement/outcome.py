@@ -14,6 +14,7 @@ from app.core.facts import Agreement, Facts, ListKind, OrderFacts, OrderKind, Pa
 from app.core.judgement import vetting
 from app.core.judgement.essentials import has_negative_amount
 from app.core.judgement.labour import LabourWork
+from app.core.judgement.reasons import ReasonCode as Code
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.scoring import settle
 from app.core.judgement.signals.base import LIMITS, Finding
@@ -88,7 +89,7 @@ def _one(outcome: Outcome, code: str, text: str | Callable[[], str]) -> _Verdict
 def _renewal(case: Case) -> _Verdict | None:
     if case.facts.order.kind is not OrderKind.RENEWAL:
         return None
-    return _one(Outcome.APPROVE, "renewal", "A renewal is never judged.")
+    return _one(Outcome.APPROVE, Code.RENEWAL, "A renewal is never judged.")
 
 
 def _exempt(case: Case) -> _Verdict | None:
@@ -99,15 +100,15 @@ def _exempt(case: Case) -> _Verdict | None:
         if customer.lists:
             allowed = [entry for kind, entry in customer.lists if kind is ListKind.ALLOW]
             if allowed:
-                reasons.append(Ground("exempt_allow_list", lambda: f"On the allow list: {', '.join(allowed[:10])}."))
+                reasons.append(Ground(Code.EXEMPT_ALLOW_LIST, lambda: f"On the allow list: {', '.join(allowed[:10])}."))
         if customer.group_id in rules.exempt_clients:
-            reasons.append(Ground("exempt_client_group", lambda: f"Client group {customer.group_id} is exempt."))
+            reasons.append(Ground(Code.EXEMPT_CLIENT_GROUP, lambda: f"Client group {customer.group_id} is exempt."))
         if customer.customer_id in rules.our_accounts:
-            reasons.append(Ground("exempt_staff", "The account belongs to our own staff."))
+            reasons.append(Ground(Code.EXEMPT_STAFF, "The account belongs to our own staff."))
     if rules.exempt_products and order.items and all(item in rules.exempt_products for item in order.items):
-        reasons.append(Ground("exempt_product_group", "Every line belongs to an exempt product group."))
+        reasons.append(Ground(Code.EXEMPT_PRODUCT_GROUP, "Every line belongs to an exempt product group."))
     if order.payment_method.casefold() in rules.exempt_gateways:
-        reasons.append(Ground("exempt_gateway", lambda: f"Payments by {order.payment_method} are exempt."))
+        reasons.append(Ground(Code.EXEMPT_GATEWAY, lambda: f"Payments by {order.payment_method} are exempt."))
     return (Outcome.APPROVE, tuple(reasons)) if reasons else None
 
 
@@ -117,10 +118,10 @@ def _blocked(case: Case) -> _Verdict | None:
     lists = case.facts.customer.lists if case.facts.customer else ()
     blocked = [entry for kind, entry in lists if kind is ListKind.BLOCK] if lists else []
     if blocked:
-        reasons.append(Ground("block_list", lambda: f"On the block list: {', '.join(blocked[:10])}."))
+        reasons.append(Ground(Code.BLOCK_LIST, lambda: f"On the block list: {', '.join(blocked[:10])}."))
     risk, reject_from = case.risk, case.rules.reject_from
     if risk >= reject_from:
-        reasons.append(Ground("risk_reject", lambda: f"Risk {risk} reaches the reject threshold of {reject_from}."))
+        reasons.append(Ground(Code.RISK_REJECT, lambda: f"Risk {risk} reaches the reject threshold of {reject_from}."))
     if not reasons:
         return None
     if not case.rules.policy.risk.auto_reject:
@@ -129,7 +130,7 @@ def _blocked(case: Case) -> _Verdict | None:
         return Outcome.REJECT, tuple(reasons)
     else:
         why = "enrichment services count only as evidence"
-    would = Ground("would_reject", f"The policy would reject this order; a person decides because {why}.")
+    would = Ground(Code.WOULD_REJECT, f"The policy would reject this order; a person decides because {why}.")
     return Outcome.HOLD_FOR_REVIEW, (would, *reasons)
 
 
@@ -144,13 +145,13 @@ def _facts_missing(case: Case) -> _Verdict | None:
     order = case.facts.order
     reasons: list[Ground] = []
     if case.unknown:
-        reasons.append(Ground("facts_missing", lambda: f"Essential facts are missing: {', '.join(case.unknown)}."))
+        reasons.append(Ground(Code.FACTS_MISSING, lambda: f"Essential facts are missing: {', '.join(case.unknown)}."))
     currency = order.currency
     if currency and currency not in case.rules.rates:
         text = f"The policy has no amounts in {currency[:10]}, and amounts are never converted."
-        reasons.append(Ground("currency_unknown", text))
+        reasons.append(Ground(Code.CURRENCY_UNKNOWN, text))
     if order.kind is not OrderKind.UPGRADE and has_negative_amount(case.facts):
-        reasons.append(Ground("amount_negative", "An amount of this order is negative, so a person checks it."))
+        reasons.append(Ground(Code.AMOUNT_NEGATIVE, "An amount of this order is negative, so a person checks it."))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
 
@@ -159,17 +160,17 @@ def _risky(case: Case) -> _Verdict | None:
     order, risk, review_from = case.facts.order, case.risk, case.rules.review_from
     reasons: list[Ground] = []
     if risk >= review_from:
-        reasons.append(Ground("risk_review", lambda: f"Risk {risk} reaches the review threshold of {review_from}."))
+        reasons.append(Ground(Code.RISK_REVIEW, lambda: f"Risk {risk} reaches the review threshold of {review_from}."))
     if order.vetting:
-        reasons.append(Ground("vetting_terms", lambda: f"A person checks orders that mention: {_terms(order)}."))
+        reasons.append(Ground(Code.VETTING_TERMS, lambda: f"A person checks orders that mention: {_terms(order)}."))
     groups = case.rules.vetted_products
     if groups and any(item in groups for item in order.items):
-        reasons.append(Ground("vetting_product_group", "A person checks every order of this product group."))
+        reasons.append(Ground(Code.VETTING_PRODUCT_GROUP, "A person checks every order of this product group."))
     if order.cut:
-        reasons.append(Ground("text_cut", lambda: f"A person reads the texts of the order: {cut_words(order.cut)}."))
+        reasons.append(Ground(Code.TEXT_CUT, lambda: f"A person reads the texts of the order: {cut_words(order.cut)}."))
     fit = vetting.fit_reason(order, case.rules.policy) if order.fit or order.expected else None
     if fit is not None:
-        reasons.append(Ground(vetting.FIT, fit))
+        reasons.append(Ground(Code.VETTING_FIT, fit))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None
 
 
@@ -185,7 +186,7 @@ def _invoice_gone(case: Case) -> _Verdict | None:
     word = _GONE.get(case.facts.order.payment)
     if word is None:
         return None
-    return _one(Outcome.HOLD_FOR_REVIEW, f"invoice_{word}", f"The order's invoice is {word}.")
+    return _one(Outcome.HOLD_FOR_REVIEW, Code(f"invoice_{word}"), f"The order's invoice is {word}.")
 
 
 _AGREED: Final = {
@@ -199,7 +200,7 @@ _AGREED: Final = {
 def _agreed(case: Case) -> _Verdict | None:
     """Row 6: the work that the order asks for is agreed."""
     how = _AGREED.get(case.facts.agreement)
-    return _one(Outcome.APPROVE, "work_agreed", f"The work for this order is settled: {how}.") if how else None
+    return _one(Outcome.APPROVE, Code.WORK_AGREED, f"The work for this order is settled: {how}.") if how else None
 
 
 def _ours(case: Case) -> _Verdict | None:
@@ -207,19 +208,21 @@ def _ours(case: Case) -> _Verdict | None:
     order, customer, rules = case.facts.order, case.facts.customer, case.rules
     reasons: list[Ground] = []
     if order.ours:
-        reasons.append(Ground("own_initiative", "The notes mark the order as our own idea or our own fault (#ours)."))
+        reasons.append(
+            Ground(Code.OWN_INITIATIVE, "The notes mark the order as our own idea or our own fault (#ours).")
+        )
     if order.promo_code.casefold() in rules.own_promo_codes:
         text = f"Promotion code {order.promo_code} marks our own initiative."
-        reasons.append(Ground("own_initiative_promo", text))
+        reasons.append(Ground(Code.OWN_INITIATIVE_PROMO, text))
     if order.payment_method.casefold() in rules.own_gateways:
         text = f"Payments by {order.payment_method} mark our own initiative."
-        reasons.append(Ground("own_initiative_gateway", text))
+        reasons.append(Ground(Code.OWN_INITIATIVE_GATEWAY, text))
     if customer is not None and customer.group_id in rules.own_clients:
         reasons.append(
-            Ground("own_initiative_group", f"Client group {customer.group_id} is served on our own initiative.")
+            Ground(Code.OWN_INITIATIVE_GROUP, f"Client group {customer.group_id} is served on our own initiative.")
         )
     if order.labour_billed:
-        reasons.append(Ground("labour_billed", "The order's invoice already charges for the work."))
+        reasons.append(Ground(Code.LABOUR_BILLED, "The order's invoice already charges for the work."))
     return (Outcome.APPROVE, tuple(reasons)) if reasons else None
 
 
@@ -228,20 +231,20 @@ def _work_unknown(case: Case) -> _Verdict | None:
     if not handling_unknown(case.facts, case.rules):
         return None
     text = "Our staff entered the order, but the catalogue was not read, so we don't know whether the cart sells it."
-    return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
+    return _one(Outcome.HOLD_FOR_REVIEW, Code.FACTS_MISSING, text)
 
 
 def _affordable(case: Case) -> _Verdict | None:
     """Row 8: negligible labour, or labour that is earned back within the tolerated months."""
     work, rules = case.work, case.rules.policy.labour
     if work.minutes == 0:
-        return _one(Outcome.APPROVE, "no_work", "The order needs no staff time.")
+        return _one(Outcome.APPROVE, Code.NO_WORK, "The order needs no staff time.")
     if work.minutes < rules.min_minutes:
         text = f"About {work.minutes} minutes of work; less than {rules.min_minutes} minutes is not charged."
-        return _one(Outcome.APPROVE, "little_work", text)
+        return _one(Outcome.APPROVE, Code.LITTLE_WORK, text)
     if work.tolerated:
         within = f"within the accepted {rules.tolerated_months} months of margin"
-        return _one(Outcome.APPROVE, "work_pays_back", lambda: f"{_work_text(work)}, {within}.")
+        return _one(Outcome.APPROVE, Code.WORK_PAYS_BACK, lambda: f"{_work_text(work)}, {within}.")
     return None
 
 
@@ -251,7 +254,7 @@ def _courtesy(case: Case) -> _Verdict | None:
     if customer is None or customer.earlier_manual_orders >= left:
         return None
     text = f"Manual order {customer.earlier_manual_orders + 1} of {left} that are free as a courtesy."
-    return _one(Outcome.APPROVE, "courtesy", text)
+    return _one(Outcome.APPROVE, Code.COURTESY, text)
 
 
 def _gap(case: Case) -> _Verdict | None:
@@ -266,7 +269,7 @@ def _gap(case: Case) -> _Verdict | None:
         return None
     return _one(
         Outcome.APPROVE,
-        "catalogue_gap",
+        Code.CATALOGUE_GAP,
         "The customer's request can't be ordered in the cart, so we do the work at our own expense.",
     )
 
@@ -275,9 +278,11 @@ def _not_charged(case: Case) -> _Verdict | None:
     """Not charged: kinds of order not in `fee_kinds` (by default upgrades and domains), and fees of zero."""
     kind, estimate = case.facts.order.kind, case.work.estimate
     if kind not in case.rules.fee_kinds:
-        return _one(Outcome.APPROVE, "kind_not_charged", f"Orders of the kind {kind.value} are never held for a fee.")
+        return _one(
+            Outcome.APPROVE, Code.KIND_NOT_CHARGED, f"Orders of the kind {kind.value} are never held for a fee."
+        )
     if not estimate:
-        return _one(Outcome.APPROVE, "nothing_to_charge", "The policy charges nothing for this work.")
+        return _one(Outcome.APPROVE, Code.NOTHING_TO_CHARGE, "The policy charges nothing for this work.")
     return None
 
 
@@ -287,17 +292,17 @@ def _worth_unknown(case: Case) -> _Verdict | None:
         return None
     unknown = ", ".join(case.work.missing)
     text = f"{case.work.minutes} minutes of work, but the order's revenue is not known; missing: {unknown}."
-    return _one(Outcome.HOLD_FOR_REVIEW, "facts_missing", text)
+    return _one(Outcome.HOLD_FOR_REVIEW, Code.FACTS_MISSING, text)
 
 
 def _mandate(case: Case) -> _Verdict | None:
     """Row 11: the customer must accept a quote first. Mandates don't exist yet, so a person makes the offer."""
     customer = case.facts.customer
     if customer is not None and customer.white_glove:
-        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", "A white-glove customer gets an offer before any work.")
+        return _one(Outcome.HOLD_FOR_REVIEW, Code.MANDATE, "A white-glove customer gets an offer before any work.")
     if case.work.above_mandate:
         text = "above the amount from which an offer must come first"
-        return _one(Outcome.HOLD_FOR_REVIEW, "mandate", lambda: f"{_work_text(case.work)}: {text}.")
+        return _one(Outcome.HOLD_FOR_REVIEW, Code.MANDATE, lambda: f"{_work_text(case.work)}: {text}.")
     return None
 
 
@@ -306,8 +311,8 @@ def _fee(case: Case) -> _Verdict:
     work = case.work
     if work.minutes == work.handling_minutes:
         text = "Our staff entered what the cart sells."
-        return _one(Outcome.HOLD_FOR_FEE, "handling", lambda: f"{text} {_work_text(work)}.")
-    return _one(Outcome.HOLD_FOR_FEE, "custom_work", lambda: f"{_work_text(work)}.")
+        return _one(Outcome.HOLD_FOR_FEE, Code.HANDLING, lambda: f"{text} {_work_text(work)}.")
+    return _one(Outcome.HOLD_FOR_FEE, Code.CUSTOM_WORK, lambda: f"{_work_text(work)}.")
 
 
 #: Rows 2-11 in their order; row 12 applies if none fits.
@@ -334,9 +339,9 @@ def notes(case: Case) -> tuple[Ground, ...]:
     """Return remarks about unusual amounts, in addition to the reasons that decided."""
     order = case.facts.order
     if order.amount == 0:
-        return (Ground("amount_zero", "The order's total is zero: it counts as paid."),)
+        return (Ground(Code.AMOUNT_ZERO, "The order's total is zero: it counts as paid."),)
     if order.kind is OrderKind.UPGRADE and has_negative_amount(case.facts):
-        return (Ground("amount_negative", "An amount of this upgrade is negative: a credit."),)
+        return (Ground(Code.AMOUNT_NEGATIVE, "An amount of this upgrade is negative: a credit."),)
     return ()
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from app.core.facts import Item, OrderFacts
+from app.core.judgement.reasons import UNFIT, ReasonCode
 from app.core.policy.document import Policy
 from app.core.policy.matching import Groups
 from app.core.policy.sections.vetting import FitRule, PlanRoom
@@ -19,9 +20,6 @@ from app.core.reading.kinds import ExpectedUse
 from app.core.reading.quantities import UseUnit, find_expected
 
 #: The reason code of an order whose weights reach `vetting.review_from`.
-FIT: Final = "vetting_fit"
-#: The reasons for a person's review that imply no suspicion.
-REASONS: Final = frozenset({"vetting_terms", "vetting_product_group", FIT})
 #: The rule name of the general question, for terms and product groups without a question of their own.
 GENERAL: Final = "general"
 #: The names of the rules about resources begin with this: `resource:gb_storage`.
@@ -123,7 +121,7 @@ def prepare(order: OrderFacts, policy: Policy) -> Prepared:
 def only_unfit(codes: Iterable[str]) -> bool:
     """Return whether, by its reason codes, the review is only about whether the order fits, without any suspicion."""
     found = set(codes)
-    return bool(found & REASONS) and found <= REASONS | {"amount_zero"}
+    return bool(found & UNFIT) and found <= UNFIT | {ReasonCode.AMOUNT_ZERO}
 
 
 def _concerns(rule: FitRule | PlanRoom, items: Iterable[Item]) -> bool:

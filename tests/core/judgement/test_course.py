@@ -8,8 +8,10 @@ import pytest
 
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Outcome
+from app.core.judgement.reasons import ReasonCode
 from app.core.policy.document import PolicyError, parse_policy
 from app.core.policy.sections.modes import STRENGTH, ActionMode, Modes
+from app.core.states import InvoiceTurn
 
 A, R, P, L = Course.ACT, Course.REVIEW, Course.PROPOSE, Course.LEAVE
 SH, SU, EN = ActionMode.SHADOW, ActionMode.SUGGEST, ActionMode.ENFORCE
@@ -112,3 +114,9 @@ def test_a_stored_decision_tells_its_plan() -> None:
         left = earlier_plan(["custom_work", code], in_shadow=True)
         assert left == Plan(P if code in PROPOSED else L, code)
         assert earlier_plan([code], in_shadow=False) == Plan(R, code)
+
+
+def test_every_state_of_an_invoice_has_its_reason() -> None:
+    for turn in InvoiceTurn:
+        assert ReasonCode(f"invoice_{turn}")
+        assert ReasonCode(f"fee_{turn}")
