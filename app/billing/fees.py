@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -22,14 +22,23 @@ from app.tables.outbox import CallState, panel_calls
 OPEN_STATES = tuple(sorted(state.value for state in OPEN_FEE_STATES))
 
 
+#: The keys of calls about fees begin with this and the fee's id.
+KEYS: Final = "fee:"
+
+
 def create_key(fee_id: uuid.UUID) -> str:
     """Return the key of the call that creates this fee's invoice."""
-    return f"fee:{fee_id}:create"
+    return f"{KEYS}{fee_id}:create"
 
 
 def cancel_key(fee_id: uuid.UUID) -> str:
     """Return the key of the call that cancels this fee's invoice."""
-    return f"fee:{fee_id}:cancel"
+    return f"{KEYS}{fee_id}:cancel"
+
+
+def fee_of_key(key: str) -> uuid.UUID | None:
+    """Return the id of the fee that a call is about, by its key; None if it is about something else."""
+    return uuid.UUID(key.removeprefix(KEYS).partition(":")[0]) if key.startswith(KEYS) else None
 
 
 async def open_fee(draft: OrderDraft) -> Any:
@@ -206,7 +215,7 @@ async def was_credited_back(draft: OrderDraft, fee: Any) -> bool:
 
 
 def _credit_key(fee: Any) -> str:
-    return f"fee:{fee.id}:credit-back"
+    return f"{KEYS}{fee.id}:credit-back"
 
 
 async def end(draft: OrderDraft, *, cause: str) -> None:

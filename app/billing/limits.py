@@ -223,7 +223,7 @@ def _times(limit: Limit, since: datetime) -> sa.Select[Any]:
     given_back = sa.select(panel_calls.c.created_at.label("at")).where(
         panel_calls.c.action == sa.literal_column("'add_credit'"),  # a literal, to match the partial index
         panel_calls.c.created_at > since,
-        panel_calls.c.key.startswith("fee:"),
+        panel_calls.c.key.startswith(fees_service.KEYS),
     )
     both = sa.union_all(granted, given_back).subquery()
     return sa.select(both.c.at).order_by(both.c.at.desc())

@@ -33,6 +33,8 @@ TICKET_MARK: Final = "doorman:ticket:"
 REPLY_MARK: Final = "doorman:reply:"
 
 _REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\s*\Z)?")
+#: The keys of calls about questions begin with this and the question's id.
+_KEYS: Final = "question:"
 _LOOK_EVERY: Final = timedelta(days=1)
 
 
@@ -135,7 +137,7 @@ async def remind(draft: OrderDraft, question: Any, *, zone: tzinfo) -> bool:
     if not message.send or _is_silent(draft):
         return False
     await messages.write_in_ticket(
-        draft, message, key=f"question:{question.id}:remind", cause="clock:question", zone=zone,
+        draft, message, key=_remind_key(question.id), cause="clock:question", zone=zone,
         question=question.question, ticket_id=question.ticket_id, reference=f"{REPLY_MARK}{uuid.uuid4()}",
     )  # fmt: skip
     await draft.tx.execute(questions.update().where(questions.c.id == question.id).values(reminded_at=draft.now))
@@ -153,7 +155,11 @@ async def _latest(draft: OrderDraft) -> Any:
 
 def ask_key(question_id: uuid.UUID) -> str:
     """Return the key of the call that sends this question to the customer."""
-    return f"question:{question_id}:ask"
+    return f"{_KEYS}{question_id}:ask"
+
+
+def _remind_key(question_id: uuid.UUID) -> str:
+    return f"{_KEYS}{question_id}:remind"
 
 
 # --- outcomes -----------------------------------------------------------------------------------------------------
@@ -161,14 +167,13 @@ def ask_key(question_id: uuid.UUID) -> str:
 
 async def settled(draft: OrderDraft, call: Call) -> bool:
     """Follow up the call that asks or reminds; False if the call is not about a question."""
-    parts = call.key.split(":")
-    if len(parts) != 3 or parts[0] != "question":
+    if not call.key.startswith(_KEYS):
         return False
-    if parts[2] == "remind":
+    question_id = uuid.UUID(call.key.removeprefix(_KEYS).partition(":")[0])
+    if call.key == _remind_key(question_id):
         if call.state is CallState.DONE:
             draft.say("reminded the customer of the question", by=POLICY)
         return True
-    question_id = uuid.UUID(parts[1])
     ticket_id = int((call.result or {}).get("ticket_id") or 0)
     if call.state is CallState.DONE and ticket_id:
         await draft.tx.execute(questions.update().where(questions.c.id == question_id).values(ticket_id=ticket_id))
@@ -220,7 +225,7 @@ async def take_answer(draft: OrderDraft) -> bool:
     ).all()
     if not answered:
         return False
-    await outbox.cancel(draft.tx, now=draft.now, keys=[f"question:{one}:remind" for one in answered])
+    await outbox.cancel(draft.tx, now=draft.now, keys=[_remind_key(one) for one in answered])
     if draft.state is OrderState.HELD:
         draft.hold(HoldKind.ANSWER, due_at=draft.now, expires_at=None)
         text = f"The customer answered our question about order {draft.order_id}."
@@ -266,7 +271,7 @@ async def close(draft: OrderDraft, outcome: Outcome, reason: Reason) -> None:
     ids = list(found)
     if not ids:
         return
-    keys = [*(ask_key(one) for one in ids), *(f"question:{one}:remind" for one in ids)]
+    keys = [*(ask_key(one) for one in ids), *(_remind_key(one) for one in ids)]
     off = {call.key for call in (await outbox.cancel(draft.tx, now=draft.now, keys=keys)).cancelled}
     closed = questions.update().where(questions.c.id.in_(ids))
     await draft.tx.execute(closed.values(outcome=_outcome_of(outcome, reason).value))

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.billing.fees import OPEN_STATES
+from app.billing.fees import KEYS, OPEN_STATES
 from app.config import Mode
 from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
@@ -302,7 +302,7 @@ async def _unreported_fees(context: Context, now: datetime) -> int:
         for row in rows:
             last = (
                 sa.select(panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id)
-                .where(panel_calls.c.order_id == row.order_id, panel_calls.c.key.startswith(f"fee:{row.id}:"))
+                .where(panel_calls.c.order_id == row.order_id, panel_calls.c.key.startswith(f"{KEYS}{row.id}:"))
                 .order_by(panel_calls.c.seq.desc())
                 .limit(1)
             )

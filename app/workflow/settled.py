@@ -168,10 +168,10 @@ async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> N
 
 
 async def _fee_of(draft: OrderDraft, call: Call) -> Any:
-    parts = call.key.split(":")
-    if len(parts) != 3 or parts[0] != "fee":
+    fee_id = fees.fee_of_key(call.key)
+    if fee_id is None:
         return None
-    query = sa.select(fees_table).where(fees_table.c.id == uuid.UUID(parts[1]))
+    query = sa.select(fees_table).where(fees_table.c.id == fee_id)
     return (await draft.tx.execute(query)).first()
 
 
