@@ -26,7 +26,6 @@ class Behaviours:
     masquerade_fills: Literal["requestor", "admin", "both"] = "both"
     """Which requestor column is filled for orders that staff place by *Login as Owner*."""
     api_tickets_raise_hooks: bool = True
-    api_quotes_raise_hooks: bool = True
     partial_refunds_raise_hook: bool = True
     blocked_create_raises_failed_hook: bool = True
 
@@ -58,7 +57,6 @@ class Behaviours:
     automatic_credit_use: bool = False
     """The client's credit is applied to new invoices of an order immediately."""
     accept_quote_twice: Literal["second_invoice", "error"] = "second_invoice"
-    duplicate_transid: Literal["accepted", "error"] = "accepted"
     tax_rates: dict[str, Decimal] = field(default_factory=dict)
     """Percent by country."""
 

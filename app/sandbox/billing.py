@@ -53,44 +53,31 @@ def new_invoice(
     )
 
 
-def record_payment(
-    ctx: Context, invoice: Invoice, amount: Decimal, *, gateway: str = "", transid: str = "", fees: Decimal = ZERO
-) -> Transaction:
+def record_payment(ctx: Context, invoice: Invoice, amount: Decimal) -> Transaction:
     client = ctx.state.clients[invoice.client_id]
     return ctx.state.add_transaction(
         Transaction(
             id=next(ctx.state.next.transaction),
-            client_id=client.id,
             invoice_id=invoice.id,
             currency_id=ctx.state.currencies[client.currency].id,
             at=ctx.now(),
-            gateway=gateway or invoice.payment_method,
+            gateway=invoice.payment_method,
             description="Invoice Payment",
-            transid=transid or "txn_" + ctx.state.letters(14),
+            transid="txn_" + ctx.state.letters(14),
             amount_in=amount,
-            fees=fees,
         )
     )
 
 
-async def pay(
-    ctx: Context,
-    invoice: Invoice,
-    actor: Actor,
-    *,
-    amount: Decimal | None = None,
-    gateway: str = "",
-    transid: str = "",
-    fees: Decimal = ZERO,
-) -> None:
-    """Apply a payment; for a Cancelled invoice the API refuses it and gateways accept it.
+async def pay(ctx: Context, invoice: Invoice, actor: Actor, *, amount: Decimal | None = None) -> None:
+    """Apply a gateway's payment, which may be late or too much.
 
     Gateways call back in any invoice state, so a late payment is applied to the invoice and an overpayment becomes
     credit.
     """
     due = max(invoice.balance, ZERO)
     paid = due if amount is None else amount
-    record_payment(ctx, invoice, paid, gateway=gateway, transid=transid, fees=fees)
+    record_payment(ctx, invoice, paid)
     ctx.log(f"Added Invoice Payment - Invoice ID: {invoice.id}", actor, client_id=invoice.client_id)
     open_ = invoice.status in {"Unpaid", "Payment Pending", "Collections"}
     surplus = -invoice.balance if open_ else paid
@@ -139,18 +126,14 @@ def add_credit(
     )
 
 
-async def apply_credit(ctx: Context, invoice: Invoice, amount: Decimal, actor: Actor) -> None:
-    add_credit(ctx, invoice.client_id, -amount, f"Credit Applied to Invoice #{invoice.id}", relid=invoice.id)
-    invoice.credit += amount
-    if invoice.balance <= 0:
-        await settle(ctx, invoice, actor)
-
-
 async def use_credit(ctx: Context, invoice: Invoice, actor: Actor) -> None:
     """Apply the client's credit to the invoice as far as it goes (`autoapplycredit`, Automatic Credit Use)."""
     amount = min(ctx.state.clients[invoice.client_id].credit, invoice.balance)
     if amount > 0:
-        await apply_credit(ctx, invoice, amount, actor)
+        add_credit(ctx, invoice.client_id, -amount, f"Credit Applied to Invoice #{invoice.id}", relid=invoice.id)
+        invoice.credit += amount
+        if invoice.balance <= 0:
+            await settle(ctx, invoice, actor)
 
 
 async def cancel_invoice(ctx: Context, invoice: Invoice, actor: Actor) -> None:
@@ -170,7 +153,6 @@ def _pay_out(ctx: Context, invoice: Invoice, amount: Decimal, description: str, 
     ctx.state.add_transaction(
         Transaction(
             id=next(ctx.state.next.transaction),
-            client_id=client.id,
             invoice_id=invoice.id,
             currency_id=ctx.state.currencies[client.currency].id,
             at=ctx.now(),
@@ -228,8 +210,7 @@ async def accept_quote(ctx: Context, quote: Quote, actor: Actor) -> Invoice:
     invoice = new_invoice(ctx, client, lines, notes=f"Re Quote #{quote.id}")
     quote.stage, quote.accepted_at, quote.modified_at = "Accepted", ctx.now(), ctx.now()
     quote.invoice_ids.append(invoice.id)
-    if actor.kind != "api" or ctx.behaviours.api_quotes_raise_hooks:
-        await ctx.raise_event("quote.accepted", actor, quote_id=quote.id, invoice_id=invoice.id)
+    await ctx.raise_event("quote.accepted", actor, quote_id=quote.id, invoice_id=invoice.id)
     return invoice
 
 

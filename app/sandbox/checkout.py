@@ -1,4 +1,4 @@
-"""Placing an order by the cart, the admin form or AddOrder: rows, invoice and hook, in WHMCS's sequence.
+"""Placing an order by the cart, the admin form or an API: rows, invoice and hook, in WHMCS's sequence.
 
 The order stays Pending; the checkout hook runs before any payment.
 """
@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.sandbox import billing, provisioning
-from app.sandbox.context import API, BusinessError, Context
+from app.sandbox.context import BusinessError, Context
 from app.sandbox.ledger import Line
 from app.sandbox.models import (
     CYCLES,
@@ -37,10 +37,6 @@ class Placement:
     notes: str = ""
     payment_method: str = ""
     promo_code: str = ""
-    no_invoice: bool = False
-    send_mail: bool = True
-    status: str = "Pending"
-    by_other_api: bool = False
 
 
 def actor_of(placement: Placement, client: Client) -> Actor:
@@ -53,7 +49,7 @@ def actor_of(placement: Placement, client: Client) -> Actor:
         case "staff_as_customer":
             return Actor(kind="staff", admin_id=placement.admin_id, user_id=client.user_id, masquerade=True)
         case "api":
-            return Actor(kind="api", admin_id=placement.admin_id) if placement.by_other_api else API
+            return Actor(kind="api", admin_id=placement.admin_id)
 
 
 def _requestors(ctx: Context, placement: Placement, client: Client) -> tuple[int, int]:
@@ -74,19 +70,17 @@ def _requestors(ctx: Context, placement: Placement, client: Client) -> tuple[int
 
 
 async def place(ctx: Context, client_id: int, items: Sequence[Item], placement: Placement) -> Order:
-    """Place the order; auto-setup *on order* is tried at once, except for AddOrder, which ignores it."""
+    """Place the order; auto-setup *on order* is tried at once, except for an API's order."""
     client = ctx.state.clients.get(client_id)
     if client is None:
         raise BusinessError("Client ID Not Found")
     order = _order_row(ctx, client, placement)
     lines = [line for item in items for line in _add_item(ctx, order, client, item)]
     order.amount = sum((line.amount for line in lines), ZERO)
-    if order.amount > 0 and not placement.no_invoice:
+    if order.amount > 0:
         order.invoice_id = billing.new_invoice(ctx, client, lines, gateway=order.payment_method, order_id=order.id).id
-        if placement.send_mail:
-            ctx.mail(client.id, "Invoice Created", related_id=order.invoice_id)
-    if placement.send_mail:
-        ctx.mail(client.id, "Order Confirmation", related_id=order.id)
+        ctx.mail(client.id, "Invoice Created", related_id=order.invoice_id)
+    ctx.mail(client.id, "Order Confirmation", related_id=order.id)
     actor = actor_of(placement, client)
     ctx.log(f"New Order Placed - Order ID: {order.id}", actor, client_id=client.id)
     await _run_hook_and_setup(ctx, order, placement, actor)
@@ -140,7 +134,6 @@ def _order_row(ctx: Context, client: Client, placement: Placement) -> Order:
             payment_method=placement.payment_method or client.gateway,
             requestor_id=requestor_id,
             admin_requestor_id=admin_requestor_id,
-            status=placement.status,
             ip=placement.ip or client.last_ip or "203.0.113.10",
             notes=placement.notes,
             promo_code=placement.promo_code,

@@ -93,7 +93,6 @@ def _paid_invoice(
     state.add_transaction(
         Transaction(
             id=next(state.next.transaction),
-            client_id=client.id,
             invoice_id=invoice.id,
             currency_id=state.currencies[client.currency].id,
             at=paid_at,

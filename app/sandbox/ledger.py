@@ -20,7 +20,6 @@ class Line:
 @dataclass(slots=True, kw_only=True)
 class Transaction:
     id: int
-    client_id: int
     invoice_id: int
     currency_id: int
     at: dt.datetime
@@ -29,7 +28,6 @@ class Transaction:
     transid: str
     amount_in: Decimal = ZERO
     amount_out: Decimal = ZERO
-    fees: Decimal = ZERO
     refund_id: int = 0
 
 

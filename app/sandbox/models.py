@@ -278,15 +278,6 @@ class Reply:
     admin: str = ""
     name: str = ""
     email: str = ""
-    rating: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class TicketNote:
-    id: int
-    at: datetime
-    message: str
-    admin: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -306,9 +297,7 @@ class Ticket:
     service: str = ""
     opened_by: Literal["customer", "staff"] = "customer"
     admin: str = ""
-    flag: int = 0
     replies: list[Reply] = field(default_factory=list)
-    notes: list[TicketNote] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

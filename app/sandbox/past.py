@@ -269,7 +269,6 @@ class Chronicle:
         self._state.add_transaction(
             Transaction(
                 id=next(self._state.next.transaction),
-                client_id=client.id,
                 invoice_id=invoice.id,
                 currency_id=self._state.currencies[client.currency].id,
                 at=at,

@@ -91,7 +91,6 @@ class State:
             "paypal": "PayPal",
             "banktransfer": "Bank Transfer",
         }
-        self.client_groups: dict[int, str] = {1: "Resellers", 2: "VIP"}
         self.tlds: dict[str, dict[str, str]] = {
             ".com": {"USD": "14.00", "EUR": "13.00"},
             ".net": {"USD": "16.00", "EUR": "15.00"},
@@ -107,7 +106,6 @@ class State:
         self.addons: dict[int, Service] = {}
         self.domains: dict[int, Domain] = {}
         self.invoices: dict[int, Invoice] = {}
-        self.transactions: dict[int, Transaction] = {}
         self.quotes: dict[int, Quote] = {}
         self.tickets: dict[int, Ticket] = {}
         self.queue: list[QueueEntry] = []
@@ -122,8 +120,6 @@ class State:
         self.domains_of: dict[int, list[int]] = defaultdict(list)
         self.invoices_of: dict[int, list[int]] = defaultdict(list)
         self.api_invoices_of: dict[int, list[int]] = defaultdict(list)
-        self.transactions_of: dict[int, list[int]] = defaultdict(list)
-        self.transactions_by_transid: dict[str, list[int]] = defaultdict(list)
         self.credits_of: dict[int, list[Credit]] = defaultdict(list)
         self.quotes_of: dict[int, list[int]] = defaultdict(list)
         self.tickets_of: dict[int, list[int]] = defaultdict(list)
@@ -169,11 +165,7 @@ class State:
         return invoice
 
     def add_transaction(self, row: Transaction) -> Transaction:
-        self.transactions[row.id] = row
-        self.transactions_of[row.client_id].append(row.id)
-        self.transactions_by_transid[row.transid].append(row.id)
-        if row.invoice_id:
-            self.invoices[row.invoice_id].transactions.append(row)
+        self.invoices[row.invoice_id].transactions.append(row)
         return row
 
     def add_credit(self, credit: Credit) -> Credit:
@@ -244,7 +236,6 @@ class State:
             (self.services_of, self.services),
             (self.domains_of, self.domains),
             (self.invoices_of, self.invoices),
-            (self.transactions_of, self.transactions),
             (self.quotes_of, self.quotes),
             (self.tickets_of, self.tickets),
         ]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from app.sandbox.context import BusinessError, Context
-from app.sandbox.models import Actor, Reply, Ticket, TicketNote
+from app.sandbox.models import Actor, Reply, Ticket
 
 STATUSES = ("Open", "Answered", "Customer-Reply", "On Hold", "In Progress", "Closed")
 PRIORITIES = ("Low", "Medium", "High")
@@ -95,15 +95,6 @@ async def reply(
     if _hooks_run(ctx, actor):
         await ctx.raise_event("ticket.replied", actor, ticket_id=ticket.id, by=by)
     return row
-
-
-def add_note(ctx: Context, ticket: Ticket, actor: Actor, message: str) -> TicketNote:
-    admin = ctx.state.admins.get(actor.admin_id)
-    note = TicketNote(
-        id=next(ctx.state.next.note), at=ctx.now(), message=message, admin=admin.name if admin else "System"
-    )
-    ticket.notes.append(note)
-    return note
 
 
 async def close(ctx: Context, ticket: Ticket, actor: Actor) -> None:

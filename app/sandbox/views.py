@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from inspect import isawaitable
+from inspect import getmembers, isawaitable, isfunction
 from typing import Any
 
 from starlette.requests import Request
@@ -18,44 +18,10 @@ from app.sandbox.control import SandboxPanel
 from app.sandbox.ledger import Invoice
 from app.sandbox.models import Order, Ticket
 
-METHODS = (
-    "accept_quote",
-    "add_client",
-    "add_credit",
-    "add_history",
-    "add_invoice",
-    "add_past_order",
-    "add_product",
-    "add_product_group",
-    "add_quote",
-    "break_module",
-    "cancel_invoice",
-    "change_client",
-    "charge_back",
-    "close_client",
-    "close_ticket",
-    "configure",
-    "cron_accept",
-    "delivered",
-    "edit_order",
-    "give_feedback",
-    "merge_clients",
-    "open_ticket",
-    "pay_invoice",
-    "pending_events",
-    "place_order",
-    "rate_reply",
-    "refund_invoice",
-    "reply_ticket",
-    "run_cron",
-    "run_fraud_check",
-    "settled",
-    "staff_accept",
-    "staff_cancel",
-    "staff_delete",
-    "staff_fraud",
-    "staff_provision",
-    "staff_set_pending",
+METHODS = tuple(
+    name
+    for name, _ in getmembers(SandboxPanel, isfunction)
+    if not name.startswith("_") and name not in {"close", "spawn"}
 )
 """The methods of `SandboxPanel` that can be called over HTTP, with their arguments as JSON."""
 
@@ -131,7 +97,6 @@ def _ticket(panel: SandboxPanel, ticket: Ticket) -> dict[str, Any]:
         "message": latest.message,
         "by": latest.admin or latest.name,
         "at": latest.at.isoformat(),
-        "notes": [note.message for note in ticket.notes],
     }
 
 

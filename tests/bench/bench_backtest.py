@@ -78,7 +78,7 @@ def rates(*works: Callable[[], int]) -> list[float]:
 
 def one_process(url: str) -> Callable[[], int]:
     """Return a function that does the work of one backtest process: read, unpack, judge, pack and count."""
-    job = Job(url=url, given=canonical(parse_policy(GIVEN)), active=canonical(parse_policy(ACTIVE)), as_of=NOW)
+    job = Job(given=canonical(parse_policy(GIVEN)), active=canonical(parse_policy(ACTIVE)), as_of=NOW)
 
     async def all_parts() -> int:
         db = Database.open(url)

@@ -139,8 +139,6 @@ async def test_credit_pays_what_it_covers(panel: SandboxPanel, call: Caller) -> 
 
     await call("UpdateInvoice", invoiceid=invoice_id, status="Cancelled")
     assert panel.state.clients[client.id].credit == 30
-    late = await call("AddInvoicePayment", invoiceid=invoice_id, transid="t", gateway="stripe")
-    assert late["message"] == "It is not possible to add a payment to an invoice that is Cancelled"
 
 
 async def test_quotes_take_serialized_lines(panel: SandboxPanel, call: Caller) -> None:
@@ -182,12 +180,10 @@ async def test_tickets_keep_the_opening_message_as_reply_zero(panel: SandboxPane
     client = panel.add_client()
     opened = await call("OpenTicket", deptid=1, clientid=client.id, subject="Your order", message="doorman:ask:7 why?")
     await call("AddTicketReply", ticketid=opened["id"], message="ping", adminusername="doorman")
-    await call("AddTicketNote", ticketid=opened["id"], message="seen")
     ticket = await call("GetTicket", ticketid=opened["id"])
     first, second = ticket["replies"]["reply"]
     assert (first["replyid"], "rating" in first, first["message"]) == (0, False, "doorman:ask:7 why?")
     assert (second["admin"], second["rating"], ticket["status"]) == ("Doorman API", 0, "Answered")
-    assert ticket["notes"]["note"][0]["message"] == "seen"
     assert (await call("GetTickets", clientid=client.id))["tickets"]["ticket"][0]["attachments"] == [[]]
 
 

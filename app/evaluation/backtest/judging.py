@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,8 @@ _COLUMNS: Final = (
 
 #: Where a part begins: the time and id of its first order.
 Place = tuple[datetime, int]
+#: A part's number, where it begins, and where the next one does.
+Part = tuple[int, Place, Place | None]
 
 
 class BacktestFailed(Exception):
@@ -65,12 +67,16 @@ class Terms:
 class Job:
     """What a process needs to know to judge. Policies are in their canonical form."""
 
-    url: str
     given: str
     active: str
     as_of: datetime
     with_today: bool = False
     terms: Terms | None = None
+
+    def on(self, db: Database) -> Callable[[Part], Coroutine[Any, Any, Judged]]:
+        """Return the function that judges a part, in any process."""
+        bench = Bench(self, db)
+        return lambda part: bench.judge(*part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

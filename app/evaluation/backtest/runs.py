@@ -163,7 +163,6 @@ async def _run(
     row, given, in_force = await _begun(db, backtest_id)
     since = datetime.fromisoformat(row.options["since"]) if row.options["since"] else None
     job = Job(
-        url=db.url.render_as_string(hide_password=False),
         given=canonical(given.policy),
         active=canonical(in_force.policy),
         as_of=row.created_at,

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -21,11 +23,17 @@ from app.core.policy.document import Policy
 from app.db import Database
 from app.history.cases.maker import CaseMaker
 from app.history.cases.pages import Built, PagePart, PageWork, take
-from app.history.cases.pool import Helpers, address_of
-from app.history.cases.rows import absent_resources, bad_today, count_orders, spans, without_customer
+from app.history.cases.rows import (
+    absent_resources,
+    bad_today,
+    count_orders,
+    read_sightings,
+    spans,
+    without_customer,
+)
 from app.history.cases.shared import Shared
 from app.history.imported import Resource
-from app.installation.children import cores
+from app.installation.children import Helpers, cores
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
@@ -38,6 +46,7 @@ __all__ = ["Built", "CaseBuilder", "build_cases"]
 #: With fewer orders than this, starting processes takes longer than building the cases.
 _ALONE_BELOW: Final = 2_000
 _WRITTEN_AT_ONCE: Final = 5_000
+_ENDED: Final = "a process that built cases ended too early; run the import again"
 
 
 async def build_cases(context: Context, *, heard: Callable[[int, int], None], processes: int | None = None) -> Built:
@@ -90,14 +99,16 @@ class CaseBuilder:
 
         work = await self._work(policy, shared)
         parts = await spans(db, orders=total, processes=helpers.count + 1)
-        await helpers.take(work, db, parts, add)
+        async with aclosing(helpers.share(work.on, parts)) as taken:
+            async for part in taken:
+                add(part)
         async for page in without_customer(db):
             add(await take(work, db, page))
         await _mute(db, found)
         return found.built
 
     async def aclose(self) -> None:
-        """End all running work."""
+        """End all running work: what is not committed is repeated by the next run."""
         if self._sharing is not None:
             self._sharing.cancel()
             await asyncio.gather(self._sharing, return_exceptions=True)
@@ -105,12 +116,15 @@ class CaseBuilder:
             await self._helpers.aclose()
 
     def _enough(self, orders: int) -> Helpers:
-        return Helpers((self._processes or (1 if orders < _ALONE_BELOW else cores())) - 1)
+        count = self._processes or (1 if orders < _ALONE_BELOW else cores())
+        return Helpers(self._context.db, count - 1, ended=ChildProcessError(_ENDED))
 
     async def _share(self, helpers: Helpers) -> tuple[Policy, Shared]:
         async with self._context.db.read() as connection:
             policy = (await versions.active(connection)).policy
-        return policy, await helpers.sightings(self._context.db, policy, self._context.own_admin_id)
+        return policy, await helpers.run(
+            partial(read_sightings, policy=policy, own_admin_id=self._context.own_admin_id)
+        )
 
     async def _work(self, policy: Policy, shared: Shared) -> PageWork:
         context = self._context
@@ -122,7 +136,7 @@ class CaseBuilder:
             own_admin_id=context.own_admin_id,
             absent=await absent_resources(context.db),
         )
-        return PageWork(url=address_of(context.db), maker=maker, now=context.clock())
+        return PageWork(maker=maker, now=context.clock())
 
 
 async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:

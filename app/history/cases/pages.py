@@ -6,8 +6,10 @@ Pages hold different customers, so they can be processed concurrently and in any
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -78,9 +80,12 @@ class PagePart:
 class PageWork:
     """One pass over the history: all that a process needs to work on a page."""
 
-    url: str
     maker: CaseMaker
     now: datetime
+
+    def on(self, db: Database) -> Callable[[Span], Coroutine[Any, Any, PagePart]]:
+        """Return the function that takes a span, in any process."""
+        return partial(take_span, self, db)
 
 
 async def take_span(work: PageWork, db: Database, span: Span) -> PagePart:

@@ -107,20 +107,20 @@ async def get_invoice(ctx: Context, fields: Fields) -> Mapping[str, Any]:
         "balance": invoice.balance,
         "ccgateway": invoice.payment_method == "stripe",
         "items": Rows("item", items),
-        "transactions": Rows("transaction", [_transaction(row) for row in invoice.transactions]),
+        "transactions": Rows("transaction", [_transaction(invoice, row) for row in invoice.transactions]),
     }
 
 
-def _transaction(row: Transaction) -> dict[str, Any]:
+def _transaction(invoice: Invoice, row: Transaction) -> dict[str, Any]:
     return {
         "id": row.id,
-        "userid": row.client_id,
+        "userid": invoice.client_id,
         "currency": row.currency_id,
         "gateway": row.gateway,
         "date": row.at,
         "description": row.description,
         "amountin": row.amount_in,
-        "fees": row.fees,
+        "fees": Decimal(0),
         "amountout": row.amount_out,
         "rate": "1.00000",
         "transid": row.transid,
@@ -235,40 +235,6 @@ def _edit_lines(ctx: Context, invoice: Invoice, fields: Fields) -> None:
         )
 
 
-@write("AddInvoicePayment")
-async def add_invoice_payment(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    invoice = billing.find(ctx, fields.number("invoiceid"))
-    if invoice.status == "Cancelled":
-        raise BusinessError("It is not possible to add a payment to an invoice that is Cancelled")
-    transid = fields.text("transid")
-    if ctx.behaviours.duplicate_transid == "error" and ctx.state.transactions_by_transid.get(transid):
-        raise BusinessError("Transaction ID must be Unique")
-    amount, fees = fields.amount("amount"), fields.amount("fees")
-    await billing.pay(
-        ctx, invoice, API, amount=amount, gateway=fields.text("gateway"), transid=transid, fees=fees or Decimal(0)
-    )
-    return OK
-
-
-@read("GetTransactions")
-async def get_transactions(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """All rows in one answer; there is no paging."""
-    state = ctx.state
-    if invoice_id := fields.number("invoiceid"):
-        invoice = state.invoices.get(invoice_id)
-        found = list(invoice.transactions) if invoice else []
-    elif client_id := fields.number("clientid"):
-        found = [state.transactions[i] for i in state.transactions_of.get(client_id, [])]
-    elif fields.text("transid"):
-        found = [state.transactions[i] for i in state.transactions_by_transid.get(fields.text("transid"), [])]
-    else:
-        found = list(state.transactions.values())
-    if transid := fields.text("transid"):
-        found = [row for row in found if row.transid == transid]
-    counters = {"totalresults": len(found), "startnumber": 0, "numreturned": len(found)}
-    return {**OK, **counters, "transactions": Rows("transaction", [_transaction(row) for row in found])}
-
-
 @write("AddCredit")
 async def add_credit(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     """The amount is always positive; `type=remove` subtracts it. Each call adds again."""
@@ -301,27 +267,3 @@ async def get_credits(ctx: Context, fields: Fields) -> Mapping[str, Any]:
         for row in ctx.state.credits_of.get(client.id, [])
     ]
     return {**OK, "totalresults": len(rows), "clientid": client.id, "credits": Rows("credit", rows)}
-
-
-@write("ApplyCredit")
-async def apply_credit(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    invoice = billing.find(ctx, fields.number("invoiceid"))
-    if invoice.status != "Unpaid":
-        raise BusinessError("Invoice Not in Unpaid Status")
-    try:
-        amount = money(fields.amount("amount") or 0)
-    except FieldError as error:
-        raise BusinessError("Credit Amount to apply must be greater than zero") from error
-    if amount <= 0:
-        raise BusinessError("Credit Amount to apply must be greater than zero")
-    if amount > ctx.state.clients[invoice.client_id].credit:
-        raise BusinessError("Amount exceeds customer credit balance")
-    if amount > invoice.balance:
-        raise BusinessError("Amount Exceeds Invoice Balance")
-    await billing.apply_credit(ctx, invoice, amount, API)
-    return {
-        **OK,
-        "invoiceid": invoice.id,
-        "amount": amount,
-        "invoicepaid": "true" if invoice.status == "Paid" else "false",
-    }

@@ -7,7 +7,7 @@ from app.sandbox import clients
 from app.sandbox.calls.table import read, write
 from app.sandbox.client_stats import stats_of
 from app.sandbox.context import API, BusinessError, Context
-from app.sandbox.models import CYCLES, Client, ClientNote, ConfigOption, Domain, Product, Service
+from app.sandbox.models import CYCLES, Client, ClientNote, ConfigOption, Product, Service
 from app.sandbox.wire import NO_DATE, Fields, Raw, Rows, paged
 
 OK: dict[str, Any] = {"result": "success"}
@@ -219,64 +219,6 @@ def _service(ctx: Context, service: Service) -> dict[str, Any]:
     }
 
 
-@write("UpdateClientProduct")
-async def update_client_product(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Only edits the row; the module is not called."""
-    service = ctx.state.services.get(fields.number("serviceid"))
-    if service is None:
-        raise BusinessError("Service ID Not Found")
-    for name in ("status", "domain", "notes"):
-        if fields.has(name):
-            setattr(service, name, fields.text(name))
-    service.recurring = fields.amount("recurringamount") or service.recurring
-    service.first_amount = fields.amount("firstpaymentamount") or service.first_amount
-    service.next_due = fields.day("nextduedate") or service.next_due
-    return {**OK, "serviceid": service.id}
-
-
-@read("GetClientsDomains")
-async def get_clients_domains(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    state = ctx.state
-    if domain_id := fields.number("domainid"):
-        found = [state.domains[domain_id]] if domain_id in state.domains else []
-    elif client_id := fields.number("clientid"):
-        found = [state.domains[i] for i in state.domains_of.get(client_id, [])]
-    else:
-        found = list(state.domains.values())
-    if name := fields.text("domain"):
-        found = [domain for domain in found if domain.name == name]
-    page, counters = paged(found, fields)
-    answer = {**OK, "clientid": fields.number("clientid"), "domainid": fields.number("domainid"), **counters}
-    return {**answer, "domains": Rows("domain", [_domain(ctx, domain) for domain in page])}
-
-
-def _domain(ctx: Context, domain: Domain) -> dict[str, Any]:
-    return {
-        "id": domain.id,
-        "userid": domain.client_id,
-        "orderid": domain.order_id,
-        "regtype": "Register",
-        "domainname": domain.name,
-        "registrar": domain.registrar,
-        "regperiod": domain.years,
-        "firstpaymentamount": domain.first_amount,
-        "recurringamount": domain.recurring,
-        "paymentmethod": domain.payment_method,
-        "paymentmethodname": ctx.state.gateways.get(domain.payment_method, ""),
-        "regdate": domain.created_at.astimezone(ctx.zone).date(),
-        "expirydate": domain.expires or NO_DATE,
-        "nextduedate": domain.expires or NO_DATE,
-        "status": domain.status,
-        "subscriptionid": "",
-        "promoid": 0,
-        "dnsmanagement": 0,
-        "emailforwarding": 0,
-        "idprotection": 0,
-        "donotrenew": 0,
-        "notes": "",
-    }
-
-
 @write("AddClientNote")
 async def add_client_note(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     client = clients.find(ctx, fields.number("userid"), "Client ID not found")
@@ -292,22 +234,6 @@ async def add_client_note(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     ctx.state.client_notes.append(note)
     ctx.log(f"Client Note Added - Client ID: {client.id}", API, client_id=client.id)
     return {**OK, "noteid": note.id}
-
-
-@read("GetClientGroups")
-async def get_client_groups(ctx: Context, fields: Fields) -> Mapping[str, Any]:  # noqa: ARG001 - no inputs
-    rows = [
-        {
-            "id": group_id,
-            "groupname": name,
-            "groupcolour": "#ffffff",
-            "discountpercent": "0.00",
-            "susptermexempt": "",
-            "separateinvoices": "",
-        }
-        for group_id, name in ctx.state.client_groups.items()
-    ]
-    return {**OK, "totalresults": len(rows), "groups": Rows("group", rows)}
 
 
 @read("GetProducts")

@@ -1,14 +1,12 @@
 """API actions on orders and the module queue."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from app.sandbox import checkout, orders
+from app.sandbox import orders
 from app.sandbox.calls.table import read, write
-from app.sandbox.checkout import Placement
-from app.sandbox.context import API, BusinessError, Context
-from app.sandbox.models import PRODUCT_TYPES, Domain, Item, Order, Service
+from app.sandbox.context import API, Context
+from app.sandbox.models import PRODUCT_TYPES, Domain, Order, Service
 from app.sandbox.wire import Fields, Raw, Rows, paged
 
 OK: dict[str, Any] = {"result": "success"}
@@ -122,20 +120,6 @@ def _domain_item(domain: Domain) -> dict[str, Any]:
     }
 
 
-@read("GetOrderStatuses")
-async def get_order_statuses(ctx: Context, fields: Fields) -> Mapping[str, Any]:  # noqa: ARG001 - no inputs
-    counts = Counter(order.status for order in ctx.state.orders.values())
-    titles = [
-        "Pending",
-        "Active",
-        "Cancelled",
-        "Fraud",
-        *sorted(set(counts) - {"Pending", "Active", "Cancelled", "Fraud"}),
-    ]
-    rows = [{"title": title, "count": counts[title]} for title in titles]
-    return {**OK, "totalresults": len(rows), "statuses": Rows("status", rows)}
-
-
 @write("AcceptOrder")
 async def accept_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     await orders.accept(
@@ -165,55 +149,6 @@ async def cancel_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
 async def fraud_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     await orders.mark_fraud(ctx, fields.number("orderid"), API)
     return OK
-
-
-def _at(values: list[str], index: int, default: str = "") -> str:
-    return values[index] if index < len(values) else default
-
-
-@write("AddOrder")
-async def add_order(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """AddOrder ignores *setup on order*, and returns ids as comma-separated lists."""
-    gateway = fields.text("paymentmethod")
-    if gateway not in ctx.state.gateways:
-        raise BusinessError("Invalid Payment Method. Valid options include " + ",".join(ctx.state.gateways))
-    domains, cycles = fields.array("domain"), fields.array("billingcycle")
-    prices, registers = fields.array("priceoverride"), fields.array("domaintype")
-    count = max(len(fields.array("pid")), len(registers))
-    if not all(pid.isdigit() for pid in fields.array("pid")):
-        raise BusinessError("Product ID not found")
-    items = [
-        Item(
-            product_id=int(_at(fields.array("pid"), index, "0")),
-            domain=_at(domains, index),
-            cycle=_at(cycles, index, "monthly").title() if _at(cycles, index) else "Monthly",
-            price=_at(prices, index) or None,
-            register=_at(registers, index) == "register",
-        )
-        for index in range(count)
-    ]
-    if not items:
-        raise BusinessError("No items added to cart so order cannot proceed")
-    placement = Placement(
-        by="api",
-        ip=fields.text("clientip"),
-        notes=fields.text("notes"),
-        payment_method=gateway,
-        promo_code=fields.text("promocode"),
-        no_invoice=bool(fields.flag("noinvoice")),
-        send_mail=not fields.flag("noemail"),
-    )
-    order = await checkout.place(ctx, fields.number("clientid"), items, placement)
-    services = ",".join(map(str, order.service_ids))
-    return {
-        **OK,
-        "orderid": order.id,
-        "productids": services,
-        "serviceids": services,
-        "addonids": ",".join(map(str, order.addon_ids)),
-        "domainids": ",".join(map(str, order.domain_ids)),
-        "invoiceid": order.invoice_id,
-    }
 
 
 @read("GetModuleQueue")

@@ -4,21 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from app.sandbox import billing
 from app.sandbox.calls.table import read, write
-from app.sandbox.context import API, BusinessError, Context
+from app.sandbox.context import BusinessError, Context
 from app.sandbox.ledger import Quote, QuoteLine
 from app.sandbox.wire import NO_TIME, FieldError, Fields, Rows, decimal, paged
 
 OK: dict[str, Any] = {"result": "success"}
 STAGES = ("Draft", "Delivered", "On Hold", "Accepted", "Lost", "Dead")
-
-
-def _find(ctx: Context, quote_id: int) -> Quote:
-    quote = ctx.state.quotes.get(quote_id)
-    if quote is None:
-        raise BusinessError("Quote ID Not Found")
-    return quote
 
 
 def _line(line_id: int, given: Mapping[str, Any]) -> QuoteLine:
@@ -69,37 +61,6 @@ async def create_quote(ctx: Context, fields: Fields) -> Mapping[str, Any]:
         )
     )
     return {**OK, "quoteid": quote.id}
-
-
-@write("UpdateQuote")
-async def update_quote(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    quote = _find(ctx, fields.number("quoteid"))
-    stage = fields.text("stage", quote.stage)
-    if stage not in STAGES:
-        raise BusinessError("Invalid Stage")
-    quote.valid_until = fields.day("validuntil", ctx.behaviours.date_format) or quote.valid_until
-    if fields.has("lineitems"):
-        quote.lines = _lines(ctx, fields)
-    quote.stage = stage
-    quote.subject = fields.text("subject", quote.subject)
-    quote.customer_notes = fields.text("customernotes", quote.customer_notes)
-    quote.admin_notes = fields.text("adminnotes", quote.admin_notes)
-    quote.modified_at = ctx.now()
-    return OK
-
-
-@write("SendQuote")
-async def send_quote(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    quote = _find(ctx, fields.number("quoteid"))
-    quote.stage, quote.sent_at, quote.modified_at = "Delivered", ctx.now(), ctx.now()
-    ctx.mail(quote.client_id, "Quote Delivery with PDF", subject=quote.subject, related_id=quote.id)
-    return OK
-
-
-@write("AcceptQuote")
-async def accept_quote(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    invoice = await billing.accept_quote(ctx, _find(ctx, fields.number("quoteid")), API)
-    return {**OK, "invoiceid": invoice.id}
 
 
 @read("GetQuotes")

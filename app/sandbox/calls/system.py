@@ -5,7 +5,7 @@ from typing import Any
 
 from app.sandbox import clients
 from app.sandbox.calls.table import read, write
-from app.sandbox.context import API, API_ADMIN_ID, BusinessError, Context
+from app.sandbox.context import API_ADMIN_ID, BusinessError, Context
 from app.sandbox.models import Mail, Notification
 from app.sandbox.wire import FieldError, Fields, Rows, paged
 
@@ -129,14 +129,6 @@ async def trigger_notification_event(ctx: Context, fields: Fields) -> Mapping[st
             url=fields.text("url"),
         )
     )
-    return OK
-
-
-@write("LogActivity")
-async def log_activity(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    if not fields.text("description"):
-        raise BusinessError("Activity description required")
-    ctx.log(fields.text("description"), API, client_id=fields.number("clientid"))
     return OK
 
 

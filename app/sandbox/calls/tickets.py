@@ -77,7 +77,7 @@ def _head(ctx: Context, ticket: Ticket) -> dict[str, Any]:
         "attachment": "",
         "attachments": [[]],
         "lastreply": ticket.last_reply_at,
-        "flag": ticket.flag,
+        "flag": 0,
         "service": ticket.service,
     }
 
@@ -93,7 +93,7 @@ async def get_ticket(ctx: Context, fields: Fields) -> Mapping[str, Any]:
         **_head(ctx, ticket),
         "ticketid": ticket.id,
         "replies": Rows("reply", replies),
-        "notes": Rows("note", _notes(ticket)),
+        "notes": Rows("note", []),
     }
 
 
@@ -114,20 +114,7 @@ def _reply(ticket: Ticket, row: Reply) -> dict[str, Any]:
         "attachments": [[]],
         "admin": row.admin,
     }
-    return shown | ({"rating": row.rating} if row.id else {})
-
-
-def _notes(ticket: Ticket) -> list[dict[str, Any]]:
-    return [
-        {"noteid": note.id, "date": note.at, "message": note.message, "attachments": [[]], "admin": note.admin}
-        for note in ticket.notes
-    ]
-
-
-@read("GetTicketNotes")
-async def get_ticket_notes(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    ticket = _find(ctx, fields)
-    return {**OK, "totalresults": len(ticket.notes), "notes": Rows("note", _notes(ticket))}
+    return shown | ({"rating": 0} if row.id else {})
 
 
 @read("GetSupportDepartments")
@@ -192,35 +179,3 @@ async def add_ticket_reply(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     if by_staff and not fields.flag("noemail"):
         ctx.mail(ticket.client_id, "Support Ticket Reply", subject=ticket.subject, related_id=ticket.id)
     return OK
-
-
-@write("AddTicketNote")
-async def add_ticket_note(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    ticket = _find(ctx, fields)
-    if not fields.text("message"):
-        raise BusinessError("Message is required")
-    tickets.add_note(ctx, ticket, API, fields.text("message"))
-    return OK
-
-
-@write("UpdateTicket")
-async def update_ticket(ctx: Context, fields: Fields) -> Mapping[str, Any]:
-    """Status changes by the API run no hook except TicketClose."""
-    ticket = tickets.find(ctx, fields.number("ticketid"))
-    status, priority = fields.text("status"), fields.text("priority")
-    if status and status not in STATUSES:
-        raise BusinessError("Invalid Status. Valid statuses are: " + ",".join(STATUSES))
-    if priority and priority not in PRIORITIES:
-        raise BusinessError("Invalid Priority. Valid priorities are: " + ",".join(PRIORITIES))
-    department_id = fields.number("deptid", ticket.department_id)
-    if department_id not in ctx.state.departments:
-        raise BusinessError("Department ID not found")
-    ticket.department_id = department_id
-    ticket.priority = priority or ticket.priority
-    ticket.subject = fields.text("subject", ticket.subject)
-    ticket.flag = fields.number("flag", ticket.flag)
-    if status == "Closed":
-        await tickets.close(ctx, ticket, API)
-    elif status:
-        ticket.status = status
-    return {**OK, "ticketid": ticket.id}

@@ -43,8 +43,6 @@ class MoneyDesk(Desk):
         amount: Money | None = None,
         *,
         by: Literal["customer", "staff", "cron"] = "customer",
-        gateway: str = "",
-        transid: str = "",
         admin_id: int = 1,
     ) -> Invoice:
         """Receive a payment (the whole balance, or `amount`); it may be partial, late or an overpayment."""
@@ -55,7 +53,7 @@ class MoneyDesk(Desk):
             "cron": CRON,
         }[by]
         paid = None if amount is None else money(amount)
-        await billing.pay(self.ctx, invoice, actor, amount=paid, gateway=gateway, transid=transid)
+        await billing.pay(self.ctx, invoice, actor, amount=paid)
         return invoice
 
     async def refund_invoice(self, invoice_id: int, amount: Money | None = None, *, admin_id: int = 1) -> Invoice:

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from app.sandbox import billing, checkout, clients, fraud, history, orders
 from app.sandbox.checkout import Placement
 from app.sandbox.desk.base import Desk
-from app.sandbox.models import CRON, Actor, Item, Money, Order, PlacedBy, money
+from app.sandbox.models import CRON, Actor, Item, Money, Order, PlacedBy
 
 AnyItem = Item | Mapping[str, Any] | int
 
@@ -33,9 +32,7 @@ class OrderDesk(Desk):
         pay: bool = False,
         price_override: Money | None = None,
         payment_method: str = "",
-        promo_code: str = "",
         admin_id: int = 1,
-        no_invoice: bool = False,
         fraud_score: float | None = None,
     ) -> Order:
         """Place an order; an item is a product id, an `Item`, or its fields.
@@ -51,9 +48,6 @@ class OrderDesk(Desk):
             ip=ip,
             notes=notes,
             payment_method=payment_method,
-            promo_code=promo_code,
-            no_invoice=no_invoice,
-            by_other_api=True,
         )
         order = await checkout.place(self.ctx, client_id, wanted, placement)
         if fraud_score is not None:
@@ -112,11 +106,3 @@ class OrderDesk(Desk):
         """Accept an order as the auto-accept scripts that many providers run from cron do."""
         await orders.accept(self.ctx, order_id, CRON)
         return self.state.orders[order_id]
-
-    async def edit_order(self, order_id: int, **fields: Any) -> Order:
-        """Change the row itself (notes, amount, status, …); no hook reports the change."""
-        order = orders.find(self.ctx, order_id)
-        for name, value in fields.items():
-            current = getattr(order, name)
-            setattr(order, name, money(value) if isinstance(current, Decimal) else value)
-        return order

@@ -3,7 +3,6 @@
 from typing import Literal
 
 from app.sandbox import tickets
-from app.sandbox.context import BusinessError
 from app.sandbox.desk.base import Desk
 from app.sandbox.models import Actor, Reply, Ticket
 
@@ -67,11 +66,3 @@ class TicketDesk(Desk):
         if by == "staff":
             return Actor(kind="staff", admin_id=admin_id)
         return Actor(kind="customer", user_id=client.user_id if client else 0)
-
-    def rate_reply(self, ticket_id: int, rating: int) -> None:
-        """The client rates the latest staff reply, 1 to 5; WHMCS runs no hook for it."""
-        ticket = tickets.find(self.ctx, ticket_id)
-        latest = next((row for row in reversed(ticket.replies) if row.admin), None)
-        if latest is None:
-            raise BusinessError("No staff reply to rate")
-        latest.rating = rating
