@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final
@@ -26,6 +27,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
+from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
 from app.gathering.fraud import read_fraud_check
 from app.gathering.panel import Gathered
@@ -35,6 +37,14 @@ from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct
 OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
 
+_STATES: Final[Mapping[str, PaymentState]] = {
+    PanelInvoiceStatus.PAID: PaymentState.PAID,
+    PanelInvoiceStatus.CANCELLED: PaymentState.CANCELLED,
+    PanelInvoiceStatus.REFUNDED: PaymentState.REFUNDED,
+    PanelInvoiceStatus.COLLECTIONS: PaymentState.DISPUTED,
+    PanelInvoiceStatus.PAYMENT_PENDING: PaymentState.PENDING,
+}
+_UNPAID: Final = frozenset({PanelInvoiceStatus.UNPAID, PanelInvoiceStatus.DRAFT, PanelInvoiceStatus.OVERDUE})
 
 #: Facts of a customer that signals depend on and only the panel knows.
 TOLD_BY_PANEL: Final = (
@@ -119,18 +129,10 @@ def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentSta
 
 
 def invoice_state(invoice: PanelInvoice) -> PaymentState:
-    """Map the panel's invoice status; Unpaid with some money on it is partly paid."""
-    status = invoice.status.strip().lower()
-    plain = {
-        "paid": PaymentState.PAID,
-        "cancelled": PaymentState.CANCELLED,
-        "refunded": PaymentState.REFUNDED,
-        "collections": PaymentState.DISPUTED,
-        "payment pending": PaymentState.PENDING,
-    }
-    if status in plain:
-        return plain[status]
-    if status not in {"unpaid", "draft", "overdue"}:
+    """Return how far an invoice is paid; Unpaid with some money on it is partly paid."""
+    if invoice.status in _STATES:
+        return _STATES[invoice.status]
+    if invoice.status not in _UNPAID:
         return PaymentState.UNKNOWN
     paid = paid_on(invoice)
     return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID

@@ -22,6 +22,7 @@ from app.context import Context
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import TicketReading
+from app.core.statuses import PanelOrderStatus
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
 from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
@@ -183,7 +184,7 @@ def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
     absent = set(_absent_fees(found.fees))
     if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
         absent.add("invoice")
-    if order.status.strip().lower() == "pending":
+    if order.status == PanelOrderStatus.PENDING:
         wanted = len(_services_of(order))
         absent |= {
             name
@@ -321,7 +322,7 @@ async def _pay_methods(
 
     If our role lacks the right, the panel is asked only once in a while.
     """
-    if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
+    if order.customer_id is None or order.status != PanelOrderStatus.PENDING or order.is_renewal:
         return ()
     if context.pay_methods_barred:
         raise PanelNotPermitted("our API role may not read pay methods", alarm=True)

@@ -22,7 +22,7 @@ class PanelLine(Struct, frozen=True, kw_only=True):
     domain: str
     cycle: str  # as the panel writes it, lower case
     amount: Money | None
-    status: str
+    status: str  # a PanelServiceStatus, or the panel's own word
 
 
 class PanelOrder(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class PanelOrder(Struct, frozen=True, kw_only=True):
     payment_method: str
     promo_code: str
     invoice_id: int | None
-    status: str
+    status: str  # a PanelOrderStatus, or the panel's own word
     ip: str | None
     notes: str
     fraud_module: str
@@ -58,7 +58,7 @@ class PanelService(Struct, frozen=True, kw_only=True):
     name: str
     group: str
     domain: str
-    status: str
+    status: str  # a PanelServiceStatus, or the panel's own word
     cycle: str
     first_amount: Money | None
     recurring_amount: Money | None
@@ -104,7 +104,7 @@ class PanelInvoice(Struct, frozen=True, kw_only=True):
 
     invoice_id: int
     customer_id: int | None
-    status: str  # Draft, Unpaid, Paid, Cancelled, Refunded, Collections, Payment Pending
+    status: str  # a PanelInvoiceStatus, or the panel's own word
     created_on: date | None
     due_on: date | None
     paid_at: datetime | None

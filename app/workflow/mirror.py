@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.states import Flag, OrderState, Provisioning
+from app.core.statuses import BUILT, PanelOrderStatus, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
 from app.db import insert_new
@@ -22,8 +23,6 @@ from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
 
-_BUILT = {"active", "completed"}
-_FAILED = {"failed"}
 _ITEMS_SHOWN = 50
 
 
@@ -69,10 +68,10 @@ def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
 
 
 def _provisioning(draft: OrderDraft, statuses: list[str]) -> Provisioning:
-    built = sum(status.strip().lower() in _BUILT for status in statuses)
+    built = sum(status in BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
-    failed = Flag.PROVISIONING_FAILED.value in draft.flags or any(one.strip().lower() in _FAILED for one in statuses)
+    failed = Flag.PROVISIONING_FAILED.value in draft.flags or PanelServiceStatus.FAILED in statuses
     if failed and not (built and draft.state is OrderState.RELEASED):
         return Provisioning.FAILED  # even if held: what a failed accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
@@ -173,13 +172,13 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
 
 def follow_in_shadow(draft: OrderDraft) -> None:
     """Set the state from the panel alone, as shadow mode requires."""
-    states = {
-        "active": OrderState.RELEASED,
-        "cancelled": OrderState.CANCELLED,
-        "fraud": OrderState.REJECTED,
-        "pending": OrderState.RECEIVED,
+    states: dict[str, OrderState] = {
+        PanelOrderStatus.ACTIVE: OrderState.RELEASED,
+        PanelOrderStatus.CANCELLED: OrderState.CANCELLED,
+        PanelOrderStatus.FRAUD: OrderState.REJECTED,
+        PanelOrderStatus.PENDING: OrderState.RECEIVED,
     }
-    target = states.get(draft.order.panel_status.strip().lower(), OrderState.RECEIVED)
+    target = states.get(draft.order.panel_status, OrderState.RECEIVED)
     if target is not draft.state:
         draft.change(state=target.value)
         draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL)

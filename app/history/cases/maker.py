@@ -19,6 +19,7 @@ from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
@@ -244,15 +245,15 @@ class CaseMaker:
         order, listed = then.order, then.rows.customer
         tickets = then.account.recent_tickets(micros(then.judged_at))
         asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
-        lines = tuple(structs.replace(line, status="Pending") for line in order.lines)
+        lines = tuple(structs.replace(line, status=PanelServiceStatus.PENDING.value) for line in order.lines)
         return Gathered(
             order_id=order.order_id,
             order_version=None,
             read_at=then.judged_at,
-            order=structs.replace(order, status="Pending", lines=lines),
+            order=structs.replace(order, status=PanelOrderStatus.PENDING.value, lines=lines),
             customer=self._customer_then(listed.customer, then) if listed else None,
             signed_up_on=listed.signed_up_on if listed else None,
-            services=tuple(structs.replace(service, status="Pending") for service in then.services),
+            services=tuple(structs.replace(one, status=PanelServiceStatus.PENDING.value) for one in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,
             tickets=tickets,
@@ -300,7 +301,7 @@ def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: dat
     if invoice is not None and invoice.paid_at is not None:
         return max(placed_at, invoice.paid_at.astimezone(UTC))
     free = not order.invoice_id or is_paid(invoice)
-    return placed_at if free and order.status.strip().lower() == "active" else None
+    return placed_at if free and order.status == PanelOrderStatus.ACTIVE else None
 
 
 def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket | None:
@@ -312,7 +313,8 @@ def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInv
     if invoice is None:
         return None
     paid = invoice.paid_at <= judged_at if invoice.paid_at is not None else is_paid(invoice)
-    return structs.replace(invoice, status="Paid" if paid else "Unpaid", credit=None, transactions=())
+    status = PanelInvoiceStatus.PAID if paid else PanelInvoiceStatus.UNPAID
+    return structs.replace(invoice, status=status.value, credit=None, transactions=())
 
 
 def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:

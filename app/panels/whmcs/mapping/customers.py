@@ -7,6 +7,7 @@ from typing import Final
 from app.core.money import Money
 from app.panels.records import PanelCustomer, PanelCustomerHead, PanelService
 from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.mapping.statuses import service_status
 
 _COUNTERS: Final = ("num", "productsnum")
 
@@ -108,7 +109,7 @@ def service(row: wire.Row, *, currency: str | None) -> PanelService | None:
         name=wire.text(row.get("name")).strip(),
         group=wire.text(row.get("groupname")).strip(),
         domain=wire.text(row.get("domain")).strip(),
-        status=wire.text(row.get("status")).strip(),
+        status=service_status(row.get("status")),
         cycle=wire.text(row.get("billingcycle")).strip().lower(),
         first_amount=amounts.amount(row.get("firstpaymentamount"), currency),
         recurring_amount=amounts.amount(row.get("recurringamount"), currency),

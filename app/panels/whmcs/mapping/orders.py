@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.mapping.statuses import order_status, service_status
 
 
 def order(row: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelOrder | None:
@@ -27,7 +28,7 @@ def order(row: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelO
         payment_method=wire.text(row.get("paymentmethod")).strip(),
         promo_code=wire.text(row.get("promocode")).strip(),
         invoice_id=wire.identifier(row.get("invoiceid")),
-        status=wire.text(row.get("status")).strip(),
+        status=order_status(row.get("status")),
         ip=_ip(row.get("ipaddress")),
         notes=wire.text(row.get("notes")),
         fraud_module=wire.text(row.get("fraudmodule")).strip(),
@@ -46,7 +47,7 @@ def _line(item: wire.Row, currency: str | None) -> PanelLine:
         domain=wire.text(item.get("domain")).strip(),
         cycle=wire.text(item.get("billingcycle")).strip().lower(),
         amount=amounts.amount(item.get("amount"), currency),
-        status=wire.text(item.get("status")).strip(),
+        status=service_status(item.get("status")),
     )
 
 
