@@ -211,7 +211,7 @@ async def _place(context: Context, order: PanelOrder) -> IpPlace:
 def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
     """True if staff or a program entered it, so that the IP is theirs; `told` is what the event says."""
     if told is PlacedBy.UNKNOWN:
-        return order.admin_requestor_id > 0
+        return order.placed_by is PlacedBy.STAFF
     return told is not PlacedBy.CUSTOMER
 
 
@@ -344,7 +344,7 @@ async def _tickets(panel: PanelReader, order: PanelOrder, own: _Own, *, now: dat
         return _Tickets(recent_tickets(heads, now), asking)
     heads = await panel.tickets(order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
     recent = recent_tickets(heads, now)
-    if order.admin_requestor_id <= 0:
+    if order.placed_by is not PlacedBy.STAFF:
         return _Tickets(recent)
     asking = await _find_asking(panel, order, recent, urgent=urgent)
     unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)

@@ -45,8 +45,8 @@ async def mirror_order(draft: OrderDraft, gathered: Gathered, placed_by: PlacedB
     if "services" not in gathered.missing or not draft.order.items:  # else the known ones stay
         statuses = _statuses(gathered, order)
         draft.change(items=_items(gathered, order), provisioning=_provisioning(draft, statuses).value)
-    if placed_by is PlacedBy.STAFF and order.admin_requestor_id and draft.order.staff_id is None:
-        draft.change(staff_id=order.admin_requestor_id)
+    if placed_by is PlacedBy.STAFF and order.staff_id and draft.order.staff_id is None:
+        draft.change(staff_id=order.staff_id)
     _mirror_payment(draft, gathered, order)
     draft.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
     await _keep_texts(draft, gathered, order, placed_by)
@@ -120,9 +120,9 @@ async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, si
                 status=customer.status[:24],
                 currency=customer.currency,
                 signed_up_at=signed_up or row.signed_up_at,
-                active_services=customer.stats.get("productsnumactive"),
-                paid_invoices=customer.stats.get("numpaidinvoices"),
-                overdue_invoices=customer.stats.get("numoverdueinvoices"),
+                active_services=customer.stats.active_services,
+                paid_invoices=customer.stats.paid_invoices,
+                overdue_invoices=customer.stats.overdue_invoices,
                 revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
                 last_read_at=draft.now,
             )

@@ -28,7 +28,15 @@ from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros
 from app.history.cases.timeline import Account, Earlier, Rows, fraud_known_at, services_of
-from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
+from app.panels.records import (
+    CustomerStats,
+    PanelCustomer,
+    PanelInvoice,
+    PanelOrder,
+    PanelProduct,
+    PanelService,
+    PanelTicket,
+)
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (
@@ -244,7 +252,8 @@ class CaseMaker:
         """Assemble what a live judgement would have read at that moment."""
         order, listed = then.order, then.rows.customer
         tickets = then.account.recent_tickets(micros(then.judged_at))
-        asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
+        by_staff = order.placed_by is PlacedBy.STAFF
+        asking = _asking(order, tickets) if by_staff else None
         lines = tuple(structs.replace(line, status=PanelServiceStatus.PENDING.value) for line in order.lines)
         return Gathered(
             order_id=order.order_id,
@@ -258,23 +267,24 @@ class CaseMaker:
             catalogue=self.catalogue,
             tickets=tickets,
             asking_ticket=asking,
-            tickets_left=asking is None and order.admin_requestor_id > 0 and not_all_read(order, tickets),
+            tickets_left=asking is None and by_staff and not_all_read(order, tickets),
             missing=tuple(sorted(self._missing(then, tickets, asking))),
         )
 
     def _customer_then(self, customer: PanelCustomer, then: _Then) -> PanelCustomer:
         """Return the customer with the panel's counters as of then, computed from dated rows."""
-        account, order, moment, stats = then.account, then.order, micros(then.judged_at), {}
-        if "services" not in self.absent:
-            stats["productsnumtotal"] = account.total_services.at(moment) + account.undated_services
-            stats["productsnumactive"] = account.active_at(moment, order.order_id)
-        if "invoices" not in self.absent:
-            stats["numpaidinvoices"] = account.paid.at(moment)
-            stats["numoverdueinvoices"] = account.overdue.at(moment)
-            stats["numcollectionsinvoices"] = len(account.collections) - (order.invoice_id in account.collections)
-        if "tickets" not in self.absent:
-            stats["numtickets"] = account.tickets_at(moment)
-        priced = "invoices" not in self.absent and customer.currency is not None
+        account, order, moment = then.account, then.order, micros(then.judged_at)
+        services, invoices, tickets = (name not in self.absent for name in ("services", "invoices", "tickets"))
+        disputed = len(account.collections) - (order.invoice_id in account.collections)
+        stats = CustomerStats(
+            active_services=account.active_at(moment, order.order_id) if services else None,
+            total_services=account.total_services.at(moment) + account.undated_services if services else None,
+            paid_invoices=account.paid.at(moment) if invoices else None,
+            overdue_invoices=account.overdue.at(moment) if invoices else None,
+            collections_invoices=disputed if invoices else None,
+            tickets=account.tickets_at(moment) if tickets else None,
+        )
+        priced = invoices and customer.currency is not None
         revenue = Money(account.revenue_at(moment), customer.currency or "") if priced else None
         return structs.replace(customer, status="", stats=stats, revenue=revenue)
 
@@ -290,7 +300,7 @@ class CaseMaker:
             missing.add("invoice")
         elif invoice is not None and not invoice.items:
             missing.add("invoice_lines")  # lists of invoices lack them, so labour already billed is unknown
-        if order.admin_requestor_id > 0 and asking is None:
+        if order.placed_by is PlacedBy.STAFF and asking is None:
             unread = any(not ticket.replies for ticket in could_ask(order, tickets))
             missing |= {"asking_ticket"} if unread else set()
         return missing

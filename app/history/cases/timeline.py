@@ -16,7 +16,6 @@ from app.core.policy.terms import MATURE_DAYS
 from app.core.statuses import BUILT, PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import identities_of
 from app.gathering.asking_tickets import TICKET_DAYS
-from app.gathering.fraud import read_fraud_check
 from app.history.cases.labels import is_paid
 from app.history.cases.shared import micros
 from app.history.imported import HistoryCustomer
@@ -70,8 +69,7 @@ def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
     """
     if order.status != PanelOrderStatus.FRAUD:
         return None
-    check = read_fraud_check(order.fraud_module, order.fraud_output)
-    if check is not None and check.verdict is FraudVerdict.FAIL:
+    if order.fraud_check is not None and order.fraud_check.verdict is FraudVerdict.FAIL:
         return placed_at
     return placed_at + timedelta(days=MATURE_DAYS)
 
