@@ -225,6 +225,18 @@ class PanelWriter(Protocol):
         ...
 
 
+class PanelLinks(Protocol):
+    """The addresses of the panel's pages."""
+
+    def order_url(self, order_id: int) -> str:
+        """Return the page of an order in the admin area."""
+        ...
+
+    def invoice_url(self, invoice_id: int) -> str:
+        """Return the page where the customer sees and pays an invoice."""
+        ...
+
+
 class Panel(PanelReader, PanelWriter, Protocol):
     """The complete interface of a panel."""
 
