@@ -22,8 +22,8 @@ from app.db import Database
 from app.installation import facts as installation
 from app.installation import schema
 from app.panels.base import PanelUnavailable
+from app.panels.kinds import open_panel
 from app.panels.records import PanelOrder
-from app.panels.whmcs import open_panel
 from app.upkeep.reconcile import comparing as reconcile
 from app.upkeep.reconcile import late as reconcile_late
 from app.upkeep.reconcile import new as reconcile_new

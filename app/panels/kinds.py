@@ -1,9 +1,12 @@
-"""Chooses the adapter's part by the kind of panel; so far every panel is a WHMCS."""
+"""The adapter of this installation's kind of panel; so far every panel is a WHMCS."""
 
 from __future__ import annotations
 
 from app.panels.base import PanelLinks
+from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
 from app.panels.whmcs.links import WhmcsLinks
+
+__all__ = ["CONNECTIONS", "links_to", "open_brakes", "open_panel"]
 
 
 def links_to(panel_url: str | None) -> PanelLinks | None:
