@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from app.config import Settings
 from app.core.money import Money
 from app.db import storable
+from app.panels.kinds import links_to
 
 #: The maximum size of an answer about one object, and of a page at the default limit.
 MAX_BYTES: Final = 64_000
@@ -100,6 +101,5 @@ def reasons(stored: list[dict[str, Any]] | None, lengths: Lengths) -> tuple[Reas
 
 def panel_url(settings: Settings, order_id: int | None) -> str | None:
     """Return the URL of an order in the panel's admin area."""
-    if settings.panel_url is None or order_id is None:
-        return None
-    return f"{settings.panel_url}/admin/orders.php?action=view&id={order_id}"
+    links = links_to(settings.panel_url)
+    return None if links is None or order_id is None else links.order_url(order_id)

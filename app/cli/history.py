@@ -26,7 +26,7 @@ from app.history.panel_import import Heard, Imported, import_history
 from app.installation.children import collect_rarely
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes.brakes import make_brakes
-from app.panels.whmcs import CONNECTIONS, open_brakes, open_panel
+from app.panels.kinds import CONNECTIONS, open_brakes, open_panel
 from app.tables.history import Label
 from app.upkeep import startup
 

@@ -17,12 +17,13 @@ from rich.text import Text
 from app import log
 from app.config import Settings
 from app.context import Context
+from app.core.statuses import BUILT, PanelInvoiceStatus
 from app.db import Database
 from app.installation import facts as installation
 from app.installation import schema
 from app.panels.base import PanelUnavailable
+from app.panels.kinds import open_panel
 from app.panels.records import PanelOrder
-from app.panels.whmcs import open_panel
 from app.upkeep.reconcile import comparing as reconcile
 from app.upkeep.reconcile import late as reconcile_late
 from app.upkeep.reconcile import new as reconcile_new
@@ -258,7 +259,7 @@ def _adopt_table(old: list[Waiting], cut_over: datetime) -> Table:
 
 
 def _running(order: PanelOrder) -> str:
-    active = sum(line.status.strip().lower() in {"active", "completed"} for line in order.lines)
+    active = sum(line.status in BUILT for line in order.lines)
     if not order.lines:
         return "none"
     return "running" if active == len(order.lines) else "not running" if not active else "running in part"
@@ -266,7 +267,7 @@ def _running(order: PanelOrder) -> str:
 
 def _advice(old: list[Waiting]) -> str:
     counts = Counter(_running(order) for order, _, _ in old)
-    paid = sum(word.lower() == "paid" and _running(order) != "running" for order, _, word in old)
+    paid = sum(word == PanelInvoiceStatus.PAID and _running(order) != "running" for order, _, word in old)
     lines = [
         f"Orders listed: {len(old)}. Doorman will never accept, hold or bill them.",
         f"- {counts['running']} running: Pending on paper only. Accept them in WHMCS with the module, the e-mail and",

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.context import Context
 from app.core.facts import OutsideReport
+from app.core.statuses import PanelOrderStatus
 from app.customers.identities import canonical_email, public_ip
 from app.db import insert_new
 from app.enrichment.asking import AskedSource, Outside, no_answer
@@ -54,7 +55,7 @@ async def reports(
     kept = await _kept(context, order.order_id, outside.sources)
     found = {name: row.report for name, row in kept.items() if not row.report.degraded}
     open_names = [name for name in sorted(outside.sources) if name not in found]
-    if open_names and order.status.strip().lower() == "pending" and not order.is_renewal:
+    if open_names and order.status == PanelOrderStatus.PENDING and not order.is_renewal:
         question = _question(order, customer, own_ip, now)
         found |= {name: no_answer(name, "not asked").report for name in open_names}
         if question is not None and seconds >= _LEAST_SECONDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final
@@ -26,8 +27,8 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
+from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
-from app.gathering.fraud import read_fraud_check
 from app.gathering.panel import Gathered
 from app.gathering.texts import DOMAIN_CAP, read_written
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
@@ -35,6 +36,14 @@ from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct
 OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
 
+_STATES: Final[Mapping[str, PaymentState]] = {
+    PanelInvoiceStatus.PAID: PaymentState.PAID,
+    PanelInvoiceStatus.CANCELLED: PaymentState.CANCELLED,
+    PanelInvoiceStatus.REFUNDED: PaymentState.REFUNDED,
+    PanelInvoiceStatus.COLLECTIONS: PaymentState.DISPUTED,
+    PanelInvoiceStatus.PAYMENT_PENDING: PaymentState.PENDING,
+}
+_UNPAID: Final = frozenset({PanelInvoiceStatus.UNPAID, PanelInvoiceStatus.DRAFT, PanelInvoiceStatus.OVERDUE})
 
 #: Facts of a customer that signals depend on and only the panel knows.
 TOLD_BY_PANEL: Final = (
@@ -98,15 +107,13 @@ def _untold(customer: CustomerFacts) -> set[str]:
 
 
 def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy:
-    """Return who entered the order: by the event, else by the panel's columns; automation is not staff."""
+    """Return who entered the order: by the event, else by the panel; automation is not staff."""
     automation = {*policy.staff.automation_admin_ids, own.own_admin_id} - {None}
     if own.placed_by is PlacedBy.STAFF and own.staff_id in automation:
         return PlacedBy.API
     if own.placed_by is not PlacedBy.UNKNOWN:
         return own.placed_by
-    if order.admin_requestor_id > 0:
-        return PlacedBy.API if order.admin_requestor_id in automation else PlacedBy.STAFF
-    return PlacedBy.CUSTOMER if order.requestor_id > 0 else PlacedBy.UNKNOWN
+    return PlacedBy.API if order.placed_by is PlacedBy.STAFF and order.staff_id in automation else order.placed_by
 
 
 def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentState:
@@ -119,18 +126,10 @@ def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentSta
 
 
 def invoice_state(invoice: PanelInvoice) -> PaymentState:
-    """Map the panel's invoice status; Unpaid with some money on it is partly paid."""
-    status = invoice.status.strip().lower()
-    plain = {
-        "paid": PaymentState.PAID,
-        "cancelled": PaymentState.CANCELLED,
-        "refunded": PaymentState.REFUNDED,
-        "collections": PaymentState.DISPUTED,
-        "payment pending": PaymentState.PENDING,
-    }
-    if status in plain:
-        return plain[status]
-    if status not in {"unpaid", "draft", "overdue"}:
+    """Return how far an invoice is paid; Unpaid with some money on it is partly paid."""
+    if invoice.status in _STATES:
+        return _STATES[invoice.status]
+    if invoice.status not in _UNPAID:
         return PaymentState.UNKNOWN
     paid = paid_on(invoice)
     return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID
@@ -176,12 +175,11 @@ def _order(
 ) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
     reading = gathered.reading or read_written(gathered, offered=offered)
-    check = read_fraud_check(order.fraud_module, order.fraud_output)
     return OrderFacts(
         order_id=order.order_id,
         placed_at=order.placed_at or gathered.read_at,
         placed_by=placed_by,
-        staff_id=own.staff_id or (order.admin_requestor_id or None),
+        staff_id=own.staff_id or order.staff_id,
         kind=order_kind(order),
         panel_status=order.status,
         currency=order.currency,
@@ -197,8 +195,8 @@ def _order(
         ours=OURS_MARK in order.notes.lower(),
         labour_billed=_labour_billed(gathered.invoice),
         asking_ticket_id=gathered.asking_ticket.ticket_id if gathered.asking_ticket else None,
-        fraud_check=check,
-        fraud_check_ran=check is not None,
+        fraud_check=order.fraud_check,
+        fraud_check_ran=order.fraud_check is not None,
         outside=reports,
         ip_asn=gathered.ip_place.asn if _theirs(placed_by) else None,
     )
@@ -303,7 +301,6 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
     phone = canonical_phone(customer.phone, customer.phone_cc, customer.country)
     stats = customer.stats
     theirs = _theirs(placed_by)
-    overdue = stats.get("numoverdueinvoices")
     recent = sum(1 for t in gathered.tickets if not t.opened_by_staff and t.ticket_id not in own.our_tickets)
     return CustomerFacts(
         customer_id=customer.customer_id,
@@ -316,13 +313,15 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
         email_domain=domain,
         email_disposable=None if domain is None else _disposable(domain),
         email_verified=customer.email_verified,
-        active_services=stats.get("productsnumactive"),
-        total_services=stats.get("productsnumtotal"),
-        overdue_invoices=None if overdue is None else max(0, overdue - own.our_unpaid_fees),
-        collections_invoices=stats.get("numcollectionsinvoices"),
-        paid_invoices=stats.get("numpaidinvoices"),
+        active_services=stats.active_services,
+        total_services=stats.total_services,
+        overdue_invoices=None
+        if stats.overdue_invoices is None
+        else max(0, stats.overdue_invoices - own.our_unpaid_fees),
+        collections_invoices=stats.collections_invoices,
+        paid_invoices=stats.paid_invoices,
         revenue=customer.revenue.amount_minor if customer.revenue else None,
-        tickets_total=stats.get("numtickets"),
+        tickets_total=stats.tickets,
         tickets_recent=None if "tickets" in gathered.missing else recent,
         earlier_orders=max(0, row.orders - own.counted) if row else 0,
         earlier_manual_orders=max(0, row.manual_orders - own.counted_manual) if row else 0,

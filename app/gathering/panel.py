@@ -22,6 +22,7 @@ from app.context import Context
 from app.core.facts import OutsideReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import TicketReading
+from app.core.statuses import PanelOrderStatus
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
 from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
@@ -183,7 +184,7 @@ def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
     absent = set(_absent_fees(found.fees))
     if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
         absent.add("invoice")
-    if order.status.strip().lower() == "pending":
+    if order.status == PanelOrderStatus.PENDING:
         wanted = len(_services_of(order))
         absent |= {
             name
@@ -210,7 +211,7 @@ async def _place(context: Context, order: PanelOrder) -> IpPlace:
 def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
     """True if staff or a program entered it, so that the IP is theirs; `told` is what the event says."""
     if told is PlacedBy.UNKNOWN:
-        return order.admin_requestor_id > 0
+        return order.placed_by is PlacedBy.STAFF
     return told is not PlacedBy.CUSTOMER
 
 
@@ -321,7 +322,7 @@ async def _pay_methods(
 
     If our role lacks the right, the panel is asked only once in a while.
     """
-    if order.customer_id is None or order.status.strip().lower() != "pending" or order.is_renewal:
+    if order.customer_id is None or order.status != PanelOrderStatus.PENDING or order.is_renewal:
         return ()
     if context.pay_methods_barred:
         raise PanelNotPermitted("our API role may not read pay methods", alarm=True)
@@ -343,7 +344,7 @@ async def _tickets(panel: PanelReader, order: PanelOrder, own: _Own, *, now: dat
         return _Tickets(recent_tickets(heads, now), asking)
     heads = await panel.tickets(order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
     recent = recent_tickets(heads, now)
-    if order.admin_requestor_id <= 0:
+    if order.placed_by is not PlacedBy.STAFF:
         return _Tickets(recent)
     asking = await _find_asking(panel, order, recent, urgent=urgent)
     unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)

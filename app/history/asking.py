@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from app.core.facts import PlacedBy
 from app.db import Database
 from app.gathering.asking_tickets import TICKET_DAYS, TICKETS_READ
 from app.history import imported
@@ -22,7 +23,7 @@ async def asking_candidates(db: Database) -> list[int]:
     """Return the ids of such tickets whose messages are not read yet, lowest first."""
     entered: dict[int, list[datetime]] = defaultdict(list)
     async for order in imported.stored(db, Resource.ORDERS):
-        if order.admin_requestor_id > 0 and order.customer_id is not None and order.placed_at is not None:
+        if order.placed_by is PlacedBy.STAFF and order.customer_id is not None and order.placed_at is not None:
             entered[order.customer_id].append(order.placed_at)
     customers = sorted(entered)
     found: set[int] = set()

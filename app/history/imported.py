@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, insert_into
 from app.panels.records import PanelCredit, PanelCustomer, PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.panels.whmcs.mapping.stored import from_columns, has_columns
 from app.tables.history import imports, panel_rows
 
 #: Rows in one transaction: fast to write, and few enough that the intake on SQLite need not wait.
@@ -71,6 +72,8 @@ def dump(record: Record) -> dict[str, Any]:
 
 def load(resource: str, data: bytes) -> Any:
     """Return the record of a row, of the type that belongs to `resource` (one of `Resource`)."""
+    if resource == Resource.ORDERS and has_columns(data):
+        return from_columns(data)
     return _DECODERS[resource].decode(data)
 
 

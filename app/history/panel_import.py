@@ -22,6 +22,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from app.context import Context
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.history import imported
 from app.history.asking import asking_candidates
 from app.history.imported import HistoryCustomer, Progress, Record, Resource
@@ -33,12 +34,11 @@ from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, Pane
 RECENT: Final = timedelta(days=120)
 _PAGE: Final = 100  # approximate rows in a call, to choose between a whole list and many customers
 _CREDITS_AT_ONCE: Final = 200
-_PENDING: Final = "pending"
 _DELETED: Final = "Deleted"  # our own status of an order that the panel no longer lists
 #: States in which old orders may have changed: still open, or found to be fraud since.
-_CHANGED_LATE: Final = ("Pending", "Fraud")
+_CHANGED_LATE: Final = (PanelOrderStatus.PENDING, PanelOrderStatus.FRAUD)
 #: States that invoices may get long after they were paid.
-_UNDONE: Final = ("Refunded", "Collections")
+_UNDONE: Final = (PanelInvoiceStatus.REFUNDED, PanelInvoiceStatus.COLLECTIONS)
 
 #: Called with the list being read, the rows so far, and the total if known.
 Heard = Callable[[str, int, int | None], None]
@@ -186,7 +186,7 @@ class _Import:
         open_orders = {
             order.order_id: order
             async for order in imported.stored(self._db, Resource.ORDERS)
-            if order.status.lower() == _PENDING and order.order_id not in seen
+            if order.status == PanelOrderStatus.PENDING and order.order_id not in seen
         }
 
         async def read(order_id: int) -> Sequence[Record]:
@@ -230,7 +230,7 @@ class _Import:
             for status in _UNDONE:
                 await self._undone(status)
 
-    async def _undone(self, status: str) -> None:
+    async def _undone(self, status: PanelInvoiceStatus) -> None:
         listing = self._reader.invoices(status=status)
         async with Batches(self._context, Resource.INVOICES) as batches, aclosing(listing) as stretches:
             async for stretch in stretches:
@@ -247,7 +247,7 @@ class _Import:
             if order.customer_id is not None
             and (
                 order.order_id > state.cursor.get("orders_to", 0)
-                or order.status.lower() == _PENDING
+                or order.status == PanelOrderStatus.PENDING
                 or order.placed_at is None
                 or (floor is not None and order.placed_at >= floor)
             )

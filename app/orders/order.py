@@ -23,6 +23,7 @@ from app.core.states import (
     next_state,
     release_state,
 )
+from app.core.statuses import PanelOrderStatus
 from app.installation import alerts
 from app.installation import facts as installation
 from app.policies import versions
@@ -115,7 +116,7 @@ class OrderDraft:
         return release_state(
             paid=self.paid,
             release_only=self.order.accept_mode == AcceptMode.RELEASE_ONLY,
-            already_active=self.order.panel_status == "Active",
+            already_active=self.order.panel_status == PanelOrderStatus.ACTIVE,
         )
 
     def hold(self, kind: HoldKind, *, due_at: datetime | None, expires_at: datetime | None) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.panels.actions import PanelAction
 from app.panels.records import (
     PanelCredit,
@@ -143,7 +144,7 @@ class HistoryReader(Protocol):
     def customers(self) -> AsyncGenerator[Stretch[PanelCustomerHead]]: ...
 
     def orders(
-        self, *, after: PanelPlace | None = None, status: str | None = None
+        self, *, after: PanelPlace | None = None, status: PanelOrderStatus | None = None
     ) -> AsyncGenerator[Stretch[PanelOrder]]:
         """Yield orders, with amounts where the currency is known (`know_currency`) or written in the row."""
         ...
@@ -153,7 +154,11 @@ class HistoryReader(Protocol):
     ) -> AsyncGenerator[Stretch[PanelService]]: ...
 
     def invoices(
-        self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
+        self,
+        *,
+        after: PanelPlace | None = None,
+        customer_id: int | None = None,
+        status: PanelInvoiceStatus | None = None,
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
         """Yield invoices without lines, payments and balance."""
         ...
@@ -217,6 +222,18 @@ class PanelWriter(Protocol):
 
     async def look_up(self, action: PanelAction) -> LookUp:
         """Return whether the action took effect. Raises PanelUnavailable. Not for courtesy actions."""
+        ...
+
+
+class PanelLinks(Protocol):
+    """The addresses of the panel's pages."""
+
+    def order_url(self, order_id: int) -> str:
+        """Return the page of an order in the admin area."""
+        ...
+
+    def invoice_url(self, invoice_id: int) -> str:
+        """Return the page where the customer sees and pays an invoice."""
         ...
 
 

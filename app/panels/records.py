@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
+from app.core.facts import FraudCheck, PlacedBy
 from app.core.money import Money
 
 
@@ -22,7 +23,7 @@ class PanelLine(Struct, frozen=True, kw_only=True):
     domain: str
     cycle: str  # as the panel writes it, lower case
     amount: Money | None
-    status: str
+    status: str  # a PanelServiceStatus, or the panel's own word
 
 
 class PanelOrder(Struct, frozen=True, kw_only=True):
@@ -31,19 +32,18 @@ class PanelOrder(Struct, frozen=True, kw_only=True):
     order_id: int
     order_number: str
     customer_id: int | None
-    requestor_id: int
-    admin_requestor_id: int
+    placed_by: PlacedBy  # STAFF also for programs that use a staff account
+    staff_id: int | None  # the staff account that entered it
     placed_at: datetime | None
     amount: Money | None
     currency: str | None
     payment_method: str
     promo_code: str
     invoice_id: int | None
-    status: str
+    status: str  # a PanelOrderStatus, or the panel's own word
     ip: str | None
     notes: str
-    fraud_module: str
-    fraud_output: str
+    fraud_check: FraudCheck | None  # None if the panel checked nothing
     lines: tuple[PanelLine, ...]
     is_renewal: bool = False
 
@@ -58,13 +58,24 @@ class PanelService(Struct, frozen=True, kw_only=True):
     name: str
     group: str
     domain: str
-    status: str
+    status: str  # a PanelServiceStatus, or the panel's own word
     cycle: str
     first_amount: Money | None
     recurring_amount: Money | None
     registered_on: date | None
     custom_fields: tuple[tuple[str, str], ...]
     options: tuple[tuple[str, str], ...]
+
+
+class CustomerStats(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the panel counts for a customer today; None where it doesn't say."""
+
+    active_services: int | None = None
+    total_services: int | None = None
+    paid_invoices: int | None = None
+    overdue_invoices: int | None = None
+    collections_invoices: int | None = None
+    tickets: int | None = None
 
 
 class PanelCustomer(Struct, frozen=True, kw_only=True):
@@ -84,7 +95,7 @@ class PanelCustomer(Struct, frozen=True, kw_only=True):
     phone_cc: str
     currency: str | None
     credit: Money | None
-    stats: dict[str, int]  # the panel's counters by its own names: numoverdueinvoices, productsnumactive …
+    stats: CustomerStats
     revenue: Money | None
     custom_fields: tuple[tuple[str, str], ...]
 
@@ -104,7 +115,7 @@ class PanelInvoice(Struct, frozen=True, kw_only=True):
 
     invoice_id: int
     customer_id: int | None
-    status: str  # Draft, Unpaid, Paid, Cancelled, Refunded, Collections, Payment Pending
+    status: str  # a PanelInvoiceStatus, or the panel's own word
     created_on: date | None
     due_on: date | None
     paid_at: datetime | None

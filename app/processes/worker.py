@@ -25,7 +25,7 @@ from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
-from app.panels.whmcs import open_brakes, open_panel
+from app.panels.kinds import open_brakes, open_panel
 from app.upkeep import notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds

@@ -24,6 +24,7 @@ from app.core.states import FeeState
 from app.errors import NotFound, WrongState
 from app.orders.decision_codec import load_facts, load_judgement
 from app.orders.order import POLICY
+from app.panels.kinds import links_to
 from app.policies import versions as policy_service
 from app.tables.orders import decisions, fees
 
@@ -105,10 +106,11 @@ async def _asked(
     minutes = fee.minutes
     if judgement is not None and minutes == judgement.labour.minutes:
         minutes = judgement.labour.custom_minutes
+    links = links_to(panel_url)
     return AskedWork(
         fee=Money(int(fee.amount_minor), fee.currency),
         work=fee.work,
         minutes=minutes or None,
         expires_at=fee.expires_at.astimezone(zone),
-        invoice_url=f"{panel_url}/viewinvoice.php?id={fee.invoice_id}" if panel_url and fee.invoice_id else None,
+        invoice_url=links.invoice_url(fee.invoice_id) if links and fee.invoice_id else None,
     )

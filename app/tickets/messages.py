@@ -14,6 +14,7 @@ from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
 from app.orders.order import OrderDraft
 from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
+from app.panels.kinds import links_to
 from app.tickets.explanations import explain
 
 _SUBJECT_QUESTION = 100
@@ -70,11 +71,11 @@ async def _values(draft: OrderDraft, *, zone: tzinfo, panel_url: str | None = No
     }
     if fee is None:
         return values
-    link = f"{panel_url}/viewinvoice.php?id={fee.invoice_id}" if panel_url and fee.invoice_id else ""
+    links = links_to(panel_url)
     return values | {
         "fee": str(Money(int(fee.amount_minor), fee.currency)),
         "work": fee.work or policy.texts.work.entering,
-        "invoice_url": link,
+        "invoice_url": links.invoice_url(fee.invoice_id) if links and fee.invoice_id else "",
     }
 
 

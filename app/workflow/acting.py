@@ -14,6 +14,7 @@ from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
 from app.core.states import HoldKind, OrderState, Provisioning, Trigger
+from app.core.statuses import PanelOrderStatus
 from app.customers import counts
 from app.messaging import outbox
 from app.orders.order import CLOCK, OrderDraft
@@ -173,7 +174,7 @@ async def approve(draft: OrderDraft, change: ChangeRequest, plan: AcceptPlan) ->
 
 async def go_on(draft: OrderDraft, change: ChangeRequest, plan: AcceptPlan) -> bool:
     """Do what the new state of an approved order requires."""
-    undo = draft.order.panel_status in {"Cancelled", "Fraud"}
+    undo = draft.order.panel_status in {PanelOrderStatus.CANCELLED, PanelOrderStatus.FRAUD}
     if undo:
         await enqueue_lifecycle(draft, PendingOrder(order_id=draft.order_id), cause=change.cause)
     if draft.state is OrderState.RELEASING and not undo:
@@ -255,7 +256,7 @@ async def end(
         return False
     if fraud:
         await counts.count_fraud(draft)
-    if draft.order.panel_status == "Active":
+    if draft.order.panel_status == PanelOrderStatus.ACTIVE:
         await enqueue_lifecycle(draft, PendingOrder(order_id=draft.order_id), cause=change.cause)
     else:
         await enqueue_lifecycle(draft, ending_action(draft), cause=change.cause)

@@ -17,6 +17,7 @@ from app.core.facts import Agreement, PlacedBy
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
 from app.core.states import Flag, OrderState, Trigger
+from app.core.statuses import PanelOrderStatus
 from app.customers.links import Links, links_of
 from app.gathering.facts import OwnKnowledge, who_placed
 from app.gathering.panel import Gathered, gather_order
@@ -38,7 +39,6 @@ from app.workflow.panel_changes import Actor
 #: Seconds to wait before reading an order again that the panel does not list: five attempts in ten minutes.
 NOT_LISTED_DELAYS = (15, 60, 180, 345)
 #: The names that the panel's order hooks use for an order's new status.
-_HOOK_WORDS = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}
 
 
 async def examine(context: Context, event: Event, order_id: int, *, at_once: bool = False) -> None:
@@ -96,7 +96,7 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
     """True if the gate asks about an order that we never heard of and that is not Pending: it is not ours."""
     if event.type != "gate.asked" or gathered.order_version is not None or gathered.order is None:
         return False
-    return gathered.order.status.strip().lower() != "pending"
+    return gathered.order.status != PanelOrderStatus.PENDING
 
 
 async def _not_listed(draft: OrderDraft | None, event: Event) -> None:
@@ -146,7 +146,7 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
         mirror.follow_in_shadow(draft)
     else:
         await _go_on_after_shadow(draft)
-        word = _HOOK_WORDS.get(draft.order.panel_status, "")
+        word = panel_changes.HOOK_WORDS.get(draft.order.panel_status, "")
         await panel_changes.follow(draft, status_before, _who(event, word))
     paid_fees = await invoices.follow_fees(draft, gathered)
     if not first:
@@ -161,7 +161,8 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
     await judging.release_when_paid(context, draft)
     if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
         await acting.hurry_accept(draft, paid=event.type != "order.created")
-    if draft.order.decision_id is None and draft.state is OrderState.RECEIVED and draft.order.panel_status == "Pending":
+    pending = draft.order.panel_status == PanelOrderStatus.PENDING
+    if draft.order.decision_id is None and draft.state is OrderState.RECEIVED and pending:
         await set_settle_clock(draft, seconds=context.settings.settle_seconds)
     await mirror.remember_identities(draft, gathered, known)
     await fees.update_refund(draft)
@@ -171,7 +172,7 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
 
 async def _go_on_after_shadow(draft: OrderDraft) -> None:
     """Put the earlier decision into force again after a time in shadow, when the state only followed the panel."""
-    if draft.state is not OrderState.RECEIVED or draft.order.panel_status != "Pending":
+    if draft.state is not OrderState.RECEIVED or draft.order.panel_status != PanelOrderStatus.PENDING:
         return
     decision = await decisions.latest(draft)
     if decision is None or decision.mode != Mode.ENFORCE:

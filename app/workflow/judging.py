@@ -19,6 +19,7 @@ from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
+from app.core.statuses import DECIDED
 from app.customers import counts, identities, links
 from app.customers.links import Links
 from app.gathering.facts import OwnKnowledge, build_facts
@@ -131,7 +132,7 @@ async def judge(
 
 async def _is_due(draft: OrderDraft, facts: Facts, *, at_once: bool) -> bool:
     """True if there is enough to see; else set the clock that decides later."""
-    if draft.order.touched_by_person or facts.order.panel_status.strip().lower() in {"active", "cancelled", "fraud"}:
+    if draft.order.touched_by_person or facts.order.panel_status in DECIDED:
         return False
     if draft.state not in unread.JUDGED_STATES:
         return False

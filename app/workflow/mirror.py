@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.states import Flag, OrderState, Provisioning
+from app.core.statuses import BUILT, PanelOrderStatus, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
 from app.db import insert_new
@@ -22,8 +23,6 @@ from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import TimelineCode, order_texts
 
-_BUILT = {"active", "completed"}
-_FAILED = {"failed"}
 _ITEMS_SHOWN = 50
 
 
@@ -46,8 +45,8 @@ async def mirror_order(draft: OrderDraft, gathered: Gathered, placed_by: PlacedB
     if "services" not in gathered.missing or not draft.order.items:  # else the known ones stay
         statuses = _statuses(gathered, order)
         draft.change(items=_items(gathered, order), provisioning=_provisioning(draft, statuses).value)
-    if placed_by is PlacedBy.STAFF and order.admin_requestor_id and draft.order.staff_id is None:
-        draft.change(staff_id=order.admin_requestor_id)
+    if placed_by is PlacedBy.STAFF and order.staff_id and draft.order.staff_id is None:
+        draft.change(staff_id=order.staff_id)
     _mirror_payment(draft, gathered, order)
     draft.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
     await _keep_texts(draft, gathered, order, placed_by)
@@ -69,10 +68,10 @@ def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
 
 
 def _provisioning(draft: OrderDraft, statuses: list[str]) -> Provisioning:
-    built = sum(status.strip().lower() in _BUILT for status in statuses)
+    built = sum(status in BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
-    failed = Flag.PROVISIONING_FAILED.value in draft.flags or any(one.strip().lower() in _FAILED for one in statuses)
+    failed = Flag.PROVISIONING_FAILED.value in draft.flags or PanelServiceStatus.FAILED in statuses
     if failed and not (built and draft.state is OrderState.RELEASED):
         return Provisioning.FAILED  # even if held: what a failed accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
@@ -121,9 +120,9 @@ async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, si
                 status=customer.status[:24],
                 currency=customer.currency,
                 signed_up_at=signed_up or row.signed_up_at,
-                active_services=customer.stats.get("productsnumactive"),
-                paid_invoices=customer.stats.get("numpaidinvoices"),
-                overdue_invoices=customer.stats.get("numoverdueinvoices"),
+                active_services=customer.stats.active_services,
+                paid_invoices=customer.stats.paid_invoices,
+                overdue_invoices=customer.stats.overdue_invoices,
                 revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
                 last_read_at=draft.now,
             )
@@ -173,13 +172,13 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
 
 def follow_in_shadow(draft: OrderDraft) -> None:
     """Set the state from the panel alone, as shadow mode requires."""
-    states = {
-        "active": OrderState.RELEASED,
-        "cancelled": OrderState.CANCELLED,
-        "fraud": OrderState.REJECTED,
-        "pending": OrderState.RECEIVED,
+    states: dict[str, OrderState] = {
+        PanelOrderStatus.ACTIVE: OrderState.RELEASED,
+        PanelOrderStatus.CANCELLED: OrderState.CANCELLED,
+        PanelOrderStatus.FRAUD: OrderState.REJECTED,
+        PanelOrderStatus.PENDING: OrderState.RECEIVED,
     }
-    target = states.get(draft.order.panel_status.strip().lower(), OrderState.RECEIVED)
+    target = states.get(draft.order.panel_status, OrderState.RECEIVED)
     if target is not draft.state:
         draft.change(state=target.value)
         active = TimelineCode.SHOWN_ACTIVE if draft.order.panel_status == "Active" else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from app.billing import fees
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import WHILE_RUNNING, ReasonCode
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
+from app.core.statuses import DECIDED, PanelOrderStatus
 from app.customers import counts
 from app.messaging import inbox, outbox
 from app.orders.order import PANEL, OrderDraft
@@ -21,15 +23,23 @@ from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 from app.workflow import acting, decisions
 
-_OURS = {
-    "Active": (Action.ACCEPT_ORDER,),
-    "Pending": (Action.PENDING_ORDER,),
-    "Cancelled": (Action.CANCEL_ORDER,),
-    "Fraud": (Action.FRAUD_ORDER,),
+_OURS: Final[Mapping[str, Action]] = {
+    PanelOrderStatus.ACTIVE: Action.ACCEPT_ORDER,
+    PanelOrderStatus.PENDING: Action.PENDING_ORDER,
+    PanelOrderStatus.CANCELLED: Action.CANCEL_ORDER,
+    PanelOrderStatus.FRAUD: Action.FRAUD_ORDER,
 }
-
-
-_ENDED = {"Cancelled": OrderState.CANCELLED, "Fraud": OrderState.REJECTED}
+#: How events name a change to each status.
+HOOK_WORDS: Final[Mapping[str, str]] = {
+    PanelOrderStatus.ACTIVE: "accepted",
+    PanelOrderStatus.PENDING: "pending",
+    PanelOrderStatus.CANCELLED: "cancelled",
+    PanelOrderStatus.FRAUD: "fraud",
+}
+_ENDED: Final[Mapping[str, OrderState]] = {
+    PanelOrderStatus.CANCELLED: OrderState.CANCELLED,
+    PanelOrderStatus.FRAUD: OrderState.REJECTED,
+}
 _LISTED_AGAIN_DUE = timedelta(hours=4)
 _HOOK_AGE = timedelta(hours=1)
 _HOOKS_READ = 20
@@ -87,19 +97,19 @@ async def follow(draft: OrderDraft, before: str, actor: Actor) -> None:
     if actor.kind == "unknown":
         actor = await _actor_by_hook(draft, status)
     state = draft.state
-    if status == "Active" and state is not OrderState.RELEASED:
+    if status == PanelOrderStatus.ACTIVE and state is not OrderState.RELEASED:
         await _went_active(draft, actor)
-    elif status == "Pending" and before in {"Active", "Cancelled", "Fraud"}:
+    elif status == PanelOrderStatus.PENDING and before in DECIDED:
         await _came_back(draft, actor)
-    elif status == "Cancelled" and state not in {OrderState.CANCELLED, OrderState.REJECTED}:
+    elif status == PanelOrderStatus.CANCELLED and state not in {OrderState.CANCELLED, OrderState.REJECTED}:
         await _ended(draft, actor, Trigger.PANEL_CANCELLED, fraud=False)
-    elif status == "Fraud" and state is not OrderState.REJECTED:
+    elif status == PanelOrderStatus.FRAUD and state is not OrderState.REJECTED:
         await _ended(draft, actor, Trigger.PANEL_FRAUD, fraud=True)
 
 
 async def _named_late(draft: OrderDraft, status: str) -> None:
     """Handle a late hook that names the person who activated a held order."""
-    if status != "Active" or draft.state is not OrderState.HELD:
+    if status != PanelOrderStatus.ACTIVE or draft.state is not OrderState.HELD:
         return
     actor = await _actor_by_hook(draft, status, since=draft.order.hold_since)
     if actor.person:
@@ -111,7 +121,7 @@ async def _actor_by_hook(draft: OrderDraft, status: str, *, since: datetime | No
 
     Events of `reconcile` name the actor found in the panel's activity log.
     """
-    word = {"Active": "accepted", "Pending": "pending", "Cancelled": "cancelled", "Fraud": "fraud"}.get(status)
+    word = HOOK_WORDS.get(status)
     query = (
         sa.select(events.c.body)
         .where(
@@ -131,8 +141,8 @@ async def _actor_by_hook(draft: OrderDraft, status: str, *, since: datetime | No
 
 async def _is_echo(draft: OrderDraft, status: str) -> bool:
     """True if our own call, being sent or just done, made this change; its settlement moves the order."""
-    actions = _OURS.get(status)
-    if not actions:
+    action = _OURS.get(status)
+    if action is None:
         return False
     recent = draft.now - timedelta(minutes=10)
     done = sa.and_(panel_calls.c.state == CallState.DONE, panel_calls.c.settled_at > recent)
@@ -140,12 +150,12 @@ async def _is_echo(draft: OrderDraft, status: str) -> bool:
         sa.select(panel_calls.c.id)
         .where(
             panel_calls.c.order_id == draft.order_id,
-            panel_calls.c.action.in_([action.value for action in actions]),
+            panel_calls.c.action == action.value,
             sa.or_(panel_calls.c.state.in_([CallState.SENDING, CallState.UNKNOWN]), done),
         )
         .limit(1)
     )
-    moving = draft.state in {OrderState.RELEASING, OrderState.REJECTING} or status == "Pending"
+    moving = draft.state in {OrderState.RELEASING, OrderState.REJECTING} or status == PanelOrderStatus.PENDING
     return moving and (await draft.tx.execute(query)).first() is not None
 
 
@@ -250,7 +260,7 @@ async def _listed_again(draft: OrderDraft, status: str) -> None:
     """Handle an order that is listed again: it may be another one with the same number (a restored backup)."""
     draft.say("the panel lists it again", by=PANEL)
     reason = Reason(ReasonCode.LISTED_AGAIN, "The panel lists the order again after it was missing for a while.")
-    if status == "Active":
+    if status == PanelOrderStatus.ACTIVE:
         await decisions.record_person(draft, Outcome.APPROVE, reason, by=PANEL)
         draft.change(state=OrderState.RELEASED.value)
     elif status in _ENDED:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.context import Context
 from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
+from app.core.statuses import BUILT, PanelServiceStatus
 from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
@@ -33,8 +34,6 @@ CHECK: Final = "order.check_build"
 #: Seconds after an accept at which its services are read back. At the first look a module may still be running, so only
 #: services that the panel itself reports as failed count.
 LOOKS: Final = (4.0, 60.0, 600.0)
-BUILT: Final = frozenset({"active", "completed"})
-_WAITING: Final = "pending"  # "pending transfer" and similar are in progress
 _LINES_NAMED: Final = 5
 _ONE_BY_ONE: Final = 3  # up to this many services are read by id; for more, the customer's whole list is read
 _ERROR_LENGTH: Final = 200
@@ -198,7 +197,7 @@ async def _conclude(draft: OrderDraft, seen: Seen, question: BuildQuestion) -> s
 
 def _status(line: PanelLine, seen: Seen) -> str:
     service = seen.services.get(line.relid or 0) if line.kind == "product" else None
-    return (service.status if service is not None else line.status).strip().lower()
+    return service.status if service is not None else line.status
 
 
 def _entry(line: PanelLine, seen: Seen) -> PanelQueueEntry | None:
@@ -220,8 +219,8 @@ def _unbuilt(line: PanelLine, seen: Seen, question: BuildQuestion) -> bool:
 
 def _may_be_unbuilt(line: PanelLine, seen: Seen) -> bool:
     """True if this line is unbuilt and a module or registrar should build it; False if none is known to."""
-    if line.relid is None or _status(line, seen) != _WAITING:
-        return False
+    if line.relid is None or _status(line, seen) != PanelServiceStatus.PENDING:
+        return False  # the panel's own words, such as "Pending Transfer", mean that it is in progress
     if line.kind == "product":
         service = seen.services.get(line.relid)
         module = "" if service is None else seen.modules.get(service.product_id or 0, "")
@@ -265,7 +264,7 @@ def _word(line: PanelLine) -> str:
 def _named(line: PanelLine, seen: Seen) -> str:
     entry = _entry(line, seen)
     why = f": {entry.error[:_ERROR_LENGTH] or 'no reason given'}" if entry is not None else ""
-    return f"{(line.product or line.domain)[:80]} ({_word(line)} {line.relid}) is {_status(line, seen)}{why}"
+    return f"{(line.product or line.domain)[:80]} ({_word(line)} {line.relid}) is {_status(line, seen).lower()}{why}"
 
 
 async def _said(draft: OrderDraft, what: str) -> bool:

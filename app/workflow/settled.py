@@ -14,6 +14,7 @@ from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import CANCELLATIONS, ReasonCode
 from app.core.money import Money
 from app.core.states import FeeState, Flag, OrderState, Trigger
+from app.core.statuses import PanelOrderStatus
 from app.customers import counts
 from app.installation import alerts
 from app.installation.zones import panel_zone
@@ -96,14 +97,14 @@ async def _accepted(draft: OrderDraft) -> None:
     held_since = draft.state is OrderState.HELD and ReasonCode.DEAD_CALL not in await _reason_codes(draft)
     if held_since:
         # it was being sent when the order was held: too late to cancel, so somebody must see it
-        draft.change(panel_status="Active", hold_due_at=draft.now)
+        draft.change(panel_status=PanelOrderStatus.ACTIVE.value, hold_due_at=draft.now)
         if draft.flag(Flag.HOLD_BREACHED):
             draft.say(
                 "BREACH: the panel accepted the order although it is now held; the accept was already being sent",
                 by=PANEL,
             )
     elif draft.move(Trigger.ACCEPTED) is not None:
-        draft.change(panel_status="Active")
+        draft.change(panel_status=PanelOrderStatus.ACTIVE.value)
         draft.say("accepted", by=PANEL)
         await counts.count_released(draft)
 
@@ -143,7 +144,7 @@ async def _pending_settled(_context: Context, draft: OrderDraft, call: Call) -> 
     if call.state is not CallState.DONE:
         await _stuck(draft, call)
         return
-    draft.change(panel_status="Pending")
+    draft.change(panel_status=PanelOrderStatus.PENDING.value)
     if draft.state is OrderState.RELEASING:
         plan = acting.default_plan(draft, await decisions.latest_judged(draft))
         await acting.enqueue_lifecycle(draft, acting.accept_action(draft, plan), cause=call.cause)
@@ -160,7 +161,8 @@ async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> N
     if call.state is CallState.DONE:
         cancelled = bool(await _reason_codes(draft) & CANCELLATIONS)
         if draft.move(Trigger.ENDED_CANCELLED if cancelled else Trigger.ENDED_REJECTED) is not None:
-            draft.change(panel_status="Fraud" if call.action == Action.FRAUD_ORDER else "Cancelled")
+            fraud = call.action == Action.FRAUD_ORDER
+            draft.change(panel_status=(PanelOrderStatus.FRAUD if fraud else PanelOrderStatus.CANCELLED).value)
             draft.say("cancelled" if cancelled else "rejected", by=PANEL)
     else:
         await _stuck(draft, call)

@@ -16,6 +16,7 @@ from app.core.judgement.decide import Judgement, Outcome
 from app.core.judgement.reasons import ReasonCode
 from app.core.retry import delay_at
 from app.core.states import OrderState
+from app.core.statuses import PanelOrderStatus
 from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
@@ -68,7 +69,7 @@ async def schedule_look(draft: OrderDraft, gathered: Gathered) -> None:
     The looks have fixed times, so that several events about one order share one series of looks.
     """
     judged = draft.state in JUDGED_STATES and not draft.order.touched_by_person
-    if not gathered.without or not judged or draft.order.panel_status.lower() != "pending":
+    if not gathered.without or not judged or draft.order.panel_status != PanelOrderStatus.PENDING:
         draft.change(unread_since=None)
         return
     since: datetime = draft.order.unread_since or draft.now

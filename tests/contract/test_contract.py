@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import respx
 
+from app.core.facts import PlacedBy
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.panels.actions import (
     Action,
     AddClientNote,
@@ -361,3 +363,46 @@ async def test_stored_cards_read_the_same_everywhere(world: World) -> None:
     world.store_card("1881", "11/27", "cus_1|pm_2")
     assert [one.last_four for one in await world.panel.pay_methods(world.customer_id)] == ["4242", "1881"]
     assert await world.panel.pay_methods(424242) == ()
+
+
+# --- our words ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("done", "status"),
+    [
+        (None, PanelOrderStatus.PENDING),
+        (ACCEPT, PanelOrderStatus.ACTIVE),
+        (CANCEL, PanelOrderStatus.CANCELLED),
+        (FRAUD, PanelOrderStatus.FRAUD),
+    ],
+)
+async def test_an_order_has_one_of_our_statuses(world: World, done: Action | None, status: PanelOrderStatus) -> None:
+    order_id = await world.place_order()
+    if done is not None:
+        await world.panel.perform(order_action(done, order_id))
+    order = await world.panel.order(order_id)
+    assert order is not None
+    assert order.status == status
+    assert (order.placed_by, order.staff_id) == (PlacedBy.CUSTOMER, None)
+
+
+async def test_an_invoice_has_one_of_our_statuses(world: World) -> None:
+    made = await world.panel.perform(await invoice(world))
+
+    async def status() -> str | None:
+        found = await world.panel.invoice(made["invoice_id"])
+        return found and found.status
+
+    assert await status() == PanelInvoiceStatus.UNPAID
+    await world.pay(made["invoice_id"])
+    assert await status() == PanelInvoiceStatus.PAID
+
+
+async def test_a_cancelled_invoice_has_our_status(world: World) -> None:
+    action = await cancel_invoice(world)
+    assert isinstance(action, CancelInvoice)
+    await world.panel.perform(action)
+    found = await world.panel.invoice(action.invoice_id)
+    assert found is not None
+    assert found.status == PanelInvoiceStatus.CANCELLED

@@ -46,9 +46,9 @@ def facts(answer: Any, *, signed_up_on: date | None = date(2019, 5, 1)) -> Facts
         status="Pending",
     )  # fmt: skip
     order = PanelOrder(
-        order_id=1, order_number="1", customer_id=7, requestor_id=7, admin_requestor_id=0, placed_at=NOW,
+        order_id=1, order_number="1", customer_id=7, placed_by=PlacedBy.CUSTOMER, staff_id=None, placed_at=NOW,
         amount=Money(1000, "EUR"), currency="EUR", payment_method="stripe", promo_code="", invoice_id=None,
-        status="Pending", ip=None, notes="", fraud_module="", fraud_output="", lines=(line,),
+        status="Pending", ip=None, notes="", fraud_check=None, lines=(line,),
     )  # fmt: skip
     gathered = Gathered(
         order_id=1, order_version=None, read_at=NOW, order=order, customer=customers.customer(answer),

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from app.config import Settings
 from app.context import Context
-from app.core.facts import Facts
+from app.core.facts import Facts, PlacedBy
 from app.core.money import Money
 from app.db import Database
 from app.history.cases.build import Built, build_cases
 from app.history.imported import HistoryCustomer, put
 from app.orders.facts_codec import unpack
 from app.panels.records import (
+    CustomerStats,
     PanelCustomer,
     PanelInvoice,
     PanelLine,
@@ -78,7 +79,7 @@ class Past:
             "phone_cc": "1",
             "currency": "USD",
             "credit": None,
-            "stats": {},
+            "stats": CustomerStats(),
             "revenue": None,
             "custom_fields": (),
         }
@@ -110,8 +111,8 @@ class Past:
             "order_id": order_id,
             "order_number": str(order_id),
             "customer_id": customer_id,
-            "requestor_id": 1,
-            "admin_requestor_id": 0,
+            "placed_by": PlacedBy.CUSTOMER,
+            "staff_id": None,
             "placed_at": at(day),
             "amount": usd(1500),
             "currency": "USD",
@@ -121,8 +122,7 @@ class Past:
             "status": "Active",
             "ip": f"81.2.{order_id % 200 + 1}.{order_id // 200 % 200 + 1}",
             "notes": "",
-            "fraud_module": "",
-            "fraud_output": "",
+            "fraud_check": None,
             "lines": (line,),
         }
         order = PanelOrder(**values | changes)

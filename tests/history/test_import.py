@@ -34,6 +34,7 @@ from app.history.imported import Resource
 from app.history.panel_import import Imported, import_history
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
+from app.panels.records import CustomerStats
 from app.panels.whmcs import walking
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.history import WhmcsHistory
@@ -160,7 +161,7 @@ async def test_records_come_back_as_the_panel_has_them(town: Town) -> None:
         client = state.clients[record.customer.customer_id]
         assert record.signed_up_on == client.created_at.astimezone(town.sandbox.ctx.zone).date()
         assert (record.customer.currency, record.customer.country) == (client.currency, client.country)
-        assert record.customer.stats == {}
+        assert record.customer.stats == CustomerStats()
     pounds = 0
     for order in await town.records(Resource.ORDERS):
         past = state.orders[order.order_id]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy.document import Policy
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
 from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
@@ -137,15 +138,15 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
         counts["fraud_orders"] += order.fraud
     disputed = 0
     for case in one.cases:
-        own, status = live.get(case.order.order_id), case.order.status.strip().lower()
+        own, status = live.get(case.order.order_id), case.order.status
         invoice = one.rows.invoices.get(case.order.invoice_id or 0)
-        disputed += invoice is not None and invoice.status.strip().lower() == "collections"
-        if (own is None or not own.counted) and status != "pending":
+        disputed += invoice is not None and invoice.status == PanelInvoiceStatus.COLLECTIONS
+        if (own is None or not own.counted) and status != PanelOrderStatus.PENDING:
             counts["orders"] += 1
             counts["manual_orders"] += case.manual
             counts["effortless_orders"] += case.effortless
-        seen_as_fraud = own is None or (not own.fraud and own.panel_status.strip().lower() == "fraud")
-        counts["fraud_orders"] += status == "fraud" and seen_as_fraud
+        seen_as_fraud = own is None or (not own.fraud and own.panel_status == PanelOrderStatus.FRAUD)
+        counts["fraud_orders"] += status == PanelOrderStatus.FRAUD and seen_as_fraud
     chargebacks = max(row.chargebacks, disputed)
     listed = one.rows.customer
     unread = listed is not None and row.last_read_at is None

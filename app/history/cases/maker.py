@@ -19,6 +19,7 @@ from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
@@ -27,7 +28,15 @@ from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros
 from app.history.cases.timeline import Account, Earlier, Rows, fraud_known_at, services_of
-from app.panels.records import PanelCustomer, PanelInvoice, PanelOrder, PanelProduct, PanelService, PanelTicket
+from app.panels.records import (
+    CustomerStats,
+    PanelCustomer,
+    PanelInvoice,
+    PanelOrder,
+    PanelProduct,
+    PanelService,
+    PanelTicket,
+)
 from app.tables.history import Label
 
 _CUSTOMER_TODAY: Final = (
@@ -243,37 +252,39 @@ class CaseMaker:
         """Assemble what a live judgement would have read at that moment."""
         order, listed = then.order, then.rows.customer
         tickets = then.account.recent_tickets(micros(then.judged_at))
-        asking = _asking(order, tickets) if order.admin_requestor_id > 0 else None
-        lines = tuple(structs.replace(line, status="Pending") for line in order.lines)
+        by_staff = order.placed_by is PlacedBy.STAFF
+        asking = _asking(order, tickets) if by_staff else None
+        lines = tuple(structs.replace(line, status=PanelServiceStatus.PENDING.value) for line in order.lines)
         return Gathered(
             order_id=order.order_id,
             order_version=None,
             read_at=then.judged_at,
-            order=structs.replace(order, status="Pending", lines=lines),
+            order=structs.replace(order, status=PanelOrderStatus.PENDING.value, lines=lines),
             customer=self._customer_then(listed.customer, then) if listed else None,
             signed_up_on=listed.signed_up_on if listed else None,
-            services=tuple(structs.replace(service, status="Pending") for service in then.services),
+            services=tuple(structs.replace(one, status=PanelServiceStatus.PENDING.value) for one in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,
             tickets=tickets,
             asking_ticket=asking,
-            tickets_left=asking is None and order.admin_requestor_id > 0 and not_all_read(order, tickets),
+            tickets_left=asking is None and by_staff and not_all_read(order, tickets),
             missing=tuple(sorted(self._missing(then, tickets, asking))),
         )
 
     def _customer_then(self, customer: PanelCustomer, then: _Then) -> PanelCustomer:
         """Return the customer with the panel's counters as of then, computed from dated rows."""
-        account, order, moment, stats = then.account, then.order, micros(then.judged_at), {}
-        if "services" not in self.absent:
-            stats["productsnumtotal"] = account.total_services.at(moment) + account.undated_services
-            stats["productsnumactive"] = account.active_at(moment, order.order_id)
-        if "invoices" not in self.absent:
-            stats["numpaidinvoices"] = account.paid.at(moment)
-            stats["numoverdueinvoices"] = account.overdue.at(moment)
-            stats["numcollectionsinvoices"] = len(account.collections) - (order.invoice_id in account.collections)
-        if "tickets" not in self.absent:
-            stats["numtickets"] = account.tickets_at(moment)
-        priced = "invoices" not in self.absent and customer.currency is not None
+        account, order, moment = then.account, then.order, micros(then.judged_at)
+        services, invoices, tickets = (name not in self.absent for name in ("services", "invoices", "tickets"))
+        disputed = len(account.collections) - (order.invoice_id in account.collections)
+        stats = CustomerStats(
+            active_services=account.active_at(moment, order.order_id) if services else None,
+            total_services=account.total_services.at(moment) + account.undated_services if services else None,
+            paid_invoices=account.paid.at(moment) if invoices else None,
+            overdue_invoices=account.overdue.at(moment) if invoices else None,
+            collections_invoices=disputed if invoices else None,
+            tickets=account.tickets_at(moment) if tickets else None,
+        )
+        priced = invoices and customer.currency is not None
         revenue = Money(account.revenue_at(moment), customer.currency or "") if priced else None
         return structs.replace(customer, status="", stats=stats, revenue=revenue)
 
@@ -289,7 +300,7 @@ class CaseMaker:
             missing.add("invoice")
         elif invoice is not None and not invoice.items:
             missing.add("invoice_lines")  # lists of invoices lack them, so labour already billed is unknown
-        if order.admin_requestor_id > 0 and asking is None:
+        if order.placed_by is PlacedBy.STAFF and asking is None:
             unread = any(not ticket.replies for ticket in could_ask(order, tickets))
             missing |= {"asking_ticket"} if unread else set()
         return missing
@@ -300,7 +311,7 @@ def _released_at(order: PanelOrder, invoice: PanelInvoice | None, placed_at: dat
     if invoice is not None and invoice.paid_at is not None:
         return max(placed_at, invoice.paid_at.astimezone(UTC))
     free = not order.invoice_id or is_paid(invoice)
-    return placed_at if free and order.status.strip().lower() == "active" else None
+    return placed_at if free and order.status == PanelOrderStatus.ACTIVE else None
 
 
 def _asking(order: PanelOrder, recent: tuple[PanelTicket, ...]) -> PanelTicket | None:
@@ -312,7 +323,8 @@ def _invoice_then(invoice: PanelInvoice | None, judged_at: datetime) -> PanelInv
     if invoice is None:
         return None
     paid = invoice.paid_at <= judged_at if invoice.paid_at is not None else is_paid(invoice)
-    return structs.replace(invoice, status="Paid" if paid else "Unpaid", credit=None, transactions=())
+    status = PanelInvoiceStatus.PAID if paid else PanelInvoiceStatus.UNPAID
+    return structs.replace(invoice, status=status.value, credit=None, transactions=())
 
 
 def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:

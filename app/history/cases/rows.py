@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
+from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_ip, hashed, identities_of
 from app.db import Database
 from app.gathering.facts import OwnKnowledge, who_placed
@@ -29,7 +30,7 @@ _IDS_AT_ONCE: Final = 5_000  # databases accept about ten thousand parameters in
 _UNUSED: Final = "credits"  # no fact is based on them
 #: The stored form of an invoice contains this if it is in collections: the database searches for it, so that we need
 #: not read a million invoices to find a few.
-_COLLECTIONS: Final = b'"status":"Collections"'
+_COLLECTIONS: Final = f'"status":"{PanelInvoiceStatus.COLLECTIONS.value}"'.encode()
 
 #: Customers after the first id and up to the second; None: all after.
 Span = tuple[int, int | None]

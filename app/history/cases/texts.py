@@ -109,7 +109,7 @@ async def texts_of_cases(connection: AsyncConnection, order_ids: Iterable[int]) 
     relids = sorted({line.relid for order in orders.values() for line in order.lines if line.relid})
     services: dict[int, PanelService] = await _load(connection, Resource.SERVICES, relids)
     listed = await _load(connection, Resource.CUSTOMERS, customer_ids)
-    asking = await _asking(connection, [one for one, order in orders.items() if order.admin_requestor_id > 0])
+    asking = await _asking(connection, [one for one, order in orders.items() if order.placed_by is PlacedBy.STAFF])
     tickets: dict[int, PanelTicket] = await _load(connection, Resource.TICKETS, sorted(set(asking.values())))
     found = {
         order_id: _texts(

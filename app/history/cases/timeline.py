@@ -13,9 +13,9 @@ from typing import Final
 
 from app.core.facts import FraudVerdict
 from app.core.policy.terms import MATURE_DAYS
+from app.core.statuses import BUILT, PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import identities_of
 from app.gathering.asking_tickets import TICKET_DAYS
-from app.gathering.fraud import read_fraud_check
 from app.history.cases.labels import is_paid
 from app.history.cases.shared import micros
 from app.history.imported import HistoryCustomer
@@ -23,8 +23,8 @@ from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTick
 
 _NEVER: Final = 2**62
 _DAY: Final = 86_400_000_000
-_ALIVE: Final = frozenset({"active", "suspended", "completed"})
-_ENDED: Final = frozenset({"terminated", "cancelled", "fraud"})
+_ALIVE: Final = BUILT | {PanelServiceStatus.SUSPENDED}
+_ENDED: Final = frozenset({PanelServiceStatus.TERMINATED, PanelServiceStatus.CANCELLED, PanelServiceStatus.FRAUD})
 #: Names in `Facts.today` of what the panel shows without a date.
 ACTIVE_SERVICES: Final = "customer.active_services"
 TOTAL_SERVICES: Final = "customer.total_services"
@@ -67,10 +67,9 @@ def fraud_known_at(order: PanelOrder, placed_at: datetime) -> datetime | None:
     The panel shows that an order is Fraud but not since when. If its own fraud check failed, the checkout set it at
     once; otherwise staff found out later, and it counts as known after the days that any label takes to mature.
     """
-    if order.status.strip().lower() != "fraud":
+    if order.status != PanelOrderStatus.FRAUD:
         return None
-    check = read_fraud_check(order.fraud_module, order.fraud_output)
-    if check is not None and check.verdict is FraudVerdict.FAIL:
+    if order.fraud_check is not None and order.fraud_check.verdict is FraudVerdict.FAIL:
         return placed_at
     return placed_at + timedelta(days=MATURE_DAYS)
 
@@ -133,19 +132,20 @@ class Account:
         return account
 
     def _invoice(self, invoice: PanelInvoice, *, ours: bool) -> None:
-        status = invoice.status.strip().lower()
-        if status == "collections":
+        if invoice.status == PanelInvoiceStatus.COLLECTIONS:
             self.collections[invoice.invoice_id] = 1
         if invoice.paid_at is not None:
             self.paid.add(micros(invoice.paid_at))
         elif is_paid(invoice) and invoice.created_on is not None:  # nothing was due: paid when it was created
             self.paid.add(micros(midnight(invoice.created_on)))
-        if invoice.due_on is None or ours or status == "draft" or (is_paid(invoice) and invoice.paid_at is None):
+        undated = is_paid(invoice) and invoice.paid_at is None
+        if invoice.due_on is None or ours or invoice.status == PanelInvoiceStatus.DRAFT or undated:
             return
         made = invoice.created_on or invoice.due_on
         since = micros(midnight(max(invoice.due_on + timedelta(days=1), made)))
         until = micros(invoice.paid_at) if invoice.paid_at is not None else _NEVER
-        (self.overdue_undated if until == _NEVER and status == "cancelled" else self.overdue).add(since, until)
+        cancelled = invoice.status == PanelInvoiceStatus.CANCELLED
+        (self.overdue_undated if until == _NEVER and cancelled else self.overdue).add(since, until)
 
     def _service(self, service: PanelService, placed_at: datetime | None) -> None:
         known = [midnight(service.registered_on)] if service.registered_on else []
@@ -154,12 +154,12 @@ class Account:
             self.undated_services += 1
             return
         since = max(known)
-        status, moment = service.status.strip().lower(), micros(since)
+        moment = micros(since)
         self.total_services.add(moment)
-        if status in _ALIVE:
+        if service.status in _ALIVE:
             self.active_services.add(moment)
             self.own_active.setdefault(service.order_id or 0, _Span()).add(moment)
-        elif status in _ENDED:
+        elif service.status in _ENDED:
             self.ended_services.add(moment)
             self.own_ended.setdefault(service.order_id or 0, _Span()).add(moment)
 

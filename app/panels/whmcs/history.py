@@ -12,6 +12,7 @@ from contextlib import aclosing
 from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.panels.base import PanelPlace, Stretch
 from app.panels.brakes.patience import patiently
 from app.panels.records import (
@@ -74,7 +75,7 @@ class WhmcsHistory:
         return self._list(Listing(action="GetClients", outer="clients", inner="client", filters=filters), None, head)
 
     def orders(
-        self, *, after: PanelPlace | None = None, status: str | None = None
+        self, *, after: PanelPlace | None = None, status: PanelOrderStatus | None = None
     ) -> AsyncGenerator[Stretch[PanelOrder]]:
         """GetOrders: newest first on every panel we have seen, though the order is not documented."""
 
@@ -100,7 +101,11 @@ class WhmcsHistory:
         )
 
     def invoices(
-        self, *, after: PanelPlace | None = None, customer_id: int | None = None, status: str | None = None
+        self,
+        *,
+        after: PanelPlace | None = None,
+        customer_id: int | None = None,
+        status: PanelInvoiceStatus | None = None,
     ) -> AsyncGenerator[Stretch[PanelInvoice]]:
         """GetInvoices, newest first."""
 

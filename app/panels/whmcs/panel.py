@@ -35,6 +35,7 @@ from app.panels.whmcs.mapping import pay_methods as mapping_pay_methods
 from app.panels.whmcs.mapping import products as mapping_products
 from app.panels.whmcs.mapping import queue as mapping_queue
 from app.panels.whmcs.mapping import tickets as mapping_tickets
+from app.panels.whmcs.mapping.statuses import invoice_status
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
 
 log = structlog.get_logger(__name__)
@@ -197,15 +198,15 @@ class WhmcsPanel:
     async def pending_orders(
         self, *, progress: Callable[[int, int | None], None]
     ) -> tuple[tuple[PanelOrder, str, str], ...]:
-        """Return all Pending orders, lowest id first, with amount and payment status as the panel writes them."""
+        """Return all Pending orders, lowest id first, with the amount as the panel writes it and the payment status."""
         rows = await listings.pending_orders(self._client, progress=progress)
         by_id = {wire.identifier(row.get("id")): row for row in rows}
 
-        def word(order: PanelOrder, name: str) -> str:
-            return wire.text(by_id[order.order_id].get(name)).strip()
+        def summed(order: PanelOrder) -> tuple[PanelOrder, str, str]:
+            row = by_id[order.order_id]
+            return order, wire.text(row.get("amount")).strip(), invoice_status(row.get("paymentstatus"))
 
-        listed = await self._listed(rows)
-        return tuple((order, word(order, "amount"), word(order, "paymentstatus")) for order in listed)
+        return tuple(summed(order) for order in await self._listed(rows))
 
     async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:
         """Return the id of the admin who set this status; 0 if the system did, None if it can't be known."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import phpserialize
 
+from app.core.statuses import PanelOrderStatus
 from app.panels.actions import (
     AcceptOrder,
     AddClientNote,
@@ -44,7 +45,12 @@ DATE_FORMATS: Final = {
     "YYYY-MM-DD": "%Y-%m-%d",
 }
 #: An order's status after each action succeeded.
-STATUS_AFTER: Final = {AcceptOrder: "Active", PendingOrder: "Pending", CancelOrder: "Cancelled", FraudOrder: "Fraud"}
+STATUS_AFTER: Final = {
+    AcceptOrder: PanelOrderStatus.ACTIVE.value,
+    PendingOrder: PanelOrderStatus.PENDING.value,
+    CancelOrder: PanelOrderStatus.CANCELLED.value,
+    FraudOrder: PanelOrderStatus.FRAUD.value,
+}
 
 
 def call_of(action: PanelAction) -> Call:

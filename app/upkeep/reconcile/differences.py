@@ -38,7 +38,7 @@ class Difference:
     remedy: str
 
 
-#: A Pending order, with its amount and its payment in the panel's own words.
+#: A Pending order, with its amount in the panel's words and the status of its invoice.
 Waiting = tuple[PanelOrder, str, str]
 
 

@@ -20,6 +20,7 @@ from app.core.facts import PaymentState
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import FeeState, InvoiceTurn, OrderState
+from app.core.statuses import PanelOrderStatus
 from app.gathering.facts import paid_on, payment_state
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
@@ -28,6 +29,7 @@ from app.tables.inbox import EventSource, EventState, events
 from app.tables.orders import fees, orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 from app.workflow.invoices import turn_of
+from app.workflow.panel_changes import HOOK_WORDS
 
 #: A released or ended order is compared for this long after it was last read.
 RECENT: Final = timedelta(hours=24)
@@ -49,7 +51,6 @@ _TURNS: Final = {
     FeeState.PARTLY_PAID: InvoiceTurn.PARTLY_PAID,
     FeeState.PAYMENT_PENDING: InvoiceTurn.PENDING,
 }
-_WORDS: Final = {"active": "accepted", "pending": "pending", "cancelled": "cancelled", "fraud": "fraud"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def _status(ours: Any, order: PanelOrder) -> list[Difference]:
     if ours.panel_status == order.status[:40]:
         return []
     known = ours.panel_status or "not listed"
-    let_in = order.status == "Active" and ours.state in {OrderState.HELD, OrderState.REJECTING, *_ENDED}
+    let_in = order.status == PanelOrderStatus.ACTIVE and ours.state in {OrderState.HELD, OrderState.REJECTING, *_ENDED}
     remedy = (
         "followed if a person did it; a breach if a program did" if let_in else "Doorman follows the panel's status"
     )
@@ -222,7 +223,7 @@ async def look_again_at(context: Context, panel: ComparablePanel, compared: Comp
     order = compared.order
     if order is None or not any(one.what is What.STATUS for one in compared.differences):
         return data
-    word = _WORDS.get(order.status.strip().lower())
+    word = HOOK_WORDS.get(order.status)
     since = (compared.ours.last_read_at or compared.ours.first_heard_at) - _SKEW
     admin = await panel.changed_by(order.order_id, order.status, since=since) if word else None
     if admin is None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.facts import Facts, PaymentState, PlacedBy
+from app.core.facts import Facts, FraudCheck, FraudVerdict, PaymentState, PlacedBy
 from app.core.judgement.provenance import NAMES, without_today
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, parse_policy
@@ -44,7 +44,7 @@ from tests.history.past import (
     with_policy,
 )  # fmt: skip
 
-_FAILED = {"fraud_module": "maxmind", "fraud_output": '{"status": "fail"}'}
+_FAILED = {"fraud_check": FraudCheck(module="maxmind", verdict=FraudVerdict.FAIL, score=None, detail="fail")}
 
 
 def _regular(past: Past) -> None:
@@ -76,7 +76,7 @@ def _late_payer(past: Past) -> None:
 
 def _entered_by_staff(past: Past) -> None:
     past.customer(1)
-    past.order(1, 1, 10, paid=10, admin_requestor_id=7)
+    past.order(1, 1, 10, paid=10, placed_by=PlacedBy.STAFF, staff_id=7)
     past.order(2, 1, 20, paid=20)
 
 
@@ -122,7 +122,7 @@ def _tickets(past: Past) -> None:
 def _asked_by_ticket(past: Past) -> None:
     past.customer(1)
     past.ticket(9, 1, 9.5, "Please order a Web S plan for me.", subject="I would like to order a new plan")
-    past.order(1, 1, 10, admin_requestor_id=7)
+    past.order(1, 1, 10, placed_by=PlacedBy.STAFF, staff_id=7)
 
 
 def _old_system(past: Past) -> None:
@@ -238,7 +238,7 @@ def _later_rows(past: Past, draw: st.DataObject) -> None:
             case "fraud":
                 past.order(new, 1, day, paid=day, status="Fraud", **_FAILED)
             case "staff":
-                past.order(new, 1, day, admin_requestor_id=7, notes="please install centos 5")
+                past.order(new, 1, day, placed_by=PlacedBy.STAFF, staff_id=7, notes="please install centos 5")
             case "invoice":
                 past.invoice(new, 1, day, due=day + 3, paid=None, status=draw.draw(st.sampled_from(["Unpaid", "Paid"])))
             case "service":
@@ -333,7 +333,7 @@ async def _known(db: Database) -> list[Any]:
 async def test_judged_twice_the_same_to_the_bit(db: Database) -> None:
     past = Past()
     _same_ip(past)
-    past.order(8, 1, 30, notes="please install centos 5 and move my site", admin_requestor_id=7)
+    past.order(8, 1, 30, notes="please install centos 5 and move my site", placed_by=PlacedBy.STAFF, staff_id=7)
     past.order(9, None, 50)
     await build(db, past)
     judge = QuickJudge(Policy())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.core.facts import Facts
+from app.core.facts import Facts, FraudCheck, FraudVerdict, PlacedBy
 from app.db import Database
 from app.history.cases.build import Built, build_cases
 from app.orders import decision_codec
@@ -19,7 +19,7 @@ from app.tables.orders import decisions, ticket_orders, tickets
 from tests.history.past import Past
 from tests.stories.house import House, open_house
 
-_FAILED = {"fraud_module": "maxmind", "fraud_output": '{"status": "fail"}'}
+_FAILED = {"fraud_check": FraudCheck(module="maxmind", verdict=FraudVerdict.FAIL, score=None, detail="fail")}
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_a_live_order_of_a_regular_is_judged_with_the_imported_past(house:
     past = Past()
     past.customer(client)
     past.order(9001, client, 10, paid=10)
-    past.order(9002, client, 20, paid=20, admin_requestor_id=7)
+    past.order(9002, client, 20, paid=20, placed_by=PlacedBy.STAFF, staff_id=7)
     past.order(9003, client, 30, status="Fraud", **_FAILED)
     past.order(9004, client, 40, status="Pending")  # still open: counts once it is decided
     await _imported(house, past)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.facts import PlacedBy
 from app.core.policy.document import parse_policy
 from app.db import Database
 from app.history.cases.texts import refind, texts_of_cases
@@ -31,7 +32,7 @@ def _wordy() -> Past:
     past.customer(2)
     past.ticket(9, 1, 9.5, "Please order a plan for my VPN.", subject="I would like to order a new plan")
     past.order(1, 1, 10, notes="A forum about carding", domain="pirate-forum.example")
-    past.order(2, 1, 10.2, admin_requestor_id=7)
+    past.order(2, 1, 10.2, placed_by=PlacedBy.STAFF, staff_id=7)
     past.order(3, 2, 10, field_text="VPN and a forum")
     past.order(4, 2, 11, domain="")
     return past

@@ -9,8 +9,10 @@ import respx
 from pydantic import SecretStr
 
 from app.config import Settings
+from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
 from app.core.money import Money
 from app.panels.base import Panel, PanelUnavailable
+from app.panels.records import CustomerStats
 from app.panels.whmcs import open_panel
 from tests.contract.samples import (
     ADMIN,
@@ -24,6 +26,11 @@ from tests.contract.samples import (
 )
 from tests.contract.script import NOON, URL, Script, listed, panel
 
+
+def fraud_check(score: float | None = None) -> FraudCheck:
+    return FraudCheck(module="maxmind", verdict=FraudVerdict.UNKNOWN, score=score)
+
+
 # --- reads --------------------------------------------------------------------------------------------------------
 
 
@@ -31,12 +38,13 @@ async def test_an_order_is_read_whole() -> None:
     script = Script(GetOrders=listed("orders", "order", ORDER))
     order = await panel(script).order(812)
     assert order is not None
-    assert (order.order_id, order.order_number, order.customer_id, order.requestor_id) == (812, "4471920385", 93, 140)
+    assert (order.order_id, order.order_number, order.customer_id) == (812, "4471920385", 93)
+    assert (order.placed_by, order.staff_id) == (PlacedBy.CUSTOMER, None)
     assert order.placed_at == datetime(2026, 8, 14, 7, 12, 44, tzinfo=UTC)
     assert (order.amount, order.currency) == (Money(4900, "USD"), "USD")
     assert (order.status, order.ip, order.invoice_id) == ("Pending", "203.0.113.9", 2210)
     assert order.notes == "please install Ubuntu & stuff"
-    assert (order.fraud_module, order.fraud_output) == ("maxmind", '{"riskScore":"12"}')
+    assert order.fraud_check == fraud_check(score=12.0)
     (line,) = order.lines
     assert (line.kind, line.relid, line.cycle, line.amount) == ("product", 1402, "semi-annually", Money(4900, "USD"))
     assert not order.is_renewal
@@ -53,11 +61,13 @@ async def test_an_order_is_read_whole() -> None:
         ({"ipaddress": "123.456.789.110"}, "ip", None),
         ({"ipaddress": ""}, "ip", None),
         ({"invoiceid": ""}, "invoice_id", None),
-        ({"fraudoutput": {"riskScore": 12}}, "fraud_output", '{"riskScore": 12}'),
-        ({"fraudoutput": "{&quot;a&quot;:1}"}, "fraud_output", '{"a":1}'),
-        ({"fraudoutput": ""}, "fraud_output", ""),
-        ({"admin_requestor_id": "2"}, "admin_requestor_id", 2),
-        ({"requestor_id": None}, "requestor_id", 0),
+        ({"fraudoutput": {"riskScore": 12}}, "fraud_check", fraud_check(score=12.0)),
+        ({"fraudoutput": "{&quot;score&quot;:1}"}, "fraud_check", fraud_check(score=1.0)),
+        ({"fraudoutput": ""}, "fraud_check", fraud_check()),
+        ({"fraudoutput": "", "fraudmodule": ""}, "fraud_check", None),
+        ({"admin_requestor_id": "2"}, "staff_id", 2),
+        ({"admin_requestor_id": "2"}, "placed_by", PlacedBy.STAFF),
+        ({"requestor_id": None}, "placed_by", PlacedBy.UNKNOWN),
         ({"amount": "49.00 EUR"}, "amount", None),
         ({"notes": "a\0b\ud800"}, "notes", "ab\ufffd"),
         ({"lineitems": ""}, "lines", ()),
@@ -105,7 +115,7 @@ async def test_a_customer_is_read_whole() -> None:
     assert customer.address == ("1 High St", "", "Bath", "Somerset", "BA1")
     assert (customer.country, customer.phone, customer.phone_cc) == ("GB", "+44.1225123456", "44")
     assert (customer.currency, customer.credit, customer.revenue) == ("GBP", Money(101250, "GBP"), Money(120000, "GBP"))
-    assert customer.stats == {"numoverdueinvoices": 1, "numpaidinvoices": 12, "productsnumactive": 2}
+    assert customer.stats == CustomerStats(overdue_invoices=1, paid_invoices=12, active_services=2)
     assert (customer.group_id, customer.email_verified) == (None, True)
     assert customer.custom_fields == (("3", "VAT <1>"), ("4", ""))
     assert script.sent == [("GetClientsDetails", {"clientid": "93", "stats": "1"})]
@@ -116,7 +126,7 @@ async def test_customers_in_other_shapes() -> None:
     customer = await panel(Script(GetClientsDetails=flat)).customer(93)
     assert customer is not None
     assert (customer.email_verified, customer.currency, customer.credit, customer.country) == (None, None, None, None)
-    assert (customer.stats, customer.revenue) == ({}, None)
+    assert (customer.stats, customer.revenue) == (CustomerStats(), None)
     assert await panel(Script(GetClientsDetails="Client Not Found")).customer(93) is None
     with pytest.raises(PanelUnavailable):
         await panel(Script(GetClientsDetails=CLIENT | {"id": 94})).customer(93)

@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 from app.panels.records import PanelCredit, PanelInvoice, PanelInvoiceItem, PanelTransaction
 from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.mapping.statuses import invoice_status
 
 
 def invoice(answer: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelInvoice | None:
@@ -16,7 +17,7 @@ def invoice(answer: wire.Row, *, currency: str | None, zone: tzinfo | None) -> P
     return PanelInvoice(
         invoice_id=invoice_id,
         customer_id=wire.identifier(answer.get("userid")),
-        status=wire.text(answer.get("status")).strip(),
+        status=invoice_status(answer.get("status")),
         created_on=wire.day(answer.get("date")),
         due_on=wire.day(answer.get("duedate")),
         paid_at=wire.moment(answer.get("datepaid"), zone),

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.money import Money
-from app.panels.records import PanelCustomer, PanelCustomerHead, PanelService
+from app.panels.records import CustomerStats, PanelCustomer, PanelCustomerHead, PanelService
 from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.mapping.statuses import service_status
 
-_COUNTERS: Final = ("num", "productsnum")
+#: Our counters → WHMCS's.
+_COUNTERS: Final = {
+    "active_services": "productsnumactive",
+    "total_services": "productsnumtotal",
+    "paid_invoices": "numpaidinvoices",
+    "overdue_invoices": "numoverdueinvoices",
+    "collections_invoices": "numcollectionsinvoices",
+    "tickets": "numtickets",
+}
 
 
 def client_row(answer: wire.Row) -> wire.Row:
@@ -45,7 +54,7 @@ def customer(answer: wire.Row) -> PanelCustomer | None:
         phone_cc=_first(client, "phonecc").lstrip("+"),
         currency=currency,
         credit=amounts.amount(client.get("credit"), currency),
-        stats=_counters(stats),
+        stats=CustomerStats(**{name: wire.integer(stats.get(key)) for name, key in _COUNTERS.items()}),
         revenue=_revenue(stats, currency),
         custom_fields=wire.pairs(wire.as_list(client.get("customfields"), "customfield"), ("name", "id")),
     )
@@ -64,12 +73,6 @@ def _address(client: wire.Row) -> tuple[str, ...]:
 def _country(client: wire.Row) -> str | None:
     code = _first(client, "countrycode", "country").upper()
     return code if len(code) == 2 and code.isascii() and code.isalpha() else None
-
-
-def _counters(stats: wire.Row) -> dict[str, int]:
-    """Return the counters; amounts are formatted texts in the statistics and are left out."""
-    counted = {wire.clean(key): wire.integer(value) for key, value in stats.items() if key.startswith(_COUNTERS)}
-    return {key: value for key, value in counted.items() if value is not None}
 
 
 def _revenue(stats: wire.Row, currency: str | None) -> Money | None:
@@ -108,7 +111,7 @@ def service(row: wire.Row, *, currency: str | None) -> PanelService | None:
         name=wire.text(row.get("name")).strip(),
         group=wire.text(row.get("groupname")).strip(),
         domain=wire.text(row.get("domain")).strip(),
-        status=wire.text(row.get("status")).strip(),
+        status=service_status(row.get("status")),
         cycle=wire.text(row.get("billingcycle")).strip().lower(),
         first_amount=amounts.amount(row.get("firstpaymentamount"), currency),
         recurring_amount=amounts.amount(row.get("recurringamount"), currency),

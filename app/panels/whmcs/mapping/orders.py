@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import tzinfo
 from ipaddress import ip_address
 
+from app.core.facts import PlacedBy
 from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import amounts, wire
+from app.panels.whmcs.mapping.fraud import read_fraud_check
+from app.panels.whmcs.mapping.statuses import order_status, service_status
 
 
 def order(row: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelOrder | None:
@@ -14,27 +17,37 @@ def order(row: wire.Row, *, currency: str | None, zone: tzinfo | None) -> PanelO
     order_id = wire.identifier(row.get("id"))
     if order_id is None:
         return None
+    staff_id = wire.identifier(row.get("admin_requestor_id"))
     lines = tuple(_line(item, currency) for item in wire.as_list(row.get("lineitems"), "lineitem"))
     return PanelOrder(
         order_id=order_id,
         order_number=wire.text(row.get("ordernum")).strip(),
         customer_id=wire.identifier(row.get("userid")),
-        requestor_id=wire.identifier(row.get("requestor_id")) or 0,
-        admin_requestor_id=wire.identifier(row.get("admin_requestor_id")) or 0,
+        placed_by=placed_by(wire.identifier(row.get("requestor_id")), staff_id),
+        staff_id=staff_id,
         placed_at=wire.moment(row.get("date"), zone),
         amount=amounts.amount(row.get("amount"), currency),
         currency=currency,
         payment_method=wire.text(row.get("paymentmethod")).strip(),
         promo_code=wire.text(row.get("promocode")).strip(),
         invoice_id=wire.identifier(row.get("invoiceid")),
-        status=wire.text(row.get("status")).strip(),
+        status=order_status(row.get("status")),
         ip=_ip(row.get("ipaddress")),
         notes=wire.text(row.get("notes")),
-        fraud_module=wire.text(row.get("fraudmodule")).strip(),
-        fraud_output=wire.json_text(row.get("fraudoutput")) or wire.json_text(row.get("frauddata")),
+        fraud_check=read_fraud_check(
+            wire.text(row.get("fraudmodule")).strip(),
+            wire.json_text(row.get("fraudoutput")) or wire.json_text(row.get("frauddata")),
+        ),
         lines=lines,
         is_renewal=_renews(row) and all(line.kind == "renewal" for line in lines),
     )
+
+
+def placed_by(user_id: int | None, staff_id: int | None) -> PlacedBy:
+    """Return who entered an order: WHMCS names the user of the client area, or the admin."""
+    if staff_id:
+        return PlacedBy.STAFF
+    return PlacedBy.CUSTOMER if user_id else PlacedBy.UNKNOWN
 
 
 def _line(item: wire.Row, currency: str | None) -> PanelLine:
@@ -46,7 +59,7 @@ def _line(item: wire.Row, currency: str | None) -> PanelLine:
         domain=wire.text(item.get("domain")).strip(),
         cycle=wire.text(item.get("billingcycle")).strip().lower(),
         amount=amounts.amount(item.get("amount"), currency),
-        status=wire.text(item.get("status")).strip(),
+        status=service_status(item.get("status")),
     )
 
 

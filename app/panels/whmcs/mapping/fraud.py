@@ -1,4 +1,4 @@
-"""Normalise the answers of the panel's fraud modules (`fraudoutput` is JSON text, or empty)."""
+"""`fraudmodule` and `fraudoutput` of an order (JSON text, or empty) → `FraudCheck`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from app.core.facts import FraudCheck, FraudVerdict
+from app.panels.whmcs import wire
 
 #: Names of the modules' scores, lower case and without separators, most trusted first.
 _SCORES = ("riskscore", "overallscore", "fraudlabsproscore", "score", "fraudscore")
@@ -100,4 +101,4 @@ def _verdict(flat: dict[str, Any]) -> FraudVerdict:
 
 
 def _detail(flat: dict[str, Any]) -> str:
-    return next((str(flat[name])[:80] for name in _STATUSES if flat.get(name)), "")
+    return next((wire.clean(str(flat[name])[:80]) for name in _STATUSES if flat.get(name)), "")
