@@ -11,7 +11,7 @@ from datetime import datetime
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
-from app.enrichment.asking import Outside
+from app.enrichment.asking import Enrichment
 from app.panels.base import PanelReader
 from app.panels.records import PanelPayMethod, PanelProduct
 from app.policies.muting import MutedCache
@@ -84,7 +84,7 @@ class Context:
     muted: MutedCache = field(default_factory=MutedCache)
     pay_methods: PayMethodsCache = field(default_factory=PayMethodsCache)
     pay_methods_barred: Bar = field(default_factory=Bar)
-    outside: Outside | None = None  # external services and files; None: none configured
+    enrichment: Enrichment | None = None  # external services and files; None: none configured
     scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # serialises the scoring of long lists
     gate_noted_at: datetime | None = None  # when this process last recorded that the gate asked
     own_admin_id: int | None = None  # the panel's id of our own API user, once known

@@ -73,7 +73,7 @@ async def ask(
             # the fee stays as it was asked for, and so does the customer's deadline
             draft.change(hold_expires_at=current.expires_at, hold_due_at=current.expires_at)
             return
-        await take_back(draft, current, cause=cause)
+        await cancel(draft, current, cause=cause)
         if await open_fee(draft) is not None:
             return  # the new one is created once the old one is certainly gone
     if draft.customer_id is None:
@@ -161,7 +161,7 @@ def order_number(draft: OrderDraft) -> str:
     return inert(str(draft.order.order_number or ""), 40) or str(draft.order_id)
 
 
-async def take_back(draft: OrderDraft, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
+async def cancel(draft: OrderDraft, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
     """Cancel a fee: nothing more is sent for it, and its unpaid invoice is cancelled.
 
     An invoice that is being created is cancelled once it exists (`workflow.settled`).
@@ -226,7 +226,7 @@ async def end(draft: OrderDraft, *, cause: str) -> None:
         elif fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
             await set_fee(draft, fee.id, state=FeeState.LOST.value, settled_at=draft.now)
         elif fee.state in OPEN_STATES:
-            await take_back(draft, fee, cause=cause)
+            await cancel(draft, fee, cause=cause)
 
 
 async def all_fees(draft: OrderDraft) -> list[Any]:

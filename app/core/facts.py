@@ -111,7 +111,7 @@ class FraudCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideReport:
+class EnrichmentReport:
     """The report of an external service about an order; evidence, never a verdict."""
 
     provider: str  # minfraud, fraudrecord; geoip: a database file of anonymisers
@@ -212,7 +212,7 @@ class OrderFacts:
     asking_ticket_id: int | None = None  # verified ticket of this customer that asked for this order
     fraud_check: FraudCheck | None = None
     fraud_check_ran: bool = False
-    outside: tuple[OutsideReport, ...] = ()
+    outside: tuple[EnrichmentReport, ...] = ()
     ip_asn: int | None = None  # autonomous system of the customer's own IP address, where a database file is set
 
 

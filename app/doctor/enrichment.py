@@ -1,4 +1,4 @@
-"""Outside sources: GeoIP files and recent answers of services. No service is called, because calls cost money."""
+"""Enrichment sources: GeoIP files and recent answers of services. No service is called, because calls cost money."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Records:
     findings: list[DoctorFinding]
     policy: Policy | None = None
     addon: tuple[DoctorFinding, ...] = ()
-    outside: Mapping[str, EnrichmentDay] = field(default_factory=dict)
+    enrichment: Mapping[str, EnrichmentDay] = field(default_factory=dict)
 
 
 def check_settings(settings: Settings) -> list[DoctorFinding]:
@@ -147,7 +147,7 @@ async def _records(settings: Settings, db: Database) -> Records:
         cut_off = await records.workers_without_panel(connection, now=now)
         sent = await records.webhooks(connection, now=now)
         signs = await records.signs(connection, now=now)
-        outside = await records.enrichment_day(connection, now=now)
+        enrichment = await records.enrichment_day(connection, now=now)
         asked = await installation.get(connection, installation.GATE_ASKED)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
@@ -157,7 +157,7 @@ async def _records(settings: Settings, db: Database) -> Records:
         cure = "Run `doorman doctor` on that machine. The worker retries by itself, at least once a minute."
         found.append(fault("breaker", text, cure))
     addon = _addon(sent, signs, asked, settings.mode)
-    return Records(findings=found, policy=policy, addon=addon, outside=outside)
+    return Records(findings=found, policy=policy, addon=addon, enrichment=enrichment)
 
 
 def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[DoctorFinding, ...]:

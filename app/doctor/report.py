@@ -50,7 +50,7 @@ async def examine(settings: Settings) -> list[Section]:
         *panel,
         Section(title="webhooks and gate", findings=await check_door(settings)),
         Section(title="the addon, from what it has sent", findings=_addon(records)),
-        Section(title="enrichment", findings=check_enrichment(settings, records.outside)),
+        Section(title="enrichment", findings=check_enrichment(settings, records.enrichment)),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from app.config import Settings, SettingsError
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.enrichment.base import EnrichmentQuestion, EnrichmentSource, NoAnswer
 from app.enrichment.fraudrecord import FraudRecord
 from app.enrichment.geoip import GeoFileError, GeoFiles
@@ -26,12 +26,12 @@ _CLOSING_SECONDS: Final = 0.1  # for connections of late services
 class AskedSource:
     """The result of asking one service; `reason` says why the report is degraded."""
 
-    report: OutsideReport
+    report: EnrichmentReport
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Enrichment:
     """The sources of one process; call `aclose` when done."""
 
     sources: Mapping[str, EnrichmentSource]
@@ -78,10 +78,10 @@ def _outcome(name: str, task: asyncio.Task[AskedSource]) -> AskedSource:
 
 def no_answer(name: str, reason: str) -> AskedSource:
     """Return the result for a service without a usable answer."""
-    return AskedSource(OutsideReport(provider=name, degraded=True), reason)
+    return AskedSource(EnrichmentReport(provider=name, degraded=True), reason)
 
 
-def open_outside(settings: Settings) -> Outside | None:
+def open_enrichment(settings: Settings) -> Enrichment | None:
     """Open the sources named in the settings; None if there are none.
 
     Raises SettingsError for an unusable GeoIP file.
@@ -94,7 +94,7 @@ def open_outside(settings: Settings) -> Outside | None:
     geo = open_geo(settings)
     if not sources and geo is None:
         return None
-    return Outside({source.name: source for source in sources}, geo)
+    return Enrichment({source.name: source for source in sources}, geo)
 
 
 def open_geo(settings: Settings) -> GeoFiles | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.core.money import Money
 
 
@@ -44,7 +44,7 @@ class EnrichmentSource(Protocol):
         """Its name in facts, policies and logs."""
         ...
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
         """Ask once. Raises NoAnswer; the caller enforces the time limit."""
         ...
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.transport import Reply, http_client, post
 
@@ -42,7 +42,7 @@ class FraudRecord:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
         """Ask about the customer of one order. Raises NoAnswer.
 
         Hashing takes a tenth of a second or more, so it runs in a thread.
@@ -68,7 +68,7 @@ def slow_hash(value: str) -> str:
     return value
 
 
-def read_reply(reply: Reply) -> OutsideReport:
+def read_reply(reply: Reply) -> EnrichmentReport:
     """Read the answer. Raises NoAnswer for anything but a report.
 
     The score is the mean severity weighted by reliability: the worst severity with full reliability is 100.
@@ -85,4 +85,4 @@ def read_reply(reply: Reply) -> OutsideReport:
     severity = min(_WORST, value / count) if count else 0.0
     score = round(severity * reliability, 2)
     page = found[4] if count and found[4] else None
-    return OutsideReport(provider=NAME, score=score, reports=count, page=page)
+    return EnrichmentReport(provider=NAME, score=score, reports=count, page=page)

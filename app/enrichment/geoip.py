@@ -19,7 +19,7 @@ from typing import Any, Final
 import maxminddb
 import structlog
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.core.judgement.signals.enrichment import ANONYMOUS_IP, HOSTING_IP
 
 log = structlog.get_logger(__name__)
@@ -52,10 +52,10 @@ class IpPlace:
     marks: tuple[str, ...] | None = None  # of anonymisers, sorted; None: no file covers anonymisers
     damaged: bool = False  # a file is damaged at this address
 
-    def reports(self) -> tuple[OutsideReport, ...]:
+    def reports(self) -> tuple[EnrichmentReport, ...]:
         """Return the reports to keep in the facts, as well as country and network."""
-        marks = () if self.marks is None else (OutsideReport(provider=NAME, marks=self.marks),)
-        return (*marks, OutsideReport(provider=NAME, degraded=True)) if self.damaged else marks
+        marks = () if self.marks is None else (EnrichmentReport(provider=NAME, marks=self.marks),)
+        return (*marks, EnrichmentReport(provider=NAME, degraded=True)) if self.damaged else marks
 
 
 NOWHERE: Final = IpPlace()

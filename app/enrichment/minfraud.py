@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from pydantic import SecretStr
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.transport import Reply, http_client, post
 
@@ -41,7 +41,7 @@ class MinFraud:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
         """Ask for the risk of one order, which is billed. Raises NoAnswer."""
         account, key = self._auth
         reply = await post(
@@ -100,7 +100,7 @@ def _phone(phone: str) -> dict[str, str]:
     return {"phone_number": phone.strip()[:_TEXT]}
 
 
-def read_reply(reply: Reply, *, without_ip: bool) -> OutsideReport:
+def read_reply(reply: Reply, *, without_ip: bool) -> EnrichmentReport:
     """Read the answer. Raises NoAnswer for an error or an answer without a risk score."""
     answer = _object(reply.body)
     if reply.status != 200:
@@ -118,7 +118,7 @@ def read_reply(reply: Reply, *, without_ip: bool) -> OutsideReport:
     action = disposition.get("action") if isinstance(disposition, dict) else None
     if isinstance(action, str) and action in _DISPOSITIONS:
         marks.append(_DISPOSITIONS[action])
-    return OutsideReport(provider=NAME, score=float(score), marks=tuple(sorted(marks)))
+    return EnrichmentReport(provider=NAME, score=float(score), marks=tuple(sorted(marks)))
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers of outside services about an order: requested while it can be decided, stored, and never paid for twice."""
+"""Answers of enrichment services about an order: asked while it can be decided, stored, and never paid for twice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.context import Context
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.core.statuses import PanelOrderStatus
 from app.customers.identities import canonical_email, public_ip
 from app.db import insert_new
-from app.enrichment.asking import AskedSource, Outside, no_answer
+from app.enrichment.asking import AskedSource, Enrichment, no_answer
 from app.enrichment.base import EnrichmentQuestion
 from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.orders import outside_answers
@@ -31,7 +31,7 @@ _STOPPED: Final = "stopped while asking"
 
 
 def seconds_left(began: float, *, urgent: bool) -> float:
-    """Return the seconds left for outside services in a look that began at `began` (`time.monotonic`)."""
+    """Return the seconds left for enrichment services in a look that began at `began` (`time.monotonic`)."""
     return URGENT_SECONDS - (time.monotonic() - began) if urgent else SECONDS
 
 
@@ -43,38 +43,42 @@ async def reports(
     own_ip: str | None,
     seconds: float,
     now: datetime,
-) -> tuple[OutsideReport, ...]:
+) -> tuple[EnrichmentReport, ...]:
     """Return one report per configured service, degraded if it gave no usable answer.
 
     Earlier answers come from the table. An order that is no longer Pending and was never asked about has no report.
     `own_ip` is the customer's own address, or None.
     """
-    outside = context.outside
-    if outside is None or not outside.sources:
+    enrichment = context.enrichment
+    if enrichment is None or not enrichment.sources:
         return ()
-    kept = await _kept(context, order.order_id, outside.sources)
+    kept = await _kept(context, order.order_id, enrichment.sources)
     found = {name: row.report for name, row in kept.items() if not row.report.degraded}
-    open_names = [name for name in sorted(outside.sources) if name not in found]
+    open_names = [name for name in sorted(enrichment.sources) if name not in found]
     if open_names and order.status == PanelOrderStatus.PENDING and not order.is_renewal:
         question = _question(order, customer, own_ip, now)
         found |= {name: no_answer(name, "not asked").report for name in open_names}
         if question is not None and seconds >= _LEAST_SECONDS:
-            found |= await _ask(context, outside, question, {name: kept.get(name) for name in open_names}, seconds)
+            found |= await _ask(context, enrichment, question, {name: kept.get(name) for name in open_names}, seconds)
     return tuple(found[name] for name in sorted(found))
 
 
 async def _ask(
-    context: Context, outside: Outside, question: EnrichmentQuestion, kept: Mapping[str, _Kept | None], seconds: float
-) -> dict[str, OutsideReport]:
+    context: Context,
+    enrichment: Enrichment,
+    question: EnrichmentQuestion,
+    kept: Mapping[str, _Kept | None],
+    seconds: float,
+) -> dict[str, EnrichmentReport]:
     """Count the attempt, ask, store the answer; a crash in between costs one attempt, so requests are never endless.
 
     If another worker is asking about the same order, wait for its answer within the same time instead of asking again.
     """
     until = time.monotonic() + seconds
     names, under_way = await _claim(context, question.order_id, kept)
-    found: dict[str, OutsideReport] = {}
+    found: dict[str, EnrichmentReport] = {}
     if names:
-        asked = await outside.ask(names, question, seconds=seconds)
+        asked = await enrichment.ask(names, question, seconds=seconds)
         await _keep(context, question.order_id, asked)
         found = {one.report.provider: one.report for one in asked}
     while under_way:
@@ -119,7 +123,7 @@ class _Kept:
         self._asked_at: datetime = row.asked_at
         self._reason = row.reason
         answer: Mapping[str, Any] = row.answer or {}
-        self.report = OutsideReport(
+        self.report = EnrichmentReport(
             provider=row.provider,
             degraded=bool(row.degraded),
             score=answer.get("score"),

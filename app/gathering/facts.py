@@ -12,12 +12,12 @@ from disposable_email_domains import blocklist
 from app.core.facts import (
     Agreement,
     CustomerFacts,
+    EnrichmentReport,
     Facts,
     Item,
     Neighbours,
     OrderFacts,
     OrderKind,
-    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -86,7 +86,7 @@ def build_facts(
     missing = set(gathered.missing)
     if order.customer_id is None or gathered.customer is None:
         missing.add("customer")
-    reports = (*gathered.outside, *(gathered.ip_place.reports() if _theirs(placed_by) else ()))
+    reports = (*gathered.enrichment, *(gathered.ip_place.reports() if _theirs(placed_by) else ()))
     missing |= {f"outside.{report.provider}" for report in reports if report.degraded}
     customer = gathered.customer and _customer(gathered, own, policy, placed_by)
     if customer:
@@ -171,7 +171,7 @@ def _order(
     *,
     placed_by: PlacedBy,
     offered: frozenset[str] | None,
-    reports: tuple[OutsideReport, ...],
+    reports: tuple[EnrichmentReport, ...],
 ) -> OrderFacts:
     items = tuple(_item(line, gathered, order, policy) for line in order.lines)
     reading = gathered.reading or read_written(gathered, offered=offered)

@@ -19,7 +19,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.context import Context
-from app.core.facts import OutsideReport, PaymentState, PlacedBy
+from app.core.facts import EnrichmentReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import TicketReading
 from app.core.statuses import PanelOrderStatus
@@ -76,7 +76,7 @@ class Gathered:
     tickets_left: bool = False  # unread tickets are left, any of which may have asked for the order
     fees: tuple[FeeSeen, ...] = ()
     pay_methods: tuple[PanelPayMethod, ...] = ()
-    outside: tuple[OutsideReport, ...] = ()
+    enrichment: tuple[EnrichmentReport, ...] = ()
     ip_place: IpPlace = NOWHERE  # of the order's IP, no matter whose it is
     missing: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()  # those of `missing` that may succeed at the next attempt
@@ -166,7 +166,7 @@ async def gather_order(
         tickets_left=read.left,
         fees=tuple(seen_fees),
         pay_methods=pay_methods,
-        outside=reports,
+        enrichment=reports,
         ip_place=place,
         missing=tuple(sorted(unread.missing)),
         failed=tuple(sorted(unread.failed)),
@@ -204,7 +204,7 @@ def _absent_fees(seen: Sequence[FeeSeen]) -> tuple[str, ...]:
 
 
 async def _place(context: Context, order: PanelOrder) -> IpPlace:
-    geo = context.outside.geo if context.outside else None
+    geo = context.enrichment.geo if context.enrichment else None
     return NOWHERE if geo is None else await geo.find(order.ip)
 
 

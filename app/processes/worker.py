@@ -16,7 +16,7 @@ from app.clock import utc_now
 from app.config import Mode, Settings
 from app.context import Context
 from app.db import Database, note_failure
-from app.enrichment.asking import Outside, open_outside
+from app.enrichment.asking import Enrichment, open_enrichment
 from app.installation import facts as installation
 from app.installation.zones import OFFSET
 from app.messaging.lock import only_worker
@@ -56,19 +56,19 @@ async def work(settings: Settings, *, pipe: int | None = None) -> None:
     a worker.
     """
     logging_setup.configure(settings.log_format)
-    outside = open_outside(settings)
+    enrichment = open_enrichment(settings)
     db = Database.open(settings.database_url)
     brakes = open_brakes(settings, db)
     panel = open_panel(settings, brakes) if settings.panel_configured else None
     try:
         await prepare(db, settings, now=utc_now())
         with only_worker(db) as alone:
-            await _loop(db, settings, panel, brakes, Wake(pipe), outside=outside, alone=alone)
+            await _loop(db, settings, panel, brakes, Wake(pipe), enrichment=enrichment, alone=alone)
     finally:
         if panel is not None:
             await panel.aclose()
-        if outside is not None:
-            await outside.aclose()
+        if enrichment is not None:
+            await enrichment.aclose()
         await db.close()
 
 
@@ -79,10 +79,10 @@ async def _loop(
     brakes: Brakes,
     wake: Wake,
     *,
-    outside: Outside | None,
+    enrichment: Enrichment | None,
     alone: bool,
 ) -> None:
-    context = Context(db=db, settings=settings, panel=panel, outside=outside, wake=wake.notify)
+    context = Context(db=db, settings=settings, panel=panel, enrichment=enrichment, wake=wake.notify)
     worker = Worker(
         db, panel=panel, handler=partial(handle, context), rules=send_rules(settings), clock=context.clock,
         wake=wake, alone=alone, brakes=brakes,

@@ -128,7 +128,7 @@ def _is_through(hook: str, at: datetime, paid_at: datetime) -> bool:
     return hook == "order.paid" or (hook == "order.created" and at >= paid_at)
 
 
-async def hurry_accept(draft: OrderDraft, *, paid: bool) -> None:
+async def send_waiting_accept(draft: OrderDraft, *, paid: bool) -> None:
     """Send an accept now that waited for the panel to finish building; the payment's hook reports that."""
     if paid or await panel_builds_until(draft) is None:
         await draft.tx.execute(
@@ -168,7 +168,7 @@ async def approve(draft: OrderDraft, change: ChangeRequest, plan: AcceptPlan) ->
         return False
     current = await fees.open_fee(draft)
     if current is not None and current.wanted_state is None:
-        await fees.take_back(draft, current, cause=change.cause)
+        await fees.cancel(draft, current, cause=change.cause)
     return await go_on(draft, change, plan)
 
 
@@ -226,7 +226,7 @@ async def hold_for_review(draft: OrderDraft, change: ChangeRequest, why: str) ->
     draft.hold(HoldKind.REVIEW, due_at=draft.now + timedelta(hours=hours), expires_at=None)
     current = await fees.open_fee(draft)
     if current is not None:
-        await fees.take_back(draft, current, cause=change.cause)
+        await fees.cancel(draft, current, cause=change.cause)
     await set_hold_clock(draft)
     if news:
         await messages.note_for_staff(draft, f"held for review: {why}", about="review", cause=change.cause)
@@ -244,7 +244,7 @@ async def hold_for_answer(draft: OrderDraft, change: ChangeRequest, asking: ques
     await questions.ask(draft, asking, cause=change.cause, zone=change.zone)
     current = await fees.open_fee(draft)
     if current is not None:
-        await fees.take_back(draft, current, cause=change.cause)
+        await fees.cancel(draft, current, cause=change.cause)
     return True
 
 
@@ -292,7 +292,7 @@ async def hold_by_clock(draft: OrderDraft, reason: Reason, *, due_in: timedelta 
     draft.hold(HoldKind.REVIEW, due_at=draft.now + due_in, expires_at=None)
     current = await fees.open_fee(draft)
     if current is not None and current.wanted_state is None and current.state in {"pending", "unpaid"}:
-        await fees.take_back(draft, current, cause=f"decision:{decision_id}")
+        await fees.cancel(draft, current, cause=f"decision:{decision_id}")
     await set_hold_clock(draft)
 
 

@@ -160,7 +160,7 @@ async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: 
     await _thank(context, draft, paid_fees)
     await judging.release_when_paid(context, draft)
     if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
-        await acting.hurry_accept(draft, paid=event.type != "order.created")
+        await acting.send_waiting_accept(draft, paid=event.type != "order.created")
     pending = draft.order.panel_status == PanelOrderStatus.PENDING
     if draft.order.decision_id is None and draft.state is OrderState.RECEIVED and pending:
         await set_settle_clock(draft, seconds=context.settings.settle_seconds)

@@ -185,7 +185,7 @@ async def _let_in(draft: OrderDraft) -> None:
     await counts.uncount_fraud(draft)
     current = await fees.open_fee(draft)
     if current is not None and draft.acts:
-        await fees.take_back(draft, current, cause=f"decision:{draft.order.decision_id}")
+        await fees.cancel(draft, current, cause=f"decision:{draft.order.decision_id}")
 
 
 async def _activated_by_nobody_knows(draft: OrderDraft) -> None:

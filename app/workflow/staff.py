@@ -295,7 +295,7 @@ async def _waive_fee(work: _Work) -> None:
     change = await _decide(work, Outcome.APPROVE, Reason(ReasonCode.FEE_WAIVED, f"Fee waived by {work.by}."))
     draft.change(agreement=Agreement.FEE_WAIVED.value)
     if current is not None:
-        await fees.take_back(draft, current, cause=change.cause, state=FeeState.WAIVED)
+        await fees.cancel(draft, current, cause=change.cause, state=FeeState.WAIVED)
     await _let_go(work, change)
     await _tell(work, change, "waived", draft.policy.policy.messages.fee_waived)
 

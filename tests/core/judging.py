@@ -10,6 +10,7 @@ from app.core.facts import (
     Agreement,
     CustomerFacts,
     Cut,
+    EnrichmentReport,
     Facts,
     FraudCheck,
     FraudVerdict,
@@ -18,7 +19,6 @@ from app.core.facts import (
     Neighbours,
     OrderFacts,
     OrderKind,
-    OutsideReport,
     PaymentState,
     PlacedBy,
     TextCut,
@@ -147,7 +147,7 @@ def _order(changes: dict[str, Any]) -> dict[str, Any]:
         found["fraud_check"] = FraudCheck(module="maxmind", verdict=verdict, score=check.get("score"))
     if "outside" in found:
         reports = [{**one, "marks": tuple(one.get("marks", ()))} for one in found["outside"]]
-        found["outside"] = tuple(OutsideReport(**one) for one in reports)
+        found["outside"] = tuple(EnrichmentReport(**one) for one in reports)
     return found
 
 

@@ -105,7 +105,7 @@ async def test_what_they_answered_is_read_from_the_records(db: Database) -> None
         for order_id, provider, age, reason in rows:
             row = {"order_id": order_id, "provider": provider, "asked_at": now - age, "tries": 1, "reason": reason}
             await tx.execute(outside_answers.insert().values(**row, degraded=reason is not None))
-    assert (await check_records(given)).outside == {
+    assert (await check_records(given)).enrichment == {
         "minfraud": EnrichmentDay(asked=3, degraded=2, reason="HTTP 401: AUTHORIZATION_INVALID"),
         "fraudrecord": EnrichmentDay(asked=1, degraded=0, reason=""),
     }

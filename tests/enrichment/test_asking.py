@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.config import Settings, SettingsError, load_settings
-from app.core.facts import OutsideReport
-from app.enrichment.asking import TOO_LATE, AskedSource, Outside, open_outside
+from app.core.facts import EnrichmentReport
+from app.enrichment.asking import TOO_LATE, AskedSource, Enrichment, open_enrichment
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from tests.enrichment.samples import countries, networks, question
 
@@ -22,8 +22,8 @@ class Speaks:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
-        return OutsideReport(provider=self.name, score=12.0)
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
+        return EnrichmentReport(provider=self.name, score=12.0)
 
     async def aclose(self) -> None:
         return
@@ -36,7 +36,7 @@ class Hangs(Speaks):
         super().__init__(name)
         self.ended = asyncio.Event()
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
         try:
             await asyncio.Event().wait()
         finally:
@@ -51,16 +51,16 @@ class Fails(Speaks):
         super().__init__(name)
         self.error = error
 
-    async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+    async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
         raise self.error
 
 
-def outside(*sources: Speaks) -> Outside:
-    return Outside({source.name: source for source in sources})
+def outside(*sources: Speaks) -> Enrichment:
+    return Enrichment({source.name: source for source in sources})
 
 
 def late(name: str, reason: str = TOO_LATE) -> AskedSource:
-    return AskedSource(OutsideReport(provider=name, degraded=True), reason)
+    return AskedSource(EnrichmentReport(provider=name, degraded=True), reason)
 
 
 async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> None:
@@ -68,7 +68,7 @@ async def test_one_that_hangs_delays_the_others_no_longer_than_the_limit() -> No
     began = time.monotonic()
     asked = await outside(Speaks("minfraud"), hangs).ask(["minfraud", "fraudrecord"], question(), seconds=0.05)
     assert time.monotonic() - began < 1.0
-    assert asked == (late("fraudrecord"), AskedSource(OutsideReport(provider="minfraud", score=12.0)))
+    assert asked == (late("fraudrecord"), AskedSource(EnrichmentReport(provider="minfraud", score=12.0)))
     await asyncio.wait_for(hangs.ended.wait(), 1)
 
 
@@ -77,9 +77,9 @@ async def test_both_are_asked_at_once() -> None:
     both = asyncio.Barrier(2)
 
     class Meets(Speaks):
-        async def ask(self, question: EnrichmentQuestion) -> OutsideReport:
+        async def ask(self, question: EnrichmentQuestion) -> EnrichmentReport:
             await both.wait()
-            return OutsideReport(provider=self.name, score=1.0)
+            return EnrichmentReport(provider=self.name, score=1.0)
 
     asked = await outside(Meets("a"), Meets("b")).ask(["a", "b"], question(), seconds=10)
     assert [one.reason for one in asked] == [None, None]
@@ -123,13 +123,13 @@ def settings(**values: Any) -> Settings:
 
 
 def test_all_of_it_is_off_by_default() -> None:
-    assert open_outside(settings()) is None
+    assert open_enrichment(settings()) is None
 
 
 async def test_settings_open_what_they_name(tmp_path: Path) -> None:
     files = f"{countries(tmp_path / 'c.mmdb')}, {networks(tmp_path / 'n.mmdb')}"
     given = {"minfraud_account": 7, "minfraud_key": "abc", "fraudrecord_key": "def", "geoip_file": files}
-    opened = open_outside(settings(**given))
+    opened = open_enrichment(settings(**given))
     assert opened is not None
     assert set(opened.sources) == {"minfraud", "fraudrecord"}
     assert opened.geo is not None
@@ -161,4 +161,4 @@ def test_half_a_setting_is_refused_without_showing_a_secret(
 
 def test_a_file_that_is_not_there_stops_the_start_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"DOORMAN_GEOIP_FILE: .*none\.mmdb can't be read"):
-        open_outside(settings(geoip_file=str(tmp_path / "none.mmdb")))
+        open_enrichment(settings(geoip_file=str(tmp_path / "none.mmdb")))

@@ -11,7 +11,7 @@ import pytest
 import respx
 from pydantic import SecretStr
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.fraudrecord import URL, FraudRecord, normalised, read_reply, slow_hash
 from app.enrichment.transport import ANSWER_CAP, Reply
@@ -20,7 +20,7 @@ from tests.enrichment.samples import HOME, question
 KEY = "0123456789abcdef"
 
 
-async def asked(asking: EnrichmentQuestion) -> OutsideReport:
+async def asked(asking: EnrichmentQuestion) -> EnrichmentReport:
     source = FraudRecord(SecretStr(KEY))
     try:
         return await source.ask(asking)
@@ -45,7 +45,7 @@ async def test_request_is_a_form_with_hashes_and_nothing_in_the_address() -> Non
         "_action": "query", "_api": KEY, "name": slow_hash("ritaregular"),
         "email": slow_hash("rita.regular+shop@gmail.com"), "ip": slow_hash(HOME), "phone": slow_hash("+49.301234567"),
     }  # fmt: skip
-    assert report == OutsideReport(provider="fraudrecord", score=0.0, reports=0)
+    assert report == EnrichmentReport(provider="fraudrecord", score=0.0, reports=0)
 
 
 @respx.mock
@@ -91,7 +91,7 @@ async def test_hashing_leaves_the_loop_to_others() -> None:
     ],
 )
 def test_reports_are_read(text: str, score: float, reports: int, page: str | None) -> None:
-    expected = OutsideReport(provider="fraudrecord", score=score, reports=reports, page=page)
+    expected = EnrichmentReport(provider="fraudrecord", score=score, reports=reports, page=page)
     assert read_reply(Reply(200, text.encode())) == expected
 
 

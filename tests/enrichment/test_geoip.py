@@ -12,7 +12,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.enrichment.geoip import GeoFileError, GeoFiles, IpPlace
 from tests.enrichment.samples import FAR, HOME, SIX, anonymisers, countries, mmdb, networks
 
@@ -73,7 +73,7 @@ async def test_odd_rows_say_nothing(tmp_path: Path) -> None:
 )
 async def test_anonymisers_are_marked_by_kind(tmp_path: Path, row: dict[str, Any], marks: tuple[str, ...]) -> None:
     files = GeoFiles.open([anonymisers(tmp_path / "anonymous.mmdb", **{"81.2.69.0/24": row})])
-    assert (await files.find(HOME)).reports() == (OutsideReport(provider="geoip", marks=marks),)
+    assert (await files.find(HOME)).reports() == (EnrichmentReport(provider="geoip", marks=marks),)
 
 
 async def test_an_address_that_a_file_of_anonymisers_leaves_out_is_of_none(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_what_a_damaged_file_keeps_back_is_degraded(tmp_path: Path) -> Non
     files = GeoFiles.open([countries(tmp_path / "country.mmdb"), damaged(anonymisers(tmp_path / "damaged.mmdb"))])
     found = await files.find(HOME)
     assert found == IpPlace("GB", damaged=True)
-    assert found.reports() == (OutsideReport(provider="geoip", degraded=True),)
+    assert found.reports() == (EnrichmentReport(provider="geoip", degraded=True),)
 
 
 async def test_a_file_of_the_old_protocol_says_nothing_about_the_new_one(tmp_path: Path) -> None:

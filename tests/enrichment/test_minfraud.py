@@ -12,7 +12,7 @@ import pytest
 import respx
 from pydantic import SecretStr
 
-from app.core.facts import OutsideReport
+from app.core.facts import EnrichmentReport
 from app.core.money import Money
 from app.enrichment.base import EnrichmentQuestion, NoAnswer
 from app.enrichment.minfraud import URL, MinFraud, request_of
@@ -31,7 +31,7 @@ ANSWER: dict[str, Any] = {
 }
 
 
-async def asked(asking: EnrichmentQuestion | None = None) -> OutsideReport:
+async def asked(asking: EnrichmentQuestion | None = None) -> EnrichmentReport:
     source = MinFraud(1234, SecretStr(KEY))
     try:
         return await source.ask(asking or question())
@@ -59,7 +59,7 @@ async def test_request_is_as_documented() -> None:
         },
         "order": {"amount": 12.5, "currency": "USD"},
     }  # fmt: skip
-    assert report == OutsideReport(provider="minfraud", score=23.5)
+    assert report == EnrichmentReport(provider="minfraud", score=23.5)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_neither_name_nor_street_nor_the_address_in_clear_leaves_the_house() -> 
 @respx.mock
 async def test_answers_that_have_a_score(changed: dict[str, Any], score: float, marks: tuple[str, ...]) -> None:
     respx.post(URL).respond(json=ANSWER | changed)
-    assert await asked() == OutsideReport(provider="minfraud", score=score, marks=marks)
+    assert await asked() == EnrichmentReport(provider="minfraud", score=score, marks=marks)
 
 
 @respx.mock

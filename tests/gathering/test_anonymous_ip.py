@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from app.core.judgement.decide import decide
 from app.db import Database
 from app.enrichment import geoip
-from app.enrichment.asking import Outside
+from app.enrichment.asking import Enrichment
 from app.enrichment.geoip import GeoFiles
 from app.gathering.panel import gather_order
 from app.messaging import inbox
@@ -37,7 +37,7 @@ async def watchful(db: Database, tmp_path: Path) -> AsyncIterator[House]:
     """Open a house with a file of countries and one of anonymisers."""
     paths = [countries(tmp_path / "country.mmdb"), anonymisers(tmp_path / "anonymous.mmdb")]
     async with open_house(db, policy=POLICY) as house:
-        house.context.outside = Outside({}, GeoFiles.open(paths, clock=lambda: house.clock().timestamp()))
+        house.context.enrichment = Enrichment({}, GeoFiles.open(paths, clock=lambda: house.clock().timestamp()))
         yield house
 
 
@@ -86,7 +86,7 @@ async def test_it_is_judged_again_without_the_file(watchful: House, tmp_path: Pa
     order_id = await placed(watchful)
     for path in tmp_path.glob("*.mmdb"):
         path.unlink()
-    watchful.context.outside = None
+    watchful.context.enrichment = None
     async with watchful.db.read() as connection:
         row = (await connection.execute(sa.select(decisions).where(decisions.c.order_id == order_id))).one()
         policy = await versions.get(connection, row.policy_version)
@@ -122,7 +122,7 @@ async def test_what_a_damaged_file_keeps_back_is_missing_and_the_order_is_decide
     watchful: House, tmp_path: Path
 ) -> None:
     path = damaged(anonymisers(tmp_path / "damaged.mmdb"))
-    watchful.context.outside = Outside({}, GeoFiles.open([path]))
+    watchful.context.enrichment = Enrichment({}, GeoFiles.open([path]))
     order_id = await placed(watchful)
     (facts,) = await facts_of(watchful, order_id)
     assert facts["order"]["outside"] == [VEILED | {"degraded": True, "marks": []}]

@@ -15,7 +15,7 @@ import respx
 import sqlalchemy as sa
 
 from app.db import Database
-from app.enrichment.asking import Outside, open_outside
+from app.enrichment.asking import Enrichment, open_enrichment
 from app.enrichment.fraudrecord import URL as FRAUDRECORD
 from app.enrichment.minfraud import URL as MINFRAUD
 from app.gathering import enrichment
@@ -36,9 +36,9 @@ async def well_informed(db: Database, tmp_path: Path) -> AsyncIterator[House]:
     files = f"{countries(tmp_path / 'country.mmdb')},{networks(tmp_path / 'asn.mmdb')}"
     given = {"minfraud_account": 7, "minfraud_key": "abc", "fraudrecord_key": "def", "geoip_file": files}
     async with open_house(db, policy=POLICY, **given) as house:
-        opened = open_outside(settings_for("sqlite:///none.db", **given))
+        opened = open_enrichment(settings_for("sqlite:///none.db", **given))
         assert opened is not None
-        house.context.outside = opened
+        house.context.enrichment = opened
         yield house
         await opened.aclose()
 
@@ -114,7 +114,7 @@ async def test_services_that_hang_leave_a_mark_and_the_order_is_decided(
 ) -> None:
     monkeypatch.setattr(enrichment, "SECONDS", 0.2)
     sources = [Hangs("minfraud"), Hangs("fraudrecord")]
-    house.context.outside = Outside({source.name: source for source in sources})
+    house.context.enrichment = Enrichment({source.name: source for source in sources})
     client, product = shop(house)
     placed = await house.panel.place_order(client, [product], pay=True)
     await house.settle(seconds=30)
@@ -131,7 +131,7 @@ async def test_services_that_hang_leave_a_mark_and_the_order_is_decided(
 
 
 async def test_the_gate_answers_in_its_time_whatever_hangs(house: House) -> None:
-    house.context.outside = Outside({"minfraud": Hangs("minfraud")})
+    house.context.enrichment = Enrichment({"minfraud": Hangs("minfraud")})
     client, product = shop(house, autosetup="order")
     placed = await house.panel.place_order(client, [product])
     gate = (await house.api.get(f"/v1/orders/{placed.id}/gate")).json()
@@ -174,7 +174,7 @@ async def test_two_who_look_at_once_pay_once_and_both_see_the_answer(well_inform
         placed = await house.panel.place_order(client, [product], ip=HOME)
         looks = [gather_order(house.context, placed.id, now=house.clock()) for _ in range(4)]
         looked = await asyncio.gather(*looks)
-    assert [[(one.degraded, one.score) for one in look.outside] for look in looked] == [
+    assert [[(one.degraded, one.score) for one in look.enrichment] for look in looked] == [
         [(False, 31.27), (False, 7.5)]
     ] * 4
     assert (minfraud.call_count, fraudrecord.call_count) == (1, 1)
@@ -191,7 +191,7 @@ async def test_who_waits_for_another_that_fails_says_so(well_informed: House) ->
         placed = await house.panel.place_order(client, [product], ip=HOME)
         looks = [gather_order(house.context, placed.id, now=house.clock()) for _ in range(2)]
         looked = await asyncio.gather(*looks)
-    assert [[one.degraded for one in look.outside] for look in looked] == [[False, True]] * 2
+    assert [[one.degraded for one in look.enrichment] for look in looked] == [[False, True]] * 2
     assert minfraud.call_count == 1
 
 
@@ -221,8 +221,8 @@ async def test_a_question_that_a_crash_cut_off_is_asked_again_a_little_later(
         soon = await gather_order(house.context, placed.id, now=house.clock())
         house.clock.forward(seconds=6)
         later = await gather_order(house.context, placed.id, now=house.clock())
-    assert [one.degraded for one in soon.outside] == [True, True]  # it may be in progress: not repeated
-    assert [one.degraded for one in later.outside] == [False, False]
+    assert [one.degraded for one in soon.enrichment] == [True, True]  # it may be in progress: not repeated
+    assert [one.degraded for one in later.enrichment] == [False, False]
     assert (await answers_of(house, placed.id))["minfraud"].tries == 2
 
 
@@ -237,7 +237,7 @@ async def test_a_service_that_stays_away_is_not_asked_for_ever(well_informed: Ho
     for _ in range(enrichment.MOST_TRIES + 2):
         looked = await gather_order(house.context, placed.id, now=house.clock())
     assert minfraud.call_count == enrichment.MOST_TRIES
-    assert [report.degraded for report in looked.outside] == [False, True]
+    assert [report.degraded for report in looked.enrichment] == [False, True]
     row = (await answers_of(house, placed.id))["minfraud"]
     assert (row.tries, row.degraded, row.reason) == (enrichment.MOST_TRIES, True, "HTTP 402: INSUFFICIENT_FUNDS")
 
@@ -247,12 +247,12 @@ async def test_an_order_that_is_not_pending_any_more_is_not_paid_for(well_inform
     house = well_informed
     minfraud, fraudrecord = respx.post(MINFRAUD).respond(json=SCORE), respx.post(FRAUDRECORD).respond(text=REPORT)
     client, product = shop(house)
-    services, house.context.outside = house.context.outside, None  # enabled later
+    services, house.context.enrichment = house.context.enrichment, None  # enabled later
     placed = await house.panel.place_order(client, [product], pay=True, ip=HOME)
     await house.settle(seconds=30)
     assert (await house.order(placed.id))["panel_status"] == "Active"
-    house.context.outside = services
-    assert (await gather_order(house.context, placed.id, now=house.clock())).outside == ()
+    house.context.enrichment = services
+    assert (await gather_order(house.context, placed.id, now=house.clock())).enrichment == ()
     assert (minfraud.call_count, fraudrecord.call_count) == (0, 0)
 
 
@@ -267,6 +267,6 @@ async def test_an_urgent_look_without_time_left_asks_nobody_and_says_so(
         placed = await house.panel.place_order(client, [product], ip=HOME)
         monkeypatch.setattr(enrichment, "URGENT_SECONDS", 0.0)
         looked = await gather_order(house.context, placed.id, now=house.clock(), urgent=True)
-        assert [report.degraded for report in looked.outside] == [True, True]
+        assert [report.degraded for report in looked.enrichment] == [True, True]
         assert minfraud.call_count == 0
         assert await answers_of(house, placed.id) == {}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.facts import CustomerFacts, Facts, FraudCheck, Item, Neighbours, OrderFacts, OutsideReport, PlacedBy
+from app.core.facts import CustomerFacts, EnrichmentReport, Facts, FraudCheck, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.signals.base import HANDLING, LIMITS
 from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
@@ -44,7 +44,7 @@ def told_facts(draw: Any) -> Facts:
         acceptable_use=draw(listed),
         vetting=draw(listed),
         ip_asn=draw(st.sampled_from([None, 16509])),
-        outside=draw(st.sampled_from([(), (OutsideReport(provider="minfraud", marks=("anonymous_ip",)),)])),
+        outside=draw(st.sampled_from([(), (EnrichmentReport(provider="minfraud", marks=("anonymous_ip",)),)])),
     )
     return replace(seen, order=order)
 
@@ -101,7 +101,7 @@ def test_facts_know_no_name_no_sex_and_no_age() -> None:
     """A developer who adds a fact confirms here that it is none of these."""
     known = {kind.__name__: sorted(field.name for field in fields(kind)) for kind in (OrderFacts, CustomerFacts, Item)}
     every = {f"{kind}.{name}" for kind, names in known.items() for name in names}
-    every |= {f"{kind.__name__}.{field.name}" for kind in (Facts, FraudCheck, OutsideReport, Neighbours)
+    every |= {f"{kind.__name__}.{field.name}" for kind in (Facts, FraudCheck, EnrichmentReport, Neighbours)
               for field in fields(kind)}  # fmt: skip
 
     assert every == KNOWN_FACTS
@@ -112,7 +112,7 @@ def test_facts_know_no_name_no_sex_and_no_age() -> None:
 KNOWN_FACTS = {
     *(f"Facts.{name}" for name in ("order", "customer", "agreement", "muted", "missing", "today")),
     *(f"FraudCheck.{name}" for name in ("module", "verdict", "score", "detail")),
-    *(f"OutsideReport.{name}" for name in ("provider", "degraded", "score", "reports", "page", "marks")),
+    *(f"EnrichmentReport.{name}" for name in ("provider", "degraded", "score", "reports", "page", "marks")),
     *(f"Neighbours.{name}" for name in ("kind", "customers", "bad_customers")),
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
@@ -170,7 +170,7 @@ def test_mail_country_and_network_alone_never_hold_an_order(policy: Policy | Non
 @quick
 @given(soft_policies())
 def test_a_vpn_alone_never_holds_an_order(policy: Policy | None) -> None:
-    veiled = OutsideReport(provider="geoip", marks=("anonymous_ip", "hosting_ip", "vpn"))
+    veiled = EnrichmentReport(provider="geoip", marks=("anonymous_ip", "hosting_ip", "vpn"))
     seen = some_facts(order=an_order(ip_asn=16509, outside=(veiled,)), customer=a_customer(ip_country="BR"))
 
     assert policy is None or decide(seen, policy, now=NOW).outcome is Outcome.APPROVE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from app.core.facts import Facts, FraudVerdict, OutsideReport
+from app.core.facts import EnrichmentReport, Facts, FraudVerdict
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.judgement.signals.risk import ip_is_the_customers
@@ -106,11 +106,11 @@ def hosting_network(facts: Facts, rules: Rulebook) -> Finding | None:
     return risk_finding("hosting_network", rules.risk.hosting_network, lambda: said(detail, asn=asn))
 
 
-def _reports(facts: Facts, provider: str) -> list[OutsideReport]:
+def _reports(facts: Facts, provider: str) -> list[EnrichmentReport]:
     return [report for report in facts.order.outside if report.provider == provider and not report.degraded]
 
 
-def _highest(reports: list[OutsideReport]) -> float | None:
+def _highest(reports: list[EnrichmentReport]) -> float | None:
     scores = [report.score for report in reports if report.score is not None and math.isfinite(report.score)]
     return max(scores, default=None)
 

@@ -13,12 +13,12 @@ import pytest
 
 from app.core.facts import (
     CustomerFacts,
+    EnrichmentReport,
     Facts,
     FraudCheck,
     FraudVerdict,
     ListKind,
     Neighbours,
-    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -103,7 +103,7 @@ def suspect(facts: Facts, random: Random) -> Facts:
         score=76.54321 if grave else 7.654321,
         detail=marked("detail"),
     )
-    report = OutsideReport(
+    report = EnrichmentReport(
         provider=random.choice([marked("provider"), "fraudrecord"]), score=76.54321, reports=7_654_321,
         page=marked("page"), marks=(marked("mark"), "anonymous_ip"),
     )  # fmt: skip

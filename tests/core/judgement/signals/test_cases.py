@@ -11,12 +11,12 @@ import pytest
 
 from app.core.facts import (
     Cut,
+    EnrichmentReport,
     Facts,
     FraudCheck,
     FraudVerdict,
     ListKind,
     Neighbours,
-    OutsideReport,
     PaymentState,
     PlacedBy,
     TextCut,
@@ -62,7 +62,7 @@ def checked(verdict: FraudVerdict, score: float | None = None) -> Facts:
 
 
 def reported(provider: str, *, order: dict[str, Any] | None = None, **report: Any) -> Facts:
-    return ordering(outside=(OutsideReport(provider=provider, **report),), **(order or {}))
+    return ordering(outside=(EnrichmentReport(provider=provider, **report),), **(order or {}))
 
 
 def asking(kind: TermKind) -> Facts:

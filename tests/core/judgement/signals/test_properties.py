@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from app.core.facts import (
     CustomerFacts,
+    EnrichmentReport,
     Facts,
     FraudCheck,
     FraudVerdict,
     ListKind,
     Neighbours,
     OrderKind,
-    OutsideReport,
     PaymentState,
     PlacedBy,
 )
@@ -46,7 +46,7 @@ def rich_facts(draw: Any) -> Facts:
     """Return facts with everything that external signals and further identities use."""
     seen: Facts = draw(facts())
     reports = st.builds(
-        OutsideReport,
+        EnrichmentReport,
         provider=st.sampled_from(["minfraud", "fraudrecord", "geoip"]),
         degraded=st.booleans(),
         score=st.one_of(st.none(), st.floats(0, 100)),
