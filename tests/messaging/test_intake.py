@@ -65,6 +65,7 @@ async def test_an_event_is_stored_as_it_came(db: Database) -> None:
         "attempts": 0,
         "deaths": 0,
         "reads_failed_at": None,
+        "waits_for": None,
         "due_at": NOW,
         "urgent": False,
         "owner": None,
