@@ -54,7 +54,7 @@ from tests.cpu import within_cpu_seconds
              "{old}", Policy().messages.fee_waived.subject)),
         ("", "[messages.cancelled]\nbody = 'Your order {order_number} has been cancelled. Sorry.'", "Messages",
          'The text of the message "cancelled" was reworded: {new} instead of {old}.'.format(
-             new='"…cancelled. Sorry."', old='"…cancelled. Any payment you made for it will be refunded."')),
+             new='"…cancelled. Sorry."', old='"…cancelled. Any payment you made for it will be returned to …"')),
     ],
 )  # fmt: skip
 def test_a_change_in_words(before: str, after: str, section: str, sentence: str) -> None:

@@ -166,7 +166,7 @@ class Messages(PolicyPart):
         subject="We are unable to accept your order {order_number}",
         body=(
             "We are sorry, but we are unable to accept your order {order_number}. Any payment you made for it "
-            "will be refunded. If you think this is a mistake, please reply to this message and our team will "
+            "will be returned to you. If you think this is a mistake, please reply to this message and our team will "
             "check it again."
         ),
     )
@@ -176,7 +176,7 @@ class Messages(PolicyPart):
         body=(
             "Thank you for your order {order_number} and for your interest. We considered it carefully and decided "
             "not to accept it: our services are not designed for what you plan, and we would rather tell you "
-            "now. Any payment you made for it will be refunded. If you think we misunderstood, please reply to "
+            "now. Any payment you made for it will be returned to you. If you think we misunderstood, please reply to "
             "this message and our team will check it again."
         ),
     )
@@ -201,7 +201,7 @@ class Messages(PolicyPart):
     cancelled: Message = Message(
         send=False,
         subject="Your order {order_number} has been cancelled",
-        body="Your order {order_number} has been cancelled. Any payment you made for it will be refunded.",
+        body="Your order {order_number} has been cancelled. Any payment you made for it will be returned to you.",
     )
     hold_expired: Message = Message(
         send=False,

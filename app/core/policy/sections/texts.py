@@ -78,7 +78,7 @@ class RejectedTexts(PolicyPart):
     """Texts about a rejected order."""
 
     outcome: Said = "We are unable to accept your order."
-    money: Said = "Any payment you made for it will be refunded."
+    money: Said = "Any payment you made for it will be returned to you."
     contest: Said = "If you think this is a mistake, please write to us and our team will check it again."
 
 
@@ -86,7 +86,7 @@ class CancelledTexts(PolicyPart):
     """Texts about an order that ended without blame: withdrawn, a duplicate, cancelled in the panel."""
 
     outcome: Said = "Your order has been cancelled."
-    money: Said = "Any payment you made for it will be refunded."
+    money: Said = "Any payment you made for it will be returned to you."
     contest: Said = "If this is not what you wanted, please write to us and our team will check it again."
 
 
@@ -191,7 +191,7 @@ class TermsOfService(PolicyPart):
     )
     contest: _Numbers = (
         "If you think one of our decisions is a mistake, please write to us and our team will check it again. "
-        "If we are unable to accept an order, any payment you made for it will be refunded."
+        "If we are unable to accept an order, any payment you made for it will be returned to you."
     )
 
 

@@ -74,7 +74,7 @@ def test_a_message_about_custom_work_reads_from_top_to_bottom() -> None:
         ),
         (
             some_facts(customer=a_customer(chargebacks=3)), "risk.auto_reject = true",
-            ["We are unable to accept your order.", "will be refunded", "check it again"], ["fee", "cart", "charge"],
+            ["We are unable to accept your order.", "will be returned", "check it again"], ["fee", "cart", "charge"],
         ),
     ],
 )  # fmt: skip
@@ -162,7 +162,7 @@ def test_what_a_person_decided_about_an_order_that_was_never_judged() -> None:
     assert "25.00 EUR plus tax" in told[Outcome.HOLD_FOR_FEE]
     assert "None" not in told[Outcome.HOLD_FOR_FEE]
     assert "hours" not in told[Outcome.HOLD_FOR_REVIEW]
-    assert "will be refunded" in told[Outcome.REJECT]
+    assert "will be returned to you" in told[Outcome.REJECT]
     assert "how to proceed" in as_message(for_customer_unjudged(Outcome.HOLD_FOR_FEE, POLICY))
 
 
@@ -206,7 +206,7 @@ def test_an_order_that_was_cancelled_is_not_called_turned_away() -> None:
     )
 
     for text in texts:
-        assert text.startswith("Your order has been cancelled.\n\nAny payment you made for it will be refunded.")
+        assert text.startswith("Your order has been cancelled.\n\nAny payment you made for it will be returned to you.")
         assert "unable to accept" not in text
 
 
