@@ -22,7 +22,7 @@ from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
 from app.policies import versions
 from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
-from app.workflow import gate_calls
+from app.workflow.gate import presence
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ async def check(db: Database, document: str, turn: Turn) -> CheckedPolicy:
     new = await turn.run(read_document, document)
     share = await _share(db, new.policy, turn)
     async with db.read() as connection:
-        found = await gate_calls.warnings(connection, new.policy)
+        found = await presence.warnings(connection, new.policy)
     return CheckedPolicy(hash=new.hash, warnings=(*found, *new.warnings), share=share)
 
 
@@ -81,7 +81,7 @@ async def _share(db: Database, policy: Policy, turn: Turn) -> HeldShare:
 
 async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetime) -> Answer:
     """Publish a policy: 201 for new rules, 200 for rules published before."""
-    found = (*await gate_calls.warnings(tx, new.policy), *new.warnings)
+    found = (*await presence.warnings(tx, new.policy), *new.warnings)
     published = await versions.store(tx, new.hash, new.document, by=by, now=now)
     log.info("policy.published", version=published.version, new=published.new, by=by)
     view = PublishedPolicy(
@@ -158,7 +158,7 @@ async def show(db: Database, version: int, turn: Turn) -> PolicyDocument:
 
 async def _view(tx: AsyncConnection, version: int, odd: tuple[str, ...]) -> PublishedPolicy:
     row = await get_policy(tx, version)
-    found = (*await gate_calls.warnings(tx, await versions.get(tx, version)), *odd)
+    found = (*await presence.warnings(tx, await versions.get(tx, version)), *odd)
     return PublishedPolicy(version=row.version, hash=row.hash, active=row.active, warnings=found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from app.core.facts import PaymentState
 from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.sections.acting import render
+from app.core.rows.belongings import Fee
+from app.core.rows.typed import columns, read, typed
 from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
 from app.orders.order import POLICY, OrderDraft
@@ -41,10 +44,16 @@ def fee_of_key(key: str) -> uuid.UUID | None:
     return uuid.UUID(key.removeprefix(KEYS).partition(":")[0]) if key.startswith(KEYS) else None
 
 
-async def open_fee(draft: OrderDraft) -> Any:
+async def fees_where(draft: OrderDraft, *conditions: sa.ColumnElement[bool]) -> list[Fee]:
+    """Return the fees of an order that match, the oldest first."""
+    query = sa.select(fees).where(fees.c.order_id == draft.order_id, *conditions).order_by(fees.c.created_at)
+    return [read(Fee, row) for row in await draft.tx.execute(query)]
+
+
+async def open_fee(draft: OrderDraft) -> Fee | None:
     """Return the open fee of an order, or None."""
-    query = sa.select(fees).where(fees.c.order_id == draft.order_id, fees.c.state.in_(OPEN_STATES))
-    return (await draft.tx.execute(query)).first()
+    found = await fees_where(draft, fees.c.state.in_(OPEN_STATES))
+    return found[0] if found else None
 
 
 async def is_asked(draft: OrderDraft, amount: Money) -> bool:
@@ -57,10 +66,10 @@ async def is_asked(draft: OrderDraft, amount: Money) -> bool:
     )
 
 
-async def latest_fee(draft: OrderDraft) -> Any:
+async def latest_fee(draft: OrderDraft) -> Fee | None:
     """Return the newest fee of an order, or None."""
-    query = sa.select(fees).where(fees.c.order_id == draft.order_id).order_by(fees.c.created_at.desc()).limit(1)
-    return (await draft.tx.execute(query)).first()
+    found = await fees_where(draft)
+    return found[-1] if found else None
 
 
 async def ask(
@@ -110,7 +119,7 @@ async def _create_invoice(
     )  # fmt: skip
 
 
-async def _wanted_again(draft: OrderDraft, fee: Any, amount: Money, *, cause: str, zone: tzinfo) -> bool:
+async def _wanted_again(draft: OrderDraft, fee: Fee, amount: Money, *, cause: str, zone: tzinfo) -> bool:
     """Keep a fee that was to be cancelled, if its invoice is still open and no call about it is being sent.
 
     The customer then keeps the invoice that they know. An invoice that is being created is kept once it exists.
@@ -125,7 +134,7 @@ async def _wanted_again(draft: OrderDraft, fee: Any, amount: Money, *, cause: st
     if fee.invoice_id is None:
         await _create_invoice(draft, fee.id, amount, work=fee.work, expires_at=fee.expires_at, cause=cause, zone=zone)
     await outbox.cancel(draft.tx, now=draft.now, keys=[key])
-    await set_fee(draft, fee.id, wanted_state=None)
+    await set_fee(draft, fee, wanted_state=None)
     draft.say(f"the fee of {amount} remains as requested", by=POLICY)
     return True
 
@@ -161,7 +170,7 @@ def order_number(draft: OrderDraft) -> str:
     return inert(str(draft.order.order_number or ""), 40) or str(draft.order_id)
 
 
-async def cancel(draft: OrderDraft, fee: Any, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
+async def cancel(draft: OrderDraft, fee: Fee, *, cause: str, state: FeeState = FeeState.CANCELLED) -> None:
     """Cancel a fee: nothing more is sent for it, and its unpaid invoice is cancelled.
 
     An invoice that is being created is cancelled once it exists (`workflow.settled`).
@@ -172,40 +181,44 @@ async def cancel(draft: OrderDraft, fee: Any, *, cause: str, state: FeeState = F
         await cancel_invoice(draft, fee, cause=cause)
     elif not withdrawn.under_way:
         wanted |= {"state": state.value, "settled_at": draft.now}
-    await set_fee(draft, fee.id, **wanted)
+    await set_fee(draft, fee, **wanted)
 
 
-async def cancel_invoice(draft: OrderDraft, fee: Any, *, cause: str) -> None:
+async def cancel_invoice(draft: OrderDraft, fee: Fee, *, cause: str) -> None:
     """Have the unpaid invoice of a fee cancelled."""
-    action = CancelInvoice(customer_id=int(fee.customer_id), invoice_id=int(fee.invoice_id))
+    if fee.invoice_id is None:
+        return
+    action = CancelInvoice(customer_id=fee.customer_id, invoice_id=fee.invoice_id)
     await outbox.enqueue(
         draft.tx, action, key=cancel_key(fee.id), cause=cause, now=draft.now,
-        order_id=draft.order_id, customer_id=int(fee.customer_id),
+        order_id=draft.order_id, customer_id=fee.customer_id,
     )  # fmt: skip
 
 
-async def set_fee(draft: OrderDraft, fee_id: uuid.UUID, **values: Any) -> None:
-    """Change a fee's row."""
-    await draft.tx.execute(fees.update().where(fees.c.id == fee_id).values(**values))
+async def set_fee(draft: OrderDraft, fee: Fee, **values: Any) -> Fee:
+    """Change a fee's row, and return the fee as it is now."""
+    await draft.tx.execute(fees.update().where(fees.c.id == fee.id).values(**values))
+    known = {name: value for name, value in values.items() if name in columns(Fee)}
+    return replace(fee, **typed(Fee, known))
 
 
-async def credit_back(draft: OrderDraft, fee: Any, *, cause: str) -> None:
+async def credit_back(draft: OrderDraft, fee: Fee, *, cause: str) -> None:
     """Give a paid fee back as account credit, once."""
-    amount = Money(int(fee.paid_minor or fee.total_minor or fee.amount_minor), fee.currency)
+    amount = Money(fee.paid_minor or fee.total_minor or fee.amount_minor, fee.currency)
     action = AddCredit(
-        customer_id=int(fee.customer_id),
+        customer_id=fee.customer_id,
         reference=f"doorman:credit:{fee.id}",
         description=f"Fee for order {order_number(draft)} returned",
         amount=amount.to_text(),
     )
     await outbox.enqueue(
         draft.tx, action, key=_credit_key(fee), cause=cause, now=draft.now,
-        order_id=draft.order_id, customer_id=int(fee.customer_id),
+        order_id=draft.order_id, customer_id=fee.customer_id,
     )  # fmt: skip
     draft.say(f"returns the paid fee of {amount} as credit", by=POLICY)
 
 
-async def was_credited_back(draft: OrderDraft, fee: Any) -> bool:
+async def was_credited_back(draft: OrderDraft, fee: Fee) -> bool:
     """True if the credit that gives a fee back has arrived."""
     done = sa.select(panel_calls.c.id).where(
         panel_calls.c.order_id == draft.order_id, panel_calls.c.key == _credit_key(fee),
@@ -214,25 +227,19 @@ async def was_credited_back(draft: OrderDraft, fee: Any) -> bool:
     return (await draft.tx.execute(done.limit(1))).first() is not None
 
 
-def _credit_key(fee: Any) -> str:
+def _credit_key(fee: Fee) -> str:
     return f"{KEYS}{fee.id}:credit-back"
 
 
 async def end(draft: OrderDraft, *, cause: str) -> None:
     """Settle the fees of an ended order: cancel unpaid ones, give paid ones back, unless it was fraud."""
-    for fee in await all_fees(draft):
+    for fee in await fees_where(draft):
         if fee.state == FeeState.PAID and not draft.order.fraud:
             await credit_back(draft, fee, cause=cause)
         elif fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            await set_fee(draft, fee.id, state=FeeState.LOST.value, settled_at=draft.now)
+            await set_fee(draft, fee, state=FeeState.LOST.value, settled_at=draft.now)
         elif fee.state in OPEN_STATES:
             await cancel(draft, fee, cause=cause)
-
-
-async def all_fees(draft: OrderDraft) -> list[Any]:
-    """Return every fee of an order, the oldest first."""
-    query = sa.select(fees).where(fees.c.order_id == draft.order_id).order_by(fees.c.created_at)
-    return list((await draft.tx.execute(query)).all())
 
 
 async def update_refund(draft: OrderDraft) -> None:
@@ -247,9 +254,9 @@ async def update_refund(draft: OrderDraft) -> None:
     if ended and draft.order.payment_state in {PaymentState.PAID, PaymentState.PARTLY_PAID}:
         paid, amount = draft.order.paid_minor, draft.order.amount_minor
         due += paid if amount is None else min(paid, max(0, int(amount)))  # one invoice may cover several orders
-    for fee in await all_fees(draft):
+    for fee in await fees_where(draft):
         for_nothing = fee.state == FeeState.LOST or (ended and fee.state == FeeState.PAID and draft.order.fraud)
-        due += int(fee.paid_minor) if for_nothing else 0
+        due += fee.paid_minor if for_nothing else 0
     due = max(0, due - draft.order.refunded_minor)
     if due > draft.order.refund_due_minor:
         currency = draft.order.currency

@@ -22,6 +22,7 @@ from app.core.judgement.reasons import ALWAYS_HELD, ReasonCode
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
+from app.core.rows.belongings import Decided
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
@@ -99,7 +100,7 @@ class LimitVerdict:
         return self.course in {Course.LEAVE, Course.PROPOSE}
 
 
-async def apply(draft: OrderDraft, judgement: Judgement, plain: LimitVerdict, in_force: Any) -> LimitVerdict:
+async def apply(draft: OrderDraft, judgement: Judgement, plain: LimitVerdict, in_force: Decided | None) -> LimitVerdict:
     """Return what may be done about a judgement now; if a limit stops it, staff are notified in this transaction.
 
     `plain` is what would be done without limits. `in_force` is the decision until now: the policy does not hold an
@@ -124,7 +125,7 @@ def is_limited(verdict: LimitVerdict) -> bool:
     return any(reason.code == LEFT_TO_PANEL for reason in verdict.reasons)
 
 
-def was_left(decision: Any) -> bool:
+def was_left(decision: Decided | None) -> bool:
     """True if a stored decision was left to the panel."""
     return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
 

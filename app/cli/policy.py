@@ -23,7 +23,8 @@ from app.installation import schema
 from app.installation.administration import BY, transaction
 from app.paging import Window
 from app.policies import versions
-from app.workflow import candidates, gate_calls
+from app.workflow import candidates
+from app.workflow.gate import presence
 
 _LISTED = 100
 
@@ -64,7 +65,7 @@ async def share(settings: Settings, policy: Policy) -> HeldShare | None:
             return None
         async with db.read() as connection:
             found = await held_share(connection, policy)
-            _warn(await gate_calls.warnings(connection, policy))
+            _warn(await presence.warnings(connection, policy))
             return found
     except (sa.exc.SQLAlchemyError, OSError, ImportError):
         return None
@@ -84,7 +85,7 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
     async with transaction(settings) as tx:
         made = await versions.publish(tx, document, by=BY, now=utc_now())
         policy = await versions.get(tx, made.version)
-        found, ungated = await held_share(tx, policy), await gate_calls.warnings(tx, policy)
+        found, ungated = await held_share(tx, policy), await presence.warnings(tx, policy)
     _warn(ungated)
     typer.echo(found.text)
     if found.asks and not confirm(found):

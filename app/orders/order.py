@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Mode
-from app.core.consequences.order import Order
 from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.policy.sections.acting import AcceptMode
+from app.core.rows.order import Order
 from app.core.states import (
     Flag,
     HoldKind,
@@ -141,6 +141,14 @@ class OrderDraft:
             await alerts.tell_changes(self.tx, self.before, changes, now=self.now)
         if self.entries:
             await self.tx.execute(timeline.insert(), self.entries)
+
+
+async def find_out_whether_we_act(draft: OrderDraft) -> None:
+    """Determine again whether we act: that depends on when the order was placed, known only after the first read."""
+    draft.since_cut_over = await installation.acts_on_order(
+        draft.tx, draft.mode, draft.order_id,
+        placed_at=draft.order.placed_at, first_heard_at=draft.before.first_heard_at,
+    )  # fmt: skip
 
 
 async def open_order(

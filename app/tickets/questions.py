@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.policy.sections.modes import ActionMode
+from app.core.rows.belongings import Question
+from app.core.rows.typed import read
 from app.core.states import HoldKind, OrderState
 from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
@@ -67,10 +69,15 @@ def order_waits() -> sa.Exists:
     return sa.exists().where(questions.c.order_id == orders.c.order_id, is_open())
 
 
-async def waiting(connection: AsyncConnection, order_id: int) -> Any:
+async def waiting(connection: AsyncConnection, order_id: int) -> Question | None:
     """Return the newest open question of an order, or None; reminders are about this one."""
-    query = sa.select(questions).where(questions.c.order_id == order_id, is_open())
-    return (await connection.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
+    return await _newest(connection, questions.c.order_id == order_id, is_open())
+
+
+async def _newest(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Question | None:
+    query = sa.select(questions).where(*conditions).order_by(questions.c.asked_at.desc()).limit(1)
+    row = (await connection.execute(query)).first()
+    return None if row is None else read(Question, row)
 
 
 # --- asking -------------------------------------------------------------------------------------------------------
@@ -131,7 +138,7 @@ async def set_look(draft: OrderDraft, question_id: uuid.UUID, asked_at: datetime
     )  # fmt: skip
 
 
-async def remind(draft: OrderDraft, question: Any, *, zone: tzinfo) -> bool:
+async def remind(draft: OrderDraft, question: Question, *, zone: tzinfo) -> bool:
     """Remind the customer in the question's ticket, once; False if the policy does not want that."""
     message = draft.policy.policy.messages.question_reminder
     if not message.send or _is_silent(draft):
@@ -148,9 +155,8 @@ def _is_silent(draft: OrderDraft) -> bool:
     return draft.policy.policy.modes.messages is ActionMode.SHADOW
 
 
-async def _latest(draft: OrderDraft) -> Any:
-    query = sa.select(questions).where(questions.c.order_id == draft.order_id)
-    return (await draft.tx.execute(query.order_by(questions.c.asked_at.desc()).limit(1))).first()
+async def _latest(draft: OrderDraft) -> Question | None:
+    return await _newest(draft.tx, questions.c.order_id == draft.order_id)
 
 
 def ask_key(question_id: uuid.UUID) -> str:
@@ -236,7 +242,7 @@ async def take_answer(draft: OrderDraft) -> bool:
     return True
 
 
-def answered_in(ticket: PanelTicket, question: Any) -> bool:
+def answered_in(ticket: PanelTicket, question: Question) -> bool:
     """True if the customer wrote in the ticket after the question, even if no hook reported it.
 
     A reply by mail quotes our message and its reference, so our own message is the first one that ends with the
@@ -284,7 +290,7 @@ def _outcome_of(outcome: Outcome, reason: Reason) -> QuestionOutcome:
     return QuestionOutcome.FEE if outcome is Outcome.HOLD_FOR_FEE else QuestionOutcome.APPROVED
 
 
-def due_at(question: Any, remind_days: int) -> datetime:
+def due_at(question: Question, remind_days: int) -> datetime:
     """Return when the customer is reminded of a question."""
     asked_at: datetime = question.asked_at
     return asked_at + timedelta(days=remind_days)

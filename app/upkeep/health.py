@@ -28,7 +28,8 @@ from app.policies import versions
 from app.tables.inbox import EventState, events, workers
 from app.tables.orders import orders
 from app.tables.outbox import CallState
-from app.workflow import gate_calls, provisioning, queue, waiting
+from app.workflow import provisioning, queue, waiting
+from app.workflow.gate import presence
 from app.workflow.waiting import Waiting
 
 #: A worker whose last heartbeat is older than this is dead; it beats every two seconds.
@@ -233,7 +234,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
         orders={one: await _count(connection, orders, one) for one in OrderState},
         oldest={kind: _age(since[kind], now) for kind in Waiting if kind in since},
         limits=await _limits(connection, mode, now),
-        ungated=await gate_calls.is_missing(connection, mode),
+        ungated=await presence.is_missing(connection, mode),
         queue=await queue.count_queue(connection, at_most=COUNTED),
         unbuilt=await provisioning.count_failed(connection, at_most=COUNTED),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from app.context import Context
 from app.core.judgement.decide import Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.rows.belongings import Question
 from app.core.states import HoldKind, OrderState
 from app.installation.alerts import alert
 from app.installation.zones import panel_zone
@@ -141,7 +142,7 @@ async def _look(context: Context, draft: OrderDraft, ticket: PanelTicket | None)
     return "reminded" if await questions.remind(draft, question, zone=zone) else "no-reminders"
 
 
-async def _propose(draft: OrderDraft, question: Any) -> str:
+async def _propose(draft: OrderDraft, question: Question) -> str:
     """Propose to cancel; the order stays held for a person, because nothing is cancelled automatically."""
     days = (draft.now - question.asked_at).days
     if question.ticket_id is None:

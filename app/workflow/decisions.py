@@ -14,6 +14,8 @@ from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.judgement.signals.base import LIMITS
 from app.core.policy.terms import terms_digest
+from app.core.rows.belongings import Decision
+from app.core.rows.typed import columns, read
 from app.db import insert_into
 from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.orders.facts_codec import pack
@@ -24,12 +26,14 @@ from app.tables.orders import decisions
 from app.tickets import questions
 
 
-async def latest(draft: OrderDraft) -> Any:
+async def latest(draft: OrderDraft) -> Decision | None:
     """Return the decision in force, or None."""
     decision_id = draft.order.decision_id
     if decision_id is None:
         return None
-    return (await draft.tx.execute(sa.select(decisions).where(decisions.c.id == decision_id))).first()
+    query = sa.select(*(decisions.c[name] for name in columns(Decision))).where(decisions.c.id == decision_id)
+    row = (await draft.tx.execute(query)).first()
+    return None if row is None else read(Decision, row)
 
 
 async def latest_judged(draft: OrderDraft) -> Judgement | None:
@@ -45,7 +49,7 @@ async def latest_judged(draft: OrderDraft) -> Judgement | None:
     return None if stored is None else load_judgement(stored)
 
 
-def differs(row: Any, judgement: Judgement, verdict: LimitVerdict, policy_version: int) -> bool:
+def differs(row: Decision | None, judgement: Judgement, verdict: LimitVerdict, policy_version: int) -> bool:
     """True if a judgement, or what is done about it, differs from the decision in force."""
     if row is None or row.policy_version != policy_version or row.outcome != verdict.outcome.value:
         return True

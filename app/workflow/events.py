@@ -17,9 +17,10 @@ from app.tickets.records import handle_ticket
 from app.workflow import panel_changes, provisioning
 from app.workflow.clocks import hold_due, question_due
 from app.workflow.customer_events import customer_changed, customer_closed, customer_merged
-from app.workflow.examine import examine, mark_unknown
+from app.workflow.examine import examine
 from app.workflow.invoice_events import invoice_event
 from app.workflow.settled import settled
+from app.workflow.unlisted import mark_unknown
 
 log = structlog.get_logger()
 

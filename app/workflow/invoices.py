@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.billing import fees
+from app.context import Context
 from app.core.facts import Agreement, PaymentState
 from app.core.judgement.course import Course
-from app.core.judgement.decide import Reason
+from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.rows.belongings import Fee
 from app.core.states import (
     INVOICE_TABLE,
     OPEN_FEE_STATES,
@@ -22,18 +24,24 @@ from app.core.states import (
     InvoiceTurn,
     OrderState,
     Phase,
+    Trigger,
     phase_of,
 )
 from app.customers import counts
 from app.gathering.facts import invoice_state, paid_on
 from app.gathering.panel import Gathered
 from app.installation.alerts import alert
-from app.messaging import outbox
-from app.orders.order import PANEL, OrderDraft
+from app.installation.zones import panel_zone
+from app.messaging import inbox, outbox
+from app.messaging.inbox import Event
+from app.orders.order import PANEL, POLICY, OrderDraft
 from app.panels.records import PanelInvoice
 from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
+from app.tables.orders import orders
+from app.tickets import messages
 from app.workflow import acting, decisions, verdicts
+from app.workflow.acting import ChangeRequest
 
 _TURNS = {
     PaymentState.UNPAID: InvoiceTurn.UNPAID,
@@ -66,7 +74,7 @@ async def follow_fees(draft: OrderDraft, gathered: Gathered) -> list[uuid.UUID]:
     """Bring each fee in line with its invoice, and act on changes; return the fees just paid, whose order can go on."""
     agreed = []
     for seen in gathered.fees:
-        fee = (await draft.tx.execute(sa.select(fees_table).where(fees_table.c.id == seen.fee_id))).one()
+        [fee] = await fees.fees_where(draft, fees_table.c.id == seen.fee_id)
         turn = turn_of(seen.invoice)
         if turn is None:
             continue
@@ -76,23 +84,22 @@ async def follow_fees(draft: OrderDraft, gathered: Gathered) -> list[uuid.UUID]:
 
 
 async def _follow_fee(
-    draft: OrderDraft, fee: Any, turn: InvoiceTurn, invoice: PanelInvoice | None
+    draft: OrderDraft, fee: Fee, turn: InvoiceTurn, invoice: PanelInvoice | None
 ) -> Consequence | None:
-    was = FeeState(fee.state)
-    await _keep_figures(draft, fee, invoice)
+    was = fee.state
+    fee = await _keep_figures(draft, fee, invoice)
     state = _new_state(draft, fee, was, turn)
     if was is FeeState.REFUNDED and turn is InvoiceTurn.REFUNDED and await fees.was_credited_back(draft, fee):
         await _given_back_twice(draft, fee)
     if state is was:
         return None
     settled = {} if state in OPEN_FEE_STATES else {"settled_at": draft.now}
-    await fees.set_fee(draft, fee.id, state=state.value, **settled)
+    fee = await fees.set_fee(draft, fee, state=state.value, **settled)
     draft.say(f"the fee is {state.value.replace('_', ' ')}", by=PANEL)
-    fee = (await draft.tx.execute(sa.select(fees_table).where(fees_table.c.id == fee.id))).one()
     return await _after_fee(draft, fee, was, turn)
 
 
-async def _given_back_twice(draft: OrderDraft, fee: Any) -> None:
+async def _given_back_twice(draft: OrderDraft, fee: Fee) -> None:
     """Alert: we gave the fee back as credit, and staff refunded its invoice; a person must undo one of the two."""
     text = (
         f"the fee of invoice {fee.invoice_id} was returned twice: as account credit by us and as a refund in the panel"
@@ -102,18 +109,18 @@ async def _given_back_twice(draft: OrderDraft, fee: Any) -> None:
         draft.say(text, by=PANEL)
 
 
-async def _keep_figures(draft: OrderDraft, fee: Any, invoice: PanelInvoice | None) -> None:
+async def _keep_figures(draft: OrderDraft, fee: Fee, invoice: PanelInvoice | None) -> Fee:
+    """Keep what the invoice shows as its total and as paid; return the fee as it is now."""
     paid = paid_on(invoice) if invoice else None
     values: dict[str, Any] = {}
     if paid is not None and max(0, paid.amount_minor) != fee.paid_minor:
         values["paid_minor"] = max(0, paid.amount_minor)
     if invoice is not None and invoice.total is not None and invoice.total.amount_minor != fee.total_minor:
         values["total_minor"] = invoice.total.amount_minor
-    if values:
-        await fees.set_fee(draft, fee.id, **values)
+    return await fees.set_fee(draft, fee, **values) if values else fee
 
 
-def _new_state(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTurn) -> FeeState:
+def _new_state(draft: OrderDraft, fee: Fee, was: FeeState, turn: InvoiceTurn) -> FeeState:
     """Return the new state of a fee, by the state of its invoice."""
     over = was in {FeeState.WAIVED, FeeState.CANCELLED, FeeState.LOST, FeeState.REFUNDED}
     if turn in {InvoiceTurn.UNPAID, InvoiceTurn.CANCELLED} and over:
@@ -131,7 +138,7 @@ def _new_state(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTurn) ->
     return _FEE_STATES[turn]
 
 
-async def _after_fee(draft: OrderDraft, fee: Any, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
+async def _after_fee(draft: OrderDraft, fee: Fee, was: FeeState, turn: InvoiceTurn) -> Consequence | None:
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
         return None
     if turn is InvoiceTurn.DISPUTED:
@@ -201,3 +208,45 @@ async def to_person(draft: OrderDraft, code: ReasonCode, text: str) -> None:
         draft.say(f"would be held, but is left to the panel: {text}", by=PANEL)
         return
     await acting.hold_by_clock(draft, Reason(code, text), due_in=_REVIEW_HOURS)
+
+
+# --- after a fee is paid ----------------------------------------------------------------------------------------------
+
+
+async def release_agreed(context: Context, draft: OrderDraft) -> None:
+    """Release the order: the fee that a person asked for was the condition, and it is paid."""
+    paid_for = draft.order.agreement == Agreement.FEE_PAID and draft.order.outcome == Outcome.HOLD_FOR_FEE
+    if not (draft.acts and paid_for and draft.order.touched_by_person and draft.state is OrderState.HELD):
+        return
+    decision_id = await decisions.record_person(
+        draft, Outcome.APPROVE, Reason(ReasonCode.WORK_AGREED, "The fee for the work is paid."), by=POLICY
+    )
+    change = ChangeRequest(
+        trigger=Trigger.APPROVE, by=POLICY, cause=f"decision:{decision_id}",
+        zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
+    )  # fmt: skip
+    await acting.approve(draft, change, acting.default_plan(draft, await decisions.latest_judged(draft)))
+
+
+async def thank(context: Context, draft: OrderDraft, paid_fees: list[uuid.UUID]) -> None:
+    """Tell the customer that a fee was paid, if the policy wants that, once the consequence is decided."""
+    for fee_id in paid_fees if draft.acts else ():
+        await messages.tell_customer(
+            draft, draft.policy.policy.messages.fee_paid, key=f"fee:{fee_id}:tell-paid", cause=f"fee:{fee_id}",
+            zone=await panel_zone(draft.tx, context.settings), panel_url=context.settings.panel_url,
+        )  # fmt: skip
+
+
+async def examine_others(draft: OrderDraft, event: Event) -> None:
+    """Examine the other orders of the same invoice: one invoice may pay several."""
+    invoice_id = draft.order.invoice_id
+    if invoice_id is None or not event.type.startswith("invoice."):
+        return
+    rows = await draft.tx.execute(
+        sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id, orders.c.order_id != draft.order_id)
+    )
+    for row in rows:
+        await inbox.add_internal(
+            draft.tx, type="order.read_back", data={"order_id": row.order_id}, now=draft.now,
+            name=f"invoice:{event.id}:{row.order_id}",
+        )  # fmt: skip

@@ -21,8 +21,8 @@ from app.core.judgement.labour_value import payment_settled
 from app.core.states import OrderState, Trigger
 from app.core.statuses import DECIDED
 from app.customers import counts, identities, links
-from app.customers.links import Links
-from app.gathering.facts import OwnKnowledge, build_facts
+from app.customers.links import Links, links_of
+from app.gathering.facts import OwnKnowledge, build_facts, who_placed
 from app.gathering.panel import Gathered
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
@@ -30,12 +30,24 @@ from app.orders.order import CLOCK, POLICY, OrderDraft
 from app.orders.timers import look_again
 from app.tables.inbox import WaitsFor
 from app.tables.orders import fees, ticket_orders, tickets
-from app.workflow import acting, candidates, decisions, gate_calls, unread, verdicts
+from app.workflow import acting, candidates, decisions, unread, verdicts
 from app.workflow.acting import ChangeRequest
+from app.workflow.gate import presence
 from app.workflow.mirror import inputs_digest
 
 _UNDER_WAY_DELAY = timedelta(seconds=5)
 _UNDER_WAY = "a panel call for this order is in progress"
+
+
+def links_known(context: Context, draft: OrderDraft, gathered: Gathered) -> Links:
+    """Return what the customer may share with others; an order entered by staff or API has no IP of the customer."""
+    if gathered.customer is None or gathered.order is None:
+        return Links()
+    own = OwnKnowledge(
+        placed_by=draft.order.placed_by, staff_id=draft.order.staff_id, own_admin_id=context.own_admin_id
+    )
+    theirs = who_placed(gathered.order, own, draft.policy.policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    return links_of(gathered.customer, gathered.order.ip if theirs else None, gathered.pay_methods)
 
 
 async def own_knowledge(context: Context, draft: OrderDraft, aggregates: Any, known: Links) -> OwnKnowledge:
@@ -184,7 +196,7 @@ async def _carry_out(
         case Outcome.REJECT:
             await acting.end(draft, replace(change, trigger=Trigger.DECIDED_REJECT), fraud=False)
     if draft.state is OrderState.HELD:
-        await gate_calls.warn_no_gate(draft)
+        await presence.warn_no_gate(draft)
         await look_again(draft, seconds=15)
 
 

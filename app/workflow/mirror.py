@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime, time
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.config import Mode
 from app.core.facts import Facts, PaymentState, PlacedBy
+from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelOrderStatus, PanelServiceStatus
 from app.customers import identities, links
@@ -19,9 +22,10 @@ from app.gathering.facts import order_kind, paid_on, payment_state
 from app.gathering.panel import Gathered
 from app.gathering.texts import as_stored
 from app.orders.order import PANEL, OrderDraft
-from app.panels.records import PanelCustomer, PanelOrder
+from app.panels.records import PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import TimelineCode, order_texts
+from app.workflow import decisions
 
 _ITEMS_SHOWN = 50
 
@@ -101,7 +105,7 @@ async def _keep_texts(draft: OrderDraft, gathered: Gathered, order: PanelOrder, 
         await draft.tx.execute(order_texts.insert().values(order_id=draft.order_id, **row))
 
 
-async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, signed_up: Any) -> Any:
+async def lock_customer(draft: OrderDraft, gathered: Gathered) -> Any:
     """Bring the customer's row up to date, lock it, and return it; None without a customer."""
     if draft.customer_id is None:
         return None
@@ -112,6 +116,7 @@ async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, si
             insert_new(draft.tx, customers).values(customer_id=draft.customer_id, first_heard_at=draft.now)
         )
         row = (await draft.tx.execute(query)).one()
+    customer = gathered.customer
     if customer is not None:
         await draft.tx.execute(
             customers.update()
@@ -119,7 +124,7 @@ async def lock_customer(draft: OrderDraft, customer: PanelCustomer | None, *, si
             .values(
                 status=customer.status[:24],
                 currency=customer.currency,
-                signed_up_at=signed_up or row.signed_up_at,
+                signed_up_at=_first_day(gathered) or row.signed_up_at,
                 active_services=customer.stats.active_services,
                 paid_invoices=customer.stats.paid_invoices,
                 overdue_invoices=customer.stats.overdue_invoices,
@@ -183,3 +188,21 @@ def follow_in_shadow(draft: OrderDraft) -> None:
         draft.change(state=target.value)
         active = TimelineCode.SHOWN_ACTIVE if draft.order.panel_status == "Active" else None
         draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL, code=active)
+
+
+async def go_on_after_shadow(draft: OrderDraft) -> None:
+    """Put the earlier decision into force again after a time in shadow, when the state only followed the panel."""
+    if draft.state is not OrderState.RECEIVED or draft.order.panel_status != PanelOrderStatus.PENDING:
+        return
+    decision = await decisions.latest(draft)
+    if decision is None or decision.mode != Mode.ENFORCE:
+        return
+    release = draft.release_target()
+    waits = OrderState.RELEASED if release is OrderState.RELEASED else OrderState.AWAITING_PAYMENT
+    states = {Outcome.APPROVE: waits, Outcome.REJECT: OrderState.REJECTING}
+    draft.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
+
+
+def _first_day(gathered: Gathered) -> datetime | None:
+    day = gathered.signed_up_on
+    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)

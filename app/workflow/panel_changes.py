@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -22,6 +21,7 @@ from app.panels.actions import Action
 from app.tables.inbox import events
 from app.tables.outbox import CallState, panel_calls
 from app.workflow import acting, decisions
+from app.workflow.actors import Actor
 
 _OURS: Final[Mapping[str, Action]] = {
     PanelOrderStatus.ACTIVE: Action.ACCEPT_ORDER,
@@ -44,43 +44,6 @@ _LISTED_AGAIN_DUE = timedelta(hours=4)
 _HOOK_AGE = timedelta(hours=1)
 _HOOKS_READ = 20
 _TELL_WHO = ("order.status_changed", "order.read_back")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who changed something in the panel, as far as the event says."""
-
-    kind: str = "unknown"  # customer, staff, api, cron, doorman, unknown
-    admin_id: int | None = None
-    masquerade: bool = False
-
-    @classmethod
-    def from_event(cls, data: dict[str, Any]) -> Actor:
-        """Read the actor of an event; a staff id alone means staff."""
-        raw = data.get("actor")
-        actor = raw if isinstance(raw, dict) else {}
-        admin = data.get("staff_id") or actor.get("admin_id")
-        admin_id = int(admin) if isinstance(admin, int | str) and str(admin).isdigit() and int(admin) > 0 else None
-        kind = str(actor.get("kind") or ("staff" if data.get("staff_id") else "unknown"))
-        known = kind if kind in {"customer", "staff", "api", "cron", "doorman"} else "unknown"
-        return cls(kind=known, admin_id=admin_id, masquerade=actor.get("masquerade") is True)
-
-    @property
-    def automation(self) -> bool:
-        """True if a cron job or an API user did it, not a person."""
-        return self.kind in {"api", "cron"}
-
-    @property
-    def person(self) -> bool:
-        """True if a member of staff did it, as themselves or logged in as the customer."""
-        return self.kind == "staff" or (self.masquerade and self.admin_id is not None)
-
-    @property
-    def name(self) -> str:
-        """The name used in the timeline."""
-        if self.kind == "staff":
-            return f"panel:staff:{self.admin_id or 'unknown'}"
-        return PANEL if self.kind == "unknown" else f"panel:{self.kind}"
 
 
 async def follow(draft: OrderDraft, before: str, actor: Actor) -> None:

@@ -13,6 +13,7 @@ from app.context import Context
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import CANCELLATIONS, ReasonCode
 from app.core.money import Money
+from app.core.rows.belongings import Fee
 from app.core.states import FeeState, Flag, OrderState, Trigger
 from app.core.statuses import PanelOrderStatus
 from app.customers import counts
@@ -154,7 +155,7 @@ async def _pending_settled(_context: Context, draft: OrderDraft, call: Call) -> 
 
 async def _reason_codes(draft: OrderDraft) -> set[str]:
     latest = await decisions.latest(draft)
-    return {reason["code"] for reason in latest.reasons} if latest is not None else set()
+    return set() if latest is None else latest.codes
 
 
 async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> None:
@@ -169,12 +170,12 @@ async def _ending_settled(_context: Context, draft: OrderDraft, call: Call) -> N
     await look_again(draft, seconds=_READ_BACK_SECONDS)
 
 
-async def _fee_of(draft: OrderDraft, call: Call) -> Any:
+async def _fee_of(draft: OrderDraft, call: Call) -> Fee | None:
     fee_id = fees.fee_of_key(call.key)
     if fee_id is None:
         return None
-    query = sa.select(fees_table).where(fees_table.c.id == fee_id)
-    return (await draft.tx.execute(query)).first()
+    found = await fees.fees_where(draft, fees_table.c.id == fee_id)
+    return found[0] if found else None
 
 
 async def _invoice_created(context: Context, draft: OrderDraft, call: Call) -> None:
@@ -187,11 +188,10 @@ async def _invoice_created(context: Context, draft: OrderDraft, call: Call) -> N
         return
     invoice_id = int((call.result or {}).get("invoice_id") or 0)
     unpaid = {"state": FeeState.UNPAID.value} if fee.state == FeeState.PENDING else {}
-    await fees.set_fee(draft, fee.id, invoice_id=invoice_id, **unpaid)
-    fee = await _fee_of(draft, call)
+    fee = await fees.set_fee(draft, fee, invoice_id=invoice_id, **unpaid)
     if fee.wanted_state is not None or fee.state == FeeState.LOST or draft.state is not OrderState.HELD:
         if fee.wanted_state is None:
-            await fees.set_fee(draft, fee.id, wanted_state=FeeState.CANCELLED.value)
+            await fees.set_fee(draft, fee, wanted_state=FeeState.CANCELLED.value)
         await fees.cancel_invoice(draft, fee, cause=call.cause)
         return
     draft.say(f"invoice {invoice_id} created for the fee", by=PANEL)
@@ -202,9 +202,9 @@ async def _invoice_created(context: Context, draft: OrderDraft, call: Call) -> N
     await look_again(draft, seconds=0)  # a stored card may have paid it already
 
 
-async def _invoice_failed(context: Context, draft: OrderDraft, fee: Any, call: Call) -> None:
+async def _invoice_failed(context: Context, draft: OrderDraft, fee: Fee, call: Call) -> None:
     state = fee.wanted_state or (FeeState.LOST if call.state is CallState.DEAD else FeeState.CANCELLED).value
-    await fees.set_fee(draft, fee.id, state=state, settled_at=draft.now)
+    await fees.set_fee(draft, fee, state=state, settled_at=draft.now)
     if fee.wanted_state is None and draft.state is OrderState.HELD:
         why = call.last_error or "unknown" if call.state is CallState.DEAD else "it was abandoned"
         await acting.hold_by_clock(draft, Reason(ReasonCode.FEE_NOT_INVOICED, f"The fee could not be invoiced: {why}."))
@@ -219,12 +219,12 @@ async def _invoice_cancelled(context: Context, draft: OrderDraft, call: Call) ->
     if call.state is CallState.DONE:
         if fee.state in fees.OPEN_STATES:
             wanted = fee.wanted_state or FeeState.CANCELLED.value
-            await fees.set_fee(draft, fee.id, state=wanted, settled_at=draft.now)
+            await fees.set_fee(draft, fee, state=wanted, settled_at=draft.now)
             draft.say(f"the fee is {wanted}", by=PANEL)
         await _ask_again(context, draft)
     else:
         if fee.wanted_state is not None and fee.state in {FeeState.PARTLY_PAID, FeeState.PAYMENT_PENDING}:
-            await fees.set_fee(draft, fee.id, state=FeeState.LOST.value, settled_at=draft.now)  # a person refunds it
+            await fees.set_fee(draft, fee, state=FeeState.LOST.value, settled_at=draft.now)  # a person refunds it
         await look_again(draft, seconds=0)  # paid meanwhile, or refused: its own state decides
 
 
@@ -244,7 +244,7 @@ async def _ask_again(context: Context, draft: OrderDraft) -> None:
 async def _credit_back_settled(context: Context, draft: OrderDraft, call: Call) -> None:
     fee = await _fee_of(draft, call)
     if fee is not None and call.state is CallState.DONE:
-        await fees.set_fee(draft, fee.id, state=FeeState.REFUNDED.value, settled_at=draft.now)
+        await fees.set_fee(draft, fee, state=FeeState.REFUNDED.value, settled_at=draft.now)
         draft.say("the fee was returned as credit", by=PANEL)
         await _ask_again(context, draft)
 

@@ -19,6 +19,7 @@ from app.core.judgement.explanation.plain import plain
 from app.core.judgement.labour import custom_fee, max_fee
 from app.core.judgement.reasons import ReasonCode
 from app.core.money import BadAmount, Money
+from app.core.rows.belongings import Fee
 from app.core.states import (
     TRANSITIONS,
     FeeState,
@@ -108,8 +109,8 @@ async def act(
     context.wake()
 
 
-def _check(draft: OrderDraft, action: Trigger, fee: Any) -> None:
-    state = None if fee is None else FeeState(fee.state)
+def _check(draft: OrderDraft, action: Trigger, fee: Fee | None) -> None:
+    state = None if fee is None else fee.state
     if (draft.state, action) not in TRANSITIONS:
         raise WrongState(f"{action} is not possible while the order is {draft.state}")
     refund_due = draft.order.refund_due_minor > 0

@@ -11,6 +11,7 @@ from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.rows.belongings import Decided
 from app.core.states import HoldKind, OrderState
 from app.orders.order import POLICY, OrderDraft
 from app.orders.timers import set_hold_clock
@@ -22,7 +23,7 @@ _REFUSED = (OrderState.HELD, OrderState.REJECTING)
 _NOT_ON_THE_WAY = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.HELD)
 
 
-async def apply(draft: OrderDraft, judgement: Judgement, in_force: Any) -> LimitVerdict:
+async def apply(draft: OrderDraft, judgement: Judgement, in_force: Decided | None) -> LimitVerdict:
     """Return what is done about a judgement, by the modes and then by the damage limits.
 
     `in_force` is the decision until now: an order that was left to the panel, or only proposed, stays so.
@@ -43,7 +44,7 @@ async def apply(draft: OrderDraft, judgement: Judgement, in_force: Any) -> Limit
             return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, reason), course=found.course)
 
 
-async def _plan(draft: OrderDraft, judgement: Judgement, in_force: Any) -> Plan:
+async def _plan(draft: OrderDraft, judgement: Judgement, in_force: Decided | None) -> Plan:
     if draft.state is OrderState.RELEASING and judgement.outcome is Outcome.APPROVE:
         return Plan(Course.ACT)  # decided earlier, and in progress
     if judgement.fee is not None and await fees.is_asked(draft, judgement.fee):
@@ -53,7 +54,7 @@ async def _plan(draft: OrderDraft, judgement: Judgement, in_force: Any) -> Plan:
     return no_stronger(now, _earlier(in_force), judgement.outcome)
 
 
-def _earlier(decision: Any) -> Plan | None:
+def _earlier(decision: Decided | None) -> Plan | None:
     if decision is None:
         return None
     codes = [reason["code"] for reason in decision.reasons or ()]
@@ -77,7 +78,7 @@ def _review(
     )
 
 
-def plan_of_clock(draft: OrderDraft, in_force: Any) -> Plan:
+def plan_of_clock(draft: OrderDraft, in_force: Decided | None) -> Plan:
     """Return what is done if no rule settles an order and a person would hold it.
 
     An order that was already refused stays so; others are held only if the policy's mode of holding is enforce.
@@ -95,7 +96,7 @@ def kept_back(found: Plan) -> Reason | None:
     return None if found.course is Course.ACT else Reason(found.code, TEXTS[found.code])
 
 
-def was_left(decision: Any) -> bool:
+def was_left(decision: Decided | None) -> bool:
     """True if the modes keep a stored decision from being carried out: the gate lets it pass as in shadow."""
     found = _earlier(decision)
     return found is not None and found.course in {Course.LEAVE, Course.PROPOSE}

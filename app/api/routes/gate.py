@@ -13,8 +13,8 @@ from app.api.auth import GATE
 from app.api.fields import Body, ListedId
 from app.api.routes.orders import GateView
 from app.api.serving import ContextDep, answer, router
-from app.workflow import gate_batch, gate_calls
-from app.workflow.gate_batch import MOST_ORDERS
+from app.workflow.gate import asking, presence
+from app.workflow.gate.asking import MOST_ORDERS
 
 gate = router("/gate", "orders", GATE)
 
@@ -70,7 +70,7 @@ async def ask_gates(
         ),
     ],
 ) -> Response:
-    made = await gate_batch.ask_all(context, order_ids, since=request.state.arrived)
+    made = await asking.ask_all(context, order_ids, since=request.state.arrived)
     answered = answer({"orders": [{"order_id": one, **asdict(made[one])} for one in order_ids]})
-    answered.background = BackgroundTask(gate_calls.remember, context, order_ids)  # the checkout does not wait for it
+    answered.background = BackgroundTask(presence.remember, context, order_ids)  # the checkout does not wait for it
     return answered

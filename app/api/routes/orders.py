@@ -35,8 +35,9 @@ from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
 from app.paging import Page
-from app.workflow import gate_batch, gate_calls, staff
-from app.workflow.gate import GateAnswer
+from app.workflow import staff
+from app.workflow.gate import asking, presence
+from app.workflow.gate.passing import GateAnswer
 from app.workflow.staff import ActionRequest
 
 orders = router("/orders", "orders")
@@ -139,9 +140,9 @@ class GateView(Body):
     ),
 )
 async def ask_gate(request: Request, context: ContextDep, order_id: OrderId) -> Response:
-    made: GateAnswer = await gate_batch.ask(context, order_id, since=request.state.arrived)
+    made: GateAnswer = await asking.ask(context, order_id, since=request.state.arrived)
     answered = answer(made)
-    answered.background = BackgroundTask(gate_calls.remember, context, [order_id])  # the checkout does not wait for it
+    answered.background = BackgroundTask(presence.remember, context, [order_id])  # the checkout does not wait for it
     return answered
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from app.core.facts import Agreement, OrderKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
 from app.core.policy.sections.acting import AcceptMode
+from app.core.rows.typed import columns, read, typed
 from app.core.states import HoldKind, OrderState, Provisioning
 
 
@@ -65,29 +66,16 @@ class Order:
     @classmethod
     def of(cls, row: Any) -> Order:
         """Read a row that has all columns."""
-        return cls(**{name: _typed(name, getattr(row, name)) for name in COLUMNS})
+        return read(cls, row)
 
     def changed(self, **values: Any) -> Order:
         """Return the order with these columns changed."""
-        return replace(self, **{name: _typed(name, value) for name, value in values.items()})
+        return replace(self, **typed(Order, values))
 
     def differences(self, before: Order) -> dict[str, Any]:
         """Return the columns that differ from an earlier state, as they are stored."""
-        found = ((name, getattr(self, name)) for name in COLUMNS)
+        found = ((name, getattr(self, name)) for name in columns(Order))
         return {name: _stored(value) for name, value in found if value != getattr(before, name)}
-
-
-COLUMNS: Final = tuple(field.name for field in fields(Order))
-_ENUMS: Final[dict[str, type[StrEnum]]] = {
-    "kind": OrderKind, "state": OrderState, "provisioning": Provisioning, "placed_by": PlacedBy,
-    "payment_state": PaymentState, "outcome": Outcome, "agreement": Agreement, "accept_mode": AcceptMode,
-    "hold_kind": HoldKind,
-}  # fmt: skip
-
-
-def _typed(name: str, value: Any) -> Any:
-    kind = _ENUMS.get(name)
-    return value if kind is None or value is None else kind(value)
 
 
 def _stored(value: Any) -> Any:

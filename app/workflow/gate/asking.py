@@ -1,6 +1,6 @@
 """Ask the gate about one order, or about all orders that the panel builds for one payment in one checkout.
 
-A slow database must not delay the answer: every wait for the database happens within `gate.in_time`.
+A slow database must not delay the answer: every wait for the database happens within `passing.in_time`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from app.installation.facts import CutOver
 from app.messaging import inbox
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders
-from app.workflow import gate
-from app.workflow.gate import GateAnswer
+from app.workflow.gate import passing
+from app.workflow.gate.passing import GateAnswer
 
 #: Orders in one question at most.
 MOST_ORDERS: Final = 100
@@ -39,16 +39,16 @@ async def ask(context: Context, order_id: int, *, since: float | None = None) ->
 
 
 async def ask_all(context: Context, order_ids: Sequence[int], *, since: float | None = None) -> Answers:
-    """Answer for all within `gate.WAIT_SECONDS` of `since` (monotonic; now by default), even if the database stalls.
+    """Answer for all within `passing.WAIT_SECONDS` of `since` (monotonic; now by default), even if the database stalls.
 
     Undecided orders are decided now, in the given sequence.
     """
     if context.settings.mode is Mode.SHADOW:
         return _same(order_ids, GateAnswer(provision=True, reason="shadow"))
-    until = (time.monotonic() if since is None else since) + gate.WAIT_SECONDS
+    until = (time.monotonic() if since is None else since) + passing.WAIT_SECONDS
     answers: Answers = {}
-    await gate.in_time(context, until, _answer(context, order_ids, answers, until=until), otherwise=None)
-    return _same(order_ids, gate.UNDECIDED) | answers
+    await passing.in_time(context, until, _answer(context, order_ids, answers, until=until), otherwise=None)
+    return _same(order_ids, passing.UNDECIDED) | answers
 
 
 async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, *, until: float) -> None:
@@ -57,11 +57,11 @@ async def _answer(context: Context, order_ids: Sequence[int], answers: Answers, 
         cut_over = await installation.read_cut_over(connection, context.settings.mode)
         answers |= await _known(connection, cut_over, order_ids)
         unknown = [order_id for order_id in order_ids if order_id not in answers]
-        if unknown and (passes := await gate.holds_nothing(connection)) is not None:
+        if unknown and (passes := await passing.holds_nothing(connection)) is not None:
             answers |= _same(unknown, passes)
             return
-    wait_until = until - gate.LAST_LOOK_SECONDS
-    asked = await gate.in_time(context, wait_until, _ask_worker(context, unknown), otherwise=None) if unknown else {}
+    wait_until = until - passing.LAST_LOOK_SECONDS
+    asked = await passing.in_time(context, wait_until, _ask_worker(context, unknown), otherwise=None) if unknown else {}
     if asked is None:  # the worker wasn't asked in time: no order is known not to be ours, but some may have a verdict
         async with context.db.read() as connection:
             answers |= await _known(connection, cut_over, unknown)
@@ -81,7 +81,7 @@ def _same(order_ids: Collection[int], answer: GateAnswer) -> Answers:
 
 async def _known(connection: AsyncConnection, cut_over: CutOver, order_ids: Sequence[int]) -> Answers:
     query = (
-        sa.select(orders.c.order_id, *gate.COLUMNS)
+        sa.select(orders.c.order_id, *passing.COLUMNS)
         .outerjoin_from(orders, decisions, decisions.c.id == orders.c.decision_id)
         .where(orders.c.order_id.in_(order_ids), orders.c.last_read_at.is_not(None))
     )
@@ -99,7 +99,7 @@ def _verdicts(rows: sa.CursorResult[Any], cut_over: CutOver) -> Answers:
 
 def _verdict(row: Any, cut_over: CutOver) -> GateAnswer | None:
     acts = cut_over.acts_on(row.order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at)
-    return gate.verdict(row, acts=acts)
+    return passing.verdict(row, acts=acts)
 
 
 async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, int]:
@@ -108,7 +108,7 @@ async def _ask_worker(context: Context, order_ids: Sequence[int]) -> dict[str, i
     asked = {f"gate:{order_id}:{question}": order_id for order_id in order_ids}
     named = {name: {"order_id": order_id} for name, order_id in asked.items()}
     async with context.db.begin() as tx:
-        await context.db.wait_less(tx, gate.WAIT_SECONDS - 2 * gate.LAST_LOOK_SECONDS)
+        await context.db.wait_less(tx, passing.WAIT_SECONDS - 2 * passing.LAST_LOOK_SECONDS)
         await inbox.add_urgent(tx, type="gate.asked", named=named, now=context.clock())
     context.wake()
     return asked
@@ -118,7 +118,10 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
     """Return the worker's findings so far: a verdict, or that the panel does not list the order, or not as Pending."""
     query = (
         sa.select(
-            events.c.order_id, events.c.state.label("event_state"), events.c.result.label("event_result"), *gate.COLUMNS
+            events.c.order_id,
+            events.c.state.label("event_state"),
+            events.c.result.label("event_result"),
+            *passing.COLUMNS,
         )
         .select_from(events)
         .outerjoin(orders, orders.c.order_id == events.c.order_id)
@@ -128,7 +131,7 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
     answers = {}
     for row in await connection.execute(query):
         answer = None if row.last_read_at is None else _verdict(row, cut_over)
-        if answer is None and row.event_state == EventState.PROCESSED and row.event_result in gate.NOT_OURS:
+        if answer is None and row.event_state == EventState.PROCESSED and row.event_result in passing.NOT_OURS:
             answer = GateAnswer(provision=True, reason="not_ours")
         if answer is not None:
             answers[row.order_id] = answer
@@ -137,10 +140,10 @@ async def _found(connection: AsyncConnection, cut_over: CutOver, asked: Mapping[
 
 async def _too_late(context: Context, cut_over: CutOver, order_ids: Sequence[int]) -> Answers:
     """Answer after a last read: without a verdict, unknown orders pass and known ones wait for the verdict."""
-    reported = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), gate.RECEIVED)
+    reported = sa.select(events.c.order_id).where(events.c.order_id.in_(order_ids), passing.RECEIVED)
     read = sa.select(orders.c.order_id).where(orders.c.order_id.in_(order_ids), orders.c.last_read_at.is_not(None))
     async with context.db.read() as connection:
         known = await _known(connection, cut_over, order_ids)
         received = set(await connection.scalars(reported.union(read)))
     passes = GateAnswer(provision=True, reason="not_ours")
-    return {order_id: gate.UNDECIDED if order_id in received else passes for order_id in order_ids} | known
+    return {order_id: passing.UNDECIDED if order_id in received else passes for order_id in order_ids} | known

@@ -19,7 +19,7 @@ from app.installation import facts as installation
 from app.orders.order import POLICY, OrderDraft
 from app.policies import versions
 from app.tables.orders import orders
-from app.workflow.gate import in_time
+from app.workflow.gate.passing import in_time
 
 #: Each process writes the time of the last call at most once in this interval.
 APART: Final = timedelta(hours=1)
