@@ -33,11 +33,11 @@ async def rung(house: House) -> list[str]:
 
 async def test_a_credit_that_came_after_the_settle_time_is_found_as_applied_twice(deaf: House) -> None:
     client = (await placed(deaf)).client_id
-    await credit(deaf, client, "late", seconds=1.5)
+    await credit(deaf, client, "kept")
     while deaf.effects("AddCredit") == 0:  # the clock is moved past the settle time before the late call takes effect
         await deaf.work()
         deaf.clock.forward(seconds=30)
-    await deaf.panel.settled()
+    await deaf.panel.apply_kept()
     await deaf.settle(seconds=1)
     assert deaf.effects("AddCredit") == 2
     await comparing.round(deaf.context)
@@ -52,10 +52,10 @@ async def test_a_credit_that_came_after_the_settle_time_is_found_as_applied_twic
 
 async def test_a_credit_that_was_abandoned_and_came_after_all_is_found(deaf: House) -> None:
     client = (await placed(deaf)).client_id
-    call = await credit(deaf, client, "late", seconds=1.5)
+    call = await credit(deaf, client, "kept")
     await deaf.work()
     await abandon(deaf, call)
-    await deaf.panel.settled()
+    await deaf.panel.apply_kept()
     assert deaf.effects("AddCredit") == 1
     deaf.clock.forward(minutes=10)
     await comparing.round(deaf.context)
@@ -76,7 +76,7 @@ async def test_a_call_that_was_given_up_and_never_came_is_no_finding(deaf: House
 
 async def test_an_accept_that_was_called_off_and_came_after_all_is_found(deaf: House) -> None:
     client, product = shop(deaf, autosetup="accept")
-    deaf.panel.faults.add("late", action="AcceptOrder", times=1, seconds=1.5)
+    deaf.panel.faults.add("kept", action="AcceptOrder")
     order = await deaf.panel.place_order(client, [product], pay=True)
     await comparing.round(deaf.context)
     while (await state_of(deaf, order.id)) != "releasing":
@@ -86,7 +86,7 @@ async def test_an_accept_that_was_called_off_and_came_after_all_is_found(deaf: H
     await abandon(deaf, call["id"])
     await deaf.work()
     assert await state_of(deaf, order.id) == "held"
-    await deaf.panel.settled()
+    await deaf.panel.apply_kept()
     deaf.clock.forward(minutes=10)
     await compare(deaf)
     seen = await deaf.order(order.id)
@@ -106,10 +106,10 @@ async def state_of(house: House, order_id: int) -> str | None:
 async def test_a_call_that_can_not_be_looked_at_holds_up_no_other(deaf: House) -> None:
     for _ in range(2):
         client = (await placed(deaf)).client_id
-        call = await credit(deaf, client, "late", seconds=0.5)
+        call = await credit(deaf, client, "kept")
         await deaf.work()
         await abandon(deaf, call)
-        await deaf.panel.settled()
+        await deaf.panel.apply_kept()
     deaf.clock.forward(minutes=10)
     deaf.panel.faults.add("http_403_permission", action="GetCredits", times=1)
     await comparing.round(deaf.context)
@@ -119,10 +119,10 @@ async def test_a_call_that_can_not_be_looked_at_holds_up_no_other(deaf: House) -
 
 async def test_a_panel_that_goes_away_keeps_the_calls_for_the_next_round(deaf: House) -> None:
     client = (await placed(deaf)).client_id
-    call = await credit(deaf, client, "late", seconds=0.5)
+    call = await credit(deaf, client, "kept")
     await deaf.work()
     await abandon(deaf, call)
-    await deaf.panel.settled()
+    await deaf.panel.apply_kept()
     deaf.clock.forward(minutes=10)
     deaf.panel.faults.add("http_403_permission", action="GetCredits", times=1)
     with pytest.raises(PanelUnavailable):
