@@ -27,6 +27,9 @@ PATIENCE = timedelta(seconds=0.9)
 #: An event is stored or refused within this time; the sender sees that within 1.5 s and disconnects after 2 s.
 ANSWER = timedelta(seconds=1.1)
 
+#: How often requests that are past their time are looked for; one timer for all costs a request next to nothing.
+_LOOK_SECONDS = 0.05
+
 #: True if the event is a repeat.
 _Answer = asyncio.Future[bool]
 
@@ -55,6 +58,8 @@ class Intake:
         self._wake = wake
         self._max_waiting = max_waiting
         self._waiting: deque[tuple[Arrival, _Answer]] = deque()
+        self._asked: deque[tuple[float, _Answer]] = deque()  # the time by which each is answered, oldest first
+        self._looks = False
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -78,14 +83,25 @@ class Intake:
         """
         if self._task is None or self._closing or len(self._waiting) >= self._max_waiting:
             raise IntakeUnavailable
-        answer: _Answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: _Answer = loop.create_future()
         self._waiting.append((arrival, answer))
+        self._asked.append((loop.time() + self._answer_seconds, answer))
+        if not self._looks:
+            self._looks = True
+            loop.call_later(_LOOK_SECONDS, self._refuse_late, loop)
         self._arrived.set()
-        try:
-            async with asyncio.timeout(self._answer_seconds):
-                return await answer
-        except TimeoutError:
-            raise IntakeUnavailable from None
+        return await answer
+
+    def _refuse_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Refuse the requests that are past their time, and look again while others wait."""
+        while self._asked and (self._asked[0][1].done() or self._asked[0][0] <= loop.time()):
+            _, answer = self._asked.popleft()
+            if not answer.done():
+                answer.set_exception(IntakeUnavailable())
+        self._looks = bool(self._asked)
+        if self._looks:
+            loop.call_later(_LOOK_SECONDS, self._refuse_late, loop)
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
