@@ -32,6 +32,7 @@ h1, h2, h3 { line-height: 1.25; margin: 2rem 0 .6rem; }
 code { background: #f1f4f7; border-radius: 3px; padding: .1em .3em; font-size: .88em; overflow-wrap: anywhere; }
 pre { background: #f1f4f7; border-radius: 5px; padding: .8rem 1rem; overflow-x: auto; }
 pre code { padding: 0; }
+td:first-child code { white-space: nowrap; }
 table { display: block; overflow-x: auto; border-collapse: collapse; font-size: .9rem; }
 th, td { border: 1px solid #d5dbe1; padding: .3rem .6rem; text-align: left; vertical-align: top; }
 img { max-width: 100%; }
