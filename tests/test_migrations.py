@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
@@ -50,6 +51,50 @@ def test_up_to_head_equals_the_tables_and_down_again(empty_url: str) -> None:
     command.downgrade(config, "base")
     schema.migrate(empty_url)
     command.check(config)
+
+
+def test_what_waited_before_the_upgrade_still_waits_for_the_same(empty_url: str) -> None:
+    """Until revision 0009 only the texts of waiting events and of the timeline said what the program looks for."""
+    config = schema.configuration(empty_url)
+    command.upgrade(config, "0008")
+    asyncio.run(_write(empty_url, WAITING_BEFORE))
+    schema.migrate(empty_url)
+    assert asyncio.run(_read(empty_url, "SELECT waits_for FROM events ORDER BY id")) == ["panel", "call", None, None]
+    assert asyncio.run(_read(empty_url, "SELECT code FROM timeline ORDER BY id")) == ["shown_active", None]
+
+
+async def _write(url: str, statements: Sequence[str]) -> None:
+    db = Database.open(url)
+    async with db.begin() as tx:
+        for statement in statements:
+            await tx.execute(sa.text(statement))
+    await db.close()
+
+
+async def _read(url: str, query: str) -> list[str | None]:
+    db = Database.open(url)
+    async with db.read() as connection:
+        found = list((await connection.scalars(sa.text(query))).all())
+    await db.close()
+    return found
+
+
+_AT = "'2026-01-01 00:00:00'"
+_EVENT = (
+    "INSERT INTO events (id, webhook_id, type, source, body, occurred_at, received_at, state, due_at, last_error) "
+    f"VALUES ({{id}}, '{{id}}', 'order.created', 'webhook', '{{{{}}}}', {_AT}, {_AT}, '{{state}}', {_AT}, '{{error}}')"
+)
+WAITING_BEFORE = (
+    _EVENT.format(id=1, state="received", error="waits until the panel can be reached again"),
+    _EVENT.format(id=2, state="received", error="a call about this order is under way"),
+    _EVENT.format(id=3, state="received", error="HTTP 500"),
+    _EVENT.format(id=4, state="processed", error="waits until the panel can be reached again"),
+    *(
+        "INSERT INTO timeline (id, order_id, at, what, by) "
+        f"VALUES ({number}, 7, {_AT}, 'the panel shows it {word}', 'panel')"
+        for number, word in ((1, "Active"), (2, "Pending"))
+    ),
+)
 
 
 def test_migrations_are_numbered_and_have_one_head() -> None:
