@@ -13,6 +13,7 @@ from app.config import Mode
 from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.policy.sections.acting import AcceptMode
 from app.core.rows.order import Order
+from app.core.rows.typed import read
 from app.core.states import (
     Flag,
     HoldKind,
@@ -162,7 +163,7 @@ async def open_order(
         row = (await tx.execute(query)).one()
     if row is None:
         return None
-    found = Order.of(row)
+    found = read(Order, row)
     return OrderDraft(
         tx=tx,
         now=now,

@@ -132,7 +132,7 @@ def _new_state(draft: OrderDraft, fee: Fee, was: FeeState, turn: InvoiceTurn) ->
     if was is FeeState.PAID and turn in {InvoiceTurn.UNPAID, InvoiceTurn.PARTLY_PAID}:
         return FeeState.LOST  # the payment was reversed
     if turn is InvoiceTurn.CANCELLED and fee.wanted_state:
-        return FeeState(fee.wanted_state)
+        return fee.wanted_state
     if turn is InvoiceTurn.PARTLY_PAID and fee.wanted_state:
         return FeeState.LOST  # we cancel it, but the panel won't cancel an invoice with money on it: a person refunds
     return _FEE_STATES[turn]

@@ -200,7 +200,7 @@ async def go_on_after_shadow(draft: OrderDraft) -> None:
     release = draft.release_target()
     waits = OrderState.RELEASED if release is OrderState.RELEASED else OrderState.AWAITING_PAYMENT
     states = {Outcome.APPROVE: waits, Outcome.REJECT: OrderState.REJECTING}
-    draft.change(state=states.get(Outcome(decision.outcome), OrderState.HELD).value)
+    draft.change(state=states.get(decision.outcome, OrderState.HELD).value)
 
 
 def _first_day(gathered: Gathered) -> datetime | None:

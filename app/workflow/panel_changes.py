@@ -262,7 +262,7 @@ async def watch_hold(draft: OrderDraft) -> None:
     if not (held and built) or Flag.HOLD_BREACHED.value in draft.flags:
         return
     latest = await decisions.latest(draft)
-    if latest is not None and any(reason["code"] in WHILE_RUNNING for reason in latest.reasons):
+    if latest is not None and not WHILE_RUNNING.isdisjoint(latest.codes):
         return  # staff set a running order to Pending, or held it: they know
     draft.flag(Flag.HOLD_BREACHED)
     draft.say("BREACH: services went active although the order is held", by=PANEL)

@@ -10,7 +10,7 @@ from typing import Any
 from app.core.facts import Agreement, OrderKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
 from app.core.policy.sections.acting import AcceptMode
-from app.core.rows.typed import columns, read, typed
+from app.core.rows.typed import columns, typed
 from app.core.states import HoldKind, OrderState, Provisioning
 
 
@@ -62,11 +62,6 @@ class Order:
     counted_manual: bool
     counted_minutes: int
     effortless: bool
-
-    @classmethod
-    def of(cls, row: Any) -> Order:
-        """Read a row that has all columns."""
-        return read(cls, row)
 
     def changed(self, **values: Any) -> Order:
         """Return the order with these columns changed."""
