@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,18 +13,12 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.core.records import Mode
 from app.core.retry import parse_delays
 from app.db import async_url, require_folder
 
 PREFIX = "DOORMAN_"
 MOST_GEOIP_FILES = 3  # one for countries, one for networks, one for anonymisers
-
-
-class Mode(StrEnum):
-    """Whether decisions take effect in the panel."""
-
-    SHADOW = "shadow"
-    ENFORCE = "enforce"
 
 
 class SettingsError(Exception):

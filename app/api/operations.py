@@ -11,14 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.views.lists import get_call, get_event
 from app.api.views.records import CallView, EventView
-from app.config import Mode
 from app.context import Context
+from app.core.actions import Action
+from app.core.records import CallState, Mode
 from app.errors import NotFound, ShadowMode, WrongState
 from app.installation import facts as installation
 from app.messaging import inbox, outbox
 from app.messaging.outbox import CallNotFound, WrongCallState
-from app.panels.actions import Action
-from app.tables.outbox import CallState
 
 log = structlog.get_logger()
 

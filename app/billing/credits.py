@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.config import Mode
 from app.context import Context
+from app.core.actions import AddCredit
 from app.core.judgement.explanation.plain import plain
 from app.core.money import BadAmount, Money
 from app.core.policy.sections.modes import ActionMode
+from app.core.records import Mode
 from app.errors import Invalid, LooksDuplicate, NotFound, ShadowMode, WrongState
 from app.messaging import outbox
-from app.panels.actions import AddCredit
 from app.policies import versions
 from app.tables.customers import CreditState, credits, customers
 

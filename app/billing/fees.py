@@ -9,18 +9,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.core.actions import AddCredit, CancelInvoice, CreateInvoice
 from app.core.facts import PaymentState
 from app.core.judgement.explanation.plain import inert
 from app.core.money import Money
 from app.core.policy.sections.acting import render
+from app.core.records import POLICY, CallState
 from app.core.rows.belongings import Fee
 from app.core.rows.typed import columns, read, typed
 from app.core.states import OPEN_FEE_STATES, FeeState, Phase, phase_of
 from app.messaging import outbox
-from app.orders.order import POLICY, OrderDraft
-from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
+from app.orders.order import OrderDraft
 from app.tables.orders import FeeForm, fees
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 
 OPEN_STATES = tuple(sorted(state.value for state in OPEN_FEE_STATES))
 

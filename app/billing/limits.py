@@ -22,13 +22,13 @@ from app.core.judgement.reasons import ALWAYS_HELD, ReasonCode
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
+from app.core.records import POLICY, AlertKind
 from app.core.rows.belongings import Decided
 from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
-from app.orders.order import POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.policies import versions
-from app.tables.alerts import AlertKind
 from app.tables.customers import credits
 from app.tables.orders import decisions, fees
 from app.tables.outbox import panel_calls

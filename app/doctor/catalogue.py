@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.config import Mode
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import MessageForm
+from app.core.records import Mode
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.doctor.role import RoleStanding, Tried
 from app.panels.whmcs import wire

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
 from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy
+from app.core.records import Mode
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from app.config import Mode
+from app.core.records import Mode
 from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.permissions import DANGEROUS, PERMISSIONS, Need, Permission

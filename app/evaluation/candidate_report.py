@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
-from app.orders.order import CLOCK, PANEL, POLICY
+from app.core.records import CLOCK, PANEL, POLICY
 from app.policies import versions
 from app.tables.orders import decisions, orders
 from app.workflow import candidates

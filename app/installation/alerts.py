@@ -10,13 +10,14 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.actions import Action
 from app.core.money import Money
+from app.core.records import AlertKind
 from app.core.states import OrderState
 from app.db import insert_new, storable
 from app.installation import facts as installation
 from app.messaging.outbox import Call
-from app.panels.actions import Action
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.tables.orders import decisions
 
 log = structlog.get_logger()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode
+from app.core.cut_over import CutOver
+from app.core.records import Mode
 from app.db import Database, insert_into, insert_new
 from app.tables.inbox import installation
 
@@ -66,23 +66,6 @@ async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
     """Record when enforce was first switched on; orders placed earlier are never acted on automatically."""
     if mode is Mode.ENFORCE and await get(tx, ENFORCE_SINCE) is None:
         await put(tx, ENFORCE_SINCE, now.isoformat(), now=now)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutOver:
-    """Decides whether an order is acted on: the mode, the cut-over time, and the highest order number before it."""
-
-    mode: Mode
-    since: datetime | None
-    floor: int | None = None
-
-    def acts_on(self, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime) -> bool:
-        """Return whether an order is acted on now; without a readable date, its number decides."""
-        if self.mode is Mode.SHADOW or self.since is None:
-            return False
-        if placed_at is None and self.floor is not None and order_id <= self.floor:
-            return False
-        return (placed_at or first_heard_at) >= self.since
 
 
 async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:

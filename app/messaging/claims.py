@@ -15,11 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.records import CallClass, CallState
 from app.db import Database, storable
 from app.messaging import inbox
 from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
 from app.tables.inbox import WaitsFor, installation
-from app.tables.outbox import CallClass, CallState, panel_calls
+from app.tables.outbox import panel_calls
 
 #: How long a call waits when another call of its order or customer is in flight.
 _WAIT_FOR_WIRE = timedelta(seconds=1)

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.records import CallState
 from app.db import Database
 from app.tables.inbox import EventState, events
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 
 log = structlog.get_logger()
 

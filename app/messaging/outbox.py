@@ -14,11 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.actions import Action, PanelAction, action_from_params
+from app.core.records import CallClass, CallState
 from app.db import insert_new, storable
 from app.messaging import inbox
-from app.panels.actions import Action, PanelAction, action_from_params
 from app.tables.inbox import WaitsFor
-from app.tables.outbox import CallClass, CallState, panel_calls
+from app.tables.outbox import panel_calls
 
 ON_THE_WIRE = (CallState.SENDING, CallState.UNKNOWN)
 LIVE = (CallState.PENDING, *ON_THE_WIRE)

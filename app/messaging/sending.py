@@ -16,12 +16,13 @@ from typing import assert_never
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.actions import PanelAction
+from app.core.records import CallClass, CallState
 from app.core.retry import next_delay
 from app.db import Database
 from app.messaging.claims import CallOutcome, settle, start_sending, still_ours
 from app.messaging.inbox import WAITS_FOR_PANEL
 from app.messaging.outbox import Call
-from app.panels.actions import PanelAction
 from app.panels.base import (
     BeforeSend,
     LookUp,
@@ -34,7 +35,6 @@ from app.panels.base import (
     Standing,
 )
 from app.tables.inbox import WaitsFor
-from app.tables.outbox import CallClass, CallState
 
 log = structlog.get_logger()
 

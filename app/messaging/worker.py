@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from app.core.records import CallState
 from app.core.retry import next_delay
 from app.db import Database, note_failure
 from app.messaging import claims, clock_jumps, inbox
@@ -30,7 +31,6 @@ from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import BreakerState
 from app.panels.brakes.limiter import TurnsInHand
 from app.tables.inbox import WaitsFor
-from app.tables.outbox import CallState
 
 log = structlog.get_logger()
 

@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode
 from app.core.facts import OrderKind, PaymentState, PlacedBy
+from app.core.policy.document import ActivePolicy
 from app.core.policy.sections.acting import AcceptMode
+from app.core.records import Mode, TimelineCode
 from app.core.rows.order import Order
 from app.core.rows.typed import read
 from app.core.states import (
@@ -28,12 +29,7 @@ from app.core.statuses import PanelOrderStatus
 from app.installation import alerts
 from app.installation import facts as installation
 from app.policies import versions
-from app.policies.versions import ActivePolicy
-from app.tables.orders import TimelineCode, orders, timeline
-
-POLICY = "policy"
-CLOCK = "clock"
-PANEL = "panel"
+from app.tables.orders import orders, timeline
 
 
 @dataclass(slots=True, kw_only=True)

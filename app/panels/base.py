@@ -8,8 +8,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from app.core.actions import PanelAction
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
-from app.panels.actions import PanelAction
 from app.panels.records import (
     PanelCredit,
     PanelCustomer,

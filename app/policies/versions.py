@@ -10,21 +10,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.policy.document import Policy, PolicyError, parse_policy, policy_hash
+from app.core.policy.document import ActivePolicy, Policy, PolicyError, parse_policy, policy_hash
 from app.core.policy.toml import MAX_DOCUMENT
 from app.db import Database, insert_new
 from app.errors import NotFound, WrongState
 from app.installation.heavy import Turn
 from app.policies.reading import read_published
 from app.tables.policies import policies, policy_activations
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivePolicy:
-    """The policy in force and its version."""
-
-    version: int
-    policy: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ import structlog
 
 from app import log as logging_setup
 from app.clock import utc_now
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
+from app.core.records import Mode
 from app.db import Database, note_failure
 from app.enrichment.asking import Enrichment, open_enrichment
 from app.installation import facts as installation

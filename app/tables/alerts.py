@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
+from app.core.records import AlertKind
 from app.tables.columns import BigId, UtcDateTime, metadata, state
-
-
-class AlertKind(StrEnum):
-    """Why staff are notified."""
-
-    NEW_HOLD = "new_hold"
-    REVIEW_DUE = "review_due"
-    BREACH = "breach"
-    DEAD_CALL = "dead_call"
-    REFUND_DUE = "refund_due"
-    DAMAGE_LIMIT = "damage_limit"
-    PROVISIONING_FAILED = "provisioning_failed"
-    EVENT_FAILED = "event_failed"
-
 
 alerts = sa.Table(
     "alerts",

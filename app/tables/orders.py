@@ -179,12 +179,6 @@ fees = sa.Table(
 )
 
 
-class TimelineCode(StrEnum):
-    """Lines of the timeline that the program itself looks for."""
-
-    SHOWN_ACTIVE = "shown_active"  # in shadow the panel shows the order Active
-
-
 timeline = sa.Table(
     "timeline",
     metadata,

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
+from app.core.records import CallClass, CallState
 from app.tables.columns import BigId, Json, UtcDateTime, metadata, state
-
-
-class CallState(StrEnum):
-    """``pending → sending → done | pending (later) | unknown | dead``, and ``cancelled``."""
-
-    PENDING = "pending"
-    SENDING = "sending"
-    DONE = "done"
-    UNKNOWN = "unknown"
-    DEAD = "dead"
-    CANCELLED = "cancelled"
-
-
-class CallClass(StrEnum):
-    """How a call without an answer is settled."""
-
-    FINDABLE = "findable"  # carries our reference in a readable field
-    GUARDED = "guarded"  # the object's own state shows the effect
-    COURTESY = "courtesy"  # sent at most once; an unknown outcome counts as done, marked uncertain
-
 
 _LIVE = "state IN ('pending', 'sending', 'unknown') OR (call_class = 'findable' AND state = 'done')"
 _WIRE = "state IN ('sending', 'unknown')"

@@ -18,12 +18,12 @@ from app.core.judgement.explanation.customer import (
     for_customer_unjudged,
 )
 from app.core.judgement.reasons import WITHOUT_VERDICT
+from app.core.judgement.stored import load_facts, load_judgement
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.records import POLICY
 from app.core.states import FeeState
 from app.errors import NotFound, WrongState
-from app.orders.decision_codec import load_facts, load_judgement
-from app.orders.order import POLICY
 from app.panels.kinds import links_to
 from app.policies import versions as policy_service
 from app.tables.orders import decisions, fees

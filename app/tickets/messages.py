@@ -7,13 +7,13 @@ import uuid
 from datetime import datetime, tzinfo
 
 from app.billing.fees import fee_expiry, latest_fee, order_number
+from app.core.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.core.judgement.explanation.customer import as_message, deadline
 from app.core.money import Money
 from app.core.policy.sections.acting import Message, MessageForm, render
 from app.core.policy.sections.modes import ActionMode
 from app.messaging import outbox
 from app.orders.order import OrderDraft
-from app.panels.actions import AddClientNote, OpenTicket, ReplyTicket, SendEmail
 from app.panels.kinds import links_to
 from app.tickets.explanations import explain
 

@@ -6,7 +6,6 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.policy.sections.modes import ActionMode
+from app.core.records import POLICY, AlertKind, CallState, QuestionOutcome
 from app.core.rows.belongings import Question
 from app.core.rows.typed import read
 from app.core.states import HoldKind, OrderState
@@ -22,12 +22,10 @@ from app.errors import LooksDuplicate, ShadowMode, WrongState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
-from app.orders.order import POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.orders.timers import QUESTION_DUE, review_name, set_hold_clock, set_reminder
 from app.panels.records import PanelTicket
-from app.tables.alerts import AlertKind
 from app.tables.orders import orders, questions
-from app.tables.outbox import CallState
 from app.tickets import messages
 
 #: Prefix of a question's reference, by which we find it in the panel; the question's id follows.
@@ -38,16 +36,6 @@ _REFERENCE = re.compile(r"doorman:(?:ticket|reply):([0-9a-f]{8}(?:-[0-9a-f]{4}){
 #: The keys of calls about questions begin with this and the question's id.
 _KEYS: Final = "question:"
 _LOOK_EVERY: Final = timedelta(days=1)
-
-
-class QuestionOutcome(StrEnum):
-    """What became of the order after the question."""
-
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    FEE = "fee"  # the customer was asked for a fee instead
-    WITHDRAWN = "withdrawn"  # it never reached the customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

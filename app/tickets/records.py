@@ -15,6 +15,7 @@ from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
+from app.core.records import PANEL
 from app.core.states import OrderState
 from app.customers import counts
 from app.customers.identities import canonical_email, hashed
@@ -25,7 +26,7 @@ from app.gathering.long_texts import apart
 from app.gathering.panel import Gathered
 from app.messaging import inbox
 from app.messaging.inbox import Event, Postpone
-from app.orders.order import PANEL, OrderDraft, open_order
+from app.orders.order import OrderDraft, open_order
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
 from app.policies import versions

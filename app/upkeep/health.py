@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
 from app.billing.limits import Limit, LimitWindow
-from app.config import Mode
 from app.context import Context
+from app.core.records import CallState, Mode
 from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
@@ -27,7 +27,6 @@ from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
 from app.tables.inbox import EventState, events, workers
 from app.tables.orders import orders
-from app.tables.outbox import CallState
 from app.workflow import provisioning, queue, waiting
 from app.workflow.gate import presence
 from app.workflow.waiting import Waiting

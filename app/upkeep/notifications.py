@@ -14,15 +14,15 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
+from app.core.actions import NotifyStaff
+from app.core.records import AlertKind, CallState, Mode
 from app.installation import facts as installation
 from app.installation.zones import panel_zone
 from app.messaging import outbox
-from app.panels.actions import NotifyStaff
 from app.shown import panel_url
-from app.tables.alerts import AlertKind, alerts
-from app.tables.outbox import CallState
+from app.tables.alerts import alerts
 
 log = structlog.get_logger()
 

@@ -16,19 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
 from app.billing.fees import KEYS, OPEN_STATES
-from app.config import Mode
 from app.context import Context
+from app.core.actions import Action
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
 from app.core.policy.sections.modes import ActionMode
+from app.core.records import AlertKind, Mode
 from app.core.states import FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.orders.order import open_order
 from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
-from app.panels.actions import Action
 from app.policies import versions
-from app.tables.alerts import AlertKind
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.orders import decisions, fees, orders, questions

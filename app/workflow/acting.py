@@ -9,20 +9,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.billing import fees
+from app.core.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.core.judgement.accepting import AcceptPlan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
+from app.core.records import CLOCK, CallState
 from app.core.states import HoldKind, OrderState, Provisioning, Trigger
 from app.core.statuses import PanelOrderStatus
 from app.customers import counts
 from app.messaging import outbox
-from app.orders.order import CLOCK, OrderDraft
+from app.orders.order import OrderDraft
 from app.orders.timers import set_hold_clock
-from app.panels.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions as decided
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.tickets import messages, questions
 from app.workflow import decisions, verdicts
 

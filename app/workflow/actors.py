@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.facts import PlacedBy
+from app.core.records import PANEL
 from app.messaging.inbox import Event
-from app.orders.order import PANEL, OrderDraft
+from app.orders.order import OrderDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,17 @@ from typing import Final
 from app.context import Context
 from app.core.judgement.decide import Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.records import CLOCK, AlertKind
 from app.core.rows.belongings import Question
 from app.core.states import HoldKind, OrderState
 from app.installation.alerts import alert
 from app.installation.zones import panel_zone
 from app.messaging import inbox
 from app.messaging.inbox import Event
-from app.orders.order import CLOCK, OrderDraft, open_order
+from app.orders.order import OrderDraft, open_order
 from app.orders.timers import QUESTION_DUE, review_name, set_reminder
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelTicket
-from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 from app.tickets import messages, questions, records
 from app.workflow import acting

@@ -8,18 +8,18 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.billing.limits import LimitVerdict
-from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, Reason
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.judgement.signals.base import LIMITS
+from app.core.judgement.stored import dump_facts, dump_judgement, load_judgement
 from app.core.policy.terms import terms_digest
+from app.core.records import CLOCK, PANEL, POLICY, Mode
 from app.core.rows.belongings import Decision
 from app.core.rows.typed import columns, read
 from app.db import insert_into
-from app.orders.decision_codec import dump_facts, dump_judgement, load_judgement
 from app.orders.facts_codec import pack
-from app.orders.order import CLOCK, PANEL, POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.tables.customers import signal_firings
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions

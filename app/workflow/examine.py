@@ -9,13 +9,14 @@ from datetime import datetime
 
 from app.billing import fees
 from app.context import Context
+from app.core.records import PANEL
 from app.core.states import OrderState
 from app.core.statuses import PanelOrderStatus
 from app.gathering.panel import Gathered, gather_order
 from app.gathering.texts import read_ahead
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, Postpone, VersionMoved
-from app.orders.order import PANEL, OrderDraft, find_out_whether_we_act, open_order
+from app.orders.order import OrderDraft, find_out_whether_we_act, open_order
 from app.orders.timers import set_settle_clock
 from app.tables.inbox import EventState, WaitsFor
 from app.tickets.records import keep_tickets

@@ -14,6 +14,7 @@ from app.core.facts import Agreement, PaymentState
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.records import PANEL, POLICY, AlertKind
 from app.core.rows.belongings import Fee
 from app.core.states import (
     INVOICE_TABLE,
@@ -34,9 +35,8 @@ from app.installation.alerts import alert
 from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
-from app.orders.order import PANEL, POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.panels.records import PanelInvoice
-from app.tables.alerts import AlertKind
 from app.tables.orders import fees as fees_table
 from app.tables.orders import orders
 from app.tickets import messages

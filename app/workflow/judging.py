@@ -18,6 +18,7 @@ from app.core.judgement.course import Course
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.labour_value import payment_settled
+from app.core.records import CLOCK, POLICY
 from app.core.states import OrderState, Trigger
 from app.core.statuses import DECIDED
 from app.customers import counts, identities, links
@@ -26,7 +27,7 @@ from app.gathering.facts import OwnKnowledge, build_facts, who_placed
 from app.gathering.panel import Gathered
 from app.installation.zones import panel_zone
 from app.messaging.inbox import Postpone
-from app.orders.order import CLOCK, POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.orders.timers import look_again
 from app.tables.inbox import WaitsFor
 from app.tables.orders import fees, ticket_orders, tickets

@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.config import Mode
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
+from app.core.records import PANEL, Mode, TimelineCode
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelOrderStatus, PanelServiceStatus
 from app.customers import identities, links
@@ -21,10 +21,10 @@ from app.enrichment import geoip
 from app.gathering.facts import order_kind, paid_on, payment_state
 from app.gathering.panel import Gathered
 from app.gathering.texts import as_stored
-from app.orders.order import PANEL, OrderDraft
+from app.orders.order import OrderDraft
 from app.panels.records import PanelOrder
 from app.tables.customers import customers
-from app.tables.orders import TimelineCode, order_texts
+from app.tables.orders import order_texts
 from app.workflow import decisions
 
 _ITEMS_SHOWN = 50

@@ -9,17 +9,18 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.billing import fees
+from app.core.actions import Action
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import WHILE_RUNNING, ReasonCode
+from app.core.records import PANEL, CallState
 from app.core.states import Flag, HoldKind, OrderState, Phase, Provisioning, Trigger, phase_of
 from app.core.statuses import DECIDED, PanelOrderStatus
 from app.customers import counts
 from app.messaging import inbox, outbox
-from app.orders.order import PANEL, OrderDraft
+from app.orders.order import OrderDraft
 from app.orders.timers import set_hold_clock
-from app.panels.actions import Action
 from app.tables.inbox import events
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.workflow import acting, decisions
 from app.workflow.actors import Actor
 

@@ -16,17 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
 from app.core.judgement.decide import Outcome
+from app.core.records import PANEL, AlertKind
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
 from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, OrderDraft, open_order
+from app.orders.order import OrderDraft, open_order
 from app.orders.timers import look_again
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
-from app.tables.alerts import AlertKind
 from app.tables.inbox import EventState
 from app.tables.orders import UNBUILT, orders, timeline
 

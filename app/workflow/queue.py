@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode, Settings
+from app.config import Settings
+from app.core.records import CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page
 from app.shown import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
 from app.tables.columns import UtcDateTime
 from app.tables.orders import decisions, fees, orders
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.tickets import questions
 from app.workflow.provisioning import unbuilt_orders
 from app.workflow.verdicts import proposal

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from app.billing import fees
 from app.context import Context
+from app.core.actions import Action
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import CANCELLATIONS, ReasonCode
 from app.core.money import Money
+from app.core.records import PANEL, POLICY, CallState
 from app.core.rows.belongings import Fee
 from app.core.states import FeeState, Flag, OrderState, Trigger
 from app.core.statuses import PanelOrderStatus
@@ -22,13 +24,12 @@ from app.installation.zones import panel_zone
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event
 from app.messaging.outbox import Call
-from app.orders.order import PANEL, POLICY, OrderDraft, open_order
+from app.orders.order import OrderDraft, open_order
 from app.orders.timers import look_again
-from app.panels.actions import Action
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.orders import fees as fees_table
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.tickets import messages, questions
 from app.tickets.records import mark_ours
 from app.workflow import acting, decisions, provisioning

@@ -18,6 +18,7 @@ from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.explanation.plain import plain
 from app.core.judgement.labour import custom_fee, max_fee
 from app.core.judgement.reasons import ReasonCode
+from app.core.judgement.stored import load_facts
 from app.core.money import BadAmount, Money
 from app.core.rows.belongings import Fee
 from app.core.states import (
@@ -33,7 +34,6 @@ from app.core.states import (
 from app.customers import counts
 from app.errors import Invalid, NotFound, ShadowMode, WrongState
 from app.installation.zones import panel_zone
-from app.orders.decision_codec import load_facts
 from app.orders.order import OrderDraft, open_order
 from app.orders.timers import look_again
 from app.tables.orders import decisions as decisions_table

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.context import Context
+from app.core.records import PANEL
 from app.core.states import Flag, OrderState
 from app.messaging.inbox import Event, GiveUp, Postpone
-from app.orders.order import PANEL, OrderDraft, open_order
+from app.orders.order import OrderDraft, open_order
 from app.orders.timers import look_again
 from app.workflow import panel_changes
 from app.workflow.actors import who

@@ -7,13 +7,13 @@ from typing import Any
 
 from app.billing import fees, limits
 from app.billing.limits import LimitVerdict
-from app.config import Mode
 from app.core.judgement.course import PROPOSED, TEXTS, Course, Plan, earlier_plan, no_stronger, plan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
+from app.core.records import POLICY, Mode
 from app.core.rows.belongings import Decided
 from app.core.states import HoldKind, OrderState
-from app.orders.order import POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.orders.timers import set_hold_clock
 
 _WOULD_REJECT = Reason(ReasonCode.WOULD_REJECT, "The policy would reject this order; a person decides.")

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing.fees import OPEN_STATES
+from app.core.records import CallState
 from app.core.states import HoldKind, OrderState
 from app.tables.columns import UtcDateTime
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, fees, orders
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.tickets import questions
 from app.workflow.acting import LIFECYCLE
 

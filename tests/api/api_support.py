@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 
 from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
 from app.core.judgement.decide import Judgement, decide
+from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.core.states import OrderState, is_breached
 from app.db import Database
 from app.installation import keys
-from app.orders.decision_codec import dump_facts, dump_judgement
 from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.history import backtests

@@ -12,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.application import create_app
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
+from app.core.records import Mode
 from app.db import Database
 from app.tables.access import Role
 from tests.api.api_support import NOW, check_contract, make_keys, template_of

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.auth import KeyCache
-from app.config import Mode
+from app.core.records import Mode
 from app.core.webhooks import sign
 from app.db import Database
 from app.installation import keys

@@ -15,8 +15,9 @@ import uvicorn
 from playwright.async_api import ConsoleMessage, Page, Route, async_playwright
 
 from app.api.application import create_app
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
+from app.core.records import Mode
 from app.db import Database
 from app.handbook import NAMES
 from app.tables.access import Role

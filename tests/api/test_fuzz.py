@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.api.application import create_app
-from app.config import Mode, Settings
+from app.config import Settings
 from app.context import Context
+from app.core.records import Mode
 from app.db import Database
 from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys

@@ -10,8 +10,9 @@ from jsonschema import Draft202012Validator
 
 from app.api.application import create_app
 from app.api.docs import TAGS
-from app.config import Mode, Settings
+from app.config import Settings
 from app.core.reading.topics import classify
+from app.core.records import Mode
 from app.core.webhooks import MAX_ID
 from tests.api.test_auth import PUBLIC
 

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from app.billing import limits
 from app.billing.limits import Limit, LimitWindow
+from app.core.judgement import stored
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
+from app.core.records import AlertKind
 from app.db import Database
-from app.orders import decision_codec
 from app.policies import versions
 from app.sandbox import Behaviours
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.tables.customers import credits
 from app.tables.orders import decisions as decisions_table
 from app.tables.orders import fees
@@ -65,8 +66,8 @@ async def replays(house: House) -> int:
         policy = (await versions.active(connection)).policy
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     for row in rows:
-        again = decide(decision_codec.load_facts(row.facts), policy, now=row.at)
-        assert decision_codec.dump_judgement(again) == row.judgement
+        again = decide(stored.load_facts(row.facts), policy, now=row.at)
+        assert stored.dump_judgement(again) == row.judgement
     return len(rows)
 
 

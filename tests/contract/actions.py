@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.panels.actions import (
+from app.core.actions import (
     AcceptOrder,
     AddCredit,
     CancelInvoice,

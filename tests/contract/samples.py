@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.panels.actions import AddCredit, CancelInvoice, CreateInvoice
+from app.core.actions import AddCredit, CancelInvoice, CreateInvoice
 
 CLIENT: dict[str, Any] = {
     "id": 93,

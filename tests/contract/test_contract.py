@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import respx
 
-from app.core.facts import PlacedBy
-from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
-from app.panels.actions import (
+from app.core.actions import (
     Action,
     AddClientNote,
     AddCredit,
@@ -24,6 +22,8 @@ from app.panels.actions import (
     SendEmail,
     action_from_params,
 )
+from app.core.facts import PlacedBy
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.panels.base import PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.sandbox import Behaviours
 from tests.contract.actions import (

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.clock import utc_now
-from app.config import Mode
+from app.core.records import Mode
 from app.db import Database
 from app.doctor import records as doctor
 from app.doctor.findings import DoctorFinding, Level, fault, ok, unchecked

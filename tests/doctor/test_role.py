@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import Mode
 from app.core.policy.document import parse_policy
+from app.core.records import Mode
 from app.doctor.catalogue import check_policy, check_products
 from app.doctor.findings import DoctorFinding, Level
 from app.doctor.role import RoleStanding, check_role, try_actions

@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.judgement.decide import decide
+from app.core.judgement.stored import load_facts, load_judgement
 from app.db import Database
 from app.enrichment import geoip
 from app.enrichment.asking import Enrichment
 from app.enrichment.geoip import GeoFiles
 from app.gathering.panel import gather_order
 from app.messaging import inbox
-from app.orders.decision_codec import load_facts, load_judgement
 from app.orders.timers import READ_BACK
 from app.policies import versions
 from app.tables.orders import decisions, orders

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.core.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
 from app.db import Database
 from app.messaging import inbox, outbox
 from app.messaging.inbox import CALL_SETTLED, Event
@@ -19,7 +20,6 @@ from app.messaging.outbox import Call
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
-from app.panels.actions import AcceptOrder, AddClientNote, AddCredit, FraudOrder, PanelAction
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
 from app.tables.inbox import EventState, events
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.actions import PanelAction
+from app.core.records import CallState
 from app.db import Database
 from app.messaging import claims as outbox_claims
 from app.messaging import inbox
@@ -18,14 +20,12 @@ from app.messaging.inbox import WAITS_FOR_PANEL, Event
 from app.messaging.liveness import beat, heartbeats, register, release_orphaned_claims, take_over
 from app.messaging.sending import send
 from app.messaging.worker import WorkerLimits
-from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
 from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.inbox import workers as workers_table
-from app.tables.outbox import CallState
 from tests.databases import Databases
 from tests.messaging.outbox_support import (
     RULES,

@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.core.actions import Action, AddCredit
+from app.core.records import CallState
 from app.db import Database
 from app.messaging import claims, outbox
 from app.messaging.claims import CallOutcome
-from app.panels.actions import Action, AddCredit
 from app.tables.inbox import installation
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from tests.messaging.outbox_support import (
     SETTLE,
     FakePanel,

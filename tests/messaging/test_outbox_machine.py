@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from app.core.records import CallState
 from app.messaging import outbox
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from tests.asked import examples
 from tests.databases import Databases
 from tests.messaging.outbox_support import SETTLE, FakePanel, Time, accept, credit, note, want, worker

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.core.records import CallState
 from app.db import Database
 from app.messaging import claims, outbox
 from app.messaging.sending import send
 from app.panels.base import PanelOutcomeUnknown, PanelUnavailable
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from tests.messaging.outbox_support import (
     RULES,
     SETTLE,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.records import CallState
 from app.db import Database
 from app.messaging import claims, inbox
 from app.messaging import liveness as workers
@@ -26,7 +27,6 @@ from app.messaging.worker import WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
-from app.tables.outbox import CallState
 from tests.databases import Databases
 from tests.messaging.outbox_support import (
     SETTLE,

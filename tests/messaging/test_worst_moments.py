@@ -16,20 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
 from app.context import Context
+from app.core.actions import PanelAction
+from app.core.records import CallState
 from app.db import Database
 from app.installation import facts as installation
 from app.messaging import claims, inbox
 from app.messaging.liveness import beat, register, sign_off
 from app.messaging.sending import send
 from app.messaging.worker import WorkerLimits
-from app.panels.actions import PanelAction
 from app.panels.base import BeforeSend, LookUp
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import Breaker, BreakerState
 from app.panels.brakes.limiter import RateLimiter
 from app.processes import worker as working
 from app.tables.inbox import WaitsFor, events
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from tests.messaging.outbox_support import (
     RULES,
     SETTLE,

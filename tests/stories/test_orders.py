@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from app.core.judgement import stored
 from app.core.judgement.decide import decide
-from app.orders import decision_codec
 from app.policies import versions
 from app.tables.orders import decisions as decisions_table
 from tests.stories.house import House
@@ -262,6 +262,6 @@ async def test_every_stored_decision_can_be_replayed_to_the_bit(house: House) ->
         rows = (await connection.execute(sa.select(decisions_table).where(decisions_table.c.by == "policy"))).all()
     assert len(rows) >= 4
     for row in rows:
-        again = decide(decision_codec.load_facts(row.facts), policy, now=row.at)
-        assert decision_codec.dump_judgement(again) == row.judgement
-        assert again == decision_codec.load_judgement(row.judgement)
+        again = decide(stored.load_facts(row.facts), policy, now=row.at)
+        assert stored.dump_judgement(again) == row.judgement
+        assert again == stored.load_judgement(row.judgement)

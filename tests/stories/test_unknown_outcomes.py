@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicket, SendEmail
 from app.db import Database
 from app.messaging import outbox
-from app.panels.actions import CreateQuote, NotifyStaff, PanelAction, ReplyTicket, SendEmail
 from app.sandbox.faults import FaultKind
 from app.tables.outbox import panel_calls
 from tests.asked import EVERYTHING, in_turn

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.config import Mode
+from app.core.records import AlertKind, Mode
 from app.db import Database
 from app.messaging import inbox
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.upkeep import notifications, rounds, sweeps
 from app.upkeep.reconcile import comparing

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.config import Mode
+from app.core.records import AlertKind, Mode
 from app.db import Database
 from app.installation.alerts import KEPT, alert
 from app.sandbox import Behaviours
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.tables.outbox import panel_calls
 from app.upkeep import notifications, sweeps

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.records import AlertKind
 from app.db import Database
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.tables.orders import fees, orders
 from app.upkeep import sweeps

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.records import AlertKind
 from app.sandbox import Item
-from app.tables.alerts import AlertKind, alerts
+from app.tables.alerts import alerts
 from app.workflow import provisioning
 from tests.stories.house import House
 

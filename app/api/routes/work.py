@@ -15,10 +15,10 @@ from app.api.operations import Brake
 from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
 from app.api.views.lists import list_calls, list_events, list_fees
 from app.api.views.records import CallView, EventView, FeeView
+from app.core.records import CallState
 from app.core.states import FeeState
 from app.paging import Page
 from app.tables.inbox import EventState
-from app.tables.outbox import CallState
 from app.workflow.queue import QueueRow, list_queue
 
 queue = router("/queue", "queue", PANEL)

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode
 from app.core.facts import Facts
 from app.core.judgement.decide import Judgement, Outcome
 from app.core.judgement.explanation.staff import WorkLine, for_staff, score_sums, work_lines
 from app.core.judgement.signals.base import ScoreKind, Signal
+from app.core.judgement.stored import load_facts, load_judgement
 from app.core.policy.document import Policy
+from app.core.records import Mode
 from app.errors import NotFound
-from app.orders.decision_codec import load_facts, load_judgement
 from app.shown import Lengths, ReasonView, cut, cut_or_none, fit, reasons
 from app.tables.orders import decisions, orders
 from app.tickets.explanations import last_judged, policy_of

@@ -31,6 +31,7 @@ from app.config import Settings
 from app.core.judgement.customer_score import Segment
 from app.core.judgement.decide import Outcome
 from app.core.policy.document import Policy
+from app.core.records import CallState
 from app.core.states import FeeState, OrderState
 from app.customers import counts as customer_service
 from app.errors import NotFound
@@ -40,7 +41,7 @@ from app.tables.customers import credits as credits_table
 from app.tables.customers import customers
 from app.tables.inbox import EventState, events
 from app.tables.orders import fees, orders, ticket_texts, tickets
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.tables.policies import policies
 from app.tickets import records
 

@@ -10,14 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.config import Mode
 from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import ScoreKind
+from app.core.records import CallState, Mode
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.shown import ReasonView
 from app.tables.orders import FeeForm
-from app.tables.outbox import CallState
 
 _Amount = Annotated[str | None, Field(description="With the decimals of the order's currency.", examples=["15.00"])]
 _At = Annotated[datetime | None, Field(description="UTC.")]

@@ -23,16 +23,16 @@ from app.api.views.orders import (
     SignalView,
     TimelineView,
 )
-from app.config import Mode, Settings
+from app.config import Settings
 from app.core.facts import OrderKind, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import ScoreKind
+from app.core.records import POLICY, CallState, Mode
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
 from app.errors import NotFound
-from app.orders.order import POLICY
 from app.shown import MAX_ROW_BYTES, SHOWN, Lengths, amount, cut, cut_or_none, fit, money, panel_url, reasons
 from app.tables.orders import FeeForm, decisions, fees, order_texts, orders, ticket_orders, timeline
-from app.tables.outbox import CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.workflow.queue import actions_of
 
 _SIGNALS = 40

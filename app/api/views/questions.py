@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.records import QuestionOutcome
 from app.shown import cut
 from app.tables.orders import questions
-from app.tickets.questions import QuestionOutcome
 
 #: A question is worth a field of the order form once it was asked this often, ...
 OFTEN: Final = 5

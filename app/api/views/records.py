@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.core.reading.topics import OrderIntent, TicketReading, Topic
+from app.core.records import CallClass, CallState
 from app.core.states import FeeState
 from app.shown import MAX_ROW_BYTES, Lengths, amount, cut, cut_or_none, fit
 from app.tables.customers import CreditState
 from app.tables.inbox import EventSource, EventState
 from app.tables.orders import FeeForm
-from app.tables.outbox import CallClass, CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -202,3 +203,11 @@ def _placed(error: Any) -> tuple[str, str]:
     plain = tuple(part for part in error["loc"] if part not in _EITHER)
     message = _message(error) if len(plain) == len(error["loc"]) else _EITHER_SAID
     return shown(plain), message[:300]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivePolicy:
+    """The policy in force and its version."""
+
+    version: int
+    policy: Policy

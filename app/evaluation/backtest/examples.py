@@ -8,15 +8,15 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement import stored
 from app.core.judgement.decide import ENGINE_VERSION, Judgement, Outcome, decide
 from app.core.policy.document import Policy, PolicyError, parse_published
+from app.core.records import POLICY
 from app.db import Database
 from app.evaluation.backtest.judging import Bench
 from app.evaluation.backtest.parts import moment_of
 from app.evaluation.backtest.records import Example, ExampleSignal, ExampleVerdict, Replay
 from app.evaluation.backtest.report import Named
-from app.orders import decision_codec as stored
-from app.orders.order import POLICY
 from app.shown import cut
 from app.tables.orders import decisions
 from app.tables.policies import policies

@@ -12,7 +12,7 @@ from datetime import date, datetime, tzinfo
 from itertools import pairwise
 from typing import Any, Final
 
-from app.panels.actions import AddCredit, CreateInvoice, CreateQuote, OpenTicket, PanelAction, ReplyTicket
+from app.core.actions import AddCredit, CreateInvoice, CreateQuote, OpenTicket, PanelAction, ReplyTicket
 from app.panels.base import PanelUnavailable
 from app.panels.whmcs import amounts, wire
 from app.panels.whmcs.client import WhmcsClient

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from app.panels.actions import (
+from app.core.actions import (
     AcceptOrder,
     AddCredit,
     CancelInvoice,

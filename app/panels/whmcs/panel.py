@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from app.panels.actions import AcceptOrder, CancelInvoice, CreateQuote, NotifyStaff, PanelAction
+from app.core.actions import AcceptOrder, CancelInvoice, CreateQuote, NotifyStaff, PanelAction
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import phpserialize
 
-from app.core.statuses import PanelOrderStatus
-from app.panels.actions import (
+from app.core.actions import (
     AcceptOrder,
     AddClientNote,
     AddCredit,
@@ -28,6 +27,7 @@ from app.panels.actions import (
     ReplyTicket,
     SendEmail,
 )
+from app.core.statuses import PanelOrderStatus
 from app.panels.base import PanelOutcomeUnknown
 from app.panels.whmcs import amounts, wire
 

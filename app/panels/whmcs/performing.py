@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from app.panels.actions import AcceptOrder, CreateQuote, NotifyStaff
+from app.core.actions import AcceptOrder, CreateQuote, NotifyStaff
 from app.panels.base import PanelNotPermitted, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.whmcs import lookups, parameters, wire
 from app.panels.whmcs.client import WhmcsClient

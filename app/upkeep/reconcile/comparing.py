@@ -16,10 +16,10 @@ from typing import Any, Final
 import structlog
 
 from app.context import Context
+from app.core.records import AlertKind
 from app.installation import facts as installation
 from app.installation.alerts import alert
 from app.panels.base import PanelUnavailable
-from app.tables.alerts import AlertKind
 from app.upkeep.reconcile import late as reconcile_late
 from app.upkeep.reconcile import new as reconcile_new
 from app.upkeep.reconcile import orders as reconcile_orders

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from app.context import Context
-from app.panels.actions import PanelAction
+from app.core.actions import PanelAction
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.records import PanelOrder
 

@@ -17,17 +17,16 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
+from app.core.actions import Action, PanelAction
+from app.core.records import PANEL, AlertKind, CallClass, CallState
 from app.core.states import OrderState
 from app.installation import alerts
 from app.messaging import inbox, outbox
 from app.messaging.outbox import Call
-from app.orders.order import PANEL
-from app.panels.actions import Action, PanelAction
 from app.panels.base import Standing
-from app.tables.alerts import AlertKind
 from app.tables.inbox import EventSource
 from app.tables.orders import orders, timeline
-from app.tables.outbox import CallClass, CallState, panel_calls
+from app.tables.outbox import panel_calls
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
 #: How long after the settle time a call is checked.

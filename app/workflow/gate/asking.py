@@ -14,10 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode
 from app.context import Context
+from app.core.cut_over import CutOver
+from app.core.records import Mode
 from app.installation import facts as installation
-from app.installation.facts import CutOver
 from app.messaging import inbox
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, orders

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.config import Mode
 from app.context import Context
 from app.core.judgement.decide import Outcome
 from app.core.policy.sections.modes import ActionMode
+from app.core.records import Mode
 from app.core.states import OrderState
 from app.db import is_unavailable
 from app.deadline import within

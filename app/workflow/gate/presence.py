@@ -10,13 +10,13 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.config import Mode
 from app.context import Context
 from app.core.policy.document import Policy
 from app.core.policy.sections.modes import ActionMode
+from app.core.records import POLICY, Mode
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.orders.order import POLICY, OrderDraft
+from app.orders.order import OrderDraft
 from app.policies import versions
 from app.tables.orders import orders
 from app.workflow.gate.passing import in_time

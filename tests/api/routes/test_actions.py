@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.config import Mode
+from app.core.records import Mode
 from tests.api.api_support import (
     CUSTOMER,
     ORDER,

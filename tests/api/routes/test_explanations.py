@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.reading.kinds import TermKind
 from app.policies import versions
 from app.tables.access import Role
-from app.workflow.decisions import dump_facts, dump_judgement
 from tests.api.api_support import NOW, ORDER, add_decision, add_fee, add_order, check_problem, judged
 from tests.api.conftest import Api
 

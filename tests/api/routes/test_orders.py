@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.config import Mode
-from app.orders.decision_codec import dump_facts, dump_judgement
+from app.core.judgement.stored import dump_facts, dump_judgement
+from app.core.records import Mode
 from app.tables.access import Role
 from app.tables.orders import ticket_orders
 from tests.api.api_support import (

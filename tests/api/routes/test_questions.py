@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.views import questions as questions_report
-from app.config import Mode
+from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
+from app.core.records import Mode
 from app.db import Database
-from app.orders.decision_codec import dump_facts, dump_judgement
 from app.policies import versions
 from app.tables.access import Role
 from app.tables.orders import questions

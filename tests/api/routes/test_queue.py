@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.config import Mode
+from app.core.records import Mode
 from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order
 from tests.api.conftest import Api, Start

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.core.judgement.decide import ENGINE_VERSION, decide
+from app.core.judgement.stored import dump_judgement, load_judgement
 from app.core.policy.document import Policy
-from app.workflow.decisions import dump_judgement, load_judgement
 from tests.core.judging import NOW, a_request, an_order, some_facts
 
 FOLDER = Path(__file__).parents[2] / "data" / "judgements"

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, decide
+from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.document import Policy, PolicyError, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database
@@ -27,7 +28,6 @@ from app.evaluation.backtest.judging import BacktestFailed, Terms
 from app.evaluation.backtest.runs import DEAD_AFTER, KEPT, Wanted
 from app.orders import facts_codec
 from app.tables.history import backtest_decisions, backtests, cases
-from app.workflow.decisions import dump_facts, dump_judgement
 from tests.api.api_support import add_decision, add_order
 from tests.evaluation.backtest.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 

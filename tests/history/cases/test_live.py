@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from app.core.facts import Facts, FraudCheck, FraudVerdict, PlacedBy
 from app.db import Database
 from app.history.cases.build import Built, build_cases
-from app.orders import decision_codec
 from app.orders.facts_codec import unpack
 from app.tables.customers import customers
 from app.tables.history import CaseSource, Label, cases
@@ -53,7 +52,7 @@ async def _judged(house: House, order_id: int) -> Facts:
     query = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
     async with house.db.read() as connection:
         stored = (await connection.execute(query.order_by(decisions.c.id.desc()).limit(1))).scalar_one()
-    return decision_codec.load_facts(stored)
+    return stored.load_facts(stored)
 
 
 async def test_a_live_order_is_a_case_with_the_facts_of_its_decision(house: House) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.panels.actions import AcceptOrder, AddClientNote, OpenTicket
+from app.core.actions import AcceptOrder, AddClientNote, OpenTicket
 from app.panels.base import PanelError, PanelOutcomeUnknown, PanelRejected
 from app.panels.whmcs.panel import WhmcsPanel
 from tests.contract.samples import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.panels.actions import AcceptOrder, AddCredit, CreateInvoice, CreateQuote, OpenTicket, ReplyTicket
+from app.core.actions import AcceptOrder, AddCredit, CreateInvoice, CreateQuote, OpenTicket, ReplyTicket
 from app.panels.base import PanelUnavailable
 from tests.contract.samples import ORDER
 from tests.contract.script import Script, listed, panel

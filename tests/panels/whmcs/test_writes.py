@@ -7,7 +7,7 @@ import httpx
 import phpserialize
 import pytest
 
-from app.panels.actions import (
+from app.core.actions import (
     AcceptOrder,
     AddClientNote,
     AddCredit,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from app.tables.outbox import CallClass
+from app.core.records import CallClass
 
 
 class Action(StrEnum):
