@@ -1,1 +1,3 @@
-"""Fees, credits and damage limits; may import orders and the layers below. Mandates and rewards belong here."""
+"""Credits, and counting for the damage limits; may import orders and the layers below. Mandates and rewards belong
+here.
+"""

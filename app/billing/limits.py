@@ -1,174 +1,46 @@
-"""Damage limits: a feature that suddenly holds, bills, rejects or credits far more than the policy allows within an
-hour or a day stops acting, and staff are notified.
-
-The verdict is stored as judged and can be replayed; only the action is limited, and the decision's reasons say so.
-Decisions by staff are never limited. Workers that decide at the same moment may each exceed a limit by one.
-"""
+"""Damage limits: whether one is reached, counted by bounded queries; `core.consequences` says what a limit stops."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.billing import fees as fees_service
-from app.core.judgement.course import Course
-from app.core.judgement.decide import Judgement, Outcome, Reason
-from app.core.judgement.reasons import ALWAYS_HELD, ReasonCode
-from app.core.money import Money
+from app.core.consequences.fees import KEYS
+from app.core.consequences.limits import LENGTHS, Limit, LimitWindow, Reached
+from app.core.judgement.decide import Outcome
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import HourLimits
 from app.core.records import POLICY, AlertKind
-from app.core.rows.belongings import Decided
-from app.core.states import OrderState
 from app.errors import WrongState
 from app.installation.alerts import alert
-from app.orders.order import OrderDraft
 from app.policies import versions
 from app.tables.customers import credits
 from app.tables.orders import decisions, fees
 from app.tables.outbox import panel_calls
 
-#: The reason of a soft hold that was not acted on: the order was left to the panel, and stays so.
-LEFT_TO_PANEL: Final = ReasonCode.LIMIT_HELD_SHARE
 #: At most this many decisions of a window are read, the newest.
 LOOKED_AT: Final = 5_000
 
 _HOLDS = (Outcome.HOLD_FOR_FEE, Outcome.HOLD_FOR_REVIEW)
-#: Only an order that is not held yet can be left to the panel; an accept in progress is cancelled instead.
-_CAN_BE_LEFT = (OrderState.RECEIVED, OrderState.AWAITING_PAYMENT)
-_LEFT = Reason(LEFT_TO_PANEL, "Not held, because the policy's limit of held orders is reached; left to the panel.")
 
 
-class Limit(StrEnum):
-    """The limited actions."""
-
-    HELD_SHARE = "held_share"
-    FEES = "fees"
-    REJECTS = "rejects"
-    CREDITS = "credits"
-
-
-class LimitWindow(StrEnum):
-    """The period of a limit."""
-
-    HOUR = "hour"
-    DAY = "day"
-
-
-LENGTHS: Final = {LimitWindow.HOUR: timedelta(hours=1), LimitWindow.DAY: timedelta(days=1)}
-_WORDS: Final = {
-    Limit.HELD_SHARE: "{at_most} % of the orders decided within {window} were held",
-    Limit.FEES: "{at_most} fees were requested within {window}",
-    Limit.REJECTS: "{at_most} orders were rejected by the policy within {window}",
-    Limit.CREDITS: "{at_most} credits were granted within {window}",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """A limit that is reached; `until` is when it lifts at the earliest, None if that depends on later orders."""
-
-    limit: Limit
-    window: LimitWindow
-    at_most: int
-    until: datetime | None
-
-    def to_text(self) -> str:
-        """Return a sentence about it for staff."""
-        window = {LimitWindow.HOUR: "an hour", LimitWindow.DAY: "a day"}[self.window]
-        said = _WORDS[self.limit].format(at_most=self.at_most, window=window)
-        ends = f"; it lifts at {self.until:%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
-        return f"{said}: the policy's limit limits.{self.window}.{self.limit} is reached{ends}."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitVerdict:
-    """The action on a judgement, by the policy's modes and by these limits."""
-
-    outcome: Outcome
-    reasons: tuple[Reason, ...]
-    course: Course = Course.ACT
-
-    @property
-    def left(self) -> bool:
-        """True if it is only recorded, as in shadow."""
-        return self.course in {Course.LEAVE, Course.PROPOSE}
-
-
-async def apply(draft: OrderDraft, judgement: Judgement, plain: LimitVerdict, in_force: Decided | None) -> LimitVerdict:
-    """Return what may be done about a judgement now; if a limit stops it, staff are notified in this transaction.
-
-    `plain` is what would be done without limits. `in_force` is the decision until now: the policy does not hold an
-    order later that was once left to the panel, because the panel may have gone on with it; reasons that always hold
-    are excepted.
-    """
-    if not draft.acts or plain.outcome is Outcome.APPROVE:
-        return plain
-    if plain.outcome is Outcome.REJECT:
-        return await _reject(draft, plain)
-    if ALWAYS_HELD & {reason.code for reason in judgement.reasons}:
-        return plain
-    if was_left(in_force) or await _too_many_held(draft):
-        return LimitVerdict(outcome=plain.outcome, reasons=(*plain.reasons, _LEFT), course=Course.LEAVE)
-    if plain.outcome is Outcome.HOLD_FOR_FEE and judgement.fee is not None:
-        return await _ask_fee(draft, plain, judgement.fee)
-    return plain
-
-
-def is_limited(verdict: LimitVerdict) -> bool:
-    """True if a verdict is left to the panel because too many orders would be held."""
-    return any(reason.code == LEFT_TO_PANEL for reason in verdict.reasons)
-
-
-def was_left(decision: Decided | None) -> bool:
-    """True if a stored decision was left to the panel."""
-    return decision is not None and any(reason["code"] == LEFT_TO_PANEL for reason in decision.reasons or ())
-
-
-async def _reject(draft: OrderDraft, plain: LimitVerdict) -> LimitVerdict:
-    found = await _tell_first(draft, Limit.REJECTS)
-    if found is None:
-        return plain
-    text = "The policy would reject this order; the limit of rejects is reached, so a person decides."
-    return LimitVerdict(
-        outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason(ReasonCode.WOULD_REJECT, text), *plain.reasons)
-    )
-
-
-async def _too_many_held(draft: OrderDraft) -> bool:
-    return draft.state in _CAN_BE_LEFT and await _tell_first(draft, Limit.HELD_SHARE) is not None
-
-
-async def _ask_fee(draft: OrderDraft, plain: LimitVerdict, fee: Money) -> LimitVerdict:
-    """Limit a new fee; one that is already open does not count as new."""
-    if await fees_service.is_asked(draft, fee) or await _tell_first(draft, Limit.FEES) is None:
-        return plain
-    text = "The limit of fees is reached, so no invoice is created and a person decides."
-    return LimitVerdict(outcome=Outcome.HOLD_FOR_REVIEW, reasons=(Reason(ReasonCode.LIMIT_FEES, text), *plain.reasons))
-
-
-async def _tell_first(draft: OrderDraft, limit: Limit) -> Reached | None:
-    """Return this limit if it is reached, and notify staff."""
-    policy = draft.policy.policy
+async def reached_now(
+    tx: AsyncConnection, policy: Policy, limit: Limit, *, now: datetime, order_id: int
+) -> Reached | None:
+    """Return this limit if it is reached; the order is about to be held, charged or rejected."""
     for window in LimitWindow:
-        found = await _look(draft.tx, policy, limit, window, now=draft.now, order_id=draft.order_id)
-        if found is not None:
-            await tell(draft.tx, found, now=draft.now)
-            return found
+        reached = await _look(tx, policy, limit, window, now=now, order_id=order_id)
+        if reached is not None:
+            return reached
     return None
 
 
 async def tell(tx: AsyncConnection, reached: Reached, *, now: datetime) -> None:
     """Notify staff, once per limit and window."""
-    length = LENGTHS[reached.window]
-    turn = int(now.timestamp() // length.total_seconds())
-    name = f"limit:{reached.limit}:{reached.window}:{turn}"
-    await alert(tx, AlertKind.DAMAGE_LIMIT, name=name, text=reached.to_text(), now=now)
+    await alert(tx, AlertKind.DAMAGE_LIMIT, name=reached.alert_name(now), text=reached.to_text(), now=now)
 
 
 async def check_credits(tx: AsyncConnection, *, now: datetime) -> None:
@@ -224,7 +96,7 @@ def _times(limit: Limit, since: datetime) -> sa.Select[Any]:
     given_back = sa.select(panel_calls.c.created_at.label("at")).where(
         panel_calls.c.action == sa.literal_column("'add_credit'"),  # a literal, to match the partial index
         panel_calls.c.created_at > since,
-        panel_calls.c.key.startswith(fees_service.KEYS),
+        panel_calls.c.key.startswith(KEYS),
     )
     both = sa.union_all(granted, given_back).subquery()
     return sa.select(both.c.at).order_by(both.c.at.desc())

@@ -10,6 +10,11 @@ POLICY: Final = "policy"
 CLOCK: Final = "clock"
 PANEL: Final = "panel"
 
+#: Shown to staff while the gate has never asked.
+NO_GATE: Final = (
+    "The gate has never been asked, so a hold can't stop what the panel sets up by itself. Install the addon."
+)
+
 
 class Mode(StrEnum):
     """Whether decisions take effect in the panel."""
@@ -54,6 +59,7 @@ class TimelineCode(StrEnum):
     """Lines of the timeline that the program itself looks for."""
 
     SHOWN_ACTIVE = "shown_active"  # in shadow the panel shows the order Active
+    NOT_BUILT = "not_built"  # what the panel accepted and did not build
 
 
 class QuestionOutcome(StrEnum):

@@ -9,12 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.facts import PlacedBy
 from app.core.judgement.customer_score import CustomerHistory, CustomerScore, Segment, score_customer
-from app.core.judgement.decide import Judgement
 from app.core.policy.document import Policy
 from app.db import insert_new
-from app.orders.order import OrderDraft
 from app.policies import versions
 from app.tables.customers import customers
 
@@ -38,61 +35,8 @@ async def add(tx: AsyncConnection, customer_id: int, **amounts: int) -> None:
         )
 
 
-async def count_judged(draft: OrderDraft, judgement: Judgement) -> None:
-    """Count an order once into its customer's history, and correct its minutes when it is judged again."""
-    if draft.customer_id is None:
-        return
-    by_staff = draft.order.placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
-    manual = by_staff or judgement.labour.minutes > 0
-    minutes = judgement.labour.minutes
-    await add(
-        draft.tx,
-        draft.customer_id,
-        orders=0 if draft.order.counted else 1,
-        manual_orders=int(manual) - int(draft.order.counted_manual),
-        labour_minutes=minutes - draft.order.counted_minutes,
-    )
-    draft.change(counted=True, counted_manual=manual, counted_minutes=minutes)
-
-
-async def count_released(draft: OrderDraft) -> None:
-    """Count a released order that no person had to handle."""
-    if draft.customer_id is None or draft.order.effortless:
-        return
-    if draft.order.counted_manual or draft.order.touched_by_person or not draft.order.counted:
-        return
-    await add(draft.tx, draft.customer_id, effortless_orders=1)
-    draft.change(effortless=True)
-
-
-async def count_fraud(draft: OrderDraft) -> None:
-    """Count an order that ended as fraud, once; customers who share an identity with this one have a bad neighbour."""
-    if draft.order.fraud:
-        return
-    draft.change(fraud=True)
-    if draft.customer_id is not None:
-        await add(draft.tx, draft.customer_id, fraud_orders=1)
-        await _mark_bad(draft.tx, draft.customer_id)
-
-
-async def uncount_fraud(draft: OrderDraft) -> None:
-    """Undo `count_fraud`: it was not fraud after all."""
-    if not draft.order.fraud:
-        return
-    draft.change(fraud=False)
-    if draft.customer_id is not None:
-        await add(draft.tx, draft.customer_id, fraud_orders=-1)
-        await _mark_bad(draft.tx, draft.customer_id)
-
-
-async def count_chargeback(draft: OrderDraft) -> None:
-    """Count a disputed payment."""
-    if draft.customer_id is not None:
-        await add(draft.tx, draft.customer_id, chargebacks=1)
-        await _mark_bad(draft.tx, draft.customer_id)
-
-
-async def _mark_bad(tx: AsyncConnection, customer_id: int) -> None:
+async def mark_bad(tx: AsyncConnection, customer_id: int) -> None:
+    """Work out anew whether a customer counts as bad: for others who share an identity, a bad neighbour."""
     bad = sa.or_(customers.c.fraud_orders > 0, customers.c.chargebacks > 0)
     await tx.execute(customers.update().where(customers.c.customer_id == customer_id).values(bad=bad))
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from disposable_email_domains import blocklist
 
+from app.core.consequences.invoices import TURNS
 from app.core.facts import (
     Agreement,
     CustomerFacts,
@@ -22,11 +23,13 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.judgement import vetting
+from app.core.judgement.labour_value import nothing_to_pay, postpaid
 from app.core.judgement.written import Reading
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
+from app.core.states import InvoiceTurn
 from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
 from app.gathering.panel import Gathered
@@ -135,6 +138,11 @@ def invoice_state(invoice: PanelInvoice) -> PaymentState:
     return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID
 
 
+def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
+    """Return the state that an invoice was found in; None for a status that we don't know."""
+    return InvoiceTurn.GONE if invoice is None else TURNS.get(invoice_state(invoice))
+
+
 def paid_on(invoice: PanelInvoice) -> Money | None:
     """Return the money on an invoice: payments and credit, less refunds; None if nothing can be read."""
     currency = invoice.currency or (invoice.total.currency if invoice.total else None)
@@ -161,6 +169,14 @@ def order_kind(order: PanelOrder) -> OrderKind:
     if kinds <= {"product", "addon", "domain"} and "product" in kinds:
         return OrderKind.NEW
     return OrderKind.MIXED if kinds else OrderKind.NEW
+
+
+def is_settled(gathered: Gathered, order: PanelOrder, policy: Policy) -> bool:
+    """Return whether an approved order may be accepted: paid, nothing to pay, or only of postpaid groups."""
+    amount = order.amount.amount_minor if order.amount else None
+    if nothing_to_pay(payment_state(order, gathered.invoice), amount):
+        return True
+    return postpaid([_item(line, gathered, order, policy) for line in order.lines], policy)
 
 
 def _order(

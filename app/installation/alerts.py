@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.actions import Action
 from app.core.money import Money
-from app.core.records import AlertKind
+from app.core.records import NO_GATE, AlertKind
 from app.core.states import OrderState
 from app.db import insert_new, storable
 from app.installation import facts as installation
@@ -52,7 +52,7 @@ async def tell_changes(tx: AsyncConnection, before: Any, changes: Mapping[str, A
         since = changes["hold_since"].isoformat()
         why = await _why(tx, changes.get("decision_id", before.decision_id))
         kind = changes.get("hold_kind", before.hold_kind)
-        ungated = "" if await installation.get(tx, installation.GATE_ASKED) else f" {installation.NO_GATE}"
+        ungated = "" if await installation.get(tx, installation.GATE_ASKED) else f" {NO_GATE}"
         text = f"Order {order_id} is held ({kind}){why}.{ungated}"
         await alert(tx, AlertKind.NEW_HOLD, name=f"hold:{order_id}:{since}", text=text, now=now, order_id=order_id)
     if changes.get("breached") and not before.breached:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.config import Settings
 from app.core.cut_over import CutOver
 from app.core.records import Mode
 from app.db import Database, insert_into, insert_new
 from app.tables.inbox import installation
 
 ENFORCE_SINCE = "enforce_since"
+#: How far the panel's clock is from UTC, learned from it.
+OFFSET = "panel_utc_offset_minutes"
 PAUSED = "paused"
 #: When the addon's gate first and last asked about an order of ours: `first` and `last`.
 GATE_ASKED = "gate:asked"
-#: Shown to staff while the gate has never asked.
-NO_GATE = "The gate has never been asked, so a hold can't stop what the panel sets up by itself. Install the addon."
 #: Which orders `reconcile` has seen: `seen`, and `floor`, up to which orders predate it.
 ORDERS_SEEN = "reconcile:orders"
 #: When a process last tested whether the database is writable.
@@ -70,9 +72,15 @@ async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
 
 async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
     """Return the cut-over, to decide for many orders."""
-    names = (ENFORCE_SINCE, ORDERS_SEEN)
+    return _cut_over(await _several(connection, (ENFORCE_SINCE, ORDERS_SEEN)), mode)
+
+
+async def _several(connection: AsyncConnection, names: tuple[str, ...]) -> dict[str, Any]:
     query = sa.select(installation.c.name, installation.c.value).where(installation.c.name.in_(names))
-    found = {row.name: row.value for row in await connection.execute(query)}
+    return {row.name: row.value for row in await connection.execute(query)}
+
+
+def _cut_over(found: dict[str, Any], mode: Mode) -> CutOver:
     since, seen = found.get(ENFORCE_SINCE), found.get(ORDERS_SEEN)
     return CutOver(
         mode=mode,
@@ -81,14 +89,28 @@ async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
     )
 
 
-async def acts_on_order(
-    connection: AsyncConnection, mode: Mode, order_id: int, *, placed_at: datetime | None, first_heard_at: datetime
-) -> bool:
-    """Return whether an order is acted on now; without a readable date, its number decides whether it is past."""
-    if mode is Mode.SHADOW:
-        return False
-    cut_over = await read_cut_over(connection, mode)
-    return cut_over.acts_on(order_id, placed_at=placed_at, first_heard_at=first_heard_at)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What decisions about an order depend on: the cut-over, the panel's zone, and whether the gate ever asked."""
+
+    cut_over: CutOver
+    zone: tzinfo
+    gate_asked: bool
+
+
+async def read_all(connection: AsyncConnection, settings: Settings) -> Known:
+    """Return what decisions about an order depend on, by one query."""
+    found = await _several(connection, (ENFORCE_SINCE, ORDERS_SEEN, GATE_ASKED, OFFSET))
+    return Known(
+        cut_over=_cut_over(found, settings.mode),
+        zone=settings.zone or zone_of(found.get(OFFSET)),
+        gate_asked=bool(found.get(GATE_ASKED)),
+    )
+
+
+def zone_of(minutes: Any) -> tzinfo:
+    """Return the zone with this offset; UTC until it is known."""
+    return timezone(timedelta(minutes=minutes)) if isinstance(minutes, int) else UTC
 
 
 async def is_paused(connection: AsyncConnection) -> bool:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
 from app.installation import facts as installation
 
-OFFSET = "panel_utc_offset_minutes"
-
 
 async def panel_zone(connection: AsyncConnection, settings: Settings) -> tzinfo:
     """Return the zone that dates in the panel are written in; UTC until it is known."""
     if settings.zone is not None:
         return settings.zone
-    minutes = await installation.get(connection, OFFSET)
-    return timezone(timedelta(minutes=minutes)) if isinstance(minutes, int) else UTC
+    return installation.zone_of(await installation.get(connection, installation.OFFSET))

@@ -1,3 +1,3 @@
-"""One order in hand: its row, its clocks, its stored facts and decisions; may import installation, policies,
-messaging and the layers below. The snapshot and the one `apply` belong here.
+"""One order, locked and read with all that belongs to it; may import the context, policies, installation, messaging and
+the layers below.
 """

@@ -1,176 +1,190 @@
-"""The row of one order inside one transaction: read it locked, change it, write its timeline."""
+"""Lock one order in a transaction, and read it with everything of ours that belongs to it, once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
+from app.core.actions import Action
+from app.core.consequences.actor import Actor
+from app.core.consequences.building import GATE_ASKED
+from app.core.consequences.snapshot import LIVE, CallSeen, Conditions, EventSeen, Need, Recent, Snapshot
 from app.core.facts import OrderKind, PaymentState, PlacedBy
-from app.core.policy.document import ActivePolicy
-from app.core.policy.sections.acting import AcceptMode
-from app.core.records import Mode, TimelineCode
+from app.core.judgement.decide import Outcome
+from app.core.records import POLICY, CallState
+from app.core.rows.belongings import Decision, Fee, Question
 from app.core.rows.order import Order
-from app.core.rows.typed import read
-from app.core.states import (
-    Flag,
-    HoldKind,
-    OrderState,
-    Provisioning,
-    Trigger,
-    is_breached,
-    next_state,
-    release_state,
-)
-from app.core.statuses import PanelOrderStatus
-from app.installation import alerts
+from app.core.rows.typed import columns, read
+from app.core.states import OrderState, Provisioning
 from app.installation import facts as installation
+from app.messaging import inbox
 from app.policies import versions
-from app.tables.orders import orders, timeline
+from app.tables.inbox import EventSource, events
+from app.tables.orders import decisions, fees, orders, questions
+from app.tables.outbox import panel_calls
+
+#: Events about an order are read this far back, the newest first.
+_EVENTS_SINCE: Final = timedelta(hours=1)
+_EVENTS_READ: Final = 100
+#: Types of events that name who changed the order's status.
+_TELL_WHO: Final = ("order.status_changed", "order.read_back")
+
+_ORDER_ID: Final = sa.bindparam("order_id", type_=sa.BigInteger)
+#: The decision in force, and what else belongs to an order.
+_BELONGINGS: Final = sa.select(
+    *(decisions.c[name] for name in columns(Decision)),
+    sa.exists().where(decisions.c.order_id == _ORDER_ID).label("decided"),
+    sa.exists().where(fees.c.order_id == _ORDER_ID).label("fees"),
+    sa.exists().where(questions.c.order_id == _ORDER_ID).label("questions"),
+).select_from(
+    sa.select(sa.literal(1).label("one")).subquery().outerjoin(
+        decisions, decisions.c.id == sa.bindparam("decision_id", type_=sa.BigInteger)
+    )
+)  # fmt: skip
 
 
-@dataclass(slots=True, kw_only=True)
-class OrderDraft:
-    """One order, locked in a transaction, with the changes to be saved.
-
-    `acts` is False if decisions are only recorded: in shadow, and for orders placed before the cut-over.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedOrder:
+    """An order locked by a transaction: nobody else changes it before the transaction ends."""
 
     tx: AsyncConnection
-    now: datetime
-    before: Order
-    order: Order
-    policy: ActivePolicy
-    mode: Mode
-    since_cut_over: bool
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    snapshot: Snapshot
+    given: Conditions
 
     @property
-    def order_id(self) -> int:
-        """The panel's order id."""
-        return self.before.order_id
-
-    @property
-    def customer_id(self) -> int | None:
-        """The panel's client id, once known."""
-        return self.order.customer_id
-
-    @property
-    def state(self) -> OrderState:
-        """Our own state of the order."""
-        return self.order.state
-
-    @property
-    def acts(self) -> bool:
-        """True if decisions about this order are carried out: not in shadow, nor for orders before the cut-over."""
-        return self.mode is Mode.ENFORCE and (self.since_cut_over or self.order.touched_by_person)
-
-    @property
-    def paid(self) -> bool:
-        """True if nothing is left to pay before it may run: paid, free, or postpaid by the policy."""
-        return self.order.settled
-
-    @property
-    def flags(self) -> list[str]:
-        """The problems flagged on the order."""
-        return list(self.order.flags)
-
-    def change(self, **values: Any) -> None:
-        """Set columns."""
-        self.order = self.order.changed(**values)
-
-    def changes(self) -> dict[str, Any]:
-        """Return the columns to be written."""
-        return self.order.differences(self.before)
-
-    def flag(self, flag: Flag, *, raised: bool = True) -> bool:
-        """Raise or lower a flag; return whether that changed anything."""
-        flags = self.flags
-        if (flag.value in flags) is raised:
-            return False
-        self.change(flags=sorted([*flags, flag.value]) if raised else [one for one in flags if one != flag.value])
-        return True
-
-    def say(self, what: str, *, by: str, code: TimelineCode | None = None) -> None:
-        """Add a line to the timeline."""
-        self.entries.append({"order_id": self.order_id, "at": self.now, "what": what, "by": by, "code": code})
-
-    def move(self, trigger: Trigger) -> OrderState | None:
-        """Take this trigger's transition and return the new state, or None if the table has no such row."""
-        target = next_state(self.state, trigger, release=self.release_target())
-        if target is None:
-            return None
-        self.change(state=target.value)
-        if target is not OrderState.HELD:
-            self.change(hold_kind=None, hold_since=None, hold_due_at=None, hold_expires_at=None)
-        return target
-
-    def release_target(self) -> OrderState:
-        """Return the state that an approval of this order leads to."""
-        return release_state(
-            paid=self.paid,
-            release_only=self.order.accept_mode == AcceptMode.RELEASE_ONLY,
-            already_active=self.order.panel_status == PanelOrderStatus.ACTIVE,
-        )
-
-    def hold(self, kind: HoldKind, *, due_at: datetime | None, expires_at: datetime | None) -> None:
-        """Set what a held order waits for; its waiting time counts from the first hold."""
-        self.change(
-            hold_kind=kind.value,
-            hold_since=self.order.hold_since or self.now,
-            hold_due_at=due_at,
-            hold_expires_at=expires_at,
-        )
-
-    async def save(self) -> None:
-        """Write changes and timeline, and notify people where needed; each saved change raises the version."""
-        self.change(breached=is_breached(self.state, self.flags))
-        changes = self.changes()
-        if changes:
-            await self.tx.execute(
-                orders.update()
-                .where(orders.c.order_id == self.order_id)
-                .values(**changes, version=orders.c.version + 1)
-            )
-            await alerts.tell_changes(self.tx, self.before, changes, now=self.now)
-        if self.entries:
-            await self.tx.execute(timeline.insert(), self.entries)
-
-
-async def find_out_whether_we_act(draft: OrderDraft) -> None:
-    """Determine again whether we act: that depends on when the order was placed, known only after the first read."""
-    draft.since_cut_over = await installation.acts_on_order(
-        draft.tx, draft.mode, draft.order_id,
-        placed_at=draft.order.placed_at, first_heard_at=draft.before.first_heard_at,
-    )  # fmt: skip
+    def order(self) -> Order:
+        """The order's row."""
+        return self.snapshot.order
 
 
 async def open_order(
-    tx: AsyncConnection, order_id: int, *, mode: Mode, now: datetime, create: bool = False
-) -> OrderDraft | None:
-    """Lock an order's row for this transaction; None if there is none and `create` is false."""
+    context: Context, tx: AsyncConnection, order_id: int, *, now: datetime, create: bool = False
+) -> LockedOrder | None:
+    """Lock an order for this transaction and read it; None if there is none and `create` is false."""
     query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
     row = (await tx.execute(query)).first()
+    new = row is None
     if row is None and create:
         await tx.execute(orders.insert().values(**_new_row(order_id, now)))
         row = (await tx.execute(query)).one()
     if row is None:
         return None
-    found = read(Order, row)
-    return OrderDraft(
-        tx=tx,
+    order = read(Order, row)
+    snapshot = _new(order) if new else await _snapshot(tx, order)
+    return LockedOrder(tx=tx, snapshot=snapshot, given=await conditions(context, tx, now=now))
+
+
+def _new(order: Order) -> Snapshot:
+    """Return the snapshot of an order that was just created: nothing belongs to it yet."""
+    return Snapshot(order=order, calls=(), judged={})
+
+
+async def read_more(locked: LockedOrder, need: Need) -> LockedOrder:
+    """Return the order with something more of it that was not read from the start."""
+    tx, snapshot = locked.tx, locked.snapshot
+    order_id = locked.order.order_id
+    if need is Need.CALLS:
+        return replace(locked, snapshot=replace(snapshot, calls=await _calls(tx, order_id)))
+    if need is Need.RECENT:
+        return replace(locked, snapshot=replace(snapshot, recent=await _recent(tx, order_id, locked.given.now)))
+    if need is Need.JUDGED:
+        return replace(locked, snapshot=replace(snapshot, judged=await _judged(tx, order_id)))
+    raise ValueError("facts are made from what was read in the panel, not from our rows")
+
+
+async def conditions(context: Context, tx: AsyncConnection, *, now: datetime) -> Conditions:
+    """Return what a plan depends on beside the order and the news."""
+    known = await installation.read_all(tx, context.settings)
+    return Conditions(
         now=now,
-        before=found,
-        order=found,
-        policy=await versions.active(tx),
-        mode=mode,
-        since_cut_over=await installation.acts_on_order(
-            tx, mode, order_id, placed_at=row.placed_at, first_heard_at=row.first_heard_at
-        ),
+        active=await versions.active(tx),
+        cut_over=known.cut_over,
+        zone=known.zone,
+        gate_asked=known.gate_asked,
+        fresh_id=uuid.uuid4(),
     )
+
+
+async def _snapshot(tx: AsyncConnection, order: Order) -> Snapshot:
+    order_id = order.order_id
+    row = (await tx.execute(_BELONGINGS, {"order_id": order_id, "decision_id": order.decision_id})).one()
+    decision = None if row.id is None else read(Decision, row)
+    by_policy = decision is not None and decision.by == POLICY and decision.judgement is not None
+    return Snapshot(
+        order=order,
+        decision=decision,
+        judged=decision.judgement if decision is not None and by_policy else None if row.decided else {},
+        fees=tuple(read(Fee, one) for one in await _all(tx, fees, order_id)) if row.fees else (),
+        questions=tuple(read(Question, one) for one in await _all(tx, questions, order_id)) if row.questions else (),
+    )
+
+
+async def _all(tx: AsyncConnection, table: sa.Table, order_id: int) -> Sequence[sa.Row[Any]]:
+    at = {fees: fees.c.created_at, questions: questions.c.asked_at}[table]
+    return (await tx.execute(sa.select(table).where(table.c.order_id == order_id).order_by(at))).all()
+
+
+async def _judged(tx: AsyncConnection, order_id: int) -> Mapping[str, Any]:
+    """Return the policy's newest judgement as it is stored, empty if there is none."""
+    by_policy = sa.and_(
+        decisions.c.order_id == order_id, decisions.c.by == POLICY, decisions.c.judgement.is_not(sa.null())
+    )
+    newest = sa.select(decisions.c.judgement).where(by_policy).order_by(decisions.c.id.desc()).limit(1)
+    return await tx.scalar(newest) or {}
+
+
+async def _calls(tx: AsyncConnection, order_id: int) -> tuple[CallSeen, ...]:
+    """Return the order's panel calls; those that are not settled are locked, so that none is sent meanwhile."""
+    call = panel_calls.c
+    query = sa.select(call.id, call.key, call.action, call.state, call.settled_at).order_by(call.seq, call.id)
+    rows = {row.id: row for row in await tx.execute(query.where(call.order_id == order_id))}
+    live = [row.id for row in rows.values() if row.state in LIVE]
+    if live and tx.dialect.name != "sqlite":  # a transaction of SQLite that writes is alone
+        rows |= {row.id: row for row in await tx.execute(query.where(call.id.in_(live)).with_for_update())}
+    return tuple(
+        CallSeen(key=row.key, action=Action(row.action), state=CallState(row.state), settled_at=row.settled_at)
+        for row in rows.values()
+    )
+
+
+async def _recent(tx: AsyncConnection, order_id: int, now: datetime) -> Recent:
+    """Return what happened lately; decisions only if the gate asked."""
+    event = events.c
+    body = sa.case((event.type.in_(_TELL_WHO), event.body))
+    query = (
+        sa.select(event.id, event.type, event.source, event.received_at, event.occurred_at, body.label("body"))
+        .where(event.order_id == order_id, event.received_at > now - _EVENTS_SINCE)
+        .order_by(event.id.desc())
+        .limit(_EVENTS_READ)
+    )
+    seen = tuple(_event(row) for row in reversed((await tx.execute(query)).all()))
+    if not any(one.type == GATE_ASKED for one in seen):
+        return Recent(events=seen)
+    decided = sa.select(decisions.c.at, decisions.c.outcome).where(decisions.c.order_id == order_id)
+    outcomes = [(row.at, Outcome(row.outcome)) for row in await tx.execute(decided.order_by(decisions.c.id))]
+    return Recent(events=seen, outcomes=tuple(outcomes))
+
+
+def _event(row: sa.Row[Any]) -> EventSeen:
+    seen = EventSeen(
+        id=row.id,
+        type=row.type,
+        by_webhook=row.source == EventSource.WEBHOOK,
+        received_at=row.received_at,
+        occurred_at=row.occurred_at,
+    )
+    if row.body is None:
+        return seen
+    data = inbox.data_of(row.body)
+    became = data.get("to")
+    return replace(seen, became=became if isinstance(became, str) else None, actor=Actor.from_event(data))
 
 
 def _new_row(order_id: int, now: datetime) -> dict[str, Any]:

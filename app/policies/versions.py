@@ -130,6 +130,9 @@ def _latest() -> sa.Select[tuple[int]]:
     return sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
 
 
+_IN_FORCE: Final = policies.c.version == _latest().scalar_subquery()
+
+
 async def active_version(connection: AsyncConnection) -> int | None:
     """Return the version of the policy in force, valid or not; None when none was ever activated."""
     found: int | None = await connection.scalar(_latest())
@@ -141,13 +144,14 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
 
     Raises NotFound if none was ever activated (`prepare` was not run), WrongState for one that is no longer accepted.
     """
-    query = sa.select(policies.c.version, policies.c.hash, policies.c.document)
-    row = (await connection.execute(query.where(policies.c.version == _latest().scalar_subquery()))).first()
+    columns = (policies.c.version, policies.c.hash)
+    row = (await connection.execute(sa.select(*columns).where(_IN_FORCE))).first()
     if row is None:
         raise NotFound(
             "no policy is active yet: run `doorman policy publish FILE`, or `doorman serve` for the default policy"
         )
-    return ActivePolicy(version=row.version, policy=_parse(row.version, row))
+    known = _parsed.get(row.hash)
+    return ActivePolicy(version=row.version, policy=known or await get(connection, row.version))
 
 
 def read_file(file: Path) -> str:

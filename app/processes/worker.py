@@ -19,7 +19,7 @@ from app.core.records import Mode
 from app.db import Database, note_failure
 from app.enrichment.asking import Enrichment, open_enrichment
 from app.installation import facts as installation
-from app.installation.zones import OFFSET
+from app.installation.facts import OFFSET
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake

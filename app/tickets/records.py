@@ -3,77 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.context import Context
 from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
-from app.core.records import PANEL
+from app.core.rows.order import Order
 from app.core.states import OrderState
 from app.customers import counts
 from app.customers.identities import canonical_email, hashed
 from app.db import insert_new
 from app.errors import Invalid, NotFound
 from app.gathering.asking_tickets import opening_message
-from app.gathering.long_texts import apart
 from app.gathering.panel import Gathered
-from app.messaging import inbox
-from app.messaging.inbox import Event, Postpone
-from app.orders.order import OrderDraft, open_order
-from app.panels.base import PanelUnavailable
+from app.orders.order import LockedOrder
 from app.panels.records import PanelTicket
-from app.policies import versions
-from app.tables.inbox import EventState
 from app.tables.orders import orders, ticket_orders, ticket_texts, tickets
 from app.tickets import questions
 
 _LONGEST_MINUTES = 60 * 24 * 14
-_NOT_LISTED_DELAY = timedelta(seconds=15)
 _ASKING = {OrderIntent.ORDER_BY_MESSAGE, OrderIntent.CUSTOM_ORDER}
 
 
 def _with_minutes(reading: TicketReading, policy: Policy) -> TicketReading:
     minutes = policy.labour.topic_minutes.by_topic()
     return replace(reading, minutes=minutes.get(reading.topic, reading.minutes))
-
-
-async def handle_ticket(context: Context, event: Event) -> None:
-    """Read an event's ticket and store it; a customer's reply about a hold moves its order to the top of the queue.
-
-    Raises PanelUnavailable; Postpone if the panel does not list the ticket yet.
-    """
-    if context.panel is None:
-        raise PanelUnavailable("no panel is configured")
-    ticket_id = int(event.data["ticket_id"])
-    ticket = await context.panel.ticket(ticket_id)
-    reading = await _read_ahead(ticket) if ticket is not None else None
-    now = context.clock()
-    async with context.db.begin() as tx:
-        result = "ticket-not-found"
-        if ticket is None and event.attempts < 3:
-            raise Postpone("the panel does not list this ticket yet", delay=_NOT_LISTED_DELAY, counted=True)
-        if ticket is not None:
-            policy = (await versions.active(tx)).policy
-            await store(tx, ticket, policy, now=now, reading=reading)
-            for order_id in await questions.adopt(tx, ticket):
-                await mark_ours(tx, ticket_id, order_id=order_id, customer_id=ticket.customer_id, now=now)
-            await _reply_on_hold(context, tx, event, ticket, now)
-            result = "stored"
-        await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
-    context.wake()
-
-
-async def _read_ahead(ticket: PanelTicket) -> TicketReading:
-    """Classify a ticket while no transaction is open, because a long one takes a while."""
-    subject, message = ticket.subject, opening_message(ticket)
-    return await apart(len(subject) + len(message), partial(classify, subject, message))
 
 
 async def store(
@@ -179,52 +138,25 @@ async def see_reply(tx: AsyncConnection, ticket: PanelTicket) -> bool:
     return (await tx.execute(tickets.update().where(which).values(reply_seen=newest))).rowcount > 0
 
 
-async def _reply_on_hold(
-    context: Context, tx: AsyncConnection, event: Event, ticket: PanelTicket, now: datetime
-) -> None:
-    """Move the order to the top of the queue, once, when the customer answered our message about its hold.
+async def keep_tickets(locked: LockedOrder, shown: Order, gathered: Gathered) -> str | None:
+    """Link the order to the ticket that asked for it; return the line to say if that is new.
 
-    A person reads the answer and decides. Any event about the ticket may be the first to show an answer.
+    A guest's ticket is only proposed.
     """
-    reported = event.type == "ticket.replied" and event.data.get("by") == "customer"
-    news = reported and await see_reply(tx, ticket)
-    held = sa.select(ticket_orders.c.order_id).where(
-        ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
-    )
-    for order_id in (await tx.execute(held)).scalars().all():
-        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
-        if draft is None:
-            continue
-        if not news:
-            question = await questions.waiting(tx, order_id)
-            if question is None or not questions.answered_in(ticket, question):
-                continue
-            await see_reply(tx, ticket)
-        if await questions.take_answer(draft):
-            await draft.save()
-        elif draft.state is OrderState.HELD:
-            draft.change(hold_kind="answer", hold_due_at=now)
-            draft.say("the customer answered", by="customer")
-            await draft.save()
-
-
-async def keep_tickets(draft: OrderDraft, gathered: Gathered) -> None:
-    """Link the order to the ticket that asked for it; a guest's ticket is only proposed."""
-    asking = gathered.asking_ticket
+    tx, given, asking = locked.tx, locked.given, gathered.asking_ticket
     if asking is None:
-        if draft.order.placed_by == PlacedBy.STAFF and gathered.customer is not None:
-            await _propose_guests(draft, gathered.customer.email)
-        return
-    await store(draft.tx, asking, draft.policy.policy, now=draft.now, reading=gathered.asking_reading)
-    same = asking.customer_id is not None and asking.customer_id == draft.customer_id
+        if shown.placed_by is PlacedBy.STAFF and gathered.customer is not None:
+            await _propose_guests(locked, shown, gathered.customer.email)
+        return None
+    await store(tx, asking, given.active.policy, now=given.now, reading=gathered.asking_reading)
+    same = asking.customer_id is not None and asking.customer_id == shown.customer_id
     kind = "asked" if same and asking.verified else "proposed"
-    linked = await draft.tx.execute(
-        insert_new(draft.tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=draft.order_id, kind=kind)
+    linked = await tx.execute(
+        insert_new(tx, ticket_orders).values(ticket_id=asking.ticket_id, order_id=shown.order_id, kind=kind)
     )
-    if linked.rowcount:
-        draft.say(
-            f"ticket {asking.ticket_id} asked for the order" + ("" if kind == "asked" else " (not certain)"), by=PANEL
-        )
+    if not linked.rowcount:
+        return None
+    return f"ticket {asking.ticket_id} asked for the order" + ("" if kind == "asked" else " (not certain)")
 
 
 async def correct(
@@ -255,20 +187,20 @@ async def orders_of(connection: AsyncConnection, ticket_id: int) -> list[int]:
     return sorted((await connection.execute(query)).scalars().all())
 
 
-async def _propose_guests(draft: OrderDraft, email: str) -> None:
+async def _propose_guests(locked: LockedOrder, shown: Order, email: str) -> None:
     """Propose guests' tickets from the customer's own address that ask for an order; they are never charged for."""
     mailbox = canonical_email(email)
     if mailbox is None:
         return
+    tx, order_id = locked.tx, shown.order_id
     query = sa.select(tickets.c.ticket_id).where(
         tickets.c.guest_email_hash == hashed("email", mailbox),
         tickets.c.order_intent.in_([intent.value for intent in _ASKING]),
-        tickets.c.opened_at <= (draft.order.placed_at or draft.now),
+        tickets.c.opened_at <= (shown.placed_at or locked.given.now),
     )
-    for ticket_id in (await draft.tx.execute(query.limit(5))).scalars().all():
-        await draft.tx.execute(
-            insert_new(draft.tx, ticket_orders).values(ticket_id=ticket_id, order_id=draft.order_id, kind="proposed")
-        )
+    for ticket_id in (await tx.execute(query.limit(5))).scalars().all():
+        row = {"ticket_id": ticket_id, "order_id": order_id, "kind": "proposed"}
+        await tx.execute(insert_new(tx, ticket_orders).values(row))
 
 
 async def customer_orders(connection: AsyncConnection, customer_id: int) -> list[int]:

@@ -14,9 +14,9 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.billing.limits import Limit, LimitWindow
 from app.context import Context
-from app.core.records import CallState, Mode
+from app.core.consequences.limits import Limit, LimitWindow
+from app.core.records import NO_GATE, CallState, Mode
 from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
@@ -177,7 +177,7 @@ class Probe:
             failed_events=seen.events.get(EventState.FAILED, 0),
             unbuilt_orders=seen.unbuilt,
             damage_limits=tuple(f"limits.{window}.{limit}" for (limit, window), is_so in seen.limits.items() if is_so),
-            notices=(installation.NO_GATE,) if seen.ungated else (),
+            notices=(NO_GATE,) if seen.ungated else (),
         )
 
 

@@ -15,26 +15,30 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
-from app.billing.fees import KEYS, OPEN_STATES
 from app.context import Context
 from app.core.actions import Action
+from app.core.consequences import acting
+from app.core.consequences.clocks import REMIND_EVERY, REMINDERS, reminder
+from app.core.consequences.draft import LIFECYCLE, Draft
+from app.core.consequences.fees import KEYS
+from app.core.consequences.questions import ask_key
+from app.core.consequences.timers import CHECK_BUILD, HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
 from app.core.policy.sections.modes import ActionMode
 from app.core.records import AlertKind, Mode
-from app.core.states import FeeState, HoldKind, OrderState
+from app.core.states import OPEN_FEE_STATES, FeeState, HoldKind, OrderState
 from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.orders.order import open_order
-from app.orders.timers import HOLD_DUE, QUESTION_DUE, READ_BACK, SETTLE
 from app.policies import versions
 from app.tables.customers import CreditState, credits
 from app.tables.inbox import EventState, WaitsFor, events
 from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
-from app.tickets.questions import ask_key, is_open
-from app.workflow import acting, clock_jumps, provisioning
-from app.workflow.clocks import REMIND_EVERY, REMINDERS, reminder
+from app.tickets.questions import is_open
+from app.workflow import clock_jumps, provisioning
+from app.workflow.changing import change
 from app.workflow.waiting import UNDECIDED
 
 log = structlog.get_logger()
@@ -51,7 +55,7 @@ _PUT_OFF = timedelta(minutes=30)
 _FAILED_WITHIN = timedelta(hours=1)
 _LOOKED_WITHIN = timedelta(hours=1)
 _CREDITS_WITHIN = timedelta(days=14)  # a call is retried for days
-_LIFECYCLE = tuple(action.value for action in acting.LIFECYCLE)
+_LIFECYCLE = tuple(action.value for action in LIFECYCLE)
 _ENDED = "the call that it waits for has ended"
 
 
@@ -167,7 +171,7 @@ async def _paid(context: Context, now: datetime) -> int:
 async def _unbuilt(context: Context, now: datetime) -> int:
     """Read back orders that were not provisioned: staff may have fixed it without any hook firing."""
     looked = sa.exists().where(
-        events.c.order_id == orders.c.order_id, events.c.type == provisioning.CHECK,
+        events.c.order_id == orders.c.order_id, events.c.type == CHECK_BUILD,
         events.c.received_at > now - _LOOKED_WITHIN,
     )  # fmt: skip
     query = sa.select(orders.c.order_id).where(provisioning.unbuilt_orders(), ~looked).order_by(orders.c.order_id)
@@ -175,7 +179,7 @@ async def _unbuilt(context: Context, now: datetime) -> int:
     async with context.db.begin() as tx:
         for row in rows:
             name = f"sweep:unbuilt:{row.order_id}:{now:%Y-%m-%dT%H}"
-            await inbox.add_internal(tx, type=provisioning.CHECK, data={"order_id": row.order_id}, now=now, name=name)
+            await inbox.add_internal(tx, type=CHECK_BUILD, data={"order_id": row.order_id}, now=now, name=name)
     return len(rows)
 
 
@@ -183,11 +187,14 @@ async def _hold(
     context: Context, tx: AsyncConnection, order_id: int, state: OrderState, reason: Reason, *, now: datetime
 ) -> None:
     """Hold an order that no sweep moved on; in shadow, or from before the cut-over, it only shows in the metrics."""
-    draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
-    if draft is None or draft.state is not state or not draft.acts:
-        return
-    await acting.hold_by_clock(draft, reason)
-    await draft.save()
+    locked = await open_order(context, tx, order_id, now=now)
+
+    def hold(draft: Draft) -> None:
+        if draft.state is state and draft.acts:
+            acting.hold_by_clock(draft, reason)
+
+    if locked is not None:
+        await change(context, locked, hold)
 
 
 # --- holds and fees -----------------------------------------------------------------------------------------------
@@ -226,7 +233,7 @@ async def _fees(context: Context, now: datetime) -> int:
         sa.select(fees.c.id, fees.c.order_id)
         .join(orders, orders.c.order_id == fees.c.order_id)
         .where(
-            fees.c.state.in_(OPEN_STATES), fees.c.expires_at <= now - GRACE, fees.c.created_at <= now,
+            fees.c.state.in_(OPEN_FEE_STATES), fees.c.expires_at <= now - GRACE, fees.c.created_at <= now,
             orders.c.hold_expires_at.is_(None), ~_event_comes(fees.c.order_id, now),
         )
         .order_by(fees.c.created_at)
@@ -290,7 +297,7 @@ async def _unreported_fees(context: Context, now: datetime) -> int:
     query = (
         sa.select(fees.c.id, fees.c.order_id)
         .where(
-            fees.c.state.in_(OPEN_STATES), fees.c.created_at <= now - GRACE, under_way, ~lives,
+            fees.c.state.in_(OPEN_FEE_STATES), fees.c.created_at <= now - GRACE, under_way, ~lives,
             ~_event_comes(fees.c.order_id, now),
         )
         .order_by(fees.c.created_at)

@@ -1,3 +1,3 @@
-"""What moves an order: events, clocks, people and the gate; may import tickets, gathering, billing, customers and
-the layers below. A new event or clock, such as a reminder, belongs here.
+"""What moves an order: events, clocks, people and the gate. Each gathers news, has the core make a plan, and applies
+it; may import tickets, gathering, billing, customers and the layers below. Another kind of event belongs here.
 """

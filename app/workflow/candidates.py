@@ -19,7 +19,7 @@ from app.core.policy.document import Policy
 from app.errors import NotFound, WrongState
 from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
-from app.orders.order import OrderDraft
+from app.orders.order import LockedOrder
 from app.policies import versions
 from app.tables.policies import policy_candidates
 
@@ -61,19 +61,19 @@ async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: date
     return await current(tx)
 
 
-async def verdict(draft: OrderDraft, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
+async def verdict(locked: LockedOrder, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
     """Return the candidate's verdict on an order, as it is stored; None if no candidate runs.
 
     The candidate applies its own terms and lists to the same texts; the active policy's muted signals stay muted.
     """
-    version = (await current(draft.tx)).version
-    if version is None or version == draft.policy.version:
+    version = (await current(locked.tx)).version
+    if version is None or version == locked.given.active.version:
         return None
     try:
-        policy: Policy = await versions.get(draft.tx, version)
+        policy: Policy = await versions.get(locked.tx, version)
     except (NotFound, WrongState):  # deleted, or no longer valid: the active policy decides all the same
         return None
-    found = _judged(draft, gathered, own, policy)
+    found = _judged(locked, gathered, own, policy)
     if found is None:
         return None
     fee = found.fee
@@ -88,10 +88,10 @@ async def verdict(draft: OrderDraft, gathered: Gathered, own: OwnKnowledge) -> d
     }
 
 
-def _judged(draft: OrderDraft, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
+def _judged(locked: LockedOrder, gathered: Gathered, own: OwnKnowledge, policy: Policy) -> Judgement | None:
     """Decide by the candidate; no failure in it may keep the active policy from deciding."""
     try:
-        return decide(build_facts(gathered, own, policy), policy, now=draft.now)
+        return decide(build_facts(gathered, own, policy), policy, now=locked.given.now)
     except Exception:
-        log.exception("candidate.failed", order_id=draft.order_id)
+        log.exception("candidate.failed", order_id=locked.order.order_id)
         return None

@@ -11,10 +11,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.context import Context
+from app.core.consequences.draft import Draft
+from app.core.consequences.timers import set_hold_clock
 from app.messaging.clock_jumps import TOLERANCE, moved_back
 from app.orders.order import open_order
-from app.orders.timers import set_hold_clock
 from app.tables.orders import orders
+from app.workflow.changing import change
 from app.workflow.waiting import UNDECIDED
 
 _AT_ONCE: Final = 100
@@ -39,14 +41,17 @@ async def correct(context: Context, now: datetime) -> int:
 
 async def _correct(context: Context, order_id: int, now: datetime) -> None:
     async with context.db.begin() as tx:
-        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
-        if draft is None:
-            return
-        since, due_at, settle_at = draft.order.hold_since, draft.order.hold_due_at, draft.order.settle_at
-        heard_at = draft.before.first_heard_at
-        if heard_at > now and settle_at is not None:
-            draft.change(settle_at=moved_back(settle_at, (heard_at,), now), first_heard_at=now)
-        if since is not None and since > now and due_at is not None and draft.order.hold_expires_at is None:
-            draft.change(hold_due_at=moved_back(due_at, (since,), now), hold_since=now)
-            await set_hold_clock(draft)
-        await draft.save()
+        locked = await open_order(context, tx, order_id, now=now)
+        if locked is not None:
+            await change(context, locked, _move_back)
+
+
+def _move_back(draft: Draft) -> None:
+    order, now = draft.order, draft.now
+    if order.first_heard_at > now and order.settle_at is not None:
+        settle_at = moved_back(order.settle_at, (order.first_heard_at,), now)
+        draft.change(settle_at=settle_at, first_heard_at=now)
+    since, due_at = order.hold_since, order.hold_due_at
+    if since is not None and since > now and due_at is not None and order.hold_expires_at is None:
+        draft.change(hold_due_at=moved_back(due_at, (since,), now), hold_since=now)
+        set_hold_clock(draft)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from app.context import Context
+from app.core.consequences import panel
+from app.core.consequences.timers import CHECK_BUILD
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.orders.order import open_order
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState
-from app.tickets.records import handle_ticket
-from app.workflow import panel_changes, provisioning
+from app.workflow import provisioning
+from app.workflow.changing import change
 from app.workflow.clocks import hold_due, question_due
 from app.workflow.customer_events import customer_changed, customer_closed, customer_merged
 from app.workflow.examine import examine
 from app.workflow.invoice_events import invoice_event
 from app.workflow.settled import settled
+from app.workflow.ticket_events import handle_ticket
 from app.workflow.unlisted import mark_unknown
 
 log = structlog.get_logger()
@@ -86,10 +90,10 @@ async def _overridden(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     staff = event.data.get("staff_id")
     async with context.db.begin() as tx:
-        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now, create=True)
-        if draft is not None and draft.acts:
-            await panel_changes.overridden(draft, int(str(staff)) if str(staff).isdigit() else None)
-            await draft.save()
+        locked = await open_order(context, tx, order_id, now=now, create=True)
+        if locked is not None:
+            admin_id = int(str(staff)) if str(staff).isdigit() else None
+            await change(context, locked, partial(panel.override, admin_id=admin_id))
         await inbox.add_internal(tx, type="order.read_back", data={"order_id": order_id}, now=now)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result="overridden", now=now)
     context.wake()
@@ -120,7 +124,7 @@ _ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
     "order.read_back": examine,
     "order.hold_due": hold_due,
     "order.question_due": question_due,
-    provisioning.CHECK: provisioning.check,
+    CHECK_BUILD: provisioning.check,
     "gate.asked": _gate_asked,
 }
 #: Events about anything else.

@@ -5,24 +5,40 @@ Almost every event ends here. From the event we take only which order it is abou
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
-from app.billing import fees
+import sqlalchemy as sa
+
 from app.context import Context
-from app.core.records import PANEL
-from app.core.states import OrderState
+from app.core.consequences.draft import LIFECYCLE
+from app.core.consequences.effects import Decide, Plan
+from app.core.consequences.looking import look
+from app.core.consequences.news import InvoiceShown, Look
+from app.core.consequences.panel import HOOK_WORDS
+from app.core.consequences.refused import CallUnderWay
+from app.core.rows.order import Order
 from app.core.statuses import PanelOrderStatus
-from app.gathering.panel import Gathered, gather_order
+from app.gathering.facts import paid_on, turn_of
+from app.gathering.panel import FeeSeen, Gathered, gather_order
 from app.gathering.texts import read_ahead
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, Postpone, VersionMoved
-from app.orders.order import OrderDraft, find_out_whether_we_act, open_order
-from app.orders.timers import set_settle_clock
+from app.orders.order import LockedOrder, open_order
 from app.tables.inbox import EventState, WaitsFor
+from app.tables.orders import orders
 from app.tickets.records import keep_tickets
-from app.workflow import acting, invoices, judging, mirror, panel_changes, provisioning, unread
-from app.workflow.actors import take_placed_by, told_placed_by, who
+from app.workflow import candidates, mirror, unread
+from app.workflow.actors import told_placed_by, who, with_placed_by
+from app.workflow.apply import apply
+from app.workflow.changing import planned
+from app.workflow.knowledge import Knowledge
 from app.workflow.unlisted import not_listed
+
+_UNDER_WAY_DELAY: Final = timedelta(seconds=5)
+_UNDER_WAY: Final = "a panel call for this order is in progress"
 
 
 async def examine(context: Context, event: Event, order_id: int, *, at_once: bool = False) -> None:
@@ -37,10 +53,9 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     gathered = await read_ahead(gathered)
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
-    except Postpone as postponed:
-        if postponed.waits_for is WaitsFor.CALL:
-            await _call_off(context, order_id)
-        raise
+    except CallUnderWay:
+        await _call_off(context, order_id)
+        raise Postpone(_UNDER_WAY, delay=_UNDER_WAY_DELAY, waits_for=WaitsFor.CALL) from None
     context.wake()
 
 
@@ -48,15 +63,13 @@ async def _record(context: Context, event: Event, gathered: Gathered, *, at_once
     """Apply everything that follows from what was read, and finish the event, in one transaction."""
     async with context.db.begin() as tx:
         listed = gathered.order is not None and not _passes_by(gathered, event)
-        draft = await open_order(tx, gathered.order_id, mode=context.settings.mode, now=now, create=listed)
-        if (gathered.order_version or 0) != (draft.before.version if draft else 0):
+        locked = await open_order(context, tx, gathered.order_id, now=now, create=listed)
+        if (gathered.order_version or 0) != (locked.order.version if locked else 0):
             raise VersionMoved
-        if draft is not None and listed:
-            await _look(context, draft, gathered, event, at_once=at_once)
+        if locked is not None and listed:
+            await _look(context, locked, gathered, event, at_once=at_once)
         elif gathered.order is None:
-            await not_listed(draft, event)
-        if draft is not None:
-            await draft.save()
+            await not_listed(context, locked, event)
         result = "looked" if listed else ("not-listed" if gathered.order is None else "not-pending")
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
 
@@ -64,7 +77,7 @@ async def _record(context: Context, event: Event, gathered: Gathered, *, at_once
 async def _call_off(context: Context, order_id: int) -> None:
     """Cancel the order's lifecycle calls: the verdict has changed, so a call being sent now is never sent again."""
     async with context.db.begin() as tx:
-        await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=acting.LIFECYCLE)
+        await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=LIFECYCLE)
 
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
@@ -74,41 +87,70 @@ def _passes_by(gathered: Gathered, event: Event) -> bool:
     return gathered.order.status != PanelOrderStatus.PENDING
 
 
-async def _look(context: Context, draft: OrderDraft, gathered: Gathered, event: Event, *, at_once: bool) -> None:
-    first = draft.before.last_read_at is None
-    status_before, payment_before = draft.before.panel_status, draft.before.payment_state
-    take_placed_by(draft, event)
-    await mirror.mirror_order(draft, gathered, draft.order.placed_by)
-    draft.change(last_read_at=draft.now)
-    if first:
-        await find_out_whether_we_act(draft)
-        draft.say("first seen", by=PANEL)
-    aggregates = await mirror.lock_customer(draft, gathered)
-    known = judging.links_known(context, draft, gathered)
-    own = await judging.own_knowledge(context, draft, aggregates, known)
-    if not draft.acts:
-        mirror.follow_in_shadow(draft)
-    else:
-        await mirror.go_on_after_shadow(draft)
-        word = panel_changes.HOOK_WORDS.get(draft.order.panel_status, "")
-        await panel_changes.follow(draft, status_before, who(event, word))
-    paid_fees = await invoices.follow_fees(draft, gathered)
-    if not first:
-        await invoices.follow_payment(draft, payment_before)
-    await panel_changes.watch_hold(draft)
-    await provisioning.follow_hook(draft, event)
-    await keep_tickets(draft, gathered)
-    own = judging.with_agreement(own, draft.order.agreement)
-    await judging.judge(context, draft, gathered, own, at_once=at_once)
-    await invoices.release_agreed(context, draft)
-    await invoices.thank(context, draft, paid_fees)
-    await judging.release_when_paid(context, draft)
-    if event.type in {*acting.BUILT_HOOKS, "invoice.paid"}:
-        await acting.send_waiting_accept(draft, paid=event.type != "order.created")
-    pending = draft.order.panel_status == PanelOrderStatus.PENDING
-    if draft.order.decision_id is None and draft.state is OrderState.RECEIVED and pending:
-        await set_settle_clock(draft, seconds=context.settings.settle_seconds)
-    await mirror.remember_identities(draft, gathered, known)
-    await fees.update_refund(draft)
-    await unread.schedule_look(draft, gathered)
-    await invoices.examine_others(draft, event)
+async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event: Event, *, at_once: bool) -> None:
+    given = locked.given
+    told = with_placed_by(locked.order, event)
+    shown = mirror.shown_order(told, gathered, given, own_admin_id=context.own_admin_id)
+    await mirror.keep_texts(locked, shown, gathered)
+    customer = await mirror.lock_customer(locked, shown, gathered)
+    known = Knowledge(context=context, locked=locked, gathered=gathered, shown=shown, customer=customer)
+    asking = await keep_tickets(locked, shown, gathered)
+    news = replace(
+        _news(event, gathered, shown), asking_ticket=asking, at_once=at_once,
+        settle_seconds=context.settings.settle_seconds,
+    )  # fmt: skip
+    plan = await planned(locked, partial(look, news), facts=known.facts)
+    candidate = None
+    if known.own is not None and _decides(plan):
+        own = replace(known.own, agreement=plan.order.agreement)
+        candidate = await candidates.verdict(locked, gathered, own)
+    await apply(locked, plan, panel_url=context.settings.panel_url, candidate=candidate)
+    first = locked.order.last_read_at is None or customer is None or customer.last_read_at is None
+    if first or known.own is not None:
+        await mirror.remember_identities(locked, plan.order, known.links())
+    await _examine_others(locked, plan.order, event)
+
+
+def _decides(plan: Plan) -> bool:
+    """True if the policy decides: a candidate policy then decides the same."""
+    return any(isinstance(effect, Decide) and effect.judgement is not None for effect in plan.effects)
+
+
+def _news(event: Event, gathered: Gathered, shown: Order) -> Look:
+    """Return what this look shows, in the core's words."""
+    return Look(
+        event_id=event.id,
+        event_type=event.type,
+        shown=shown,
+        actor=who(event, HOOK_WORDS.get(shown.panel_status, "")),
+        fraud_checked=gathered.order is not None and gathered.order.fraud_check is not None,
+        service_id=event.data.get("service_id"),
+        invoices=tuple(found for found in map(_invoice, gathered.fees) if found is not None),
+        without=gathered.without,
+    )
+
+
+def _invoice(seen: FeeSeen) -> InvoiceShown | None:
+    """Return a fee's invoice as it is shown; None for a status that we don't know."""
+    invoice, turn = seen.invoice, turn_of(seen.invoice)
+    if turn is None:
+        return None
+    paid, total = (None, None) if invoice is None else (paid_on(invoice), invoice.total)
+    return InvoiceShown(
+        fee_id=seen.fee_id, turn=turn, paid_minor=paid.amount_minor if paid else None,
+        total_minor=total.amount_minor if total else None,
+    )  # fmt: skip
+
+
+async def _examine_others(locked: LockedOrder, order: Order, event: Event) -> None:
+    """Examine the other orders of the same invoice: one invoice may pay several."""
+    if order.invoice_id is None or not event.type.startswith("invoice."):
+        return
+    others = sa.select(orders.c.order_id).where(
+        orders.c.invoice_id == order.invoice_id, orders.c.order_id != order.order_id
+    )
+    for other in (await locked.tx.scalars(others)).all():
+        await inbox.add_internal(
+            locked.tx, type="order.read_back", data={"order_id": other}, now=locked.given.now,
+            name=f"invoice:{event.id}:{other}",
+        )  # fmt: skip

@@ -2,86 +2,85 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.core.facts import Facts, PaymentState, PlacedBy
-from app.core.judgement.decide import Outcome
-from app.core.records import PANEL, Mode, TimelineCode
+from app.core.consequences.snapshot import Conditions
+from app.core.facts import PaymentState, PlacedBy
+from app.core.rows.order import Order
 from app.core.states import Flag, OrderState, Provisioning
-from app.core.statuses import BUILT, PanelOrderStatus, PanelServiceStatus
+from app.core.statuses import BUILT, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
 from app.db import insert_new
-from app.enrichment import geoip
-from app.gathering.facts import order_kind, paid_on, payment_state
+from app.gathering.facts import OwnKnowledge, is_settled, order_kind, paid_on, payment_state, who_placed
 from app.gathering.panel import Gathered
 from app.gathering.texts import as_stored
-from app.orders.order import OrderDraft
+from app.orders.order import LockedOrder
 from app.panels.records import PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
-from app.workflow import decisions
 
-_ITEMS_SHOWN = 50
+_ITEMS_SHOWN: Final = 50
 
 
-async def mirror_order(draft: OrderDraft, gathered: Gathered, placed_by: PlacedBy) -> None:
-    """Update the order's row from the panel; `draft.changes()` holds the changed columns."""
-    order = gathered.order
-    if order is None:
-        return
-    draft.change(
-        customer_id=order.customer_id,
-        order_number=order.order_number[:40],
-        kind=order_kind(order).value,
-        panel_status=order.status[:40],
-        placed_by=placed_by.value,
-        placed_at=order.placed_at or draft.order.placed_at,
-        amount_minor=order.amount.amount_minor if order.amount else None,
-        currency=order.currency,
-        invoice_id=order.invoice_id,
+def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admin_id: int | None) -> Order:
+    """Return the order's row with what the panel shows now; what could not be read stays."""
+    panel, policy = gathered.order, given.active.policy
+    if panel is None:
+        raise ValueError("nothing to copy of an order that the panel does not list")
+    flags = [flag for flag in order.flags if flag != Flag.UNKNOWN_TO_PANEL.value]
+    known = OwnKnowledge(placed_by=order.placed_by, staff_id=order.staff_id, own_admin_id=own_admin_id)
+    shown = order.changed(
+        customer_id=panel.customer_id,
+        order_number=panel.order_number[:40],
+        kind=order_kind(panel).value,
+        panel_status=panel.status[:40],
+        placed_at=panel.placed_at or order.placed_at,
+        amount_minor=panel.amount.amount_minor if panel.amount else None,
+        currency=panel.currency,
+        invoice_id=panel.invoice_id,
+        last_read_at=given.now,
+        placed_by=who_placed(panel, known, policy).value,
+        flags=flags,
     )
-    if "services" not in gathered.missing or not draft.order.items:  # else the known ones stay
-        statuses = _statuses(gathered, order)
-        draft.change(items=_items(gathered, order), provisioning=_provisioning(draft, statuses).value)
-    if placed_by is PlacedBy.STAFF and order.staff_id and draft.order.staff_id is None:
-        draft.change(staff_id=order.staff_id)
-    _mirror_payment(draft, gathered, order)
-    draft.flag(Flag.UNKNOWN_TO_PANEL, raised=False)
-    await _keep_texts(draft, gathered, order, placed_by)
-
-
-def _mirror_payment(draft: OrderDraft, gathered: Gathered, order: PanelOrder) -> None:
+    if "services" not in gathered.missing or not order.items:  # else the known ones stay
+        statuses = _statuses(gathered, panel)
+        shown = shown.changed(items=_items(gathered, panel), provisioning=_provisioning(order, statuses).value)
+    if shown.placed_by is PlacedBy.STAFF and panel.staff_id and order.staff_id is None:
+        shown = shown.changed(staff_id=panel.staff_id)
     if "invoice" in gathered.missing:
-        return  # not readable now: the known state stays
-    state = payment_state(order, gathered.invoice)
+        return shown  # not readable now: the known state stays
+    return _with_payment(shown, gathered, panel, given).changed(settled=is_settled(gathered, panel, policy))
+
+
+def _with_payment(order: Order, gathered: Gathered, panel: PanelOrder, given: Conditions) -> Order:
+    state = payment_state(panel, gathered.invoice)
     paid = paid_on(gathered.invoice) if gathered.invoice else None
-    draft.change(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
-    if state is PaymentState.PAID and draft.order.paid_at is None:
-        draft.change(paid_at=(gathered.invoice.paid_at if gathered.invoice else None) or draft.now)
+    order = order.changed(payment_state=state.value, paid_minor=max(0, paid.amount_minor) if paid else 0)
+    if state is PaymentState.PAID and order.paid_at is None:
+        order = order.changed(paid_at=(gathered.invoice.paid_at if gathered.invoice else None) or given.now)
+    return order
 
 
-def _statuses(gathered: Gathered, order: PanelOrder) -> list[str]:
+def _statuses(gathered: Gathered, panel: PanelOrder) -> list[str]:
     by_id = {service.service_id: service.status for service in gathered.services}
-    return [(by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in order.lines]
+    return [(by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status for line in panel.lines]
 
 
-def _provisioning(draft: OrderDraft, statuses: list[str]) -> Provisioning:
+def _provisioning(order: Order, statuses: list[str]) -> Provisioning:
     built = sum(status in BUILT for status in statuses)
     if statuses and built == len(statuses):
         return Provisioning.DONE
-    failed = Flag.PROVISIONING_FAILED.value in draft.flags or PanelServiceStatus.FAILED in statuses
-    if failed and not (built and draft.state is OrderState.RELEASED):
+    failed = Flag.PROVISIONING_FAILED.value in order.flags or PanelServiceStatus.FAILED in statuses
+    if failed and not (built and order.state is OrderState.RELEASED):
         return Provisioning.FAILED  # even if held: what a failed accept built is no breach of the hold
     return Provisioning.PARTIAL if built else Provisioning.NONE
 
 
-def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
+def _items(gathered: Gathered, panel: PanelOrder) -> list[dict[str, Any]]:
     """Return the order's first fifty lines, kept for display; `total` is the number of all lines."""
     by_id = {service.service_id: service.status for service in gathered.services}
     return [
@@ -89,38 +88,38 @@ def _items(gathered: Gathered, order: PanelOrder) -> list[dict[str, Any]]:
             "product": (line.product or line.domain or line.kind)[:200],
             "amount": line.amount.to_text() if line.amount else None,
             "panel_status": (by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status,
-            "total": len(order.lines),
+            "total": len(panel.lines),
         }
-        for line in order.lines[:_ITEMS_SHOWN]
+        for line in panel.lines[:_ITEMS_SHOWN]
     ]
 
 
-async def _keep_texts(draft: OrderDraft, gathered: Gathered, order: PanelOrder, placed_by: PlacedBy) -> None:
+async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> None:
     """Store texts and the IP in a table of their own that can be erased; a staff member's IP is not stored."""
-    text = as_stored(gathered)
-    theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
-    row = {"customer_id": order.customer_id, "request_text": text, "ip": order.ip[:45] if order.ip and theirs else None}
-    changed = await draft.tx.execute(order_texts.update().where(order_texts.c.order_id == draft.order_id).values(row))
-    if changed.rowcount == 0:
-        await draft.tx.execute(order_texts.insert().values(order_id=draft.order_id, **row))
+    panel = gathered.order
+    theirs = shown.placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+    ip = panel.ip[:45] if panel is not None and panel.ip and theirs else None
+    row = {"customer_id": shown.customer_id, "request_text": as_stored(gathered), "ip": ip}
+    of_order = order_texts.c.order_id == shown.order_id
+    if (await locked.tx.execute(order_texts.update().where(of_order).values(row))).rowcount == 0:
+        await locked.tx.execute(order_texts.insert().values(order_id=shown.order_id, **row))
 
 
-async def lock_customer(draft: OrderDraft, gathered: Gathered) -> Any:
-    """Bring the customer's row up to date, lock it, and return it; None without a customer."""
-    if draft.customer_id is None:
+async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Any:
+    """Bring the customer's row up to date, lock it, and return it as it was; None without a customer."""
+    tx, customer_id, now = locked.tx, shown.customer_id, locked.given.now
+    if customer_id is None:
         return None
-    query = sa.select(customers).where(customers.c.customer_id == draft.customer_id).with_for_update()
-    row = (await draft.tx.execute(query)).first()
+    query = sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update()
+    row = (await tx.execute(query)).first()
     if row is None:
-        await draft.tx.execute(
-            insert_new(draft.tx, customers).values(customer_id=draft.customer_id, first_heard_at=draft.now)
-        )
-        row = (await draft.tx.execute(query)).one()
+        await tx.execute(insert_new(tx, customers).values(customer_id=customer_id, first_heard_at=now))
+        row = (await tx.execute(query)).one()
     customer = gathered.customer
     if customer is not None:
-        await draft.tx.execute(
+        await tx.execute(
             customers.update()
-            .where(customers.c.customer_id == draft.customer_id)
+            .where(customers.c.customer_id == customer_id)
             .values(
                 status=customer.status[:24],
                 currency=customer.currency,
@@ -129,80 +128,22 @@ async def lock_customer(draft: OrderDraft, gathered: Gathered) -> Any:
                 paid_invoices=customer.stats.paid_invoices,
                 overdue_invoices=customer.stats.overdue_invoices,
                 revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
-                last_read_at=draft.now,
+                last_read_at=now,
             )
         )
     return row
 
 
-async def remember_identities(draft: OrderDraft, gathered: Gathered, known: Links) -> None:
-    """Record the customer's identities and that this order was placed, for later orders."""
-    if draft.customer_id is None or gathered.order is None:
-        return
-    placed_at = draft.order.placed_at or draft.now
-    await links.remember(draft.tx, draft.customer_id, known, now=placed_at)
-    ip_hash = known.hashes.get("ip")
-    await identities.remember_order(draft.tx, draft.order_id, draft.customer_id, ip_hash, placed_at=placed_at)
-
-
-def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
-    """Return a digest of the inputs whose change has an order decided again: fraud check, payment, asking ticket,
-    items, agreement.
-
-    It includes who placed the order, because that event may arrive after the first look, and the facts that could not
-    be read, because the order is decided again once they are available.
-    """
-    order = facts.order
-    check = order.fraud_check
-    seen: list[Any] = [
-        order.payment.value,
-        order.placed_by.value,
-        None if check is None else [check.module, check.verdict.value, check.score],
-        order.asking_ticket_id,
-        facts.agreement.value,
-        [[item.kind, item.relid, item.product_id, item.cycle, item.first_amount] for item in order.items],
-        [[finding.kind.value, finding.term] for finding in order.requests],
-        facts.customer is None,
-        order.currency,
-    ]
-    answers = [each for each in order.outside if each.provider != geoip.NAME]  # a new GeoIP file changes no order
-    if answers:  # an answer may arrive after the first look
-        seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
-    if without:
-        seen.append(["without", *without])
-    if order.cut:
-        seen.append([[one.where, one.why.value] for one in order.cut])
-    return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()
-
-
-def follow_in_shadow(draft: OrderDraft) -> None:
-    """Set the state from the panel alone, as shadow mode requires."""
-    states: dict[str, OrderState] = {
-        PanelOrderStatus.ACTIVE: OrderState.RELEASED,
-        PanelOrderStatus.CANCELLED: OrderState.CANCELLED,
-        PanelOrderStatus.FRAUD: OrderState.REJECTED,
-        PanelOrderStatus.PENDING: OrderState.RECEIVED,
-    }
-    target = states.get(draft.order.panel_status, OrderState.RECEIVED)
-    if target is not draft.state:
-        draft.change(state=target.value)
-        active = TimelineCode.SHOWN_ACTIVE if draft.order.panel_status == "Active" else None
-        draft.say(f"the panel shows it {draft.order.panel_status}", by=PANEL, code=active)
-
-
-async def go_on_after_shadow(draft: OrderDraft) -> None:
-    """Put the earlier decision into force again after a time in shadow, when the state only followed the panel."""
-    if draft.state is not OrderState.RECEIVED or draft.order.panel_status != PanelOrderStatus.PENDING:
-        return
-    decision = await decisions.latest(draft)
-    if decision is None or decision.mode != Mode.ENFORCE:
-        return
-    release = draft.release_target()
-    waits = OrderState.RELEASED if release is OrderState.RELEASED else OrderState.AWAITING_PAYMENT
-    states = {Outcome.APPROVE: waits, Outcome.REJECT: OrderState.REJECTING}
-    draft.change(state=states.get(decision.outcome, OrderState.HELD).value)
-
-
 def _first_day(gathered: Gathered) -> datetime | None:
     day = gathered.signed_up_on
     return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
+
+
+async def remember_identities(locked: LockedOrder, order: Order, known: Links) -> None:
+    """Record the customer's identities and that this order was placed, for later orders."""
+    if order.customer_id is None:
+        return
+    placed_at = order.placed_at or locked.given.now
+    await links.remember(locked.tx, order.customer_id, known, now=placed_at)
+    ip_hash = known.hashes.get("ip")
+    await identities.remember_order(locked.tx, order.order_id, order.customer_id, ip_hash, placed_at=placed_at)

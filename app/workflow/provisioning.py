@@ -1,43 +1,34 @@
-"""Was it built? After an accept the order's services are read back until they are active, or a person has to look.
+"""After an accept, read an order's services back until they are active, or a person has to look.
 
-A panel can accept an order whose module failed, and never retries automatically. The error in its module queue is shown
-if our role may read it. Lines that no module builds are left to staff and don't count as failures.
+The error in the panel's module queue is shown if our role may read it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
-from app.core.judgement.decide import Outcome
-from app.core.records import PANEL, AlertKind
+from app.core.consequences.provisioning import BuildQuestion, Built, LineBuilt, conclude
+from app.core.records import TimelineCode
 from app.core.states import Flag, OrderState, Provisioning
-from app.core.statuses import BUILT, PanelServiceStatus
-from app.installation.alerts import alert
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
-from app.messaging.outbox import Call
-from app.orders.order import OrderDraft, open_order
-from app.orders.timers import look_again
+from app.orders.order import open_order
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEntry, PanelService
 from app.tables.inbox import EventState
 from app.tables.orders import UNBUILT, orders, timeline
+from app.workflow.changing import change
 
-CHECK: Final = "order.check_build"
-#: Seconds after an accept at which its services are read back. At the first look a module may still be running, so only
-#: services that the panel itself reports as failed count.
-LOOKS: Final = (4.0, 60.0, 600.0)
-_LINES_NAMED: Final = 5
 _ONE_BY_ONE: Final = 3  # up to this many services are read by id; for more, the customer's whole list is read
-_ERROR_LENGTH: Final = 200
-_UNREADABLE: Final = "the module queue, which says why, can't be read"
+
+Queue = Mapping[tuple[str, int], PanelQueueEntry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,68 +39,7 @@ class Seen:
     order: PanelOrder
     services: Mapping[int, PanelService]
     modules: Mapping[int, str]  # product id → module
-    queue: Mapping[tuple[str, int], PanelQueueEntry] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildQuestion:
-    """What to check: which parts the accept asked for, and what is known to have failed already."""
-
-    autosetup: bool = False
-    sendregistrar: bool = False
-    sure: bool = False  # enough time has passed, or the panel reported a failure
-    failed_service: int | None = None
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> BuildQuestion:
-        """Read it from the data of a check's event."""
-        service = data.get("service_id")
-        return cls(
-            autosetup=data.get("autosetup") is True,
-            sendregistrar=data.get("sendregistrar") is True,
-            sure=data.get("sure") is True,
-            failed_service=service if isinstance(service, int) else None,
-        )
-
-
-# --- when to look -------------------------------------------------------------------------------------------------
-
-
-async def watch(draft: OrderDraft, call: Call) -> None:
-    """Schedule the checks after a completed accept."""
-    wanted = {name: call.params.get(name) is True for name in ("autosetup", "sendregistrar")}
-    warning = (call.result or {}).get("warning")
-    if warning:
-        draft.say(f"accepted, but {str(warning)[:_ERROR_LENGTH]}", by=PANEL)
-    if not any(wanted.values()):
-        return
-    for number, seconds in enumerate(LOOKS):
-        sure = number > 0 or bool(warning)
-        await _look(draft, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
-
-
-async def follow_hook(draft: OrderDraft, event: Event) -> None:
-    """Follow the panel's module hooks, once the order's row is up to date."""
-    flagged = Flag.PROVISIONING_FAILED.value in draft.flags
-    if draft.order.provisioning == Provisioning.DONE:
-        if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
-            draft.say("everything is provisioned now", by=PANEL)
-        return
-    failed = event.type == "service.failed" and draft.order.outcome == Outcome.APPROVE
-    if failed and draft.flag(Flag.PROVISIONING_FAILED):
-        draft.say("the panel could not set it up", by=PANEL)
-    if failed or (flagged and event.type == "service.provisioned"):
-        data = {"service_id": event.data.get("service_id")} if failed else {}
-        await _look(draft, data, name=f"built:{event.id}", seconds=0)
-
-
-async def _look(draft: OrderDraft, data: dict[str, Any], *, name: str, seconds: float) -> None:
-    due_at = draft.now + timedelta(seconds=seconds)
-    data = {"order_id": draft.order_id, **data}
-    await inbox.add_internal(draft.tx, type=CHECK, data=data, now=draft.now, due_at=due_at, name=name)
-
-
-# --- looking ------------------------------------------------------------------------------------------------------
+    queue: Queue | None
 
 
 async def check(context: Context, event: Event, order_id: int) -> None:
@@ -117,13 +47,14 @@ async def check(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     seen = await _see(context, order_id)
     async with context.db.begin() as tx:
-        draft = await open_order(tx, order_id, mode=context.settings.mode, now=now)
+        locked = await open_order(context, tx, order_id, now=now)
         result = "nothing-to-check"
-        if seen is not None and draft is not None:
-            if draft.before.version != seen.version:
+        if seen is not None and locked is not None:
+            if locked.order.version != seen.version:
                 raise VersionMoved
-            result = await _conclude(draft, seen, BuildQuestion.of(event.data))
-            await draft.save()
+            built = _built(seen, await _said(tx, order_id))
+            question = BuildQuestion.of(event.data)
+            result = await change(context, locked, partial(conclude, built=built, question=question))
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
 
@@ -164,7 +95,7 @@ def _modules(catalogue: Sequence[PanelProduct]) -> dict[int, str]:
     return {product.product_id: product.module for product in catalogue}
 
 
-async def _queue(context: Context) -> dict[tuple[str, int], PanelQueueEntry] | None:
+async def _queue(context: Context) -> Queue | None:
     """Return the newest entry of each service, addon and domain; None if our role may not read them."""
     if context.panel is None:
         return None
@@ -177,99 +108,32 @@ async def _queue(context: Context) -> dict[tuple[str, int], PanelQueueEntry] | N
     return {(entry.kind, entry.relid): entry for entry in sorted(entries, key=lambda entry: entry.entry_id)}
 
 
-# --- what it means ------------------------------------------------------------------------------------------------
+def _built(seen: Seen, said: str | None) -> Built:
+    """Return what the panel shows, in the core's words."""
+    lines = tuple(_line(line, seen) for line in seen.order.lines)
+    return Built(lines=lines, queue_readable=seen.queue is not None, said=said)
 
 
-async def _conclude(draft: OrderDraft, seen: Seen, question: BuildQuestion) -> str:
-    unbuilt = [line for line in seen.order.lines if _unbuilt(line, seen, question)]
-    if unbuilt:
-        await _failed(draft, seen, unbuilt)
-        return "not-built"
-    if any(_may_be_unbuilt(line, seen) for line in seen.order.lines):
-        return "not-built-yet"
-    if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
-        draft.say("everything that a module provisions is provisioned now", by=PANEL)
-    draft.change(provisioning=_progress(seen).value)
-    if draft.changes():
-        await look_again(draft, seconds=0)
-    return "built"
+def _line(line: PanelLine, seen: Seen) -> LineBuilt:
+    product = line.kind == "product"
+    service = seen.services.get(line.relid or 0) if product else None
+    entry = (seen.queue or {}).get(("service" if product else line.kind, line.relid or 0))
+    return LineBuilt(
+        kind=line.kind,
+        relid=line.relid,
+        name=line.product or line.domain,
+        status=service.status if service is not None else line.status,
+        module="" if service is None else seen.modules.get(service.product_id or 0, ""),
+        queued=None if entry is None else entry.error,
+    )
 
 
-def _status(line: PanelLine, seen: Seen) -> str:
-    service = seen.services.get(line.relid or 0) if line.kind == "product" else None
-    return service.status if service is not None else line.status
-
-
-def _entry(line: PanelLine, seen: Seen) -> PanelQueueEntry | None:
-    kind = {"product": "service"}.get(line.kind, line.kind)
-    return (seen.queue or {}).get((kind, line.relid or 0))
-
-
-def _unbuilt(line: PanelLine, seen: Seen, question: BuildQuestion) -> bool:
-    """True if this line should be built by now and is not."""
-    if not _may_be_unbuilt(line, seen):
-        return False
-    if _entry(line, seen) is not None:
-        return True
-    if line.kind == "product":
-        wanted = question.autosetup and question.sure
-        return wanted or (question.failed_service is not None and question.failed_service == line.relid)
-    return line.kind == "domain" and question.sendregistrar and question.sure
-
-
-def _may_be_unbuilt(line: PanelLine, seen: Seen) -> bool:
-    """True if this line is unbuilt and a module or registrar should build it; False if none is known to."""
-    if line.relid is None or _status(line, seen) != PanelServiceStatus.PENDING:
-        return False  # the panel's own words, such as "Pending Transfer", mean that it is in progress
-    if line.kind == "product":
-        service = seen.services.get(line.relid)
-        module = "" if service is None else seen.modules.get(service.product_id or 0, "")
-        return bool(module) or _entry(line, seen) is not None
-    return line.kind == "domain" or _entry(line, seen) is not None
-
-
-def _progress(seen: Seen, *, failed: bool = False) -> Provisioning:
-    statuses = [_status(line, seen) for line in seen.order.lines]
-    built = sum(status in BUILT for status in statuses)
-    if statuses and built == len(statuses):
-        return Provisioning.DONE
-    if built:
-        return Provisioning.PARTIAL
-    return Provisioning.FAILED if failed else Provisioning.NONE
-
-
-async def _failed(draft: OrderDraft, seen: Seen, unbuilt: Sequence[PanelLine]) -> None:
-    """Flag it, notify staff once, and note in the timeline what was seen."""
-    draft.flag(Flag.PROVISIONING_FAILED)
-    draft.change(provisioning=_progress(seen, failed=True).value)
-    named = [_named(line, seen) for line in unbuilt[:_LINES_NAMED]]
-    if len(unbuilt) > _LINES_NAMED:
-        named.append(f"and {len(unbuilt) - _LINES_NAMED} more")
-    said = f"not built: {'; '.join(named)}" + ("" if seen.queue is not None else f" ({_UNREADABLE})")
-    if not await _said(draft, said):
-        draft.say(said, by=PANEL)
-    if draft.acts:
-        ids = ", ".join(f"{_word(line)} {line.relid}" for line in unbuilt[:_LINES_NAMED])
-        text = f"Order {draft.order_id} was accepted, but {len(unbuilt)} of its lines are not provisioned: {ids}."
-        name = f"provisioning:{draft.order_id}"
-        await alert(
-            draft.tx, AlertKind.PROVISIONING_FAILED, name=name, text=text, now=draft.now, order_id=draft.order_id
-        )
-
-
-def _word(line: PanelLine) -> str:
-    return "service" if line.kind == "product" else line.kind
-
-
-def _named(line: PanelLine, seen: Seen) -> str:
-    entry = _entry(line, seen)
-    why = f": {entry.error[:_ERROR_LENGTH] or 'no reason given'}" if entry is not None else ""
-    return f"{(line.product or line.domain)[:80]} ({_word(line)} {line.relid}) is {_status(line, seen).lower()}{why}"
-
-
-async def _said(draft: OrderDraft, what: str) -> bool:
-    same = sa.select(timeline.c.id).where(timeline.c.order_id == draft.order_id, timeline.c.what == what)
-    return (await draft.tx.execute(same.limit(1))).first() is not None
+async def _said(tx: AsyncConnection, order_id: int) -> str | None:
+    """Return the newest line of the timeline that says what was not built."""
+    lines = sa.select(timeline.c.what).where(
+        timeline.c.order_id == order_id, timeline.c.code == TimelineCode.NOT_BUILT.value
+    )
+    return await tx.scalar(lines.order_by(timeline.c.id.desc()).limit(1))
 
 
 # --- showing it ---------------------------------------------------------------------------------------------------

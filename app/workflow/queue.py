@@ -18,6 +18,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
+from app.core.consequences.modes import proposal
 from app.core.records import CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page
@@ -27,7 +28,6 @@ from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
 from app.tickets import questions
 from app.workflow.provisioning import unbuilt_orders
-from app.workflow.verdicts import proposal
 
 
 class Why(StrEnum):

@@ -9,15 +9,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.billing.fees import OPEN_STATES
+from app.core.consequences.draft import LIFECYCLE
 from app.core.records import CallState
-from app.core.states import HoldKind, OrderState
+from app.core.states import OPEN_FEE_STATES, HoldKind, OrderState
 from app.tables.columns import UtcDateTime
 from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
 from app.tickets import questions
-from app.workflow.acting import LIFECYCLE
 
 
 class Waiting(StrEnum):
@@ -62,7 +61,7 @@ async def oldest(connection: AsyncConnection, *, now: datetime) -> dict[Waiting,
             panel_calls.c.state == CallState.PENDING, panel_calls.c.last_error.is_not(None)
         ),
         Waiting.FEE_DUE: sa.select(sa.func.min(fees.c.expires_at)).where(
-            fees.c.state.in_(OPEN_STATES), fees.c.expires_at <= now
+            fees.c.state.in_(OPEN_FEE_STATES), fees.c.expires_at <= now
         ),
         Waiting.AWAITING_PAYMENT: sa.select(orders.c.first_heard_at)
         .where(orders.c.state == OrderState.AWAITING_PAYMENT)

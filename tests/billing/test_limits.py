@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.billing import limits
-from app.billing.limits import Limit, LimitWindow
+from app.core.consequences.limits import Limit, LimitWindow
+from app.core.consequences.modes import LEFT_TO_PANEL
 from app.core.judgement import stored
 from app.core.judgement.decide import decide
 from app.core.policy.document import Policy
@@ -124,7 +125,7 @@ async def test_more_holds_than_allowed_are_left_to_the_panel_as_in_shadow(db: Da
         order = await house.order(left)
         assert (order["state"], order["hold"], order["fee"]) == ("received", None, None)
         assert (order["decision"]["outcome"], order["decision"]["mode"]) == ("hold_for_fee", "shadow")
-        assert await codes(house, left) == ["custom_work", limits.LEFT_TO_PANEL]
+        assert await codes(house, left) == ["custom_work", LEFT_TO_PANEL]
         assert any("left to the panel" in line["what"] for line in order["timeline"])
         assert await gate(house, left) == (True, "shadow")
         assert house.effects("CreateInvoice") == 1
@@ -144,7 +145,7 @@ async def test_an_order_left_to_the_panel_stays_left_and_follows_the_panel(db: D
         await house.panel.run_fraud_check(left, "maxmind", score=80, status="Review")
         await house.settle(seconds=30)
         assert "risk_review" in await codes(house, left)
-        assert limits.LEFT_TO_PANEL in await codes(house, left)
+        assert LEFT_TO_PANEL in await codes(house, left)
         assert await gate(house, left) == (True, "shadow")
         await house.panel.cron_accept(left)
         await house.settle(seconds=30)

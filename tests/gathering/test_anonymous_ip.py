@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.consequences.timers import READ_BACK
 from app.core.judgement.decide import decide
 from app.core.judgement.stored import load_facts, load_judgement
 from app.db import Database
@@ -17,7 +18,6 @@ from app.enrichment.asking import Enrichment
 from app.enrichment.geoip import GeoFiles
 from app.gathering.panel import gather_order
 from app.messaging import inbox
-from app.orders.timers import READ_BACK
 from app.policies import versions
 from app.tables.orders import decisions, orders
 from tests.enrichment.samples import FAR, HOME, anonymisers, countries

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from app.core.consequences.timers import QUESTION_DUE
 from app.messaging import inbox
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
-from app.orders.timers import QUESTION_DUE
 from app.panels.records import PanelReply, PanelTicket
 from app.processes.worker import send_rules
 from app.sandbox.delivery import Event

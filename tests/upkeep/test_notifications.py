@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.core.consequences import clocks
 from app.core.records import AlertKind, Mode
 from app.db import Database
 from app.installation.alerts import KEPT, alert
@@ -16,7 +17,6 @@ from app.tables.inbox import events
 from app.tables.outbox import panel_calls
 from app.upkeep import notifications, sweeps
 from app.upkeep.startup import tidy
-from app.workflow import clocks
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop
 

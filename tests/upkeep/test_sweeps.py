@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.consequences import clocks
 from app.core.records import AlertKind
 from app.db import Database
 from app.tables.alerts import alerts
 from app.tables.inbox import events
 from app.tables.orders import fees, orders
 from app.upkeep import sweeps
-from app.workflow import clocks, waiting
+from app.workflow import waiting
 from app.workflow.waiting import Waiting
 from tests.stories.house import House, open_house
 from tests.stories.test_orders import SUSPECT, WISH, shop

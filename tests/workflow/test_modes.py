@@ -78,9 +78,9 @@ async def intended(house: House, order_id: int) -> list[str]:
         ("modes.accept = 'shadow'\n", "", ("received", "approve", "shadow", None), "accept_shadow", ["accept_order"]),
         (SHADOW, SUSPECT, ("received", "hold_for_review", "shadow", None), "hold_shadow", ["add_client_note"]),
         (SHADOW, WISH, ("received", "hold_for_fee", "shadow", None), "hold_shadow",
-         ["create_invoice", "open_ticket", "add_client_note"]),
+         ["create_invoice", "add_client_note", "open_ticket"]),
         ("[modes]\nfees = 'shadow'\n", WISH, ("received", "hold_for_fee", "shadow", None), "fees_shadow",
-         ["create_invoice", "open_ticket", "add_client_note"]),
+         ["create_invoice", "add_client_note", "open_ticket"]),
         (REJECT + SHADOW, SUSPECT, ("received", "reject", "shadow", None), "hold_shadow", ["cancel_order"]),
     ],
 )  # fmt: skip
@@ -153,7 +153,7 @@ async def test_a_suggested_fee_is_asked_for_when_a_person_confirms(db: Database)
         assert "200.00 USD" in order["decision"]["reasons"][0]["text"]
         assert order["fee"] is None
         assert await gate(house, order_id) == (False, "held_for_review")
-        assert await intended(house, order_id) == ["create_invoice", "open_ticket", "add_client_note"]
+        assert await intended(house, order_id) == ["create_invoice", "add_client_note", "open_ticket"]
         assert (await house.act(order_id, "charge-fee")).status_code == 200
         await house.settle(seconds=30)
         order = await house.order(order_id)

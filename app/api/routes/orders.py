@@ -31,6 +31,7 @@ from app.api.views.explanation_staff import StaffExplanationView, staff_explanat
 from app.api.views.lists import list_orders
 from app.api.views.orders import OrderSummary, OrderView
 from app.api.views.orders_read import order_view
+from app.core.consequences.news import ActionRequest
 from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
@@ -38,7 +39,6 @@ from app.paging import Page
 from app.workflow import staff
 from app.workflow.gate import asking, presence
 from app.workflow.gate.passing import GateAnswer
-from app.workflow.staff import ActionRequest
 
 orders = router("/orders", "orders")
 _OPS, _PANEL = [Depends(OPS)], [Depends(PANEL)]

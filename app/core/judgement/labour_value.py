@@ -6,6 +6,7 @@ Exact integer arithmetic over one common denominator; amounts are rounded only f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from math import lcm
 from typing import Final, NamedTuple
@@ -129,9 +130,15 @@ def _postpaid(item: Item, order: OrderFacts, rules: Rulebook) -> _Line:
 
 def payment_settled(order: OrderFacts, policy: Policy) -> bool:
     """Return whether an approved order may be accepted: paid, nothing to pay, or only of postpaid groups."""
-    if order.payment in {PaymentState.PAID, PaymentState.NONE}:
-        return True
-    if order.amount is not None and order.amount <= 0:
-        return True
-    postpaid = rulebook(policy).postpaid
-    return bool(order.items) and all(item in postpaid for item in order.items)
+    return nothing_to_pay(order.payment, order.amount) or postpaid(order.items, policy)
+
+
+def nothing_to_pay(payment: PaymentState, amount: int | None) -> bool:
+    """Return whether an order is paid or free."""
+    return payment in {PaymentState.PAID, PaymentState.NONE} or (amount is not None and amount <= 0)
+
+
+def postpaid(items: Sequence[Item], policy: Policy) -> bool:
+    """Return whether all of an order's items are of groups that are paid afterwards."""
+    groups = rulebook(policy).postpaid
+    return bool(items) and all(item in groups for item in items)

@@ -14,22 +14,20 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.billing.fees import OPEN_STATES
 from app.context import Context
+from app.core.consequences.panel import HOOK_WORDS
 from app.core.facts import PaymentState
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.core.states import FeeState, InvoiceTurn, OrderState
+from app.core.states import OPEN_FEE_STATES, FeeState, InvoiceTurn, OrderState
 from app.core.statuses import PanelOrderStatus
-from app.gathering.facts import paid_on, payment_state
+from app.gathering.facts import paid_on, payment_state, turn_of
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
 from app.tables.inbox import EventSource, EventState, events
 from app.tables.orders import fees, orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
-from app.workflow.invoices import turn_of
-from app.workflow.panel_changes import HOOK_WORDS
 
 #: A released or ended order is compared for this long after it was last read.
 RECENT: Final = timedelta(hours=24)
@@ -76,7 +74,7 @@ def _watched(now: datetime, *, after: int = 0, limit: int | None = None) -> sa.C
         *(sa.select(orders.c.order_id).where(orders.c.state == state, orders.c.order_id > after) for state in _OPEN),
         *(sa.select(orders.c.order_id).where(orders.c.order_id > lately, one) for one in (settled, gone)),
         sa.select(orders.c.order_id).select_from(with_fee)
-        .where(fees.c.state.in_(OPEN_STATES), orders.c.state != OrderState.CLOSED, orders.c.order_id > after),
+        .where(fees.c.state.in_(OPEN_FEE_STATES), orders.c.state != OrderState.CLOSED, orders.c.order_id > after),
     ]  # fmt: skip
     waits = sa.exists().where(events.c.order_id == orders.c.order_id, events.c.state == EventState.RECEIVED)
     unread = sa.and_(orders.c.last_read_at.is_(None), waits)  # its first read is still to come
@@ -93,7 +91,7 @@ async def next_orders(connection: AsyncConnection, *, after: int, limit: int, no
             fees.c.invoice_id.label("fee_invoice_id"),
             fees.c.paid_minor.label("fee_paid"),
         )
-        .outerjoin(fees, sa.and_(fees.c.order_id == orders.c.order_id, fees.c.state.in_(OPEN_STATES)))
+        .outerjoin(fees, sa.and_(fees.c.order_id == orders.c.order_id, fees.c.state.in_(OPEN_FEE_STATES)))
         .where(orders.c.order_id.in_(_watched(now, after=after, limit=limit)))
         .order_by(orders.c.order_id)
         .limit(limit)

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.billing import limits
 from app.context import Context
+from app.core.consequences import modes
 from app.core.judgement.decide import Outcome
 from app.core.policy.sections.modes import ActionMode
 from app.core.records import Mode
@@ -25,7 +25,6 @@ from app.errors import WrongState
 from app.policies import versions
 from app.tables.inbox import events
 from app.tables.orders import decisions, orders
-from app.workflow import verdicts
 
 #: The answer is ready this long after the question at the latest: 1.5 s, less the time for sending it.
 WAIT_SECONDS: Final = 1.35
@@ -83,7 +82,7 @@ def verdict(row: Any, *, acts: bool) -> GateAnswer | None:
         return None
     if row.state == OrderState.CLOSED and row.outcome == Outcome.APPROVE:
         return None  # it was deleted in the panel: the question may be about another order with its number
-    if limits.was_left(row) or verdicts.was_left(row):
+    if modes.was_limited(row) or modes.was_left(row):
         return GateAnswer(provision=True, reason="shadow")  # the panel decides
     if row.mode == Mode.SHADOW:
         return GateAnswer(provision=True, reason="before_cutover")  # decided in shadow: never acted on

@@ -13,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.context import Context
 from app.core.policy.document import Policy
 from app.core.policy.sections.modes import ActionMode
-from app.core.records import POLICY, Mode
+from app.core.records import NO_GATE, Mode
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.orders.order import OrderDraft
 from app.policies import versions
 from app.tables.orders import orders
 from app.workflow.gate.passing import in_time
@@ -67,10 +66,4 @@ async def warnings(connection: AsyncConnection, policy: Policy) -> tuple[str, ..
     if policy.modes.hold is not ActionMode.ENFORCE:
         return ()
     asked = await installation.get(connection, installation.GATE_ASKED)
-    return () if asked is not None else (f"modes.hold is enforce: {installation.NO_GATE}",)
-
-
-async def warn_no_gate(draft: OrderDraft) -> None:
-    """Note in the timeline of a held order that nothing keeps the panel from setting it up."""
-    if await installation.get(draft.tx, installation.GATE_ASKED) is None:
-        draft.say(installation.NO_GATE, by=POLICY)
+    return () if asked is not None else (f"modes.hold is enforce: {NO_GATE}",)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.facts import Facts, FraudCheck, FraudVerdict, PlacedBy
+from app.core.judgement.stored import load_facts
 from app.db import Database
 from app.history.cases.build import Built, build_cases
 from app.orders.facts_codec import unpack
@@ -52,7 +53,7 @@ async def _judged(house: House, order_id: int) -> Facts:
     query = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
     async with house.db.read() as connection:
         stored = (await connection.execute(query.order_by(decisions.c.id.desc()).limit(1))).scalar_one()
-    return stored.load_facts(stored)
+    return load_facts(stored)
 
 
 async def test_a_live_order_is_a_case_with_the_facts_of_its_decision(house: House) -> None:

@@ -1,0 +1,95 @@
+"""What our own tables know about an order and its customer, read in the deciding transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.context import Context
+from app.core.facts import Facts, PlacedBy
+from app.core.rows.order import Order
+from app.core.states import FeeState
+from app.customers import identities, links
+from app.customers.links import Links, links_of
+from app.gathering.facts import OwnKnowledge, build_facts
+from app.gathering.panel import Gathered
+from app.orders.order import LockedOrder
+from app.tables.orders import fees, ticket_orders, tickets
+
+
+@dataclass(slots=True, kw_only=True)
+class Knowledge:
+    """What a look at an order knows of it: the panel's answers, and our own tables once facts are made of them.
+
+    `customer` is the row of the customer before this look.
+    """
+
+    context: Context
+    locked: LockedOrder
+    gathered: Gathered
+    shown: Order
+    customer: Any
+    own: OwnKnowledge | None = None
+
+    async def facts(self) -> Facts:
+        """Read what our own tables know, and return the facts that are judged."""
+        self.own = await _own(self.context, self.locked, self.shown, self.customer, self.links())
+        return build_facts(self.gathered, self.own, self.locked.given.active.policy)
+
+    def links(self) -> Links:
+        """Return what the customer may share with others; an order entered by staff or API has no IP of theirs."""
+        customer, order = self.gathered.customer, self.gathered.order
+        if customer is None or order is None:
+            return Links()
+        theirs = self.shown.placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+        return links_of(customer, order.ip if theirs else None, self.gathered.pay_methods)
+
+
+async def _own(context: Context, locked: LockedOrder, shown: Order, aggregates: Any, known: Links) -> OwnKnowledge:
+    tx, given, customer_id = locked.tx, locked.given, shown.customer_id
+    if customer_id is None:
+        return OwnKnowledge(placed_by=shown.placed_by, agreement=shown.agreement)
+    placed_at = shown.placed_at or given.now
+    ip_hash = known.hashes.get("ip")
+    nobody = (0, 0)
+    return OwnKnowledge(
+        placed_by=shown.placed_by,
+        staff_id=shown.staff_id,
+        agreement=shown.agreement,
+        aggregates=aggregates,
+        counted=shown.counted,
+        counted_manual=shown.counted_manual,
+        counted_effortless=shown.effortless,
+        neighbours=await links.neighbours(tx, customer_id, known, before=placed_at),
+        customer_velocity=await identities.velocity(
+            tx, shown.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
+        ),
+        ip_velocity=await identities.velocity(
+            tx, shown.order_id, customer_id=None, ip_hash=ip_hash, at=placed_at
+        ) if ip_hash else nobody,
+        our_unpaid_fees=await _overdue_fees(locked, customer_id),
+        our_tickets=await _our_tickets(locked, customer_id),
+        muted=await context.muted.get(tx, given.active.policy, now=given.now),
+        own_admin_id=context.own_admin_id,
+    )  # fmt: skip
+
+
+async def _overdue_fees(locked: LockedOrder, customer_id: int) -> int:
+    """Count our own fee invoices that are due, so that they don't count against the customer.
+
+    They fall due when their hold expires, or a little later.
+    """
+    query = sa.select(sa.func.count()).where(
+        fees.c.customer_id == customer_id, fees.c.state == FeeState.UNPAID.value, fees.c.expires_at < locked.given.now
+    )
+    return int((await locked.tx.execute(query)).scalar_one())
+
+
+async def _our_tickets(locked: LockedOrder, customer_id: int) -> frozenset[int]:
+    query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == customer_id, tickets.c.ours)
+    linked = sa.select(ticket_orders.c.ticket_id).where(
+        ticket_orders.c.order_id == locked.order.order_id, ticket_orders.c.kind == "hold"
+    )
+    return frozenset(row.ticket_id for row in await locked.tx.execute(query.union(linked)))
