@@ -21,8 +21,9 @@ from app.shown import Cut, Evidence, Reasons, View, first, within
 from app.tables.orders import decisions, orders
 from app.tickets.explanations import last_judged, policy_of
 
-_SIGNALS = 100
+_SIGNALS = 60  # a judgement has one of each code, and a limit for each family and score
 _NAMES = 40
+_LINES = 200
 
 
 class ScoreSumView(View):
@@ -92,7 +93,7 @@ class StaffExplanationView(View):
     note: Annotated[str | None, Cut(1_000), Field(description="The note of the person who decided.")]
     judged: JudgedView | None
     lines: Annotated[
-        tuple[str, ...], Cut(1_100), first(2 * _SIGNALS), Field(description="The same as readable text, line by line.")
+        tuple[str, ...], Cut(1_100), first(_LINES), Field(description="The same as readable text, line by line.")
     ]
 
 
