@@ -1,17 +1,17 @@
-"""The API's views: frozen records made from rows, with amounts as text and every text cut to a maximum length.
+"""The API's answers: frozen views read from rows by the names of their fields, with every text cut to a maximum length.
 
-An order, a page of the default length and any other single object stay under `MAX_BYTES`, however long the panel's
-texts are: `fit` builds the record with shorter and shorter texts until it fits.
+Each view states once how long its texts may be: long enough to show real orders in full. Only an answer whose lists are
+full of such texts would become too large; `within` then cuts the longest texts of the finished view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import Field
-from pydantic_core import to_json
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema, from_json, to_json
 
 from app.config import Settings
 from app.core.money import Money
@@ -20,7 +20,7 @@ from app.panels.kinds import links_to
 
 #: The maximum size of an answer about one object, and of a page at the default limit.
 MAX_BYTES: Final = 64_000
-#: The maximum size of one list row, so that 25 rows and the frame fit.
+#: The maximum size of one list row: 25 rows take 62,500 bytes and leave 1,500 for the commas and the cursor.
 MAX_ROW_BYTES: Final = 2_500
 #: How many lines of an order, its timeline and its panel calls are shown.
 SHOWN: Final = 50
@@ -29,43 +29,79 @@ CUT: Final = "…"
 _CONTROLS = {code: " " for code in range(32) if code not in (9, 10)} | {127: " "}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lengths:
-    """The maximum number of characters of each kind of text."""
-
-    request: int
-    line: int  # a line of the timeline, a reason, the detail of a signal
-    error: int
-    name: int  # products, statuses, names of people
-    evidence: int  # each value; 0 leaves the evidence of signals out
-    reasons: int  # number of reasons
+# --- views and their fields ---------------------------------------------------------------------------------------
 
 
-_LEVELS: Final = (
-    Lengths(request=12_000, line=1_100, error=500, name=200, evidence=200, reasons=20),
-    Lengths(request=6_000, line=300, error=200, name=100, evidence=80, reasons=20),
-    Lengths(request=2_000, line=120, error=80, name=50, evidence=30, reasons=8),
-    Lengths(request=500, line=40, error=25, name=20, evidence=0, reasons=3),
-)
+class View(BaseModel):
+    """A part of an answer, read from any object whose attributes have the names of its fields."""
 
-View = TypeVar("View")
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    @classmethod
+    def of(cls, source: Any, **computed: Any) -> Self:
+        """Read the view from an object, except the fields that are computed."""
+        return cls.model_validate(_Source(source, computed))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonView:
+class _Source:
+    """An object with some attributes replaced or added."""
+
+    def __init__(self, source: Any, computed: dict[str, Any]) -> None:
+        self.__dict__ = computed
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Marks a field whose text, or each of whose texts, is cut to its first `length` characters."""
+
+    length: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Cut before the field's own validation."""
+        return core_schema.no_info_before_validator_function(self._cut, handler(source))
+
+    def _cut(self, value: Any) -> Any:
+        return _each_text(value, lambda text: cut(text, self.length), marked=True)
+
+
+def first(count: int) -> BeforeValidator:
+    """Show only the first elements of a list; an unknown list is empty."""
+    return BeforeValidator(lambda found: (found or ())[:count])
+
+
+def _evidence(pairs: Any) -> dict[str, Any]:
+    return {cut(str(name), 40): value for name, value in (pairs or ())[:12]}
+
+
+def money(stored: dict[str, Any] | None) -> str | None:
+    """Return an amount of a stored judgement as text."""
+    return None if stored is None else amount(stored["amount_minor"], stored["currency"])
+
+
+#: An amount of a stored judgement.
+StoredMoney = Annotated[str | None, BeforeValidator(money)]
+#: What a signal was found by: its first twelve pairs of a name and a value.
+Evidence = Annotated[dict[str, str | int | float | bool | None], Cut(200), BeforeValidator(_evidence)]
+
+
+class ReasonView(View):
     """A reason: a stable code and a sentence."""
 
-    code: Annotated[str, Field(examples=["custom_work"])]
-    text: Annotated[str, Field(examples=["About 60 minutes of work (40.00 USD), earned back by 5.93 months."])]
+    code: Annotated[str, Cut(48), Field(examples=["custom_work"])]
+    text: Annotated[
+        str, Cut(1_100), Field(examples=["About 60 minutes of work (40.00 USD), earned back by 5.93 months."])
+    ]
 
 
-def fit(build: Callable[[Lengths], View], *, limit: int = MAX_BYTES) -> View:
-    """Build a record with the longest texts that keep it within `limit` bytes of JSON."""
-    for lengths in _LEVELS[:-1]:
-        view = build(lengths)
-        if len(to_json(view)) <= limit:
-            return view
-    return build(_LEVELS[-1])
+#: The reasons of a decision.
+Reasons = Annotated[tuple[ReasonView, ...], first(20)]
+
+
+# --- texts and amounts --------------------------------------------------------------------------------------------
 
 
 def cut(text: str | None, length: int) -> str:
@@ -76,30 +112,105 @@ def cut(text: str | None, length: int) -> str:
     return str(storable(shown)).translate(_CONTROLS)
 
 
-def cut_or_none(text: str | None, length: int) -> str | None:
-    """Cut a text; None stays None."""
-    return None if text is None else cut(text, length)
-
-
 def amount(minor: int | None, currency: str | None) -> str | None:
     """Return an amount with the currency's decimals; None while amount or currency is unknown."""
     return None if minor is None or not currency else Money(int(minor), currency).to_text()
-
-
-def money(stored: dict[str, Any] | None) -> str | None:
-    """Return an amount of a stored judgement as text."""
-    return None if stored is None else amount(stored["amount_minor"], stored["currency"])
-
-
-def reasons(stored: list[dict[str, Any]] | None, lengths: Lengths) -> tuple[ReasonView, ...]:
-    """Return stored reasons as views."""
-    return tuple(
-        ReasonView(code=cut(str(one.get("code")), 48), text=cut(str(one.get("text")), lengths.line))
-        for one in (stored or [])[: lengths.reasons]
-    )
 
 
 def panel_url(settings: Settings, order_id: int | None) -> str | None:
     """Return the URL of an order in the panel's admin area."""
     links = links_to(settings.panel_url)
     return None if links is None or order_id is None else links.order_url(order_id)
+
+
+# --- the size of an answer ----------------------------------------------------------------------------------------
+
+Shown = TypeVar("Shown", bound=View)
+
+
+def within(view: Shown, limit: int = MAX_BYTES) -> Shown:
+    """Return the view; if it takes more than `limit` bytes of JSON, its longest texts are cut to one shared size.
+
+    The texts give up what is too much, so a view fits whenever its frame fits: all that is not marked with `Cut`. With
+    all lists full, the frame of an order takes 36,000 bytes of `MAX_BYTES`, that of an explanation 42,000, and that of
+    a row 2,350 of `MAX_ROW_BYTES`.
+    """
+    excess = len(to_json(view)) - limit
+    if excess <= 0:
+        return view
+    sizes: list[int] = []
+    _each_text(view, lambda text: sizes.append(_size(text)))  # only measures
+    size = _shared_size(sizes, sum(sizes) - excess)
+    shortened: Shown = _each_text(view, lambda text: _beginning(text, size))
+    return shortened
+
+
+def _each_text(value: Any, change: Callable[[str], Any], *, marked: bool = False) -> Any:
+    """Return a value with all its texts changed; those of a view are in the fields marked with `Cut`."""
+    if isinstance(value, View):
+        fields = type(value).model_fields.items()
+        marks = {name: any(isinstance(mark, Cut) for mark in field.metadata) for name, field in fields}
+        changed = {name: _each_text(getattr(value, name), change, marked=mark) for name, mark in marks.items()}
+        return value.model_copy(update=changed)
+    if isinstance(value, list | tuple):
+        return tuple(_each_text(one, change, marked=marked) for one in value)
+    if isinstance(value, dict):
+        return {name: _each_text(one, change, marked=marked) for name, one in value.items()}
+    return change(value) if marked and isinstance(value, str) else value
+
+
+def _size(text: str) -> int:
+    return len(to_json(text)) - 2  # without its quotation marks
+
+
+def _shared_size(sizes: list[int], total: int) -> int:
+    """Return the size to which texts are cut, if they are longer, so that together they take at most `total`."""
+    rest = sorted(sizes, reverse=True)
+    while rest and rest[-1] * len(rest) <= total:
+        total -= rest.pop()
+    return max(0, total) // max(1, len(rest))
+
+
+def _beginning(text: str, size: int) -> str:
+    """Return a text cut to at most `size` bytes of JSON."""
+    if _size(text) <= size:
+        return text
+    room = size - _size(CUT)
+    return "" if room < 0 else str(from_json(to_json(text)[: 1 + room], allow_partial="trailing-strings")) + CUT
+
+
+# --- for the queue, whose rows are dataclasses --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """The maximum number of characters of a line, and of reasons."""
+
+    line: int
+    reasons: int
+
+
+_LEVELS: Final = (
+    Lengths(line=1_100, reasons=20),
+    Lengths(line=300, reasons=20),
+    Lengths(line=120, reasons=8),
+    Lengths(line=40, reasons=3),
+)
+
+Row = TypeVar("Row")
+
+
+def fit(build: Callable[[Lengths], Row], *, limit: int) -> Row:
+    """Build a record with the longest texts that keep it within `limit` bytes of JSON."""
+    for lengths in _LEVELS[:-1]:
+        row = build(lengths)
+        if len(to_json(row)) <= limit:
+            return row
+    return build(_LEVELS[-1])
+
+
+def reasons(stored: list[dict[str, Any]] | None, lengths: Lengths) -> tuple[ReasonView, ...]:
+    """Return stored reasons as views."""
+    return tuple(
+        ReasonView(code=one["code"], text=cut(one["text"], lengths.line)) for one in (stored or [])[: lengths.reasons]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -153,7 +153,7 @@ async def show(db: Database, version: int, turn: Turn) -> PolicyDocument:
     """Return a policy with its document and its warnings. Raises NotFound, and what `Turn.run` raises."""
     async with db.read() as connection:
         found = await get_policy(connection, version)
-    return replace(found, warnings=await turn.run(oddities, found.document))
+    return found.model_copy(update={"warnings": await turn.run(oddities, found.document)})
 
 
 async def _view(tx: AsyncConnection, version: int, odd: tuple[str, ...]) -> PublishedPolicy:

@@ -15,7 +15,7 @@ from app.api.fields import Body, LoggedMinutes, Text, TicketId
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, answer, read, router
 from app.api.views.lists import get_ticket
-from app.api.views.records import ReadingView, TicketView, reading_view
+from app.api.views.records import ReadingView, TicketView
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
@@ -72,7 +72,7 @@ async def try_text(
 ) -> Response:
     async with context.db.read() as connection:
         minutes = (await versions.active(connection)).policy.labour.topic_minutes.by_topic()
-    return answer(reading_view(await turn.run(classify, body.subject, body.message, minutes=minutes)))
+    return answer(ReadingView.model_validate(await turn.run(classify, body.subject, body.message, minutes=minutes)))
 
 
 @tickets.get(

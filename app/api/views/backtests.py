@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,11 +16,10 @@ from app.evaluation.backtest import chart
 from app.evaluation.backtest.records import BacktestReport
 from app.evaluation.backtest.runs import DEAD_AFTER
 from app.paging import Page, SortOrder, Window, read_page
-from app.shown import cut_or_none
+from app.shown import Cut, View
 from app.tables.history import backtests
 
 _INTERRUPTED = "its process ended too early"
-_LONGEST = 500
 
 
 class BacktestState(StrEnum):
@@ -32,13 +30,12 @@ class BacktestState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestView:
+class BacktestView(View):
     """One backtest, without its report."""
 
     id: uuid.UUID
     state: BacktestState
-    error: Annotated[str | None, Field(description="Why it failed.")]
+    error: Annotated[str | None, Cut(500), Field(description="Why it failed.")]
     policy_hash: Annotated[str, Field(description="The version of the tested policy.")]
     active_version: Annotated[int, Field(description="The version of the active policy that it is compared with.")]
     engine_version: str
@@ -47,56 +44,45 @@ class BacktestView:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestDocument(BacktestView):
     """One backtest with its report."""
 
     report: Annotated[BacktestReport | None, Field(description="Null until it is finished, and if it failed.")]
 
 
-_COLUMNS = (
-    backtests.c.id,
-    backtests.c.error,
-    backtests.c.policy_hash,
-    backtests.c.active_version,
-    backtests.c.engine_version,
-    backtests.c.by,
-    backtests.c.created_at,
-    backtests.c.finished_at,
-)
+_SHOWN = tuple(column for column in backtests.c if column.name not in {"options", "report"})
 
 
-def _fields(row: Any, *, now: datetime) -> dict[str, Any]:
-    """Return the fields shown; a backtest whose process is gone counts as failed, although nothing recorded it."""
-    state, error = BacktestState.RUNNING, cut_or_none(row.error, _LONGEST)
+def _state(row: Any, *, now: datetime) -> dict[str, Any]:
+    """Return state and error; a backtest whose process is gone counts as failed, although nothing recorded it."""
     if row.finished_at is not None:
-        state = BacktestState.FAILED if error else BacktestState.FINISHED
-    elif row.alive_at <= now - DEAD_AFTER:
-        state, error = BacktestState.FAILED, _INTERRUPTED
-    return {column.key: getattr(row, column.key) for column in _COLUMNS} | {"state": state, "error": error}
+        return {"state": BacktestState.FAILED if row.error else BacktestState.FINISHED}
+    if row.alive_at <= now - DEAD_AFTER:
+        return {"state": BacktestState.FAILED, "error": _INTERRUPTED}
+    return {"state": BacktestState.RUNNING}
 
 
 async def list_backtests(connection: AsyncConnection, window: Window, *, now: datetime) -> Page[BacktestView]:
     """Return the backtests, newest first."""
     order = SortOrder(columns=(backtests.c.created_at, backtests.c.id), kinds=(datetime, uuid.UUID))
-    rows, cursor = await read_page(connection, sa.select(*_COLUMNS, backtests.c.alive_at), order, window)
-    return Page(items=tuple(BacktestView(**_fields(row, now=now)) for row in rows), next_cursor=cursor)
+    rows, cursor = await read_page(connection, sa.select(*_SHOWN), order, window)
+    return Page(items=tuple(BacktestView.of(row, **_state(row, now=now)) for row in rows), next_cursor=cursor)
 
 
 async def get_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> BacktestDocument:
     """Return one backtest. Raises NotFound."""
-    query = sa.select(*_COLUMNS, backtests.c.alive_at, backtests.c.report).where(backtests.c.id == backtest_id)
+    query = sa.select(*_SHOWN, backtests.c.report).where(backtests.c.id == backtest_id)
     row = (await connection.execute(query)).first()
     if row is None:
         raise NotFound("there is no such backtest, or it was deleted")
-    report = None if row.report is None else BacktestReport.model_validate(row.report)
-    return BacktestDocument(**_fields(row, now=now), report=report)
+    return BacktestDocument.of(row, **_state(row, now=now))
 
 
 async def get_view(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> BacktestView:
     """Return a backtest that was just started."""
-    query = sa.select(*_COLUMNS, backtests.c.alive_at).where(backtests.c.id == backtest_id)
-    return BacktestView(**_fields((await connection.execute(query)).one(), now=now))
+    query = sa.select(*_SHOWN).where(backtests.c.id == backtest_id)
+    row = (await connection.execute(query)).one()
+    return BacktestView.of(row, **_state(row, now=now))
 
 
 async def draw_backtest(connection: AsyncConnection, backtest_id: uuid.UUID, *, now: datetime) -> str:

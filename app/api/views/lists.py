@@ -21,11 +21,8 @@ from app.api.views.records import (
     PolicyDocument,
     PolicyView,
     TicketView,
-    call_view,
     credit_view,
-    event_view,
     fee_view,
-    ticket_view,
 )
 from app.config import Settings
 from app.core.judgement.customer_score import Segment
@@ -91,7 +88,7 @@ async def list_calls(connection: AsyncConnection, window: Window, *, state: Call
     order = SortOrder(columns=(panel_calls.c.seq, panel_calls.c.id), kinds=(int, uuid.UUID))
     states = list(CallState) if state is None else [state]
     rows, cursor = await read_page_by_state(connection, panel_calls, states, order, window)
-    return Page(items=tuple(call_view(row) for row in rows), next_cursor=cursor)
+    return Page(items=tuple(CallView.model_validate(row) for row in rows), next_cursor=cursor)
 
 
 async def get_call(connection: AsyncConnection, call_id: uuid.UUID) -> CallView:
@@ -99,7 +96,7 @@ async def get_call(connection: AsyncConnection, call_id: uuid.UUID) -> CallView:
     row = (await connection.execute(sa.select(panel_calls).where(panel_calls.c.id == call_id))).first()
     if row is None:
         raise NotFound(f"there is no panel call {call_id}")
-    return call_view(row)
+    return CallView.model_validate(row)
 
 
 _EVENT = tuple(column for column in events.c if column.name != "body")
@@ -111,7 +108,7 @@ async def list_events(connection: AsyncConnection, window: Window, *, state: Eve
     if state is not None:
         query = query.where(events.c.state == state)
     rows, cursor = await read_page(connection, query, SortOrder(columns=(events.c.id,), kinds=(int,)), window)
-    return Page(items=tuple(event_view(row) for row in rows), next_cursor=cursor)
+    return Page(items=tuple(EventView.model_validate(row) for row in rows), next_cursor=cursor)
 
 
 async def get_event(connection: AsyncConnection, event_id: int) -> EventView:
@@ -119,7 +116,7 @@ async def get_event(connection: AsyncConnection, event_id: int) -> EventView:
     row = (await connection.execute(sa.select(*_EVENT).where(events.c.id == event_id))).first()
     if row is None:
         raise NotFound(f"there is no event {event_id}")
-    return event_view(row)
+    return EventView.model_validate(row)
 
 
 # --- customers ----------------------------------------------------------------------------------------------------
@@ -214,7 +211,7 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
         raise NotFound(f"no ticket {ticket_id} is known; its event may not have arrived yet")
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
     linked = await records.orders_of(connection, ticket_id)
-    return ticket_view(row, subject or "", tuple(linked[-50:]))
+    return TicketView.of(row, subject=subject or "", order_ids=linked[-50:])
 
 
 async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
@@ -223,7 +220,7 @@ async def list_policies(connection: AsyncConnection, window: Window) -> Page[Pol
     order = SortOrder(columns=(policies.c.version,), kinds=(int,))
     rows, cursor = await read_page(connection, sa.select(*columns), order, window)
     active = await policy_service.active_version(connection)
-    found = [PolicyView(**row._mapping, active=row.version == active) for row in rows]
+    found = [PolicyView.of(row, active=row.version == active) for row in rows]
     return Page(items=tuple(found), next_cursor=cursor)
 
 
@@ -236,4 +233,4 @@ async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocumen
     if row is None:
         raise NotFound(f"there is no policy version {version}")
     active = await policy_service.active_version(connection)
-    return PolicyDocument(**row._mapping, active=row.version == active, warnings=())
+    return PolicyDocument.of(row, active=row.version == active, warnings=())

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -15,24 +13,27 @@ from app.core.judgement.decide import Outcome
 from app.core.judgement.signals.base import ScoreKind
 from app.core.records import CallState, Mode
 from app.core.states import FeeState, Flag, HoldKind, OrderState, Provisioning
-from app.shown import ReasonView
+from app.shown import SHOWN, Cut, Evidence, Reasons, StoredMoney, View, first
 from app.tables.orders import FeeForm
 
 _Amount = Annotated[str | None, Field(description="With the decimals of the order's currency.", examples=["15.00"])]
+_StoredAmount = Annotated[
+    StoredMoney, Field(description="With the decimals of the order's currency.", examples=["15.00"])
+]
 _At = Annotated[datetime | None, Field(description="UTC.")]
 
+_SIGNALS = 40
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemView:
+
+class ItemView(View):
     """One line of the order."""
 
-    product: str
-    amount: _Amount
-    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
+    product: Annotated[str, Cut(200)]
+    amount: Annotated[_Amount, Cut(20)]
+    panel_status: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Pending"])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentView:
+class PaymentView(View):
     """The payment of the order's own invoice."""
 
     invoice_id: int | None
@@ -40,53 +41,50 @@ class PaymentView:
     paid_at: _At
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoresView:
+class ScoresView(View):
     """Both scores, 0-100, of the latest judgement."""
 
     self_service: Annotated[int, Field(description="100: this order needs no staff time.")]
     risk: Annotated[int, Field(description="100: certainly fraud or abuse.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabourView:
+class LabourView(View):
     """Staff minutes, their cost, and the margin that pays for them."""
 
     minutes: int
-    cost: _Amount
-    margin_month: _Amount
+    cost: _StoredAmount
+    margin_month: _StoredAmount
     payback_months: Annotated[
         float | None,
         Field(description="Months of margin that the work uses up; null if never earned back or not known."),
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalView:
+class SignalView(View):
     """One finding: its points, a sentence, and the evidence."""
 
     code: str
     score: ScoreKind
     points: int
-    detail: str
-    evidence: dict[str, str | int | float | bool | None]
+    detail: Annotated[str, Cut(1_100)]
+    evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionView:
+class DecisionView(View):
     """The decision in force."""
 
     outcome: Outcome
-    reasons: tuple[ReasonView, ...]
-    by: Annotated[str, Field(description="`policy`, a key's name, `panel:staff:<id>` or `clock`.", examples=["policy"])]
+    reasons: Reasons
+    by: Annotated[
+        str, Cut(120), Field(description="`policy`, a key's name, `panel:staff:<id>` or `clock`.", examples=["policy"])
+    ]
     policy_version: int | None
     engine_version: str
     mode: Mode
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldView:
+class HoldView(View):
     """What a held order waits for."""
 
     kind: HoldKind
@@ -95,8 +93,7 @@ class HoldView:
     expires_at: _At
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderFeeView:
+class OrderFeeView(View):
     """The newest fee of the order."""
 
     amount: Annotated[str, Field(description="Net of tax.", examples=["50.00"])]
@@ -108,44 +105,41 @@ class OrderFeeView:
     state: FeeState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCallView:
+class OrderCallView(View):
     """One call that changes something in the panel."""
 
     id: uuid.UUID
     action: Annotated[str, Field(examples=["accept_order"])]
     state: CallState
     attempts: int
-    last_error: str | None
+    last_error: Annotated[str | None, Cut(500)]
     uncertain: Annotated[bool, Field(description="Its outcome was never confirmed.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineView:
+class TimelineView(View):
     """One entry of the timeline."""
 
     at: datetime
-    what: str
-    by: str
+    what: Annotated[str, Cut(1_100)]
+    by: Annotated[str, Cut(120)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSummary:
+class OrderSummary(View):
     """An order in a list: without items, texts, tickets, signals, panel calls and timeline."""
 
     order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
-    order_number: str
+    order_number: Annotated[str, Cut(40)]
     panel_url: Annotated[str | None, Field(description="Link for staff to the order in the panel.")]
     customer_id: Annotated[int | None, Field(description="The panel's client id.")]
     kind: OrderKind
     state: OrderState
-    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
+    panel_status: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Pending"])]
     provisioning: Provisioning
     placed_by: PlacedBy
     placed_at: _At
     amount: _Amount
     currency: Annotated[str | None, Field(examples=["USD"])]
-    recurring_monthly: _Amount
+    recurring_monthly: _StoredAmount
     payment: PaymentView
     refund_due: Annotated[str | None, Field(description="Money paid on an ended order, until a person settles it.")]
     scores: ScoresView | None
@@ -162,34 +156,33 @@ class OrderSummary:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderView:
+class OrderView(View):
     """An order. Texts that would make it larger than 64 kB are cut and end in "…"."""
 
     order_id: Annotated[int, Field(description="The panel's order id.", examples=[100001])]
-    order_number: str
+    order_number: Annotated[str, Cut(40)]
     panel_url: Annotated[str | None, Field(description="Link for staff to the order in the panel.")]
     customer_id: Annotated[int | None, Field(description="The panel's client id.")]
     kind: OrderKind
     state: OrderState
-    panel_status: Annotated[str, Field(description="As the panel names it.", examples=["Pending"])]
+    panel_status: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Pending"])]
     provisioning: Provisioning
     placed_by: PlacedBy
     placed_at: _At
     amount: _Amount
     currency: Annotated[str | None, Field(examples=["USD"])]
-    recurring_monthly: _Amount
-    items: Annotated[tuple[ItemView, ...], Field(description="The first 50 lines.")]
+    recurring_monthly: _StoredAmount
+    items: Annotated[tuple[ItemView, ...], first(SHOWN), Field(description="The first 50 lines.")]
     items_total: int
     request_text: Annotated[
-        str, Field(description="The customer's texts: 12,000 characters at most, fewer in a large order.")
+        str, Cut(12_000), Field(description="The customer's texts: 12,000 characters at most, fewer in a large order.")
     ]
     ticket_ids: Annotated[tuple[int, ...], Field(description="Linked tickets, the latest 50.")]
     payment: PaymentView
     refund_due: Annotated[str | None, Field(description="Money paid on an ended order, until a person settles it.")]
     scores: ScoresView | None
     labour: LabourView | None
-    signals: tuple[SignalView, ...]
+    signals: Annotated[tuple[SignalView, ...], first(_SIGNALS)]
     decision: DecisionView | None
     flags: tuple[Flag, ...]
     hold: HoldView | None
@@ -205,21 +198,7 @@ class OrderView:
         ),
     ]
     prepared_question: Annotated[
-        str | None, Field(description="The prepared question for the customer; `ask` sends it, or your own question.")
+        str | None,
+        Cut(4_000),
+        Field(description="The prepared question for the customer; `ask` sends it, or your own question."),
     ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderParts:
-    """The rows that make up an order's view; what lists leave out is empty in lists."""
-
-    row: Any
-    decision: Any = None
-    judgement: dict[str, Any] | None = None
-    fee: Any = None
-    text: str = ""
-    ticket_ids: tuple[int, ...] = ()
-    calls: Sequence[Any] = ()
-    calls_total: int = 0
-    timeline: Sequence[Any] = ()
-    timeline_total: int = 0

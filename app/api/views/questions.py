@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Annotated, Any, Final
@@ -13,7 +12,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.records import QuestionOutcome
-from app.shown import cut
+from app.shown import Cut, View
 from app.tables.orders import questions
 
 #: A question is worth a field of the order form once it was asked this often, ...
@@ -23,11 +22,9 @@ MOSTLY: Final = 80
 #: How many of the newest questions are read, and how many rows are shown.
 LOOKED_AT: Final = 20_000
 SHOWN: Final = 50
-_TEXT = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomesView:
+class OutcomesView(View):
     """The outcomes of orders after the question; the rest is not decided yet."""
 
     approved: int
@@ -37,15 +34,14 @@ class OutcomesView:
     open: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionRow:
+class QuestionRow(View):
     """The question of one rule, or the questions that staff wrote themselves."""
 
     rule: Annotated[
         str | None,
         Field(description="The rule of the policy's [vetting]; null for a question in a person's own words."),
     ]
-    question: Annotated[str, Field(description="The latest wording.")]
+    question: Annotated[str, Cut(200), Field(description="The latest wording.")]
     asked: int
     answered: int
     median_hours: Annotated[float | None, Field(description="From the question to the answer; null without an answer.")]
@@ -58,8 +54,7 @@ class QuestionRow:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionsReport:
+class QuestionsReport(View):
     """The questions of a period: good candidates for the order form first, then by how often they were asked."""
 
     since: datetime
@@ -100,7 +95,7 @@ def _row(group: Sequence[Any]) -> QuestionRow:
     good = len(group) >= OFTEN and _mostly(len(hours), len(group)) and _mostly(approved, len(after_answer))
     return QuestionRow(
         rule=group[0].rule,
-        question=cut(group[0].question, _TEXT),
+        question=group[0].question,
         asked=len(group),
         answered=len(hours),
         median_hours=round(median(hours), 2) if hours else None,

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.core.reading.topics import OrderIntent, TicketReading, Topic
+from app.core.reading.topics import OrderIntent, Topic
 from app.core.records import CallClass, CallState
 from app.core.states import FeeState
-from app.shown import MAX_ROW_BYTES, Lengths, amount, cut, cut_or_none, fit
+from app.shown import MAX_ROW_BYTES, Cut, View, amount, first, within
 from app.tables.customers import CreditState
 from app.tables.inbox import EventSource, EventState
 from app.tables.orders import FeeForm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeeView:
+class FeeView(View):
     """A fee: an invoice in the panel that charges for the work on one order."""
 
     fee_id: uuid.UUID
@@ -34,7 +32,7 @@ class FeeView:
     quote_id: int | None
     state: FeeState
     minutes: int | None
-    work: Annotated[str, Field(description="What the fee is for, in words for the customer.")]
+    work: Annotated[str, Cut(400), Field(description="What the fee is for, in words for the customer.")]
     created_at: datetime
     expires_at: datetime
     settled_at: datetime | None
@@ -42,32 +40,22 @@ class FeeView:
 
 def fee_view(row: Any) -> FeeView:
     """Show one fee."""
-    return FeeView(
+    return FeeView.of(
+        row,
         fee_id=row.id,
-        order_id=row.order_id,
-        customer_id=row.customer_id,
-        amount=amount(row.amount_minor, row.currency) or "",
+        amount=amount(row.amount_minor, row.currency),
         total=amount(row.total_minor, row.currency),
-        paid=amount(row.paid_minor, row.currency) or "",
-        currency=row.currency,
-        form=FeeForm(row.form),
-        invoice_id=row.invoice_id,
-        quote_id=row.quote_id,
-        state=FeeState(row.state),
-        minutes=row.minutes,
-        work=cut(row.work, 400),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        settled_at=row.settled_at,
+        paid=amount(row.paid_minor, row.currency),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallView:
+class CallView(View):
     """A panel call: one call that changes something in the panel. Its content is not shown."""
 
     id: uuid.UUID
-    key: Annotated[str, Field(description="Identifies the intended effect.", examples=["order:100001:accept"])]
+    key: Annotated[
+        str, Cut(120), Field(description="Identifies the intended effect.", examples=["order:100001:accept"])
+    ]
     action: Annotated[str, Field(examples=["accept_order"])]
     call_class: Annotated[
         CallClass,
@@ -78,48 +66,25 @@ class CallView:
     order_id: int | None
     customer_id: int | None
     reference: Annotated[
-        str | None, Field(description="The reference in the panel's record by which it is found again.")
+        str | None, Cut(80), Field(description="The reference in the panel's record by which it is found again.")
     ]
-    cause: str
+    cause: Annotated[str, Cut(64)]
     state: CallState
     uncertain: Annotated[bool, Field(description="Its outcome was never confirmed.")]
     attempts: int
-    last_error: str | None
+    last_error: Annotated[str | None, Cut(300)]
     due_at: datetime
     sent_at: datetime | None
     created_at: datetime
     settled_at: datetime | None
 
 
-def call_view(row: Any) -> CallView:
-    """Show one panel call."""
-    return CallView(
-        id=row.id,
-        key=cut(row.key, 120),
-        action=row.action,
-        call_class=CallClass(row.call_class),
-        order_id=row.order_id,
-        customer_id=row.customer_id,
-        reference=cut_or_none(row.reference, 80),
-        cause=cut(row.cause, 64),
-        state=CallState(row.state),
-        uncertain=row.uncertain,
-        attempts=row.attempts,
-        last_error=cut_or_none(row.last_error, 300),
-        due_at=row.due_at,
-        sent_at=row.sent_at,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventView:
+class EventView(View):
     """An event: a webhook that came in, or one that we created ourselves. Its body is never shown."""
 
     id: int
-    webhook_id: str
-    type: Annotated[str, Field(examples=["order.created"])]
+    webhook_id: Annotated[str, Cut(255)]
+    type: Annotated[str, Cut(64), Field(examples=["order.created"])]
     source: EventSource
     order_id: int | None
     customer_id: int | None
@@ -130,41 +95,19 @@ class EventView:
     due_at: datetime
     finished_at: datetime | None
     result: Annotated[str | None, Field(description="The result, or why the event was ignored or failed.")]
-    last_error: str | None
+    last_error: Annotated[str | None, Cut(300)]
 
 
-def event_view(row: Any) -> EventView:
-    """Show one event."""
-    return EventView(
-        id=row.id,
-        webhook_id=cut(row.webhook_id, 255),
-        type=cut(row.type, 64),
-        source=EventSource(row.source),
-        order_id=row.order_id,
-        customer_id=row.customer_id,
-        occurred_at=row.occurred_at,
-        received_at=row.received_at,
-        state=EventState(row.state),
-        attempts=row.attempts,
-        due_at=row.due_at,
-        finished_at=row.finished_at,
-        result=row.result,
-        last_error=cut_or_none(row.last_error, 300),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceView:
+class EvidenceView(View):
     """One term that supported a topic: where it was found and its weight."""
 
-    term: str
-    where: str
+    term: Annotated[str, Cut(100)]
+    where: Annotated[str, Cut(40)]
     topic: Topic
     weight: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingView:
+class ReadingView(View):
     """What was recognised in a ticket."""
 
     topic: Topic
@@ -172,109 +115,48 @@ class ReadingView:
     order_intent: OrderIntent
     minutes: Annotated[int, Field(description="Staff minutes for tickets like this.")]
     self_service: Annotated[bool, Field(description="The customer could have solved it alone.")]
-    evidence: tuple[EvidenceView, ...]
+    evidence: Annotated[tuple[EvidenceView, ...], first(50)]
 
 
-def reading_view(reading: TicketReading) -> ReadingView:
-    """Show what was read from a text."""
-    return ReadingView(
-        topic=reading.topic,
-        confidence=reading.confidence,
-        order_intent=reading.order_intent,
-        minutes=reading.minutes,
-        self_service=reading.self_service,
-        evidence=tuple(
-            EvidenceView(term=cut(one.term, 100), where=one.where, topic=one.topic, weight=one.weight)
-            for one in reading.evidence[:50]
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketView:
+class TicketView(View):
     """A ticket, classified when it was opened; staff can correct it."""
 
     ticket_id: int
     customer_id: Annotated[int | None, Field(description="Null for guests.")]
-    subject: str
+    subject: Annotated[str, Cut(300)]
     opened_by: Annotated[str, Field(examples=["customer"])]
     opened_at: datetime
-    state: Annotated[str, Field(description="As the panel names it.", examples=["Open"])]
+    state: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Open"])]
     order_ids: Annotated[tuple[int, ...], Field(description="The linked orders.")]
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
     order_intent: OrderIntent
     minutes: int
     self_service: bool
-    evidence: tuple[EvidenceView, ...]
+    evidence: Annotated[tuple[EvidenceView, ...], first(50)]
     corrected_by: str | None
 
 
-def ticket_view(row: Any, subject: str, order_ids: tuple[int, ...]) -> TicketView:
-    """Show one ticket."""
-    stored = [one for one in row.evidence if isinstance(one, dict)]
-    return TicketView(
-        ticket_id=row.ticket_id,
-        customer_id=row.customer_id,
-        subject=cut(subject, 300),
-        opened_by=row.opened_by,
-        opened_at=row.opened_at,
-        state=cut(row.state, 40),
-        order_ids=order_ids,
-        topic=Topic(row.topic),
-        confidence=row.confidence,
-        order_intent=OrderIntent(row.order_intent),
-        minutes=row.minutes,
-        self_service=row.self_service,
-        evidence=tuple(
-            EvidenceView(
-                term=cut(str(one["term"]), 100),
-                where=cut(str(one["where"]), 40),
-                topic=Topic(one["topic"]),
-                weight=float(one["weight"]),
-            )
-            for one in stored[:50]
-        ),
-        corrected_by=row.corrected_by,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditView:
+class CreditView(View):
     """Account credit that staff granted."""
 
     credit_id: uuid.UUID
     customer_id: int
     amount: Annotated[str, Field(examples=["25.00"])]
     currency: str
-    reason: str
+    reason: Annotated[str, Cut(1_100)]
     state: CreditState
     panel_call_id: uuid.UUID
-    by: str
+    by: Annotated[str, Cut(120)]
     created_at: datetime
 
 
 def credit_view(row: Any) -> CreditView:
     """Show one credit."""
-
-    def build(lengths: Lengths) -> CreditView:
-        return CreditView(
-            credit_id=row.id,
-            customer_id=row.customer_id,
-            amount=amount(row.amount_minor, row.currency) or "",
-            currency=row.currency,
-            reason=cut(row.reason, lengths.line),
-            state=CreditState(row.state),
-            panel_call_id=row.panel_call_id,
-            by=cut(row.by, 120),
-            created_at=row.created_at,
-        )
-
-    return fit(build, limit=MAX_ROW_BYTES)
+    return within(CreditView.of(row, credit_id=row.id, amount=amount(row.amount_minor, row.currency)), MAX_ROW_BYTES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyView:
+class PolicyView(View):
     """A policy: one version of the provider's rules and numbers, immutable once published."""
 
     version: int
@@ -284,8 +166,7 @@ class PolicyView:
     published_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDocument:
+class PolicyDocument(View):
     """A policy with the document that was published."""
 
     version: int
@@ -297,8 +178,7 @@ class PolicyDocument:
     warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedPolicy:
+class PublishedPolicy(View):
     """The result of publishing or activating a policy."""
 
     version: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -12,10 +11,10 @@ from app.core.judgement.signals.base import Family, ScoreKind
 from app.core.judgement.signals.catalogue import CATALOGUE, SignalEntry
 from app.core.policy.document import Policy
 from app.policies import versions
+from app.shown import View
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalMeaning:
+class SignalMeaning(View):
     """One signal: what it means, and the points by which it changes its score."""
 
     code: str
@@ -30,8 +29,7 @@ class SignalMeaning:
     needs: Annotated[tuple[str, ...], Field(description="Facts without which it can't fire, or only in part.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalList:
+class SignalList(View):
     """Every signal that a decision may hold, in the order of a decision."""
 
     policy_version: int
@@ -49,15 +47,9 @@ async def list_signals(connection: AsyncConnection) -> SignalList:
 
 
 def _meaning(entry: SignalEntry, policy: Policy, default: Policy, caps: dict[str, int]) -> SignalMeaning:
-    return SignalMeaning(
-        code=entry.code,
-        score=entry.score,
-        family=entry.family,
+    return SignalMeaning.of(
+        entry,
         family_cap=caps.get(entry.family.value) if entry.family else None,
-        meaning=entry.meaning,
-        evidence=entry.evidence,
         points=entry.points(policy),
         default_points=entry.points(default),
-        can_be_muted=entry.can_be_muted,
-        needs=entry.needs,
     )

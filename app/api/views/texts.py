@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,13 +11,13 @@ from app.core.judgement.explanation.prices import as_html, price_texts
 from app.core.policy.document import Policy
 from app.errors import Invalid
 from app.policies import versions as policy_service
+from app.shown import View
 
 #: How many currencies are shown when none is named, so that an answer stays small.
 SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextView:
+class TextView(View):
     """One text, ready to copy."""
 
     plain: Annotated[str, Field(examples=["Everything you order here is set up at no extra charge."])]
@@ -31,8 +30,7 @@ class TextView:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrencyTextsView:
+class CurrencyTextsView(View):
     """The texts in one currency."""
 
     currency: Annotated[str, Field(examples=["EUR"])]
@@ -41,8 +39,7 @@ class CurrencyTextsView:
     signature: Annotated[TextView, Field(description="Two lines below e-mails.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyTextsView:
+class PolicyTextsView(View):
     """The prices of a policy in words."""
 
     version: int
