@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -22,7 +21,7 @@ from app.core.consequences.modes import proposal
 from app.core.records import CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page
-from app.shown import MAX_ROW_BYTES, Lengths, ReasonView, amount, cut, fit, panel_url, reasons
+from app.shown import MAX_ROW_BYTES, Cut, ReasonView, View, amount, cut, panel_url, within
 from app.tables.columns import UtcDateTime
 from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
@@ -41,12 +40,11 @@ class Why(StrEnum):
     DEAD_CALL = "dead_call"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRow:
+class QueueRow(View):
     """One thing that waits for a person."""
 
     order_id: Annotated[int | None, Field(description="Null for a dead call that is about no order, such as a credit.")]
-    order_number: str | None
+    order_number: Annotated[str | None, Cut(40)]
     panel_url: str | None
     customer_id: int | None
     why: Why
@@ -227,53 +225,47 @@ async def _dead_calls(
     return calls
 
 
-def _call_reason(call: Any, lengths: Lengths) -> ReasonView:
-    error = cut(call.last_error or "no answer", min(lengths.line, 300))
+def _call_reason(call: Any) -> ReasonView:
+    error = cut(call.last_error or "no answer", 300)
     text = f"The panel call {call.action} failed: {error.rstrip('.')}. Retry or abandon panel call {call.id}."
     return ReasonView(code=Why.DEAD_CALL.value, text=text)
 
 
 def _call_row(row: Any, dead: list[Any]) -> QueueRow:
-    def build(lengths: Lengths) -> QueueRow:
-        return QueueRow(
-            order_id=None,
-            order_number=None,
-            panel_url=None,
-            customer_id=dead[0].customer_id if dead else None,
-            why=Why.DEAD_CALL,
-            reasons=tuple(_call_reason(call, lengths) for call in dead[:5]),
-            since=row.since,
-            due_at=None,
-            actions=(),
-        )
-
-    return fit(build, limit=MAX_ROW_BYTES)
+    view = QueueRow(
+        order_id=None,
+        order_number=None,
+        panel_url=None,
+        customer_id=dead[0].customer_id if dead else None,
+        why=Why.DEAD_CALL,
+        reasons=tuple(_call_reason(call) for call in dead[:5]),
+        since=row.since,
+        due_at=None,
+        actions=(),
+    )
+    return within(view, MAX_ROW_BYTES)
 
 
 def _order_row(
     row: Any, order: Any, settings: Settings, *, dead: list[Any], decided: Any, actions: tuple[str, ...]
 ) -> QueueRow:
-    def build(lengths: Lengths) -> QueueRow:
-        said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in BREACHES if flag in order.flags]
-        if order.refund_due_minor > 0:
-            text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} must be refunded."
-            said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
-        if Flag.PROVISIONING_FAILED in order.flags and order.state == OrderState.RELEASED:
-            said.append(ReasonView(code=Flag.PROVISIONING_FAILED.value, text=_UNBUILT_TEXT))
-        said += [_call_reason(call, lengths) for call in dead[:3]]
-        return QueueRow(
-            order_id=order.order_id,
-            order_number=cut(order.order_number, 40),
-            panel_url=panel_url(settings, order.order_id),
-            customer_id=order.customer_id,
-            why=Why(row.why),
-            reasons=(*said, *reasons(decided, lengths)),
-            since=row.since,
-            due_at=row.due_at,
-            actions=actions,
-        )
-
-    return fit(build, limit=MAX_ROW_BYTES)
+    said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in BREACHES if flag in order.flags]
+    if order.refund_due_minor > 0:
+        text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} must be refunded."
+        said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
+    if Flag.PROVISIONING_FAILED in order.flags and order.state == OrderState.RELEASED:
+        said.append(ReasonView(code=Flag.PROVISIONING_FAILED.value, text=_UNBUILT_TEXT))
+    said += [_call_reason(call) for call in dead[:3]]
+    view = QueueRow.of(
+        row,
+        order_id=order.order_id,
+        order_number=order.order_number,
+        panel_url=panel_url(settings, order.order_id),
+        customer_id=order.customer_id,
+        reasons=(*said, *(decided or ())[:20]),
+        actions=actions,
+    )
+    return within(view, MAX_ROW_BYTES)
 
 
 def actions_of(row: Any, fee_state: str | None, why: Any) -> tuple[str, ...]:
