@@ -20,7 +20,7 @@ from app.core.judgement.explanation.staff import for_staff
 from app.core.policy.document import Policy
 from app.core.reading.requests import TermKind
 from app.demo.news import Ledger, NewsLine, Tone
-from app.demo.screen import Addresses, footer, story_line
+from app.demo.screen import footer, story_line
 from tests.core.judging import NOW, a_customer, a_request, an_order, some_facts
 
 _WIDTH: Final = 110
@@ -68,9 +68,12 @@ def decision() -> str:
 def demo() -> str:
     """Draw the demo's screen with five orders."""
     ledger = Ledger(webhooks=22, reads=228, changes=8)
-    addresses = Addresses(
-        swagger="http://127.0.0.1:8000/docs", admin_key="(shown here)", ops_key="(shown here)", sandbox="http://127.0.0.1:8080/",
-    )  # fmt: skip
+    addresses = {
+        "Swagger UI": "http://127.0.0.1:8000/docs",
+        "admin key": "(shown here)",
+        "ops key": "(shown here)",
+        "sandbox page": "http://127.0.0.1:8080/",
+    }
 
     def shown() -> Iterator[Any]:
         for at, told in _story(ledger):

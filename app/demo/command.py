@@ -13,7 +13,7 @@ import secrets
 import signal
 import tempfile
 from base64 import b64encode
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ import app
 from app.config import PREFIX, Settings
 from app.demo.news import Ledger, NewsLine, Tone
 from app.demo.processes import Child, DemoEnded, child, first_of, free_ports
-from app.demo.screen import Addresses, LiveScreen, PlainScreen, Screen
+from app.demo.screen import LiveScreen, PlainScreen, Screen
 from app.installation import schema
 from app.installation.administration import create_key
 from app.tables.access import Role
@@ -69,10 +69,8 @@ class _Plan:
     panel_port: int
     admin_key: str
     ops_key: str
-    panel_key: str
-    webhook_secret: str
-    identifier: str
-    secret: str
+    shared: Mapping[str, str]
+    """The secrets that the panel needs, too."""
 
     @property
     def service(self) -> str:
@@ -135,10 +133,12 @@ def _prepare(folder: Path, *, port: int, panel_port: int) -> _Plan:
         panel_port=free_panel_port,
         admin_key=secrets.token_urlsafe(32),
         ops_key=asyncio.run(create_key(settings, "demo ops", Role.OPS)),
-        panel_key=asyncio.run(create_key(settings, "demo panel", Role.PANEL)),
-        webhook_secret="whsec_" + b64encode(secrets.token_bytes(32)).decode(),
-        identifier=secrets.token_urlsafe(16),
-        secret=secrets.token_urlsafe(24),
+        shared={
+            "panel_key": asyncio.run(create_key(settings, "demo panel", Role.PANEL)),
+            "webhook_secret": "whsec_" + b64encode(secrets.token_bytes(32)).decode(),
+            "identifier": secrets.token_urlsafe(16),
+            "secret": secrets.token_urlsafe(24),
+        },
     )
 
 
@@ -148,9 +148,9 @@ def _service_settings(plan: _Plan) -> dict[str, str]:
         "database_url": plan.database_url,
         "mode": "enforce",
         "panel_url": plan.panel,
-        "panel_identifier": plan.identifier,
-        "panel_secret": plan.secret,
-        "webhook_secret": plan.webhook_secret,
+        "panel_identifier": plan.shared["identifier"],
+        "panel_secret": plan.shared["secret"],
+        "webhook_secret": plan.shared["webhook_secret"],
         "admin_key": plan.admin_key,
         "policy_file": str(plan.folder / "policy.toml"),
         "public_url": plan.service,
@@ -197,7 +197,7 @@ async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float |
             base_url=plan.service, headers={"Authorization": f"Bearer {plan.admin_key}"}, trust_env=False, timeout=10
         ) as client,
     ):  # fmt: skip
-        await panel.write(json.dumps(_panel_secrets(plan)))
+        await panel.write(json.dumps(plan.shared))
         try:
             await first_of(_ready(client), panel.ended(), service.ended(), within=_START_SECONDS)
         except TimeoutError:
@@ -216,19 +216,14 @@ async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float |
             screen.wait("ending the service and the panel")
 
 
-def _panel_secrets(plan: _Plan) -> dict[str, str]:
+def _addresses(plan: _Plan) -> dict[str, str]:
+    """Return the addresses to open, and the keys to log in."""
     return {
-        "webhook_secret": plan.webhook_secret,
-        "panel_key": plan.panel_key,
-        "identifier": plan.identifier,
-        "secret": plan.secret,
+        "Swagger UI": f"{plan.service}/docs",
+        "admin key": plan.admin_key,
+        "ops key": plan.ops_key,
+        "sandbox page": f"{plan.panel}/",
     }
-
-
-def _addresses(plan: _Plan) -> Addresses:
-    return Addresses(
-        swagger=f"{plan.service}/docs", admin_key=plan.admin_key, ops_key=plan.ops_key, sandbox=f"{plan.panel}/"
-    )
 
 
 async def _ready(client: httpx.AsyncClient) -> None:

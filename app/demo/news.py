@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -97,7 +97,7 @@ def _line(title: str, before: Order | None, order: Order) -> NewsLine | None:
     if "hold_breached" in order["flags"] and (before is None or "hold_breached" not in before["flags"]):
         return NewsLine(Tone.BAD, f"{title}: was provisioned despite the hold; a person must check it")
     decided_again = before is None or before["decision"]["at"] != order["decision"]["at"]
-    return _SAY[order["decision"]["outcome"]](title, before, order) if decided_again else _moved(title, before, order)
+    return (_decided if decided_again else _moved)(title, before, order)
 
 
 def _by(order: Order) -> str:
@@ -105,15 +105,23 @@ def _by(order: Order) -> str:
     return "" if by == "policy" else f" by {by}"
 
 
-def _approved(title: str, before: Order | None, order: Order) -> NewsLine:
-    fee = order["fee"]
-    if fee and fee["state"] == "paid" and before is not None:
-        return NewsLine(
-            Tone.GOOD,
-            f"{title}: the fee of {_amount(fee)} is paid; the order is {_outcome_words(order)}",
-            _reasons(order),
-        )
-    return NewsLine(Tone.GOOD, f"{title}: approved{_by(order)}, {_outcome_words(order)}", _reasons(order))
+def _decided(title: str, before: Order | None, order: Order) -> NewsLine:
+    """Describe an order by its new decision."""
+    by, fee, why = _by(order), order["fee"], _reasons(order)
+    match order["decision"]["outcome"]:
+        case "approve" if fee and fee["state"] == "paid" and before is not None:
+            text = f"{title}: the fee of {_amount(fee)} is paid; the order is {_outcome_words(order)}"
+            return NewsLine(Tone.GOOD, text, why)
+        case "approve":
+            return NewsLine(Tone.GOOD, f"{title}: approved{by}, {_outcome_words(order)}", why)
+        case "hold_for_fee":
+            amount = f" of {_amount(fee)}" if fee else ""
+            return NewsLine(Tone.FEE, f"{title}: held for a fee{amount}{by}", _signals(order, "self_service") or why)
+        case "hold_for_review":
+            risk = _signals(order, "risk") if (order["scores"] or {}).get("risk") else ""
+            return NewsLine(Tone.REVIEW, f"{title}: sent to review{by}", "; ".join(filter(None, (why, risk))))
+        case _:
+            return NewsLine(Tone.BAD, f"{title}: rejected{by}", why)
 
 
 def _outcome_words(order: Order) -> str:
@@ -121,36 +129,10 @@ def _outcome_words(order: Order) -> str:
         return "will be accepted as soon as it is paid"
     if order["state"] != "released":
         return str(order["state"])
-    accepted = order["panel_status"] == "Active"
+    if order["panel_status"] != "Active":
+        return "released; setting it up is left to staff"
     paid = order["payment"]["state"] == "paid"
-    if accepted:
-        return "paid, and accepted in the panel" if paid else "accepted in the panel"
-    return "released; setting it up is left to staff"
-
-
-def _fee_hold(title: str, _: Order | None, order: Order) -> NewsLine:
-    what = f"held for a fee of {_amount(order['fee'])}" if order["fee"] else "held for a fee"
-    return NewsLine(Tone.FEE, f"{title}: {what}{_by(order)}", _signals(order, "self_service") or _reasons(order))
-
-
-def _review(title: str, _: Order | None, order: Order) -> NewsLine:
-    risk = (order["scores"] or {}).get("risk") or 0
-    shown = _signals(order, "risk") if risk else ""
-    return NewsLine(
-        Tone.REVIEW, f"{title}: sent to review{_by(order)}", "; ".join(filter(None, (_reasons(order), shown)))
-    )
-
-
-def _rejected(title: str, _: Order | None, order: Order) -> NewsLine:
-    return NewsLine(Tone.BAD, f"{title}: rejected{_by(order)}", _reasons(order))
-
-
-_SAY: Mapping[str, Callable[[str, Order | None, Order], NewsLine]] = {
-    "approve": _approved,
-    "hold_for_fee": _fee_hold,
-    "hold_for_review": _review,
-    "reject": _rejected,
-}
+    return "paid, and accepted in the panel" if paid else "accepted in the panel"
 
 
 def _moved(title: str, before: Order | None, order: Order) -> NewsLine | None:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from app.demo.processes import first_of
 from app.sandbox.control import SandboxPanel
 from app.sandbox.models import Client, Item, Order
 from app.sandbox.server import serving
@@ -180,19 +181,8 @@ async def _perform(panel: SandboxPanel, cast: Cast, lines: asyncio.StreamReader,
     """Play from the next line of standard input until it closes."""
     if not await lines.readline():
         return
-    tasks = [
-        asyncio.create_task(_play(panel, cast, seed=options.seed, pace=options.pace)),
-        asyncio.create_task(_count(panel, set(panel.state.orders))),
-        asyncio.create_task(lines.read()),
-    ]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    play = _play(panel, cast, seed=options.seed, pace=options.pace)
+    await first_of(play, _count(panel, set(panel.state.orders)), lines.read())
 
 
 async def _run(options: argparse.Namespace) -> None:

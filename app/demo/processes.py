@@ -87,7 +87,7 @@ async def child(
         await asyncio.shield(running.stop())
 
 
-async def first_of(*works: Awaitable[None], within: float | None = None) -> None:
+async def first_of(*works: Awaitable[object], within: float | None = None) -> None:
     """Wait for the first to finish and cancel the others. Raises its exception, or TimeoutError after `within`."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
@@ -109,14 +109,7 @@ def free_ports(host: str, *wanted: int) -> list[int]:
 
 
 def _reserve(host: str, port: int) -> socket.socket:
-    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        reserved.bind((host, port))
-        reserved.listen(1)
+        return socket.create_server((host, port))
     except OSError:
-        reserved.close()
-        if port == 0:
-            raise
-        return _reserve(host, 0)
-    return reserved
+        return socket.create_server((host, 0))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
 
 from rich.columns import Columns
 from rich.console import Console, Group
@@ -25,27 +24,6 @@ _MARKS = {
 }
 _HINT_SECONDS = 8.0
 _NUMBERS_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """The addresses to open, and the keys to log in."""
-
-    swagger: str
-    admin_key: str
-    ops_key: str
-    sandbox: str
-
-
-class Screen(Protocol):
-    """The demo's output."""
-
-    def start(self) -> None: ...
-    def wait(self, what: str) -> None: ...
-    def welcome(self, addresses: Addresses) -> None: ...
-    def tell(self, line: NewsLine) -> None: ...
-    def refresh(self, ledger: Ledger, seconds: float) -> None: ...
-    def stop(self) -> None: ...
 
 
 def numbers(ledger: Ledger) -> list[tuple[str, str]]:
@@ -111,12 +89,10 @@ class PlainScreen:
     def wait(self, what: str) -> None:
         self._print(f"{what} ...")
 
-    def welcome(self, addresses: Addresses) -> None:
+    def welcome(self, addresses: Mapping[str, str]) -> None:
         self._clock.start()
-        self._print(f"Swagger UI:   {addresses.swagger}")
-        self._print(f"admin key:    {addresses.admin_key}")
-        self._print(f"ops key:      {addresses.ops_key}")
-        self._print(f"sandbox page: {addresses.sandbox}")
+        for name, value in addresses.items():
+            self._print(f"{f'{name}:':<14}{value}")
 
     def tell(self, line: NewsLine) -> None:
         mark = _MARKS[line.tone][0]
@@ -140,7 +116,7 @@ class LiveScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._addresses: Addresses | None = None
+        self._addresses: Mapping[str, str] = {}
         self._clock = Clock()
 
     def start(self) -> None:
@@ -154,7 +130,7 @@ class LiveScreen:
     def wait(self, what: str) -> None:
         self._live.update(Text(f"  {what} ...", style="dim"), refresh=True)
 
-    def welcome(self, addresses: Addresses) -> None:
+    def welcome(self, addresses: Mapping[str, str]) -> None:
         self._addresses = addresses
         self._clock.start()
 
@@ -162,11 +138,14 @@ class LiveScreen:
         self._console.print(story_line(line, self._clock()))
 
     def refresh(self, ledger: Ledger, seconds: float) -> None:
-        if self._addresses is not None:
+        if self._addresses:
             self._live.update(footer(self._addresses, ledger, seconds), refresh=True)
 
     def stop(self) -> None:
         self._live.stop()
+
+
+Screen = PlainScreen | LiveScreen
 
 
 def story_line(line: NewsLine, at: str) -> Table:
@@ -183,15 +162,10 @@ def story_line(line: NewsLine, at: str) -> Table:
     return row
 
 
-def footer(addresses: Addresses, ledger: Ledger, seconds: float) -> Group:
+def footer(addresses: Mapping[str, str], ledger: Ledger, seconds: float) -> Group:
     """Return the footer: addresses, numbers, and suggestions."""
     where = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("Swagger UI", addresses.swagger),
-        ("admin key", addresses.admin_key),
-        ("ops key", addresses.ops_key),
-        ("sandbox page", addresses.sandbox),
-    ):
+    for name, value in addresses.items():
         where.add_row(Text(name, style="dim"), Text(value, style="bold cyan"))
     shown = hints(ledger)
     hint = shown[int(seconds / _HINT_SECONDS) % len(shown)]

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import MessageForm
-from app.core.records import Mode
-from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault_in, ok, unchecked, warning
 from app.doctor.role import RoleStanding, Tried
 from app.panels.whmcs import wire
 from app.panels.whmcs.probe import RoleProbe, Unreached
@@ -50,8 +49,8 @@ def _gateways(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list[Do
     found = []
     if policy.fee.gateway and policy.fee.gateway not in there:
         text = f"the policy's fee.gateway {policy.fee.gateway!r} is not a gateway of the panel"
-        say = fault if mode is Mode.ENFORCE else warning
-        found.append(say("fee-gateway", text, f"Use a system name, not the name that customers see: {listed}."))
+        cure = f"Use a system name, not the name that customers see: {listed}."
+        found.append(fault_in(mode, "fee-gateway", text, cure))
     strange = sorted(name for name in named if name not in there)
     if strange:
         text = f"the policy exempts gateways that the panel does not have: {', '.join(strange)}"
@@ -74,9 +73,8 @@ def _departments(tried: Mapping[str, Tried], policy: Policy, mode: Mode) -> list
     if messages.department_id in names:
         return [ok("department", f"customer messages go to the ticket department {names[messages.department_id]!r}")]
     there = ", ".join(f"{number} ({name})" for number, name in names.items())
-    say = fault if mode is Mode.ENFORCE else warning
     text = f"the policy's messages.department_id {messages.department_id} is not a department of the panel"
-    return [say("department", text, f"Use one of these: {there}.")]
+    return [fault_in(mode, "department", text, f"Use one of these: {there}.")]
 
 
 async def check_products(probe: RoleProbe, tried: Mapping[str, Tried]) -> list[DoctorFinding]:

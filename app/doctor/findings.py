@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.core.records import Mode
+
 
 class Level(StrEnum):
     """How serious a finding is."""
@@ -40,6 +42,11 @@ def warning(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding
 def fault(code: str, text: str, cure: str, *, said: str = "") -> DoctorFinding:
     """Return a finding that something does not work."""
     return DoctorFinding(code=code, level=Level.FAULT, text=text, cure=cure, said=said)
+
+
+def fault_in(mode: Mode, code: str, text: str, cure: str) -> DoctorFinding:
+    """Return a fault in enforce mode, a warning in shadow mode, where nothing depends on it yet."""
+    return (fault if mode is Mode.ENFORCE else warning)(code, text, cure)
 
 
 def unchecked(code: str, text: str, cure: str = "", *, said: str = "") -> DoctorFinding:

@@ -23,6 +23,9 @@ LOCAL: Final = "http://127.0.0.1:8000"
 PATIENCE_SECONDS: Final = 2.0
 _SECONDS: Final = 10.0
 _RELOAD: Final = "Start the service again with the settings that this command reads."
+_NO_ADDRESS: Final = fault(
+    "public-url", "DOORMAN_PUBLIC_URL is not a valid address", "Set it to https://doorman.example.com"
+)
 
 
 def address(settings: Settings) -> str:
@@ -54,12 +57,12 @@ def _unusable(settings: Settings) -> DoctorFinding:
     if key is not None and not key.get_secret_value().isascii():
         cure = "Make another: openssl rand -base64 32"
         return fault("admin-key", "DOORMAN_ADMIN_KEY contains characters that no HTTP header can carry", cure)
-    return fault("public-url", "DOORMAN_PUBLIC_URL is not a valid address", "Set it to https://doorman.example.com")
+    return _NO_ADDRESS
 
 
 async def _healthz(client: httpx.AsyncClient, base: str, settings: Settings) -> DoctorFinding:
     if urlsplit(base).scheme not in {"http", "https"}:
-        return fault("public-url", "DOORMAN_PUBLIC_URL is not a valid address", "Set it to https://doorman.example.com")
+        return _NO_ADDRESS
     try:
         answer = await client.get(f"{base}/healthz")
     except httpx.HTTPError as error:

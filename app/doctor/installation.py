@@ -20,7 +20,7 @@ from app.core.records import Mode
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
-from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, fault, fault_in, ok, unchecked, warning
 from app.doctor.records import EnrichmentDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
@@ -157,12 +157,8 @@ async def _records(settings: Settings, db: Database) -> Records:
         text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
         cure = "Run `doorman doctor` on that machine. The worker retries by itself, at least once a minute."
         found.append(fault("breaker", text, cure))
-    addon = _addon(sent, signs, asked, settings.mode)
+    addon = (check_webhooks(sent, settings.mode), check_gate_calls(asked, settings.mode), *check_signs(signs))
     return Records(findings=found, policy=policy, addon=addon, enrichment=enrichment)
-
-
-def _addon(sent: Webhooks, signs: Signs, asked: Any, mode: Mode) -> tuple[DoctorFinding, ...]:
-    return (check_webhooks(sent, mode), check_gate_calls(asked, mode), *check_signs(signs))
 
 
 async def _database_clock(connection: AsyncConnection) -> list[DoctorFinding]:
@@ -184,8 +180,8 @@ def _keys(settings: Settings, roles: frozenset[Role]) -> list[DoctorFinding]:
         found.append(ok("panel-key", "there is an API key of role panel for the addon"))
     else:
         cure = "`doorman keys create whmcs --role panel`, and paste what it prints into the addon's api_key."
-        say = fault if settings.mode is Mode.ENFORCE else warning
-        found.append(say("panel-key", "there is no API key of role panel: the addon can't ask the gate", cure))
+        text = "there is no API key of role panel: the addon can't ask the gate"
+        found.append(fault_in(settings.mode, "panel-key", text, cure))
     if not (settings.admin_key or roles & {Role.OPS, Role.ADMIN}):
         cure = "`doorman keys create anna --role ops` for each person."
         found.append(fault("people-keys", "nobody can log in: no DOORMAN_ADMIN_KEY, no key of role ops or admin", cure))
@@ -226,8 +222,7 @@ def check_webhooks(sent: Webhooks, mode: Mode) -> DoctorFinding:
             "Install the addon (`doorman whmcs-addon DIR`), activate it, fill in url, webhook_secret and api_key, and "
             "press *Send test event* on its page."
         )
-        say = fault if mode is Mode.ENFORCE else warning
-        return say("addon", "the panel has never sent a webhook", cure)
+        return fault_in(mode, "addon", "the panel has never sent a webhook", cure)
     age = utc_now() - sent.last_at
     text = f"the panel's last webhook ({sent.last_type}) is {_ago(age)} old; {sent.last_day} in the last 24 hours"
     if age > timedelta(days=1):

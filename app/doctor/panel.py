@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from app.config import Settings
 from app.core.webhooks import TOLERANCE
-from app.doctor.findings import DoctorFinding, fault, ok, unchecked, warning
+from app.doctor.findings import DoctorFinding, Level, fault, ok, unchecked, warning
 from app.panels.whmcs import wire
 from app.panels.whmcs.probe import ProbeReply, RoleProbe, Trouble, Unreached
 
@@ -72,8 +72,8 @@ async def knock(settings: Settings, probe: RoleProbe) -> tuple[list[DoctorFindin
         reply = await probe.ask("GetAdminDetails")
     except Unreached as error:
         return [unreached(error, settings)], None
-    found, inside = let_in(reply, settings)
-    return [found], reply if inside else None
+    found = _let_in(reply, settings)
+    return [found], reply if found.level is Level.OK else None
 
 
 def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
@@ -103,24 +103,24 @@ def unreached(error: Unreached, settings: Settings) -> DoctorFinding:
     return fault(*texts[error.trouble], said=said)
 
 
-def let_in(reply: ProbeReply, settings: Settings) -> tuple[DoctorFinding, bool]:
+def _let_in(reply: ProbeReply, settings: Settings) -> DoctorFinding:
     """Check whether WHMCS answered and authenticated us; a role without GetAdminDetails counts as authenticated."""
     words = reply.said.lower()
     if reply.verdict == "success" or words.startswith("invalid permissions"):
-        return ok("reached", f"WHMCS answers at {settings.panel_url} and accepts our credential"), True
+        return ok("reached", f"WHMCS answers at {settings.panel_url} and accepts our credential")
     if words.startswith("invalid ip"):
-        return _refused_address(reply.said, settings), False
+        return _refused_address(reply.said, settings)
     if words.startswith(("invalid or missing credentials", "authentication failed")):
         cure = (
             "Compare DOORMAN_PANEL_IDENTIFIER and DOORMAN_PANEL_SECRET with the credential (Configuration > Manage API "
             "Credentials); make a new one if the secret is lost. Its admin user must be active, in a role group with "
             "API Access."
         )
-        return fault("credentials", "WHMCS does not accept our credential", cure, said=reply.said), False
+        return fault("credentials", "WHMCS does not accept our credential", cure, said=reply.said)
     if reply.verdict == "error":
         cure = "The error is from WHMCS itself: check its activity log (Configuration > System Logs) at this time."
-        return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=reply.said), False
-    return _not_whmcs(reply, settings), False
+        return fault("refused-by-whmcs", "WHMCS answers with an error", cure, said=reply.said)
+    return _not_whmcs(reply, settings)
 
 
 def _refused_address(said: str, settings: Settings) -> DoctorFinding:

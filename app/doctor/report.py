@@ -136,13 +136,11 @@ def _show_finding(console: Console, finding: DoctorFinding, clean: _Clean) -> No
 def summary(sections: Sequence[Section]) -> str:
     """Return the last line: how many findings of each level."""
     levels = [finding.level for section in sections for finding in section.findings]
-    words = {Level.FAULT: "fault", Level.WARNING: "warning", Level.OK: "ok", Level.UNCHECKED: "not checked"}
-    counted = {level: levels.count(level) for level in words}
-    plural = {Level.FAULT, Level.WARNING}
-    parts = [
-        f"{count} {words[level]}{'s' if level in plural and count != 1 else ''}" for level, count in counted.items()
-    ]
-    return ", ".join(parts)
+    faults, warnings = levels.count(Level.FAULT), levels.count(Level.WARNING)
+    return (
+        f"{faults} fault{'' if faults == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}, "
+        f"{levels.count(Level.OK)} ok, {levels.count(Level.UNCHECKED)} not checked"
+    )
 
 
 def secrets_of(settings: Settings) -> set[str]:

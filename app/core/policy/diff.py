@@ -8,13 +8,28 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.core.policy.document import Policy
-from app.core.policy.words import SECTIONS, UNITS, WORDS, topic_words
+from app.core.policy.keys import field_at
 
 _ENTRIES: Final = 5
 _TEXT: Final = 60
 _AROUND: Final = 12
 _ROW: Final = 300
 _ENTRY: Final = 200
+#: Units by the suffix of a key; longer suffixes first.
+_UNITS: Final = {
+    "_per_hour": "an hour",
+    "_per_day": "a day",
+    "_minutes": "minutes",
+    "_months": "months",
+    "_days": "days",
+    "days_after_expiry": "days",
+    "_hours_paid": "hours",
+    "_hours_unpaid": "hours",
+    "_hours": "hours",
+    "_percent": "%",
+    "held_share": "%",
+    "days": "days",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +42,12 @@ class PolicyChange:
 
 
 def differences(before: Policy, after: Policy) -> tuple[PolicyChange, ...]:
-    """Return every change from one policy to the other, in the order of the document's sections; empty if equal."""
-    found = list(_walk((), before.model_dump(mode="json"), after.model_dump(mode="json")))
-    order = list(SECTIONS)
-    found.sort(key=lambda one: order.index(one[0][0]) if one[0][0] in order else len(order))
+    """Return every change from one policy to the other: modes, then the sections of `Policy`; empty if equal."""
+    found = sorted(
+        _walk((), before.model_dump(mode="json"), after.model_dump(mode="json")), key=lambda one: one[0][0] != "modes"
+    )
     return tuple(
-        PolicyChange(
-            section=SECTIONS.get(path[0], path[0].replace("_", " ").capitalize()),
-            path=".".join(path),
-            sentence=_sentence(path, old, new),
-        )
+        PolicyChange(section=_title(path[:1]) or path[0], path=".".join(path), sentence=_sentence(path, old, new))
         for path, old, new in found
     )
 
@@ -55,11 +66,14 @@ def _walk(path: tuple[str, ...], before: Any, after: Any) -> Iterator[_Found]:
 
 
 def _sentence(path: tuple[str, ...], before: Any, after: Any) -> str:
-    if isinstance(before, dict) or isinstance(after, dict):
-        return _row(path, before, after)
+    if before is None and isinstance(after, dict):
+        return f"The amounts in {path[-1]} were added: {_cut(_entry(after), _ROW)}."
+    if after is None and isinstance(before, dict):
+        return f"The amounts in {path[-1]} were removed."
     if isinstance(before, list) and isinstance(after, list):
         rows = all(isinstance(one, dict) for one in (*before, *after))
-        return _rows(path, before, after) if rows else _list(path, before, after)
+        told = _rows(before, after) if rows else _entries(before, after)
+        return f"{_words(path)}: {told}."
     words = _OTHERWISE.get(".".join(path)) or (_BY_PREFIX.get(path[:-1]) if isinstance(after, int) else None)
     if words is not None:
         return words.format(what=_words(path), before=_value(path, before), after=_value(path, after))
@@ -76,7 +90,7 @@ _BY_PREFIX: Final[Mapping[tuple[str, ...], str]] = {
     ("points", "risk"): "{what} now adds {after} risk points instead of {before}.",
     ("points", "self_service"): "{what} now takes {after} points from the self-service score instead of {before}.",
     ("labour", "minutes"): "{what} now counts as {after} minutes of work instead of {before}.",
-    ("labour", "topic_minutes"): "A ticket about {what} now counts as {after} minutes instead of {before}.",
+    ("labour", "topic_minutes"): "{what} now counts as {after} minutes instead of {before}.",
 }
 #: Keys that need another sentence: they act in the other direction, or are a limit.
 _OTHERWISE: Final = {
@@ -87,26 +101,16 @@ _OTHERWISE: Final = {
 
 
 def _words(path: tuple[str, ...]) -> str:
-    """Name a value by its readable name, else by its key, with the row that it is in."""
-    key = ".".join(path)
-    if path[:2] == ("labour", "topic_minutes"):
-        return topic_words(path[-1])
-    if path[0] == "currencies" and len(path) == 3:
-        return f"{WORDS.get(f'currencies.*.{path[2]}', _plain(path[2]))} in {path[1]}"
-    if path[0] == "limits" and len(path) == 3:
-        return (
-            f"{WORDS.get(f'limits.*.{path[2]}', _plain(path[2]))} within {'an' if path[1] == 'hour' else 'a'} {path[1]}"
-        )
+    """Name a value by its title, in which `{}` stands for the table or row that it is in."""
     if path[0] == "texts":
         return f'The text "{" ".join(path[1:]).replace("_", " ")}" for customers'
-    if path[0] == "messages" and len(path) == 3:
-        part = {"send": "Sending", "subject": "The subject of", "body": "The text of"}.get(path[2], _plain(path[2]))
-        return f'{part} the message "{path[1].replace("_", " ")}"'
-    return WORDS.get(key, f"{_plain(path[-1])} ({key})")
+    table = _title(path[:-1])
+    return (_title(path) or _said(path[-1])).format(table.lower() if table else _said(path[-2]))
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def _title(path: tuple[str, ...]) -> str | None:
+    field = field_at(Policy, path)
+    return field.title if field is not None else None
 
 
 def _value(path: tuple[str, ...], value: Any) -> str:
@@ -122,12 +126,8 @@ def _value(path: tuple[str, ...], value: Any) -> str:
         return f"{value} {path[1]}"
     if path[:-1] in _BY_PREFIX:
         return str(value)
-    unit = next((unit for ending, unit in UNITS.items() if path[-1].endswith(ending)), "")
+    unit = next((unit for ending, unit in _UNITS.items() if path[-1].endswith(ending)), "")
     return f"{value} {unit}".rstrip()
-
-
-def _list(path: tuple[str, ...], before: Sequence[Any], after: Sequence[Any]) -> str:
-    return f"{_words(path)}: {_entries(before, after)}."
 
 
 def _entries(before: Sequence[Any], after: Sequence[Any]) -> str:
@@ -147,7 +147,7 @@ def _listed(value: Any) -> str:
     return f"{value} (a name)" if isinstance(value, str) and value.isdecimal() else _entry(value)
 
 
-def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> str:
+def _rows(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> str:
     """Describe the changes to a list's rows: added, removed, or what is different in a row that remains."""
     old, new = _by_name(before), _by_name(after)
     said = [f'"{name}" was added: {_cut(_entry(new[name]), _ROW)}' for name in new if name not in old]
@@ -158,7 +158,7 @@ def _rows(path: tuple[str, ...], before: Sequence[Mapping[str, Any]], after: Seq
     if [name for name in old if name in new] != [name for name in new if name in old]:
         said.append("the order of the rows changed")
     more = f"; and {len(said) - _ENTRIES} more changes" if len(said) > _ENTRIES else ""
-    return f"{_words(path)}: {'; '.join(said[:_ENTRIES])}{more}."
+    return f"{'; '.join(said[:_ENTRIES])}{more}"
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -186,16 +186,6 @@ def _inside(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
 
 def _said(key: str) -> str:
     return key.replace("_", " ")
-
-
-def _row(path: tuple[str, ...], before: Any, after: Any) -> str:
-    """Describe a table that exists on one side only, such as the amounts of a currency."""
-    name = f"The amounts in {path[1]}" if path[0] == "currencies" and len(path) == 2 else _words(path)
-    if before is None:
-        return f"{name} were added: {_cut(_entry(after), 300)}."
-    if after is None:
-        return f"{name} were removed."
-    return f"{name} changed from {_cut(_entry(before))} to {_cut(_entry(after))}."
 
 
 def _entry(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The keys of the policy document: for an unknown key, suggest the one that was probably meant."""
+"""The keys of the policy document: where each is defined, and for an unknown one, which was probably meant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 _LISTED: Final = 12
 _LONGEST: Final = 60
@@ -28,6 +29,12 @@ def unknown(document: type[BaseModel], location: Sequence[int | str]) -> str:
         return f"unknown key; did you mean {f'{everywhere[far[0]]}.{far[0]}'.lstrip('.')}?"
     shown = ", ".join(beside[:_LISTED]) + (" ..." if len(beside) > _LISTED else "")
     return f"unknown key; known here are {shown}" if shown else "unknown key"
+
+
+def field_at(document: type[BaseModel], location: Sequence[int | str]) -> FieldInfo | None:
+    """Return the field at a path; None if the path ends at a row."""
+    table = _table_at(document, location[:-1])
+    return table.model_fields.get(str(location[-1])) if table is not None else None
 
 
 def _table_at(table: type[BaseModel] | None, location: Sequence[int | str]) -> type[BaseModel] | None:

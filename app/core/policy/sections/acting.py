@@ -32,41 +32,51 @@ class AcceptRule(PolicyPart):
 class Accept(PolicyPart):
     """How an approved order is accepted: by the first rule whose group matches, else by the values here."""
 
-    mode: AcceptMode = AcceptMode.AUTO
-    autosetup: bool = True
-    sendemail: bool = True
-    sendregistrar: bool = True
-    hand_built: AcceptMode = AcceptMode.RELEASE_ONLY
-    rules: tuple[AcceptRule, ...] = Field(default=(), max_length=500)
+    mode: AcceptMode = Field(AcceptMode.AUTO, title="What approving does")
+    autosetup: bool = Field(True, title="Provisioning on acceptance")
+    sendemail: bool = Field(True, title="Sending welcome mails on acceptance")
+    sendregistrar: bool = Field(True, title="Sending domains to the registrar on acceptance")
+    hand_built: AcceptMode = Field(AcceptMode.RELEASE_ONLY, title="What approving does with hand-built orders")
+    rules: tuple[AcceptRule, ...] = Field((), max_length=500, title="Acceptance rules by product group")
 
 
 class FeeRules(PolicyPart):
     """How the fee is calculated and invoiced."""
 
-    increment_minutes: Annotated[int, Field(ge=1, le=480)] = 60
-    minimum_minutes: Annotated[int, Field(ge=0, le=480)] = 60
-    taxed: bool = True
-    gateway: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_]*$")] = ""
-    due_days_after_expiry: Annotated[int, Field(ge=1, le=90)] = 2
-    handling_line: Template = "Handling of order {order_number}, entered for you by our staff"
-    custom_line: Template = "Custom work for order {order_number}: {work}"
+    increment_minutes: int = Field(60, ge=1, le=480, title="The step that custom work is rounded up to")
+    minimum_minutes: int = Field(60, ge=0, le=480, title="The least custom work that is charged")
+    taxed: bool = Field(True, title="Tax on the fee")
+    gateway: str = Field("", max_length=100, pattern=r"^[A-Za-z0-9_]*$", title="The gateway of fee invoices")
+    due_days_after_expiry: int = Field(2, ge=1, le=90, title="The time from a hold's end to the invoice's due date")
+    handling_line: Template = Field(
+        "Handling of order {order_number}, entered for you by our staff", title="The invoice line for handling"
+    )
+    custom_line: Template = Field(
+        "Custom work for order {order_number}: {work}", title="The invoice line for custom work"
+    )
 
 
 class FactRules(PolicyPart):
     """How long an order waits for failing reads from the panel before it is decided without those facts."""
 
-    wait_minutes: Annotated[int, Field(ge=0, le=1440)] = 10
+    wait_minutes: int = Field(10, ge=0, le=1440, title="The time that an order waits for failing panel reads")
 
 
 class Hold(PolicyPart):
     """When a fee hold expires and when a review is due."""
 
-    expires_days: Annotated[int, Field(ge=1, le=90)] = 7
-    review_due_hours_paid: Annotated[int, Field(ge=1, le=720)] = 4
-    review_due_hours_unpaid: Annotated[int, Field(ge=1, le=720)] = 24
+    expires_days: int = Field(7, ge=1, le=90, title="The time that customers have to respond to a fee")
+    review_due_hours_paid: int = Field(4, ge=1, le=720, title="The time for a person to review a paid order")
+    review_due_hours_unpaid: int = Field(24, ge=1, le=720, title="The time for a person to review an unpaid order")
 
 
-_Count = Annotated[int, Field(ge=0, le=1_000_000)]
+_HeldShare = Annotated[int, Field(ge=0, le=100, title="The share of orders that may be held within {}")]
+_HeldMinOrders = Annotated[
+    int, Field(ge=1, le=1_000_000, title="The least number of orders for that share to count within {}")
+]
+_Fees = Annotated[int, Field(ge=0, le=1_000_000, title="The number of fees within {}")]
+_Rejects = Annotated[int, Field(ge=0, le=1_000_000, title="The number of rejects within {}")]
+_Credits = Annotated[int, Field(ge=0, le=1_000_000, title="The number of credits within {}")]
 
 
 class HourLimits(PolicyPart):
@@ -76,21 +86,21 @@ class HourLimits(PolicyPart):
     least `held_min_orders` orders.
     """
 
-    held_share: Annotated[int, Field(ge=0, le=100)] = 60
-    held_min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    fees: _Count = 30
-    rejects: _Count = 10
-    credits: _Count = 30
+    held_share: _HeldShare = 60
+    held_min_orders: _HeldMinOrders = 20
+    fees: _Fees = 30
+    rejects: _Rejects = 10
+    credits: _Credits = 30
 
 
 class DayLimits(HourLimits):
     """The same within twenty-four hours."""
 
-    held_share: Annotated[int, Field(ge=0, le=100)] = 50
-    held_min_orders: Annotated[int, Field(ge=1, le=1_000_000)] = 60
-    fees: _Count = 150
-    rejects: _Count = 40
-    credits: _Count = 150
+    held_share: _HeldShare = 50
+    held_min_orders: _HeldMinOrders = 60
+    fees: _Fees = 150
+    rejects: _Rejects = 40
+    credits: _Credits = 150
 
 
 class DamageLimits(PolicyPart):
@@ -99,9 +109,11 @@ class DamageLimits(PolicyPart):
     A policy that would hold more than `confirm_hold_percent` of the last orders is activated only when confirmed.
     """
 
-    confirm_hold_percent: Annotated[int, Field(ge=0, le=100)] = 30
-    hour: HourLimits = HourLimits()
-    day: DayLimits = DayLimits()
+    confirm_hold_percent: int = Field(
+        30, ge=0, le=100, title="The share of held orders above which a policy needs confirmation"
+    )
+    hour: HourLimits = Field(HourLimits(), title="an hour")
+    day: DayLimits = Field(DayLimits(), title="a day")
 
 
 class MessageForm(StrEnum):
@@ -114,16 +126,16 @@ class MessageForm(StrEnum):
 class Message(PolicyPart):
     """One message to customers, with placeholders in braces that the sender fills in and escapes."""
 
-    send: bool
-    subject: Template
-    body: MessageBody
+    send: bool = Field(title='Sending the message "{}"')
+    subject: Template = Field(title='The subject of the message "{}"')
+    body: MessageBody = Field(title='The text of the message "{}"')
 
 
 class Messages(PolicyPart):
     """Every message sent to a customer."""
 
-    form: MessageForm = MessageForm.TICKET
-    department_id: PanelId | None = None
+    form: MessageForm = Field(MessageForm.TICKET, title="How messages reach customers")
+    department_id: PanelId | None = Field(None, title="The department for messages to customers")
     fee_hold: Message = Message(
         send=True,
         subject="Please confirm your order {order_number}",
@@ -238,10 +250,12 @@ def _network(text: str) -> str:
 class NetList(PolicyPart):
     """The entries of an allow or block list."""
 
-    customer_ids: tuple[PanelId, ...] = Field(default=(), max_length=20_000)
-    emails: tuple[Line, ...] = Field(default=(), max_length=20_000)
-    email_domains: tuple[Line, ...] = Field(default=(), max_length=20_000)
-    networks: tuple[Annotated[Line, AfterValidator(_network)], ...] = Field(default=(), max_length=20_000)
+    customer_ids: tuple[PanelId, ...] = Field((), max_length=20_000, title="Customers on the {}")
+    emails: tuple[Line, ...] = Field((), max_length=20_000, title="Addresses on the {}")
+    email_domains: tuple[Line, ...] = Field((), max_length=20_000, title="Mail domains on the {}")
+    networks: tuple[Annotated[Line, AfterValidator(_network)], ...] = Field(
+        (), max_length=20_000, title="Networks on the {}"
+    )
 
 
 def render(template: str, values: Mapping[str, str]) -> str:

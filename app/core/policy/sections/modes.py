@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from app.core.policy.base_types import PolicyPart
 
@@ -25,12 +25,12 @@ STRENGTH = {mode: place for place, mode in enumerate(ActionMode)}
 class Modes(PolicyPart):
     """The mode of each kind of action. Actions that depend on a hold can't be stronger than `hold`."""
 
-    accept: ActionMode = ActionMode.ENFORCE
-    hold: ActionMode = ActionMode.ENFORCE
-    fees: ActionMode = ActionMode.ENFORCE
-    reject: ActionMode = ActionMode.ENFORCE
-    messages: ActionMode = ActionMode.ENFORCE
-    credits: ActionMode = ActionMode.ENFORCE
+    accept: ActionMode = Field(ActionMode.ENFORCE, title="Accepting approved orders")
+    hold: ActionMode = Field(ActionMode.ENFORCE, title="Holding orders")
+    fees: ActionMode = Field(ActionMode.ENFORCE, title="Charging fees")
+    reject: ActionMode = Field(ActionMode.ENFORCE, title="Rejecting orders")
+    messages: ActionMode = Field(ActionMode.ENFORCE, title="Sending messages to customers")
+    credits: ActionMode = Field(ActionMode.ENFORCE, title="Granting credits")
 
     @model_validator(mode="after")
     def _rest_on_holds(self) -> Self:

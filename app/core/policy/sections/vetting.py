@@ -190,16 +190,19 @@ class Vetting(PolicyPart):
     """
 
     terms: tuple[Line, ...] = Field(
-        default=("tor exit", "open proxy", "open resolver", "proxy reselling"), max_length=2000
+        ("tor exit", "open proxy", "open resolver", "proxy reselling"),
+        max_length=2000,
+        title="Terms that a person checks",
     )
-    product_groups: tuple[GroupRef, ...] = Field(default=(), max_length=500)
-    question: Question = (
+    product_groups: tuple[GroupRef, ...] = Field((), max_length=500, title="Product groups that a person checks")
+    question: Question = Field(
         "May we ask what you plan to use this for? We would like to make sure that it fits our terms and the "
-        "plan you chose."
+        "plan you chose.",
+        title="The question for rules without one of their own",
     )
-    review_from: Annotated[int, Field(ge=1, le=10_000)] = 60
-    rules: tuple[FitRule, ...] = Field(default=_RULES, max_length=200)
-    resources: tuple[PlanRoom, ...] = Field(default=_RESOURCES, max_length=200)
+    review_from: int = Field(60, ge=1, le=10_000, title="The weight from which a person checks an order")
+    rules: tuple[FitRule, ...] = Field(_RULES, max_length=200, title="Rules about what is hosted")
+    resources: tuple[PlanRoom, ...] = Field(_RESOURCES, max_length=200, title="What plans can carry")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -213,9 +216,11 @@ class Vetting(PolicyPart):
 class Ask(PolicyPart):
     """How long a question to the customer waits for an answer, in days from asking; it never cancels an order."""
 
-    remind_days: Annotated[int, Field(ge=1, le=90)] = 3
-    propose_cancel_days: Annotated[int, Field(ge=1, le=365)] = 10
-    signed: Line = "Customer service"
+    remind_days: int = Field(3, ge=1, le=90, title="The time after which customers are reminded of a question")
+    propose_cancel_days: int = Field(
+        10, ge=1, le=365, title="The time without an answer after which cancelling is proposed"
+    )
+    signed: Line = Field("Customer service", title="The signature under questions")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

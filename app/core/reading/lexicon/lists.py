@@ -1,4 +1,4 @@
-"""The lists of a data file next to this module, checked as they are taken.
+"""The lists of a data file of a package, by default this one, checked as they are taken.
 
 The files are a part of the package like its code: each is read once, when the module of its name is imported, so that
 reading a text stays pure.
@@ -22,10 +22,10 @@ class LexiconError(Exception):
 class Lists:
     """The lists of one data file, by their names."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, package: str = __package__) -> None:
         self._file = file
         try:
-            self._lists = tomllib.loads((files(__package__) / file).read_text(encoding="utf-8"))
+            self._lists = tomllib.loads((files(package) / file).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise LexiconError(f"{file}: {error}") from error
 
