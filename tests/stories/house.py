@@ -148,9 +148,17 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
 
 @asynccontextmanager
 async def open_house(
-    db: Database, *, behaviours: Behaviours | None = None, policy: str = "", now: datetime | None = None, **overrides: Any
+    db: Database,
+    *,
+    behaviours: Behaviours | None = None,
+    policy: str = "",
+    now: datetime | None = None,
+    **overrides: Any,
 ) -> AsyncIterator[House]:
-    """Open the house on a database. `policy` is a TOML document that overrides the defaults; `now` is by default now."""
+    """Open the house on a database. `policy` is a TOML document that overrides the defaults.
+
+    Its clock begins at `now`, by default at the real time.
+    """
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
     clock, wake = Clock(now), Wake()
     app = application(Context(db=db, settings=settings, clock=clock, wake=wake.notify))

@@ -3,8 +3,8 @@
 It plays the stories of `situations` on the present code and writes the rows of all tables and the panel's state to
 ``tests/data/landed/<revision>-<number>``. Commit that folder: from then on `test_landed` upgrades it, too, besides the
 earlier ones. They are never written again, because only the version that landed can write what it wrote; one may be
-deleted once no installation can hold its rows any more. A new situation is one more name in `situations`; a test that
-needs it skips the databases that lack it.
+deleted once no installation can hold its rows any more. A new situation is one more name in `situations`; earlier
+databases lack it, so a test asks first whether the name is in `Story.ids`.
 """
 
 from __future__ import annotations

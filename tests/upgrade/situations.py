@@ -110,9 +110,7 @@ async def _in_shadow(story: Story) -> None:
     """Orders that are not acted on: from before the cut-over, and decided while Doorman only watched."""
     house, panel = story.house, story.house.panel
     await story.decided("released")
-    old = panel.add_past_order(
-        story.client("released"), story.product("Starter"), months_ago=2, status="Pending"
-    )
+    old = panel.add_past_order(story.client("released"), story.product("Starter"), months_ago=2, status="Pending")
     story.ids["before_the_cut_over"] = old.id
     await panel.run_fraud_check(old.id)
     await house.wait(60)

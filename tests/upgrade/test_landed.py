@@ -59,6 +59,13 @@ ARRIVED: dict[str, tuple[str, str | None, str | None]] = {
     "just_placed": ("released", None, None),
 }
 
+#: The calls that the upgrade found pending or without an answer. One that took effect is looked up, and not sent again.
+ON_ITS_WAY = {
+    "accept_to_send": "AcceptOrder", "accept_that_arrived": "AcceptOrder", "accept_that_got_lost": "AcceptOrder",
+    "invoice_to_send": "CreateInvoice", "invoice_that_arrived": "CreateInvoice",
+    "invoice_that_got_lost": "CreateInvoice", "question_to_send": "OpenTicket", "cancel_to_send": "CancelOrder",
+    "credit_back_to_send": "AddCredit", "of_the_kept_account": "AddCredit", "released": "AddCredit",
+}  # fmt: skip
 #: What the panel is told before it sets up these.
 GATE: dict[str, tuple[bool, str]] = {
     "review_to_approve": (False, "held_for_review"),
@@ -68,10 +75,12 @@ GATE: dict[str, tuple[bool, str]] = {
     "decided_in_shadow": (True, "before_cutover"),
     "accept_to_send": (True, "approved"),
 }
+#: Customers who pay now, the fee or the order.
+PAY_FEES = ("fee_to_pay", "fee_partly_paid", "invoice_that_arrived", "of_the_gone_account")
+PAY_ORDERS = ("fee_paid_but_not_the_order", "approved_and_unpaid")
 #: What staff have made of these.
 DECIDED: dict[str, tuple[str, str | None, str | None]] = {
     "review_to_approve": ("released", None, None),
-    "question_to_answer": ("released", None, None),
     "decided_in_shadow": ("released", None, None),
     "fraud_with_a_refund_due": ("released", None, None),
     "fee_to_waive": ("released", None, "waived"),
@@ -82,6 +91,8 @@ DECIDED: dict[str, tuple[str, str | None, str | None]] = {
     "breach": ("held", "review", "cancelled"),
     "dead_accept": ("released", None, None),
 }
+#: Calls that time alone never causes.
+DECISIVE = ("AcceptOrder", "CreateInvoice", "CancelOrder", "FraudOrder", "PendingOrder", "AddCredit", "OpenTicket")
 #: What two weeks have made of these.
 EXPIRED: dict[str, tuple[str, str | None, str | None]] = {
     "before_the_cut_over": ("received", None, None),
@@ -108,15 +119,15 @@ async def seen(story: Story, *names: str) -> dict[str, tuple[str, str | None, st
 async def pages(story: Story, path: str) -> list[dict[str, Any]]:
     """Return all items of a list."""
     found: list[dict[str, Any]] = []
-    cursor = None
-    while cursor is not None or not found:
-        answer = await story.house.api.get(path, params={"limit": 100} | ({"cursor": cursor} if cursor else {}))
+    where: dict[str, Any] = {"limit": 100}
+    while True:
+        answer = await story.house.api.get(path, params=where)
         assert answer.status_code == 200, answer.text
-        found += answer.json()["items"]
-        cursor = answer.json()["next_cursor"]
-        if cursor is None:
-            break
-    return found
+        page = answer.json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found
+        where["cursor"] = page["next_cursor"]
 
 
 async def queued(story: Story, why: str) -> list[str]:
@@ -125,25 +136,25 @@ async def queued(story: Story, why: str) -> list[str]:
     return [names[row["order_id"]] for row in await pages(story, "/v1/queue") if row["why"] == why]
 
 
-def invoiced(story: Story, name: str) -> int:
-    """Return how many invoices the panel has for fees of an order's customer."""
-    invoices = story.house.panel.state.invoices.values()
-    return sum(invoice.client_id == story.client(name) and "doorman:fee:" in invoice.notes for invoice in invoices)
+def written(story: Story, name: str, action: str) -> int:
+    """Return how often the panel was asked to do this to an order or its customer, before and after the upgrade."""
+    ours = {str(story.ids[name]), str(story.client(name))}
+    calls = [call for call in story.house.panel.writes if call.action == action]
+    return sum(bool(ours & {str(call.params.get(by)) for by in ("orderid", "userid", "clientid")}) for call in calls)
 
 
 def only_once(story: Story) -> None:
     """Nothing was done twice in the panel, neither by this version nor by the earlier one together with it."""
     panel = story.house.panel
     done = [(call.action, json.dumps(call.params, sort_keys=True)) for call in panel.writes if call.applied]
-    twice = {call: times for call, times in Counter(done).items() if times > 1}
-    assert twice == {}
+    assert [call for call, times in Counter(done).items() if times > 1] == []
     named = [
         (call.action, reference)
         for call in panel.writes
         if call.applied and call.action != "UpdateInvoice"
         for reference in set(re.findall(r"doorman:[a-z]+:[0-9a-f-]{36}", json.dumps(call.params)))
     ]
-    assert {name: times for name, times in Counter(named).items() if times > 1} == {}
+    assert [name for name, times in Counter(named).items() if times > 1] == []
     assert {service.creates for service in panel.state.services.values()} <= {0, 1}
 
 
@@ -162,11 +173,12 @@ async def test_all_that_was_stored_can_be_read_before_anything_goes_on(story: St
     assert len(await pages(story, "/v1/policies")) == sum(table == "policies" for table, _ in stored)
     for path in ("/v1/queue", "/v1/customers", "/v1/reports/agreement", "/v1/reports/questions", "/v1/signals"):
         assert (await story.house.api.get(path)).status_code == 200
-    decided = (await story.house.api.get("/v1/reports/candidate")).json()
-    assert decided["version"] is not None
+    beside = (await story.house.api.get("/v1/reports/candidate")).json()
+    assert beside["version"] is not None
 
 
 @pytest.mark.slow(reason="every order of a database goes on to its end, over two weeks")
+@pytest.mark.timeout(300)
 async def test_all_that_was_begun_goes_on_and_ends_once(story: Story) -> None:
     story.house.turn.release()
     for chapter in (_what_was_on_its_way_arrives, _customers_go_on, _staff_go_on, _time_goes_on):
@@ -180,42 +192,35 @@ async def _what_was_on_its_way_arrives(story: Story) -> None:
     for seconds in (30, 130, 140):
         await house.settle(seconds=seconds)
     assert await seen(story) == {name: ARRIVED[name] for name in story.ids}
-    sent = {action: house.panel.counts[action] for action in ("AcceptOrder", "CreateInvoice", "CancelOrder")}
-    assert sent == {"AcceptOrder": 5, "CreateInvoice": 2, "CancelOrder": 2}  # those that arrived were looked up only
-    for name in ("invoice_that_got_lost", "invoice_that_arrived", "invoice_to_send"):
-        assert invoiced(story, name) == 1
-    credits = house.panel.state.credits_of
-    assert [str(credit.amount) for credit in credits[story.client("of_the_kept_account")]] == ["7.00"]
+    for name, action in ON_ITS_WAY.items():
+        assert written(story, name, action) == 1, name
     again = await story.grant("released", CREDIT, headers={"Idempotency-Key": REPEATED})
     await house.settle(seconds=5)
-    assert [str(credit.amount) for credit in credits[story.client("released")]] == [again["amount"]]
-    assert [str(credit.amount) for credit in credits[story.client("credit_back_to_send")]] == ["200.00"]
+    granted = {"released": again["amount"], "of_the_kept_account": "7.00", "credit_back_to_send": "200.00"}
+    for name, amount in granted.items():
+        assert [str(credit.amount) for credit in house.panel.state.credits_of[story.client(name)]] == [amount]
     assert await queued(story, "breach") == ["breach"]
     assert set(await queued(story, "dead_call")) == {"dead_accept", "dead_ticket"}
     assert (await queued(story, "answer"))[0] == "question_answered_now"
-    assert (await story.house.order(story.ids["of_the_gone_account"]))["customer_id"] == story.client(
-        "of_the_kept_account"
-    )
+    of_both = [(await house.order(story.ids[f"of_the_{which}_account"]))["customer_id"] for which in ("gone", "kept")]
+    assert of_both == [story.client("of_the_kept_account")] * 2
     for name, gate in GATE.items():
         answer = (await house.api.get(f"/v1/orders/{story.ids[name]}/gate")).json()
-        assert (answer["provision"], answer["reason"]) == gate
+        assert (answer["provision"], answer["reason"]) == gate, name
 
 
 async def _customers_go_on(story: Story) -> None:
     """They pay their fees and orders, and answer."""
     house, panel = story.house, story.house.panel
-    paid = [name for name in story.ids if name.startswith(("fee_to_pay", "fee_partly_paid", "invoice_", "of_the_gone"))]
-    for name in paid:
+    for name in PAY_FEES:
         await story.pay_fee(name)
-    unpaid = ["fee_paid_but_not_the_order", "approved_and_unpaid", "undecided"]
-    for name in unpaid:
+    for name in PAY_ORDERS:
         await panel.pay_invoice(panel.state.orders[story.ids[name]].invoice_id)
     for name in ("question_to_answer", "question_to_send"):
         await panel.reply_ticket(story.ticket(name), "It is for www.example.org.")
     await house.settle(seconds=30)
-    assert {name: order[0] for name, order in (await seen(story, *paid, *unpaid)).items()} == dict.fromkeys(
-        [*paid, *unpaid], "released"
-    )
+    assert await seen(story, *PAY_FEES) == dict.fromkeys(PAY_FEES, ("released", None, "paid"))
+    assert {order[0] for order in (await seen(story, *PAY_ORDERS)).values()} == {"released"}
     answered = {"question_answered_now", "question_to_answer", "question_to_send"}
     assert set((await queued(story, "answer"))[: len(answered)]) == answered
 
@@ -224,7 +229,7 @@ async def _staff_go_on(story: Story) -> None:
     """They decide, by every action there is, and send the dead call again."""
     house, panel = story.house, story.house.panel
     panel.break_module(story.product("Broken"), "")
-    for name in ("review_to_approve", "question_to_answer", "decided_in_shadow", "fraud_with_a_refund_due", "dead_accept"):
+    for name in ("review_to_approve", "decided_in_shadow", "fraud_with_a_refund_due", "dead_accept"):
         await story.act(name, "approve")
     await story.act("fee_to_waive", "waive-fee")
     await story.act("fee_to_drop", "drop-request")
@@ -235,26 +240,27 @@ async def _staff_go_on(story: Story) -> None:
     for name in ("cancel_to_send", "cancelled_by_staff_now"):
         await story.act(name, "refund-done")
     await story.post(f"/v1/panel-calls/{(await story.call('dead_ticket', 'open_ticket'))['id']}/retry")
-    for _ in range(2):
-        await house.settle(seconds=30)
+    await house.settle(seconds=30)
     assert await seen(story, *DECIDED) == DECIDED
-    assert await queued(story, "refund_due") == ["fee_to_cancel", "question_to_send"]
+    assert set(await queued(story, "refund_due")) == {"fee_to_cancel", "question_to_send"}
 
 
 async def _time_goes_on(story: Story) -> None:
-    """Nobody pays or answers any more: holds and questions run out, and nothing is accepted, cancelled or said twice."""
+    """Nobody pays or answers any more: holds and questions run out, and nothing is accepted or cancelled."""
     house, panel = story.house, story.house.panel
-    accepted, written = panel.counts["AcceptOrder"], panel.effects["AddTicketReply"]
+    before = {action: panel.counts[action] for action in DECISIVE}
     for _ in range(3):
         await house.settle(days=4)
         for work in (sweeps, comparing, notifications):
             await work.round(house.context)
         await house.settle(seconds=60)
     assert await seen(story, *EXPIRED) == EXPIRED
-    assert (panel.counts["AcceptOrder"], panel.counts["CreateInvoice"]) == (accepted, 3)
-    assert panel.effects["AddTicketReply"] - written >= 1
+    assert {action: panel.counts[action] for action in DECISIVE} == before
     for name in ("fee_unpaid", "question_answered_now"):
         fee = (await house.order(story.ids[name]))["fee"]
         assert panel.state.invoices[fee["invoice_id"]].status == "Cancelled"
     reasons = (await house.order(story.ids["question_unanswered"]))["decision"]["reasons"]
     assert [reason["code"] for reason in reasons] == ["no_answer"]
+    asked = panel.state.tickets[story.ticket("question_unanswered")]
+    assert sum("doorman:reply:" in reply.message for reply in asked.replies) == 1  # the reminder
+    assert sum("BREACH" in told.title for told in panel.state.notifications) == 1
