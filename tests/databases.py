@@ -76,7 +76,7 @@ async def empty_postgres_database(url: str) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder_for_files() -> Iterator[Path]:
     """A folder for SQLite files: in memory where there is room, because each commit waits for the disk."""
     roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
     with TemporaryDirectory(prefix="doorman-tests-", dir=_MEMORY if roomy else None) as name:
@@ -165,7 +165,7 @@ class Databases:
 @contextmanager
 def databases_of_this_process(template: Path) -> Iterator[Databases]:
     """Yield the databases of a run, and remove them at its end."""
-    with _folder() as folder:
+    with folder_for_files() as folder:
         databases = Databases(template, folder)
         try:
             yield databases

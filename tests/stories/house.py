@@ -43,8 +43,8 @@ _LOOK_AGAIN = 0.1  # seconds; new work wakes the worker, but work that is due be
 class Clock:
     """A clock that moves only manually."""
 
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC).replace(microsecond=0)
+    def __init__(self, now: datetime | None = None) -> None:
+        self.now = now or datetime.now(UTC).replace(microsecond=0)
 
     def __call__(self) -> datetime:
         return self.now
@@ -148,11 +148,19 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
 
 @asynccontextmanager
 async def open_house(
-    db: Database, *, behaviours: Behaviours | None = None, policy: str = "", **overrides: Any
+    db: Database,
+    *,
+    behaviours: Behaviours | None = None,
+    policy: str = "",
+    now: datetime | None = None,
+    **overrides: Any,
 ) -> AsyncIterator[House]:
-    """Open the house on an empty database. `policy` is a TOML document that overrides the defaults."""
+    """Open the house on a database. `policy` is a TOML document that overrides the defaults.
+
+    Its clock begins at `now`, by default at the real time.
+    """
     settings = settings_for(db.url.render_as_string(hide_password=False), **overrides)
-    clock, wake = Clock(), Wake()
+    clock, wake = Clock(now), Wake()
     app = application(Context(db=db, settings=settings, clock=clock, wake=wake.notify))
     sandbox = SandboxPanel(
         doorman_url="http://doorman", webhook_secret=SECRET, panel_key=ADMIN_KEY, transport=httpx.ASGITransport(app),
@@ -198,7 +206,7 @@ def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
         timeout=default_timeout(settings.panel_timeout), limiter=RateLimiter(settings.panel_rate),
         lines=[HttpxLine(wire)],
     )  # fmt: skip
-    return WhmcsPanel(client, zone=settings.zone)
+    return WhmcsPanel(client, zone=settings.zone, now=sandbox.ctx.now)
 
 
 async def _publish(db: Database, document: str, now: datetime) -> None:

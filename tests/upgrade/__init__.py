@@ -1,0 +1,1 @@
+"""Upgrades in the middle of everything: databases that landed versions wrote, and what becomes of them."""
