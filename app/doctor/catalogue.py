@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import MessageForm
+from app.core.records import Mode
 from app.doctor.findings import DoctorFinding, fault_in, ok, unchecked, warning
 from app.doctor.role import RoleStanding, Tried
 from app.panels.whmcs import wire

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.billing import limits
 from app.context import Context
 from app.core.actions import Action
 from app.core.consequences import acting
@@ -26,17 +25,17 @@ from app.core.consequences.timers import CHECK_BUILD, HOLD_DUE, QUESTION_DUE, RE
 from app.core.judgement.decide import Outcome, Reason
 from app.core.judgement.reasons import ReasonCode
 from app.core.policy.sections.modes import ActionMode
-from app.core.records import AlertKind, Mode
+from app.core.records import Mode
 from app.core.states import OPEN_FEE_STATES, FeeState, HoldKind, OrderState
-from app.installation.alerts import alert
 from app.messaging import inbox, outbox
 from app.orders.order import open_order
 from app.policies import versions
 from app.tables.customers import CreditState, credits
-from app.tables.inbox import EventState, WaitsFor, events
+from app.tables.inbox import EventState, events
 from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
 from app.tickets.questions import is_open
+from app.upkeep import troubles
 from app.workflow import clock_jumps, provisioning
 from app.workflow.changing import change
 from app.workflow.waiting import UNDECIDED
@@ -50,9 +49,6 @@ GRACE: Final = timedelta(minutes=5)
 #: At most this many of each kind are swept in a round.
 AT_MOST: Final = 100
 
-#: Alert staff when an event has been retried for longer than this.
-_PUT_OFF = timedelta(minutes=30)
-_FAILED_WITHIN = timedelta(hours=1)
 _LOOKED_WITHIN = timedelta(hours=1)
 _CREDITS_WITHIN = timedelta(days=14)  # a call is retried for days
 _LIFECYCLE = tuple(action.value for action in LIFECYCLE)
@@ -76,7 +72,7 @@ async def round(context: Context) -> None:  # a round of sweeping, as `notificat
         _unreported_credits,
     ):
         found += await sweep(context, now)
-    await _tell(context, now)
+    await troubles.tell(context, now)
     if found:
         log.warning("sweep", found=found)
         context.wake()
@@ -336,51 +332,6 @@ async def _unreported_credits(context: Context, now: datetime) -> int:
 async def _tell_again(tx: AsyncConnection, call: Any, *, now: datetime) -> bool:
     data = {"call_id": str(call.id), "order_id": call.order_id, "customer_id": call.customer_id}
     return await inbox.add_internal(tx, type=inbox.CALL_SETTLED, data=data, now=now, name=f"sweep:told:{call.id}")
-
-
-# --- alerting staff -----------------------------------------------------------------------------------------------
-
-
-async def _tell(context: Context, now: datetime) -> None:
-    """Alert staff to failed events and reached limits."""
-    failed = (
-        sa.select(events.c.id, events.c.type, events.c.order_id, events.c.result, events.c.finished_at)
-        .where(events.c.state == EventState.FAILED, events.c.finished_at > now - _FAILED_WITHIN)
-        .order_by(events.c.id.desc())
-    )
-    rows = await _read(context, failed)
-    await _tell_of_put_off(context, now)
-    async with context.db.read() as connection:
-        policy = (await versions.active(connection)).policy
-        reached = await limits.reached(connection, policy, now=now) if context.settings.mode is Mode.ENFORCE else ()
-    if not rows and not reached:
-        return
-    async with context.db.begin() as tx:
-        for row in rows:
-            about = f" about order {row.order_id}" if row.order_id else ""
-            text = f"Event {row.id} ({row.type}){about} failed: {row.result}. Replay it once the cause is fixed."
-            name = f"event:{row.id}:{row.finished_at.isoformat()}"
-            await alert(tx, AlertKind.EVENT_FAILED, name=name, text=text, now=now, order_id=row.order_id)
-        for one in reached:
-            await limits.tell(tx, one, now=now)
-
-
-async def _tell_of_put_off(context: Context, now: datetime) -> None:
-    """Alert staff, hourly, to events that keep failing: most likely the panel refuses our calls."""
-    waiting = sa.select(sa.func.min(events.c.received_at), sa.func.count()).where(
-        events.c.state == EventState.RECEIVED, events.c.last_error.is_not(None),
-        events.c.waits_for.is_distinct_from(WaitsFor.PANEL), events.c.received_at < now - _PUT_OFF,
-    )  # fmt: skip
-    async with context.db.read() as connection:
-        since, count = (await connection.execute(waiting)).one()
-    if not count:
-        return
-    text = (
-        f"{count} events wait for another attempt, the oldest since {since:%Y-%m-%d %H:%M} UTC: "
-        "see GET /v1/events?state=received, and run `doorman doctor`."
-    )
-    async with context.db.begin() as tx:
-        await alert(tx, AlertKind.EVENT_FAILED, name=f"put-off:{now:%Y-%m-%dT%H}", text=text, now=now)
 
 
 # --- shared -------------------------------------------------------------------------------------------------------

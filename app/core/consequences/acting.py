@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.core.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
-from app.core.consequences import deciding, fees, messages, modes, questions
+from app.core.consequences import fees, messages, modes, questions
 from app.core.consequences.building import panel_builds_until
 from app.core.consequences.counting import count_fraud, count_released
 from app.core.consequences.draft import Draft
+from app.core.consequences.effects import Decide
 from app.core.consequences.timers import set_hold_clock
 from app.core.judgement.accepting import AcceptPlan
 from app.core.judgement.decide import Judgement, Outcome, Reason
 from app.core.money import Money
 from app.core.policy.sections.acting import AcceptMode
-from app.core.records import CLOCK
+from app.core.records import CLOCK, Mode
 from app.core.states import FeeState, HoldKind, OrderState, Provisioning, Trigger
 from app.core.statuses import PanelOrderStatus
 
@@ -34,6 +35,23 @@ class ChangeRequest:
     trigger: Trigger
     by: str
     cause: str
+
+
+def record(
+    draft: Draft, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None, kept_back: Reason | None = None
+) -> None:
+    """Record what a person, or the clock, decided; it supersedes the policy.
+
+    `kept_back`: why the policy's modes do not allow to carry it out.
+    """
+    questions.close(draft, outcome, reason)
+    reasons = (reason,) if kept_back is None else (reason, kept_back)
+    draft.decide(Decide(outcome=outcome, reasons=reasons, by=by, mode=mode_of(draft, kept_back is None), note=note))
+
+
+def mode_of(draft: Draft, acted: bool) -> str:
+    """Return the mode that a decision is stored with: shadow if it is only recorded."""
+    return (Mode.ENFORCE if draft.acts and acted else Mode.SHADOW).value
 
 
 def want_lifecycle(draft: Draft, action: PanelAction, *, cause: str, due_at: datetime | None = None) -> None:
@@ -168,7 +186,7 @@ def hold_by_clock(draft: Draft, reason: Reason, *, due_in: timedelta = timedelta
     If the policy's modes forbid a hold, the order only waits in the queue, and the panel carries on meanwhile.
     """
     why_not = modes.kept_back(modes.plan_of_clock(draft))
-    deciding.record(draft, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK, kept_back=why_not)
+    record(draft, Outcome.HOLD_FOR_REVIEW, reason, by=CLOCK, kept_back=why_not)
     draft.change(state=(OrderState.HELD if why_not is None else OrderState.RECEIVED).value)
     draft.hold(HoldKind.REVIEW, due_at=draft.now + due_in, expires_at=None)
     current = draft.open_fee

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from app.core.consequences import acting, deciding, fees, messages, modes
+from app.core.consequences import acting, fees, messages, modes
 from app.core.consequences.acting import ChangeRequest
 from app.core.consequences.counting import count_chargeback
 from app.core.consequences.draft import LIFECYCLE, Draft
@@ -198,7 +198,7 @@ def release_agreed(draft: Draft) -> None:
     if not (draft.acts and paid_for and draft.order.touched_by_person and draft.state is OrderState.HELD):
         return
     reason = Reason(ReasonCode.WORK_AGREED, "The fee for the work is paid.")
-    deciding.record(draft, Outcome.APPROVE, reason, by=POLICY)
+    acting.record(draft, Outcome.APPROVE, reason, by=POLICY)
     change = ChangeRequest(trigger=Trigger.APPROVE, by=POLICY, cause=draft.decision_cause)
     acting.approve(draft, change, acting.accept_plan(draft, draft.judged))
 

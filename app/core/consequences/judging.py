@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.core.actions import Action
-from app.core.consequences import acting, deciding, messages, modes, unread
+from app.core.consequences import acting, messages, modes, unread
 from app.core.consequences.acting import ChangeRequest
 from app.core.consequences.counting import count_judged
 from app.core.consequences.draft import Draft, stored_reasons
@@ -129,7 +129,7 @@ def _record(draft: Draft, facts: Facts, judgement: Judgement, verdict: Verdict) 
             outcome=verdict.outcome,
             reasons=verdict.reasons,
             by=POLICY,
-            mode=deciding.mode_of(draft, not verdict.left),
+            mode=acting.mode_of(draft, not verdict.left),
             judgement=judgement,
             facts=facts,
             intended=() if as_judged else _rehearse(draft, facts, judgement),

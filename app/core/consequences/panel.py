@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.core.actions import Action
-from app.core.consequences import acting, deciding, fees
+from app.core.consequences import acting, fees
 from app.core.consequences.actor import Actor
 from app.core.consequences.counting import count_fraud, count_released, uncount_fraud
 from app.core.consequences.draft import LIFECYCLE, Draft
@@ -144,7 +144,7 @@ def _went_active(draft: Draft, actor: Actor) -> None:
 def _accepted_by_person(draft: Draft, actor: Actor) -> None:
     draft.withdraw(actions=LIFECYCLE)
     reason = Reason(ReasonCode.ACCEPTED_IN_PANEL, "Accepted in the panel.")
-    deciding.record(draft, Outcome.APPROVE, reason, by=actor.name)
+    acting.record(draft, Outcome.APPROVE, reason, by=actor.name)
     _let_in(draft)
     count_released(draft)
 
@@ -177,7 +177,7 @@ def _activated_by_automation(draft: Draft, actor: Actor, *, held: bool) -> None:
         draft.say("BREACH: automation accepted it in the panel although it is held", by=actor.name)
     elif moved is OrderState.RELEASED:
         reason = Reason(ReasonCode.ACCEPTED_IN_PANEL, "Accepted in the panel by automation.")
-        deciding.record(draft, Outcome.APPROVE, reason, by=actor.name)
+        acting.record(draft, Outcome.APPROVE, reason, by=actor.name)
 
 
 def _came_back(draft: Draft, actor: Actor) -> None:
@@ -185,7 +185,7 @@ def _came_back(draft: Draft, actor: Actor) -> None:
         return
     uncount_fraud(draft)
     reason = Reason(ReasonCode.PENDING_IN_PANEL, "Set back to Pending in the panel.")
-    deciding.record(draft, Outcome.HOLD_FOR_REVIEW, reason, by=actor.name)
+    acting.record(draft, Outcome.HOLD_FOR_REVIEW, reason, by=actor.name)
     draft.change(touched_by_person=True)
     due = draft.now + timedelta(hours=draft.policy.hold.review_due_hours_paid)
     draft.hold(HoldKind.REVIEW, due_at=due, expires_at=None)
@@ -198,7 +198,7 @@ def _ended(draft: Draft, actor: Actor, trigger: Trigger, *, fraud: bool) -> None
         return
     word = "Marked as fraud in the panel." if fraud else "Cancelled in the panel."
     code = ReasonCode.FRAUD_IN_PANEL if fraud else ReasonCode.CANCELLED_IN_PANEL
-    deciding.record(draft, Outcome.REJECT, Reason(code, word), by=actor.name)
+    acting.record(draft, Outcome.REJECT, Reason(code, word), by=actor.name)
     draft.change(touched_by_person=True)
     if fraud:
         count_fraud(draft)
@@ -227,7 +227,7 @@ def _listed_again(draft: Draft, status: str) -> None:
     draft.say("the panel lists it again", by=PANEL)
     reason = Reason(ReasonCode.LISTED_AGAIN, "The panel lists the order again after it was missing for a while.")
     if status == PanelOrderStatus.ACTIVE:
-        deciding.record(draft, Outcome.APPROVE, reason, by=PANEL)
+        acting.record(draft, Outcome.APPROVE, reason, by=PANEL)
         draft.change(state=OrderState.RELEASED.value)
     elif status in _ENDED:
         draft.change(state=_ENDED[status].value)
@@ -241,7 +241,7 @@ def override(draft: Draft, admin_id: int | None) -> None:
         return
     draft.withdraw(actions=LIFECYCLE)
     reason = Reason(ReasonCode.PROVISIONED_BY_STAFF, "Provisioned by hand in the panel.")
-    deciding.record(draft, Outcome.APPROVE, reason, by=Actor(kind="staff", admin_id=admin_id).name)
+    acting.record(draft, Outcome.APPROVE, reason, by=Actor(kind="staff", admin_id=admin_id).name)
     _let_in(draft)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from app.core.consequences import acting, deciding, fees, messages, questions
+from app.core.consequences import acting, fees, messages, questions
 from app.core.consequences.acting import ChangeRequest
 from app.core.consequences.counting import uncount_fraud
 from app.core.consequences.draft import Draft
@@ -118,7 +118,7 @@ def _withdraw(work: _Work) -> None:
 
 
 def _decide(work: _Work, outcome: Outcome, reason: Reason) -> ChangeRequest:
-    deciding.record(work.draft, outcome, reason, by=work.by, note=work.request.note)
+    acting.record(work.draft, outcome, reason, by=work.by, note=work.request.note)
     if work.request.note:
         work.draft.say(f"note: {work.request.note}", by=work.by)
     return replace(work.change, cause=work.draft.decision_cause)
