@@ -29,6 +29,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
+from app.core.rows.belongings import Aggregates
 from app.core.states import InvoiceTurn
 from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
@@ -62,7 +63,7 @@ class OwnKnowledge:
     placed_by: PlacedBy  # from the event, if it said so
     staff_id: int | None = None
     agreement: Agreement = Agreement.NONE
-    aggregates: Any = None  # row of customers, or None
+    aggregates: Aggregates | None = None  # None: the customer is not known yet
     counted: bool = False  # the aggregates include this order already, so it is subtracted
     counted_manual: bool = False
     counted_effortless: bool = False

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from app.context import Context
 from app.core.facts import Facts, PlacedBy
+from app.core.rows.belongings import Aggregates, Customer
 from app.core.rows.order import Order
 from app.core.states import FeeState
 from app.customers import identities, links
@@ -30,7 +30,7 @@ class Knowledge:
     locked: LockedOrder
     gathered: Gathered
     shown: Order
-    customer: Any
+    customer: Customer | None
     own: OwnKnowledge | None = None
 
     async def facts(self) -> Facts:
@@ -47,7 +47,9 @@ class Knowledge:
         return links_of(customer, order.ip if theirs else None, self.gathered.pay_methods)
 
 
-async def _own(context: Context, locked: LockedOrder, shown: Order, aggregates: Any, known: Links) -> OwnKnowledge:
+async def _own(
+    context: Context, locked: LockedOrder, shown: Order, aggregates: Aggregates | None, known: Links
+) -> OwnKnowledge:
     tx, given, customer_id = locked.tx, locked.given, shown.customer_id
     if customer_id is None:
         return OwnKnowledge(placed_by=shown.placed_by, agreement=shown.agreement)

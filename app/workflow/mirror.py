@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from app.core.consequences.snapshot import Conditions
 from app.core.facts import PaymentState, PlacedBy
+from app.core.rows.belongings import Customer
 from app.core.rows.order import Order
+from app.core.rows.typed import read
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
 from app.customers import identities, links
@@ -105,7 +107,7 @@ async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> N
         await locked.tx.execute(order_texts.insert().values(order_id=shown.order_id, **row))
 
 
-async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Any:
+async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Customer | None:
     """Bring the customer's row up to date, lock it, and return it as it was; None without a customer."""
     tx, customer_id, now = locked.tx, shown.customer_id, locked.given.now
     if customer_id is None:
@@ -131,7 +133,7 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
                 last_read_at=now,
             )
         )
-    return row
+    return read(Customer, row)
 
 
 def _first_day(gathered: Gathered) -> datetime | None:

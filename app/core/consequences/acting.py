@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from app.core.actions import AcceptOrder, Action, CancelOrder, FraudOrder, PanelAction, PendingOrder
 from app.core.consequences import fees, messages, modes, questions
@@ -54,9 +54,9 @@ def mode_of(draft: Draft, acted: bool) -> str:
     return (Mode.ENFORCE if draft.acts and acted else Mode.SHADOW).value
 
 
-def want_lifecycle(draft: Draft, action: PanelAction, *, cause: str, due_at: datetime | None = None) -> None:
-    """Want a lifecycle call; its key names the order and the wanted change."""
-    draft.want(action, key=f"order:{draft.order_id}:{_VERBS[action.action]}", cause=cause, due_at=due_at)
+def key_of(draft: Draft, action: PanelAction) -> str:
+    """Return the key of a lifecycle call: it names the order and the wanted change."""
+    return f"order:{draft.order_id}:{_VERBS[action.action]}"
 
 
 def accept_action(draft: Draft, plan: AcceptPlan) -> AcceptOrder:
@@ -95,10 +95,11 @@ def go_on(draft: Draft, change: ChangeRequest, plan: AcceptPlan) -> None:
     """Do what the new state of an approved order requires."""
     undo = draft.order.panel_status in {PanelOrderStatus.CANCELLED, PanelOrderStatus.FRAUD}
     if undo:
-        want_lifecycle(draft, PendingOrder(order_id=draft.order_id), cause=change.cause)
+        undoing = PendingOrder(order_id=draft.order_id)
+        draft.want(undoing, key=key_of(draft, undoing), cause=change.cause)
     if draft.state is OrderState.RELEASING and not undo:
-        due_at = panel_builds_until(draft)
-        want_lifecycle(draft, accept_action(draft, plan), cause=change.cause, due_at=due_at)
+        accept, due_at = accept_action(draft, plan), panel_builds_until(draft)
+        draft.want(accept, key=key_of(draft, accept), cause=change.cause, due_at=due_at)
     if draft.state is OrderState.RELEASED:
         if plan.mode is AcceptMode.RELEASE_ONLY:
             text = "approved; staff accept and provision it"
@@ -161,7 +162,7 @@ def end(draft: Draft, change: ChangeRequest, *, fraud: bool, cancelled: bool = F
         count_fraud(draft)
     active = draft.order.panel_status == PanelOrderStatus.ACTIVE
     action = PendingOrder(order_id=draft.order_id) if active else ending_action(draft)
-    want_lifecycle(draft, action, cause=change.cause)
+    draft.want(action, key=key_of(draft, action), cause=change.cause)
     settle_money(draft, cause=change.cause)
     rules = draft.policy.messages
     turned_away = rules.declined if politely else rules.rejected

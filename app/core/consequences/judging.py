@@ -61,7 +61,10 @@ def judge(draft: Draft, look: Look) -> None:
             draft.change(state=OrderState.RECEIVED.value)  # its accept belongs to the earlier decision
         modes.leave(draft, verdict)
     elif draft.acts:
-        _act(draft, facts, judgement, verdict)
+        if not draft.withdraw_lifecycle():
+            raise CallUnderWay
+        _carry_out(draft, facts, judgement, verdict)
+        _watch_hold(draft)
 
 
 def _is_due(draft: Draft, look: Look) -> bool:
@@ -159,10 +162,8 @@ def _shown(effect: Want | Tell, draft: Draft, when: str) -> Mapping[str, Any]:
     return {"action": messages.action_of(draft.policy).value, "about": effect.key.rpartition(":")[2]}
 
 
-def _act(draft: Draft, facts: Facts, judgement: Judgement, verdict: Verdict) -> None:
-    if not draft.withdraw_lifecycle():
-        raise CallUnderWay
-    _carry_out(draft, facts, judgement, verdict)
+def _watch_hold(draft: Draft) -> None:
+    """See a little later whether a new hold works, and warn if nothing may keep the panel from setting the order up."""
     if draft.state is OrderState.HELD:
         if not draft.given.gate_asked:
             draft.say(NO_GATE, by=POLICY)

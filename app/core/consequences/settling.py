@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.core.actions import Action
+from app.core.actions import Action, PanelAction
 from app.core.consequences import acting, fees, messages, provisioning, questions
 from app.core.consequences.counting import count_released
 from app.core.consequences.draft import LIFECYCLE, Draft
@@ -87,11 +87,14 @@ def _pending_settled(draft: Draft, call: CallEnded) -> None:
         _stuck(draft, call)
         return
     draft.change(panel_status=PanelOrderStatus.PENDING.value)
+    action: PanelAction
     if draft.state is OrderState.RELEASING:
         action = acting.accept_action(draft, acting.accept_plan(draft, draft.judged))
-        acting.want_lifecycle(draft, action, cause=call.cause)
     elif draft.state is OrderState.REJECTING:
-        acting.want_lifecycle(draft, acting.ending_action(draft), cause=call.cause)
+        action = acting.ending_action(draft)
+    else:
+        return
+    draft.want(action, key=acting.key_of(draft, action), cause=call.cause)
 
 
 def _ending_settled(draft: Draft, call: CallEnded) -> None:

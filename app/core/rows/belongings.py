@@ -1,4 +1,4 @@
-"""What belongs to an order, as it is stored: its fees, and the decision in force."""
+"""What belongs to an order, as it is stored: its fees, its questions, the decision in force, and its customer."""
 
 from __future__ import annotations
 
@@ -69,3 +69,24 @@ class Decision:
     def codes(self) -> set[str]:
         """The codes of its reasons."""
         return {reason["code"] for reason in self.reasons}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregates:
+    """What we counted of a customer's orders."""
+
+    orders: int
+    manual_orders: int
+    effortless_orders: int
+    fraud_orders: int
+    chargebacks: int
+    white_glove: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer(Aggregates):
+    """A customer; times are UTC, and None until the panel was read."""
+
+    customer_id: int
+    signed_up_at: datetime | None
+    last_read_at: datetime | None

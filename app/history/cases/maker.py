@@ -19,6 +19,7 @@ from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
 from app.core.money import Money
 from app.core.policy.document import Policy
+from app.core.rows.belongings import Aggregates
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
@@ -65,18 +66,6 @@ _ITEMS_TODAY: Final = (
     "items.price_override",
     "items.product_type",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Aggregates:
-    """Stands in for the row of `customers` as it would have been then."""
-
-    orders: int
-    manual_orders: int
-    effortless_orders: int
-    fraud_orders: int
-    chargebacks: int
-    white_glove: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +219,7 @@ class CaseMaker:
         if then.rows.customer is None:
             return self._nobody()
         customer_id, earlier, moment = then.rows.customer_id, then.earlier, micros(then.judged_at)
-        aggregates = _Aggregates(
+        aggregates = Aggregates(
             orders=len(earlier.placed),
             manual_orders=earlier.manual,
             effortless_orders=earlier.effortless.at(moment),
