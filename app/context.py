@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
 from app.enrichment.asking import Enrichment
 from app.panels.base import PanelReader
-from app.panels.records import PanelPayMethod, PanelProduct
+from app.panels.records import PanelProduct
 from app.policies.muting import MutedCache
+
+T = TypeVar("T")
 
 _CATALOGUE_SECONDS = 300.0
 _BARRED_SECONDS = 900.0
 _PAY_METHODS_SECONDS = 300.0
-_PAY_METHODS_KEPT = 1_000  # customers
+_CUSTOMER_SECONDS = 20.0
+_CUSTOMERS_KEPT = 1_000
 
 
 @dataclass(slots=True)
@@ -53,22 +58,32 @@ class Bar:
 
 
 @dataclass(slots=True)
-class PayMethodsCache:
-    """The stored pay methods of recent customers, as an order is read several times within minutes."""
+class RecentReads:
+    """What was read in the panel about customers a moment ago: an order is read several times within seconds.
 
-    read: dict[int, tuple[float, tuple[PanelPayMethod, ...]]] = field(default_factory=dict)
+    Times are those of the context's clock; failures are not cached.
+    """
 
-    async def get(self, panel: PanelReader, customer_id: int, *, urgent: bool) -> tuple[PanelPayMethod, ...]:
-        """Return them, at most five minutes old. Raises PanelUnavailable; failures are not cached."""
+    seconds: float
+    read: dict[int, tuple[datetime, Any]] = field(default_factory=dict)  # by customer
+
+    async def get(self, customer_id: int, reading: Callable[[], Awaitable[T]], *, now: datetime) -> T:
+        """Return what was read of this customer within `seconds`, else read it. Raises PanelUnavailable."""
         known = self.read.get(customer_id)
-        if known is not None and time.monotonic() - known[0] < _PAY_METHODS_SECONDS:
-            return known[1]
-        found = await panel.pay_methods(customer_id, urgent=urgent)
+        if known is not None and timedelta(0) <= now - known[0] < timedelta(seconds=self.seconds):
+            answer: T = known[1]
+            return answer
+        found = await reading()
         self.read.pop(customer_id, None)
-        if len(self.read) >= _PAY_METHODS_KEPT:
+        if len(self.read) >= _CUSTOMERS_KEPT:
             del self.read[next(iter(self.read))]  # the oldest entry
-        self.read[customer_id] = (time.monotonic(), found)
+        self.read[customer_id] = (now, found)
         return found
+
+    def forget(self, customer_id: int | None) -> None:
+        """Forget a customer about whom there is news."""
+        if customer_id is not None:
+            self.read.pop(customer_id, None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +97,9 @@ class Context:
     wake: Callable[[], None] = lambda: None  # wakes the worker
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
-    pay_methods: PayMethodsCache = field(default_factory=PayMethodsCache)
+    customers: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))
+    tickets: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))  # listed, newest first
+    pay_methods: RecentReads = field(default_factory=partial(RecentReads, _PAY_METHODS_SECONDS))
     pay_methods_barred: Bar = field(default_factory=Bar)
     enrichment: Enrichment | None = None  # external services and files; None: none configured
     scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # serialises the scoring of long lists

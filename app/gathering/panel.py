@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from app.context import Context
+from app.core.consequences.unread import JUDGED_STATES
 from app.core.facts import EnrichmentReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import TicketReading
-from app.core.statuses import PanelOrderStatus
+from app.core.statuses import DECIDED, PanelOrderStatus
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
-from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
-from app.gathering.long_texts import apart
-from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
+from app.gathering.customer import Tickets, Unread, customer_of, pay_methods_of, tickets_of
+from app.panels.base import PanelDown, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
     PanelInvoice,
@@ -37,15 +36,17 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
+from app.tables.inbox import events
 from app.tables.orders import fees, orders, ticket_orders
 
-_TICKETS_AT_ONCE = 5  # whole tickets read at a time, until one is found that asked for the order
-_TICKETS_LISTED = 50
 _LINES_ONE_BY_ONE = 3  # for more, the customer's services are listed once
-#: Reads without which an order can't be judged.
-_ESSENTIAL = frozenset({"customer", "services"})
 #: Fees of these states have an invoice in the panel.
 _INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
+_OPEN = _INVOICED - {"paid"}
+_OWN_COLUMNS = (
+    orders.c.version, orders.c.state, orders.c.placed_by, orders.c.payment_state, orders.c.settled,
+    orders.c.touched_by_person, orders.c.last_read_at, orders.c.unread_since,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,9 @@ class Gathered:
     unread_since: datetime | None = None  # from our own row: since when its reads fail
     reading: Reading | None = None  # of its texts, if they are so long that they were read ahead
     asking_reading: TicketReading | None = None  # of the asking ticket, likewise
+    newest_event: int = 0  # the newest event of all before anything was read
+    at_rest: bool = False  # the order is not judged any more: only it, and perhaps its invoice, were read
+    unasked: frozenset[str] = frozenset()  # what was not read because it does not matter now
 
     @property
     def without(self) -> tuple[str, ...]:
@@ -92,70 +96,77 @@ class Gathered:
         return tuple(sorted({*self.failed, *({"customer"} & set(self.absent))}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Own:
-    version: int | None
+    """Our own rows of the order; `newest_event` is the newest event of all, which this look has seen."""
+
+    row: Any
+    newest_event: int
     fees: tuple[Any, ...]
     asking_ticket_id: int | None
-    placed_by: PlacedBy = PlacedBy.UNKNOWN
-    payment_state: str = ""
-    unread_since: datetime | None = None
 
+    @property
+    def version(self) -> int | None:
+        return None if self.row is None else self.row.version
 
-@dataclass(slots=True)
-class _Unread:
-    """The reads of one look that failed."""
+    @property
+    def placed_by(self) -> PlacedBy:
+        return PlacedBy.UNKNOWN if self.row is None else PlacedBy(self.row.placed_by)
 
-    missing: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    retry_after: float = 0.0
+    @property
+    def payment_state(self) -> str:
+        return "" if self.row is None else self.row.payment_state
 
-    def add(self, name: str, error: PanelUnavailable) -> None:
-        """Add a failed read; one that our role does not allow fails until somebody changes the role."""
-        self.missing.append(name)
-        if isinstance(error, PanelNotPermitted) and name not in _ESSENTIAL:
-            return
-        self.failed.append(name)
-        self.retry_after = max(self.retry_after, error.retry_after or 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tickets:
-    recent: tuple[PanelTicket, ...] = ()
-    asking: PanelTicket | None = None
-    left: bool = False
+    def is_at_rest(self, order: PanelOrder) -> bool:
+        """True if nothing is judged about the order any more, whatever its customer does."""
+        row = self.row
+        if row is None or row.last_read_at is None or row.unread_since is not None:
+            return False
+        return row.touched_by_person or row.state not in JUDGED_STATES or order.status in DECIDED
 
 
 async def gather_order(
-    context: Context, order_id: int, *, now: datetime, urgent: bool = False, placed_by: PlacedBy | None = None
+    context: Context,
+    order_id: int,
+    *,
+    now: datetime,
+    urgent: bool = False,
+    placed_by: PlacedBy | None = None,
+    invoices: bool = False,
+    full: bool = False,
 ) -> Gathered:
     """Read one order and what belongs to it; `placed_by` is the event's, if it has one.
 
-    Raises PanelUnavailable if the order itself can't be read; other failed reads are named in `missing`.
+    Of an order at rest only the order itself is read, and its invoice if that is open or `invoices` is set, unless
+    `full`. Raises PanelUnavailable if the order itself can't be read; other failed reads are named in `missing`.
     """
     panel, began = context.panel, time.monotonic()
     if panel is None:
         raise PanelUnavailable("no panel is configured")
-    own, order = await asyncio.gather(_own_rows(context, order_id), panel.order(order_id, urgent=urgent))
-    unread = _Unread()
-    seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees))
+    own = await _own_rows(context, order_id)
+    order = await panel.order(order_id, urgent=urgent)
+    at_rest = order is not None and not full and own.is_at_rest(order)
+    wanted = invoices or not at_rest or not own.row.settled
+    seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees if wanted or row.state in _OPEN))
+    found = Gathered(
+        order_id=order_id, order_version=own.version, newest_event=own.newest_event, read_at=now, order=order,
+        fees=tuple(seen_fees), unread_since=None if own.row is None else own.row.unread_since,
+    )  # fmt: skip
     if order is None:
-        return Gathered(
-            order_id=order_id, order_version=own.version, read_at=now, order=None, fees=tuple(seen_fees),
-            absent=_absent_fees(seen_fees), unread_since=own.unread_since,
-        )  # fmt: skip
+        return replace(found, absent=_absent_fees(seen_fees))
+    if at_rest:
+        return await _at_rest(panel, found, order, own, invoice=wanted)
+    told = placed_by or own.placed_by
+    unread = Unread()
     customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, unread=unread)
     (customer, signed_up_on), services, invoice, catalogue, read, pay_methods = await asyncio.gather(*customer_reads)
-    own_ip = None if _by_others(order, placed_by or own.placed_by) else order.ip
     seconds = enrichment.seconds_left(began, urgent=urgent)
+    own_ip = None if _by_others(order, told) else order.ip
     reports, place = await asyncio.gather(
         enrichment.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
     )
-    found = Gathered(
-        order_id=order_id,
-        order_version=own.version,
-        read_at=now,
-        order=order,
+    found = replace(
+        found,
         customer=customer,
         signed_up_on=signed_up_on,
         services=services,
@@ -164,16 +175,40 @@ async def gather_order(
         tickets=read.recent,
         asking_ticket=read.asking,
         tickets_left=read.left,
-        fees=tuple(seen_fees),
         pay_methods=pay_methods,
         enrichment=reports,
         ip_place=place,
         missing=tuple(sorted(unread.missing)),
         failed=tuple(sorted(unread.failed)),
         retry_after=unread.retry_after,
-        unread_since=own.unread_since,
     )
     return replace(found, absent=_absent(found, order, own))
+
+
+async def _at_rest(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, invoice: bool) -> Gathered:
+    """Return what matters of an order that is not judged any more."""
+    unread = Unread()
+    absent = set(_absent_fees(found.fees))
+    read = None
+    if invoice and order.invoice_id:
+        try:
+            read = await panel.invoice(order.invoice_id)
+        except PanelDown:
+            raise
+        except PanelUnavailable as error:
+            unread.add("invoice", error)
+        if read is None and not unread.missing and own.payment_state != PaymentState.UNKNOWN:
+            absent.add("invoice")
+    return replace(
+        found,
+        at_rest=True,
+        invoice=read,
+        unasked=frozenset() if invoice else frozenset({"invoice"}),
+        missing=tuple(unread.missing),
+        failed=tuple(unread.failed),
+        absent=tuple(sorted(absent)),
+        retry_after=unread.retry_after,
+    )
 
 
 def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
@@ -223,7 +258,7 @@ def _customer_reads(
     *,
     now: datetime,
     urgent: bool,
-    unread: _Unread,
+    unread: Unread,
 ) -> tuple[Any, ...]:
     async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
         try:
@@ -235,24 +270,21 @@ def _customer_reads(
             return otherwise
 
     return (
-        attempt("customer", _customer(panel, order, urgent=urgent, unread=unread), (None, None)),
+        attempt("customer", customer_of(context, panel, order, now=now, urgent=urgent, unread=unread), (None, None)),
         attempt("services", _services(panel, order, urgent=urgent), ()),
         attempt("invoice", _invoice(panel, order, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
-        attempt("tickets", _tickets(panel, order, own, now=now, urgent=urgent), _Tickets()),
-        attempt("neighbours.payment", _pay_methods(context, panel, order, urgent=urgent), ()),
+        attempt("tickets", tickets_of(context, panel, order, own.asking_ticket_id, now=now, urgent=urgent), Tickets()),
+        attempt("neighbours.payment", pay_methods_of(context, panel, order, now=now, urgent=urgent), ()),
     )
 
 
 async def _own_rows(context: Context, order_id: int) -> _Own:
     async with context.db.read() as connection:
-        known = (
-            await connection.execute(
-                sa.select(orders.c.version, orders.c.placed_by, orders.c.payment_state, orders.c.unread_since).where(
-                    orders.c.order_id == order_id
-                )
-            )
-        ).first()
+        newest = await connection.scalar(sa.select(sa.func.max(events.c.id)))
+        row = (await connection.execute(sa.select(*_OWN_COLUMNS).where(orders.c.order_id == order_id))).first()
+        if row is None:
+            return _Own(row=None, newest_event=newest or 0, fees=(), asking_ticket_id=None)
         rows = (
             await connection.execute(
                 sa.select(fees.c.id, fees.c.state, fees.c.invoice_id)
@@ -268,31 +300,12 @@ async def _own_rows(context: Context, order_id: int) -> _Own:
                 .limit(1)
             )
         ).scalar_one_or_none()
-    if known is None:
-        return _Own(None, tuple(rows), asking)
-    return _Own(known.version, tuple(rows), asking, PlacedBy(known.placed_by), known.payment_state, known.unread_since)
+    return _Own(row=row, newest_event=newest or 0, fees=tuple(rows), asking_ticket_id=asking)
 
 
 async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
     invoice = await panel.invoice(row.invoice_id)
     return FeeSeen(fee_id=row.id, state=row.state, invoice_id=row.invoice_id, invoice=invoice)
-
-
-async def _customer(
-    panel: PanelReader, order: PanelOrder, *, urgent: bool, unread: _Unread
-) -> tuple[PanelCustomer | None, date | None]:
-    if order.customer_id is None:
-        return None, None
-    customer = await panel.customer(order.customer_id, urgent=urgent)
-    if customer is None or not customer.email:
-        return customer, None
-    try:
-        return customer, await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
-    except PanelDown:
-        raise
-    except PanelUnavailable as error:
-        unread.add("signed_up_on", error)
-        return customer, None
 
 
 async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> tuple[PanelService, ...]:
@@ -313,51 +326,3 @@ def _services_of(order: PanelOrder) -> set[int]:
 
 async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> PanelInvoice | None:
     return await panel.invoice(order.invoice_id, urgent=urgent) if order.invoice_id else None
-
-
-async def _pay_methods(
-    context: Context, panel: PanelReader, order: PanelOrder, *, urgent: bool
-) -> tuple[PanelPayMethod, ...]:
-    """Read pay methods, only for orders that can still be judged.
-
-    If our role lacks the right, the panel is asked only once in a while.
-    """
-    if order.customer_id is None or order.status != PanelOrderStatus.PENDING or order.is_renewal:
-        return ()
-    if context.pay_methods_barred:
-        raise PanelNotPermitted("our API role may not read pay methods", alarm=True)
-    try:
-        return await context.pay_methods.get(panel, order.customer_id, urgent=urgent)
-    except PanelUnavailable as error:
-        if error.alarm:
-            context.pay_methods_barred.put()
-        raise
-
-
-async def _tickets(panel: PanelReader, order: PanelOrder, own: _Own, *, now: datetime, urgent: bool) -> _Tickets:
-    if order.customer_id is None:
-        return _Tickets()
-    if own.asking_ticket_id is not None:
-        heads, asking = await asyncio.gather(
-            panel.tickets(order.customer_id, urgent=urgent), panel.ticket(own.asking_ticket_id, urgent=urgent)
-        )
-        return _Tickets(recent_tickets(heads, now), asking)
-    heads = await panel.tickets(order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
-    recent = recent_tickets(heads, now)
-    if order.placed_by is not PlacedBy.STAFF:
-        return _Tickets(recent)
-    asking = await _find_asking(panel, order, recent, urgent=urgent)
-    unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)
-    return _Tickets(recent, asking, asking is None and (unlisted or not_all_read(order, recent)))
-
-
-async def _find_asking(
-    panel: PanelReader, order: PanelOrder, recent: tuple[PanelTicket, ...], *, urgent: bool
-) -> PanelTicket | None:
-    before = could_ask(order, recent)
-    for start in range(0, len(before), _TICKETS_AT_ONCE):
-        some = before[start : start + _TICKETS_AT_ONCE]
-        for ticket in await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in some)):
-            if ticket is not None and await apart(length(ticket), partial(asks_for_order, ticket, order)):
-                return ticket
-    return None

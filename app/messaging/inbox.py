@@ -87,6 +87,7 @@ class Event:
     customer_id: int | None
     occurred_at: datetime
     received_at: datetime
+    due_at: datetime
     attempts: int  # including this one
     reads_failed_at: datetime | None  # since when it has waited because panel reads fail
     urgent: bool
@@ -271,6 +272,7 @@ def _to_event(row: sa.Row[Any]) -> Event:
         customer_id=row.customer_id,
         occurred_at=row.occurred_at,
         received_at=row.received_at,
+        due_at=row.due_at,
         attempts=row.attempts,
         reads_failed_at=row.reads_failed_at,
         urgent=row.urgent,

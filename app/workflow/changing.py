@@ -27,16 +27,18 @@ async def planned(
 ) -> T:
     """Make a plan; as long as it lacks something, read that and make it anew.
 
-    `facts` reads what is judged; only a look at the panel has them.
+    `facts` reads what is judged; only a look at the panel has them. Raises Lacking for facts without it.
     """
     while True:
         try:
             return make(locked.snapshot, locked.given)
         except Lacking as lacking:
-            if lacking.need is Need.FACTS and facts is not None:
-                locked = replace(locked, snapshot=replace(locked.snapshot, facts=await facts()))
-            else:
+            if lacking.need is not Need.FACTS:
                 locked = await _with(locked, lacking.need)
+            elif facts is None:
+                raise
+            else:
+                locked = replace(locked, snapshot=replace(locked.snapshot, facts=await facts()))
 
 
 async def _with(locked: LockedOrder, need: Need | Limit) -> LockedOrder:

@@ -27,6 +27,7 @@ async def customer_changed(context: Context, event: Event) -> None:
     if context.panel is None:
         raise PanelUnavailable("no panel is configured")
     customer_id = int(event.data["customer_id"])
+    context.customers.forget(customer_id)
     customer = await context.panel.customer(customer_id)
     now = context.clock()
     async with context.db.begin() as tx:

@@ -19,6 +19,7 @@ from app.core.consequences.looking import look
 from app.core.consequences.news import InvoiceShown, Look
 from app.core.consequences.panel import HOOK_WORDS
 from app.core.consequences.refused import CallUnderWay
+from app.core.consequences.snapshot import Lacking
 from app.core.rows.order import Order
 from app.core.statuses import PanelOrderStatus
 from app.gathering.facts import paid_on, turn_of
@@ -27,7 +28,7 @@ from app.gathering.texts import read_ahead
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, Postpone, VersionMoved
 from app.orders.order import LockedOrder, open_order
-from app.tables.inbox import EventState, WaitsFor
+from app.tables.inbox import EventSource, EventState, WaitsFor
 from app.tables.orders import orders
 from app.tickets.records import keep_tickets
 from app.workflow import candidates, mirror, unread
@@ -35,6 +36,7 @@ from app.workflow.actors import told_placed_by, who, with_placed_by
 from app.workflow.apply import apply
 from app.workflow.changing import planned
 from app.workflow.knowledge import Knowledge
+from app.workflow.known_news import is_known
 from app.workflow.unlisted import not_listed
 
 _UNDER_WAY_DELAY: Final = timedelta(seconds=5)
@@ -47,8 +49,27 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     `at_once` judges without waiting for payment or fraud check (the gate asks).
     Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
     """
+    if await is_known(context, event, order_id):
+        await _finish(context, event)
+        return
+    try:
+        await _examine(context, event, order_id, at_once=at_once, full=False)
+    except Lacking:  # it is judged after all
+        await _examine(context, event, order_id, at_once=at_once, full=True)
+    context.wake()
+
+
+async def _finish(context: Context, event: Event) -> None:
+    async with context.db.begin() as tx:
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result="known", now=context.clock())
+
+
+async def _examine(context: Context, event: Event, order_id: int, *, at_once: bool, full: bool) -> None:
     now = context.clock()
-    gathered = await gather_order(context, order_id, now=now, urgent=event.urgent, placed_by=told_placed_by(event))
+    gathered = await gather_order(
+        context, order_id, now=now, urgent=event.urgent, placed_by=told_placed_by(event), full=full,
+        invoices=event.type.startswith("invoice.") or event.source is EventSource.RECONCILE,
+    )  # fmt: skip
     await unread.wait(context, event, gathered, now=now)
     gathered = await read_ahead(gathered)
     try:
@@ -56,7 +77,6 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     except CallUnderWay:
         await _call_off(context, order_id)
         raise Postpone(_UNDER_WAY, delay=_UNDER_WAY_DELAY, waits_for=WaitsFor.CALL) from None
-    context.wake()
 
 
 async def _record(context: Context, event: Event, gathered: Gathered, *, at_once: bool, now: datetime) -> None:
@@ -91,7 +111,8 @@ async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event
     given = locked.given
     told = with_placed_by(locked.order, event)
     shown = mirror.shown_order(told, gathered, given, own_admin_id=context.own_admin_id)
-    await mirror.keep_texts(locked, shown, gathered)
+    if not gathered.at_rest:
+        await mirror.keep_texts(locked, shown, gathered)
     customer = await mirror.lock_customer(locked, shown, gathered)
     known = Knowledge(context=context, locked=locked, gathered=gathered, shown=shown, customer=customer)
     asking = await keep_tickets(locked, shown, gathered)
@@ -99,14 +120,14 @@ async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event
         _news(event, gathered, shown), asking_ticket=asking, at_once=at_once,
         settle_seconds=context.settings.settle_seconds,
     )  # fmt: skip
-    plan = await planned(locked, partial(look, news), facts=known.facts)
+    plan = await planned(locked, partial(look, news), facts=None if gathered.at_rest else known.facts)
     candidate = None
     if known.own is not None and _decides(plan):
         own = replace(known.own, agreement=plan.order.agreement)
         candidate = await candidates.verdict(locked, gathered, own)
     await apply(locked, plan, panel_url=context.settings.panel_url, candidate=candidate)
     first = locked.order.last_read_at is None or customer is None or customer.last_read_at is None
-    if first or known.own is not None:
+    if known.own is not None or (first and not gathered.at_rest):
         await mirror.remember_identities(locked, plan.order, known.links())
     await _examine_others(locked, plan.order, event)
 

@@ -45,6 +45,7 @@ def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admi
         currency=panel.currency,
         invoice_id=panel.invoice_id,
         last_read_at=given.now,
+        read_event_id=gathered.newest_event,
         placed_by=who_placed(panel, known, policy).value,
         flags=flags,
     )
@@ -53,7 +54,7 @@ def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admi
         shown = shown.changed(items=_items(gathered, panel), provisioning=_provisioning(order, statuses).value)
     if shown.placed_by is PlacedBy.STAFF and panel.staff_id and order.staff_id is None:
         shown = shown.changed(staff_id=panel.staff_id)
-    if "invoice" in gathered.missing:
+    if "invoice" in {*gathered.missing, *gathered.unasked}:
         return shown  # not readable now: the known state stays
     return _with_payment(shown, gathered, panel, given).changed(settled=is_settled(gathered, panel, policy))
 

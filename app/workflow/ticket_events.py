@@ -36,6 +36,7 @@ async def handle_ticket(context: Context, event: Event) -> None:
     if context.panel is None:
         raise PanelUnavailable("no panel is configured")
     ticket_id = int(event.data["ticket_id"])
+    context.tickets.forget(event.customer_id)
     ticket = await context.panel.ticket(ticket_id)
     reading = await _read_ahead(ticket) if ticket is not None else None
     now = context.clock()

@@ -31,6 +31,7 @@ class Order:
     placed_at: datetime | None
     first_heard_at: datetime
     last_read_at: datetime | None
+    read_event_id: int | None
     amount_minor: int | None
     currency: str | None
     invoice_id: int | None

@@ -1,0 +1,133 @@
+"""What is read in the panel about the customer of an order, some of it a moment ago for another look."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+
+import sqlalchemy as sa
+
+from app.context import Context
+from app.core.facts import PlacedBy
+from app.core.statuses import PanelOrderStatus
+from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
+from app.gathering.long_texts import apart
+from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
+from app.panels.records import PanelCustomer, PanelOrder, PanelPayMethod, PanelTicket
+from app.tables.customers import customers
+
+_TICKETS_AT_ONCE = 5  # whole tickets read at a time, until one is found that asked for the order
+_TICKETS_LISTED = 50
+#: Reads without which an order can't be judged.
+_ESSENTIAL = frozenset({"customer", "services"})
+
+
+@dataclass(slots=True)
+class Unread:
+    """The reads of one look that failed."""
+
+    missing: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    retry_after: float = 0.0
+
+    def add(self, name: str, error: PanelUnavailable) -> None:
+        """Add a failed read; one that our role does not allow fails until somebody changes the role."""
+        self.missing.append(name)
+        if isinstance(error, PanelNotPermitted) and name not in _ESSENTIAL:
+            return
+        self.failed.append(name)
+        self.retry_after = max(self.retry_after, error.retry_after or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    recent: tuple[PanelTicket, ...] = ()
+    asking: PanelTicket | None = None
+    left: bool = False
+
+
+async def customer_of(
+    context: Context, panel: PanelReader, order: PanelOrder, *, now: datetime, urgent: bool, unread: Unread
+) -> tuple[PanelCustomer | None, date | None]:
+    """Return the customer of an order, and the day of their sign-up."""
+    if order.customer_id is None:
+        return None, None
+    reading = partial(panel.customer, order.customer_id, urgent=urgent)
+    customer = await context.customers.get(order.customer_id, reading, now=now)
+    if customer is None:
+        context.customers.forget(order.customer_id)
+    if customer is None or not customer.email:
+        return customer, None
+    try:
+        return customer, await _signed_up_on(context, panel, customer, urgent=urgent)
+    except PanelDown:
+        raise
+    except PanelUnavailable as error:
+        unread.add("signed_up_on", error)
+        return customer, None
+
+
+async def _signed_up_on(context: Context, panel: PanelReader, customer: PanelCustomer, *, urgent: bool) -> date | None:
+    """Return the day of a customer's sign-up, which never changes: the panel is asked once."""
+    known = sa.select(customers.c.signed_up_at).where(customers.c.customer_id == customer.customer_id)
+    async with context.db.read() as connection:
+        signed_up_at: datetime | None = await connection.scalar(known)
+    if signed_up_at is not None:
+        return signed_up_at.date()
+    return await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
+
+
+async def pay_methods_of(
+    context: Context, panel: PanelReader, order: PanelOrder, *, now: datetime, urgent: bool
+) -> tuple[PanelPayMethod, ...]:
+    """Read pay methods, only for orders that can still be judged.
+
+    If our role lacks the right, the panel is asked only once in a while.
+    """
+    if order.customer_id is None or order.status != PanelOrderStatus.PENDING or order.is_renewal:
+        return ()
+    if context.pay_methods_barred:
+        raise PanelNotPermitted("our API role may not read pay methods", alarm=True)
+    try:
+        reading = partial(panel.pay_methods, order.customer_id, urgent=urgent)
+        return await context.pay_methods.get(order.customer_id, reading, now=now)
+    except PanelUnavailable as error:
+        if error.alarm:
+            context.pay_methods_barred.put()
+        raise
+
+
+async def tickets_of(
+    context: Context, panel: PanelReader, order: PanelOrder, asking_id: int | None, *, now: datetime, urgent: bool
+) -> Tickets:
+    """Return the customer's recent tickets, and which asked for the order; `asking_id` if that is known."""
+    if order.customer_id is None:
+        return Tickets()
+    reading = partial(panel.tickets, order.customer_id, limit=_TICKETS_LISTED, urgent=urgent)
+    if asking_id is not None:
+        heads, asking = await asyncio.gather(
+            context.tickets.get(order.customer_id, reading, now=now),
+            panel.ticket(asking_id, urgent=urgent),
+        )
+        return Tickets(recent_tickets(heads, now), asking)
+    heads = await context.tickets.get(order.customer_id, reading, now=now)
+    recent = recent_tickets(heads, now)
+    if order.placed_by is not PlacedBy.STAFF:
+        return Tickets(recent)
+    asking = await _find_asking(panel, order, recent, urgent=urgent)
+    unlisted = len(heads) >= _TICKETS_LISTED and len(recent) == len(heads)
+    return Tickets(recent, asking, asking is None and (unlisted or not_all_read(order, recent)))
+
+
+async def _find_asking(
+    panel: PanelReader, order: PanelOrder, recent: tuple[PanelTicket, ...], *, urgent: bool
+) -> PanelTicket | None:
+    before = could_ask(order, recent)
+    for start in range(0, len(before), _TICKETS_AT_ONCE):
+        some = before[start : start + _TICKETS_AT_ONCE]
+        for ticket in await asyncio.gather(*(panel.ticket(head.ticket_id, urgent=urgent) for head in some)):
+            if ticket is not None and await apart(length(ticket), partial(asks_for_order, ticket, order)):
+                return ticket
+    return None
