@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from disposable_email_domains import blocklist
 
-from app.core.consequences.invoices import TURNS
 from app.core.facts import (
     Agreement,
     CustomerFacts,
@@ -19,7 +17,6 @@ from app.core.facts import (
     Neighbours,
     OrderFacts,
     OrderKind,
-    PaymentState,
     PlacedBy,
 )
 from app.core.judgement import vetting
@@ -30,24 +27,15 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.requests import TermFinding, find_terms
 from app.core.rows.belongings import Aggregates
-from app.core.states import InvoiceTurn
-from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
 from app.gathering.panel import Gathered
+from app.gathering.payments import payment_state
 from app.gathering.texts import DOMAIN_CAP, read_written
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 
 OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
 
-_STATES: Final[Mapping[str, PaymentState]] = {
-    PanelInvoiceStatus.PAID: PaymentState.PAID,
-    PanelInvoiceStatus.CANCELLED: PaymentState.CANCELLED,
-    PanelInvoiceStatus.REFUNDED: PaymentState.REFUNDED,
-    PanelInvoiceStatus.COLLECTIONS: PaymentState.DISPUTED,
-    PanelInvoiceStatus.PAYMENT_PENDING: PaymentState.PENDING,
-}
-_UNPAID: Final = frozenset({PanelInvoiceStatus.UNPAID, PanelInvoiceStatus.DRAFT, PanelInvoiceStatus.OVERDUE})
 
 #: Facts of a customer that signals depend on and only the panel knows.
 TOLD_BY_PANEL: Final = (
@@ -118,42 +106,6 @@ def who_placed(order: PanelOrder, own: OwnKnowledge, policy: Policy) -> PlacedBy
     if own.placed_by is not PlacedBy.UNKNOWN:
         return own.placed_by
     return PlacedBy.API if order.placed_by is PlacedBy.STAFF and order.staff_id in automation else order.placed_by
-
-
-def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentState:
-    """Return how far the order's invoice is paid; an order without an invoice has nothing to pay."""
-    if not order.invoice_id:
-        return PaymentState.NONE
-    if invoice is None:
-        return PaymentState.UNKNOWN
-    return invoice_state(invoice)
-
-
-def invoice_state(invoice: PanelInvoice) -> PaymentState:
-    """Return how far an invoice is paid; Unpaid with some money on it is partly paid."""
-    if invoice.status in _STATES:
-        return _STATES[invoice.status]
-    if invoice.status not in _UNPAID:
-        return PaymentState.UNKNOWN
-    paid = paid_on(invoice)
-    return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID
-
-
-def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:
-    """Return the state that an invoice was found in; None for a status that we don't know."""
-    return InvoiceTurn.GONE if invoice is None else TURNS.get(invoice_state(invoice))
-
-
-def paid_on(invoice: PanelInvoice) -> Money | None:
-    """Return the money on an invoice: payments and credit, less refunds; None if nothing can be read."""
-    currency = invoice.currency or (invoice.total.currency if invoice.total else None)
-    if currency is None:
-        return None
-    amount = sum(
-        (t.amount_in.amount_minor if t.amount_in else 0) - (t.amount_out.amount_minor if t.amount_out else 0)
-        for t in invoice.transactions
-    )
-    return Money(amount + (invoice.credit.amount_minor if invoice.credit else 0), currency)
 
 
 def order_kind(order: PanelOrder) -> OrderKind:

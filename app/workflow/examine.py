@@ -22,8 +22,8 @@ from app.core.consequences.refused import CallUnderWay
 from app.core.consequences.snapshot import Lacking
 from app.core.rows.order import Order
 from app.core.statuses import PanelOrderStatus
-from app.gathering.facts import paid_on, turn_of
 from app.gathering.panel import FeeSeen, Gathered, gather_order
+from app.gathering.payments import paid_on, turn_of
 from app.gathering.texts import read_ahead
 from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, Postpone, VersionMoved

@@ -17,8 +17,9 @@ from app.core.statuses import BUILT, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
 from app.db import insert_new
-from app.gathering.facts import OwnKnowledge, is_settled, order_kind, paid_on, payment_state, who_placed
+from app.gathering.facts import OwnKnowledge, is_settled, order_kind, who_placed
 from app.gathering.panel import Gathered
+from app.gathering.payments import paid_on, payment_state
 from app.gathering.texts import as_stored
 from app.orders.order import LockedOrder
 from app.panels.records import PanelOrder

@@ -21,7 +21,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import OPEN_FEE_STATES, FeeState, InvoiceTurn, OrderState
 from app.core.statuses import PanelOrderStatus
-from app.gathering.facts import paid_on, payment_state, turn_of
+from app.gathering.payments import paid_on, payment_state, turn_of
 from app.messaging import inbox
 from app.panels.records import PanelInvoice, PanelOrder
 from app.policies import versions
