@@ -59,31 +59,31 @@ class Bar:
 
 @dataclass(slots=True)
 class RecentReads:
-    """What was read in the panel about customers a moment ago: an order is read several times within seconds.
+    """What was read in the panel a moment ago, by customer or order: an order is read several times within seconds.
 
     Times are those of the context's clock; failures are not cached.
     """
 
     seconds: float
-    read: dict[int, tuple[datetime, Any]] = field(default_factory=dict)  # by customer
+    read: dict[int, tuple[datetime, Any]] = field(default_factory=dict)
 
-    async def get(self, customer_id: int, reading: Callable[[], Awaitable[T]], *, now: datetime) -> T:
-        """Return what was read of this customer within `seconds`, else read it. Raises PanelUnavailable."""
-        known = self.read.get(customer_id)
+    async def get(self, of: int, reading: Callable[[], Awaitable[T]], *, now: datetime) -> T:
+        """Return what was read of this customer or order within `seconds`, else read it. Raises PanelUnavailable."""
+        known = self.read.get(of)
         if known is not None and timedelta(0) <= now - known[0] < timedelta(seconds=self.seconds):
             answer: T = known[1]
             return answer
         found = await reading()
-        self.read.pop(customer_id, None)
+        self.read.pop(of, None)
         if len(self.read) >= _CUSTOMERS_KEPT:
             del self.read[next(iter(self.read))]  # the oldest entry
-        self.read[customer_id] = (now, found)
+        self.read[of] = (now, found)
         return found
 
-    def forget(self, customer_id: int | None) -> None:
-        """Forget a customer about whom there is news."""
-        if customer_id is not None:
-            self.read.pop(customer_id, None)
+    def forget(self, of: int | None) -> None:
+        """Forget a customer or order about which there is news."""
+        if of is not None:
+            self.read.pop(of, None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +98,7 @@ class Context:
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
     customers: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))
+    services: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))  # by order
     tickets: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))  # listed, newest first
     pay_methods: RecentReads = field(default_factory=partial(RecentReads, _PAY_METHODS_SECONDS))
     pay_methods_barred: Bar = field(default_factory=Bar)

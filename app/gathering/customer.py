@@ -99,6 +99,11 @@ async def pay_methods_of(
         raise
 
 
+def has_no_tickets(order: PanelOrder, customer: PanelCustomer | None) -> bool:
+    """True if the panel counts no ticket of a customer who placed the order, so that none has to be listed."""
+    return customer is not None and customer.stats.tickets == 0 and order.placed_by is not PlacedBy.STAFF
+
+
 async def tickets_of(
     context: Context, panel: PanelReader, order: PanelOrder, asking_id: int | None, *, now: datetime, urgent: bool
 ) -> Tickets:

@@ -8,14 +8,18 @@ None; an unavailable panel raises PanelUnavailable.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
+from msgspec import structs
 
 from app.context import Context
 from app.core.consequences.unread import JUDGED_STATES
@@ -25,7 +29,8 @@ from app.core.reading.topics import TicketReading
 from app.core.statuses import DECIDED, PanelOrderStatus
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
-from app.gathering.customer import Tickets, Unread, customer_of, pay_methods_of, tickets_of
+from app.gathering.customer import Tickets, Unread, customer_of, has_no_tickets, pay_methods_of, tickets_of
+from app.gathering.payments import payment_state
 from app.panels.base import PanelDown, PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
@@ -45,7 +50,8 @@ _INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
 _OPEN = _INVOICED - {"paid"}
 _OWN_COLUMNS = (
     orders.c.version, orders.c.state, orders.c.placed_by, orders.c.payment_state, orders.c.settled,
-    orders.c.touched_by_person, orders.c.last_read_at, orders.c.unread_since,
+    orders.c.touched_by_person, orders.c.last_read_at, orders.c.unread_since, orders.c.decision_id,
+    orders.c.read_digest,
 )  # fmt: skip
 
 
@@ -87,7 +93,9 @@ class Gathered:
     reading: Reading | None = None  # of its texts, if they are so long that they were read ahead
     asking_reading: TicketReading | None = None  # of the asking ticket, likewise
     newest_event: int = 0  # the newest event of all before anything was read
-    at_rest: bool = False  # the order is not judged any more: only it, and perhaps its invoice, were read
+    at_rest: bool = False  # nothing is judged: only the order, and perhaps its invoice, were read
+    unchanged: bool = False  # at rest because the panel shows what it showed when the order was decided
+    digest: str | None = None  # of what the panel shows, if everything was read
     unasked: frozenset[str] = frozenset()  # what was not read because it does not matter now
 
     @property
@@ -124,6 +132,17 @@ class _Own:
             return False
         return row.touched_by_person or row.state not in JUDGED_STATES or order.status in DECIDED
 
+    def is_decided(self, context: Context) -> bool:
+        """True if the order is judged again only if the panel shows something else of it.
+
+        The ticket that asked for an order of staff, and answers of external services, may come later.
+        """
+        row = self.row
+        if row is None or row.decision_id is None or row.unread_since is not None or row.read_digest is None:
+            return False
+        later = row.placed_by == PlacedBy.STAFF or (context.enrichment is not None and bool(context.enrichment.sources))
+        return not later
+
 
 async def gather_order(
     context: Context,
@@ -146,7 +165,7 @@ async def gather_order(
     own = await _own_rows(context, order_id)
     order = await panel.order(order_id, urgent=urgent)
     at_rest = order is not None and not full and own.is_at_rest(order)
-    wanted = invoices or not at_rest or not own.row.settled
+    wanted = invoices or own.row is None or not (at_rest or own.is_decided(context)) or not own.row.settled
     seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees if wanted or row.state in _OPEN))
     found = Gathered(
         order_id=order_id, order_version=own.version, newest_event=own.newest_event, read_at=now, order=order,
@@ -154,61 +173,60 @@ async def gather_order(
     )  # fmt: skip
     if order is None:
         return replace(found, absent=_absent_fees(seen_fees))
-    if at_rest:
-        return await _at_rest(panel, found, order, own, invoice=wanted)
     told = placed_by or own.placed_by
+    if not full and (at_rest or own.is_decided(context)):
+        found = await _with_invoice(panel, found, order, own, wanted=wanted)
+        same = not found.failed and own.row.read_digest == _digest(found, order, own, told)
+        if at_rest or same:
+            return replace(found, at_rest=True, unchanged=same and not at_rest)
     unread = Unread()
-    customer_reads = _customer_reads(context, panel, order, own, now=now, urgent=urgent, unread=unread)
-    (customer, signed_up_on), services, invoice, catalogue, read, pay_methods = await asyncio.gather(*customer_reads)
+    found = await _customer_reads(context, order, own, found, urgent=urgent, unread=unread)
     seconds = enrichment.seconds_left(began, urgent=urgent)
     own_ip = None if _by_others(order, told) else order.ip
     reports, place = await asyncio.gather(
-        enrichment.reports(context, order, customer, own_ip=own_ip, seconds=seconds, now=now), _place(context, order)
+        enrichment.reports(context, order, found.customer, own_ip=own_ip, seconds=seconds, now=now),
+        _place(context, order),
     )
     found = replace(
         found,
-        customer=customer,
-        signed_up_on=signed_up_on,
-        services=services,
-        invoice=invoice,
-        catalogue=catalogue,
-        tickets=read.recent,
-        asking_ticket=read.asking,
-        tickets_left=read.left,
-        pay_methods=pay_methods,
         enrichment=reports,
         ip_place=place,
         missing=tuple(sorted(unread.missing)),
         failed=tuple(sorted(unread.failed)),
         retry_after=unread.retry_after,
+        digest=_digest(found, order, own, told),
     )
     return replace(found, absent=_absent(found, order, own))
 
 
-async def _at_rest(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, invoice: bool) -> Gathered:
-    """Return what matters of an order that is not judged any more."""
+async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, wanted: bool) -> Gathered:
+    """Return what was read, with the order's invoice if that is wanted."""
+    if not wanted or not order.invoice_id:
+        return replace(found, unasked=frozenset() if wanted else frozenset({"invoice"}))
     unread = Unread()
     absent = set(_absent_fees(found.fees))
-    read = None
-    if invoice and order.invoice_id:
-        try:
-            read = await panel.invoice(order.invoice_id)
-        except PanelDown:
-            raise
-        except PanelUnavailable as error:
-            unread.add("invoice", error)
-        if read is None and not unread.missing and own.payment_state != PaymentState.UNKNOWN:
-            absent.add("invoice")
+    invoice = None
+    try:
+        invoice = await panel.invoice(order.invoice_id)
+    except PanelDown:
+        raise
+    except PanelUnavailable as error:
+        unread.add("invoice", error)
+    if invoice is None and not unread.missing and own.payment_state != PaymentState.UNKNOWN:
+        absent.add("invoice")
     return replace(
-        found,
-        at_rest=True,
-        invoice=read,
-        unasked=frozenset() if invoice else frozenset({"invoice"}),
-        missing=tuple(unread.missing),
-        failed=tuple(unread.failed),
-        absent=tuple(sorted(absent)),
-        retry_after=unread.retry_after,
-    )
+        found, invoice=invoice, missing=tuple(unread.missing), failed=tuple(unread.failed),
+        absent=tuple(sorted(absent)), retry_after=unread.retry_after,
+    )  # fmt: skip
+
+
+def _digest(found: Gathered, order: PanelOrder, own: _Own, told: PlacedBy) -> str:
+    """Return a digest of what the panel shows of an order; not of how far it is built, which is not judged."""
+    payment = own.payment_state if "invoice" in found.unasked else payment_state(order, found.invoice).value
+    placed_by = order.placed_by if told is PlacedBy.UNKNOWN else told
+    lines = tuple(structs.replace(line, status="") for line in order.lines)
+    seen = msgspec.json.encode([structs.replace(order, lines=lines), payment, placed_by.value])
+    return hashlib.sha256(seen).hexdigest()
 
 
 def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
@@ -250,16 +268,14 @@ def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
     return told is not PlacedBy.CUSTOMER
 
 
-def _customer_reads(
-    context: Context,
-    panel: PanelReader,
-    order: PanelOrder,
-    own: _Own,
-    *,
-    now: datetime,
-    urgent: bool,
-    unread: Unread,
-) -> tuple[Any, ...]:
+async def _customer_reads(
+    context: Context, order: PanelOrder, own: _Own, found: Gathered, *, urgent: bool, unread: Unread
+) -> Gathered:
+    """Return what was read, with all that belongs to the order and to its customer."""
+    panel, now = context.panel, found.read_at
+    if panel is None:
+        raise PanelUnavailable("no panel is configured")
+
     async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
         try:
             return await reading
@@ -269,13 +285,33 @@ def _customer_reads(
             unread.add(name, error)
             return otherwise
 
-    return (
+    async def tickets(known: PanelCustomer | None) -> Tickets:
+        if own.asking_ticket_id is None and has_no_tickets(order, known):
+            return Tickets()
+        reading = tickets_of(context, panel, order, own.asking_ticket_id, now=now, urgent=urgent)
+        return cast("Tickets", await attempt("tickets", reading, Tickets()))
+
+    (customer, signed_up_on), services, invoice, catalogue, pay_methods, *read = await asyncio.gather(
         attempt("customer", customer_of(context, panel, order, now=now, urgent=urgent, unread=unread), (None, None)),
-        attempt("services", _services(panel, order, urgent=urgent), ()),
-        attempt("invoice", _invoice(panel, order, urgent=urgent), None),
+        attempt("services", _known_services(context, panel, order, now=now, urgent=urgent), ()),
+        attempt("invoice", _invoice(panel, order, found, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
-        attempt("tickets", tickets_of(context, panel, order, own.asking_ticket_id, now=now, urgent=urgent), Tickets()),
         attempt("neighbours.payment", pay_methods_of(context, panel, order, now=now, urgent=urgent), ()),
+        *([tickets(None)] if urgent else []),  # a checkout waits: all at once
+    )
+    listed = read[0] if urgent else await tickets(customer)
+    return replace(
+        found,
+        customer=customer,
+        signed_up_on=signed_up_on,
+        services=services,
+        invoice=invoice,
+        catalogue=catalogue,
+        tickets=listed.recent,
+        asking_ticket=listed.asking,
+        tickets_left=listed.left,
+        pay_methods=pay_methods,
+        unasked=frozenset(),
     )
 
 
@@ -308,6 +344,18 @@ async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
     return FeeSeen(fee_id=row.id, state=row.state, invoice_id=row.invoice_id, invoice=invoice)
 
 
+async def _known_services(
+    context: Context, panel: PanelReader, order: PanelOrder, *, now: datetime, urgent: bool
+) -> tuple[PanelService, ...]:
+    """Return the services of an order, perhaps as read a moment ago; their statuses are those of the order's lines."""
+    reading = partial(_services, panel, order, urgent=urgent)
+    found: tuple[PanelService, ...] = await context.services.get(order.order_id, reading, now=now)
+    if len(found) < len(_services_of(order)):
+        context.services.forget(order.order_id)
+    lines = {line.relid: line.status for line in order.lines if line.kind == "product"}
+    return tuple(structs.replace(one, status=lines.get(one.service_id) or one.status) for one in found)
+
+
 async def _services(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> tuple[PanelService, ...]:
     wanted = _services_of(order)
     if not wanted:
@@ -324,5 +372,8 @@ def _services_of(order: PanelOrder) -> set[int]:
     return {line.relid for line in order.lines if line.kind == "product" and line.relid}
 
 
-async def _invoice(panel: PanelReader, order: PanelOrder, *, urgent: bool) -> PanelInvoice | None:
-    return await panel.invoice(order.invoice_id, urgent=urgent) if order.invoice_id else None
+async def _invoice(panel: PanelReader, order: PanelOrder, found: Gathered, *, urgent: bool) -> PanelInvoice | None:
+    """Return the order's invoice, as it was read already or read now."""
+    if found.invoice is not None or not order.invoice_id:
+        return found.invoice
+    return await panel.invoice(order.invoice_id, urgent=urgent)

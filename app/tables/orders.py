@@ -37,6 +37,7 @@ orders = sa.Table(
     sa.Column("placed_at", UtcDateTime),
     sa.Column("first_heard_at", UtcDateTime, nullable=False),
     sa.Column("last_read_at", UtcDateTime),
+    sa.Column("read_digest", sa.String(64)),  # of what the panel showed when everything was read for a judgement
     sa.Column("read_event_id", BigId),  # the newest event of all when it was last read: older ones tell nothing new
     sa.Column("amount_minor", BigId),
     sa.Column("currency", sa.String(3)),

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.context import Context
 from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.reading.text import MAX_TEXT
@@ -100,6 +101,12 @@ async def _is_ours(tx: AsyncConnection, ticket: PanelTicket) -> bool:
         ticket_orders.c.ticket_id == ticket.ticket_id, ticket_orders.c.kind == "hold"
     )
     return (await tx.execute(query)).first() is not None
+
+
+async def is_known_as_ours(context: Context, ticket_id: int) -> bool:
+    """True if we opened this ticket, and the panel has answered that."""
+    async with context.db.read() as connection:
+        return bool(await connection.scalar(sa.select(tickets.c.ours).where(tickets.c.ticket_id == ticket_id)))
 
 
 async def mark_ours(

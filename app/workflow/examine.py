@@ -13,6 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from app.context import Context
+from app.core.consequences.building import BUILT_EVENTS, send_waiting_accept
 from app.core.consequences.draft import LIFECYCLE
 from app.core.consequences.effects import Decide, Plan
 from app.core.consequences.looking import look
@@ -21,6 +22,7 @@ from app.core.consequences.panel import HOOK_WORDS
 from app.core.consequences.refused import CallUnderWay
 from app.core.consequences.snapshot import Lacking
 from app.core.rows.order import Order
+from app.core.states import OrderState
 from app.core.statuses import PanelOrderStatus
 from app.gathering.panel import FeeSeen, Gathered, gather_order
 from app.gathering.payments import paid_on, turn_of
@@ -34,7 +36,7 @@ from app.tickets.records import keep_tickets
 from app.workflow import candidates, mirror, unread
 from app.workflow.actors import told_placed_by, who, with_placed_by
 from app.workflow.apply import apply
-from app.workflow.changing import planned
+from app.workflow.changing import change, planned
 from app.workflow.knowledge import Knowledge
 from app.workflow.known_news import is_known
 from app.workflow.unlisted import not_listed
@@ -50,7 +52,7 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
     """
     if await is_known(context, event, order_id):
-        await _finish(context, event)
+        await _finish(context, event, order_id)
         return
     try:
         await _examine(context, event, order_id, at_once=at_once, full=False)
@@ -59,9 +61,17 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     context.wake()
 
 
-async def _finish(context: Context, event: Event) -> None:
+async def _finish(context: Context, event: Event, order_id: int) -> None:
+    """Finish an event that tells nothing new; only an accept may wait for just this hook."""
+    now = context.clock()
     async with context.db.begin() as tx:
-        await inbox.finish(tx, event, state=EventState.PROCESSED, result="known", now=context.clock())
+        locked = None
+        if event.type in BUILT_EVENTS:
+            locked = await open_order(context, tx, order_id, now=now)
+        if locked is not None and locked.order.state is OrderState.RELEASING:
+            await change(context, locked, partial(send_waiting_accept, paid=event.type != "order.created"))
+        await inbox.finish(tx, event, state=EventState.PROCESSED, result="known", now=now)
+    context.wake()
 
 
 async def _examine(context: Context, event: Event, order_id: int, *, at_once: bool, full: bool) -> None:
@@ -148,6 +158,7 @@ def _news(event: Event, gathered: Gathered, shown: Order) -> Look:
         service_id=event.data.get("service_id"),
         invoices=tuple(found for found in map(_invoice, gathered.fees) if found is not None),
         without=gathered.without,
+        unchanged=gathered.unchanged,
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
 from app.messaging import inbox
-from app.messaging.inbox import Event
+from app.messaging.inbox import Event, Postpone
 from app.panels.base import PanelUnavailable
 from app.tables.inbox import EventState
 from app.tables.orders import fees, orders
 from app.tickets.records import customer_orders
 from app.workflow.examine import examine
+
+#: The order of a new invoice is known this long after: its own event comes with that of the invoice.
+_ORDER_READ_WITHIN: Final = timedelta(seconds=3)
 
 
 async def invoice_event(context: Context, event: Event) -> None:
@@ -23,14 +29,13 @@ async def invoice_event(context: Context, event: Event) -> None:
     if order_id is not None:
         await examine(context, event, order_id)
         return
-    if context.panel is None:
-        raise PanelUnavailable("no panel is configured")
-    invoice = await context.panel.invoice(invoice_id)
+    due_at = event.received_at + _ORDER_READ_WITHIN
+    if context.clock() < due_at:
+        raise Postpone("the order of this invoice may just be being read", due_at=due_at)
+    customer_id = event.customer_id or await _owner(context, invoice_id)
     now = context.clock()
     async with context.db.begin() as tx:
-        found: list[int] = []
-        if invoice is not None and invoice.customer_id is not None:
-            found = await customer_orders(tx, invoice.customer_id)
+        found = [] if customer_id is None else await customer_orders(tx, customer_id)
         for one in found:
             await inbox.add_internal(
                 tx, type="order.read_back", data={"order_id": one}, now=now, name=f"invoice:{event.id}:{one}"
@@ -38,6 +43,14 @@ async def invoice_event(context: Context, event: Event) -> None:
         result = "customer-looked-at" if found else "not-ours"
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
+
+
+async def _owner(context: Context, invoice_id: int) -> int | None:
+    """Return whose invoice it is, if the event does not tell."""
+    if context.panel is None:
+        raise PanelUnavailable("no panel is configured")
+    invoice = await context.panel.invoice(invoice_id)
+    return None if invoice is None else invoice.customer_id
 
 
 async def _order_of(connection: AsyncConnection, invoice_id: int) -> int | None:

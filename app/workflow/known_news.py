@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
+from app.core.consequences import building, timers
 from app.core.consequences.actor import Actor
 from app.core.consequences.panel import HOOK_WORDS
-from app.core.consequences.timers import READ_BACK
+from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
 from app.messaging.inbox import Event
 from app.tables.inbox import EventSource
@@ -19,18 +21,21 @@ from app.workflow.actors import told_placed_by
 
 #: Hooks that run after their change: a look that began once they were stored has seen it.
 _AFTER_THE_CHANGE: Final = ("order.created", "order.paid", "order.fraud_checked", "invoice.paid", "service.provisioned")
+#: The panel's order hooks fire before the change: it is made this long after at the latest.
+CHANGE_MADE: Final = timedelta(seconds=4)
 #: Nothing of ours is on its way in these states, so that no news is waited for.
 _AT_REST: Final = (OrderState.RELEASED, OrderState.REJECTED, OrderState.CANCELLED)
+#: A look that is due may be left out if the order was read this shortly before.
+_SLACK: Final = timedelta(seconds=2)
 _COLUMNS: Final = (
     orders.c.state, orders.c.panel_status, orders.c.placed_by, orders.c.staff_id, orders.c.provisioning,
     orders.c.flags, orders.c.last_read_at, orders.c.read_event_id, orders.c.unread_since, orders.c.invoice_id,
+    orders.c.decision_id, orders.c.outcome,
 )  # fmt: skip
 
 
 async def is_known(context: Context, event: Event, order_id: int) -> bool:
     """True if an event about an order tells nothing that a look at it has not seen."""
-    if event.urgent:
-        return False
     async with context.db.read() as connection:
         row = (await connection.execute(sa.select(*_COLUMNS).where(orders.c.order_id == order_id))).first()
         if row is None or row.last_read_at is None or row.unread_since is not None:
@@ -39,14 +44,23 @@ async def is_known(context: Context, event: Event, order_id: int) -> bool:
 
 
 def _was_seen(row: Any, event: Event) -> bool:
-    if event.type in _AFTER_THE_CHANGE:
-        stored_before = row.read_event_id is not None and event.id <= row.read_event_id
-        return stored_before and row.state != OrderState.RELEASING and _adds_nothing(row, event)
-    if row.last_read_at < event.due_at or row.state not in _AT_REST:
-        return False
-    if event.type == READ_BACK:
-        return event.source is EventSource.INTERNAL and set(event.data) == {"order_id"}
-    return event.type == "order.status_changed" and event.data.get("to") == HOOK_WORDS.get(row.panel_status)
+    match event.type:
+        case building.GATE_ASKED:  # the verdict was made while the gate asked
+            return row.decision_id is not None and row.last_read_at >= event.received_at - _SLACK
+        case "service.provisioned" if row.state == OrderState.RELEASING:
+            return True  # our accept builds it, and is followed by a look of its own
+        case "service.failed":
+            return row.outcome not in {None, Outcome.APPROVE}  # the gate said no, and the panel obeyed
+        case timers.READ_BACK:
+            plain = event.source is EventSource.INTERNAL and set(event.data) == {"order_id"}
+            return plain and row.last_read_at >= event.due_at - _SLACK
+        case "order.status_changed":
+            shown = row.state in _AT_REST and event.data.get("to") == HOOK_WORDS.get(row.panel_status)
+            made_at = event.received_at + (timedelta(0) if event.data.get("again") else CHANGE_MADE)
+            return shown and row.last_read_at >= made_at
+        case _:
+            stored_before = row.read_event_id is not None and event.id <= row.read_event_id
+            return event.type in _AFTER_THE_CHANGE and stored_before and _adds_nothing(row, event)
 
 
 def _adds_nothing(row: Any, event: Event) -> bool:

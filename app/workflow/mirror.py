@@ -47,6 +47,7 @@ def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admi
         invoice_id=panel.invoice_id,
         last_read_at=given.now,
         read_event_id=gathered.newest_event,
+        read_digest=gathered.digest or order.read_digest,
         placed_by=who_placed(panel, known, policy).value,
         flags=flags,
     )

@@ -36,6 +36,10 @@ async def handle_ticket(context: Context, event: Event) -> None:
     if context.panel is None:
         raise PanelUnavailable("no panel is configured")
     ticket_id = int(event.data["ticket_id"])
+    if event.type == "ticket.opened" and await records.is_known_as_ours(context, ticket_id):
+        async with context.db.begin() as tx:
+            await inbox.finish(tx, event, state=EventState.PROCESSED, result="known", now=context.clock())
+        return
     context.tickets.forget(event.customer_id)
     ticket = await context.panel.ticket(ticket_id)
     reading = await _read_ahead(ticket) if ticket is not None else None

@@ -1,4 +1,4 @@
-"""Which events were stored before an order was last read in the panel: those tell nothing new about it."""
+"""What the last look at an order has seen: older events tell nothing new, and equal data is not judged again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("orders", sa.Column("read_event_id", sa.BigInteger))
+    op.add_column("orders", sa.Column("read_digest", sa.String(64)))
 
 
 def downgrade() -> None:
+    op.drop_column("orders", "read_digest")
     op.drop_column("orders", "read_event_id")

@@ -16,6 +16,8 @@ from app.core.records import CallState
 PANEL_BUILDS: Final = timedelta(minutes=5)
 #: The hooks that the panel runs after it has built what is set up on order or on payment.
 BUILT_HOOKS: Final = ("order.created", "order.paid")
+#: Events that may tell that the panel has built what a payment is for.
+BUILT_EVENTS: Final = (*BUILT_HOOKS, "invoice.paid")
 GATE_ASKED: Final = "gate.asked"
 
 

@@ -39,7 +39,7 @@ def judge(draft: Draft, look: Look) -> None:
 
     Raises CallUnderWay while a lifecycle call is being sent that the verdict would have to cancel.
     """
-    if not _is_due(draft, look):
+    if look.unchanged or not _is_due(draft, look):
         return
     if draft.before.facts is None:
         raise Lacking(Need.FACTS)

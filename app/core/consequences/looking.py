@@ -4,8 +4,6 @@ earlier ones did.
 
 from __future__ import annotations
 
-from typing import Final
-
 from app.core.consequences import building, fees, invoices, judging, panel, provisioning, unread
 from app.core.consequences.draft import Draft
 from app.core.consequences.effects import Plan
@@ -15,9 +13,6 @@ from app.core.consequences.timers import set_settle_clock
 from app.core.records import PANEL
 from app.core.states import OrderState
 from app.core.statuses import PanelOrderStatus
-
-#: Events that may tell that the panel has built what a payment is for.
-_BUILT_EVENTS: Final = (*building.BUILT_HOOKS, "invoice.paid")
 
 
 def look(news: Look, snapshot: Snapshot, given: Conditions) -> Plan:
@@ -47,7 +42,7 @@ def look(news: Look, snapshot: Snapshot, given: Conditions) -> Plan:
     invoices.release_agreed(draft)
     invoices.thank(draft, paid_fees)
     judging.release_when_paid(draft)
-    if news.event_type in _BUILT_EVENTS:
+    if news.event_type in building.BUILT_EVENTS:
         building.send_waiting_accept(draft, paid=news.event_type != "order.created")
     pending = draft.order.panel_status == PanelOrderStatus.PENDING
     if draft.decision is None and draft.state is OrderState.RECEIVED and pending:

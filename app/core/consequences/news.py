@@ -29,7 +29,8 @@ class Look:
     """What a look at an order in the panel shows, and the event that caused the look.
 
     `shown` is the order's row with what the panel shows now. `without` names the reads that failed but may succeed
-    later. `at_once`: the gate asks, so nothing is waited for.
+    later. `unchanged`: the panel shows what it showed when the order was decided. `at_once`: the gate asks, so nothing
+    is waited for.
     """
 
     event_id: int
@@ -37,6 +38,7 @@ class Look:
     shown: Order
     actor: Actor
     fraud_checked: bool = False
+    unchanged: bool = False
     at_once: bool = False
     service_id: Any = None  # of a module hook
     invoices: tuple[InvoiceShown, ...] = ()

@@ -135,7 +135,7 @@ def _invoice_created(draft: Draft, call: CallEnded) -> None:
         return
     draft.say(f"invoice {invoice_id} created for the fee", by=PANEL)
     messages.tell_customer(draft, draft.policy.messages.fee_hold, key=f"fee:{fee.id}:tell", cause=call.cause)
-    look_again(draft, seconds=0)  # a stored card may have paid it already
+    look_again(draft, seconds=15)  # a stored card may have paid it, and does the hold work?
 
 
 def _invoice_failed(draft: Draft, fee: Fee, call: CallEnded) -> None:

@@ -32,6 +32,7 @@ class Order:
     first_heard_at: datetime
     last_read_at: datetime | None
     read_event_id: int | None
+    read_digest: str | None
     amount_minor: int | None
     currency: str | None
     invoice_id: int | None
