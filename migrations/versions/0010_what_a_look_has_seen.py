@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("orders", sa.Column("read_event_id", sa.BigInteger))
+    op.add_column("orders", sa.Column("read_event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite")))
     op.add_column("orders", sa.Column("read_digest", sa.String(64)))
 
 
