@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from app.core.actions import Action
 from app.core.consequences.draft import stored_reasons
 from app.core.consequences.effects import (
     AddFee,
@@ -19,7 +20,6 @@ from app.core.consequences.effects import (
     Withdraw,
 )
 from app.core.consequences.snapshot import LIVE, CallSeen, Snapshot
-from app.core.actions import Action
 from app.core.judgement.stored import dump_judgement
 from app.core.records import CallState
 from app.core.rows.belongings import Decision, Fee, Question

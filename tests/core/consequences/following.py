@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from app.core.actions import AcceptOrder, Action
+from app.core.actions import AcceptOrder
 from app.core.consequences.effects import (
-    AddFee,
     AddQuestion,
     Alert,
-    ChangeFee,
     ChangeQuestions,
     Count,
     Decide,

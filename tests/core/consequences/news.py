@@ -96,7 +96,8 @@ def a_look(kind: str, rest: str, how: Mapping[str, Any], before: Situation) -> t
     snapshot, order = before.snapshot, before.order
     shown = order.changed(last_read_at=NOW)
     looked = Look(
-        event_id=51, event_type=how.get("event", "order.read_back"), shown=shown, actor=an_actor("unknown"), settle_seconds=600,
+        event_id=51, event_type=how.get("event", "order.read_back"), shown=shown, actor=an_actor("unknown"),
+        settle_seconds=600,
         at_once=how.get("at_once", False), without=tuple(how.get("without", ())),
         fraud_checked=kind == "verdict" and not how.get("at_once", False),
     )  # fmt: skip

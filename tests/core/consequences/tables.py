@@ -1,7 +1,7 @@
 """The tables of `tests/data/consequences`: one row for each situation, piece of news, and what follows.
 
 A row names one or several states and pieces of news, to all of which the same happens. `then` says everything that
-follows; what it leaves out must not happen.
+follows; what it leaves out must not happen. `doubt` says where the program and its handbook differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 FOLDER: Final = Path(__file__).parents[2] / "data" / "consequences"
 HOW: Final = frozenset({
     "name", "why", "state", "news", "when", "then", "request", "event", "at_once", "without", "paid_on_invoice", "key",
-    "params", "answer", "event_waits", "ticket_shows_answer", "lines", "asked", "queue_readable", "said", "each",
+    "params", "answer", "event_waits", "ticket_shows_answer", "lines", "asked", "queue_readable", "said", "doubt",
 })  # fmt: skip
 
 

@@ -18,7 +18,11 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize("row", _cases())
 def test_what_follows(row: Row) -> None:
-    assert _in_any_order(what_follows(row.how, situation(row.when))) == _in_any_order(row.then)
+    before = situation(row.when)
+    # of several states in this row, this may be the one that the order has already
+    already = {"state": before.order.state, "touched": before.order.touched_by_person}
+    then = {word: said for word, said in row.then.items() if word not in already or already[word] != said}
+    assert _in_any_order(what_follows(row.how, before)) == _in_any_order(then)
 
 
 def _in_any_order(found: Mapping[str, Any]) -> dict[str, Any]:
