@@ -27,6 +27,7 @@ from app.core.consequences.snapshot import Snapshot
 from app.core.records import CallState
 from app.core.rows.belongings import Fee
 from app.core.rows.order import Order
+from app.core.states import OPEN_FEE_STATES
 from tests.core.consequences.becoming import after, is_wanted_already, is_withdrawn
 from tests.core.consequences.situations import FEE_ID, ORDER_ID, QUESTION_ID, Situation
 from tests.core.judging import NOW
@@ -96,8 +97,9 @@ def _fees(before: Snapshot, now: Snapshot) -> Iterator[str]:
 
 
 def _fee(fee: Fee) -> str:
-    to_become = f", to become {fee.wanted_state.value}" if fee.wanted_state not in {None, fee.state} else ""
-    return fee.state.value + to_become
+    if fee.wanted_state is None or fee.state not in OPEN_FEE_STATES:
+        return fee.state.value
+    return f"{fee.state.value}, to become {fee.wanted_state.value}"
 
 
 def _calls(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
