@@ -25,6 +25,7 @@ from app.core.records import CallState
 from app.core.rows.belongings import Decision, Fee, Question
 from app.core.rows.typed import typed
 from tests.core.consequences.situations import VERSION
+from tests.core.judging import NOW
 
 #: The ids of decisions that plans record.
 _NEXT_DECISION = 8
@@ -95,7 +96,7 @@ def _changed_fee(fee: Fee, effect: ChangeFee) -> Fee:
 
 def _asked(snapshot: Snapshot, effect: AddQuestion) -> Question:
     return Question(
-        id=effect.id, question=effect.question, asked_at=snapshot.order.last_read_at or snapshot.order.first_heard_at,
+        id=effect.id, question=effect.question, asked_at=NOW,
         reminded_at=None, answered_at=None, ticket_id=None, outcome=None,
     )  # fmt: skip
 

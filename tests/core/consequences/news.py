@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.core.actions import Action
@@ -51,41 +51,47 @@ _RESULTS: Final[Mapping[Action, Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """The plan that follows, and the order as the news itself shows it.
+
+    `before` is the situation with what the news has read; `result` that of a clock or check.
+    """
+
+    plan: Plan
+    shown: Order
+    before: Situation
+    result: str | None = None
+
+
 def what_follows(case: Mapping[str, Any], before: Situation) -> dict[str, Any]:
     """Return what follows from a row's news, in the words of the tables."""
     try:
-        plan, shown, result = plan_for(case["news"], case, before)
+        followed = plan_for(case["news"], case, before)
     except (Refused, CallUnderWay) as error:
         return refused_in_words(error)
-    found = in_words(plan, before, shown)
-    return found if result is None else {**found, "result": result}
+    found = in_words(followed.plan, followed.before, followed.shown)
+    return found if followed.result is None else {**found, "result": followed.result}
 
 
-def plan_for(news: str, how: Mapping[str, Any], before: Situation) -> tuple[Plan, Order, str | None]:
-    """Return the plan, the order as the news shows it, and the result of a clock or check."""
+def plan_for(news: str, how: Mapping[str, Any], before: Situation) -> Followed:
+    """Return what follows from news; raises Refused and CallUnderWay."""
     kind, _, rest = news.partition(": ")
     order = before.order
     if kind == "call":
         ended = a_call_ended(rest, how)
-        return settle(ended, with_call_ended(before.snapshot, ended), before.given), order, None
+        before = replace(before, snapshot=with_call_ended(before.snapshot, ended))
+        return Followed(plan=settle(ended, before.snapshot, before.given), shown=order, before=before)
     if kind == "staff":
-        request = ActionRequest(**how.get("request", {}))
-        facts = before.snapshot.facts
-        return act(Trigger(rest), request, before.snapshot, before.given, by="ops", facts=facts), order, None
-    if kind == "clock":
-        return _stepped(before, _CLOCKS[rest], how)
-    if kind == "told":
-        return _stepped(before, _TOLD[rest], how)
-    if kind == "build":
-        return _stepped(before, _build, {**how, "build": rest})
-    seen_now, before = a_look(kind, rest, how, before)
-    return look(seen_now, before.snapshot, before.given), seen_now.shown, None
-
-
-def _stepped(before: Situation, step: Any, how: Mapping[str, Any]) -> tuple[Plan, Order, str | None]:
-    draft = Draft.of(before.snapshot, before.given)
-    result = step(draft, how)
-    return draft.plan(), before.order, result
+        request, facts = ActionRequest(**how.get("request", {})), before.snapshot.facts
+        plan = act(Trigger(rest), request, before.snapshot, before.given, by="ops", facts=facts)
+        return Followed(plan=plan, shown=order, before=before)
+    if kind in STEPS:
+        draft = Draft.of(before.snapshot, before.given)
+        result = STEPS[kind][rest](draft, how)
+        return Followed(plan=draft.plan(), shown=order, before=before, result=result)
+    looked, before = a_look(kind, rest, how, before)
+    return Followed(plan=look(looked, before.snapshot, before.given), shown=looked.shown, before=before)
 
 
 # --- looks at the panel -----------------------------------------------------------------------------------------------
@@ -138,9 +144,11 @@ def _with_payment(shown: Order, turn: InvoiceTurn) -> Order:
 
 def _fee_invoice(turn: InvoiceTurn, how: Mapping[str, Any]) -> InvoiceShown:
     if turn is InvoiceTurn.GONE:
-        return InvoiceShown(fee_id=FEE_ID, turn=turn, paid_minor=None, total_minor=None)
+        return InvoiceShown(fee_id=how.get("fee_id", FEE_ID), turn=turn, paid_minor=None, total_minor=None)
     usual = {InvoiceTurn.PAID: FEE_PRICE, InvoiceTurn.PARTLY_PAID: 2000}.get(turn, 0)
-    return InvoiceShown(fee_id=FEE_ID, turn=turn, paid_minor=how.get("paid_on_invoice", usual), total_minor=FEE_PRICE)
+    return InvoiceShown(
+        fee_id=how.get("fee_id", FEE_ID), turn=turn, paid_minor=how.get("paid_on_invoice", usual), total_minor=FEE_PRICE
+    )
 
 
 # --- calls, clocks, checks --------------------------------------------------------------------------------------------
@@ -150,9 +158,10 @@ def a_call_ended(text: str, how: Mapping[str, Any]) -> CallEnded:
     """Return how a call ended, from its action and state: ``accept_order done``."""
     name, _, state = text.partition(" ")
     action, ended = Action(name), CallState(state)
+    key = full_key(how.get("key", _SHORT_ACTIONS.get(action, "order:note")))
     params = {"autosetup": True, "sendregistrar": True} if action is Action.ACCEPT_ORDER else {}
     return CallEnded(
-        id=CALL_ID, key=full_key(how.get("key", _SHORT_ACTIONS.get(action, "order:note"))), action=action,
+        id=CALL_ID, key=how.get("whole_key", key), action=action,
         state=ended, cause="decision:7", params=how.get("params", params),
         result={**_RESULTS.get(action, {}), **how.get("answer", {})} if ended is CallState.DONE else {},
         last_error="it said no" if ended is CallState.DEAD else None, uncertain=False,
@@ -191,13 +200,6 @@ def _never_listed(draft: Draft, how: Mapping[str, Any]) -> None:
     panel.mark_unknown(draft)
 
 
-_CLOCKS: Final = {"hold due": _hold_due, "question due": _question_due}
-_TOLD: Final = {
-    "the customer answered": _answer, "provisioned by hand": _override, "deleted in the panel": _deleted,
-    "never listed": _never_listed,
-}  # fmt: skip
-
-
 def _build(draft: Draft, how: Mapping[str, Any]) -> str:
     """Check what was built: each line a kind, its status, and what else is known of it."""
     lines = tuple(
@@ -210,3 +212,14 @@ def _build(draft: Draft, how: Mapping[str, Any]) -> str:
     question = provisioning.BuildQuestion.of(how.get("asked", {"autosetup": True, "sendregistrar": True, "sure": True}))
     built = provisioning.Built(lines=lines, queue_readable=how.get("queue_readable", True), said=how.get("said"))
     return provisioning.conclude(draft, built, question)
+
+
+#: News that needs no look at the panel: clocks, reports, and checks of what was built.
+STEPS: Final[Mapping[str, Mapping[str, Callable[[Draft, Mapping[str, Any]], str | None]]]] = {
+    "clock": {"hold due": _hold_due, "question due": _question_due},
+    "told": {
+        "the customer answered": _answer, "provisioned by hand": _override, "deleted in the panel": _deleted,
+        "never listed": _never_listed,
+    },
+    "build": {"checked": _build},
+}  # fmt: skip

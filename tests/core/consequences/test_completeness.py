@@ -27,7 +27,7 @@ from app.core.states import (
     Trigger,
     phase_of,
 )
-from tests.core.consequences.news import _CLOCKS, _TOLD
+from tests.core.consequences.news import STEPS
 from tests.core.consequences.standing import STANDINGS
 from tests.core.consequences.tables import Row, rows
 
@@ -123,7 +123,7 @@ def test_each_lifecycle_call_has_a_row_for_each_standing(standing: str) -> None:
 
 @pytest.mark.parametrize("standing", STANDINGS)
 def test_each_clock_and_each_report_has_a_row_for_each_standing(standing: str) -> None:
-    wanted = {f"clock: {name}" for name in _CLOCKS} | {f"told: {name}" for name in _TOLD} - {"told: never listed"}
+    wanted = {f"{kind}: {name}" for kind in ("clock", "told") for name in STEPS[kind]} - {"told: never listed"}
     assert wanted - {row.news for row in rows() if row.state == standing} == set()
 
 
