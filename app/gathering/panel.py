@@ -176,7 +176,7 @@ async def gather_order(
     told = placed_by or own.placed_by
     if not full and (at_rest or own.is_decided(context)):
         found = await _with_invoice(panel, found, order, own, wanted=wanted)
-        same = not found.failed and own.row.read_digest == _digest(found, order, own, told)
+        same = not found.failed and not found.absent and own.row.read_digest == _digest(found, order, own, told)
         if at_rest or same:
             return replace(found, at_rest=True, unchanged=same and not at_rest)
     unread = Unread()
@@ -201,11 +201,11 @@ async def gather_order(
 
 async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, wanted: bool) -> Gathered:
     """Return what was read, with the order's invoice if that is wanted."""
-    if not wanted or not order.invoice_id:
-        return replace(found, unasked=frozenset() if wanted else frozenset({"invoice"}))
-    unread = Unread()
     absent = set(_absent_fees(found.fees))
-    invoice = None
+    if not wanted or not order.invoice_id:
+        unasked = frozenset() if wanted else frozenset({"invoice"})
+        return replace(found, unasked=unasked, absent=tuple(sorted(absent)))
+    unread, invoice = Unread(), None
     try:
         invoice = await panel.invoice(order.invoice_id)
     except PanelDown:

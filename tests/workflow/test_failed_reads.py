@@ -50,12 +50,15 @@ def fail(house: House, action: str, *, times: int = FOREVER, kind: FaultKind = "
 def forget(house: House) -> None:
     """Clear all caches of panel data, as after a restart."""
     house.context.catalogue.products = ()
-    house.context.pay_methods.read.clear()
+    for reads in (house.context.customers, house.context.services, house.context.tickets, house.context.pay_methods):
+        reads.read.clear()
 
 
 @pytest.mark.parametrize("read", READS)
 async def test_a_regular_s_paid_order_waits_for_a_read_that_fails_and_is_accepted(house: House, read: str) -> None:
     client, product = shop(house)
+    await house.panel.open_ticket(client, "Hello", "Just wanted to say thank you.")  # else no ticket is listed
+    await house.settle(seconds=60)
     forget(house)
     fail(house, read)
     placed = await house.panel.place_order(client, [product], pay=True)

@@ -39,7 +39,8 @@ def judge(draft: Draft, look: Look) -> None:
 
     Raises CallUnderWay while a lifecycle call is being sent that the verdict would have to cancel.
     """
-    if look.unchanged or not _is_due(draft, look):
+    agreed = draft.order.agreement is not draft.before.order.agreement
+    if (look.unchanged and not agreed) or not _is_due(draft, look):
         return
     if draft.before.facts is None:
         raise Lacking(Need.FACTS)
