@@ -58,7 +58,10 @@ def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admi
         shown = shown.changed(staff_id=panel.staff_id)
     if "invoice" in {*gathered.missing, *gathered.unasked}:
         return shown  # not readable now: the known state stays
-    return _with_payment(shown, gathered, panel, given).changed(settled=is_settled(gathered, panel, policy))
+    shown = _with_payment(shown, gathered, panel, given)
+    if gathered.at_rest and shown.payment_state is order.payment_state:
+        return shown  # whether its groups are paid afterwards is not read again
+    return shown.changed(settled=is_settled(gathered, panel, policy))
 
 
 def _with_payment(order: Order, gathered: Gathered, panel: PanelOrder, given: Conditions) -> Order:
