@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app import precedence
 from app.outage import Outage
 
 log = structlog.get_logger()
@@ -165,7 +166,9 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One unit of work: committed at the end, rolled back on an exception."""
+        """One unit of work: committed at the end, rolled back on an exception. On SQLite the intake goes first."""
+        if self.is_sqlite and self.url.database:
+            await precedence.let_pass(self.url.database)
         async with self.writer.begin() as connection:
             yield connection
 

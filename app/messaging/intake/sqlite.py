@@ -18,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 
 from app.db import sqlite_connection
 from app.messaging.intake.batch import UNKNOWN_TYPE, Arrival, BatchWriter, DatabaseDown
+from app.precedence import first
 from app.tables.columns import UtcDateTime
 
 _COLUMNS = "webhook_id, type, body, order_id, customer_id, occurred_at, received_at, due_at, state, finished_at, result"
@@ -63,7 +64,8 @@ class SqliteWriter(BatchWriter):
 
     def _write(self, batch: _Batch) -> _New:
         try:
-            return _insert(self._connected(), batch)
+            with first(self._path):
+                return _insert(self._connected(), batch)
         except sqlite3.OperationalError as error:  # locked, full, unreadable, no such table
             self._disconnect()
             raise DatabaseDown(str(error)) from error
