@@ -43,7 +43,7 @@ WORDS: Final = frozenset({
     "state", "paid", "payment", "paid_minor", "settled", "mode", "policy", "limits", "decided_by", "reason",
     "decided_in", "fee", "fee_wanted", "fee_invoice", "fee_paid_minor", "calls", "flags", "provisioning", "fraud",
     "question", "panel", "hold_over", "refund_due", "refunded", "touched", "counted", "no_customer", "accept_mode",
-    "agreement", "events", "outcome", "fee_same", "placed_by", "decided_without", "question_age",
+    "agreement", "events", "outcome", "placed_by", "decided_without", "question_age", "verdict",
 })  # fmt: skip
 _PREFIXES: Final = {
     "order:": f"order:{ORDER_ID}:", "fee:": f"fee:{FEE_ID}:", "question:": f"question:{QUESTION_ID}:",
@@ -91,6 +91,8 @@ def situation(when: Mapping[str, Any]) -> Situation:
     """Build what a row's `when` says."""
     assert set(when) <= WORDS, f"these words mean nothing: {set(when) - WORDS}"
     standing = STANDINGS[when["state"]]
+    if "verdict" in when:
+        standing = replace(standing, verdict=when["verdict"])
     policy = policy_of(when.get("policy", ""))
     payment = _payment(standing, when)
     agreement = Agreement(when.get("agreement", "none"))
@@ -140,7 +142,7 @@ def _order(
     standing: Standing, when: Mapping[str, Any], payment: PaymentState, facts: Facts | None, judged: Judgement | None
 ) -> Order:
     paid = payment is PaymentState.PAID
-    decided = standing.outcome is not None
+    decided = _outcome(standing, when) is not None
     flags = when.get("flags", [Flag.UNKNOWN_TO_PANEL.value] if standing.state is OrderState.CLOSED else [])
     minutes = 0 if judged is None else judged.labour.minutes
     counted = when.get("counted", decided)
