@@ -52,6 +52,7 @@ _FEE_STATES: Final = {
     InvoiceTurn.DISPUTED: FeeState.LOST,
     InvoiceTurn.GONE: FeeState.LOST,
 }
+_NOT_PAID: Final = (InvoiceTurn.UNPAID, InvoiceTurn.PARTLY_PAID, InvoiceTurn.PENDING)
 _REVIEW_HOURS: Final = timedelta(hours=4)
 _CAN_BE_HELD: Final = (
     OrderState.RECEIVED,
@@ -162,6 +163,8 @@ def follow_payment(draft: Draft) -> None:
             return
     if turn is InvoiceTurn.PAID:
         draft.say("paid", by="customer")
+    elif turn in _NOT_PAID and draft.state is OrderState.RELEASING and draft.acts and not draft.paid:
+        _wait_again(draft)
     if turn is InvoiceTurn.DISPUTED:
         count_chargeback(draft)
     match INVOICE_TABLE[InvoiceRole.ORDER, turn, phase_of(draft.state)]:
@@ -172,6 +175,15 @@ def follow_payment(draft: Draft) -> None:
             draft.say(f"too late to hold: the order's invoice is {turn.value}", by=PANEL)
         case _:
             pass
+
+
+def _wait_again(draft: Draft) -> None:
+    """Take back an accept that was not sent yet: the payment was reversed, and nothing unpaid is ever accepted."""
+    if draft.withdraw(actions=LIFECYCLE).under_way:
+        draft.say("too late to wait: the payment was taken back while the panel was accepting the order", by=PANEL)
+        return
+    draft.change(state=OrderState.AWAITING_PAYMENT.value)
+    draft.say("the payment was taken back; the order waits for it again", by=PANEL)
 
 
 def to_person(draft: Draft, code: ReasonCode, text: str) -> None:

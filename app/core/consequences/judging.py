@@ -176,7 +176,7 @@ def _carry_out(draft: Draft, facts: Facts, judgement: Judgement, verdict: Verdic
     held = replace(change, trigger=Trigger.DECIDED_HOLD)
     match verdict.outcome:
         case Outcome.APPROVE:
-            if draft.state is OrderState.RELEASING:
+            if draft.state is OrderState.RELEASING:  # paid, or else `invoices` has made it wait
                 acting.go_on(draft, change, judgement.accept)  # approved again: the accept was just cancelled
             else:
                 acting.approve(draft, change, judgement.accept)

@@ -104,6 +104,8 @@ def _ending_settled(draft: Draft, call: CallEnded) -> None:
             fraud = call.action is Action.FRAUD_ORDER
             draft.change(panel_status=(PanelOrderStatus.FRAUD if fraud else PanelOrderStatus.CANCELLED).value)
             draft.say("cancelled" if cancelled else "rejected", by=PANEL)
+            if draft.open_fee is not None and draft.open_fee.wanted_state is None:
+                fees.cancel_open(draft, cause=call.cause)  # a dead call that was sent again while a fee was asked for
     else:
         _stuck(draft, call)
     look_again(draft, seconds=_READ_BACK_SECONDS)
