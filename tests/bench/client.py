@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -27,13 +28,17 @@ BODY_BYTES = 1400
 
 
 def signed_requests(count: int) -> list[bytes]:
-    """Return complete HTTP requests, each with its own webhook id."""
+    """Return webhooks of the usual length as complete HTTP requests."""
     now = datetime.now(UTC)
-    timestamp = str(int(now.timestamp()))
+    return signed(_body(number + 1, now) for number in range(count))
+
+
+def signed(bodies: Iterable[bytes]) -> list[bytes]:
+    """Return complete HTTP requests, each with its own webhook id."""
+    timestamp = str(int(time.time()))
     run = uuid.uuid4().hex
     made = []
-    for number in range(count):
-        body = _body(number + 1, now)
+    for number, body in enumerate(bodies):
         webhook_id = f"msg_{run}_{number}"
         signature = b64encode(digest(KEY, f"{webhook_id}.{timestamp}.".encode() + body, sha256)).decode()
         head = (
@@ -111,23 +116,28 @@ def _same(connection: Connection) -> Connection:
     return connection
 
 
+async def send(port: int, requests: list[bytes], *, connections: int) -> tuple[float, float, list[float]]:
+    """Send them all; return when the first was sent and the last answered, and how long each took."""
+    loop = asyncio.get_running_loop()
+    seconds = list[float]()
+    done = [loop.create_future() for _ in range(connections)]
+    senders = [Connection(requests, seconds, future) for future in done]
+    for sender in senders:
+        await loop.create_connection(partial(_same, sender), "127.0.0.1", port)
+    gc.disable()
+    started = time.monotonic()
+    for sender in senders:
+        sender.send_next()
+    await asyncio.gather(*done)
+    return started, time.monotonic(), seconds
+
+
 async def load(port: int, count: int) -> dict[str, float]:
     """Return rate and latencies."""
-    loop = asyncio.get_running_loop()
-    requests, seconds = signed_requests(count), list[float]()
-    done = [loop.create_future() for _ in range(CONNECTIONS)]
-    connections = [Connection(requests, seconds, future) for future in done]
-    for connection in connections:
-        await loop.create_connection(partial(_same, connection), "127.0.0.1", port)
-    gc.disable()
-    started = time.perf_counter()
-    for connection in connections:
-        connection.send_next()
-    await asyncio.gather(*done)
-    elapsed = time.perf_counter() - started
+    started, ended, seconds = await send(port, signed_requests(count), connections=CONNECTIONS)
     seconds.sort()
     return {
-        "rate": count / elapsed,
+        "rate": count / (ended - started),
         "p50_ms": seconds[count // 2] * 1000,
         "p99_ms": seconds[count * 99 // 100] * 1000,
     }
