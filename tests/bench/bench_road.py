@@ -190,7 +190,7 @@ def drive(seen: Seen, folder: Path, url: str, panel_port: int) -> None:
         _tell(panel_port, "begin")
         requests = webhooks(seen.orders)
         used = cpu_seconds(pid)
-        started, _, _ = uvloop.run(send(port, requests, connections=SENDERS))
+        started, _, _ = uvloop.run(send(port, requests, connections=SENDERS, patient=True))
         deadline = started + PATIENCE
         while _tell(panel_port, "seen")["read_back"] < seen.orders:
             if time.monotonic() > deadline:

@@ -24,6 +24,7 @@ import uvloop
 from secret import KEY
 
 CONNECTIONS = 32
+RETRY_SECONDS = 2.0
 BODY_BYTES = 1400
 
 
@@ -67,12 +68,19 @@ def _body(number: int, now: datetime) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Sends from the shared list until it is empty, and records the time of each answer."""
+    """Sends from the shared list until it is empty, and records the time of each answer.
 
-    def __init__(self, requests: list[bytes], seconds: list[float], done: asyncio.Future[None]) -> None:
+    A patient one sends again what was answered with 503, as the panel's addon does.
+    """
+
+    def __init__(
+        self, requests: list[bytes], seconds: list[float], done: asyncio.Future[None], *, patient: bool = False
+    ) -> None:
         self._requests = requests
         self._seconds = seconds
         self._done = done
+        self._patient = patient
+        self._request = b""
         self._buffer = b""
         self._sent_at = 0.0
         self._transport: asyncio.WriteTransport
@@ -86,9 +94,9 @@ class Connection(asyncio.Protocol):
         if not self._requests:
             self._done.set_result(None)
             return
-        request = self._requests.pop()
+        self._request = self._requests.pop()
         self._sent_at = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Wait for the complete answer, which must be a 202."""
@@ -98,6 +106,11 @@ class Connection(asyncio.Protocol):
             return
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(body) < length:
+            return
+        if self._patient and head.startswith(b"HTTP/1.1 503"):
+            print("a webhook was answered with 503 and is sent again", file=sys.stderr)
+            self._buffer = b""
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._transport.write, self._request)
             return
         if not head.startswith(b"HTTP/1.1 202"):
             self._done.set_exception(RuntimeError(self._buffer.decode()))
@@ -116,12 +129,14 @@ def _same(connection: Connection) -> Connection:
     return connection
 
 
-async def send(port: int, requests: list[bytes], *, connections: int) -> tuple[float, float, list[float]]:
+async def send(
+    port: int, requests: list[bytes], *, connections: int, patient: bool = False
+) -> tuple[float, float, list[float]]:
     """Send them all; return when the first was sent and the last answered, and how long each took."""
     loop = asyncio.get_running_loop()
     seconds = list[float]()
     done = [loop.create_future() for _ in range(connections)]
-    senders = [Connection(requests, seconds, future) for future in done]
+    senders = [Connection(requests, seconds, future, patient=patient) for future in done]
     for sender in senders:
         await loop.create_connection(partial(_same, sender), "127.0.0.1", port)
     gc.disable()

@@ -95,7 +95,8 @@ def _client(number: int) -> bytes:
         "city": f"{_some(number, 'city'):x}", "state": "", "postcode": f"{_some(number, 'post') % 90_000 + 10_000}",
         "country": "GB", "countrycode": "GB", "phonecc": 44,
         "phonenumber": f"+44.20{_some(number, 'phone') % 90_000_000 + 10_000_000}", "currency": 1,
-        "currency_code": "USD", "groupid": 0, "status": "Active", "credit": "0.00", "email_verified": True, "customfields": [], "notes": "", "language": "", "lastlogin": "No Login Logged",
+        "currency_code": "USD", "groupid": 0, "status": "Active", "credit": "0.00", "email_verified": True,
+        "customfields": [], "notes": "", "language": "", "lastlogin": "No Login Logged",
     }  # fmt: skip
     stats = {
         "numoverdueinvoices": 0, "numcollectionsinvoices": 0, "numpaidinvoices": 4, "productsnumactive": 1,
