@@ -23,7 +23,7 @@ help:
 	@echo "make run      the service, as your environment or .env sets it"
 	@echo "make lint     formatting, lint, types, import arrows"
 	@echo "make format   write the formatting"
-	@echo "make bench    how fast webhooks come in and orders are judged"
+	@echo "make bench    how fast webhooks come in, orders are judged and paid orders are accepted"
 	@echo "make openapi  write openapi.yaml"
 	@echo "make readme   write the tables of README and handbook"
 	@echo "make lock     pin all dependencies anew in requirements.lock"

@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -23,17 +24,22 @@ import uvloop
 from secret import KEY
 
 CONNECTIONS = 32
+RETRY_SECONDS = 2.0
 BODY_BYTES = 1400
 
 
 def signed_requests(count: int) -> list[bytes]:
-    """Return complete HTTP requests, each with its own webhook id."""
+    """Return webhooks of the usual length as complete HTTP requests."""
     now = datetime.now(UTC)
-    timestamp = str(int(now.timestamp()))
+    return signed(_body(number + 1, now) for number in range(count))
+
+
+def signed(bodies: Iterable[bytes]) -> list[bytes]:
+    """Return complete HTTP requests, each with its own webhook id."""
+    timestamp = str(int(time.time()))
     run = uuid.uuid4().hex
     made = []
-    for number in range(count):
-        body = _body(number + 1, now)
+    for number, body in enumerate(bodies):
         webhook_id = f"msg_{run}_{number}"
         signature = b64encode(digest(KEY, f"{webhook_id}.{timestamp}.".encode() + body, sha256)).decode()
         head = (
@@ -62,12 +68,19 @@ def _body(number: int, now: datetime) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Sends from the shared list until it is empty, and records the time of each answer."""
+    """Sends from the shared list until it is empty, and records the time of each answer.
 
-    def __init__(self, requests: list[bytes], seconds: list[float], done: asyncio.Future[None]) -> None:
+    A patient one sends again what was answered with 503, as the panel's addon does.
+    """
+
+    def __init__(
+        self, requests: list[bytes], seconds: list[float], done: asyncio.Future[None], *, patient: bool = False
+    ) -> None:
         self._requests = requests
         self._seconds = seconds
         self._done = done
+        self._patient = patient
+        self._request = b""
         self._buffer = b""
         self._sent_at = 0.0
         self._transport: asyncio.WriteTransport
@@ -81,9 +94,9 @@ class Connection(asyncio.Protocol):
         if not self._requests:
             self._done.set_result(None)
             return
-        request = self._requests.pop()
+        self._request = self._requests.pop()
         self._sent_at = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         """Wait for the complete answer, which must be a 202."""
@@ -93,6 +106,11 @@ class Connection(asyncio.Protocol):
             return
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         if len(body) < length:
+            return
+        if self._patient and head.startswith(b"HTTP/1.1 503"):
+            print("a webhook was answered with 503 and is sent again", file=sys.stderr)
+            self._buffer = b""
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._transport.write, self._request)
             return
         if not head.startswith(b"HTTP/1.1 202"):
             self._done.set_exception(RuntimeError(self._buffer.decode()))
@@ -111,23 +129,30 @@ def _same(connection: Connection) -> Connection:
     return connection
 
 
+async def send(
+    port: int, requests: list[bytes], *, connections: int, patient: bool = False
+) -> tuple[float, float, list[float]]:
+    """Send them all; return when the first was sent and the last answered, and how long each took."""
+    loop = asyncio.get_running_loop()
+    seconds = list[float]()
+    done = [loop.create_future() for _ in range(connections)]
+    senders = [Connection(requests, seconds, future, patient=patient) for future in done]
+    for sender in senders:
+        await loop.create_connection(partial(_same, sender), "127.0.0.1", port)
+    gc.disable()
+    started = time.monotonic()
+    for sender in senders:
+        sender.send_next()
+    await asyncio.gather(*done)
+    return started, time.monotonic(), seconds
+
+
 async def load(port: int, count: int) -> dict[str, float]:
     """Return rate and latencies."""
-    loop = asyncio.get_running_loop()
-    requests, seconds = signed_requests(count), list[float]()
-    done = [loop.create_future() for _ in range(CONNECTIONS)]
-    connections = [Connection(requests, seconds, future) for future in done]
-    for connection in connections:
-        await loop.create_connection(partial(_same, connection), "127.0.0.1", port)
-    gc.disable()
-    started = time.perf_counter()
-    for connection in connections:
-        connection.send_next()
-    await asyncio.gather(*done)
-    elapsed = time.perf_counter() - started
+    started, ended, seconds = await send(port, signed_requests(count), connections=CONNECTIONS)
     seconds.sort()
     return {
-        "rate": count / elapsed,
+        "rate": count / (ended - started),
         "p50_ms": seconds[count // 2] * 1000,
         "p99_ms": seconds[count * 99 // 100] * 1000,
     }
