@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
@@ -53,7 +54,8 @@ def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admi
     )
     if "services" not in gathered.missing or not order.items:  # else the known ones stay
         statuses = _statuses(gathered, panel)
-        shown = shown.changed(items=_items(gathered, panel), provisioning=_provisioning(order, statuses).value)
+        by_id = {service.service_id: service.status for service in gathered.services}
+        shown = shown.changed(items=items_of(panel, by_id), provisioning=_provisioning(order, statuses).value)
     if shown.placed_by is PlacedBy.STAFF and panel.staff_id and order.staff_id is None:
         shown = shown.changed(staff_id=panel.staff_id)
     if "invoice" in {*gathered.missing, *gathered.unasked}:
@@ -88,14 +90,16 @@ def _provisioning(order: Order, statuses: list[str]) -> Provisioning:
     return Provisioning.PARTIAL if built else Provisioning.NONE
 
 
-def _items(gathered: Gathered, panel: PanelOrder) -> list[dict[str, Any]]:
-    """Return the order's first fifty lines, kept for display; `total` is the number of all lines."""
-    by_id = {service.service_id: service.status for service in gathered.services}
+def items_of(panel: PanelOrder, services: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Return the order's first fifty lines, kept for display, with the statuses of services that were read.
+
+    `total` is the number of all lines.
+    """
     return [
         {
             "product": (line.product or line.domain or line.kind)[:200],
             "amount": line.amount.to_text() if line.amount else None,
-            "panel_status": (by_id.get(line.relid or 0) if line.kind == "product" else None) or line.status,
+            "panel_status": (services.get(line.relid or 0) if line.kind == "product" else None) or line.status,
             "total": len(panel.lines),
         }
         for line in panel.lines[:_ITEMS_SHOWN]

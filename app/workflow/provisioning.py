@@ -17,6 +17,7 @@ from app.context import Context
 from app.core.consequences.provisioning import BuildQuestion, Built, LineBuilt, conclude
 from app.core.records import TimelineCode
 from app.core.states import Flag, OrderState, Provisioning
+from app.core.statuses import BUILT
 from app.messaging import inbox
 from app.messaging.inbox import Event, VersionMoved
 from app.orders.order import open_order
@@ -25,6 +26,7 @@ from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelQueueEn
 from app.tables.inbox import EventState
 from app.tables.orders import UNBUILT, orders, timeline
 from app.workflow.changing import change
+from app.workflow.mirror import items_of
 
 _ONE_BY_ONE: Final = 3  # up to this many services are read by id; for more, the customer's whole list is read
 
@@ -72,6 +74,8 @@ async def _see(context: Context, order_id: int) -> Seen | None:
     order = await panel.order(order_id)
     if order is None or order.customer_id is None:
         return None
+    if order.lines and all(line.status in BUILT for line in order.lines):
+        return Seen(version=row.version, order=order, services={}, modules={}, queue={})  # no more has to be read
     services = await _services(panel, order)
     return Seen(
         version=row.version,
@@ -111,7 +115,8 @@ async def _queue(context: Context) -> Queue | None:
 def _built(seen: Seen, said: str | None) -> Built:
     """Return what the panel shows, in the core's words."""
     lines = tuple(_line(line, seen) for line in seen.order.lines)
-    return Built(lines=lines, queue_readable=seen.queue is not None, said=said)
+    items = items_of(seen.order, {one: service.status for one, service in seen.services.items()})
+    return Built(status=seen.order.status, items=items, lines=lines, queue_readable=seen.queue is not None, said=said)
 
 
 def _line(line: PanelLine, seen: Seen) -> LineBuilt:

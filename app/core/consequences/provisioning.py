@@ -45,11 +45,14 @@ class LineBuilt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """What the panel shows of an order's provisioning.
+    """What the panel shows of an order's provisioning: the order's status, and its lines.
 
-    `said`: the newest line of the timeline that says what was not built.
+    `items` are the lines as they are shown of the order. `said`: the newest line of the timeline that says what was not
+    built.
     """
 
+    status: str
+    items: list[dict[str, Any]]
     lines: tuple[LineBuilt, ...]
     queue_readable: bool
     said: str | None = None
@@ -125,7 +128,9 @@ def conclude(draft: Draft, built: Built, question: BuildQuestion) -> str:
     if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
         draft.say("everything that a module provisions is provisioned now", by=PANEL)
     draft.change(provisioning=_progress(built.lines).value)
-    if draft.order != draft.before.order:
+    if draft.order.provisioning is Provisioning.DONE and built.status == draft.order.panel_status:
+        draft.change(items=built.items, last_read_at=draft.now)  # nothing is left to look at
+    elif draft.order != draft.before.order:
         look_again(draft, seconds=0)
     return "built"
 

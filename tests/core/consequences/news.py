@@ -210,7 +210,13 @@ def _build(draft: Draft, how: Mapping[str, Any]) -> str:
         for number, one in enumerate(how["lines"])
     )  # fmt: skip
     question = provisioning.BuildQuestion.of(how.get("asked", {"autosetup": True, "sendregistrar": True, "sure": True}))
-    built = provisioning.Built(lines=lines, queue_readable=how.get("queue_readable", True), said=how.get("said"))
+    built = provisioning.Built(
+        status=draft.order.panel_status,
+        items=[],
+        lines=lines,
+        queue_readable=how.get("queue_readable", True),
+        said=how.get("said"),
+    )
     return provisioning.conclude(draft, built, question)
 
 
