@@ -44,10 +44,10 @@ def serve(
 @cli.command()
 def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run only the worker."""
-    from app.processes.worker import work
+    from app.processes.worker import run
 
     with plain_errors():
-        asyncio.run(work(load_settings(), pipe=pipe))
+        run(load_settings(), pipe=pipe)
 
 
 @cli.command(hidden=True)

@@ -178,7 +178,7 @@ class Panel:
         self._placed = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         self._answers: dict[tuple[str, str], bytes] = {}
         self._calls: Counter[str] = Counter()
-        self._active: dict[str, bool] = {}  # accepted services, and whether they were read since
+        self._active: dict[str, bool] = {}  # accepted orders, and whether they were read since
         self._accepted_at = 0.0
         for number in range(1, self._customers + 1):
             self._set_status(number, "Pending")
@@ -224,9 +224,9 @@ class Panel:
         if action == "AcceptOrder":
             number = int(name)
             self._set_status(number, "Active")
-            self._active.setdefault(names(number)["GetClientsProducts"], False)
+            self._active.setdefault(name, False)
             self._accepted_at = time.monotonic()
-        elif action == "GetClientsProducts" and name in self._active:
+        elif action == "GetOrders" and name in self._active:
             self._active[name] = True
         elif action == "GetAdminDetails":
             now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -63,6 +63,7 @@ class WhmcsPanel:
         self._client = client
         self._clock = PanelClock(zone)
         self._asking_time = asyncio.Lock()
+        self._reading: dict[int, asyncio.Event] = {}  # customers who are being read, set when that is done
         self._currencies: OrderedDict[int, tuple[str | None, datetime]] = OrderedDict()
         self._now = now
 
@@ -294,7 +295,12 @@ class WhmcsPanel:
         if customer_id <= 0:
             return None
         params = {"clientid": customer_id, "stats": stats}
-        answer = await read_or_none(self._client, "GetClientsDetails", params, urgent=urgent)
+        done = self._reading[customer_id] = asyncio.Event()
+        try:
+            answer = await read_or_none(self._client, "GetClientsDetails", params, urgent=urgent)
+        finally:
+            done.set()
+            self._reading.pop(customer_id, None)
         if answer is None:
             self._keep_currency(customer_id, None)
             return None
@@ -311,6 +317,8 @@ class WhmcsPanel:
 
     async def _currency(self, customer_id: int, *, urgent: bool = False) -> str | None:
         """Return the client's currency; None for a client that no longer exists."""
+        if customer_id in self._reading:  # another read of this look brings it
+            await self._reading[customer_id].wait()
         kept = self._currencies.get(customer_id)
         if kept is None or kept[1] <= self._now():
             await self._client_answer(customer_id, stats=False, urgent=urgent)
