@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 from app.panels.brakes.breaker import BreakerState
@@ -12,6 +15,21 @@ from app.upkeep.health import COUNTED, ServiceStanding
 from app.workflow.waiting import Waiting
 
 _BOUND = f"counting stops at {COUNTED}"
+
+
+class PanelRequests(Collector):
+    """The requests to the panel, counted in the database by the processes that make them."""
+
+    def __init__(self) -> None:
+        self.counts: Mapping[tuple[str, str], int] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the counter."""
+        text = "Requests to the panel, answered or not, by action and by what caused them."
+        family = CounterMetricFamily("doorman_panel_requests", text, labels=("action", "cause"))
+        for labels, calls in self.counts.items():
+            family.add_metric(labels, calls)
+        yield family
 
 
 class Metrics:
@@ -44,6 +62,8 @@ class Metrics:
         )
         self._calls = self._gauge("doorman_panel_calls", "Waiting panel calls, by state.", "state")
         self._events = self._gauge("doorman_events", f"Events by state; {_BOUND}.", "state")
+        self._panel_requests = PanelRequests()
+        self._registry.register(self._panel_requests)
         self._orders = self._gauge("doorman_orders", f"Orders by state; {_BOUND}.", "state")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -65,6 +85,7 @@ class Metrics:
             self._unbuilt.set(standing.unbuilt)
             self._moving.set(standing.workers_moving)
             self._show(self._oldest, {kind: standing.oldest.get(kind, 0) for kind in Waiting})
+            self._panel_requests.counts = standing.requests
             self._limits.clear()
             for (limit, window), reached in standing.limits.items():
                 self._limits.labels(limit.value, window.value).set(reached)

@@ -24,9 +24,11 @@ from app.history import imported
 from app.history.imported import Resource
 from app.history.panel_import import Heard, Imported, import_history
 from app.installation.children import collect_rarely
+from app.installation.panel_requests import storing
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.brakes.brakes import make_brakes
 from app.panels.kinds import CONNECTIONS, open_brakes, open_panel
+from app.panels.requests import RequestCounts, caused_by
 from app.tables.history import Label
 from app.upkeep import startup
 
@@ -113,7 +115,8 @@ async def run_import(
         if rate is None
         else make_brakes(rate or UNLIMITED, slots=CONNECTIONS, db=None)
     )  # fmt: skip
-    panel = open_panel(settings, brakes, bulk=True)
+    requests = RequestCounts()
+    panel = open_panel(settings, brakes, bulk=True, requests=requests)
     builder: Builder | None = None
     began = time.monotonic()
     try:
@@ -121,8 +124,9 @@ async def run_import(
         context = Context(db=db, settings=settings, panel=panel, own_admin_id=await _own_admin(panel))
         bound = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
         builder = None if make_builder is None else make_builder(context)
-        with _shown(out) as shown:
-            done = await import_history(context, panel.history(), since=bound, heard=_both(shown, builder))
+        with _shown(out) as shown, caused_by("import"):
+            async with storing(db, requests):
+                done = await import_history(context, panel.history(), since=bound, heard=_both(shown, builder))
             built = None if builder is None else await builder.build(heard=shown.building)
         async with db.read() as connection:
             kept = await imported.counts(connection)

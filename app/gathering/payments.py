@@ -33,12 +33,14 @@ def payment_state(order: PanelOrder, invoice: PanelInvoice | None) -> PaymentSta
 
 def invoice_state(invoice: PanelInvoice) -> PaymentState:
     """Return how far an invoice is paid; Unpaid with some money on it is partly paid."""
-    if invoice.status in _STATES:
-        return _STATES[invoice.status]
-    if invoice.status not in _UNPAID:
-        return PaymentState.UNKNOWN
-    paid = paid_on(invoice)
-    return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else PaymentState.UNPAID
+    state = status_state(invoice.status)
+    paid = paid_on(invoice) if state is PaymentState.UNPAID else None
+    return PaymentState.PARTLY_PAID if paid is not None and paid.amount_minor > 0 else state
+
+
+def status_state(status: str) -> PaymentState:
+    """Return how far an invoice of this status is paid; without its payments, partly paid is unpaid."""
+    return PaymentState.UNPAID if status in _UNPAID else _STATES.get(status, PaymentState.UNKNOWN)
 
 
 def turn_of(invoice: PanelInvoice | None) -> InvoiceTurn | None:

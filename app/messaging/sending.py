@@ -34,6 +34,7 @@ from app.panels.base import (
     PanelWriter,
     Standing,
 )
+from app.panels.requests import caused_by
 from app.tables.inbox import WaitsFor
 
 log = structlog.get_logger()
@@ -96,7 +97,8 @@ async def send(
     """
     sending = _Sending(db=db, panel=panel, rules=rules, clock=clock, monotonic=monotonic, call=call)
     try:
-        return await _send(sending, call)
+        with caused_by("send"):
+            return await _send(sending, call)
     finally:
         if not sending.wrote:
             unused()

@@ -48,6 +48,31 @@ class PanelOrder(Struct, frozen=True, kw_only=True):
     is_renewal: bool = False
 
 
+class ListedOrder(Struct, frozen=True, kw_only=True):
+    """An order in a list, which names the status of its invoice."""
+
+    order: PanelOrder
+    payment: str  # a PanelInvoiceStatus, or the panel's own word; empty without an invoice
+
+
+class NewestOrders(Struct, frozen=True, kw_only=True):
+    """The first pages of a list of orders.
+
+    All orders of the list with this id or a higher one are here, except those that moved while the pages were read;
+    None if the list has another order.
+    """
+
+    orders: tuple[ListedOrder, ...]
+    complete_from: int | None
+
+
+class UnpaidInvoices(Struct, frozen=True, kw_only=True):
+    """The first pages of the list of unpaid invoices; `complete_from` as in `NewestOrders`."""
+
+    ids: frozenset[int]
+    complete_from: int | None
+
+
 class PanelService(Struct, frozen=True, kw_only=True):
     """A service (or addon) of a customer, without its password."""
 

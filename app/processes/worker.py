@@ -21,6 +21,7 @@ from app.db import Database, note_failure
 from app.enrichment.asking import Enrichment, open_enrichment
 from app.installation import facts as installation
 from app.installation.facts import OFFSET
+from app.installation.panel_requests import storing
 from app.messaging.lock import only_worker
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
@@ -28,6 +29,7 @@ from app.messaging.worker import Worker
 from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.kinds import open_brakes, open_panel
+from app.panels.requests import RequestCounts, caused_by
 from app.upkeep import notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds
@@ -67,11 +69,13 @@ async def work(settings: Settings, *, pipe: int | None = None) -> None:
     enrichment = open_enrichment(settings)
     db = Database.open(settings.database_url)
     brakes = open_brakes(settings, db)
-    panel = open_panel(settings, brakes) if settings.panel_configured else None
+    requests = RequestCounts()
+    panel = open_panel(settings, brakes, requests=requests) if settings.panel_configured else None
     try:
         await prepare(db, settings, now=utc_now())
         with only_worker(db) as alone:
-            await _loop(db, settings, panel, brakes, Wake(pipe), enrichment=enrichment, alone=alone)
+            async with storing(db, requests):
+                await _loop(db, settings, panel, brakes, Wake(pipe), enrichment=enrichment, alone=alone)
     finally:
         if panel is not None:
             await panel.aclose()
@@ -128,7 +132,8 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
         try:
             await tidy(context.db, now=context.clock())
             if panel is not None:
-                await learn_identity(context, panel)
+                with caused_by("housekeeping"):
+                    await learn_identity(context, panel)
         except PanelUnavailable as error:
             log.warning("panel.unavailable", error=str(error), alarm=error.alarm)
             pause = _PEOPLE_SECONDS if error.alarm else _RETRY_SECONDS

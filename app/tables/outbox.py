@@ -73,3 +73,12 @@ panel_calls = sa.Table(
         postgresql_where=sa.text("action = 'add_credit'"),
     ),
 )
+
+#: How often the panel was called, reads included.
+panel_requests = sa.Table(
+    "panel_requests",
+    metadata,
+    sa.Column("action", sa.String(40), primary_key=True),
+    sa.Column("cause", sa.String(40), primary_key=True),
+    sa.Column("calls", BigId, nullable=False),
+)

@@ -21,7 +21,7 @@ from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.installation import schema
+from app.installation import panel_requests, schema
 from app.messaging import inbox, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
@@ -111,6 +111,7 @@ class ServiceStanding:
     oldest: dict[Waiting, float] = field(default_factory=dict)
     limits: dict[tuple[Limit, LimitWindow], bool] = field(default_factory=dict)
     ungated: bool = False  # orders are held, and no gate has ever asked
+    requests: dict[tuple[str, str], int] = field(default_factory=dict)  # to the panel, by action and cause
     queue: int = 0
     unbuilt: int = 0
 
@@ -234,6 +235,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
         oldest={kind: _age(since[kind], now) for kind in Waiting if kind in since},
         limits=await _limits(connection, mode, now),
         ungated=await presence.is_missing(connection, mode),
+        requests=await panel_requests.load(connection),
         queue=await queue.count_queue(connection, at_most=COUNTED),
         unbuilt=await provisioning.count_failed(connection, at_most=COUNTED),
     )

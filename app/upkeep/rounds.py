@@ -13,6 +13,7 @@ from app.context import Context
 from app.db import Database, note_failure
 from app.installation import facts as installation
 from app.panels.base import PanelUnavailable
+from app.panels.requests import caused_by
 
 log = structlog.get_logger()
 
@@ -48,7 +49,8 @@ async def _keep(context: Context, one: Round) -> None:
     while True:
         try:
             if await take_turn(context.db, one.name, every=one.every, now=context.clock()):
-                await one.run(context)
+                with caused_by(one.name):
+                    await one.run(context)
         except PanelUnavailable as error:
             log.warning("round.panel_unavailable", round=one.name, error=str(error), alarm=error.alarm)
         except Exception as error:  # noqa: BLE001  (the database is down, or a bug of ours: the other rounds go on)

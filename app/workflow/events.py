@@ -15,6 +15,7 @@ from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.orders.order import open_order
 from app.panels.base import PanelUnavailable
+from app.panels.requests import OTHER, caused_by
 from app.tables.inbox import EventState
 from app.workflow import provisioning
 from app.workflow.changing import change
@@ -38,7 +39,8 @@ async def handle(context: Context, event: Event) -> None:
     Raises Postpone, GiveUp, PanelUnavailable and VersionMoved for the worker to handle.
     """
     try:
-        await _handle(context, event)
+        with caused_by(event.type if event.type in _HANDLERS or event.type in _ORDER_HANDLERS else OTHER):
+            await _handle(context, event)
     except GiveUp as gave_up:
         if gave_up.result == "order-not-found" and event.order_id is not None:
             await mark_unknown(context, event.order_id, context.clock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.config import Settings
 from app.db import Database
 from app.panels.brakes.brakes import Brakes, make_brakes
+from app.panels.requests import RequestCounts
 from app.panels.whmcs.bulk import BulkLine
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import CONNECTIONS_PER_LINE, HttpxLine
@@ -23,10 +24,13 @@ def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
     return make_brakes(settings.panel_rate, slots=CONNECTIONS, db=db)
 
 
-def open_panel(settings: Settings, brakes: Brakes | None = None, *, bulk: bool = False) -> WhmcsPanel:
+def open_panel(
+    settings: Settings, brakes: Brakes | None = None, *, bulk: bool = False, requests: RequestCounts | None = None
+) -> WhmcsPanel:
     """Make the panel from the settings, without calling it. Without `brakes` it makes its own.
 
-    `bulk` is for many reads and no writes. Raises ValueError if `panel_configured` is false.
+    `bulk` is for many reads and no writes; `requests` counts the requests. Raises ValueError if `panel_configured` is
+    false.
     """
     if not (settings.panel_url and settings.panel_identifier and settings.panel_secret):
         raise ValueError("the panel is not configured: DOORMAN_PANEL_URL, _IDENTIFIER and _SECRET")
@@ -40,5 +44,6 @@ def open_panel(settings: Settings, brakes: Brakes | None = None, *, bulk: bool =
         limiter=brakes.limiter,
         breaker=brakes.breaker,
         lines=[BulkLine()] if bulk else [HttpxLine() for _ in range(POOLS)],
+        requests=requests,
     )
     return WhmcsPanel(client, zone=settings.zone)

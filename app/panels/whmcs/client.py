@@ -20,6 +20,7 @@ from app.config import safe_panel_url
 from app.panels.base import BeforeSend, PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
 from app.panels.brakes.breaker import Breaker
 from app.panels.brakes.limiter import RateLimiter
+from app.panels.requests import RequestCounts, caused_by
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import Reply, read_reply
 from app.panels.whmcs.lines import AnswerTooLargeError, HeldBackError, Line
@@ -68,6 +69,7 @@ class WhmcsClient:
         breaker: Breaker | None = None,
         lines: Sequence[Line],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        requests: RequestCounts | None = None,
     ) -> None:
         """Raises ValueError for an address that is not https, except on loopback."""
         self._url = httpx.URL(safe_panel_url(base_url) + "/includes/api.php")  # parsed once, not at each call
@@ -81,6 +83,7 @@ class WhmcsClient:
         self._lines = list(lines)
         self._in_flight = [0] * len(self._lines)
         self._now = now
+        self._requests = requests or RequestCounts()
 
     async def read(self, action: str, params: Mapping[str, Any] | None = None, *, urgent: bool = False) -> wire.Row:
         """Call an action that changes nothing; `urgent` goes first in the rate limit."""
@@ -120,7 +123,8 @@ class WhmcsClient:
         """Make a cheap call to see whether the panel answers."""
         await self._limiter.take(urgent=True)
         try:
-            await self._call("GetAdminDetails", {}, write=False)
+            with caused_by("probe"):
+                await self._call("GetAdminDetails", {}, write=False)
         finally:
             self._limiter.release()
 
@@ -129,6 +133,7 @@ class WhmcsClient:
     ) -> wire.Row:
         started = asyncio.get_running_loop().time()
         outcome = await self._exchange(action, params, write=write, before_send=before_send)
+        self._requests.count(action)
         seconds = round(asyncio.get_running_loop().time() - started, 3)
         if isinstance(outcome, PanelError):
             log.info("panel.not_reached", action=action, seconds=seconds, error=str(outcome))

@@ -19,6 +19,11 @@ from app.panels.whmcs.client import WhmcsClient
 from app.panels.whmcs.lookups import INVOICE_AGE, invoice_answer, ticket_answer
 from app.panels.whmcs.paging import PAGE, Listing, newest, pages, read_or_none, rows_of
 
+#: The invoices that await payment; the order in which GetOrders lists orders can't be chosen.
+UNPAID: Final = Listing(
+    action="GetInvoices", outer="invoices", inner="invoice",
+    filters={"status": "Unpaid", "orderby": "id", "order": "desc"},
+)  # fmt: skip
 _MOST_PAGES: Final = 2_000
 _TRIES: Final = 3
 _TICKETS: Final = 50
@@ -82,6 +87,30 @@ async def pending_orders(client: WhmcsClient, *, progress: Callable[[int, int | 
     return [rows[one] for one in sorted(rows)]
 
 
+async def newest_rows(
+    client: WhmcsClient, listing: Listing, *, down_to: int, most: int
+) -> tuple[dict[int, wire.Row], int | None]:
+    """Return the rows of the first pages down to this id, `most` pages at most, and from which id they are complete.
+
+    Rows that move while the pages are read may be missing or outdated.
+    """
+    rows: dict[int, wire.Row] = {}
+    start = 0
+    for _ in range(most):
+        window = {"limitstart": start, "limitnum": PAGE}
+        answer = await read_or_none(client, listing.action, {**listing.filters, **window}, absent="order-not-found")
+        page = [] if answer is None else _by_id(rows_of(answer, listing.outer, listing.inner, strict=True))
+        total = None if answer is None else wire.integer(answer.get("totalresults"))
+        known = len(rows)
+        rows |= {row_id: row for row_id, row in page if row_id not in rows}
+        start += len(page)
+        if not page if total is None else start >= total:
+            return rows, 0
+        if len(rows) == known or (_falling(rows) and min(rows) <= down_to):
+            break
+    return rows, min(rows) if rows and _falling(rows) else None
+
+
 def _falling(rows: dict[int, wire.Row]) -> bool:
     return all(later < earlier for earlier, later in pairwise(rows))
 
@@ -119,7 +148,7 @@ async def _read_through(client: WhmcsClient, filters: Mapping[str, Any], enough:
 def _by_id(rows: list[wire.Row]) -> list[tuple[int, wire.Row]]:
     found = [(row_id, row) for row in rows if (row_id := wire.identifier(row.get("id"))) is not None]
     if len(found) < len(rows):
-        raise wire.AnswerError("GetOrders lists rows without an id")
+        raise wire.AnswerError("the panel lists rows without an id")
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
@@ -12,8 +12,11 @@ from typing import Any, Final
 import structlog
 
 from app.core.actions import AcceptOrder, CancelInvoice, CreateQuote, NotifyStaff, PanelAction
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable
 from app.panels.records import (
+    ListedOrder,
+    NewestOrders,
     PanelCustomer,
     PanelIdentity,
     PanelInvoice,
@@ -23,6 +26,7 @@ from app.panels.records import (
     PanelQueueEntry,
     PanelService,
     PanelTicket,
+    UnpaidInvoices,
 )
 from app.panels.whmcs import amounts, listings, lookups, parameters, performing, wire
 from app.panels.whmcs.client import WhmcsClient
@@ -40,6 +44,7 @@ from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_o
 
 log = structlog.get_logger(__name__)
 
+_UNPAID: Final = {PanelInvoiceStatus.UNPAID, PanelInvoiceStatus.OVERDUE}
 CURRENCY_KEPT: Final = timedelta(hours=1)
 #: How long a client's absence is cached; short, because it may be temporary.
 ABSENCE_KEPT: Final = timedelta(seconds=10)
@@ -208,6 +213,26 @@ class WhmcsPanel:
             return order, wire.text(row.get("amount")).strip(), invoice_status(row.get("paymentstatus"))
 
         return tuple(summed(order) for order in await self._listed(rows))
+
+    async def newest_orders(
+        self, *, down_to: int, pages: int, currencies: Mapping[int, str], status: PanelOrderStatus | None = None
+    ) -> NewestOrders:
+        """Return the first pages of orders; `currencies` are those of orders whose row doesn't name one."""
+        listing = Listing(action="GetOrders", outer="orders", inner="order", filters={"status": status})
+        rows, complete_from = await listings.newest_rows(self._client, listing, down_to=down_to, most=pages)
+        found: list[ListedOrder] = []
+        for order_id, row in rows.items():
+            currency = amounts.written_currency(row) or currencies.get(order_id)
+            order = mapping_orders.order(row, currency=currency, zone=None)
+            if order is not None:
+                found.append(ListedOrder(order=order, payment=invoice_status(row.get("paymentstatus"))))
+        return NewestOrders(orders=tuple(found), complete_from=complete_from)
+
+    async def unpaid_invoices(self, *, down_to: int, pages: int) -> UnpaidInvoices:
+        """Return the first pages of invoices that await payment, newest first (GetInvoices)."""
+        rows, complete_from = await listings.newest_rows(self._client, listings.UNPAID, down_to=down_to, most=pages)
+        unpaid = (one for one, row in rows.items() if invoice_status(row.get("status")) in _UNPAID)
+        return UnpaidInvoices(ids=frozenset(unpaid), complete_from=complete_from)
 
     async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:
         """Return the id of the admin who set this status; 0 if the system did, None if it can't be known."""

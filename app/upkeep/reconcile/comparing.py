@@ -1,14 +1,15 @@
 """Comparing with the panel every few minutes: orders that we never received, differences, and effects that came late.
 
 Webhooks may come early, twice or never, and a panel call may take effect after we stopped waiting for it. One round
-reads the newest page or two of orders (after an outage all pages above the cursor), up to three objects for each of
-200 orders, the activity log once for each changed status, and a few objects for each of 30 calls. The reads are made
-one after the other, so that other work always finds room in the rate limit.
+reads the newest page of orders (after an outage all pages above the cursor), a few pages of lists, and singly only what
+differs there or is not reached by the lists: up to three objects for each order, and the activity log once for each
+changed status. It reads a few objects for each of 30 calls. The reads are made one after the other, so that other work
+always finds room in the rate limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -21,6 +22,7 @@ from app.installation import facts as installation
 from app.installation.alerts import alert
 from app.panels.base import PanelUnavailable
 from app.upkeep.reconcile import late as reconcile_late
+from app.upkeep.reconcile import lists
 from app.upkeep.reconcile import new as reconcile_new
 from app.upkeep.reconcile import orders as reconcile_orders
 from app.upkeep.reconcile.differences import ComparablePanel, Difference, What, comparable
@@ -30,7 +32,11 @@ log = structlog.get_logger()
 
 POSITION: Final = "reconcile:position"
 LATE: Final = "reconcile:late"
-ORDERS_A_ROUND: Final = 200
+ORDERS_A_ROUND: Final = 2_000
+#: Orders read singly because they seem to differ; the rest is left to the next round.
+DIFFERING_A_ROUND: Final = 200
+#: Orders read singly because no list reaches them.
+UNREACHED_A_ROUND: Final = 20
 CALLS_A_ROUND: Final = 30
 #: When this many orders of a page are gone at once, and more than half of it, a person confirms the deletion.
 _MANY_GONE: Final = 10
@@ -106,7 +112,7 @@ async def feed_page(context: Context, page: ComparedPage, *, position: bool) -> 
 
 
 async def _open_orders(context: Context, panel: ComparablePanel) -> None:
-    """Compare the next open orders by id, starting over at the lowest: the one checked longest ago comes first."""
+    """Compare the watched orders; of those read singly, the one checked longest ago comes first."""
     now = context.clock()
     async with context.db.read() as connection:
         after = int(await installation.get(connection, POSITION) or 0)
@@ -117,28 +123,46 @@ async def _open_orders(context: Context, panel: ComparablePanel) -> None:
             rows = [*rows, *(row for row in again if row.order_id <= after)]
     if not rows:
         return
-    page = await compare_page(context, panel, rows)
-    await _spare_many_gone(context, page)
+    glance = await lists.glance(panel, rows)
+    turn = glance.unreached[:UNREACHED_A_ROUND]
+    chosen = {row.order_id for row in (*glance.differing[:DIFFERING_A_ROUND], *turn)}
+    singly = [row for row in rows if row.order_id in chosen]
+    page = await compare_page(context, panel, singly)
+    if page.away is None:
+        page.last = (turn if len(turn) < len(glance.unreached) else rows)[-1].order_id
+    await _spare_many_gone(context, page, [*glance.agreeing, *singly[: page.read]])
     fed = await feed_page(context, page, position=True)
     if fed:
-        log.warning("reconcile.differences", orders=fed, compared=page.read)
+        log.warning("reconcile.differences", orders=fed, compared=len(glance.agreeing) + page.read)
     if page.away is not None:
         raise page.away
 
 
-async def _spare_many_gone(context: Context, page: ComparedPage) -> None:
-    """Closing orders ends their fees: when most seem deleted at once, a person confirms it, to limit the damage."""
+async def _spare_many_gone(context: Context, page: ComparedPage, compared: Sequence[Any]) -> None:
+    """Closing orders ends their fees: when most seem deleted at once, a person confirms it, to limit the damage.
+
+    Most of all, or most of the open ones: many that were released recently don't make up for those.
+    """
     gone = {one.order_id for one in page.differences if one.what is What.DELETED}
-    if len(gone) < _MANY_GONE or len(gone) * 2 <= page.read:
+    open_ones = [row for row in compared if row.state in reconcile_orders.OPEN]
+    kinds = (compared, open_ones)
+    damage = next((kind for kind in kinds if _most_are_gone(gone, kind)), None)
+    if damage is None:
         return
+    missing = sum(row.order_id in gone for row in damage)
     page.events = [one for one in page.events if one[0].order_id not in gone]
     text = (
-        f"The panel no longer lists {len(gone)} of {page.read} orders that Doorman holds or awaits; none was closed. "
+        f"The panel no longer lists {missing} of {len(damage)} orders that Doorman holds or awaits; none was closed. "
         "If they were really deleted, run `doorman reconcile --fix`."
     )
     now = context.clock()
     async with context.db.begin() as tx:
         await alert(tx, AlertKind.DAMAGE_LIMIT, name=f"gone:{now:%Y-%m-%dT%H}", text=text, now=now)
+
+
+def _most_are_gone(gone: Collection[int | None], compared: Sequence[Any]) -> bool:
+    missing = sum(row.order_id in gone for row in compared)
+    return missing >= _MANY_GONE and missing * 2 > len(compared)
 
 
 # --- late effects -------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,8 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from app.context import Context
 from app.core.actions import PanelAction
+from app.core.statuses import PanelOrderStatus
 from app.panels.base import Panel, PanelUnavailable
-from app.panels.records import PanelOrder
+from app.panels.records import NewestOrders, PanelOrder, UnpaidInvoices
 
 
 class What(StrEnum):
@@ -55,6 +56,19 @@ class ComparablePanel(Panel, Protocol):
 
         `progress` is called with how many were read, and of how many if the panel says so.
         """
+        ...
+
+    async def newest_orders(
+        self, *, down_to: int, pages: int, currencies: Mapping[int, str], status: PanelOrderStatus | None = None
+    ) -> NewestOrders:
+        """Return the newest orders, with this status if one is given, down to this id or for so many pages.
+
+        `currencies` are those of orders, by id, for amounts that name none.
+        """
+        ...
+
+    async def unpaid_invoices(self, *, down_to: int, pages: int) -> UnpaidInvoices:
+        """Return the newest unpaid invoices, down to this id or for so many pages."""
         ...
 
     async def changed_by(self, order_id: int, status: str, *, since: datetime) -> int | None:

@@ -25,8 +25,9 @@ from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 CURSOR: Final = installation.ORDERS_SEEN
 #: Orders read at a time, lowest ids first; the rest is left to the next round.
 AT_ONCE: Final = 1_000
-#: This many ids below the cursor are read again: an order can show up after one with a higher id.
-_OVERLAP: Final = 100
+#: This many ids below the cursor are read again: an order can show up after one with a higher id. With fewer than a
+#: page holds, one call is enough while few orders come.
+_OVERLAP: Final = 50
 _IDS_IN_A_QUERY: Final = 500
 
 

@@ -1,7 +1,8 @@
 """Orders that we hold, wait for or released recently, each compared with its present state in the panel.
 
-Up to three reads for an order: the order, its invoice if payment still matters, and the invoice of its open fee. A
-difference is handled in the usual way: an event has the order read back.
+A row of the panel's lists is enough to see that nothing seems to differ (`agrees`). Else up to three reads: the order,
+its invoice if payment still matters, and the invoice of its open fee. A difference is handled in the usual way: an
+event has the order read back.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.states import OPEN_FEE_STATES, FeeState, InvoiceTurn, OrderState
 from app.core.statuses import PanelOrderStatus
-from app.gathering.payments import paid_on, payment_state, turn_of
+from app.gathering.payments import paid_on, payment_state, status_state, turn_of
 from app.messaging import inbox
-from app.panels.records import PanelInvoice, PanelOrder
+from app.panels.records import ListedOrder, PanelInvoice, PanelOrder
 from app.policies import versions
 from app.tables.inbox import EventSource, EventState, events
 from app.tables.orders import fees, orders
@@ -31,7 +32,7 @@ from app.upkeep.reconcile.differences import ComparablePanel, Difference, What
 
 #: A released or ended order is compared for this long after it was last read.
 RECENT: Final = timedelta(hours=24)
-_OPEN: Final = (
+OPEN: Final = (
     OrderState.RECEIVED, OrderState.AWAITING_PAYMENT, OrderState.RELEASING, OrderState.HELD, OrderState.REJECTING,
 )  # fmt: skip
 _ENDED: Final = (OrderState.REJECTED, OrderState.CANCELLED)
@@ -49,6 +50,9 @@ _TURNS: Final = {
     FeeState.PARTLY_PAID: InvoiceTurn.PARTLY_PAID,
     FeeState.PAYMENT_PENDING: InvoiceTurn.PENDING,
 }
+
+
+_LISTED_AS_UNPAID: Final = {PaymentState.PARTLY_PAID, PaymentState.PENDING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ def _watched(now: datetime, *, after: int = 0, limit: int | None = None) -> sa.C
     gone = sa.and_(orders.c.state == OrderState.CLOSED, orders.c.last_read_at >= now - _GONE)
     with_fee = fees.join(orders, orders.c.order_id == fees.c.order_id)
     parts = [
-        *(sa.select(orders.c.order_id).where(orders.c.state == state, orders.c.order_id > after) for state in _OPEN),
+        *(sa.select(orders.c.order_id).where(orders.c.state == state, orders.c.order_id > after) for state in OPEN),
         *(sa.select(orders.c.order_id).where(orders.c.order_id > lately, one) for one in (settled, gone)),
         sa.select(orders.c.order_id).select_from(with_fee)
         .where(fees.c.state.in_(OPEN_FEE_STATES), orders.c.state != OrderState.CLOSED, orders.c.order_id > after),
@@ -119,6 +123,22 @@ async def compare(panel: ComparablePanel, ours: Any) -> Compared:
     if ours.fee_invoice_id is not None:
         found += _fee(ours, await panel.invoice(ours.fee_invoice_id))
     return Compared(ours=ours, order=order, differences=tuple(found))
+
+
+def agrees(ours: Any, listed: ListedOrder) -> bool:
+    """Return whether our row is consistent with the order's row in a list, which doesn't show how much was paid."""
+    order = listed.order
+    if _status(ours, order) or _items(ours, order):
+        return False
+    if ours.state == OrderState.RELEASED:
+        return True
+    shown = status_state(listed.payment) if order.invoice_id else PaymentState.NONE
+    return ours.payment_state == shown or (shown is PaymentState.UNPAID and ours.payment_state in _LISTED_AS_UNPAID)
+
+
+def is_gone(ours: Any) -> bool:
+    """Return whether an order that the panel doesn't list is known as deleted, or has never been read."""
+    return not _gone(ours)
 
 
 def _gone(ours: Any) -> tuple[Difference, ...]:

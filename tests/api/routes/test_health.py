@@ -13,11 +13,13 @@ import sqlalchemy as sa
 from app.api.application import create_app
 from app.config import Settings
 from app.db import Database
+from app.installation.panel_requests import store
 from app.installation.schema import OldSchema
 from app.messaging.inbox import Event
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
+from app.panels.requests import RequestCounts, caused_by
 from app.tables.inbox import workers
 from app.upkeep import health
 from app.workflow.waiting import Waiting
@@ -207,6 +209,18 @@ async def test_metrics_count_by_template_and_state(api: Api) -> None:
     assert 'doorman_panel_calls{state="dead"} 1.0' in text
     assert "doorman_workers_alive 1.0" in text
     assert "doorman_queue 1.0" in text
+
+
+async def test_requests_to_the_panel_are_counted_by_action_and_cause(api: Api) -> None:
+    counts = RequestCounts()
+    with caused_by("order.created"):
+        counts.count("GetOrders")
+        counts.count("GetOrders")
+    counts.count("GetInvoice")
+    await store(api.db, counts)
+    text = (await api.client.get("/metrics")).text
+    assert 'doorman_panel_requests_total{action="GetOrders",cause="order.created"} 2.0' in text
+    assert 'doorman_panel_requests_total{action="GetInvoice",cause="other"} 1.0' in text
 
 
 async def test_an_old_schema_is_refused_with_the_command_that_helps(tmp_path: Any) -> None:

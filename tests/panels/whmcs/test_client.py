@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
 from app.panels.brakes.breaker import Breaker
 from app.panels.brakes.limiter import RateLimiter
+from app.panels.requests import RequestCounts, caused_by
 from app.panels.whmcs.client import WhmcsClient, default_timeout, form
 from app.panels.whmcs.lines import HttpxLine, http_client
 
@@ -29,6 +30,7 @@ def make(
     transport: httpx.AsyncBaseTransport | None = None,
     base_url: str = "https://billing.example/whmcs/",
     breaker: Breaker | None = None,
+    requests: RequestCounts | None = None,
 ) -> WhmcsClient:
     return WhmcsClient(
         base_url,
@@ -39,6 +41,7 @@ def make(
         limiter=RateLimiter(10_000),
         lines=[HttpxLine(http_client(transport), answer_cap=answer_cap) for _ in range(2)],
         breaker=breaker,
+        requests=requests,
     )
 
 
@@ -400,3 +403,31 @@ async def test_calls_go_to_the_pool_with_the_fewest_under_way() -> None:
     release.set()
     await asyncio.gather(*calls)
     assert sorted(used) == [0, 0, 1, 1]
+
+
+@respx.mock
+async def test_requests_are_counted_by_what_made_them_answered_or_not() -> None:
+    respx.post(URL).mock(side_effect=[httpx.Response(200, json=OK), httpx.ReadTimeout("late"), httpx.Response(429)])
+    counts = RequestCounts()
+    made = make(requests=counts)
+    with caused_by("send"):
+        await made.write("AcceptOrder", {"orderid": 7})
+        with pytest.raises(PanelOutcomeUnknown):
+            await made.write("AcceptOrder", {"orderid": 7})
+    with pytest.raises(PanelUnavailable):
+        await made.read("GetOrders")
+    assert counts.take() == {("AcceptOrder", "send"): 2, ("GetOrders", "other"): 1}
+    assert counts.take() == {}
+    await made.aclose()
+
+
+async def test_a_request_that_is_held_back_is_not_counted() -> None:
+    async def refuse() -> None:
+        raise LookupError
+
+    counts = RequestCounts()
+    made = make(requests=counts)
+    with pytest.raises(LookupError):
+        await made.write("AcceptOrder", {"orderid": 7}, before_send=refuse)
+    assert counts.take() == {}
+    await made.aclose()

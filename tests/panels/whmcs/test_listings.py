@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.actions import AcceptOrder, AddCredit, CreateInvoice, CreateQuote, OpenTicket, ReplyTicket
+from app.core.statuses import PanelOrderStatus
 from app.panels.base import PanelUnavailable
 from tests.contract.samples import ORDER
 from tests.contract.script import Script, listed, panel
@@ -152,6 +153,60 @@ async def test_pending_orders_with_their_payment() -> None:
     assert [(one.order_id, amount, paid) for one, amount, paid in found] == [(2, "49.00", ""), (3, "49.00", "Paid")]
     assert told == [(2, 2)]
     assert script.sent[0][1]["status"] == "Pending"
+
+
+# --- the first pages ----------------------------------------------------------------------------------------------
+
+
+async def newest(script: Script, **how: Any) -> tuple[list[int], int | None]:
+    found = await panel(script).newest_orders(**{"down_to": 1, "pages": 2, "currencies": {}} | how)
+    return [one.order.order_id for one in found.orders], found.complete_from
+
+
+async def test_the_newest_orders_down_to_one_or_for_some_pages() -> None:
+    _, answer = book(*range(20, 0, -1))
+    assert await newest(Script(GetOrders=answer), down_to=17) == ([20, 19, 18, 17, 16, 15], 15)
+    assert await newest(Script(GetOrders=answer), down_to=19) == ([20, 19, 18], 18)
+    assert await newest(Script(GetOrders=answer)) == ([20, 19, 18, 17, 16, 15], 15)
+    assert await newest(Script(GetOrders=answer), pages=9) == (list(range(20, 0, -1)), 0)
+    assert await newest(Script(GetOrders=book()[1])) == ([], 0)
+
+
+async def test_pages_in_another_order_are_complete_only_at_the_end() -> None:
+    _, answer = book(*range(1, 9))
+    assert await newest(Script(GetOrders=answer), down_to=4) == ([1, 2, 3, 4, 5, 6], None)
+    assert await newest(Script(GetOrders=answer), down_to=4, pages=3) == (list(range(1, 9)), 0)
+
+
+async def test_a_list_that_moves_while_its_first_pages_are_read_is_not_read_again() -> None:
+    rows, answer = book(*range(9, 0, -1))
+
+    def moving(fields: dict[str, str]) -> dict[str, Any]:
+        page = answer(fields)
+        rows.pop(0)
+        return page
+
+    script = Script(GetOrders=moving)
+    assert await newest(script, pages=2) == ([9, 8, 7, 5, 4, 3], 3)
+    assert script.count("GetOrders") == 2
+
+
+async def test_the_newest_orders_show_status_payment_and_amounts_in_a_known_currency() -> None:
+    rows = (order(3, paymentstatus="unpaid", currencysuffix="", currencyprefix="$"), order(2))
+    script = Script(GetOrders=listed("orders", "order", *rows))
+    found = await panel(script).newest_orders(
+        down_to=1, pages=1, currencies={3: "USD", 2: "EUR"}, status=PanelOrderStatus.PENDING
+    )
+    assert [one.payment for one in found.orders] == ["Unpaid", rows[1].get("paymentstatus", "")]
+    assert [str(one.order.amount) for one in found.orders] == ["49.00 USD", "49.00 USD"]
+    assert script.sent == [("GetOrders", {"status": "Pending", "limitstart": "0", "limitnum": "100"})]
+
+
+async def test_unpaid_invoices_are_those_that_are_unpaid_in_the_list() -> None:
+    rows = [{"id": 9, "status": "Unpaid"}, {"id": 8, "status": "Paid"}]
+    script = Script(GetInvoices=listed("invoices", "invoice", *rows))
+    found = await panel(script).unpaid_invoices(down_to=5, pages=1)
+    assert (found.ids, found.complete_from) == ({9}, 0)
 
 
 # --- the actor ----------------------------------------------------------------------------------------------------
