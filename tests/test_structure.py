@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -72,3 +73,21 @@ def test_no_prefix_stands_in_a_folders_place() -> None:
 def test_each_room_says_what_it_is() -> None:
     for file in (ROOT / "app").rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), file
+
+
+#: Who else writes orders, fees, questions or the timeline, and what.
+OTHER_WRITERS = {
+    "app/orders/order.py",  # creates an order's row when it locks it
+    "app/tickets/questions.py",  # the ticket of a question, found in the panel before any order is locked
+    "app/upkeep/reconcile/late.py",  # a line about a call that took effect when nobody waited for it any more
+}
+
+
+def test_only_apply_writes_orders_and_what_belongs_to_them() -> None:
+    writes = re.compile(r"\b(orders|fees|questions|timeline)\.(insert|update|delete)\(\)")
+    found = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "app").rglob("*.py")
+        if writes.search(file.read_text(encoding="utf-8"))
+    }
+    assert found == {"app/workflow/apply.py", *OTHER_WRITERS}
