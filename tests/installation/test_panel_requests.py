@@ -78,7 +78,7 @@ async def test_what_makes_a_request_is_named(db: Database) -> None:
         panel: Any = house.context.panel
         await placed(house, pay=True, autosetup="accept")
         causes = {cause for _, cause in panel._client._requests.take()}
-        assert {"order.created", "order.read_back", "send"} <= causes
+        assert {"order.created", "order.check_build", "send"} <= causes
         assert causes <= {*_HANDLERS, *_ORDER_HANDLERS, "send", "other"}
 
 
