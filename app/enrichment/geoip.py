@@ -20,11 +20,11 @@ import maxminddb
 import structlog
 
 from app.core.facts import EnrichmentReport
-from app.core.judgement.signals.enrichment import ANONYMOUS_IP, HOSTING_IP
+from app.core.judgement.signals.enrichment import ANONYMOUS_IP, GEOIP, HOSTING_IP
 
 log = structlog.get_logger(__name__)
 
-NAME: Final = "geoip"
+NAME: Final = GEOIP
 _LOOK_SECONDS: Final = 10.0  # between checks for a replaced file
 _PATIENCE_SECONDS: Final = 0.5  # how long an order waits for a new file; then it uses the old one
 #: The fields of MaxMind's Anonymous IP databases (dev.maxmind.com/geoip/docs/databases/anonymous-ip/binary/), as marks.

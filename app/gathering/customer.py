@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +19,8 @@ from app.gathering.long_texts import apart
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import PanelCustomer, PanelOrder, PanelPayMethod, PanelTicket
 from app.tables.customers import customers
+
+T = TypeVar("T")
 
 _TICKETS_AT_ONCE = 5  # whole tickets read at a time, until one is found that asked for the order
 _TICKETS_LISTED = 50
@@ -31,6 +35,16 @@ class Unread:
     missing: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     retry_after: float = 0.0
+
+    async def attempt(self, name: str, reading: Awaitable[T], otherwise: T) -> T:
+        """Return what is read, or `otherwise` if that fails. Raises PanelDown: then the whole event has to wait."""
+        try:
+            return await reading
+        except PanelDown:
+            raise
+        except PanelUnavailable as error:
+            self.add(name, error)
+            return otherwise
 
     def add(self, name: str, error: PanelUnavailable) -> None:
         """Add a failed read; one that our role does not allow fails until somebody changes the role."""
@@ -60,13 +74,7 @@ async def customer_of(
         context.customers.forget(order.customer_id)
     if customer is None or not customer.email:
         return customer, None
-    try:
-        return customer, await _signed_up_on(context, panel, customer, urgent=urgent)
-    except PanelDown:
-        raise
-    except PanelUnavailable as error:
-        unread.add("signed_up_on", error)
-        return customer, None
+    return customer, await unread.attempt("signed_up_on", _signed_up_on(context, panel, customer, urgent=urgent), None)
 
 
 async def _signed_up_on(context: Context, panel: PanelReader, customer: PanelCustomer, *, urgent: bool) -> date | None:

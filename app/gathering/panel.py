@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -31,7 +31,7 @@ from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
 from app.gathering.customer import Tickets, Unread, customer_of, has_no_tickets, pay_methods_of, tickets_of
 from app.gathering.payments import payment_state
-from app.panels.base import PanelDown, PanelReader, PanelUnavailable
+from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
     PanelInvoice,
@@ -165,7 +165,8 @@ async def gather_order(
     own = await _own_rows(context, order_id)
     order = await panel.order(order_id, urgent=urgent)
     at_rest = order is not None and not full and own.is_at_rest(order)
-    wanted = invoices or own.row is None or not (at_rest or own.is_decided(context)) or not own.row.settled
+    decided = at_rest or own.is_decided(context)
+    wanted = invoices or not decided or not own.row.settled
     seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees if wanted or row.state in _OPEN))
     found = Gathered(
         order_id=order_id, order_version=own.version, newest_event=own.newest_event, read_at=now, order=order,
@@ -174,7 +175,7 @@ async def gather_order(
     if order is None:
         return replace(found, absent=_absent_fees(seen_fees))
     told = placed_by or own.placed_by
-    if not full and (at_rest or own.is_decided(context)):
+    if decided and not full:
         found = await _with_invoice(panel, found, order, own, wanted=wanted)
         same = not found.failed and not found.absent and own.row.read_digest == _digest(found, order, own, told)
         if at_rest or same:
@@ -201,23 +202,16 @@ async def gather_order(
 
 async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, wanted: bool) -> Gathered:
     """Return what was read, with the order's invoice if that is wanted."""
-    absent = set(_absent_fees(found.fees))
     if not wanted or not order.invoice_id:
         unasked = frozenset() if wanted else frozenset({"invoice"})
-        return replace(found, unasked=unasked, absent=tuple(sorted(absent)))
-    unread, invoice = Unread(), None
-    try:
-        invoice = await panel.invoice(order.invoice_id)
-    except PanelDown:
-        raise
-    except PanelUnavailable as error:
-        unread.add("invoice", error)
-    if invoice is None and not unread.missing and own.payment_state != PaymentState.UNKNOWN:
-        absent.add("invoice")
-    return replace(
+        return replace(found, unasked=unasked, absent=_absent_fees(found.fees))
+    unread = Unread()
+    invoice = await unread.attempt("invoice", panel.invoice(order.invoice_id), None)
+    found = replace(
         found, invoice=invoice, missing=tuple(unread.missing), failed=tuple(unread.failed),
-        absent=tuple(sorted(absent)), retry_after=unread.retry_after,
+        retry_after=unread.retry_after,
     )  # fmt: skip
+    return replace(found, absent=tuple(sorted(_absent_invoices(found, order, own) - set(found.missing))))
 
 
 def _digest(found: Gathered, order: PanelOrder, own: _Own, told: PlacedBy) -> str:
@@ -234,9 +228,7 @@ def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
 
     For an order that is not Pending only invoices count: nothing else can change what is done about it.
     """
-    absent = set(_absent_fees(found.fees))
-    if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
-        absent.add("invoice")
+    absent = _absent_invoices(found, order, own)
     if order.status == PanelOrderStatus.PENDING:
         wanted = len(_services_of(order))
         absent |= {
@@ -250,6 +242,13 @@ def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
             if gone
         }
     return tuple(sorted(absent - set(found.missing)))
+
+
+def _absent_invoices(found: Gathered, order: PanelOrder, own: _Own) -> set[str]:
+    absent = set(_absent_fees(found.fees))
+    if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
+        absent.add("invoice")
+    return absent
 
 
 def _absent_fees(seen: Sequence[FeeSeen]) -> tuple[str, ...]:
@@ -276,30 +275,24 @@ async def _customer_reads(
     if panel is None:
         raise PanelUnavailable("no panel is configured")
 
-    async def attempt(name: str, reading: Any, otherwise: Any) -> Any:
-        try:
-            return await reading
-        except PanelDown:  # the panel is down: no missing fact, the whole event has to wait
-            raise
-        except PanelUnavailable as error:
-            unread.add(name, error)
-            return otherwise
-
     async def tickets(known: PanelCustomer | None) -> Tickets:
         if own.asking_ticket_id is None and has_no_tickets(order, known):
             return Tickets()
         reading = tickets_of(context, panel, order, own.asking_ticket_id, now=now, urgent=urgent)
-        return cast("Tickets", await attempt("tickets", reading, Tickets()))
+        return await unread.attempt("tickets", reading, Tickets())
 
-    (customer, signed_up_on), services, invoice, catalogue, pay_methods, *read = await asyncio.gather(
-        attempt("customer", customer_of(context, panel, order, now=now, urgent=urgent, unread=unread), (None, None)),
+    attempt = unread.attempt
+    nobody: tuple[PanelCustomer | None, date | None] = (None, None)
+    (customer, signed_up_on), services, invoice, catalogue, pay_methods, listed = await asyncio.gather(
+        attempt("customer", customer_of(context, panel, order, now=now, urgent=urgent, unread=unread), nobody),
         attempt("services", _known_services(context, panel, order, now=now, urgent=urgent), ()),
         attempt("invoice", _invoice(panel, order, found, urgent=urgent), None),
         attempt("catalogue", context.catalogue.get(panel, urgent=urgent), ()),
         attempt("neighbours.payment", pay_methods_of(context, panel, order, now=now, urgent=urgent), ()),
-        *([tickets(None)] if urgent else []),  # a checkout waits: all at once
+        tickets(None) if urgent else _later(),  # a checkout waits: all at once
     )
-    listed = read[0] if urgent else await tickets(customer)
+    if listed is None:
+        listed = await tickets(customer)
     return replace(
         found,
         customer=customer,
@@ -313,6 +306,10 @@ async def _customer_reads(
         pay_methods=pay_methods,
         unasked=frozenset(),
     )
+
+
+async def _later() -> None:
+    """Stand for what is read once more is known."""
 
 
 async def _own_rows(context: Context, order_id: int) -> _Own:

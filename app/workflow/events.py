@@ -23,14 +23,15 @@ from app.workflow.clocks import hold_due, question_due
 from app.workflow.customer_events import customer_changed, customer_closed, customer_merged
 from app.workflow.examine import examine
 from app.workflow.invoice_events import invoice_event
+from app.workflow.known_news import CHANGE_MADE
 from app.workflow.settled import settled
 from app.workflow.ticket_events import handle_ticket
 from app.workflow.unlisted import mark_unknown
 
 log = structlog.get_logger()
 
-#: The panel's order hooks fire before the change: read the order back after this many seconds, twice at most.
-READ_BACK_SECONDS = (4, 20)
+#: The panel's order hooks fire before the change: read the order back this long after them, twice at most.
+READ_BACK_AFTER = (CHANGE_MADE, timedelta(seconds=20))
 
 
 async def handle(context: Context, event: Event) -> None:
@@ -70,7 +71,7 @@ async def _ignore(context: Context, event: Event, result: str) -> None:
 
 async def _status_changed(context: Context, event: Event, order_id: int) -> None:
     """Read the order back some seconds after the event's own time; once more if nothing has changed by then."""
-    due_at = event.received_at + timedelta(seconds=READ_BACK_SECONDS[0])
+    due_at = event.received_at + READ_BACK_AFTER[0]
     if context.clock() < due_at:
         raise Postpone("waiting until the panel has made the change", due_at=due_at)
     if not event.data.get("again"):
@@ -81,7 +82,7 @@ async def _status_changed(context: Context, event: Event, order_id: int) -> None
 async def _look_once_more(context: Context, event: Event, order_id: int) -> None:
     now = context.clock()
     data = {**event.data, "order_id": order_id, "again": True}
-    due_at = event.received_at + timedelta(seconds=READ_BACK_SECONDS[1])
+    due_at = event.received_at + READ_BACK_AFTER[1]
     async with context.db.begin() as tx:
         await inbox.add_internal(
             tx, type="order.status_changed", data=data, now=now, due_at=due_at, name=f"again:{event.id}"

@@ -10,10 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-import sqlalchemy as sa
-
 from app.context import Context
-from app.core.consequences.building import BUILT_EVENTS, send_waiting_accept
+from app.core.consequences.building import BUILT_EVENTS, GATE_ASKED, send_waiting_accept
 from app.core.consequences.draft import LIFECYCLE
 from app.core.consequences.effects import Decide, Plan
 from app.core.consequences.looking import look
@@ -31,14 +29,13 @@ from app.messaging import inbox, outbox
 from app.messaging.inbox import Event, Postpone, VersionMoved
 from app.orders.order import LockedOrder, open_order
 from app.tables.inbox import EventSource, EventState, WaitsFor
-from app.tables.orders import orders
 from app.tickets.records import keep_tickets
 from app.workflow import candidates, mirror, unread
 from app.workflow.actors import told_placed_by, who, with_placed_by
 from app.workflow.apply import apply
 from app.workflow.changing import change, planned
 from app.workflow.knowledge import Knowledge
-from app.workflow.known_news import is_known
+from app.workflow.known_news import is_known, others_paid_by
 from app.workflow.unlisted import not_listed
 
 _UNDER_WAY_DELAY: Final = timedelta(seconds=5)
@@ -112,7 +109,7 @@ async def _call_off(context: Context, order_id: int) -> None:
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
     """True if the gate asks about an order that we never heard of and that is not Pending: it is not ours."""
-    if event.type != "gate.asked" or gathered.order_version is not None or gathered.order is None:
+    if event.type != GATE_ASKED or gathered.order_version is not None or gathered.order is None:
         return False
     return gathered.order.status != PanelOrderStatus.PENDING
 
@@ -178,10 +175,7 @@ async def _examine_others(locked: LockedOrder, order: Order, event: Event) -> No
     """Examine the other orders of the same invoice: one invoice may pay several."""
     if order.invoice_id is None or not event.type.startswith("invoice."):
         return
-    others = sa.select(orders.c.order_id).where(
-        orders.c.invoice_id == order.invoice_id, orders.c.order_id != order.order_id
-    )
-    for other in (await locked.tx.scalars(others)).all():
+    for other in (await locked.tx.scalars(others_paid_by(order.invoice_id, order.order_id))).all():
         await inbox.add_internal(
             locked.tx, type="order.read_back", data={"order_id": other}, now=locked.given.now,
             name=f"invoice:{event.id}:{other}",

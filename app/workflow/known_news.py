@@ -78,5 +78,9 @@ async def _pays_others(connection: AsyncConnection, row: Any, event: Event, orde
     """True if an event about an invoice concerns other orders, too."""
     if row.invoice_id is None or not event.type.startswith("invoice."):
         return False
-    others = sa.select(orders.c.order_id).where(orders.c.invoice_id == row.invoice_id, orders.c.order_id != order_id)
-    return (await connection.execute(others.limit(1))).first() is not None
+    return (await connection.execute(others_paid_by(row.invoice_id, order_id).limit(1))).first() is not None
+
+
+def others_paid_by(invoice_id: int, order_id: int) -> sa.Select[Any]:
+    """Select the other orders that this order's invoice pays for."""
+    return sa.select(orders.c.order_id).where(orders.c.invoice_id == invoice_id, orders.c.order_id != order_id)

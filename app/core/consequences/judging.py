@@ -26,12 +26,10 @@ from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.judgement.course import Course
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
+from app.core.judgement.signals.enrichment import GEOIP
 from app.core.records import CLOCK, NO_GATE, POLICY
 from app.core.states import HoldKind, OrderState, Trigger
 from app.core.statuses import DECIDED
-
-#: The provider whose answers come from a file: a new file changes no order.
-GEOIP = "geoip"
 
 
 def judge(draft: Draft, look: Look) -> None:

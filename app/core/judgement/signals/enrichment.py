@@ -15,6 +15,8 @@ from app.core.judgement.signals.risk import ip_is_the_customers
 
 MINFRAUD: Final = "minfraud"
 FRAUDRECORD: Final = "fraudrecord"
+#: Local files about IP addresses: a new file changes no order that was decided.
+GEOIP: Final = "geoip"
 #: The page where staff read the reports (https://fraudrecord.com/developers); the code is in the answer.
 FRAUDRECORD_PAGE: Final = "https://www.fraudrecord.com/api/?showreport={}"
 #: The possible `marks` of a report for the customer's IP address.
