@@ -23,13 +23,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app import precedence
+from app import precedence, sqlite_driver
 from app.outage import Outage
 
 log = structlog.get_logger()
 
 #: How long a connection waits for a lock by default.
 LOCK_WAIT = timedelta(seconds=15)
+#: The driver for processes that answer requests; `sqlite_driver` says why there are two.
+AIOSQLITE = "sqlite+aiosqlite"
+_BEGIN_WRITE = "BEGIN IMMEDIATE"
 _PRIVATE = 0o600
 _OTHERS = 0o077
 #: PostgreSQL rolls back a frozen process's transaction after this time, so that its row locks don't block others.
@@ -47,7 +50,7 @@ def async_url(url: str) -> sa.URL:
         raise ValueError("must look like sqlite:///doorman.db or postgresql://…") from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return parsed.set(drivername="sqlite+aiosqlite")
+        return parsed.set(drivername=AIOSQLITE)
     if backend in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+asyncpg")
     raise ValueError(f"must be sqlite or postgresql, not {backend}")
@@ -117,7 +120,11 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timede
         _set_up(connection, lock_wait)
 
     def on_begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        made = connection.connection.dbapi_connection
+        if begin == _BEGIN_WRITE and isinstance(made, sqlite_driver.Connection):
+            made.begin_immediate(lock_wait // timedelta(milliseconds=1))
+        else:
+            connection.exec_driver_sql(begin)
 
     sa.event.listen(engine.sync_engine, "connect", on_connect)
     sa.event.listen(engine.sync_engine, "begin", on_begin)
@@ -134,14 +141,20 @@ class Database:
     outage: Outage = field(default_factory=Outage)
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 5, lock_wait: timedelta = LOCK_WAIT) -> Database:
-        """Open by URL, without connecting. A wait for a lock longer than `lock_wait` fails."""
+    def open(
+        cls, url: str, *, pool_size: int = 5, lock_wait: timedelta = LOCK_WAIT, answers_requests: bool = False
+    ) -> Database:
+        """Open by URL, without connecting. A wait for a lock longer than `lock_wait` fails.
+
+        A process that answers requests gets the SQLite driver whose queries delay no other answer.
+        """
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
+            parsed = parsed if answers_requests else parsed.set(drivername=sqlite_driver.DRIVER)
             return cls(
                 parsed,
                 _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size, lock_wait=lock_wait),
-                _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1, lock_wait=lock_wait),
+                _sqlite_engine(parsed, begin=_BEGIN_WRITE, pool_size=1, lock_wait=lock_wait),
             )
         waits = {
             "idle_in_transaction_session_timeout": _FROZEN_MS,

@@ -68,7 +68,7 @@ def create_app(
     """
     own = context is None and db is None
     if context is None:
-        db = db or Database.open(settings.database_url, lock_wait=_LOCK_WAIT)
+        db = db or Database.open(settings.database_url, lock_wait=_LOCK_WAIT, answers_requests=True)
         context = Context(db=db, settings=settings)
         context.wake = wake or context.wake
     app = Doorman(

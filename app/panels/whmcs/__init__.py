@@ -6,17 +6,15 @@ from app.config import Settings
 from app.db import Database
 from app.panels.brakes.brakes import Brakes, make_brakes
 from app.panels.requests import RequestCounts
-from app.panels.whmcs.bulk import BulkLine
+from app.panels.whmcs.bulk import BulkLine, LeanTransport
 from app.panels.whmcs.client import WhmcsClient, default_timeout
-from app.panels.whmcs.lines import CONNECTIONS_PER_LINE, HttpxLine
+from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 
 __all__ = ["CONNECTIONS", "WhmcsPanel", "open_brakes", "open_panel"]
 
-#: Several small httpx pools are faster than one large pool.
-POOLS = 4
 #: The maximum number of concurrent calls.
-CONNECTIONS = POOLS * CONNECTIONS_PER_LINE
+CONNECTIONS = 32
 
 
 def open_brakes(settings: Settings, db: Database | None = None) -> Brakes:
@@ -29,7 +27,7 @@ def open_panel(
 ) -> WhmcsPanel:
     """Make the panel from the settings, without calling it. Without `brakes` it makes its own.
 
-    `bulk` is for many reads and no writes; `requests` counts the requests. Raises ValueError if `panel_configured` is
+    `bulk` is for very many reads; `requests` counts the requests. Raises ValueError if `panel_configured` is
     false.
     """
     if not (settings.panel_url and settings.panel_identifier and settings.panel_secret):
@@ -43,7 +41,8 @@ def open_panel(
         timeout=default_timeout(settings.panel_timeout),
         limiter=brakes.limiter,
         breaker=brakes.breaker,
-        lines=[BulkLine()] if bulk else [HttpxLine() for _ in range(POOLS)],
+        lines=[HttpxLine()],
+        reads=BulkLine() if bulk else HttpxLine(http_client(LeanTransport())),
         requests=requests,
     )
     return WhmcsPanel(client, zone=settings.zone)

@@ -68,10 +68,14 @@ class WhmcsClient:
         limiter: RateLimiter,
         breaker: Breaker | None = None,
         lines: Sequence[Line],
+        reads: Line | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         requests: RequestCounts | None = None,
     ) -> None:
-        """Raises ValueError for an address that is not https, except on loopback."""
+        """`reads` is the line for reads, if they have one of their own.
+
+        Raises ValueError for an address that is not https, except on loopback.
+        """
         self._url = httpx.URL(safe_panel_url(base_url) + "/includes/api.php")  # parsed once, not at each call
         credentials = {"identifier": identifier, "secret": secret, "accesskey": access_key}
         self._credentials = {name: held.get_secret_value() for name, held in credentials.items() if held is not None}
@@ -81,6 +85,7 @@ class WhmcsClient:
         self._breaker = breaker or Breaker()
         self._breaker.probe_with(self._probe)
         self._lines = list(lines)
+        self._reads = reads
         self._in_flight = [0] * len(self._lines)
         self._now = now
         self._requests = requests or RequestCounts()
@@ -116,7 +121,7 @@ class WhmcsClient:
     async def aclose(self) -> None:
         """Stop probing and close all connections."""
         await self._breaker.aclose()
-        for line in self._lines:
+        for line in (*self._lines, *([] if self._reads is None else [self._reads])):
             await line.aclose()
 
     async def _probe(self) -> None:
@@ -144,14 +149,15 @@ class WhmcsClient:
     async def _exchange(
         self, action: str, params: Mapping[str, Any], *, write: bool, before_send: BeforeSend | None
     ) -> Reply | PanelError:
-        index = min(range(len(self._lines)), key=self._in_flight.__getitem__)
         seconds = self._timeout(action)
         began = self._breaker.now()
-        self._in_flight[index] += 1
         try:
             async with asyncio.timeout(seconds):
                 body = self._body(action, params)
-                reply = await self._lines[index].post(self._url, body, seconds=seconds, before_send=before_send)
+                if self._reads is not None and not write:
+                    reply = await self._reads.post(self._url, body, seconds=seconds)
+                else:
+                    reply = await self._post(body, seconds=seconds, before_send=before_send)
         except HeldBackError as held:
             raise held.reason from None
         except _NOT_SENT as error:
@@ -165,9 +171,16 @@ class WhmcsClient:
                 self._breaker.missed(began=began, reached=True)
             said = f"no complete answer to {action}: {self._scrub(_reason(error))}"
             return PanelOutcomeUnknown(said) if write else self._unavailable(said)
+        return self._judge(reply, began=began, write=write)
+
+    async def _post(self, body: bytes, *, seconds: float, before_send: BeforeSend | None) -> Reply:
+        """Send on the line with the fewest calls in flight."""
+        index = min(range(len(self._lines)), key=self._in_flight.__getitem__)
+        self._in_flight[index] += 1
+        try:
+            return await self._lines[index].post(self._url, body, seconds=seconds, before_send=before_send)
         finally:
             self._in_flight[index] -= 1
-        return self._judge(reply, began=began, write=write)
 
     def _judge(self, reply: Reply, *, began: float, write: bool) -> Reply | PanelDown:
         """Report an answer to the breaker; a proxy's error without a panel behind it doesn't count as one."""

@@ -1,17 +1,17 @@
 """The adapter's reads, field by field, in ordinary and unusual answers."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-import respx
 from pydantic import SecretStr
 
 from app.config import Settings
 from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
 from app.core.money import Money
-from app.panels.base import Panel, PanelUnavailable
+from app.panels.base import PanelUnavailable
 from app.panels.records import CustomerStats
 from app.panels.whmcs import open_panel
 from tests.contract.samples import (
@@ -24,7 +24,8 @@ from tests.contract.samples import (
     SERVICE,
     TICKET,
 )
-from tests.contract.script import NOON, URL, Script, listed, panel
+from tests.contract.script import NOON, Script, listed, panel
+from tests.panels.whmcs import server
 
 
 def fraud_check(score: float | None = None) -> FraudCheck:
@@ -298,16 +299,16 @@ async def test_without_permission_to_ask_times_are_unknown_and_with_the_panel_do
 # --- the factory --------------------------------------------------------------------------------------------------
 
 
-@respx.mock
 async def test_the_factory_opens_the_panel_that_the_settings_name() -> None:
-    settings = Settings(
-        panel_url="https://billing.example", panel_identifier=SecretStr("id"), panel_secret=SecretStr("secret"),
-        panel_timezone="Europe/Berlin", _env_file=None,
-    )  # fmt: skip
-    respx.post(URL).respond(json={"result": "success", **ADMIN})
-    opened: Panel = open_panel(settings)
-    assert (await opened.identity()).version == "9.0.3"
-    await opened.aclose()
+    async with server.serving([server.answer(json.dumps({"result": "success", **ADMIN}).encode())]) as (url, seen):
+        settings = Settings(
+            panel_url=url.removesuffix("/api"), panel_identifier=SecretStr("id"), panel_secret=SecretStr("secret"),
+            panel_timezone="Europe/Berlin", _env_file=None,
+        )  # fmt: skip
+        opened = open_panel(settings)
+        assert (await opened.identity()).version == "9.0.3"
+        await opened.aclose()
+    assert seen == [1]
     with pytest.raises(ValueError, match="not configured"):
         open_panel(Settings(_env_file=None))
 
