@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app import precedence, sqlite_driver
+from app import sqlite_driver
 from app.outage import Outage
+from app.precedence import LetPass
 
 log = structlog.get_logger()
 
@@ -32,7 +34,6 @@ log = structlog.get_logger()
 LOCK_WAIT = timedelta(seconds=15)
 #: The driver for processes that answer requests; `sqlite_driver` says why there are two.
 AIOSQLITE = "sqlite+aiosqlite"
-_BEGIN_WRITE = "BEGIN IMMEDIATE"
 _PRIVATE = 0o600
 _OTHERS = 0o077
 #: PostgreSQL rolls back a frozen process's transaction after this time, so that its row locks don't block others.
@@ -105,7 +106,10 @@ def _set_up(connection: Any, lock_wait: timedelta) -> None:
     cursor.close()
 
 
-def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timedelta) -> AsyncEngine:
+def _sqlite_engine(url: sa.URL, *, writes: bool, pool_size: int, lock_wait: timedelta) -> AsyncEngine:
+    in_loop = url.drivername != AIOSQLITE
+    if in_loop and writes:
+        url = url.set(drivername=sqlite_driver.WRITING)
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -120,14 +124,11 @@ def _sqlite_engine(url: sa.URL, *, begin: str, pool_size: int, lock_wait: timede
         _set_up(connection, lock_wait)
 
     def on_begin(connection: sa.Connection) -> None:
-        made = connection.connection.dbapi_connection
-        if begin == _BEGIN_WRITE and isinstance(made, sqlite_driver.Connection):
-            made.begin_immediate(lock_wait // timedelta(milliseconds=1))
-        else:
-            connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     sa.event.listen(engine.sync_engine, "connect", on_connect)
-    sa.event.listen(engine.sync_engine, "begin", on_begin)
+    if not in_loop:
+        sa.event.listen(engine.sync_engine, "begin", on_begin)
     return engine
 
 
@@ -139,6 +140,7 @@ class Database:
     reader: AsyncEngine
     writer: AsyncEngine
     outage: Outage = field(default_factory=Outage)
+    let_pass: LetPass | None = None
 
     @classmethod
     def open(
@@ -150,11 +152,13 @@ class Database:
         """
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
-            parsed = parsed if answers_requests else parsed.set(drivername=sqlite_driver.DRIVER)
+            let_pass = LetPass(parsed.database) if parsed.database else None
+            parsed = parsed if answers_requests else parsed.set(drivername=sqlite_driver.READING)
             return cls(
                 parsed,
-                _sqlite_engine(parsed, begin="BEGIN", pool_size=pool_size, lock_wait=lock_wait),
-                _sqlite_engine(parsed, begin=_BEGIN_WRITE, pool_size=1, lock_wait=lock_wait),
+                _sqlite_engine(parsed, writes=False, pool_size=pool_size, lock_wait=lock_wait),
+                _sqlite_engine(parsed, writes=True, pool_size=1, lock_wait=lock_wait),
+                let_pass=let_pass,
             )
         waits = {
             "idle_in_transaction_session_timeout": _FROZEN_MS,
@@ -180,8 +184,8 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One unit of work: committed at the end, rolled back on an exception. On SQLite the intake goes first."""
-        if self.is_sqlite and self.url.database:
-            await precedence.let_pass(self.url.database)
+        if self.let_pass is not None:
+            await self.let_pass()
         async with self.writer.begin() as connection:
             yield connection
 
@@ -196,6 +200,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self.let_pass is not None:
+            self.let_pass.close()
         await self.reader.dispose()
         if self.writer is not self.reader:
             await self.writer.dispose()
@@ -224,15 +230,28 @@ def is_unavailable(error: BaseException) -> bool:
     return error.connection_invalidated or state.startswith(_PASSING)
 
 
-def insert_new(tx: AsyncConnection, table: sa.Table) -> Any:
-    """Return an INSERT in the database's dialect that skips rows which violate a unique index."""
-    return insert_into(tx, table).on_conflict_do_nothing()
+def insert_new(tx: AsyncConnection, table: sa.Table, *returning: sa.Column[Any]) -> Any:
+    """Return an INSERT in the database's dialect that skips rows which violate a unique index.
+
+    It is one statement for each table. Rows that are given when it is executed cost a quarter of `values`.
+    """
+    return _insert_new(tx.dialect.name, table, returning)
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table, returning: tuple[sa.Column[Any], ...]) -> Any:
+    statement = insert(dialect, table).on_conflict_do_nothing()
+    return statement.returning(*returning) if returning else statement
 
 
 def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
     """Return an INSERT in the database's dialect that supports `on_conflict_do_update`."""
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    return insert(tx.dialect.name, table)
+
+
+def insert(dialect: str, table: sa.Table) -> Any:
+    """Return an INSERT in the dialect of this name, for statements that are made once."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
 def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:

@@ -32,16 +32,28 @@ def first(path: str) -> Iterator[None]:
         os.close(file)
 
 
-async def let_pass(path: str) -> None:
-    """Wait until nobody goes first."""
-    try:
-        file = os.open(_file_of(path), os.O_RDONLY)
-    except FileNotFoundError:
-        return  # nothing was ever taken in
-    try:
+class LetPass:
+    """Waits for those who go first; opens its file once."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    async def __call__(self) -> None:
+        """Wait until nobody goes first."""
+        if self._file is None:
+            try:
+                self._file = os.open(_file_of(self._path), os.O_RDONLY)
+            except FileNotFoundError:
+                return  # nothing was ever taken in
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_SH)
-    finally:
-        os.close(file)
+            await asyncio.to_thread(fcntl.flock, self._file, fcntl.LOCK_SH)
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -122,16 +123,20 @@ async def neighbours(
     """
     if not known:
         return ()
-    query = sa.union_all(*(others(kind, value, customer_id, before) for kind, value in sorted(known.items())))
+    given = {f"hash_{kind}": value for kind, value in known.items()}
+    rows = await connection.execute(_others_of(tuple(sorted(known))), {**given, "customer": customer_id, "at": before})
     return tuple(
-        Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0))
-        for row in await connection.execute(query)
-        if row.others
+        Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0)) for row in rows if row.others
     )
 
 
-def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Select[str, int, Any]:
-    """Return the query for one kind: `others` and `bad`.
+@cache
+def _others_of(kinds: tuple[str, ...]) -> Any:
+    return sa.union_all(*(others(kind) for kind in kinds))
+
+
+def others(kind: str) -> sa.Select[str, int, Any]:
+    """Return the query for one kind: `others` and `bad`; given are `hash_<kind>`, `customer` and `at`.
 
     A correlated subquery, because PostgreSQL scans the whole table of customers for a join.
     """
@@ -139,9 +144,9 @@ def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Sele
         sa.select(identities.c.customer_id)
         .where(
             identities.c.kind == kind,
-            identities.c.hash == value,
-            identities.c.customer_id != customer_id,
-            identities.c.first_seen_at < before,
+            identities.c.hash == sa.bindparam(f"hash_{kind}"),
+            identities.c.customer_id != sa.bindparam("customer"),
+            identities.c.first_seen_at < sa.bindparam("at"),
         )
         .order_by(identities.c.customer_id.desc())
         .limit(MOST_COUNTED)
@@ -156,14 +161,11 @@ def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Sele
     )
 
 
-async def remember(tx: AsyncConnection, customer_id: int, known: dict[str, str], *, now: datetime) -> None:
-    """Record which identities a customer has; the first sighting stays."""
-    rows = [
-        {"kind": kind, "hash": value, "customer_id": customer_id, "first_seen_at": now}
-        for kind, value in sorted(known.items())
-    ]
+async def remember(tx: AsyncConnection, customer_id: int, known: Iterable[tuple[str, str]], *, now: datetime) -> None:
+    """Record which identities a customer has, by kind and hash; the first sighting stays."""
+    rows = [{"kind": kind, "hash": value, "customer_id": customer_id, "first_seen_at": now} for kind, value in known]
     if rows:
-        await tx.execute(insert_new(tx, identities).values(rows))
+        await tx.execute(insert_new(tx, identities), rows)
 
 
 async def remember_order(
@@ -171,18 +173,31 @@ async def remember_order(
 ) -> None:
     """Record that an order was placed, for velocity; a repeat changes nothing."""
     row = {"order_id": order_id, "customer_id": customer_id, "ip_hash": ip_hash, "placed_at": placed_at}
-    await tx.execute(insert_new(tx, order_sightings).values(row))
+    await tx.execute(insert_new(tx, order_sightings), row)
+
+
+_SEEN: Final = sa.select(
+    sa.func.sum(sa.case((order_sightings.c.placed_at > sa.bindparam("hour_before"), 1), else_=0)).label("hour"),
+    sa.func.count().label("day"),
+).where(
+    order_sightings.c.order_id != sa.bindparam("of_order"),
+    order_sightings.c.placed_at > sa.bindparam("day_before"),
+    order_sightings.c.placed_at <= sa.bindparam("at"),
+)
+_VELOCITY: Final = sa.union_all(
+    _SEEN.add_columns(sa.literal("customer").label("whose")).where(
+        order_sightings.c.customer_id == sa.bindparam("customer")
+    ),
+    _SEEN.add_columns(sa.literal("ip").label("whose")).where(order_sightings.c.ip_hash == sa.bindparam("ip")),
+)
 
 
 async def velocity(
     connection: AsyncConnection, order_id: int, *, customer_id: int | None, ip_hash: str | None, at: datetime
-) -> tuple[int, int]:
-    """Return how many other orders came from this customer, or this IP, in the hour and the day before `at`."""
-    seen = order_sightings.c
-    whose = seen.ip_hash == ip_hash if ip_hash is not None else seen.customer_id == customer_id
-    query = sa.select(
-        sa.func.sum(sa.case((seen.placed_at > at - timedelta(hours=1), 1), else_=0)),
-        sa.func.count(),
-    ).where(whose, seen.order_id != order_id, seen.placed_at > at - timedelta(days=1), seen.placed_at <= at)
-    hour, day = (await connection.execute(query)).one()
-    return int(hour or 0), int(day)
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many other orders came from this customer in the hour and the day before `at`, and from this IP."""
+    given = {"customer": customer_id, "ip": ip_hash, "of_order": order_id, "at": at}
+    since = {"hour_before": at - timedelta(hours=1), "day_before": at - timedelta(days=1)}
+    rows = await connection.execute(_VELOCITY, given | since)
+    found = {row.whose: (int(row.hour or 0), int(row.day)) for row in rows}
+    return found["customer"], found["ip"]

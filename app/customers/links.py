@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -75,7 +75,8 @@ async def _similar(connection: AsyncConnection, customer_id: int, links: Links, 
     """Return the customers with a similar address; those with exactly this one are counted already."""
     if links.block is None:
         return set()
-    rows = await connection.execute(candidates(links.block.block, customer_id, before=before))
+    given = {"in_block": links.block.block, "customer": customer_id, "at": before}
+    rows = await connection.execute(CANDIDATES, given)
     street = links.block.street
     alike = {row.customer_id for row in rows if same_address(street, row.street)}
     exact = links.hashes.get("address")
@@ -90,15 +91,27 @@ async def _similar(connection: AsyncConnection, customer_id: int, links: Links, 
     return alike - set((await connection.execute(same)).scalars())
 
 
-def candidates(block: str, customer_id: int, *, before: datetime) -> sa.Select[Any]:
-    """Return the query for the addresses of a block to compare."""
-    blocks = address_blocks.c
-    return (
-        sa.select(blocks.customer_id, blocks.street)
-        .where(blocks.block == block, blocks.first_seen_at < before, blocks.customer_id != customer_id)
-        .order_by(blocks.first_seen_at.desc())
-        .limit(MOST_COMPARED)
+#: The addresses of a block to compare.
+CANDIDATES: Final = (
+    sa.select(address_blocks.c.customer_id, address_blocks.c.street)
+    .where(
+        address_blocks.c.block == sa.bindparam("in_block"),
+        address_blocks.c.first_seen_at < sa.bindparam("at"),
+        address_blocks.c.customer_id != sa.bindparam("customer"),
     )
+    .order_by(address_blocks.c.first_seen_at.desc())
+    .limit(MOST_COMPARED)
+)
+_PAYING_ALIKE: Final = (
+    sa.select(identities_table.c.customer_id)
+    .where(
+        identities_table.c.kind == "payment",
+        identities_table.c.hash.in_(sa.bindparam("hashes", expanding=True)),
+        identities_table.c.customer_id != sa.bindparam("customer"),
+        identities_table.c.first_seen_at < sa.bindparam("at"),
+    )
+    .limit(identities.MOST_COUNTED)
+)
 
 
 async def _paying_alike(
@@ -106,18 +119,8 @@ async def _paying_alike(
 ) -> set[int]:
     if not payments:
         return set()
-    columns = identities_table.c
-    query = (
-        sa.select(columns.customer_id)
-        .where(
-            columns.kind == "payment",
-            columns.hash.in_(payments),
-            columns.customer_id != customer_id,
-            columns.first_seen_at < before,
-        )
-        .limit(identities.MOST_COUNTED)
-    )
-    return set((await connection.execute(query)).scalars())
+    given = {"hashes": list(payments), "customer": customer_id, "at": before}
+    return set((await connection.execute(_PAYING_ALIKE, given)).scalars())
 
 
 async def _bad(connection: AsyncConnection, ids: Collection[int]) -> int:
@@ -130,23 +133,24 @@ async def _bad(connection: AsyncConnection, ids: Collection[int]) -> int:
 
 async def remember(tx: AsyncConnection, customer_id: int, links: Links, *, now: datetime) -> None:
     """Record what a customer has; the first sighting of each stays."""
-    await identities.remember(tx, customer_id, links.hashes, now=now)
-    rows = [
-        {"kind": "payment", "hash": value, "customer_id": customer_id, "first_seen_at": now} for value in links.payments
-    ]
-    if rows:
-        await tx.execute(insert_new(tx, identities_table).values(rows))
+    known = [*sorted(links.hashes.items()), *(("payment", value) for value in links.payments)]
+    await identities.remember(tx, customer_id, known, now=now)
     if links.block is not None:
         await remember_address(tx, customer_id, links.block, now=now)
+
+
+_MOVED: Final = address_blocks.update().where(
+    address_blocks.c.block == sa.bindparam("in_block"), address_blocks.c.customer_id == sa.bindparam("customer")
+)
 
 
 async def remember_address(tx: AsyncConnection, customer_id: int, block: Block, *, now: datetime) -> None:
     """Record an address; of a customer's addresses in one block only the latest is compared."""
     row = {"block": block.block, "customer_id": customer_id, "street": block.street, "first_seen_at": now}
-    await tx.execute(insert_new(tx, address_blocks).values(row))
-    blocks = address_blocks.c
-    moved = sa.and_(blocks.block == block.block, blocks.customer_id == customer_id, blocks.street != block.street)
-    await tx.execute(address_blocks.update().where(moved).values(street=block.street))
+    added = await tx.execute(insert_new(tx, address_blocks), row)
+    if not added.rowcount:
+        moved = {"in_block": block.block, "customer": customer_id, "street": block.street}
+        await tx.execute(_MOVED, moved)
 
 
 async def move(tx: AsyncConnection, source: int, target: int) -> None:

@@ -77,11 +77,13 @@ async def customer_of(
     return customer, await unread.attempt("signed_up_on", _signed_up_on(context, panel, customer, urgent=urgent), None)
 
 
+_SIGNED_UP_AT = sa.select(customers.c.signed_up_at).where(customers.c.customer_id == sa.bindparam("customer"))
+
+
 async def _signed_up_on(context: Context, panel: PanelReader, customer: PanelCustomer, *, urgent: bool) -> date | None:
     """Return the day of a customer's sign-up, which never changes: the panel is asked once."""
-    known = sa.select(customers.c.signed_up_at).where(customers.c.customer_id == customer.customer_id)
     async with context.db.read() as connection:
-        signed_up_at: datetime | None = await connection.scalar(known)
+        signed_up_at: datetime | None = await connection.scalar(_SIGNED_UP_AT, {"customer": customer.customer_id})
     if signed_up_at is not None:
         return signed_up_at.date()
     return await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)

@@ -18,18 +18,17 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import structs
 
 from app.context import Context
-from app.core.consequences.unread import JUDGED_STATES
 from app.core.facts import EnrichmentReport, PaymentState, PlacedBy
 from app.core.judgement.written import Reading
 from app.core.reading.topics import TicketReading
-from app.core.statuses import DECIDED, PanelOrderStatus
+from app.core.statuses import PanelOrderStatus
 from app.enrichment.geoip import NOWHERE, IpPlace
 from app.gathering import enrichment
 from app.gathering.customer import Tickets, Unread, customer_of, has_no_tickets, pay_methods_of, tickets_of
+from app.gathering.own import Own, own_rows
 from app.gathering.payments import payment_state
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import (
@@ -41,18 +40,11 @@ from app.panels.records import (
     PanelService,
     PanelTicket,
 )
-from app.tables.inbox import events
-from app.tables.orders import fees, orders, ticket_orders
 
 _LINES_ONE_BY_ONE = 3  # for more, the customer's services are listed once
 #: Fees of these states have an invoice in the panel.
 _INVOICED = frozenset({"unpaid", "partly_paid", "payment_pending", "paid"})
 _OPEN = _INVOICED - {"paid"}
-_OWN_COLUMNS = (
-    orders.c.version, orders.c.state, orders.c.placed_by, orders.c.payment_state, orders.c.settled,
-    orders.c.touched_by_person, orders.c.last_read_at, orders.c.unread_since, orders.c.decision_id,
-    orders.c.read_digest,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,46 +96,6 @@ class Gathered:
         return tuple(sorted({*self.failed, *({"customer"} & set(self.absent))}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Own:
-    """Our own rows of the order; `newest_event` is the newest event of all, which this look has seen."""
-
-    row: Any
-    newest_event: int
-    fees: tuple[Any, ...]
-    asking_ticket_id: int | None
-
-    @property
-    def version(self) -> int | None:
-        return None if self.row is None else self.row.version
-
-    @property
-    def placed_by(self) -> PlacedBy:
-        return PlacedBy.UNKNOWN if self.row is None else PlacedBy(self.row.placed_by)
-
-    @property
-    def payment_state(self) -> str:
-        return "" if self.row is None else self.row.payment_state
-
-    def is_at_rest(self, order: PanelOrder) -> bool:
-        """True if nothing is judged about the order any more, whatever its customer does."""
-        row = self.row
-        if row is None or row.last_read_at is None or row.unread_since is not None:
-            return False
-        return row.touched_by_person or row.state not in JUDGED_STATES or order.status in DECIDED
-
-    def is_decided(self, context: Context) -> bool:
-        """True if the order is judged again only if the panel shows something else of it.
-
-        The ticket that asked for an order of staff, and answers of external services, may come later.
-        """
-        row = self.row
-        if row is None or row.decision_id is None or row.unread_since is not None or row.read_digest is None:
-            return False
-        later = row.placed_by == PlacedBy.STAFF or (context.enrichment is not None and bool(context.enrichment.sources))
-        return not later
-
-
 async def gather_order(
     context: Context,
     order_id: int,
@@ -153,8 +105,9 @@ async def gather_order(
     placed_by: PlacedBy | None = None,
     invoices: bool = False,
     full: bool = False,
+    own: Own | None = None,
 ) -> Gathered:
-    """Read one order and what belongs to it; `placed_by` is the event's, if it has one.
+    """Read one order and what belongs to it; `placed_by` is the event's, `own` are our rows, if they were just read.
 
     Of an order at rest only the order itself is read, and its invoice if that is open or `invoices` is set, unless
     `full`. Raises PanelUnavailable if the order itself can't be read; other failed reads are named in `missing`.
@@ -162,7 +115,7 @@ async def gather_order(
     panel, began = context.panel, time.monotonic()
     if panel is None:
         raise PanelUnavailable("no panel is configured")
-    own = await _own_rows(context, order_id)
+    own = own or await own_rows(context, order_id)
     order = await panel.order(order_id, urgent=urgent)
     at_rest = order is not None and not full and own.is_at_rest(order)
     decided = at_rest or own.is_decided(context)
@@ -200,7 +153,7 @@ async def gather_order(
     return replace(found, absent=_absent(found, order, own))
 
 
-async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: _Own, *, wanted: bool) -> Gathered:
+async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: Own, *, wanted: bool) -> Gathered:
     """Return what was read, with the order's invoice if that is wanted."""
     if not wanted or not order.invoice_id:
         unasked = frozenset() if wanted else frozenset({"invoice"})
@@ -214,7 +167,7 @@ async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, 
     return replace(found, absent=tuple(sorted(_absent_invoices(found, order, own) - set(found.missing))))
 
 
-def _digest(found: Gathered, order: PanelOrder, own: _Own, told: PlacedBy) -> str:
+def _digest(found: Gathered, order: PanelOrder, own: Own, told: PlacedBy) -> str:
     """Return a digest of what the panel shows of an order; not of how far it is built, which is not judged."""
     payment = own.payment_state if "invoice" in found.unasked else payment_state(order, found.invoice).value
     placed_by = order.placed_by if told is PlacedBy.UNKNOWN else told
@@ -223,7 +176,7 @@ def _digest(found: Gathered, order: PanelOrder, own: _Own, told: PlacedBy) -> st
     return hashlib.sha256(seen).hexdigest()
 
 
-def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
+def _absent(found: Gathered, order: PanelOrder, own: Own) -> tuple[str, ...]:
     """Return the names of what was not found, although the order or our own row says that it exists.
 
     For an order that is not Pending only invoices count: nothing else can change what is done about it.
@@ -244,7 +197,7 @@ def _absent(found: Gathered, order: PanelOrder, own: _Own) -> tuple[str, ...]:
     return tuple(sorted(absent - set(found.missing)))
 
 
-def _absent_invoices(found: Gathered, order: PanelOrder, own: _Own) -> set[str]:
+def _absent_invoices(found: Gathered, order: PanelOrder, own: Own) -> set[str]:
     absent = set(_absent_fees(found.fees))
     if order.invoice_id and found.invoice is None and own.payment_state != PaymentState.UNKNOWN:
         absent.add("invoice")
@@ -268,7 +221,7 @@ def _by_others(order: PanelOrder, told: PlacedBy) -> bool:
 
 
 async def _customer_reads(
-    context: Context, order: PanelOrder, own: _Own, found: Gathered, *, urgent: bool, unread: Unread
+    context: Context, order: PanelOrder, own: Own, found: Gathered, *, urgent: bool, unread: Unread
 ) -> Gathered:
     """Return what was read, with all that belongs to the order and to its customer."""
     panel, now = context.panel, found.read_at
@@ -310,30 +263,6 @@ async def _customer_reads(
 
 async def _later() -> None:
     """Stand for what is read once more is known."""
-
-
-async def _own_rows(context: Context, order_id: int) -> _Own:
-    async with context.db.read() as connection:
-        newest = await connection.scalar(sa.select(sa.func.max(events.c.id)))
-        row = (await connection.execute(sa.select(*_OWN_COLUMNS).where(orders.c.order_id == order_id))).first()
-        if row is None:
-            return _Own(row=None, newest_event=newest or 0, fees=(), asking_ticket_id=None)
-        rows = (
-            await connection.execute(
-                sa.select(fees.c.id, fees.c.state, fees.c.invoice_id)
-                .where(fees.c.order_id == order_id, fees.c.invoice_id.is_not(None))
-                .order_by(fees.c.created_at.desc())
-                .limit(10)
-            )
-        ).all()
-        asking = (
-            await connection.execute(
-                sa.select(ticket_orders.c.ticket_id)
-                .where(ticket_orders.c.order_id == order_id, ticket_orders.c.kind == "asked")
-                .limit(1)
-            )
-        ).scalar_one_or_none()
-    return _Own(row=row, newest_event=newest or 0, fees=tuple(rows), asking_ticket_id=asking)
 
 
 async def _fee(panel: PanelReader, row: Any) -> FeeSeen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -72,16 +72,24 @@ async def cut_over(tx: AsyncConnection, mode: Mode, *, now: datetime) -> None:
 
 async def read_cut_over(connection: AsyncConnection, mode: Mode) -> CutOver:
     """Return the cut-over, to decide for many orders."""
-    return _cut_over(await _several(connection, (ENFORCE_SINCE, ORDERS_SEEN)), mode)
+    return _cut_over((await connection.execute(sa.select(*DEPENDED_ON))).one(), mode)
 
 
-async def _several(connection: AsyncConnection, names: tuple[str, ...]) -> dict[str, Any]:
-    query = sa.select(installation.c.name, installation.c.value).where(installation.c.name.in_(names))
-    return {row.name: row.value for row in await connection.execute(query)}
+def _value(name: str) -> sa.ScalarSelect[Any]:
+    return sa.select(installation.c.value).where(installation.c.name == name).scalar_subquery()
 
 
-def _cut_over(found: dict[str, Any], mode: Mode) -> CutOver:
-    since, seen = found.get(ENFORCE_SINCE), found.get(ORDERS_SEEN)
+#: What `known` is made of, as columns of any query.
+DEPENDED_ON: Final = (
+    _value(ENFORCE_SINCE).label("enforce_since"),
+    _value(ORDERS_SEEN).label("orders_seen"),
+    _value(GATE_ASKED).label("gate_asked"),
+    _value(OFFSET).label("panel_offset"),
+)
+
+
+def _cut_over(found: Any, mode: Mode) -> CutOver:
+    since, seen = found.enforce_since, found.orders_seen
     return CutOver(
         mode=mode,
         since=datetime.fromisoformat(since) if since is not None else None,
@@ -98,13 +106,12 @@ class Known:
     gate_asked: bool
 
 
-async def read_all(connection: AsyncConnection, settings: Settings) -> Known:
-    """Return what decisions about an order depend on, by one query."""
-    found = await _several(connection, (ENFORCE_SINCE, ORDERS_SEEN, GATE_ASKED, OFFSET))
+def known(found: Any, settings: Settings) -> Known:
+    """Return what decisions about an order depend on, from a row with the columns `DEPENDED_ON`."""
     return Known(
         cut_over=_cut_over(found, settings.mode),
-        zone=settings.zone or zone_of(found.get(OFFSET)),
-        gate_asked=bool(found.get(GATE_ASKED)),
+        zone=settings.zone or zone_of(found.panel_offset),
+        gate_asked=bool(found.gate_asked),
     )
 
 

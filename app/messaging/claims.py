@@ -24,6 +24,7 @@ from app.tables.outbox import panel_calls
 
 #: How long a call waits when another call of its order or customer is in flight.
 _WAIT_FOR_WIRE = timedelta(seconds=1)
+_PAUSED = sa.select(installation.c.value).where(installation.c.name == "paused")
 _NOW = sa.bindparam("now", type_=panel_calls.c.due_at.type)
 _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
@@ -44,8 +45,7 @@ class CallOutcome:
 
 async def paused(connection: AsyncConnection) -> bool:
     """Return whether staff have paused all panel calls."""
-    value = await connection.scalar(sa.select(installation.c.value).where(installation.c.name == "paused"))
-    return value is True
+    return await connection.scalar(_PAUSED) is True
 
 
 # --- claiming -----------------------------------------------------------------------------------------------------
@@ -61,12 +61,7 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
     async with db.read() as connection:
         if await paused(connection):
             return 0
-        return (
-            await connection.scalar(
-                sa.select(sa.func.count()).select_from(_due(shadow=shadow).limit(limit).subquery()), {"now": now}
-            )
-            or 0
-        )
+        return await connection.scalar(_count_due(shadow=shadow), {"now": now, "most": limit}) or 0
 
 
 async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False) -> list[Call]:
@@ -77,26 +72,36 @@ async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, sh
 
     Lifecycle calls of one order, and money calls of one customer, run one at a time and in order.
     """
-    due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
     if limit <= 0:
         return []
     async with db.begin() as tx:
         if await paused(tx):
             return []
-        select = (
-            due.add_columns(panel_calls.c.claimed_at).limit(limit).with_for_update(skip_locked=True, of=panel_calls)
-        )
-        chosen = (await tx.execute(select, {"now": now})).all()
+        chosen = (await tx.execute(_choose_due(shadow=shadow), {"now": now, "most": limit})).all()
         if not chosen:
             return []
-        rows = await tx.execute(
-            sa.update(panel_calls)
-            .where(panel_calls.c.id.in_([row.id for row in chosen]))
-            .values(owner=owner, claimed_at=inbox.claim_time(now, [row.claimed_at for row in chosen]))
-            .returning(*panel_calls.c)
-        )
+        claimed_at = inbox.claim_time(now, [row.claimed_at for row in chosen])
+        values = {"owner": owner, "claimed_at": claimed_at, "chosen": [row.id for row in chosen]}
+        rows = await tx.execute(_TAKE, values)
         by_id = {row.id: Call.from_row(row) for row in rows}
     return [by_id[row.id] for row in chosen]
+
+
+_TAKE = (
+    sa.update(panel_calls).where(panel_calls.c.id.in_(sa.bindparam("chosen", expanding=True))).returning(*panel_calls.c)
+)
+_MOST = sa.bindparam("most", type_=sa.Integer)
+
+
+@cache
+def _count_due(*, shadow: bool) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(_due(shadow=shadow).limit(_MOST).subquery())
+
+
+@cache
+def _choose_due(*, shadow: bool) -> sa.Select[Any]:
+    due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    return due.add_columns(panel_calls.c.claimed_at).limit(_MOST).with_for_update(skip_locked=True, of=panel_calls)
 
 
 @cache
@@ -149,14 +154,24 @@ async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime
 # --- sending and settling -----------------------------------------------------------------------------------------
 
 
-def _claimed(call: Call) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        panel_calls.c.id == call.id,
-        panel_calls.c.owner == call.owner,
-        panel_calls.c.claimed_at == call.claimed_at,
-        panel_calls.c.attempts == call.attempts,
-        panel_calls.c.state == call.state,
-    )
+_CLAIMED = sa.and_(
+    panel_calls.c.id == sa.bindparam("of_call"),
+    panel_calls.c.owner == sa.bindparam("claimed_by"),
+    panel_calls.c.claimed_at == sa.bindparam("since"),
+    panel_calls.c.attempts == sa.bindparam("tries"),
+    panel_calls.c.state == sa.bindparam("as_state"),
+)
+_START = sa.update(panel_calls).where(_CLAIMED)
+_STILL_OURS = sa.select(panel_calls.c.id).where(_CLAIMED)
+_LOCK_CLAIMED = sa.select(panel_calls).where(_CLAIMED).with_for_update()
+_SETTLE = sa.update(panel_calls).where(panel_calls.c.id == sa.bindparam("of_call"))
+
+
+def _claim_of(call: Call) -> dict[str, Any]:
+    return {
+        "of_call": call.id, "claimed_by": call.owner, "since": call.claimed_at, "tries": call.attempts,
+        "as_state": call.state,
+    }  # fmt: skip
 
 
 async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | None:
@@ -168,10 +183,10 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
     if call.state is not CallState.PENDING:
         raise ValueError(f"a call is sent from pending, not from {call.state}")
     attempts = call.attempts + 1
-    start = sa.update(panel_calls).where(_claimed(call)).values(state=CallState.SENDING, sent_at=now, attempts=attempts)
+    start = {"state": CallState.SENDING, "sent_at": now, "attempts": attempts} | _claim_of(call)
     try:
         async with db.begin() as tx:
-            if not (stopped := await paused(tx)) and (await tx.execute(start)).rowcount != 1:
+            if not (stopped := await paused(tx)) and (await tx.execute(_START, start)).rowcount != 1:
                 return None
     except sa.exc.IntegrityError:
         stopped = True
@@ -188,7 +203,7 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
 async def still_ours(db: Database, call: Call) -> bool:
     """Return whether the claim still holds."""
     async with db.read() as connection:
-        return (await connection.execute(sa.select(panel_calls.c.id).where(_claimed(call)))).first() is not None
+        return (await connection.execute(_STILL_OURS, _claim_of(call))).first() is not None
 
 
 async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetime) -> CallState | None:
@@ -198,8 +213,7 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
     the same transaction.
     """
     async with db.begin() as tx:
-        found = await tx.execute(sa.select(panel_calls).where(_claimed(call)).with_for_update())
-        row = found.first()
+        row = (await tx.execute(_LOCK_CLAIMED, _claim_of(call))).first()
         if row is None:
             return None
         state = outcome.state
@@ -221,7 +235,7 @@ async def settle(db: Database, call: Call, outcome: CallOutcome, *, now: datetim
         if state in _ENDS:
             values["settled_at"] = now
             await tell_settled(tx, call, state, now=now)
-        await tx.execute(sa.update(panel_calls).where(panel_calls.c.id == call.id).values(**values))
+        await tx.execute(_SETTLE, {**values, "of_call": call.id})
         return state
 
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 import structlog
@@ -128,14 +128,33 @@ async def add_internal(
     values = _internal(type=type, data=data, now=now, name=name) | {
         "source": source, "due_at": due_at or now, "urgent": urgent
     }  # fmt: skip
-    added = (await tx.execute(insert_new(tx, events).values(values).returning(events.c.id))).first()
-    return added is not None
+    return (await tx.execute(insert_new(tx, events, events.c.id), values)).first() is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """An event of our own that is due at some time; a second one of the same name changes nothing."""
+
+    type: str
+    data: dict[str, Any]
+    due_at: datetime
+    name: str | None
+
+
+async def add_timers(tx: AsyncConnection, timers: Sequence[Timer], *, now: datetime) -> None:
+    """Add events for later in one statement."""
+    rows = [
+        _internal(type=one.type, data=one.data, now=now, name=one.name) | {"due_at": one.due_at, "urgent": False}
+        for one in timers
+    ]
+    if rows:
+        await tx.execute(insert_new(tx, events), rows)
 
 
 async def add_urgent(tx: AsyncConnection, *, type: str, named: Mapping[str, dict[str, Any]], now: datetime) -> None:  # noqa: A002
     """Add urgent internal events in one statement; `named` maps names to data."""
     rows = [_internal(type=type, data=data, now=now, name=name) | {"urgent": True} for name, data in named.items()]
-    await tx.execute(insert_new(tx, events).values(rows))
+    await tx.execute(insert_new(tx, events), rows)
 
 
 def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | None) -> dict[str, Any]:  # noqa: A002
@@ -198,12 +217,8 @@ async def claim(
         if not taken:
             return []
         claimed_at = claim_time(now, (row.claimed_at for row in taken))
-        rows = await tx.execute(
-            sa.update(events)
-            .where(events.c.id.in_([row.id for row in taken]))
-            .values(owner=owner, claimed_at=claimed_at, attempts=events.c.attempts + 1)
-            .returning(*events.c)
-        )
+        values = {"owner": owner, "claimed_at": claimed_at, "taken": [row.id for row in taken]}
+        rows = await tx.execute(_TAKE, values)
         by_id = {row.id: _to_event(row) for row in rows}
     return [by_id[row.id] for row in taken]
 
@@ -213,39 +228,57 @@ def claim_time(now: datetime, earlier: Iterable[datetime | None]) -> datetime:
     return max([now, *(at + _TICK for at in earlier if at is not None)])
 
 
-def _waiting(now: datetime, busy: Collection[EventKey]) -> sa.ColumnElement[bool]:
-    orders = [number for kind, number in busy if kind == "order"]
-    customers = [number for kind, number in busy if kind == "customer"]
-    conditions = [events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at <= now]
-    if orders:
-        conditions.append(sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(orders)))
-    if customers:
-        of_none = sa.or_(events.c.order_id.is_not(None), events.c.customer_id.is_(None))
-        conditions.append(sa.or_(of_none, events.c.customer_id.not_in(customers)))
-    return sa.and_(*conditions)
+#: Events that are due, of orders and customers that are not busy.
+_WAITING: Final = sa.and_(
+    events.c.state == EventState.RECEIVED,
+    events.c.owner.is_(None),
+    events.c.due_at <= sa.bindparam("now"),
+    sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(sa.bindparam("busy_orders", expanding=True))),
+    sa.or_(
+        events.c.order_id.is_not(None),
+        events.c.customer_id.is_(None),
+        events.c.customer_id.not_in(sa.bindparam("busy_customers", expanding=True)),
+    ),
+)
+_ANYTHING_DUE: Final = sa.select(events.c.id).where(_WAITING).limit(1)
+_CANDIDATES: Final = (
+    sa.select(events.c.id, events.c.type, events.c.order_id, events.c.customer_id, events.c.claimed_at, events.c.deaths)
+    .where(_WAITING)
+    .order_by(events.c.due_at, events.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+    .with_for_update(skip_locked=True)
+)
+#: In two, as an index holds the urgent ones only.
+_BY_URGENCY: Final = (_CANDIDATES.where(events.c.urgent), _CANDIDATES.where(~events.c.urgent))
+_TAKE: Final = (
+    sa.update(events)
+    .where(events.c.id.in_(sa.bindparam("taken", expanding=True)))
+    .values(attempts=events.c.attempts + 1)
+    .returning(*events.c)
+)
+
+
+def _waiting(now: datetime, busy: Collection[EventKey]) -> dict[str, Any]:
+    return {
+        "now": now,
+        "busy_orders": [number for kind, number in busy if kind == "order"],
+        "busy_customers": [number for kind, number in busy if kind == "customer"],
+    }
 
 
 async def _anything_due(db: Database, *, now: datetime, busy: Collection[EventKey]) -> bool:
     """Check without the write lock, which the intake needs more."""
     async with db.read() as connection:
-        found = await connection.scalar(sa.select(events.c.id).where(_waiting(now, busy)).limit(1))
-    return found is not None
+        return await connection.scalar(_ANYTHING_DUE, _waiting(now, busy)) is not None
 
 
 async def _candidates(
     tx: AsyncConnection, *, limit: int, now: datetime, busy: Collection[EventKey]
 ) -> Sequence[sa.Row[Any]]:
-    columns = (events.c.id, events.c.type, events.c.order_id, events.c.customer_id, events.c.claimed_at)
-    select = (
-        sa.select(*columns, events.c.deaths)
-        .where(_waiting(now, busy))
-        .order_by(events.c.due_at, events.c.id)
-        .limit(limit * _WINDOW)
-        .with_for_update(skip_locked=True)
-    )
+    given = {**_waiting(now, busy), "most": limit * _WINDOW}
     found: list[Any] = []
-    for urgency in (events.c.urgent, ~events.c.urgent):
-        found.extend((await tx.execute(select.where(urgency))).all())
+    for select in _BY_URGENCY:
+        found.extend((await tx.execute(select, given)).all())
     return found
 
 
@@ -302,14 +335,20 @@ async def _fail_deadly(tx: AsyncConnection, row: sa.Row[Any], *, now: datetime) 
 # --- settling -----------------------------------------------------------------------------------------------------
 
 
-def _claimed(event: Event) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        events.c.id == event.id,
-        events.c.state == EventState.RECEIVED,
-        events.c.owner == event.owner,
-        events.c.claimed_at == event.claimed_at,
-        events.c.attempts == event.attempts,
-    )
+#: Changes an event, if the claim still holds.
+_OF_CLAIM: Final = sa.update(events).where(
+    events.c.id == sa.bindparam("of_event"),
+    events.c.state == EventState.RECEIVED,
+    events.c.owner == sa.bindparam("claimed_by"),
+    events.c.claimed_at == sa.bindparam("since"),
+    events.c.attempts == sa.bindparam("tries"),
+)
+
+
+def _claim_of(event: Event) -> dict[str, Any]:
+    return {
+        "of_event": event.id, "claimed_by": event.owner, "since": event.claimed_at, "tries": event.attempts,
+    }  # fmt: skip
 
 
 async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result: str | None, now: datetime) -> None:
@@ -317,11 +356,10 @@ async def finish(tx: AsyncConnection, event: Event, *, state: EventState, result
 
     Raises ClaimLost if another worker has it now; the unit of work must not be committed then.
     """
-    changed = await tx.execute(
-        sa.update(events)
-        .where(_claimed(event))
-        .values(state=state, result=result, finished_at=now, owner=None, last_error=None, deaths=0)
-    )
+    values = {
+        "state": state, "result": result, "finished_at": now, "owner": None, "last_error": None, "deaths": 0,
+    }  # fmt: skip
+    changed = await tx.execute(_OF_CLAIM, values | _claim_of(event))
     if changed.rowcount != 1:
         raise ClaimLost(f"event {event.id}")
 
@@ -341,7 +379,7 @@ async def postpone(
     values["waits_for"] = waits_for
     attempts = event.attempts if counted else event.attempts - 1
     async with db.begin() as tx:
-        changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, attempts=attempts))
+        changed = await tx.execute(_OF_CLAIM, {**values, "attempts": attempts, **_claim_of(event)})
     return changed.rowcount == 1
 
 
@@ -349,7 +387,7 @@ async def fail(db: Database, event: Event, *, result: str, error: str | None, no
     """Settle the event as failed until staff replay it; False if the claim was lost."""
     values = {"state": EventState.FAILED, "result": result, "last_error": _short(error), "finished_at": now}
     async with db.begin() as tx:
-        changed = await tx.execute(sa.update(events).where(_claimed(event)).values(**values, owner=None))
+        changed = await tx.execute(_OF_CLAIM, {**values, "owner": None, **_claim_of(event)})
     return changed.rowcount == 1
 
 
@@ -370,41 +408,3 @@ async def replay(tx: AsyncConnection, event_id: int, now: datetime) -> bool:
 
 def _short(error: str | None) -> str | None:
     return None if error is None else str(storable(error))[:500]
-
-
-# --- what waits, and what a dead worker left ----------------------------------------------------------------------
-
-
-async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
-    """Return since when the oldest due event has been due; None if none is due."""
-    found: datetime | None = await connection.scalar(
-        sa.select(sa.func.min(events.c.due_at)).where(events.c.state == EventState.RECEIVED, events.c.due_at <= now)
-    )
-    return found
-
-
-async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:
-    """Release claimed events that match `left`; return how many. Locked rows are skipped.
-
-    If their worker `died` (or lost them), any of them may be the cause. They become due one by one, further apart each
-    time, so that an event that crashes its worker doesn't affect the others again.
-    """
-    rows = (
-        await tx.execute(
-            sa.select(events.c.id, events.c.attempts, events.c.deaths)
-            .where(events.c.state == EventState.RECEIVED, events.c.owner.is_not(None), left)
-            .order_by(events.c.id)
-            .with_for_update(skip_locked=True)
-        )
-    ).all()
-    for position, row in enumerate(rows):
-        values: dict[str, Any] = {"owner": None, "attempts": max(row.attempts - 1, 0)}
-        if died:
-            deaths = row.deaths + 1
-            apart = timedelta(milliseconds=250) * position * deaths**2
-            values = {
-                "owner": None, "deaths": deaths, "due_at": now + apart,
-                "last_error": f"left unfinished by {deaths} workers in a row",
-            }  # fmt: skip
-        await tx.execute(sa.update(events).where(events.c.id == row.id).values(values))
-    return len(rows)

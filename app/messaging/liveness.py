@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from app.db import Database
-from app.messaging import claims, inbox
+from app.messaging import backlog, claims
 from app.panels.brakes.breaker import BreakerState
 from app.tables.inbox import events, workers
 from app.tables.outbox import panel_calls
@@ -75,7 +75,7 @@ async def take_over(db: Database, worker: uuid.UUID, seen: datetime, *, settle: 
         if found.first() is None:
             return False
         await tx.execute(sa.update(workers).where(workers.c.id == worker).values(stopped_at=now))
-        had_events = await inbox.release(tx, events.c.owner == worker, died=True, now=now)
+        had_events = await backlog.release(tx, events.c.owner == worker, died=True, now=now)
         had_calls = await claims.release(tx, panel_calls.c.owner == worker, settle_for=settle, now=now)
     log.warning("worker.taken_over", worker_id=str(worker), events=had_events, calls=had_calls)
     return True
@@ -91,7 +91,7 @@ async def release_orphaned_claims(
     orphaned_events = sa.or_(event.owner.not_in(living), sa.and_(event.owner == me, event.id.not_in(at_events)))
     orphaned_calls = sa.or_(call.owner.not_in(living), sa.and_(call.owner == me, call.id.not_in(at_calls)))
     async with db.begin() as tx:
-        had_events = await inbox.release(tx, orphaned_events, died=True, now=now)
+        had_events = await backlog.release(tx, orphaned_events, died=True, now=now)
         had_calls = await claims.release(tx, orphaned_calls, settle_for=settle, now=now)
     if had_events or had_calls:
         log.warning("worker.orphaned_claims_released", worker_id=str(me), events=had_events, calls=had_calls)
@@ -100,7 +100,7 @@ async def release_orphaned_claims(
 async def sign_off(db: Database, worker: uuid.UUID, *, settle: timedelta, now: datetime) -> None:
     """Release all claims of the worker, and close its row."""
     async with db.begin() as tx:
-        await inbox.release(tx, events.c.owner == worker, died=False, now=now)
+        await backlog.release(tx, events.c.owner == worker, died=False, now=now)
         await claims.release(tx, panel_calls.c.owner == worker, settle_for=settle, now=now)
         await tx.execute(sa.update(workers).where(workers.c.id == worker).values(stopped_at=now))
 

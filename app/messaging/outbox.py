@@ -153,8 +153,9 @@ async def enqueue(
     }
     _check(row)
     while True:
-        insert = insert_new(tx, panel_calls).values(id=uuid.uuid4(), **row).returning(panel_calls.c.id)
-        added: uuid.UUID | None = await tx.scalar(insert)
+        added: uuid.UUID | None = await tx.scalar(
+            insert_new(tx, panel_calls, panel_calls.c.id), {"id": uuid.uuid4(), **row}
+        )
         if added is not None:
             return added
         if (wanted := await _wanted(tx, key)) is not None:
@@ -232,9 +233,12 @@ async def was_wanted(tx: AsyncConnection, key: str, *, order_id: int) -> bool:
 # --- for staff ----------------------------------------------------------------------------------------------------
 
 
+_ONE = sa.select(panel_calls).where(panel_calls.c.id == sa.bindparam("of_call"))
+
+
 async def get(connection: AsyncConnection, call_id: uuid.UUID) -> Call | None:
     """Read one call."""
-    row = (await connection.execute(sa.select(panel_calls).where(panel_calls.c.id == call_id))).first()
+    row = (await connection.execute(_ONE, {"of_call": call_id})).first()
     return None if row is None else Call.from_row(row)
 
 

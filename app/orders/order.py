@@ -50,6 +50,26 @@ _BELONGINGS: Final = sa.select(
 )  # fmt: skip
 
 
+_DEPENDED_ON: Final = versions.ACTIVE.add_columns(*installation.DEPENDED_ON)
+_CALLS: Final = sa.select(
+    panel_calls.c.id, panel_calls.c.key, panel_calls.c.action, panel_calls.c.state, panel_calls.c.settled_at
+).order_by(panel_calls.c.seq, panel_calls.c.id)
+_CALLS_OF: Final = _CALLS.where(panel_calls.c.order_id == sa.bindparam("of_order"))
+_LOCK_CALLS: Final = _CALLS.where(panel_calls.c.id.in_(sa.bindparam("live", expanding=True))).with_for_update()
+_LOCK: Final = sa.select(orders).where(orders.c.order_id == sa.bindparam("of_order")).with_for_update()
+_CREATE: Final = orders.insert().returning(*orders.c)
+_EVENT_BODY: Final = sa.case((events.c.type.in_(_TELL_WHO), events.c.body))
+_RECENT: Final = (
+    sa.select(
+        events.c.id, events.c.type, events.c.source, events.c.received_at, events.c.occurred_at,
+        _EVENT_BODY.label("body"),
+    )
+    .where(events.c.order_id == sa.bindparam("of_order"), events.c.received_at > sa.bindparam("since"))
+    .order_by(events.c.id.desc())
+    .limit(_EVENTS_READ)
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedOrder:
     """An order locked by a transaction: nobody else changes it before the transaction ends."""
@@ -68,12 +88,10 @@ async def open_order(
     context: Context, tx: AsyncConnection, order_id: int, *, now: datetime, create: bool = False
 ) -> LockedOrder | None:
     """Lock an order for this transaction and read it; None if there is none and `create` is false."""
-    query = sa.select(orders).where(orders.c.order_id == order_id).with_for_update()
-    row = (await tx.execute(query)).first()
+    row = (await tx.execute(_LOCK, {"of_order": order_id})).first()
     new = row is None
     if row is None and create:
-        await tx.execute(orders.insert().values(**_new_row(order_id, now)))
-        row = (await tx.execute(query)).one()
+        row = (await tx.execute(_CREATE, _new_row(order_id, now))).one()
     if row is None:
         return None
     order = read(Order, row)
@@ -101,10 +119,12 @@ async def read_more(locked: LockedOrder, need: Need) -> LockedOrder:
 
 async def conditions(context: Context, tx: AsyncConnection, *, now: datetime) -> Conditions:
     """Return what a plan depends on beside the order and the news."""
-    known = await installation.read_all(tx, context.settings)
+    row = (await tx.execute(_DEPENDED_ON)).first()
+    active = await versions.of_row(tx, row)
+    known = installation.known(row, context.settings)
     return Conditions(
         now=now,
-        active=await versions.active(tx),
+        active=active,
         cut_over=known.cut_over,
         zone=known.zone,
         gate_asked=known.gate_asked,
@@ -142,12 +162,10 @@ async def _judged(tx: AsyncConnection, order_id: int) -> Mapping[str, Any]:
 
 async def _calls(tx: AsyncConnection, order_id: int) -> tuple[CallSeen, ...]:
     """Return the order's panel calls; those that are not settled are locked, so that none is sent meanwhile."""
-    call = panel_calls.c
-    query = sa.select(call.id, call.key, call.action, call.state, call.settled_at).order_by(call.seq, call.id)
-    rows = {row.id: row for row in await tx.execute(query.where(call.order_id == order_id))}
+    rows = {row.id: row for row in await tx.execute(_CALLS_OF, {"of_order": order_id})}
     live = [row.id for row in rows.values() if row.state in LIVE]
     if live and tx.dialect.name != "sqlite":  # a transaction of SQLite that writes is alone
-        rows |= {row.id: row for row in await tx.execute(query.where(call.id.in_(live)).with_for_update())}
+        rows |= {row.id: row for row in await tx.execute(_LOCK_CALLS, {"live": live})}
     return tuple(
         CallSeen(key=row.key, action=Action(row.action), state=CallState(row.state), settled_at=row.settled_at)
         for row in rows.values()
@@ -156,15 +174,8 @@ async def _calls(tx: AsyncConnection, order_id: int) -> tuple[CallSeen, ...]:
 
 async def _recent(tx: AsyncConnection, order_id: int, now: datetime) -> Recent:
     """Return what happened lately; decisions only if the gate asked."""
-    event = events.c
-    body = sa.case((event.type.in_(_TELL_WHO), event.body))
-    query = (
-        sa.select(event.id, event.type, event.source, event.received_at, event.occurred_at, body.label("body"))
-        .where(event.order_id == order_id, event.received_at > now - _EVENTS_SINCE)
-        .order_by(event.id.desc())
-        .limit(_EVENTS_READ)
-    )
-    seen = tuple(_event(row) for row in reversed((await tx.execute(query)).all()))
+    rows = (await tx.execute(_RECENT, {"of_order": order_id, "since": now - _EVENTS_SINCE})).all()
+    seen = tuple(_event(row) for row in reversed(rows))
     if not any(one.type == GATE_ASKED for one in seen):
         return Recent(events=seen)
     decided = sa.select(decisions.c.at, decisions.c.outcome).where(decisions.c.order_id == order_id)

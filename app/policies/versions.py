@@ -130,7 +130,8 @@ def _latest() -> sa.Select[tuple[int]]:
     return sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
 
 
-_IN_FORCE: Final = policies.c.version == _latest().scalar_subquery()
+#: The version and the hash of the policy in force.
+ACTIVE: Final = sa.select(policies.c.version, policies.c.hash).where(policies.c.version == _latest().scalar_subquery())
 
 
 async def active_version(connection: AsyncConnection) -> int | None:
@@ -144,8 +145,11 @@ async def active(connection: AsyncConnection) -> ActivePolicy:
 
     Raises NotFound if none was ever activated (`prepare` was not run), WrongState for one that is no longer accepted.
     """
-    columns = (policies.c.version, policies.c.hash)
-    row = (await connection.execute(sa.select(*columns).where(_IN_FORCE))).first()
+    return await of_row(connection, (await connection.execute(ACTIVE)).first())
+
+
+async def of_row(connection: AsyncConnection, row: Any) -> ActivePolicy:
+    """Return the policy in force by a row of `ACTIVE`, which may have more columns. Raises as `active` does."""
     if row is None:
         raise NotFound(
             "no policy is active yet: run `doorman policy publish FILE`, or `doorman serve` for the default policy"

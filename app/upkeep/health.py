@@ -22,7 +22,7 @@ from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
 from app.installation import panel_requests, schema
-from app.messaging import inbox, outbox
+from app.messaging import backlog, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
 from app.tables.inbox import EventState, events, workers
@@ -211,7 +211,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
     beats = (await connection.execute(running.limit(COUNTED))).all()
     alive = [row for row in beats if (now - row.heartbeat_at).total_seconds() <= HEARTBEAT_SECONDS]
     moving = [row for row in alive if (now - row.progress_at).total_seconds() <= PROGRESS_SECONDS]
-    oldest = await inbox.oldest_waiting(connection, now=now)
+    oldest = await backlog.oldest_waiting(connection, now=now)
     calls = await outbox.waiting(connection, now=now)
     since = {kind: at for kind, at in (await waiting.oldest(connection, now=now)).items() if at is not None}
     since |= {_OF_CALLS[state]: at for state, at in calls.oldest.items() if state in _OF_CALLS}

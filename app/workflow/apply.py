@@ -42,6 +42,16 @@ from app.tickets import messages
 from app.tickets.records import mark_ours
 from app.workflow import decisions
 
+_CHANGE: Final = (
+    orders.update().where(orders.c.order_id == sa.bindparam("of_order")).values(version=orders.c.version + 1)
+)
+_SAY: Final = timeline.insert()
+_SEND_NOW: Final = panel_calls.update().where(
+    panel_calls.c.order_id == sa.bindparam("of_order"), panel_calls.c.action == Action.ACCEPT_ORDER.value,
+    panel_calls.c.due_at > sa.bindparam("at"), panel_calls.c.state == CallState.PENDING, panel_calls.c.attempts == 0,
+    panel_calls.c.owner.is_(None),
+)  # fmt: skip
+
 
 @dataclass(slots=True, kw_only=True)
 class _Writer:
@@ -54,6 +64,7 @@ class _Writer:
     candidate: Mapping[str, Any] | None
     decision_id: int | None
     lines: list[dict[str, Any]] = field(default_factory=list)
+    clocks: list[inbox.Timer] = field(default_factory=list)
 
     def cause(self, named: str) -> str:
         """Return a cause with the id of the decision that this plan records."""
@@ -77,11 +88,11 @@ async def apply(
     if changes.get("decision_id") == NEW_DECISION:
         changes["decision_id"] = writer.decision_id
     if changes:
-        row = orders.update().where(orders.c.order_id == plan.order.order_id)
-        await locked.tx.execute(row.values(**changes, version=orders.c.version + 1))
+        await locked.tx.execute(_CHANGE, {**changes, "of_order": plan.order.order_id})
         await alerts.tell_changes(locked.tx, plan.before, changes, now=locked.given.now)
+    await inbox.add_timers(locked.tx, writer.clocks, now=locked.given.now)
     if writer.lines:
-        await locked.tx.execute(timeline.insert(), writer.lines)
+        await locked.tx.execute(_SAY, writer.lines)
 
 
 async def _say(writer: _Writer, line: Say) -> None:
@@ -111,12 +122,8 @@ async def _withdraw(writer: _Writer, withdrawn: Withdraw) -> None:
 
 
 async def _send_now(writer: _Writer, _effect: SendNow) -> None:
-    call, now = panel_calls.c, writer.given.now
-    waiting = sa.and_(
-        call.order_id == writer.order.order_id, call.action == Action.ACCEPT_ORDER.value, call.due_at > now,
-        call.state == CallState.PENDING, call.attempts == 0, call.owner.is_(None),
-    )  # fmt: skip
-    await writer.tx.execute(sa.update(panel_calls).where(waiting).values(due_at=now))
+    now = writer.given.now
+    await writer.tx.execute(_SEND_NOW, {"due_at": now, "of_order": writer.order.order_id, "at": now})
 
 
 async def _add_fee(writer: _Writer, added: AddFee) -> None:
@@ -156,9 +163,7 @@ async def _tell(writer: _Writer, told: Tell) -> None:
 
 async def _set_clock(writer: _Writer, clock: SetClock) -> None:
     data = {"order_id": writer.order.order_id, **clock.data}
-    await inbox.add_internal(
-        writer.tx, type=clock.type, data=data, now=writer.given.now, due_at=clock.due_at, name=clock.name
-    )
+    writer.clocks.append(inbox.Timer(type=clock.type, data=data, due_at=clock.due_at, name=clock.name))
 
 
 async def _count(writer: _Writer, counted: Count) -> None:

@@ -35,11 +35,12 @@ class Candidate:
     by: str | None
 
 
+_NEWEST = sa.select(policy_candidates).order_by(policy_candidates.c.id.desc()).limit(1)
+
+
 async def current(connection: AsyncConnection) -> Candidate:
     """Return the candidate that runs next to the active policy."""
-    row = (
-        await connection.execute(sa.select(policy_candidates).order_by(policy_candidates.c.id.desc()).limit(1))
-    ).first()
+    row = (await connection.execute(_NEWEST)).first()
     if row is None or row.version is None:
         return Candidate(version=None, since=None, by=None)
     return Candidate(version=row.version, since=row.set_at, by=row.set_by)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.consequences.draft import stored_reasons
@@ -18,11 +20,16 @@ from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.terms import terms_digest
 from app.core.records import CLOCK, PANEL, POLICY
 from app.core.rows.order import Order
-from app.db import insert_into
+from app.db import insert
 from app.orders.facts_codec import pack
 from app.tables.customers import signal_firings
 from app.tables.history import CaseSource, Label, cases
 from app.tables.orders import decisions
+
+_DECIDED: Final = decisions.insert().returning(decisions.c.id)
+_NOT_FIRED: Final = signal_firings.delete().where(signal_firings.c.order_id == sa.bindparam("of_order"))
+#: The columns of a case that the policy's latest judgement writes.
+_JUDGED: Final = ("customer_id", "source", "placed_at", "judged_at", "facts", "terms_digest")
 
 
 async def record(
@@ -52,9 +59,9 @@ async def record(
         "note": decision.note,
         "at": given.now,
     }
-    decision_id = int((await tx.execute(decisions.insert().values(row).returning(decisions.c.id))).scalar_one())
+    decision_id = int((await tx.execute(_DECIDED, row)).scalar_one())
     if judgement is not None and facts is not None:
-        await _count_firings(tx, order, judgement, given)
+        await _count_firings(tx, order, judgement, given, again=supersedes is not None)
         await _record_case(tx, order, facts, given)
     elif is_review(decision.by, [decision.reasons[0].code]):
         reviewed = cases.update().where(cases.c.order_id == order.order_id)
@@ -62,9 +69,12 @@ async def record(
     return decision_id
 
 
-async def _count_firings(tx: AsyncConnection, order: Order, judgement: Judgement, given: Conditions) -> None:
+async def _count_firings(
+    tx: AsyncConnection, order: Order, judgement: Judgement, given: Conditions, *, again: bool
+) -> None:
     """Record the risk signals that fired on this order, so that those that fire on too many orders can be muted."""
-    await tx.execute(signal_firings.delete().where(signal_firings.c.order_id == order.order_id))
+    if again:
+        await tx.execute(_NOT_FIRED, {"of_order": order.order_id})
     codes = sorted({signal.code for signal in judgement.signals if signal.score.value == "risk"} - LIMITS)
     placed_at = order.placed_at or given.now
     if codes:
@@ -100,5 +110,11 @@ async def _record_case(tx: AsyncConnection, order: Order, facts: Facts, given: C
         "facts": pack(facts),
         "terms_digest": terms_digest(given.active.policy),
     }
-    row = insert_into(tx, cases).values(order_id=order.order_id, label=Label.OPEN.value, **judged)
-    await tx.execute(row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged))
+    await tx.execute(_case(tx.dialect.name), {"order_id": order.order_id, "label": Label.OPEN.value, **judged})
+
+
+@cache
+def _case(dialect: str) -> Any:
+    row = insert(dialect, cases)
+    judged = {name: row.excluded[name] for name in _JUDGED}
+    return row.on_conflict_do_update(index_elements=[cases.c.order_id], set_=judged)

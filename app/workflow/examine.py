@@ -22,6 +22,7 @@ from app.core.consequences.snapshot import Lacking
 from app.core.rows.order import Order
 from app.core.states import OrderState
 from app.core.statuses import PanelOrderStatus
+from app.gathering.own import Own, own_rows
 from app.gathering.panel import FeeSeen, Gathered, gather_order
 from app.gathering.payments import paid_on, turn_of
 from app.gathering.texts import read_ahead
@@ -48,13 +49,14 @@ async def examine(context: Context, event: Event, order_id: int, *, at_once: boo
     `at_once` judges without waiting for payment or fraud check (the gate asks).
     Raises PanelUnavailable, Postpone, GiveUp, VersionMoved.
     """
-    if await is_known(context, event, order_id):
+    own = await own_rows(context, order_id)
+    if await is_known(context, event, order_id, own):
         await _finish(context, event, order_id)
         return
     try:
-        await _examine(context, event, order_id, at_once=at_once, full=False)
+        await _examine(context, event, order_id, at_once=at_once, own=own)
     except Lacking:  # it is judged after all
-        await _examine(context, event, order_id, at_once=at_once, full=True)
+        await _examine(context, event, order_id, at_once=at_once)
     context.wake()
 
 
@@ -71,10 +73,11 @@ async def _finish(context: Context, event: Event, order_id: int) -> None:
     context.wake()
 
 
-async def _examine(context: Context, event: Event, order_id: int, *, at_once: bool, full: bool) -> None:
+async def _examine(context: Context, event: Event, order_id: int, *, at_once: bool, own: Own | None = None) -> None:
+    """Look once: with `own`, our rows as just read, at what may have changed, else at everything."""
     now = context.clock()
     gathered = await gather_order(
-        context, order_id, now=now, urgent=event.urgent, placed_by=told_placed_by(event), full=full,
+        context, order_id, now=now, urgent=event.urgent, placed_by=told_placed_by(event), full=own is None, own=own,
         invoices=event.type.startswith("invoice.") or event.source is EventSource.RECONCILE,
     )  # fmt: skip
     await unread.wait(context, event, gathered, now=now)

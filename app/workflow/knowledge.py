@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -17,6 +18,17 @@ from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
 from app.orders.order import LockedOrder
 from app.tables.orders import fees, ticket_orders, tickets
+
+_OVERDUE_FEES: Final = sa.select(sa.func.count()).where(
+    fees.c.customer_id == sa.bindparam("customer"), fees.c.state == FeeState.UNPAID.value,
+    fees.c.expires_at < sa.bindparam("at"),
+)  # fmt: skip
+_OUR_TICKETS: Final = sa.union(
+    sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == sa.bindparam("customer"), tickets.c.ours),
+    sa.select(ticket_orders.c.ticket_id).where(
+        ticket_orders.c.order_id == sa.bindparam("of_order"), ticket_orders.c.kind == "hold"
+    ),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +67,9 @@ async def _own(
         return OwnKnowledge(placed_by=shown.placed_by, agreement=shown.agreement)
     placed_at = shown.placed_at or given.now
     ip_hash = known.hashes.get("ip")
-    nobody = (0, 0)
+    customer_velocity, ip_velocity = await identities.velocity(
+        tx, shown.order_id, customer_id=customer_id, ip_hash=ip_hash, at=placed_at
+    )
     return OwnKnowledge(
         placed_by=shown.placed_by,
         staff_id=shown.staff_id,
@@ -65,12 +79,8 @@ async def _own(
         counted_manual=shown.counted_manual,
         counted_effortless=shown.effortless,
         neighbours=await links.neighbours(tx, customer_id, known, before=placed_at),
-        customer_velocity=await identities.velocity(
-            tx, shown.order_id, customer_id=customer_id, ip_hash=None, at=placed_at
-        ),
-        ip_velocity=await identities.velocity(
-            tx, shown.order_id, customer_id=None, ip_hash=ip_hash, at=placed_at
-        ) if ip_hash else nobody,
+        customer_velocity=customer_velocity,
+        ip_velocity=ip_velocity,
         our_unpaid_fees=await _overdue_fees(locked, customer_id),
         our_tickets=await _our_tickets(locked, customer_id),
         muted=await context.muted.get(tx, given.active.policy, now=given.now),
@@ -83,15 +93,10 @@ async def _overdue_fees(locked: LockedOrder, customer_id: int) -> int:
 
     They fall due when their hold expires, or a little later.
     """
-    query = sa.select(sa.func.count()).where(
-        fees.c.customer_id == customer_id, fees.c.state == FeeState.UNPAID.value, fees.c.expires_at < locked.given.now
-    )
-    return int((await locked.tx.execute(query)).scalar_one())
+    given = {"customer": customer_id, "at": locked.given.now}
+    return int((await locked.tx.execute(_OVERDUE_FEES, given)).scalar_one())
 
 
 async def _our_tickets(locked: LockedOrder, customer_id: int) -> frozenset[int]:
-    query = sa.select(tickets.c.ticket_id).where(tickets.c.customer_id == customer_id, tickets.c.ours)
-    linked = sa.select(ticket_orders.c.ticket_id).where(
-        ticket_orders.c.order_id == locked.order.order_id, ticket_orders.c.kind == "hold"
-    )
-    return frozenset(row.ticket_id for row in await locked.tx.execute(query.union(linked)))
+    given = {"customer": customer_id, "of_order": locked.order.order_id}
+    return frozenset(row.ticket_id for row in await locked.tx.execute(_OUR_TICKETS, given))

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
 from app.core.consequences import building, timers
@@ -14,6 +13,7 @@ from app.core.consequences.actor import Actor
 from app.core.consequences.panel import HOOK_WORDS
 from app.core.judgement.decide import Outcome
 from app.core.states import Flag, OrderState, Provisioning
+from app.gathering.own import Own
 from app.messaging.inbox import Event
 from app.tables.inbox import EventSource
 from app.tables.orders import orders
@@ -27,20 +27,14 @@ CHANGE_MADE: Final = timedelta(seconds=4)
 _AT_REST: Final = (OrderState.RELEASED, OrderState.REJECTED, OrderState.CANCELLED)
 #: A look that is due may be left out if the order was read this shortly before.
 _SLACK: Final = timedelta(seconds=2)
-_COLUMNS: Final = (
-    orders.c.state, orders.c.panel_status, orders.c.placed_by, orders.c.staff_id, orders.c.provisioning,
-    orders.c.flags, orders.c.last_read_at, orders.c.read_event_id, orders.c.unread_since, orders.c.invoice_id,
-    orders.c.decision_id, orders.c.outcome,
-)  # fmt: skip
 
 
-async def is_known(context: Context, event: Event, order_id: int) -> bool:
-    """True if an event about an order tells nothing that a look at it has not seen."""
-    async with context.db.read() as connection:
-        row = (await connection.execute(sa.select(*_COLUMNS).where(orders.c.order_id == order_id))).first()
-        if row is None or row.last_read_at is None or row.unread_since is not None:
-            return False
-        return _was_seen(row, event) and not await _pays_others(connection, row, event, order_id)
+async def is_known(context: Context, event: Event, order_id: int, own: Own) -> bool:
+    """True if an event about an order tells nothing that a look at it has not seen; `own` are our rows of it."""
+    row = own.row
+    if row is None or row.last_read_at is None or row.unread_since is not None or not _was_seen(row, event):
+        return False
+    return not await _pays_others(context, row, event, order_id)
 
 
 def _was_seen(row: Any, event: Event) -> bool:
@@ -74,11 +68,12 @@ def _adds_nothing(row: Any, event: Event) -> bool:
     return told == row.placed_by and admin_id in {None, row.staff_id}
 
 
-async def _pays_others(connection: AsyncConnection, row: Any, event: Event, order_id: int) -> bool:
+async def _pays_others(context: Context, row: Any, event: Event, order_id: int) -> bool:
     """True if an event about an invoice concerns other orders, too."""
     if row.invoice_id is None or not event.type.startswith("invoice."):
         return False
-    return (await connection.execute(others_paid_by(row.invoice_id, order_id).limit(1))).first() is not None
+    async with context.db.read() as connection:
+        return (await connection.execute(others_paid_by(row.invoice_id, order_id).limit(1))).first() is not None
 
 
 def others_paid_by(invoice_id: int, order_id: int) -> sa.Select[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
-from app.db import insert_new
+from app.db import insert, insert_new
 from app.gathering.facts import OwnKnowledge, is_settled, order_kind, who_placed
 from app.gathering.panel import Gathered
 from app.gathering.payments import paid_on, payment_state
@@ -28,6 +29,9 @@ from app.tables.customers import customers
 from app.tables.orders import order_texts
 
 _ITEMS_SHOWN: Final = 50
+_OF_CUSTOMER: Final = customers.c.customer_id == sa.bindparam("of_customer")
+_LOCK: Final = sa.select(customers).where(_OF_CUSTOMER).with_for_update()
+_SHOW: Final = customers.update().where(_OF_CUSTOMER)
 
 
 def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admin_id: int | None) -> Order:
@@ -112,9 +116,14 @@ async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> N
     theirs = shown.placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     ip = panel.ip[:45] if panel is not None and panel.ip and theirs else None
     row = {"customer_id": shown.customer_id, "request_text": as_stored(gathered), "ip": ip}
-    of_order = order_texts.c.order_id == shown.order_id
-    if (await locked.tx.execute(order_texts.update().where(of_order).values(row))).rowcount == 0:
-        await locked.tx.execute(order_texts.insert().values(order_id=shown.order_id, **row))
+    await locked.tx.execute(_keep(locked.tx.dialect.name), {"order_id": shown.order_id, **row})
+
+
+@cache
+def _keep(dialect: str) -> Any:
+    row = insert(dialect, order_texts)
+    latest = {name: row.excluded[name] for name in ("customer_id", "request_text", "ip")}
+    return row.on_conflict_do_update(index_elements=[order_texts.c.order_id], set_=latest)
 
 
 async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Customer | None:
@@ -122,27 +131,25 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
     tx, customer_id, now = locked.tx, shown.customer_id, locked.given.now
     if customer_id is None:
         return None
-    query = sa.select(customers).where(customers.c.customer_id == customer_id).with_for_update()
-    row = (await tx.execute(query)).first()
+    row = (await tx.execute(_LOCK, {"of_customer": customer_id})).first()
     if row is None:
-        await tx.execute(insert_new(tx, customers).values(customer_id=customer_id, first_heard_at=now))
-        row = (await tx.execute(query)).one()
+        new = {"customer_id": customer_id, "first_heard_at": now}
+        row = (await tx.execute(insert_new(tx, customers, *customers.c), new)).first()
+    if row is None:  # added by another order just now
+        row = (await tx.execute(_LOCK, {"of_customer": customer_id})).one()
     customer = gathered.customer
     if customer is not None:
-        await tx.execute(
-            customers.update()
-            .where(customers.c.customer_id == customer_id)
-            .values(
-                status=customer.status[:24],
-                currency=customer.currency,
-                signed_up_at=_first_day(gathered) or row.signed_up_at,
-                active_services=customer.stats.active_services,
-                paid_invoices=customer.stats.paid_invoices,
-                overdue_invoices=customer.stats.overdue_invoices,
-                revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
-                last_read_at=now,
-            )
-        )
+        shows = {
+            "status": customer.status[:24],
+            "currency": customer.currency,
+            "signed_up_at": _first_day(gathered) or row.signed_up_at,
+            "active_services": customer.stats.active_services,
+            "paid_invoices": customer.stats.paid_invoices,
+            "overdue_invoices": customer.stats.overdue_invoices,
+            "revenue_minor": customer.revenue.amount_minor if customer.revenue else None,
+            "last_read_at": now,
+        }
+        await tx.execute(_SHOW, {**shows, "of_customer": customer_id})
     return read(Customer, row)
 
 

@@ -30,6 +30,16 @@ from app.workflow.mirror import items_of
 
 _ONE_BY_ONE: Final = 3  # up to this many services are read by id; for more, the customer's whole list is read
 
+_HOW_FAR: Final = sa.select(orders.c.version, orders.c.state, orders.c.provisioning).where(
+    orders.c.order_id == sa.bindparam("of_order")
+)
+_SAID: Final = (
+    sa.select(timeline.c.what)
+    .where(timeline.c.order_id == sa.bindparam("of_order"), timeline.c.code == TimelineCode.NOT_BUILT.value)
+    .order_by(timeline.c.id.desc())
+    .limit(1)
+)
+
 Queue = Mapping[tuple[str, int], PanelQueueEntry]
 
 
@@ -54,7 +64,7 @@ async def check(context: Context, event: Event, order_id: int) -> None:
         if seen is not None and locked is not None:
             if locked.order.version != seen.version:
                 raise VersionMoved
-            built = _built(seen, await _said(tx, order_id))
+            built = _built(seen, await _said(tx, order_id) if seen.services else None)
             question = BuildQuestion.of(event.data)
             result = await change(context, locked, partial(conclude, built=built, question=question))
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
@@ -63,9 +73,8 @@ async def check(context: Context, event: Event, order_id: int) -> None:
 
 async def _see(context: Context, order_id: int) -> Seen | None:
     """Read with no transaction open; None if there is nothing to check: not released, or built."""
-    columns = (orders.c.version, orders.c.state, orders.c.provisioning)
     async with context.db.read() as connection:
-        row = (await connection.execute(sa.select(*columns).where(orders.c.order_id == order_id))).first()
+        row = (await connection.execute(_HOW_FAR, {"of_order": order_id})).first()
     if row is None or row.state != OrderState.RELEASED or row.provisioning == Provisioning.DONE:
         return None
     panel = context.panel
@@ -135,10 +144,8 @@ def _line(line: PanelLine, seen: Seen) -> LineBuilt:
 
 async def _said(tx: AsyncConnection, order_id: int) -> str | None:
     """Return the newest line of the timeline that says what was not built."""
-    lines = sa.select(timeline.c.what).where(
-        timeline.c.order_id == order_id, timeline.c.code == TimelineCode.NOT_BUILT.value
-    )
-    return await tx.scalar(lines.order_by(timeline.c.id.desc()).limit(1))
+    said: str | None = await tx.scalar(_SAID, {"of_order": order_id})
+    return said
 
 
 # --- showing it ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.core.facts import Neighbours
 from app.customers import identities, links
-from app.customers.links import Links, candidates, links_of, payment_hashes
+from app.customers.links import Links, links_of, payment_hashes
 from app.db import Database
 from app.panels.records import PanelCustomer, PanelPayMethod
 from app.tables.columns import UtcDateTime
@@ -168,9 +168,9 @@ async def _fill(db: Database) -> None:
         await tx.execute(sa.text("ANALYZE"))
 
 
-async def _plan(db: Database, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> str:
+async def _plan(db: Database, query: sa.Select[Any], given: dict[str, Any]) -> str:
     async with db.read() as connection:
-        text = str(query.compile(connection.engine.sync_engine, compile_kwargs={"literal_binds": True}))
+        text = str(query.params(given).compile(connection.engine.sync_engine, compile_kwargs={"literal_binds": True}))
         how = "EXPLAIN QUERY PLAN " if db.is_sqlite else "EXPLAIN (ANALYZE, COSTS OFF) "
         return "\n".join(str(tuple(row)) for row in await connection.execute(sa.text(how + text.replace(":", r"\:"))))
 
@@ -182,15 +182,16 @@ async def test_the_cost_does_not_grow_with_the_number_of_customers(db: Database)
     mine = Links(hashes=mine.hashes | {"ip": identities.hashed("ip", "203.0.113.9")}, block=mine.block)
     assert mine.block is not None
     async with db.read() as connection:
-        rows = (await connection.execute(candidates(mine.block.block, 9, before=NOW))).all()
+        given = {"in_block": mine.block.block, "hash_ip": mine.hashes["ip"], "customer": 9, "at": NOW}
+        rows = (await connection.execute(links.CANDIDATES, given)).all()
         met = await links.neighbours(connection, 9, mine, before=NOW)
     assert len(rows) == links.MOST_COMPARED
     assert min(row.customer_id for row in rows) == MANY + 100 - links.MOST_COMPARED  # the newest
     assert met == (Neighbours(kind="ip", customers=identities.MOST_COUNTED, bad_customers=0),)
 
-    looked_up = await _plan(db, candidates(mine.block.block, 9, before=NOW))
+    looked_up = await _plan(db, links.CANDIDATES, given)
     assert "ix_address_blocks_seen" in looked_up
-    counted = await _plan(db, identities.others("ip", mine.hashes["ip"], 9, NOW))
+    counted = await _plan(db, identities.others("ip"), given)
     for plan in (looked_up, counted):
         assert "SCAN identities" not in plan
         assert "SCAN address_blocks" not in plan

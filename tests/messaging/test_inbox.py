@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import Database
-from app.messaging import inbox
+from app.messaging import backlog, inbox
 from app.tables.inbox import EventSource, EventState, events
 from tests.messaging.outbox_support import Time
 
@@ -126,7 +126,7 @@ async def test_who_lost_the_claim_can_not_finish_even_under_the_same_owner(db: D
     await add(db, time)
     (event,) = await claim(db, time)
     async with db.begin() as tx:
-        await inbox.release(tx, events.c.owner == ME, died=False, now=time.now)
+        await backlog.release(tx, events.c.owner == ME, died=False, now=time.now)
     (again,) = await claim(db, time)
     assert again.attempts == event.attempts
 
@@ -173,11 +173,11 @@ async def test_failed_events_are_replayed_from_the_start(db: Database, time: Tim
 
 async def test_the_oldest_that_is_due_is_known(db: Database, time: Time) -> None:
     async with db.read() as connection:
-        assert await inbox.oldest_waiting(connection, now=time.now) is None
+        assert await backlog.oldest_waiting(connection, now=time.now) is None
     await add(db, time, due_at=time.now + timedelta(hours=1))
     await add(db, time)
     async with db.read() as connection:
-        assert await inbox.oldest_waiting(connection, now=time.now + timedelta(minutes=1)) == time.now
+        assert await backlog.oldest_waiting(connection, now=time.now + timedelta(minutes=1)) == time.now
 
 
 async def test_what_kills_its_worker_fails_and_the_others_come_through(db: Database, time: Time) -> None:
@@ -191,7 +191,7 @@ async def test_what_kills_its_worker_fails_and_the_others_come_through(db: Datab
         if any(event.type == "deadly" for event in batch):
             died += 1
             async with db.begin() as tx:
-                await inbox.release(tx, events.c.owner == mine, died=True, now=time.now)
+                await backlog.release(tx, events.c.owner == mine, died=True, now=time.now)
         else:
             for event in batch:
                 async with db.begin() as tx:

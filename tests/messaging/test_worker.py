@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from app.core.records import CallState
 from app.db import Database
-from app.messaging import claims, inbox
+from app.messaging import backlog, claims, inbox
 from app.messaging import liveness as workers
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Beat, Watch
@@ -515,7 +515,7 @@ async def test_an_event_that_ends_elsewhere_is_not_finished_twice(db: Database, 
 
     async def handle(event: Event) -> None:
         async with db.begin() as tx:
-            await inbox.release(tx, events.c.id == event.id, died=True, now=time.now)
+            await backlog.release(tx, events.c.id == event.id, died=True, now=time.now)
         async with db.begin() as tx:
             await inbox.add_internal(tx, type="effect", data={}, now=time.now)
             await inbox.finish(tx, event, state=EventState.PROCESSED, result=None, now=time.now)

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.core.actions import Action
 from app.core.consequences.draft import Draft
-from app.core.consequences.effects import SendNow
+from app.core.consequences.effects import SendNow, Want
 from app.core.consequences.snapshot import EventSeen
 from app.core.judgement.decide import Outcome
 from app.core.records import CallState
@@ -70,8 +70,18 @@ def _is_through(hook: EventSeen, paid_at: datetime) -> bool:
     return hook.type == "order.paid" or (hook.type == "order.created" and hook.occurred_at >= paid_at)
 
 
+def _is_due_anyway(draft: Draft) -> bool:
+    """True if the accept is wanted by this very plan, and at once."""
+    wanted = (effect for effect in draft.effects if isinstance(effect, Want) and effect.due_at is None)
+    return any(effect.action.action is Action.ACCEPT_ORDER for effect in wanted)
+
+
 def send_waiting_accept(draft: Draft, *, paid: bool) -> None:
     """Send an accept now that waited for the panel to finish building; the payment's hook reports that."""
     waiting = any(call.action is Action.ACCEPT_ORDER and call.state is CallState.PENDING for call in draft.calls)
-    if waiting and (paid or panel_builds_until(draft) is None):
+    just_wanted = any(
+        isinstance(effect, Want) and effect.due_at is None and effect.action.action is Action.ACCEPT_ORDER
+        for effect in draft.effects
+    )
+    if waiting and not just_wanted and (paid or panel_builds_until(draft) is None):
         draft.effects.append(SendNow())

@@ -1,0 +1,46 @@
+"""Events that wait, and events that a dead worker left."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.tables.inbox import EventState, events
+
+
+async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
+    """Return since when the oldest due event has been due; None if none is due."""
+    found: datetime | None = await connection.scalar(
+        sa.select(sa.func.min(events.c.due_at)).where(events.c.state == EventState.RECEIVED, events.c.due_at <= now)
+    )
+    return found
+
+
+async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:
+    """Release claimed events that match `left`; return how many. Locked rows are skipped.
+
+    If their worker `died` (or lost them), any of them may be the cause. They become due one by one, further apart each
+    time, so that an event that crashes its worker doesn't affect the others again.
+    """
+    rows = (
+        await tx.execute(
+            sa.select(events.c.id, events.c.attempts, events.c.deaths)
+            .where(events.c.state == EventState.RECEIVED, events.c.owner.is_not(None), left)
+            .order_by(events.c.id)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+    for position, row in enumerate(rows):
+        values: dict[str, Any] = {"owner": None, "attempts": max(row.attempts - 1, 0)}
+        if died:
+            deaths = row.deaths + 1
+            apart = timedelta(milliseconds=250) * position * deaths**2
+            values = {
+                "owner": None, "deaths": deaths, "due_at": now + apart,
+                "last_error": f"left unfinished by {deaths} workers in a row",
+            }  # fmt: skip
+        await tx.execute(sa.update(events).where(events.c.id == row.id).values(values))
+    return len(rows)
