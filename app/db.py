@@ -1,8 +1,8 @@
 """One database, two engines: one for reading and one for writing.
 
 On SQLite a transaction that will write must begin with ``BEGIN IMMEDIATE``; with a plain ``BEGIN``, concurrent
-read-modify-writes lose updates silently or fail half-way with "database is locked". On PostgreSQL both are the same
-engine.
+read-modify-writes lose updates silently or fail half-way with "database is locked". On PostgreSQL both share one
+pool.
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ class Database:
             parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
             connect_args={"server_settings": waits},
         )  # fmt: skip
-        return cls(parsed, engine, engine)
+        # each statement of READ COMMITTED has a snapshot of its own anyway: reads save the round trips of a transaction
+        return cls(parsed, engine.execution_options(isolation_level="AUTOCOMMIT"), engine)
 
     @property
     def is_sqlite(self) -> bool:
