@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -121,7 +121,7 @@ def read(texts: Iterable[Written], *, catalogue: frozenset[str] = frozenset(), o
     return replace(
         _words(kept, hosted),
         requests=tuple(requests.values()),
-        expected=_with_amounts(expected, written, hosted),
+        expected=largest((*expected, *_amounts(written, hosted))),
         cut=_in_order(cut),
     )
 
@@ -132,24 +132,29 @@ def _hosted(written: list[Written], spoken: list[list[Token]]) -> list[Hosted]:
     ]
 
 
-def _with_amounts(
-    expected: Iterable[ExpectedUse], written: list[Written], hosted: list[Hosted]
-) -> tuple[ExpectedUse, ...]:
-    """Return the largest amount of each unit, of those expected and of those that go with what is hosted."""
-    most = {use.unit: use for use in expected}
+def _amounts(written: list[Written], hosted: list[Hosted]) -> Iterator[ExpectedUse]:
+    """Yield the amounts that go with what is hosted."""
     for one, text in zip(hosted, written, strict=True):
         for unit, amount in ((UseUnit.GB_STORAGE, one.gigabytes), (UseUnit.NEWSLETTER_READERS, one.readers)):
-            if amount and (unit not in most or amount > most[unit].amount):
-                most[unit] = ExpectedUse(unit=unit, amount=amount, where=text.where)
+            if amount:
+                yield ExpectedUse(unit=unit.value, amount=amount, where=text.where)
+
+
+def largest(expected: Iterable[ExpectedUse]) -> tuple[ExpectedUse, ...]:
+    """Return the largest amount of each unit, the first of equal ones, in the order of `UseUnit`."""
+    most: dict[str, ExpectedUse] = {}
+    for use in expected:
+        if use.unit not in most or use.amount > most[use.unit].amount:
+            most[use.unit] = use
     return tuple(most[unit] for unit in UseUnit if unit in most)
 
 
 def read_words(texts: Iterable[Written]) -> Reading:
-    """Read texts only for listed terms, not for requests and amounts."""
+    """Read texts only for listed terms and for what is hosted, not for requests and other amounts."""
     kept, cut = within(texts)
     written = [one for one in kept if one.where != DOMAIN]
     hosted = _hosted(written, [tokens(normalise(one.text)) for one in written])
-    return replace(_words(kept, hosted), cut=_in_order(cut))
+    return replace(_words(kept, hosted), expected=largest(_amounts(written, hosted)), cut=_in_order(cut))
 
 
 def _left_out_requests(one: Written, catalogue: frozenset[str], on: date) -> tuple[TermFinding, ...]:

@@ -84,7 +84,7 @@ def read_domain(domain: str) -> Hosted:
 def _words_of_domain(domain: str) -> Iterator[Token]:
     """Yield the words of a domain name, also two of ours that are written together."""
     for token in words(normalise(domain)):
-        two = () if CONCEPTS.knows(token.text) else _two_words(token.text)
+        two = () if CONCEPTS.is_word(token.text) else _two_words(token.text)
         yield from (Token(word, token.start) for word in two or (token.text,))
 
 

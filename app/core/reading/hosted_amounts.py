@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from app.core.reading.quantities import MOST
-from app.core.reading.text import Token
+from app.core.reading.text import COMMA, Token
 
 #: Numbers from which mails count as many: "large" for readers of a newsletter, "huge" for unasked mail.
 _LARGE: Final = 1_000
@@ -60,12 +60,12 @@ def read_amounts(text: str, found: Sequence[Token], hits: dict[str, list[Hit]]) 
     Beside anything else, a number says nothing; what is sold, like disks, is not kept.
     """
     starts = [token.start for token in found]
-    readers = _readers(text, starts, hits) if not _MAIL.isdisjoint(hits) else 0
+    readers = _readers(text, found, starts, hits) if not _MAIL.isdisjoint(hits) else 0
     kept = _kept(text, starts, hits["kept"]) if "kept" in hits and "sold" not in hits else 0
     return Amounts(min(readers, MOST), min(kept, MOST))
 
 
-def _readers(text: str, starts: list[int], hits: dict[str, list[Hit]]) -> int:
+def _readers(text: str, found: Sequence[Token], starts: list[int], hits: dict[str, list[Hit]]) -> int:
     readers = [hit.at for hit in hits.get("readers", ())]
     most = 0
     large: list[Hit] = []
@@ -74,7 +74,8 @@ def _readers(text: str, starts: list[int], hits: dict[str, list[Hit]]) -> int:
         amount = 10**6 if match.re is _WRITTEN_MILLION else amount_of(match["digits"], match["scale"])
         at, end = bisect_left(starts, match.start()), bisect_left(starts, match.end())
         named = bisect_left(readers, end)
-        if amount > most and named < len(readers) and readers[named] <= end + _READERS_AFTER:
+        is_named = named < len(readers) and readers[named] <= end + _READERS_AFTER
+        if amount > most and is_named and not any(_parts(token) for token in found[end : readers[named]]):
             most = amount
         if amount >= _LARGE and at < len(starts):
             hit = Hit(at, max(end, at + 1), f"{amount:,}")
@@ -82,6 +83,11 @@ def _readers(text: str, starts: list[int], hits: dict[str, list[Hit]]) -> int:
             huge += [hit] if amount >= _HUGE else []
     hits.update({name: sorted(every) for name, every in (("large", large), ("huge", huge)) if every})
     return most
+
+
+def _parts(token: Token) -> bool:
+    """Return whether a word between a number and the readers says that the number is of something else."""
+    return token.text == COMMA or token.text.isdecimal()
 
 
 def amount_of(digits: str, scale: str | None) -> int:

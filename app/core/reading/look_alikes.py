@@ -151,7 +151,7 @@ def _baits(brand: _Brand, lures: tuple[str, ...]) -> bool:
 
 def _is_inflected(word: str, name: str) -> bool:
     """Return whether a word is the name with an ending, or without its plural: "barclay", "revoluts"."""
-    return word[:-1] == name or name == word + "s"
+    return (word[:-1] == name and word[-1] != name[-1]) or name == word + "s"
 
 
 def _is_slip(word: str, name: str) -> bool:

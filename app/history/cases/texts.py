@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Cut, Facts, PlacedBy, TextCut
-from app.core.judgement.written import Written, read_words
+from app.core.judgement.written import Written, largest, read_words
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.hosted import DOMAIN
@@ -62,7 +62,9 @@ def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
     """Return the facts with what this policy's terms and lists find in the texts."""
     lines, order, customer = texts.lines, facts.order, facts.customer
     named = lines.named if lines else ()
-    found = findings_in(read_words((*texts.texts, *named)), policy)
+    reading = read_words((*texts.texts, *named))
+    found = findings_in(reading, policy)
+    found["expected"] = largest((*order.expected, *reading.expected))
     found["cut"] = tuple(sorted({*_lasting(order.cut), *_by_terms(found["cut"])}, key=lambda one: (one.where, one.why)))
     if lines is None:
         found |= {name: (*found[name], *_in_domains(getattr(order, name))) for name in _LISTED}

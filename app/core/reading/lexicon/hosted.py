@@ -80,6 +80,10 @@ class Concepts:
         """Return whether a phrase begins with this word; few words do."""
         return bool(self._first(word))
 
+    def is_word(self, word: str) -> bool:
+        """Return whether a phrase holds this very word."""
+        return word in self._words
+
     def knows(self, word: str) -> bool:
         """Return whether a phrase holds this word, itself or by its stem."""
         return bool(self._keys(word))
