@@ -25,11 +25,22 @@ _DENIED_FOR: Final = 8
 #: In a text of at most this many words, one word of teaching is about all of it.
 _SHORT_TEXT: Final = 40
 _ABUSE: Final = frozenset(kind.value for kind in AbuseKind)
-_WITH_TRADES: Final = tuple(sign for sign in SIGNS if sign.unless)
+
 #: The `where` of domain names.
 DOMAIN: Final = "domain"
 #: Words of ours written together in a domain name have at least this many letters each.
 _SHORTEST_PART: Final = 4
+
+
+class _Alternative(NamedTuple):
+    """Concepts that speak for the use of a sign where they stand together."""
+
+    sign: Sign
+    concepts: frozenset[str]
+
+
+_ALTERNATIVES: Final = tuple(_Alternative(sign, frozenset(concepts)) for sign in SIGNS for concepts in sign.needs)
+_WITH_TRADES: Final = tuple(sign for sign in SIGNS if sign.unless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,40 +196,42 @@ def _clause(found: Sequence[Token], first: int) -> list[int]:
 def _findings(
     found: Sequence[Token], hits: dict[str, list[Hit]], excuses: Excuses, where: str
 ) -> Iterable[HostedFinding]:
+    possible = [one for one in _ALTERNATIVES if one.concepts <= hits.keys()]
+    if not possible:
+        return
     standing = {
         concept: [hit for hit in every if not excuses.denies(found[hit.at].start)] for concept, every in hits.items()
     }
     places = {concept: [hit.at for hit in every] for concept, every in standing.items()}
     known: set[str] = set()
-    for sign in SIGNS:
+    for one in possible:
+        sign = one.sign
         if sign.kind in known or (sign.elsewhere and "elsewhere" in hits and "video_site" not in hits):
             continue
         if not sign.unless.isdisjoint(hits):
             continue
-        shown = _first_match(sign, found, standing, places, excuses)
+        shown = _first_match(one, found, standing, places, excuses)
         if shown:
             known.add(sign.kind)
             yield HostedFinding(kind=sign.kind, words=shown, where=where)
 
 
 def _first_match(
-    sign: Sign,
+    one: _Alternative,
     found: Sequence[Token],
     standing: dict[str, list[Hit]],
     places: dict[str, list[int]],
     excuses: Excuses,
 ) -> tuple[str, ...]:
-    for concepts in sign.needs:
-        if any(not standing.get(concept) for concept in concepts):
+    """Return the words of the first place where all concepts stand together; nothing if there is none."""
+    sign = one.sign
+    rarest, *others = sorted(one.concepts, key=lambda concept: (len(standing[concept]), concept))
+    for hit in standing[rarest]:
+        if sign.excused and excuses.excuses(found[hit.at].start):
             continue
-        rarest = min(concepts, key=lambda concept: len(standing[concept]))
-        others = [concept for concept in concepts if concept != rarest]
-        for hit in standing[rarest]:
-            if sign.excused and excuses.excuses(found[hit.at].start):
-                continue
-            near = _near(hit, others, standing, places, sign.near)
-            if near is not None:
-                return tuple(dict.fromkeys(one.shown for one in sorted([hit, *near])))
+        near = _near(hit, others, standing, places, sign.near)
+        if near is not None:
+            return tuple(dict.fromkeys(word.shown for word in sorted([hit, *near])))
     return ()
 
 

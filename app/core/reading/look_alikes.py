@@ -106,7 +106,8 @@ def _of_run(run: str, lures: tuple[str, ...], brands: Brands, *, alone: bool) ->
     """Compare one word of a name, or words between hyphens taken as one; `alone`: nothing else says anything."""
     plain = _unaccented(run)
     brand = brands.by_name.get(plain) or brands.by_name.get(plain.rstrip("0123456789"))
-    if brand is not None and (plain == run or brand.everyday):
+    # "impôts-conseil" is French; "lédger" alone wants to look like another name.
+    if brand is not None and (plain == run or (brand.everyday and not alone)):
         if _baits(brand, lures):
             yield LookAlike(brand=brand.name, likeness=Likeness.LURE, words=lures)
         elif not brand.everyday:

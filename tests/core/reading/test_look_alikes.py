@@ -49,6 +49,7 @@ def likeness(domain: str) -> Likeness | None:
         ("app1e.com", Likeness.LETTERS),
         ("chasehunting.com", None),
         ("impôts-conseil.fr", None),
+        ("lédger.com", Likeness.LETTERS),
         ("ing-buero-maier.de", None),
         ("deutsche-bank-museum.de", Likeness.MENTION),
         ("localhost", None),
