@@ -26,6 +26,8 @@ _DENIED_FOR: Final = 8
 _SHORT_TEXT: Final = 40
 _ABUSE: Final = frozenset(kind.value for kind in AbuseKind)
 
+#: "A site like YouTube" is not on YouTube.
+_OWN_SITE: Final = frozenset({"video_site", "like_tube"})
 #: The `where` of domain names.
 DOMAIN: Final = "domain"
 #: Words of ours written together in a domain name have at least this many letters each.
@@ -206,7 +208,7 @@ def _findings(
     known: set[str] = set()
     for one in possible:
         sign = one.sign
-        if sign.kind in known or (sign.elsewhere and "elsewhere" in hits and "video_site" not in hits):
+        if sign.kind in known or (sign.elsewhere and "elsewhere" in hits and _OWN_SITE.isdisjoint(hits)):
             continue
         if not sign.unless.isdisjoint(hits):
             continue

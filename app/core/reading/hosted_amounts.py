@@ -28,10 +28,11 @@ _NUMBER: Final = re.compile(
 )
 _WRITTEN_MILLION: Final = re.compile(r"\b(?:million|millon|milhao|миллион|millionen)\b")
 _THOUSANDS: Final = ("k", "mil", "tsd", "tausend", "thousand", "mille", "тыс")
+# Normalised texts have no "й": its mark is an accent.
 #: "5 To" is French, "from 3 to 5" is not: there the number goes on, or a word does.
 _BYTES: Final = re.compile(
-    r"(?<![\w.,])(?P<digits>\d{1,7}(?:[.,]\d{1,3})?) ?(?:(?P<tera>tb|tib|тб|терабайт\w{0,3}|tera(?:byte|octet)s?)\b"
-    r"|(?P<giga>gb|gib|гб|гигабайт\w{0,3}|giga(?:byte|octet)s?)\b"  # noqa: RUF001
+    r"(?<![\w.,])(?P<digits>\d{1,7}(?:[.,]\d{1,3})?) ?(?:(?P<tera>tb|tib|тб|терабаит\w{0,3}|tera(?:byte|octet)s?)\b"
+    r"|(?P<giga>gb|gib|гб|гигабаит\w{0,3}|giga(?:byte|octet)s?)\b"  # noqa: RUF001
     r"|(?P<octets>[tg]o)(?= ?(?:[,;.!?)\n]|$|de |d'|pour |environ|minimum|au )))"
 )
 #: Concepts that a number of mails or readers stands beside.
