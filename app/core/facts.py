@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from app.core.reading.kinds import ExpectedUse
+from app.core.reading.kinds import ExpectedUse, HostedFinding, LookAlike
 from app.core.reading.requests import TermFinding
 
 
@@ -206,6 +206,8 @@ class OrderFacts:
     vetting: tuple[TermFinding, ...] = ()  # terms of the policy's vetting list in notes, custom fields, domain names
     fit: tuple[TermFinding, ...] = ()  # terms of the policy's vetting rules, in the same places
     expected: tuple[ExpectedUse, ...] = ()  # what the customer expects to use, from the same texts
+    hosted: tuple[HostedFinding, ...] = ()  # what will be hosted, by signs in the same texts and in domain names
+    look_alikes: tuple[LookAlike, ...] = ()  # brands of the policy that the domain names resemble
     cut: tuple[TextCut, ...] = ()  # which of these texts were not fully read
     ours: bool = False  # "#ours" in the notes: our own initiative or fault
     labour_billed: bool = False  # the order's invoice already has a line for labour

@@ -21,16 +21,17 @@ from app.core.facts import (
 )
 from app.core.judgement import vetting
 from app.core.judgement.labour_value import nothing_to_pay, postpaid
-from app.core.judgement.written import Reading
+from app.core.judgement.written import Reading, look_alikes
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
+from app.core.reading.hosted import read_domain
 from app.core.reading.requests import TermFinding, find_terms
 from app.core.rows.belongings import Aggregates
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
 from app.gathering.panel import Gathered
 from app.gathering.payments import payment_state
-from app.gathering.texts import DOMAIN_CAP, read_written
+from app.gathering.texts import DOMAIN_CAP, line_domain, read_written
 from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 
 OURS_MARK = "#ours"
@@ -180,9 +181,11 @@ def findings_in(reading: Reading, policy: Policy) -> dict[str, Any]:
     """Return the order's fields for the findings of the policy's own terms, and for what was cut from the texts."""
     use, vetted, fit = policy.acceptable_use.terms, policy.vetting.terms, vetting.rule_terms(policy)
     return {
-        "acceptable_use": reading.listed(use, domains=False),
+        "acceptable_use": reading.meant(use),
         "vetting": reading.listed(vetted, domains=True),
-        "fit": reading.listed(fit, domains=True),
+        "fit": reading.not_denied(fit),
+        "hosted": reading.hosted,
+        "look_alikes": look_alikes(reading, policy),
         "cut": reading.cut_by((*use, *vetted, *fit)),
     }
 
@@ -252,14 +255,13 @@ def _overridden(
     )
 
 
-def line_domain(line: PanelLine, service: PanelService | None) -> str:
-    """Return the domain name of a line, or else of the service that it is for."""
-    return line.domain or (service.domain if service else "")
-
-
 def domain_terms(domain: str, policy: Policy) -> tuple[TermFinding, ...]:
-    """Return the acceptable-use terms in a domain name."""
-    return find_terms(domain[:DOMAIN_CAP], policy.acceptable_use.terms, where="domain") if domain else ()
+    """Return the acceptable-use terms in a domain name, unless the name itself warns of them ("stop-phishing")."""
+    if not domain:
+        return ()
+    found = find_terms(domain[:DOMAIN_CAP], policy.acceptable_use.terms, where="domain")
+    excuses = read_domain(domain[:DOMAIN_CAP]).excuses if found else None
+    return tuple(one for one in found if excuses is not None and not excuses.excuses(one.start))
 
 
 def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: PlacedBy) -> CustomerFacts:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 from app.core.facts import Cut, TextCut
-from app.core.judgement.written import DOMAIN, Reading, Written, read, within
+from app.core.judgement.written import Reading, Written, read, within
+from app.core.reading.hosted import DOMAIN
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import classify
 from app.gathering.asking_tickets import opening_message, own_messages
 from app.gathering.long_texts import LONG, apart
 from app.gathering.panel import Gathered
-from app.panels.records import PanelOrder, PanelProduct, PanelTicket
+from app.panels.records import PanelLine, PanelOrder, PanelProduct, PanelService, PanelTicket
 
 T = TypeVar("T")
 
@@ -65,7 +67,7 @@ def written_for(gathered: Gathered) -> list[Written]:
     ]
     if ticket is not None:
         found.append(Written(where="ticket", text=_of_ticket(ticket, order)))
-    return found if order is None else found + domains_of(order)
+    return found if order is None else found + domains_of(order, gathered.services)
 
 
 def _of_ticket(ticket: PanelTicket, order: PanelOrder | None) -> str:
@@ -73,9 +75,16 @@ def _of_ticket(ticket: PanelTicket, order: PanelOrder | None) -> str:
     return "\n\n".join([f"{ticket.subject}\n{opening_message(ticket)}", *own_messages(ticket, order)])
 
 
-def domains_of(order: PanelOrder) -> list[Written]:
-    """Return the domain names on the order's lines."""
-    return [Written(where=DOMAIN, text=line.domain) for line in order.lines if line.domain]
+def domains_of(order: PanelOrder, services: Iterable[PanelService]) -> list[Written]:
+    """Return the domain names on the order's lines, or else of the services that they are for, each once."""
+    by_id = {service.service_id: service for service in services}
+    named = (line_domain(line, by_id.get(line.relid or 0) if line.kind == "product" else None) for line in order.lines)
+    return [Written(where=DOMAIN, text=name) for name in dict.fromkeys(named) if name]
+
+
+def line_domain(line: PanelLine, service: PanelService | None) -> str:
+    """Return the domain name of a line, or else of the service that it is for."""
+    return line.domain or (service.domain if service else "")
 
 
 def as_stored(gathered: Gathered) -> str:

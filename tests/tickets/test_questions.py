@@ -21,7 +21,7 @@ from tests.stories.test_orders import shop
 DAY = 86_400.0
 HOUR = 3_600.0
 #: Two rules with a question each: together they cause a review.
-UNFIT = "I plan a newsletter for my clients, and an OpenVPN for the office."
+UNFIT = "I plan an Icecast for my clients, and an OpenVPN for the office."
 
 
 async def held(house: House, *, notes: str = UNFIT, pay: bool = True) -> tuple[int, int]:
@@ -67,9 +67,9 @@ async def test_what_may_not_fit_is_held_with_the_question_prepared(house: House)
     assert (order["state"], order["hold"]["kind"], order["scores"]["risk"]) == ("held", "review", 0)
     (reason,) = order["decision"]["reasons"]
     assert reason["code"] == "vetting_fit"
-    assert "vpn-proxy, newsletter (weight 60" in reason["text"]
+    assert "streaming (icecast), vpn-proxy (openvpn) (weight 60" in reason["text"]
     assert "VPN or proxy" in order["prepared_question"]
-    assert "newsletters" in order["prepared_question"]
+    assert "You mention streaming" in order["prepared_question"]
     assert "ask" in order["actions"]
     assert house.effects("OpenTicket") == 0
 
@@ -97,10 +97,31 @@ async def test_answers_in_the_order_form_are_held_against_the_plan(
 
 
 async def test_one_thing_worth_a_question_holds_nobody(house: House) -> None:
-    order_id, _ = await held(house, notes="I plan a newsletter for my clients.")
+    order_id, _ = await held(house, notes="I plan an OpenVPN for my office.")
     order = await house.order(order_id)
     assert order["decision"]["outcome"] == "approve"
     assert order["prepared_question"] is None
+
+
+async def test_what_the_plan_does_not_stand_is_held_alone(house: House) -> None:
+    order_id, _ = await held(house, notes="Wir verschicken jede Woche eine Rundmail an 8.000 Mitglieder.")
+    order = await house.order(order_id)
+    (reason,) = order["decision"]["reasons"]
+    assert (order["state"], reason["code"]) == ("held", "vetting_fit")
+    assert "8,000 readers of a newsletter where the plan allows 2,000" in reason["text"]
+    assert "newsletter" in order["prepared_question"]
+
+
+async def test_a_domain_that_imitates_a_bank_is_held(house: House) -> None:
+    client, product = shop(house)
+    placed = await house.panel.place_order(
+        client, [{"product_id": product, "domain": "sparkasse-login.example"}], pay=True
+    )
+    await house.wait(100)
+    order = await house.order(placed.id)
+    assert order["hold"]["kind"] == "review"
+    (signal,) = [one for one in order["signals"] if one["code"] == "look_alike_domain"]
+    assert "sparkasse, beside words that ask for trust (login)" in signal["detail"]
 
 
 async def test_asked_answered_and_approved(house: House) -> None:
@@ -112,7 +133,7 @@ async def test_asked_answered_and_approved(house: House) -> None:
     assert ticket.subject == f"A question about your order {order['order_number']}"
     assert order["prepared_question"] in ticket.replies[0].message
     question = await the_question(house)
-    assert (question.ticket_id, question.rule, question.answered_at) == (ticket.id, "vpn-proxy", None)
+    assert (question.ticket_id, question.rule, question.answered_at) == (ticket.id, "streaming", None)
     (row,) = await queue(house)
     assert (row["why"], row["reasons"][0]["code"]) == ("answer", "asked")
 
@@ -368,7 +389,7 @@ async def test_declined_politely_where_it_only_does_not_fit(house: House) -> Non
     await house.settle(seconds=30)
     (told,) = [one for one in house.panel.state.tickets.values() if one.id != ticket.id]
     assert "decided not to accept it" in told.replies[0].message
-    assert "newsletter" not in told.replies[0].message
+    assert "streaming" not in told.replies[0].message
     assert (await the_question(house)).outcome == "rejected"
 
 

@@ -168,7 +168,8 @@ def _risky(case: Case) -> _Verdict | None:
         reasons.append(Ground(Code.VETTING_PRODUCT_GROUP, "A person checks every order of this product group."))
     if order.cut:
         reasons.append(Ground(Code.TEXT_CUT, lambda: f"A person reads the texts of the order: {cut_words(order.cut)}."))
-    fit = vetting.fit_reason(order, case.rules.policy) if order.fit or order.expected else None
+    speaks = order.fit or order.expected or order.hosted
+    fit = vetting.fit_reason(order, case.rules.policy) if speaks else None
     if fit is not None:
         reasons.append(Ground(Code.VETTING_FIT, fit))
     return (Outcome.HOLD_FOR_REVIEW, tuple(reasons)) if reasons else None

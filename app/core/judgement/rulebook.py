@@ -59,6 +59,7 @@ class Rulebook:
         self.own_gateways: Final = _words(own.gateways)
         self.own_clients: Final = frozenset(own.client_groups)
 
+        self.abuse_kinds: Final = frozenset(kind.value for kind in policy.acceptable_use.kinds)
         self.vetted_products: Final = Groups(policy.vetting.product_groups)
         self.not_in_cart: Final = frozenset(policy.cart.not_in_cart)
         self.manual_methods: Final = _words(policy.payment.manual_methods)

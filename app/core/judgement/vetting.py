@@ -16,7 +16,7 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import Groups
 from app.core.policy.sections.vetting import FitRule, PlanRoom
 from app.core.reading.answers import find_answer, find_in_lines
-from app.core.reading.kinds import ExpectedUse
+from app.core.reading.kinds import ExpectedUse, PlanUse
 from app.core.reading.quantities import UseUnit, find_expected
 
 #: The reason code of an order whose weights reach `vetting.review_from`.
@@ -31,6 +31,7 @@ _UNIT_WORDS = {
     UseUnit.GB_TRAFFIC_MONTH: "GB of traffic a month",
     UseUnit.VISITORS_DAY: "visitors a day",
     UseUnit.MAILS_DAY: "mails a day",
+    UseUnit.NEWSLETTER_READERS: "readers of a newsletter",
 }
 
 
@@ -80,20 +81,31 @@ def expected_uses(texts: Iterable[tuple[str, str]], answers: Iterable[tuple[str,
 
 def misfits(order: OrderFacts, policy: Policy) -> tuple[Misfit, ...]:
     """Return the misfits, the heaviest first; equal weights in the order of the policy."""
-    if not order.fit and not order.expected:
+    if not order.fit and not order.expected and not order.hosted:
         return ()
     mentioned = {finding.term for finding in order.fit}
-    found = [
-        Misfit(rule.name, rule.weight, rule.question, rule.name)
-        for rule in policy.vetting.rules
-        if not mentioned.isdisjoint(rule.terms) and _concerns(rule, order.items)
-    ]
+    spoken = {finding.kind: finding.words for finding in order.hosted}
+    answered = _answered(order, policy)
+    found = []
+    for rule in policy.vetting.rules:
+        said = [term for term in rule.terms if term in mentioned]
+        said += [word for use in rule.uses if use not in answered for word in spoken.get(use.value, ())]
+        if said and _concerns(rule, order.items):
+            words = ", ".join(dict.fromkeys(said[:5]))
+            found.append(Misfit(rule.name, rule.weight, rule.question, f"{rule.name} ({words})"))
     for use in order.expected:
         room = _tightest(use, order.items, policy)
         if room is not None:
             text = f"{use.amount:,} {_UNIT_WORDS[room.unit]} where the plan allows {room.at_most:,}"
             found.append(Misfit(f"{RESOURCE}{use.unit}", room.weight, room.question, text))
     return tuple(sorted(found, key=lambda one: -one.weight))
+
+
+def _answered(order: OrderFacts, policy: Policy) -> frozenset[PlanUse]:
+    """Return the uses whose amount the customer names and the plan stands: there is nothing to ask."""
+    named = [use for use in order.expected if use.unit == UseUnit.NEWSLETTER_READERS]
+    stands = named and all(_tightest(use, order.items, policy) is None for use in named)
+    return frozenset({PlanUse.NEWSLETTER}) if stands else frozenset()
 
 
 def fit_reason(order: OrderFacts, policy: Policy) -> str | None:

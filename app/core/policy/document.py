@@ -14,6 +14,7 @@ from app.core.money import BadAmount, Money
 from app.core.policy import fairness, keys
 from app.core.policy.base_types import CurrencyCode, PolicyPart
 from app.core.policy.sections import acting as policy_acting
+from app.core.policy.sections import hosting as policy_hosting
 from app.core.policy.sections import judging as policy_judgement
 from app.core.policy.sections import modes as policy_modes
 from app.core.policy.sections import texts as policy_texts
@@ -63,7 +64,7 @@ class Policy(PolicyPart):
     own_initiative: policy_judgement.OwnInitiative = Field(policy_judgement.OwnInitiative(), title="Our own initiative")
     cart: policy_judgement.Cart = Field(policy_judgement.Cart(), title="Cart")
     payment: policy_judgement.Payment = Field(policy_judgement.Payment(), title="Payment")
-    acceptable_use: policy_judgement.AcceptableUse = Field(policy_judgement.AcceptableUse(), title="Acceptable use")
+    acceptable_use: policy_hosting.AcceptableUse = Field(policy_hosting.AcceptableUse(), title="Acceptable use")
     vetting: policy_vetting.Vetting = Field(policy_vetting.Vetting(), title="Vetting")
     ask: policy_vetting.Ask = Field(policy_vetting.Ask(), title="Questions to customers")
     staff: policy_judgement.Staff = Field(policy_judgement.Staff(), title="Staff")

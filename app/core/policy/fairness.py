@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from app.core.policy.places import is_all_of_a_country, is_public_mail, only_names
 from app.core.policy.sections.acting import NetList
-from app.core.policy.sections.judging import AcceptableUse, PointTables, RiskPoints, RiskThresholds, SignalThresholds
+from app.core.policy.sections.hosting import AcceptableUse
+from app.core.policy.sections.judging import PointTables, RiskPoints, RiskThresholds, SignalThresholds
 from app.core.policy.sections.vetting import Vetting
 
 #: The widest network allowed in a block list: a wider one is a whole access provider, if not a country.

@@ -35,3 +35,50 @@ class ExpectedUse:
     unit: str  # gb_storage, gb_traffic_month, visitors_day, mails_day, …
     amount: int
     where: str
+
+
+class AbuseKind(StrEnum):
+    """What only those who break the rules host."""
+
+    PHISHING = "phishing"
+    MASS_MAIL = "mass_mail"
+    ROTATING_IPS = "rotating_ips"
+    CARDING = "carding"
+    BOOTER = "booter"
+    PIRACY = "piracy"
+
+
+class PlanUse(StrEnum):
+    """Honest uses that not every plan stands."""
+
+    VIDEO = "video"
+    GAME_SERVER = "game_server"
+    NEWSLETTER = "newsletter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedFinding:
+    """One use found in a text. `words` are the lexicon's own ("mass", "mail", "versend…"), never the sentence."""
+
+    kind: str  # of AbuseKind or PlanUse
+    words: tuple[str, ...]
+    where: str
+
+
+class Likeness(StrEnum):
+    """How a domain name resembles the name of a bank or brand."""
+
+    LETTERS = "letters"  # written with characters that look alike
+    TYPO = "typo"  # one letter added, left out, changed or swapped
+    LURE = "lure"  # the name itself beside words like "login"
+    NAME = "name"  # nothing but the name itself, at another ending
+    MENTION = "mention"  # the name itself among other words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAlike:
+    """A domain name that resembles a brand of the policy. `words` are the lexicon's words beside it."""
+
+    brand: str
+    likeness: Likeness
+    words: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ class UseUnit(StrEnum):
     GB_TRAFFIC_MONTH = "gb_traffic_month"
     VISITORS_DAY = "visitors_day"
     MAILS_DAY = "mails_day"
+    NEWSLETTER_READERS = "newsletter_readers"
 
 
 _NUMBER = r"\d{1,3}(?:[ \u00a0\u202f]000){1,4}|\d[\d.,']{0,24}"

@@ -1,6 +1,6 @@
 """Find special requests and listed terms in the texts that customers write with an order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -47,12 +47,14 @@ def find_terms(text: str, terms: Iterable[str], *, where: str) -> tuple[TermFind
     return find_listed(words_of(text), terms, where=where)
 
 
-def find_listed(found: Sequence[Token], terms: Iterable[str], *, where: str) -> tuple[TermFinding, ...]:
-    """Do the same as `find_terms` for a text that is already split into words."""
+def find_listed(
+    found: Sequence[Token], terms: Iterable[str], *, where: str, skip: Callable[[int], bool] | None = None
+) -> tuple[TermFinding, ...]:
+    """Do the same as `find_terms` for a text that is already split into words, without those at offsets to skip."""
     book = _listed(tuple(terms))
     first: dict[str, TermFinding] = {}
     for at, token in enumerate(found):
-        if not book.begins_with(token.text):
+        if not book.begins_with(token.text) or (skip is not None and skip(token.start)):
             continue
         for _, term in book.matches(found, at):
             first.setdefault(term, TermFinding(kind=TermKind.LISTED, term=term, where=where, start=token.start))

@@ -15,14 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Cut, Facts, PlacedBy, TextCut
-from app.core.judgement.written import DOMAIN, Written, read_words
+from app.core.judgement.written import Written, largest, read_words
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
-from app.core.reading.requests import TermFinding
+from app.core.reading.hosted import DOMAIN
+from app.core.reading.kinds import HostedFinding, TermFinding
 from app.customers.identities import canonical_email
-from app.gathering.facts import domain_terms, findings_in, line_domain
+from app.gathering.facts import domain_terms, findings_in
 from app.gathering.panel import Gathered
-from app.gathering.texts import domains_of, written_for
+from app.gathering.texts import domains_of, line_domain, written_for
 from app.history.cases.rows import in_chunks
 from app.history.cases.timeline import services_of
 from app.history.imported import Resource, load
@@ -32,7 +33,7 @@ from app.tables.history import cases, panel_rows
 from app.tables.orders import order_texts
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)  # dates of texts don't matter here
-_LISTED = ("acceptable_use", "vetting", "fit")  # the fields with findings of the policy's lists
+_LISTED = ("acceptable_use", "vetting", "fit", "hosted")  # the fields with findings of the policy's lists
 _THEIRS = frozenset({PlacedBy.CUSTOMER, PlacedBy.UNKNOWN})
 
 
@@ -61,10 +62,13 @@ def refind(facts: Facts, texts: CaseTexts, policy: Policy) -> Facts:
     """Return the facts with what this policy's terms and lists find in the texts."""
     lines, order, customer = texts.lines, facts.order, facts.customer
     named = lines.named if lines else ()
-    found = findings_in(read_words((*texts.texts, *named)), policy)
+    reading = read_words((*texts.texts, *named))
+    found = findings_in(reading, policy)
+    found["expected"] = largest((*order.expected, *reading.expected))
     found["cut"] = tuple(sorted({*_lasting(order.cut), *_by_terms(found["cut"])}, key=lambda one: (one.where, one.why)))
     if lines is None:
         found |= {name: (*found[name], *_in_domains(getattr(order, name))) for name in _LISTED}
+        found["look_alikes"] = order.look_alikes
         return replace(facts, order=replace(order, **found))
     order = replace(order, **found)
     if len(lines.domains) == len(order.items):
@@ -97,7 +101,7 @@ def _lasting(cut: Iterable[TextCut]) -> list[TextCut]:
     return [one for one in cut if one.why is not Cut.TERM_LEFT_OUT]
 
 
-def _in_domains(hits: tuple[TermFinding, ...]) -> tuple[TermFinding, ...]:
+def _in_domains(hits: tuple[TermFinding | HostedFinding, ...]) -> tuple[TermFinding | HostedFinding, ...]:
     return tuple(hit for hit in hits if hit.where == "domain")
 
 
@@ -155,7 +159,7 @@ def _texts(
     )
     by_id = {service.service_id: service for service in own}
     lines = Lines(
-        named=tuple(domains_of(order)),
+        named=tuple(domains_of(order, own)),
         domains=tuple(
             line_domain(line, by_id.get(line.relid or 0) if line.kind == "product" else None) for line in order.lines
         ),

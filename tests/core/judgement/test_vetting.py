@@ -16,7 +16,7 @@ from app.core.judgement import vetting
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, PolicyError, parse_policy
-from app.core.reading.kinds import ExpectedUse
+from app.core.reading.kinds import ExpectedUse, HostedFinding
 from app.core.reading.quantities import UseUnit
 from app.core.reading.requests import TermFinding, TermKind, find_terms
 from tests.core.judging import NOW, an_item, an_order, some_facts
@@ -117,7 +117,7 @@ def test_the_reason_names_the_rules_and_is_no_bad_mark() -> None:
     (reason,) = found.reasons
     assert reason.code == "vetting_fit"
     assert reason.text == (
-        "It may not fit: heavy, 2,000 GB of traffic a month where the plan allows 1,000, light "
+        "It may not fit: heavy (mining), 2,000 GB of traffic a month where the plan allows 1,000, light (newsletter) "
         "(weight 100, a person checks from 50)."
     )
     assert (found.scores.risk, found.question_rule) == (0, "heavy")
@@ -184,7 +184,8 @@ def test_the_default_rules(text: str, rules: set[str]) -> None:
 
 def test_a_default_rule_below_the_sum_holds_nobody_alone() -> None:
     for rule in DEFAULT.vetting.rules:
-        found = judged(DEFAULT, fit=mentions(rule.terms[0]))
+        spoken = tuple(HostedFinding(kind=use.value, words=("word",), where="notes") for use in rule.uses)
+        found = judged(DEFAULT, fit=mentions(*rule.terms[:1]), hosted=spoken)
         looked = found.outcome is Outcome.HOLD_FOR_REVIEW
         assert looked is (rule.weight >= DEFAULT.vetting.review_from), rule.name
 
@@ -242,7 +243,8 @@ def test_facts_without_findings_are_judged_as_before() -> None:
 
 BAD = [
     ("[[vetting.rules]]\nname = 'A b'\nterms = ['x']\nweight = 1\nquestion = 'q'", "vetting.rules.0.name"),
-    ("[[vetting.rules]]\nname = 'a'\nterms = []\nweight = 1\nquestion = 'q'", "vetting.rules.0.terms"),
+    ("[[vetting.rules]]\nname = 'a'\nterms = []\nweight = 1\nquestion = 'q'", "vetting.rules.0"),
+    ("[[vetting.rules]]\nname = 'a'\nuses = ['chess']\nweight = 1\nquestion = 'q'", "vetting.rules.0.uses.0"),
     ("[[vetting.rules]]\nname = 'a'\nterms = ['x']\nweight = -1\nquestion = 'q'", "vetting.rules.0.weight"),
     ("[[vetting.rules]]\nname = 'a'\nterms = ['x']\nweight = 1\nquestion = ' '", "vetting.rules.0.question"),
     ("[[vetting.rules]]\nname = 'a'\nterms = ['x']\nweight = 1", "vetting.rules.0.question"),

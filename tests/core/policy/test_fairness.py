@@ -117,7 +117,8 @@ KNOWN_FACTS = {
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
         "payment_method", "invoice_id", "promo_code", "items", "requests", "acceptable_use", "vetting", "fit",
-        "expected", "cut", "ours", "labour_billed", "asking_ticket_id", "fraud_check", "fraud_check_ran", "outside",
+        "expected", "hosted", "look_alikes", "cut", "ours", "labour_billed", "asking_ticket_id", "fraud_check",
+        "fraud_check_ran", "outside",
         "ip_asn",
     )),
     *(f"CustomerFacts.{name}" for name in (

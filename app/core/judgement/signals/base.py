@@ -44,7 +44,7 @@ FAMILIES: Final = {
         Family.HISTORY: ("earlier_fraud_orders", "chargebacks", "collections_invoices", "overdue_invoices"),
         Family.PAYMENT: ("payment_disputed", "new_account_large_order"),
         Family.OUTSIDE: ("fraud_check", "minfraud", "fraudrecord", "anonymous_ip"),
-        Family.CONTENT: ("acceptable_use",),
+        Family.CONTENT: ("acceptable_use", "look_alike_domain", "brand_in_domain"),
         Family.LISTS: ("block_listed", "allow_listed"),
     }.items()
     for code in codes

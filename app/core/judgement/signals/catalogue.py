@@ -222,9 +222,24 @@ CATALOGUE: Final = (
     _risk("payment_disputed", "The payment of this order is disputed.", "nothing", "order.payment"),
     _risk(
         "acceptable_use",
-        "Terms of the acceptable-use list appear in the order's texts or domain names.",
-        "the terms and where they were found, never the text",
+        "The order's texts or domain names hold terms of the acceptable-use list, or words that together speak for a "
+        "kind of abuse; not where they deny it, warn of it or study it, or mean an innocent trade.",
+        "the terms, the kinds of abuse with the lexicon's words, and where they were found, never the text",
         "order.acceptable_use",
+        "order.hosted",
+    ),
+    _risk(
+        "look_alike_domain",
+        "A domain name imitates a bank or brand of the policy: look-alike characters, a typing error, its name at "
+        "another ending, or beside words that ask for trust.",
+        "the brand and the words beside it",
+        "order.look_alikes",
+    ),
+    _risk(
+        "brand_in_domain",
+        "A domain name holds the name of a bank or brand of the policy among other words; not where its agency orders.",
+        "the brand",
+        "order.look_alikes",
     ),
     _risk(
         "block_listed", "The customer is on the provider's own block list.", "the entries, by place", "customer.lists"

@@ -13,6 +13,7 @@ from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.money import Money
+from app.core.reading.kinds import Likeness, LookAlike
 
 #: The provider's own lists are never muted, because they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
@@ -216,19 +217,64 @@ def payment_disputed(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def acceptable_use(facts: Facts, rules: Rulebook) -> Finding | None:
-    """The customer's description of what will be hosted, or a domain name, has terms of the acceptable-use list."""
-    hits = [*facts.order.acceptable_use]
-    for item in facts.order.items:
-        hits += item.domain_terms
-    if not hits:
+    """What the customer says of its use, or a domain name, speaks for abuse: terms of the list, or signs of a kind."""
+    order = facts.order
+    if not order.acceptable_use and not order.hosted:
+        for item in order.items:
+            if item.domain_terms:
+                break
+        else:
+            return None
+    hits = [*order.acceptable_use, *(hit for item in order.items for hit in item.domain_terms)]
+    signs = [one for one in order.hosted if one.kind in rules.abuse_kinds]
+    if not hits and not signs:
         return None
 
     def words() -> Words:
         shown = ", ".join(sorted({hit.term for hit in hits})[:10])
-        detail = f"Terms of the acceptable-use list appear in the order's texts or domain names: {shown}."
-        return said(detail, terms=shown, where=", ".join(sorted({hit.where for hit in hits})[:10]))
+        spoken = "; ".join(f"{one.kind.replace('_', ' ')} ({', '.join(one.words)})" for one in signs)
+        sentences = (
+            [f"Terms of the acceptable-use list appear in the order's texts or domain names: {shown}."] if hits else []
+        )
+        sentences += [f"The order's texts or domain names speak for {spoken}."] if signs else []
+        where = ", ".join(sorted({hit.where for hit in hits} | {sign.where for sign in signs})[:10])
+        kinds = {"kinds": ", ".join(one.kind for one in signs)} if signs else {}
+        return said(" ".join(sentences), terms=shown, **kinds, where=where)
 
     return risk_finding("acceptable_use", rules.risk.acceptable_use, words)
+
+
+_LIKENESSES: Final = {
+    Likeness.LETTERS: "written with characters that look alike",
+    Likeness.TYPO: "with a typing error",
+    Likeness.LURE: "beside words that ask for trust",
+    Likeness.NAME: "whose own domain it is not",
+    Likeness.MENTION: "among other words",
+}
+
+
+def look_alike_domain(facts: Facts, rules: Rulebook) -> Finding | None:
+    """A domain name imitates a bank or brand of the policy, or only holds its name, as those of partners do too."""
+    every = facts.order.look_alikes
+    if not every:
+        return None
+    imitating = [one for one in every if one.likeness is not Likeness.MENTION]
+    found = imitating or every
+    code = "look_alike_domain" if imitating else "brand_in_domain"
+
+    def words() -> Words:
+        shown = "; ".join(_likeness(one) for one in found[:5])
+        detail = f"A domain name of the order reads like a bank or brand: {shown}."
+        bait = ", ".join(dict.fromkeys(word for one in found for word in one.words))
+        return said(detail, brands=", ".join(one.brand for one in found[:5]), words=bait)
+
+    points = rules.risk.look_alike_domain if imitating else rules.risk.brand_in_domain
+    return risk_finding(code, points, words)
+
+
+def _likeness(one: LookAlike) -> str:
+    bait = f" ({', '.join(one.words)})" if one.words else ""
+    return f"{one.brand}, {_LIKENESSES[one.likeness]}{bait}"
 
 
 def _listed(kind: ListKind, code: str, points_of: Callable[[Rulebook], int]) -> SignalRule:
@@ -265,6 +311,7 @@ SIGNALS: Final[tuple[SignalRule, ...]] = (
     overdue_invoices,
     payment_disputed,
     acceptable_use,
+    look_alike_domain,
     _listed(ListKind.BLOCK, "block_listed", lambda rules: rules.risk.block_listed),
     _listed(ListKind.ALLOW, "allow_listed", lambda rules: -rules.risk.allow_listed),
 )

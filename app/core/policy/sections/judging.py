@@ -201,7 +201,9 @@ class RiskPoints(PolicyPart):
     overdue_invoice: Points = Field(10, title="Each overdue invoice")
     overdue_invoices_at_most: Points = Field(30, title="All overdue invoices together, at most,")
     payment_disputed: Points = Field(60, title="A disputed payment for the order")
-    acceptable_use: Points = Field(60, title="A term of the acceptable-use list")
+    acceptable_use: Points = Field(60, title="A term or kind of the acceptable-use list")
+    look_alike_domain: Points = Field(60, title="A domain name that imitates a brand")
+    brand_in_domain: Points = Field(20, title="A brand's name among other words of a domain name")
     block_listed: Points = Field(100, title="Being on the block list")
     allow_listed: Points = Field(50, title="Being on the allow list")
 
@@ -228,7 +230,7 @@ class FamilyCaps(PolicyPart):
     history: Points = Field(100, title="The cap on a customer's history")
     payment: Points = Field(100, title="The cap on payment signals")
     outside: Points = Field(85, title="The cap on fraud checks and enrichment services")
-    content: Points = Field(100, title="The cap on texts and domain names")
+    content: Points = Field(80, title="The cap on texts and domain names")
 
 
 class SignalThresholds(PolicyPart):
@@ -291,68 +293,6 @@ class Payment(PolicyPart):
 
     manual_methods: tuple[Line, ...] = Field(
         ("banktransfer", "mailin", "cash", "cheque", "check"), max_length=100, title="Payments that a person records"
-    )
-
-
-class AcceptableUse(PolicyPart):
-    """Terms for content that breaks the rules; searched for in notes and domain names."""
-
-    terms: tuple[Line, ...] = Field(
-        (
-            "carding",
-            "carder",
-            "cc dumps",
-            "fullz",
-            "cvv shop",
-            "skimmer",
-            "botnet",
-            "c2 server",
-            "command and control server",
-            "ddos attack",
-            "ddos attacks",
-            "ddos tool",
-            "ddos panel",
-            "ddos for hire",
-            "booter",
-            "stresser",
-            "bulk mail",
-            "bulk email",
-            "bulk e-mail",
-            "mass mail",
-            "mass mailing",
-            "mass email",
-            "email blast",
-            "send spam",
-            "sending spam",
-            "spam mails",
-            "spam server",
-            "spam campaign",
-            "phishing",
-            "scam page",
-            "mass scan",
-            "mass scanning",
-            "port scanning",
-            "masscan",
-            "zmap",
-            "brute forcing",
-            "bruteforcing",
-            "brute forcer",
-            "malware hosting",
-            "malware distribution",
-            "ransomware panel",
-            "keylogger",
-            "exploit kit",
-            "warez",
-            "nulled",
-            "cracked software",
-            "torrent tracker",
-            "ip spoofing",
-            "spoofing enabled",
-            "bulletproof hosting",
-            "child porn",
-        ),
-        max_length=2000,
-        title="Terms that break the acceptable-use rules",
     )
 
 

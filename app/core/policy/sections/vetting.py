@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.core.policy.base_types import GroupRef, Line, PolicyPart, readable
+from app.core.reading.kinds import PlanUse
 from app.core.reading.quantities import UseUnit
 
 
@@ -32,17 +33,24 @@ ProductTypes = Annotated[tuple[ProductType, ...], Field(max_length=4)]
 
 
 class FitRule(PolicyPart):
-    """Content that may not fit, recognised when the customer mentions one of the terms.
+    """Content that may not fit: one of the terms is mentioned, or texts speak of one of the uses, in six languages.
 
     With `groups` or `product_types` it applies only to orders with such a product; with both, either is enough.
     """
 
     name: Slug
-    terms: tuple[Line, ...] = Field(min_length=1, max_length=500)
+    terms: tuple[Line, ...] = Field((), max_length=500)
     weight: Weight
     question: Question
     groups: Groups = ()
     product_types: ProductTypes = ()
+    uses: tuple[PlanUse, ...] = Field((), max_length=20)
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        if not self.terms and not self.uses:
+            raise ValueError("set terms, uses or both to say what it is recognised by")
+        return self
 
 
 class PlanRoom(PolicyPart):
@@ -99,6 +107,17 @@ _RULES = (
             "You mention a game server. It needs a server of its own, which this plan does not include. May we "
             "suggest a plan that fits?"
         ),
+        uses=(PlanUse.GAME_SERVER,),
+        product_types=_SHARED,
+    ),
+    FitRule(
+        name="video-on-shared",
+        uses=(PlanUse.VIDEO,),
+        weight=60,
+        question=(
+            "You mention video. Our shared servers are not made to play it: how many hours are there, how many people "
+            "watch at the same time, and may we suggest a server of your own or a video service that you embed?"
+        ),
         product_types=_SHARED,
     ),
     FitRule(
@@ -136,6 +155,16 @@ _RULES = (
             "You mention newsletters. How many e-mails do you send a month, how did the recipients agree to "
             "receive them, and how can they unsubscribe?"
         ),
+    ),
+    FitRule(
+        name="newsletter-on-shared",
+        uses=(PlanUse.NEWSLETTER,),
+        weight=60,
+        question=(
+            "You mention newsletters. How many people receive them and how often, how did they agree to it, and how do "
+            "you send them?"
+        ),
+        product_types=_SHARED,
     ),
 )  # fmt: skip
 _RESOURCES = (
@@ -176,6 +205,16 @@ _RESOURCES = (
         question=(
             "You expect to send more e-mail than this plan is made for. Who do you write to, and how did they "
             "agree to receive it?"
+        ),
+        product_types=_SHARED,
+    ),
+    PlanRoom(
+        unit=UseUnit.NEWSLETTER_READERS,
+        at_most=2_000,
+        weight=60,
+        question=(
+            "You plan a newsletter with more readers than this plan is made for. How often is it sent, and how did "
+            "they agree to receive it?"
         ),
         product_types=_SHARED,
     ),

@@ -26,6 +26,7 @@ from app.core.judgement.provenance import NAMES, without_today
 from app.core.judgement.signals.base import LIMITS
 from app.core.judgement.signals.catalogue import CATALOGUE, not_testable
 from app.core.policy.document import parse_policy
+from app.core.reading.kinds import HostedFinding, Likeness, LookAlike
 from app.core.reading.requests import TermFinding, TermKind
 from tests.core.judging import NOW, a_customer, a_request, an_item, an_order, some_facts
 
@@ -70,6 +71,10 @@ def asking(kind: TermKind) -> Facts:
 
 
 TERM = TermFinding(kind=TermKind.LISTED, term="carding", where="notes", start=0)
+MASS_MAIL = HostedFinding(kind="mass_mail", words=("mass", "mail"), where="notes")
+GAMES = HostedFinding(kind="game_server", words=("minecraft", "server"), where="notes")
+TYPO = LookAlike(brand="sparkasse", likeness=Likeness.TYPO)
+MENTION = LookAlike(brand="sparkasse", likeness=Likeness.MENTION)
 LATE = {"payment": PaymentState.UNPAID, "placed_at": NOW - timedelta(days=6)}
 NEW = {"signed_up_at": NOW - timedelta(days=1), "paid_invoices": 0}
 BOTH = (
@@ -172,6 +177,11 @@ CASES = [
     Case("the payment of this order is disputed", ordering(payment=PaymentState.DISPUTED), "payment_disputed", 60),
     Case("the notes speak of carding", ordering(acceptable_use=(TERM,)), "acceptable_use", 60),
     Case("a domain name does", ordering(items=(an_item(domain_terms=(TERM,)),)), "acceptable_use", 60),
+    Case("the notes speak of mass mail in words of their own", ordering(hosted=(MASS_MAIL,)), "acceptable_use", 60),
+    Case("and hold a term, too", ordering(hosted=(MASS_MAIL,), acceptable_use=(TERM,)), "acceptable_use", 60),
+    Case("a game server is no abuse", ordering(hosted=(GAMES,), items=(an_item(product_type="server"),)), None),
+    Case("the domain name is one letter from a bank's", ordering(look_alikes=(TYPO,)), "look_alike_domain", 60),
+    Case("it holds a bank's name", ordering(look_alikes=(MENTION,)), "brand_in_domain", 20),
     Case("on the block list", being(lists=((ListKind.BLOCK, "emails[0]"),)), "block_listed", 100),
     Case("on the allow list", being(lists=((ListKind.ALLOW, "emails[0]"),)), "allow_listed", -50),
 ]  # fmt: skip

@@ -211,7 +211,9 @@ REMOVING: dict[str, Callable[[Facts], Facts]] = {
     "collections_invoices": _customer(collections_invoices=None),
     "overdue_invoices": _customer(overdue_invoices=None),
     "payment_disputed": _order(payment=PaymentState.UNKNOWN),
-    "acceptable_use": _order(acceptable_use=()),
+    "acceptable_use": _order(acceptable_use=(), hosted=()),
+    "look_alike_domain": _order(look_alikes=()),
+    "brand_in_domain": _order(look_alikes=()),
     "block_listed": _without_lists(ListKind.BLOCK),
     "allow_listed": _without_lists(ListKind.ALLOW),
 }
