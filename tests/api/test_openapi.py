@@ -67,6 +67,8 @@ POST /v1/panel-calls/{call_id}/abandon
 GET /v1/events
 POST /v1/events/{event_id}/replay
 GET /v1/reports/questions
+GET /v1/reports/month
+GET /v1/reports/month.svg
 POST /v1/ops/pause
 POST /v1/ops/resume
 POST /webhooks
