@@ -41,7 +41,7 @@ class Recomputed:
     async def figures(self, currencies: Sequence[str]) -> dict[str, Any]:
         """Return what the API should answer for the period, without since and until."""
         waits, good, held, now = await self._holds()
-        money = {currency: {} for currency in currencies}
+        money: dict[str, dict[str, str]] = {currency: {} for currency in currencies}
         for figure, sums in (await self._money()).items():
             for currency in currencies:
                 money[currency][figure] = Money(sums.get(currency, 0), currency).to_text()

@@ -162,4 +162,4 @@ def test_work_that_is_approved_for_its_fee_waits_for_it(begins: Begins, history:
         if step.news == "staff: approve" and step.how["request"].get("work") == "fee":
             assert step.became.order.state is OrderState.HELD
             assert step.became.order.fee_wanted is not None
-            assert not [one for one in _kinds(step.followed.plan, Want) if one.action.action is Action.ACCEPT_ORDER]
+            assert Action.ACCEPT_ORDER not in [want.action.action for want, _ in _new_calls(step)]

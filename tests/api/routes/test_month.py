@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.tables.access import Role
 from tests.api.api_support import NOW, add_decision, add_fee, add_order, check_problem
-from tests.api.conftest import Api, Start, api, document, start  # noqa: F401
+from tests.api.conftest import Api, Start
 from tests.reports.recomputing import Recomputed
 from tests.reports.town import CURRENCIES, fill
 from tests.stories.house import House
 from tests.stories.test_orders import SUSPECT, WISH, shop
 
+pytestmark = pytest.mark.both_databases("sums, times and JSON differ")
+
 MONTH = "/v1/reports/month"
-BERLIN = ZoneInfo("Europe/Berlin")
 #: NOW is in May: the months under test are April and March.
 MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5))
 NOT_HELD: dict[str, Any] = {"hold_kind": None, "hold_since": None, "hold_due_at": None}
@@ -29,7 +29,7 @@ NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-async def month(api: Api, query: str) -> dict[str, Any]:  # noqa: F811
+async def month(api: Api, query: str) -> dict[str, Any]:
     """Return a report."""
     return dict((await api.ask("GET", f"{MONTH}?{query}")).json())
 
@@ -39,8 +39,8 @@ def figures(report: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in report.items() if name not in {"since", "until", "before"}}
 
 
-@pytest.mark.parametrize("seed", range(6))
-async def test_every_figure_is_recomputed_from_the_stored_rows(api: Api, seed: int) -> None:  # noqa: F811
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_figure_is_recomputed_from_the_stored_rows(api: Api, seed: int) -> None:
     await fill(api.db, seed, how_many=150, since=MARCH - timedelta(days=5), until=MAY + timedelta(days=2))
     report = await month(api, "month=2026-04")
     assert [one["currency"] for one in report["currencies"]] == sorted(CURRENCIES)
@@ -56,7 +56,7 @@ async def test_every_figure_is_recomputed_from_the_stored_rows(api: Api, seed: i
         assert any(one[figure] not in {"0", "0.00", "0.000"} for one in report["currencies"]), figure
 
 
-async def test_any_span_is_compared_with_the_same_time_before(api: Api) -> None:  # noqa: F811
+async def test_any_span_is_compared_with_the_same_time_before(api: Api) -> None:
     await fill(api.db, 11, how_many=120, since=MARCH, until=MAY)
     report = await month(api, "since=2026-04-03&until=2026-04-13T12:00:00Z")
     since, until = APRIL + timedelta(days=2), APRIL + timedelta(days=12, hours=12)
@@ -69,7 +69,7 @@ async def test_any_span_is_compared_with_the_same_time_before(api: Api) -> None:
         assert figures(report["before"]) == await Recomputed(connection, before, since, NOW).figures(currencies)
 
 
-async def test_a_month_without_orders_is_all_zeros(api: Api) -> None:  # noqa: F811
+async def test_a_month_without_orders_is_all_zeros(api: Api) -> None:
     report = await month(api, "month=2026-04")
     assert figures(report) == NOTHING
     assert figures(report["before"]) == NOTHING
@@ -77,7 +77,7 @@ async def test_a_month_without_orders_is_all_zeros(api: Api) -> None:  # noqa: F
     assert "No fee, no work and no fraud" in chart
 
 
-async def test_the_month_that_runs_is_the_default(api: Api) -> None:  # noqa: F811
+async def test_the_month_that_runs_is_the_default(api: Api) -> None:
     await add_order(api.db)
     await add_decision(api.db)
     report = await month(api, "")
@@ -87,9 +87,9 @@ async def test_the_month_that_runs_is_the_default(api: Api) -> None:  # noqa: F8
     assert figures(report["before"])["orders"] == NOTHING["orders"]
 
 
-async def test_a_month_is_the_panels_own(start: Start) -> None:  # noqa: F811
+async def test_a_month_is_the_panels_own(start: Start) -> None:
     late = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)  # half past midnight on 1 April in Berlin
-    async with start(panel_timezone="Europe/Berlin") as api:  # noqa: F811
+    async with start(panel_timezone="Europe/Berlin") as api:
         await add_order(api.db)
         await add_decision(api.db, at=late)
         april = await month(api, "month=2026-04")
@@ -101,7 +101,7 @@ async def test_a_month_is_the_panels_own(start: Start) -> None:  # noqa: F811
         assert day["orders"]["hold_for_review"] == 1
 
 
-async def test_a_fee_counts_when_it_is_asked_for_and_when_it_is_settled(api: Api) -> None:  # noqa: F811
+async def test_a_fee_counts_when_it_is_asked_for_and_when_it_is_settled(api: Api) -> None:
     await add_order(api.db, state="released", outcome="approve", counted_minutes=60, **NOT_HELD)
     await add_decision(api.db, at=MARCH + timedelta(days=30))
     await add_fee(
@@ -118,14 +118,14 @@ async def test_a_fee_counts_when_it_is_asked_for_and_when_it_is_settled(api: Api
     assert april["labour_saved"] == "40.00"
 
 
-async def test_an_order_that_vanished_has_waited_for_an_unknown_time(api: Api) -> None:  # noqa: F811
+async def test_an_order_that_vanished_has_waited_for_an_unknown_time(api: Api) -> None:
     await add_order(api.db, state="closed", **NOT_HELD)
     await add_decision(api.db)
     held = (await month(api, "month=2026-05"))["held"]
     assert held == {"orders": 1, "now": 0, "median_hours": None, "p90_hours": None}
 
 
-async def test_what_shadow_would_have_held_was_not_held(api: Api) -> None:  # noqa: F811
+async def test_what_shadow_would_have_held_was_not_held(api: Api) -> None:
     await add_order(api.db, state="received", **NOT_HELD)
     await add_decision(api.db, mode="shadow")
     report = await month(api, "month=2026-05")
@@ -143,14 +143,14 @@ async def test_what_shadow_would_have_held_was_not_held(api: Api) -> None:  # no
      ("since=2026-04-01&until=9999-12-31T23:59:59-12:00", "query.until"), ("since=now", "query.since"),
      ("since=2026-04-01T25:00", "query.since")],
 )  # fmt: skip
-async def test_times_that_can_not_be_are_422(api: Api, query: str, path: str) -> None:  # noqa: F811
+async def test_times_that_can_not_be_are_422(api: Api, query: str, path: str) -> None:
     for address in (MONTH, f"{MONTH}.svg"):
         found = check_problem(await api.ask("GET", f"{address}?{query}"), 422, "invalid")
         assert found["errors"][0]["path"] == path
 
 
 @pytest.mark.parametrize("role", [Role.PANEL, Role.SCORES])
-async def test_only_ops_and_admins_see_it(api: Api, role: Role) -> None:  # noqa: F811
+async def test_only_ops_and_admins_see_it(api: Api, role: Role) -> None:
     check_problem(await api.ask("GET", MONTH, role), 403, "forbidden")
 
 
