@@ -36,8 +36,10 @@ _PANEL: Final = 62 + _ROW * len(_MONEY)
 
 def draw(report: MonthReport, period: Period) -> str:
     """Return the chart: orders by outcome, hours, waits, and the money of each currency, beside the time before."""
-    height, top = 372 + _PANEL * max(1, len(report.currencies)), 318
-    title = f"{period.title()}, beside {period.before().title()}"
+    both = (period, period.before())
+    height, top = 340 + _PANEL * max(1, len(report.currencies)), 318
+    names = [one.title() if one.month else word for one, word in zip(both, ("this period", "before"), strict=True)]
+    title = f"{both[0].title()}, beside {both[1].title()}"
     frame = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
         f'height="{height}" role="img" aria-labelledby="title desc" font-family="sans-serif" font-size="13">'
@@ -49,8 +51,9 @@ def draw(report: MonthReport, period: Period) -> str:
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
         _text(20, 32, period.title(), size=18, bold=True),
         _text(20, 66, "Orders by outcome", size=15, bold=True),
-        *_outcomes(78, "this period", report),
-        *_outcomes(108, "before", report.before),
+        *_legend(32, [(names[0], _THIS), (names[1], _BEFORE)], left=430),
+        *_outcomes(78, names[0], report),
+        *_outcomes(108, names[1], report.before),
         *_legend(156, list(_OUTCOMES.values())),
         _text(20, 192, "Staff hours", size=15, bold=True),
         *_hours(report),
@@ -61,8 +64,7 @@ def draw(report: MonthReport, period: Period) -> str:
         top += _PANEL
     if not report.currencies:
         parts.append(_text(20, top + 26, "No fee, no work and no fraud in either period."))
-    legend = [("this period", _THIS), ("before", _BEFORE)]
-    return "\n".join([*parts, *_legend(height - 24, legend), "</svg>"]) + "\n"
+    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _described(report: MonthReport) -> str:
@@ -108,7 +110,7 @@ def _facts(top: int, report: MonthReport) -> list[str]:
     good = "" if report.good_held_hours is None else f", for {report.good_held_hours} h (median)"
     first = f"Held: {held.orders}{waited}; still held: {held.now}."
     second = f"Good orders made to wait: {report.good_held}{good}. Overruled: {report.overruled}."
-    return [_text(20, top, first), _text(20, top + 20, f"{second} Fraud stopped: {report.fraud_orders} orders.")]
+    return [_text(20, top, first), _text(20, top + 20, f"{second} Orders stopped as fraud: {report.fraud_orders}.")]
 
 
 def _money(top: int, this: MonthMoney, before: MonthMoney) -> list[str]:
@@ -132,8 +134,8 @@ def _pair(top: int, words: str, this: tuple[float, str], before: tuple[float, st
     return drawn
 
 
-def _legend(top: int, entries: list[tuple[str, str]]) -> list[str]:
-    drawn, left = [], _LEFT
+def _legend(top: int, entries: list[tuple[str, str]], *, left: int = _LEFT) -> list[str]:
+    drawn = []
     for words, colour in entries:
         drawn.append(f'<rect x="{left}" y="{top - 11}" width="12" height="12" fill="{colour}"/>')
         drawn.append(_text(left + 18, top, words))

@@ -50,9 +50,10 @@ def test_it_shows_each_figure_of_each_currency() -> None:
     ]
     root, text = drawn(report(*pairs))
     for said in (
-        "November 2026", "50 orders", "12 orders", "12.50", "6.25", "Money in USD", "Money in JPY", "Money in KWD",
+        "November 2026", "October 2026", "50 orders", "12 orders", "12.50", "6.25", "Money in USD", "Money in JPY",
+        "Money in KWD",
         "250.00", "80.00", "7000", "1.500", "Held: 7 (median 3.5 h, nine of ten within 20.25 h); still held: 2.",
-        "Good orders made to wait: 3, for 2.75 h (median). Overruled: 4. Fraud stopped: 1 orders.",
+        "Good orders made to wait: 3, for 2.75 h (median). Overruled: 4. Orders stopped as fraud: 1.",
     ):  # fmt: skip
         assert said in text
     assert {one.tag.removeprefix(SVG) for one in root.iter()} == {"svg", "title", "desc", "rect", "text"}

@@ -37,7 +37,7 @@ def _moment(value: Any) -> Any:
 _Moment = Annotated[
     datetime,
     BeforeValidator(_moment),
-    WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
+    WithJsonSchema({"type": "string", "examples": ["2026-11-01", "2026-11-01T08:00:00Z"]}),
 ]
 _Month = Annotated[str, Field(pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 _DESCRIPTION: Final = (
