@@ -67,6 +67,12 @@ class ConfirmationNeeded(Problem):
     slug, title, status = "confirmation-needed", "Confirmation needed", 409
 
 
+class WorkUnpaid(Problem):
+    """Approving would give away work that nobody pays for; the caller has to say whether it is free."""
+
+    slug, title, status = "work-unpaid", "The order asks for work that nobody pays for", 409
+
+
 class LooksDuplicate(Problem):
     """The same was requested just before."""
 

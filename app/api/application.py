@@ -25,6 +25,7 @@ from app.api.routes.health import health
 from app.api.routes.orders import orders
 from app.api.routes.policies import policies
 from app.api.routes.questions import questions
+from app.api.routes.reports import reports
 from app.api.routes.signals import signals
 from app.api.routes.texts import texts
 from app.api.routes.tickets import tickets
@@ -48,7 +49,7 @@ _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
     queue, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
-    signals, calls, events, ops, health,
+    reports, signals, calls, events, ops, health,
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ from app.errors import (
     TooSlow,
     Unauthenticated,
     Unavailable,
+    WorkUnpaid,
     WrongState,
 )
 
@@ -202,6 +203,8 @@ CHANGING: Final = (NotFound, WrongState, RequestRunning, Invalid, KeyReused, *RE
 #: Problems of credits and questions to customers, which are guarded against being sent twice.
 CREDITING: Final = (*ACTING, LooksDuplicate)
 ASKING: Final = CREDITING
+#: Problems of approving, which must not give work away unseen.
+APPROVING: Final = (*ACTING, WorkUnpaid)
 
 
 def declare(*problems: type[Problem]) -> Declared:
@@ -239,6 +242,8 @@ def _example(problem: type[Problem]) -> dict[str, Any]:
     }
     if problem is Invalid:
         document["errors"] = [{"path": "query.limit", "message": "Input should be less than or equal to 100"}]
+    if problem is WorkUnpaid:
+        document |= {"minutes": 60, "fee": "50.00", "currency": "USD"}
     return document
 
 
@@ -260,6 +265,16 @@ SCHEMA: Final[dict[str, Any]] = {
                 "required": ["path", "message"],
                 "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
             },
+        },
+        "minutes": {"type": "integer", "description": "For `work-unpaid`: the staff minutes that nobody pays for."},
+        "fee": {
+            "type": ["string", "null"],
+            "description": "For `work-unpaid`: what these minutes would cost, net of tax; null if that is not known.",
+        },
+        "currency": {"type": ["string", "null"], "description": "For `work-unpaid`: the currency of `fee`."},
+        "panel_url": {
+            "type": "string",
+            "description": "For `wrong-state`: where in the panel staff do it instead, if it can be done there only.",
         },
     },
 }

@@ -53,7 +53,8 @@ def hints(ledger: Ledger) -> list[str]:
         found.append(f"POST /v1/orders/{fee[0]}/waive-fee lets order {fee[0]} go on without its fee")
         found.append(f"GET /v1/orders/{fee[0]}/explanation: what the customer is told, and how to avoid it next time")
     if review := ledger.of_state("held", hold="review"):
-        found.append(f'POST /v1/orders/{review[0]}/approve, or /reject with {{"fraud": true}}: you decide')
+        with_work = ' with {"work": "fee"}' if ledger.orders[review[0]].get("work_unpaid") else ""
+        found.append(f'POST /v1/orders/{review[0]}/approve{with_work}, or /reject with {{"fraud": true}}: you decide')
     if orders := ledger.of_state("released"):
         found.append(f"GET /v1/orders/{orders[0]}: every signal, its points, the decision and the timeline")
     found.append('place an order of your own on the sandbox page; ask for "FreeBSD 6" in its notes')

@@ -108,6 +108,7 @@ order_texts = sa.Table(
     sa.Column("customer_id", BigId),
     sa.Column("request_text", sa.Text, nullable=False),
     sa.Column("ip", sa.String(45)),
+    sa.Column("customer_name", sa.String(120)),  # as staff know the customer: the company, else the person
 )
 
 decisions = sa.Table(
@@ -178,6 +179,7 @@ fees = sa.Table(
     sa.Index("ix_fees_customer", "customer_id"),
     sa.Index("ix_fees_state", "state", "created_at"),
     sa.Index("ix_fees_created", "created_at"),
+    sa.Index("ix_fees_settled", "settled_at"),
 )
 
 

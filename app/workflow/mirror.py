@@ -18,13 +18,13 @@ from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
 from app.customers import identities, links
 from app.customers.links import Links
-from app.db import insert, insert_new
+from app.db import insert, insert_new, storable
 from app.gathering.facts import OwnKnowledge, is_settled, order_kind, who_placed
 from app.gathering.panel import Gathered
 from app.gathering.payments import paid_on, payment_state
 from app.gathering.texts import as_stored
 from app.orders.order import LockedOrder
-from app.panels.records import PanelOrder
+from app.panels.records import PanelCustomer, PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
 
@@ -116,14 +116,22 @@ async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> N
     theirs = shown.placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     ip = panel.ip[:45] if panel is not None and panel.ip and theirs else None
     row = {"customer_id": shown.customer_id, "request_text": as_stored(gathered), "ip": ip}
-    await locked.tx.execute(_keep(locked.tx.dialect.name), {"order_id": shown.order_id, **row})
+    name = None if gathered.customer is None else _name_of(gathered.customer)
+    await locked.tx.execute(_keep(locked.tx.dialect.name), {"order_id": shown.order_id, "customer_name": name, **row})
 
 
 @cache
 def _keep(dialect: str) -> Any:
     row = insert(dialect, order_texts)
     latest = {name: row.excluded[name] for name in ("customer_id", "request_text", "ip")}
+    latest["customer_name"] = sa.func.coalesce(row.excluded.customer_name, order_texts.c.customer_name)
     return row.on_conflict_do_update(index_elements=[order_texts.c.order_id], set_=latest)
+
+
+def _name_of(customer: PanelCustomer) -> str:
+    """Return the name that staff know a customer by: the company, else the person."""
+    name = customer.company or f"{customer.first_name} {customer.last_name}"
+    return str(storable(" ".join(name.split())[:120]))
 
 
 async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Customer | None:

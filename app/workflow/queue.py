@@ -18,14 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
 from app.core.consequences.modes import proposal
-from app.core.records import CallState, Mode
+from app.core.judgement.decide import Judgement
+from app.core.judgement.stored import load_judgement
+from app.core.records import POLICY, CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page
 from app.shown import MAX_ROW_BYTES, Cut, ReasonView, View, amount, cut, panel_url, within
 from app.tables.columns import UtcDateTime
-from app.tables.orders import decisions, fees, orders
+from app.tables.orders import decisions, fees, order_texts, orders
 from app.tables.outbox import panel_calls
 from app.tickets import questions
+from app.workflow.deciding import Waiting
 from app.workflow.provisioning import unbuilt_orders
 
 
@@ -57,10 +60,29 @@ class QueueRow(View):
             description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
     ]
+    customer_name: Annotated[str | None, Cut(80), Field(description="The company, else the person.")] = None
+    product: Annotated[str | None, Cut(120), Field(examples=["VPS S and 2 more"])] = None
+    amount: Annotated[
+        str | None, Field(description="With the decimals of the order's currency.", examples=["15.00"])
+    ] = None
+    currency: Annotated[str | None, Field(examples=["USD"])] = None
+    fee: Annotated[
+        str | None,
+        Field(description="The open fee, or what the work would cost that nobody pays for; net of tax."),
+    ] = None
+    minutes: Annotated[int | None, Field(description="Staff minutes that the order asks for.")] = None
+    risk: Annotated[int | None, Field(description="0-100; 100: certainly fraud or abuse.")] = None
+    sentence: Annotated[str, Cut(300), Field(description="Why it waits, in a sentence.")]
+    work_unpaid: Annotated[
+        bool,
+        Field(description="It asks for work that nobody pays for: `approve` needs `work` to say whether it is free."),
+    ] = False
 
 
 #: Reviews and dead calls share a rank; their due times decide between them.
 _DEAD_CALL_RANK = 2
+_ANSWERED_RANK = 1
+_REASONS_SHOWN = 12
 _UNBUILT_TEXT = (
     "Accepted, but not everything was provisioned. The timeline lists what is missing: provision it in the panel."
 )
@@ -119,7 +141,7 @@ def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     asked = orders.c.hold_kind == HoldKind.ANSWER
     cases: Sequence[tuple[sa.ColumnElement[bool] | None, Why, int, sa.ColumnElement[Any]]] = (
         (breached, Why.BREACH, 0, first_heard),
-        (sa.and_(asked, ~questions.order_waits()), Why.ANSWER, 1, orders.c.hold_since),
+        (sa.and_(asked, ~questions.order_waits()), Why.ANSWER, _ANSWERED_RANK, orders.c.hold_since),
         (dead.c.since.is_not(None), Why.DEAD_CALL, _DEAD_CALL_RANK, dead.c.since),
         (unbuilt, Why.DEAD_CALL, _DEAD_CALL_RANK, decided),  # the panel took our accept but built nothing
         (orders.c.hold_kind == HoldKind.REVIEW, Why.REVIEW, _DEAD_CALL_RANK, orders.c.hold_since),
@@ -183,10 +205,11 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
         sa.select(decisions.c.order_id, decisions.c.reasons).where(decisions.c.id.in_(in_force))
     )
     decision_reasons = {row.order_id: row.reasons for row in decided}
-    newest = await connection.execute(
-        sa.select(fees.c.order_id, fees.c.state).where(fees.c.order_id.in_(ids)).order_by(fees.c.created_at)
-    )
-    fee_states = {row.order_id: row.state for row in newest}
+    newest = await connection.execute(sa.select(fees).where(fees.c.order_id.in_(ids)).order_by(fees.c.created_at))
+    fee_of = {row.order_id: row for row in newest}
+    judged = await _judgements(connection, ids)
+    named = sa.select(order_texts.c.order_id, order_texts.c.customer_name).where(order_texts.c.order_id.in_(ids))
+    names = {row.order_id: row.customer_name for row in await connection.execute(named)}
     calls = await _dead_calls(connection, found, ids)
     rows = []
     for row in found:
@@ -194,12 +217,33 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
         if row.order_id == _NO_ID:
             rows.append(_call_row(row, dead))
             continue
-        order_row = order_rows[row.order_id]
-        decided_so = decision_reasons.get(row.order_id)
+        order_row, fee = order_rows[row.order_id], fee_of.get(row.order_id)
+        decided_so = decision_reasons.get(row.order_id) or ()
         acts = settings.mode is Mode.ENFORCE
-        actions = actions_of(order_row, fee_states.get(row.order_id), decided_so) if acts else ()
-        rows.append(_order_row(row, order_row, settings, dead=dead, decided=decided_so, actions=actions))
+        waiting = Waiting(
+            order=order_row,
+            customer_name=names.get(row.order_id),
+            fee=fee if acts else None,
+            judged=judged.get(row.order_id),
+            said=_happened(order_row, dead),
+            decided=decided_so,
+            answered=row.rank == _ANSWERED_RANK,
+            actions=actions_of(order_row, None if fee is None else fee.state, decided_so) if acts else (),
+        )
+        rows.append(_order_row(row, waiting, settings))
     return rows
+
+
+async def _judgements(connection: AsyncConnection, order_ids: list[int]) -> dict[int, Judgement]:
+    """Return the policy's newest judgement of each order, even if somebody decided after it."""
+    newest = (
+        sa.select(sa.func.max(decisions.c.id))
+        .where(decisions.c.order_id.in_(order_ids), decisions.c.by == POLICY)
+        .group_by(decisions.c.order_id)
+    )
+    query = sa.select(decisions.c.order_id, decisions.c.judgement).where(decisions.c.id.in_(newest))
+    found = await connection.execute(query)
+    return {row.order_id: load_judgement(row.judgement) for row in found if row.judgement}
 
 
 async def _dead_calls(
@@ -242,28 +286,33 @@ def _call_row(row: Any, dead: list[Any]) -> QueueRow:
         since=row.since,
         due_at=None,
         actions=(),
+        sentence=_call_reason(dead[0]).text if dead else "A panel call failed.",
     )
     return within(view, MAX_ROW_BYTES)
 
 
-def _order_row(
-    row: Any, order: Any, settings: Settings, *, dead: list[Any], decided: Any, actions: tuple[str, ...]
-) -> QueueRow:
+def _happened(order: Any, dead: list[Any]) -> list[ReasonView]:
+    """Return what happened to an order that a person must see, most urgent first."""
     said = [ReasonView(code=flag.value, text=_BREACH_TEXTS[flag]) for flag in BREACHES if flag in order.flags]
     if order.refund_due_minor > 0:
         text = f"{amount(order.refund_due_minor, order.currency)} {order.currency} must be refunded."
         said.append(ReasonView(code=Why.REFUND_DUE.value, text=text))
     if Flag.PROVISIONING_FAILED in order.flags and order.state == OrderState.RELEASED:
         said.append(ReasonView(code=Flag.PROVISIONING_FAILED.value, text=_UNBUILT_TEXT))
-    said += [_call_reason(call) for call in dead[:3]]
+    return said + [_call_reason(call) for call in dead[:3]]
+
+
+def _order_row(row: Any, waiting: Waiting, settings: Settings) -> QueueRow:
+    order = waiting.order
     view = QueueRow.of(
         row,
         order_id=order.order_id,
         order_number=order.order_number,
         panel_url=panel_url(settings, order.order_id),
         customer_id=order.customer_id,
-        reasons=(*said, *(decided or ())[:20]),
-        actions=actions,
+        reasons=(*waiting.said, *waiting.decided[:_REASONS_SHOWN]),
+        actions=waiting.actions,
+        **waiting.fields(),
     )
     return within(view, MAX_ROW_BYTES)
 

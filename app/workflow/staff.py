@@ -11,14 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
-from app.core.consequences.news import ActionRequest
+from app.core.consequences.news import ActionRequest, WorkTerms
 from app.core.consequences.refused import Refusal, Refused
 from app.core.consequences.staff import act as plan_action
 from app.core.facts import Facts
 from app.core.judgement.stored import load_facts
 from app.core.states import Trigger
-from app.errors import Invalid, LooksDuplicate, NotFound, Problem, ShadowMode, WrongState
+from app.errors import Invalid, LooksDuplicate, NotFound, Problem, ShadowMode, WorkUnpaid, WrongState
 from app.orders.order import open_order
+from app.shown import panel_url
 from app.tables.orders import decisions
 from app.workflow.apply import apply
 from app.workflow.changing import planned
@@ -28,6 +29,8 @@ _ERRORS: Final[Mapping[Refusal, Callable[[Refused], Problem]]] = {
     Refusal.WRONG_STATE: lambda refused: WrongState(str(refused)),
     Refusal.SHADOW: lambda refused: ShadowMode(str(refused)),
     Refusal.DUPLICATE: lambda refused: LooksDuplicate(str(refused)),
+    Refusal.IN_PANEL: lambda refused: WrongState(str(refused)),
+    Refusal.WORK_UNPAID: lambda refused: WorkUnpaid(str(refused), **refused.members),
 }
 
 
@@ -43,19 +46,28 @@ async def act(
 ) -> None:
     """Carry out a person's action on one order, in this transaction.
 
-    Raises NotFound, Invalid, LooksDuplicate, WrongState if the order's state does not allow it, and ShadowMode in
-    shadow, with what would have happened.
+    Raises NotFound, Invalid, LooksDuplicate, WrongState if the order's state does not allow it, WorkUnpaid if
+    approving would give away work without a word, and ShadowMode in shadow, with what would have happened.
     """
     locked = await open_order(context, tx, order_id, now=now)
     if locked is None:
         raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
-    facts = await _facts(tx, order_id) if action is Trigger.CHARGE_FEE else None
+    charges = action is Trigger.CHARGE_FEE or request.work is WorkTerms.FEE
+    facts = await _facts(tx, order_id) if charges else None
     try:
         plan = await planned(locked, partial(plan_action, action, request, by=by, facts=facts))
     except Refused as refused:
-        raise _ERRORS[refused.kind](refused) from None
+        raise _problem(refused, panel_url(context.settings, order_id)) from None
     await apply(locked, plan, panel_url=context.settings.panel_url)
     context.wake()
+
+
+def _problem(refused: Refused, url: str | None) -> Problem:
+    """Return a refusal as it is answered; what only the panel can do now, with the order's address there."""
+    problem = _ERRORS[refused.kind](refused)
+    if refused.kind is Refusal.IN_PANEL and url is not None:
+        return WrongState(f"{problem.detail}: {url}", panel_url=url)
+    return problem
 
 
 async def _facts(tx: AsyncConnection, order_id: int) -> Facts | None:

@@ -91,16 +91,15 @@ def verdict(answer: Answer) -> str:
     return "".join(value for value in answer.returned() if value)
 
 
-def test_the_page_shows_delivery_and_queue_oldest_first(whmcs: Whmcs, doorman: PretendDoorman) -> None:
+def test_the_page_shows_delivery_and_the_queue(whmcs: Whmcs, doorman: PretendDoorman) -> None:
     connect(whmcs, nobody())
     whmcs.hook("InvoicePaid", invoiceid=2041)
-    newer = {**QUEUE_ROW, "order_id": 42, "order_number": "4471920386", "why": "fee", "since": "2026-11-21T10:00:00Z"}
     connect(whmcs, doorman.url)
-    answering(doorman, queue={"items": [newer, QUEUE_ROW], "next_cursor": None}, order=ORDER)
+    answering(doorman, queue={"items": [QUEUE_ROW], "next_cursor": None}, order=ORDER)
     page = harmless(whmcs.request(PAGE, **ADMIN).printed)
     assert "invoice.paid" in page.text
     assert "no connection" in page.text
-    assert page.text.index("#4471920385") < page.text.index("#4471920386")
+    assert "#4471920385" in page.text
     assert "An unusual country" in page.text
     links = [attributes.get("href") or "" for tag, attributes in page.tags if tag == "a"]
     assert "orders.php?action=view&id=41" in links
@@ -108,6 +107,57 @@ def test_the_page_shows_delivery_and_queue_oldest_first(whmcs: Whmcs, doorman: P
     [asked] = doorman.got
     assert asked.path.startswith("/v1/queue")
     assert asked.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_queue_keeps_the_order_of_doorman(whmcs: Whmcs, doorman: PretendDoorman) -> None:
+    """A breach stands on top, though it is the newest, and a call without an order wherever Doorman put it."""
+    times = ["2026-11-21T10:00:00Z", None, "2026-11-19T10:00:00Z", "2026-11-20T10:00:00Z"]
+    kinds = ["breach", "dead_call", "review", "fee"]
+    items = [
+        {**QUEUE_ROW, "order_id": 50 + place, "order_number": f"number-{place}", "why": why, "since": since}
+        for place, (why, since) in enumerate(zip(kinds, times, strict=True))
+    ]
+    connect(whmcs, doorman.url)
+    answering(doorman, queue={"items": items, "next_cursor": None}, order=ORDER)
+    text = harmless(whmcs.request(PAGE, **ADMIN).printed).text
+    places = [text.index(f"#number-{place}") for place in range(4)]
+    assert places == sorted(places)
+    assert text.index("Provisioned although held") < text.index("A change in WHMCS failed for good")
+
+
+def test_a_row_of_the_queue_says_what_staff_decide_from(whmcs: Whmcs, doorman: PretendDoorman) -> None:
+    row = {
+        **QUEUE_ROW, "customer_name": "Acme & Sons", "product": "VPS S and 2 more", "amount": "15.00",
+        "currency": "USD", "fee": "50.00", "minutes": 60, "risk": 62, "work_unpaid": True,
+        "sentence": "Risk 62 reaches the review threshold of 60.",
+    }  # fmt: skip
+    paid = {**row, "order_id": 42, "order_number": "42", "fee": None, "minutes": 0, "work_unpaid": False}
+    connect(whmcs, doorman.url)
+    answering(doorman, queue={"items": [row, paid], "next_cursor": None}, order=ORDER)
+    page = harmless(whmcs.request(PAGE, **ADMIN).printed)
+    for said in (
+        "Acme & Sons", "VPS S and 2 more", "15.00 USD", "60 min, 50.00 USD, not paid for", "62",
+        "Risk 62 reaches the review threshold of 60.",
+    ):  # fmt: skip
+        assert said in page.text
+    assert page.text.count("not paid for") == 1
+    assert "An unusual country" not in page.text  # the sentence says it
+    links = [attributes.get("href") for tag, attributes in page.tags if tag == "a"]
+    assert "clientssummary.php?userid=101" in links
+
+
+def test_the_order_page_shows_a_breach_first_and_what_is_left_to_staff(whmcs: Whmcs, doorman: PretendDoorman) -> None:
+    order = {
+        **ORDER, "flags": ["provisioning_failed", "hold_breached"], "work_unpaid": True, "labour": {"minutes": 60},
+        "panel_steps": [{"text": "Accept and provision the order in the panel.", "url": "https://x.example"}],
+    }  # fmt: skip
+    connect(whmcs, doorman.url)
+    answering(doorman, queue={"items": []}, order=order)
+    text = harmless(verdict(whmcs.request(FOOTER, **ORDER_PAGE))).text
+    said = ["Not wholly set up", "Provisioned although held", "Held for a fee", "Asks for about 60 minutes of work",
+            "Accept and provision the order in the panel."]  # fmt: skip
+    places = [text.index(one) for one in said]
+    assert places == sorted(places)
 
 
 def test_no_secret_is_on_any_page(whmcs: Whmcs, doorman: PretendDoorman) -> None:
@@ -123,10 +173,12 @@ def test_no_secret_is_on_any_page(whmcs: Whmcs, doorman: PretendDoorman) -> None
 @pytest.mark.parametrize("shape", ["as it should be", "all text"])
 def test_whatever_doorman_says_is_escaped(whmcs: Whmcs, doorman: PretendDoorman, shape: str) -> None:
     connect(whmcs, doorman.url)
-    row, order = evil(QUEUE_ROW), evil(ORDER)
+    texts = ("customer_name", "product", "amount", "currency", "fee", "minutes", "risk", "sentence")
+    steps = {"panel_steps": [{"text": "x", "url": "x"}], "work_unpaid": True, "labour": {"minutes": "x"}}
+    row, order = evil({**QUEUE_ROW, **dict.fromkeys(texts, "x")}), evil({**ORDER, **steps})
     if shape == "all text":
-        row, order = dict.fromkeys(QUEUE_ROW, EVIL), {**dict.fromkeys(ORDER, EVIL), "decision": dict.fromkeys(
-            ("outcome", "by", "at", "reasons"), EVIL)}  # fmt: skip
+        decision = dict.fromkeys(("outcome", "by", "at", "reasons"), EVIL)
+        row, order = dict.fromkeys((*QUEUE_ROW, *texts), EVIL), {**dict.fromkeys(ORDER, EVIL), "decision": decision}
     answering(doorman, queue={"items": [row, {**row, "why": EVIL}], "next_cursor": EVIL}, order=order)
     whmcs.sql(
         "INSERT INTO mod_doorman_events (event_id, type, body, created_at, next_at, last_error) "
@@ -152,7 +204,10 @@ def test_quotes_do_not_end_an_attribute(whmcs: Whmcs) -> None:
      {"items": [{"order_id": [1], "reasons": {"a": 1}, "since": [], "why": {}, "order_number": {}}]},
      {"decision": "x", "fee": [], "hold": {"since": {}}},
      {"decision": {"outcome": [], "by": {}, "at": [], "reasons": 1}},
-     {"fee": {"amount": [], "invoice_id": "x", "state": {}, "currency": []}}],
+     {"fee": {"amount": [], "invoice_id": "x", "state": {}, "currency": []}},
+     {"panel_steps": [None, 1, {"text": []}, {"url": 1}], "work_unpaid": True, "labour": "x"},
+     {"items": [{"customer_id": {}, "customer_name": [], "product": {}, "amount": [], "currency": 1, "fee": {},
+                 "minutes": [], "risk": {}, "sentence": [], "work_unpaid": "x"}]}],
 )  # fmt: skip
 def test_answers_of_another_shape_break_nothing(whmcs: Whmcs, doorman: PretendDoorman, odd: Any) -> None:
     connect(whmcs, doorman.url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,10 +11,12 @@ import sqlalchemy as sa
 
 from app.api.middleware import MAX_BODY
 from app.db import Database
+from app.errors import Problem
 from app.tables.access import Role
 from app.tables.inbox import installation
 from tests.api.api_support import CUSTOMER, ORDER, add_customer, add_order, add_world, check_problem
 from tests.api.conftest import Api, Start
+from tests.documents import HANDBOOK
 
 APPROVE = f"/v1/orders/{ORDER}/approve"
 JSON = {"content-type": "application/json"}
@@ -184,3 +187,16 @@ async def test_texts_are_stored_as_they_come(start: Start) -> None:
         assert f"note: {note}" in [line["what"] for line in answer.json()["timeline"]]
         async with api.db.read() as connection:
             assert (await connection.execute(sa.select(installation.c.name))).all()
+
+
+def test_the_handbook_lists_every_problem_with_its_status() -> None:
+    kinds = {kind.slug: kind.status for kind in _kinds(Problem) if kind.status != 405}
+    listed = re.findall(
+        r"^\| `([a-z-]+)` \| (\d{3}) \|", (HANDBOOK / "api.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {slug: int(status) for slug, status in listed} == kinds | {"internal": 500}
+
+
+def _kinds(kind: type[Problem]) -> list[type[Problem]]:
+    found = kind.__subclasses__()
+    return [*found, *(one for sub in found for one in _kinds(sub))]

@@ -23,6 +23,7 @@ from app.core.states import STAFF_ACTIONS, FeeState, Flag, HoldKind, OrderState,
 from app.shown import MAX_BYTES, MAX_ROW_BYTES, View, within
 from app.tables.customers import CreditState
 from app.tables.orders import FeeForm
+from app.workflow.queue import QueueRow, Why
 
 _ID, _COUNT = 2**53, 1_000_000_000
 _AT = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -88,8 +89,22 @@ def order(glyph: str) -> dict[str, Any]:
         "panel_calls_total": _COUNT,
         "timeline": [{"at": _AT, "what": text, "by": text}] * 50,
         "timeline_total": _COUNT,
+        "fraud": False,
+        "work_unpaid": False,
+        "panel_steps": [{"text": text, "url": _URL}] * 3,
         "prepared_question": text,
     }
+
+
+def queue_row(glyph: str) -> dict[str, Any]:
+    text = glyph * 20_000
+    return {
+        "order_id": _ID, "order_number": text, "panel_url": _URL, "customer_id": _ID, "why": longest(Why),
+        "reasons": reasons(glyph)[:19], "since": _AT, "due_at": _AT,
+        "actions": [action.value for action in STAFF_ACTIONS], "customer_name": text, "product": text,
+        "amount": _AMOUNT, "currency": "USD", "fee": _AMOUNT, "minutes": _COUNT, "risk": 100, "sentence": text,
+        "work_unpaid": False,
+    }  # fmt: skip
 
 
 def explanation(glyph: str) -> dict[str, Any]:
@@ -118,6 +133,7 @@ LARGEST = [
     (OrderView, order, MAX_BYTES, 36_000),
     (StaffExplanationView, explanation, MAX_BYTES, 42_000),
     (OrderSummary, summary, MAX_ROW_BYTES, 2_350),
+    (QueueRow, queue_row, MAX_ROW_BYTES, 2_200),
     (CreditView, credit, MAX_ROW_BYTES, 300),
 ]
 

@@ -103,6 +103,7 @@ async def _decide(town: Town) -> None:
         return
     action = town.rng.choice(actions)
     bodies: dict[str, dict[str, Any]] = {
+        "approve": town.rng.choice(({}, {"work": "free"}, {"work": "fee"})),
         "reject": {"fraud": town.rng.random() < 0.5},
         "cancel": {"reason": "customer_withdrew"},
         "charge-fee": {"amount": town.rng.choice(("50.00", "80.00"))},

@@ -46,6 +46,7 @@ PAGE = re.compile(r"SELECT [^()]* FROM \w+ ORDER BY \S+ (DESC|ASC)\s+LIMIT \S+( 
 PAGES = (
     "orders", "orders?state=held", "orders?outcome=approve", "queue", "fees", "fees?state=paid", "customers",
     "customers?segment=effortless", "panel-calls", "panel-calls?state=done", "events?state=processed", "policies",
+    "reports/month",
 )  # fmt: skip
 _ROWS = "FROM (SELECT g, now() - (30000 - g) * interval '1 hour' AS at FROM generate_series(1, 30000) g) past"
 #: A past of finished orders: one row of each kind per order.

@@ -125,7 +125,7 @@ async def back_to_pending(house: House) -> Scene:
     def effects() -> int:
         return int(house.panel.state.orders[order_id].status in {"Pending", "Active"})
 
-    return Scene(lambda: house.act(order_id, "approve"), effects)
+    return Scene(lambda: house.act(order_id, "approve", work="free"), effects)
 
 
 async def credit(house: House) -> Scene:

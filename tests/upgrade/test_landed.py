@@ -229,8 +229,9 @@ async def _staff_go_on(story: Story) -> None:
     """They decide, by every action there is, and send the dead call again."""
     house, panel = story.house, story.house.panel
     panel.break_module(story.product("Broken"), "")
-    for name in ("review_to_approve", "decided_in_shadow", "fraud_with_a_refund_due", "dead_accept"):
+    for name in ("review_to_approve", "fraud_with_a_refund_due", "dead_accept"):
         await story.act(name, "approve")
+    await story.act("decided_in_shadow", "approve", work="free")  # it asks for work, and no fee was ever asked for
     await story.act("fee_to_waive", "waive-fee")
     await story.act("fee_to_drop", "drop-request")
     await story.act("fee_to_cancel", "cancel", reason="customer_withdrew")

@@ -31,7 +31,7 @@ from app.api.views.explanation_staff import StaffExplanationView, staff_explanat
 from app.api.views.lists import list_orders
 from app.api.views.orders import OrderSummary, OrderView
 from app.api.views.orders_read import order_view
-from app.core.consequences.news import ActionRequest
+from app.core.consequences.news import ActionRequest, WorkTerms
 from app.core.judgement.decide import Outcome
 from app.core.states import OrderState, Trigger
 from app.errors import NotFound
@@ -43,6 +43,7 @@ from app.workflow.gate.passing import GateAnswer
 orders = router("/orders", "orders")
 _OPS, _PANEL = [Depends(OPS)], [Depends(PANEL)]
 _ACTING, _ASKING = problems.declare(*problems.ACTING), problems.declare(*problems.ASKING)
+_APPROVING = problems.declare(*problems.APPROVING)
 
 
 @orders.get(
@@ -155,6 +156,20 @@ class Noted(Body):
     note: Note = None
 
 
+class Approve(Noted):
+    """Approve the order."""
+
+    work: Annotated[
+        WorkTerms | None,
+        Field(
+            description=(
+                "Needed where the order asks for work that nobody pays for (`work_unpaid` in the queue): `free` does "
+                "it for free, `fee` holds the order and asks the customer for the estimate."
+            )
+        ),
+    ] = None
+
+
 class Reject(Noted):
     """Reject the order."""
 
@@ -208,9 +223,24 @@ def _note(body: Noted | None) -> str | None:
 
 _NOTE_EXAMPLES = {"plain": {"summary": "Nothing to add", "value": {}}, "note": {"value": {"note": "Called them."}}}
 NotedBody = Annotated[Noted | None, BodyParam(openapi_examples=_NOTE_EXAMPLES)]
+ApproveBody = Annotated[
+    Approve | None,
+    BodyParam(
+        openapi_examples={
+            "plain": {"summary": "Nothing to add", "value": {}},
+            "for the fee": {"summary": "Ask for the fee of its work first", "value": {"work": "fee"}},
+            "work for free": {"summary": "Do its work for free", "value": {"work": "free", "note": "A good customer."}},
+        }
+    ),
+]
 RejectBody = Annotated[
     Reject | None,
-    BodyParam(openapi_examples={"cancel it": {"value": {}}, "mark it as fraud": {"value": {"fraud": True}}}),
+    BodyParam(
+        openapi_examples={
+            "cancel it": {"summary": "Cancel it; it is not marked as fraud", "value": {"fraud": False}},
+            "mark it as fraud": {"summary": "Mark it as fraud", "value": {"fraud": True}},
+        }
+    ),
 ]
 FeeBody = Annotated[
     ChargeFee | None,
@@ -247,15 +277,17 @@ CancelBody = Annotated[
     "/{order_id}/approve",
     response_model=OrderView,
     dependencies=_OPS,
-    responses=_ACTING,
+    responses=_APPROVING,
     summary="Approve: accept it as soon as it is paid",
     description=(
         "A person's decision supersedes the policy and is never undone by a re-score. An open fee is cancelled. "
-        "Also undoes a reject."
+        "Also undoes a reject. An order held for another reason that asks for work is 409 `work-unpaid` until "
+        "`work` says whether the work is free. `panel_steps` in the answer says what is left to do in the panel."
     ),
 )
-async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) -> Response:
-    return await _act(change, order_id, Trigger.APPROVE, ActionRequest(note=_note(body)))
+async def approve(change: ChangeDep, order_id: OrderId, body: ApproveBody = None) -> Response:
+    asked = body or Approve()
+    return await _act(change, order_id, Trigger.APPROVE, ActionRequest(work=asked.work, note=asked.note))
 
 
 @orders.post(
@@ -265,10 +297,11 @@ async def approve(change: ChangeDep, order_id: OrderId, body: NotedBody = None) 
     responses=_ACTING,
     summary="Reject: cancel it in the panel, or mark it as fraud",
     description=(
-        "With `fraud`, the customer counts as known for fraud from now on, which adds risk to customers who "
-        "share the address, phone or IP. Money already paid stays in the queue as `refund_due`. If the order was "
-        "only reviewed for fit, the customer is declined politely (`messages.declined`); otherwise the customer "
-        "is notified if `messages.rejected` is on."
+        "`fraud` is false unless said: the order is then cancelled without a fraud mark. With `fraud`, the customer "
+        "counts as known for fraud from now on, which adds risk to customers who share the address, phone or IP. "
+        "`fraud` in the answer says which it was. Money already paid stays in the queue as `refund_due`. If the "
+        "order was only reviewed for fit, the customer is declined politely (`messages.declined`); otherwise the "
+        "customer is notified if `messages.rejected` is on."
     ),
 )
 async def reject(change: ChangeDep, order_id: OrderId, body: RejectBody = None) -> Response:

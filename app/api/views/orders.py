@@ -124,6 +124,13 @@ class TimelineView(View):
     by: Annotated[str, Cut(120)]
 
 
+class PanelStep(View):
+    """Something that only staff can do, in the panel."""
+
+    text: Annotated[str, Cut(200), Field(examples=["Accept and provision the order in the panel."])]
+    url: Annotated[str | None, Field(description="The order in the panel.")]
+
+
 class OrderSummary(View):
     """An order in a list: without items, texts, tickets, signals, panel calls and timeline."""
 
@@ -196,6 +203,14 @@ class OrderView(View):
         Field(
             description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
+    ]
+    fraud: Annotated[bool, Field(description="True if it ended as fraud: marked so in the panel, and counted.")]
+    work_unpaid: Annotated[
+        bool,
+        Field(description="It asks for work that nobody pays for: `approve` needs `work` to say whether it is free."),
+    ]
+    panel_steps: Annotated[
+        tuple[PanelStep, ...], Field(description="What staff must do in the panel now; empty if nothing is left.")
     ]
     prepared_question: Annotated[
         str | None,

@@ -9,10 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.views.orders import HoldView, OrderFeeView, OrderSummary, OrderView, PaymentView
+from app.api.views.orders import HoldView, OrderFeeView, OrderSummary, OrderView, PanelStep, PaymentView
 from app.config import Settings
+from app.core.consequences.desk.in_panel import left_to_staff
+from app.core.consequences.desk.unpaid import unpaid_work
+from app.core.judgement.stored import load_judgement
 from app.core.records import POLICY, Mode
-from app.core.states import Flag, OrderState
+from app.core.states import Flag, OrderState, Trigger
 from app.errors import NotFound
 from app.shown import MAX_ROW_BYTES, SHOWN, amount, panel_url, within
 from app.tables.orders import decisions, fees, order_texts, orders, ticket_orders, timeline
@@ -48,10 +51,12 @@ async def order_view(connection: AsyncConnection, settings: Settings, order_id: 
     text = await connection.scalar(sa.select(order_texts.c.request_text).where(order_texts.c.order_id == order_id))
     calls, calls_total = await _latest(connection, panel_calls, panel_calls.c.seq, order_id)
     lines, lines_total = await _latest(connection, timeline, timeline.c.id, order_id)
-    judgement = parts.judgement
+    judgement, acts, url = parts.judgement, settings.mode is Mode.ENFORCE, panel_url(settings, order_id)
+    shared = _common(parts, settings)
+    unpaid = unpaid_work(row, load_judgement(judgement) if judgement else None)
     view = OrderView.of(
         row,
-        **_common(parts, settings),
+        **shared,
         items_total=max([len(row.items), *(one.get("total") or 0 for one in row.items[:1])]),
         request_text=text or "",
         ticket_ids=await _ticket_ids(connection, order_id),
@@ -61,6 +66,8 @@ async def order_view(connection: AsyncConnection, settings: Settings, order_id: 
         timeline=lines,
         timeline_total=lines_total,
         prepared_question=judgement.get("question"),
+        work_unpaid=unpaid is not None and Trigger.APPROVE.value in shared["actions"],
+        panel_steps=[PanelStep(text=text, url=url) for text in left_to_staff(row)] if acts else (),
     )
     return within(view)
 

@@ -38,14 +38,20 @@ class ChangeRequest:
 
 
 def record(
-    draft: Draft, outcome: Outcome, reason: Reason, *, by: str, note: str | None = None, kept_back: Reason | None = None
+    draft: Draft,
+    outcome: Outcome,
+    reason: Reason,
+    *more: Reason,
+    by: str,
+    note: str | None = None,
+    kept_back: Reason | None = None,
 ) -> None:
     """Record what a person, or the clock, decided; it supersedes the policy.
 
     `kept_back`: why the policy's modes do not allow to carry it out.
     """
     questions.close(draft, outcome, reason)
-    reasons = (reason,) if kept_back is None else (reason, kept_back)
+    reasons = (reason, *more) if kept_back is None else (reason, *more, kept_back)
     draft.decide(Decide(outcome=outcome, reasons=reasons, by=by, mode=mode_of(draft, kept_back is None), note=note))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from app.core.actions import Action
@@ -63,9 +64,19 @@ class CallEnded:
     event_waits: bool = False
 
 
+class WorkTerms(StrEnum):
+    """On which terms the work that an approved order asks for is done."""
+
+    FREE = "free"
+    FEE = "fee"  # once the customer has paid the estimate
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequest:
-    """The parameters of an action; charge-fee takes `minutes` or `amount` (a plain decimal), not both."""
+    """The parameters of an action; charge-fee takes `minutes` or `amount` (a plain decimal), not both.
+
+    `work` belongs to approve: needed where the order asks for work that nobody pays for.
+    """
 
     minutes: int | None = None
     amount: str | None = None
@@ -73,3 +84,4 @@ class ActionRequest:
     reason: str | None = None
     note: str | None = None
     question: str | None = None
+    work: WorkTerms | None = None

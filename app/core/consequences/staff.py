@@ -9,9 +9,11 @@ from typing import Final
 from app.core.consequences import acting, fees, messages, questions
 from app.core.consequences.acting import ChangeRequest
 from app.core.consequences.counting import uncount_fraud
+from app.core.consequences.desk.in_panel import instead
+from app.core.consequences.desk.unpaid import UnpaidWork, unpaid_work
 from app.core.consequences.draft import Draft
 from app.core.consequences.effects import Plan
-from app.core.consequences.news import ActionRequest
+from app.core.consequences.news import ActionRequest, WorkTerms
 from app.core.consequences.refused import Refusal, Refused
 from app.core.consequences.snapshot import Conditions, Snapshot
 from app.core.consequences.timers import look_again
@@ -102,7 +104,10 @@ def act(
 
 def _check(draft: Draft, action: Trigger) -> None:
     if (draft.state, action) not in TRANSITIONS:
-        raise Refused(Refusal.WRONG_STATE, f"{action} is not possible while the order is {draft.state}")
+        text, in_panel = f"{action} is not possible while the order is {draft.state}", instead(draft.state, action)
+        if in_panel is not None:
+            raise Refused(Refusal.IN_PANEL, f"{text}; {in_panel} in the panel")
+        raise Refused(Refusal.WRONG_STATE, text)
     state = None if draft.latest_fee is None else draft.latest_fee.state
     if not action_guard(action, fee=state, refund_due=draft.order.refund_due_minor > 0):
         raise Refused(Refusal.WRONG_STATE, _GUARD_TEXTS.get(action, f"{action} is not possible now"))
@@ -117,8 +122,8 @@ def _withdraw(work: _Work) -> None:
         raise Refused(Refusal.WRONG_STATE, "a panel call for this order is in progress; try again in a moment")
 
 
-def _decide(work: _Work, outcome: Outcome, reason: Reason) -> ChangeRequest:
-    acting.record(work.draft, outcome, reason, by=work.by, note=work.request.note)
+def _decide(work: _Work, outcome: Outcome, reason: Reason, *more: Reason) -> ChangeRequest:
+    acting.record(work.draft, outcome, reason, *more, by=work.by, note=work.request.note)
     if work.request.note:
         work.draft.say(f"note: {work.request.note}", by=work.by)
     return replace(work.change, cause=work.draft.decision_cause)
@@ -132,10 +137,54 @@ def _approve(work: _Work) -> None:
             Refusal.WRONG_STATE,
             "the order's invoice is cancelled: set it to unpaid in the panel first, or have the customer order again",
         )
+    if work.request.work is WorkTerms.FEE:
+        _check(draft, Trigger.CHARGE_FEE)
+        _ask_fee(replace(work, change=replace(work.change, trigger=Trigger.CHARGE_FEE)), "approved it for")
+        return
+    unpaid = unpaid_work(draft.order, work.judged)
+    if unpaid is not None and work.request.work is None:
+        raise _needs_a_word(draft, unpaid)
+    offered = draft.open_fee is not None and work.request.work is WorkTerms.FREE
     _withdraw(work)
-    change = _decide(work, Outcome.APPROVE, Reason(ReasonCode.APPROVED_BY_PERSON, f"Approved by {work.by}."))
+    approved = Reason(ReasonCode.APPROVED_BY_PERSON, f"Approved by {work.by}.")
+    change = _decide(work, Outcome.APPROVE, approved, *_given_away(None if offered else unpaid))
     uncount_fraud(draft)
+    if offered or unpaid is not None:
+        _waive(draft, cause=change.cause)
     _let_go(work, change)
+    if offered:
+        _tell(work, change, "waived", draft.policy.messages.fee_waived)
+
+
+def _needs_a_word(draft: Draft, unpaid: UnpaidWork) -> Refused:
+    """Return the refusal of an approve that would give away work unseen, with the ways out that are open."""
+    fee, chargeable = unpaid.fee, unpaid.fee is not None and (draft.state, Trigger.CHARGE_FEE) in TRANSITIONS
+    price = f"the fee would be {fee}" if fee is not None else "the policy has no fee in the order's currency"
+    ways = '{"work": "fee"} to ask for the fee, or {"work": "free"} to do it for free'
+    text = (
+        f"the order asks for about {unpaid.minutes} minutes of work that nobody pays for ({price}): "
+        f"approve it with {ways if chargeable else ways.partition(', or ')[2]}"
+    )
+    members = {
+        "minutes": unpaid.minutes,
+        "fee": None if fee is None else fee.to_text(),
+        "currency": None if fee is None else fee.currency,
+    }
+    return Refused(Refusal.WORK_UNPAID, text, members=members)
+
+
+def _given_away(unpaid: UnpaidWork | None) -> tuple[Reason, ...]:
+    if unpaid is None:
+        return ()
+    price = "" if unpaid.fee is None else f", without the fee of {unpaid.fee}"
+    return (Reason(ReasonCode.WORK_FREE, f"About {unpaid.minutes} minutes of work are done for free{price}."),)
+
+
+def _waive(draft: Draft, *, cause: str) -> None:
+    """Have the work done for free: an open fee is waived."""
+    draft.change(agreement=Agreement.FEE_WAIVED.value)
+    if draft.open_fee is not None:
+        fees.cancel(draft, draft.open_fee, cause=cause, state=FeeState.WAIVED)
 
 
 def _let_go(work: _Work, change: ChangeRequest) -> None:
@@ -149,9 +198,9 @@ def _reject(work: _Work) -> None:
     _withdraw(work)
     fraud = work.request.fraud
     reason = (
-        Reason(ReasonCode.FRAUD, "Rejected as fraud.")
+        Reason(ReasonCode.FRAUD, "Rejected as fraud: marked as fraud in the panel, and known for it from now on.")
         if fraud
-        else Reason(ReasonCode.REJECTED_BY_PERSON, f"Rejected by {work.by}.")
+        else Reason(ReasonCode.REJECTED_BY_PERSON, f"Rejected by {work.by}: cancelled, not marked as fraud.")
     )
     change = _decide(work, Outcome.REJECT, reason)
     acting.end(work.draft, change, fraud=fraud, politely=not fraud and _only_unfit(work.judged))
@@ -200,13 +249,17 @@ def _runs(draft: Draft) -> bool:
 
 
 def _charge_fee(work: _Work) -> None:
+    _ask_fee(work, "asked for")
+
+
+def _ask_fee(work: _Work, did: str) -> None:
     draft = work.draft
     amount, minutes = _fee_amount(work)
     _withdraw(work)
     if draft.order.hold_kind is HoldKind.ANSWER:
         draft.change(hold_kind=HoldKind.REVIEW.value)  # a person has read the answer, or no longer waits for it
     code = ReasonCode.FEE_WHILE_RUNNING if _runs(draft) else ReasonCode.FEE_BY_PERSON
-    change = _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} asked for a fee of {amount}."))
+    change = _decide(work, Outcome.HOLD_FOR_FEE, Reason(code, f"{work.by} {did} a fee of {amount}."))
     draft.change(agreement=Agreement.NONE.value)
     acting.hold_for_fee(draft, change, amount, minutes=minutes, work=_work_words(work))
     look_again(draft, seconds=15)
@@ -227,8 +280,9 @@ def _fee_amount(work: _Work) -> tuple[Money, int | None]:
         return custom_fee(request.minutes, currency, policy), request.minutes
     estimate = work.judged.labour.estimate if work.judged is not None else None
     if estimate is None or estimate.amount_minor <= 0 or estimate.currency != currency:
-        message = "there is no estimate for this order: give minutes or an amount"
-        raise _invalid("no estimate", "minutes", message)
+        field = "minutes" if request.work is None else "work"
+        message = "there is no estimate for this order: charge a fee by minutes or by amount"
+        raise _invalid("no estimate", field, message)
     return estimate, work.judged.labour.minutes if work.judged else None
 
 
@@ -256,12 +310,10 @@ def _work_words(work: _Work) -> str:
 
 
 def _waive_fee(work: _Work) -> None:
-    draft, current = work.draft, work.draft.open_fee
+    draft = work.draft
     _withdraw(work)
     change = _decide(work, Outcome.APPROVE, Reason(ReasonCode.FEE_WAIVED, f"Fee waived by {work.by}."))
-    draft.change(agreement=Agreement.FEE_WAIVED.value)
-    if current is not None:
-        fees.cancel(draft, current, cause=change.cause, state=FeeState.WAIVED)
+    _waive(draft, cause=change.cause)
     _let_go(work, change)
     _tell(work, change, "waived", draft.policy.messages.fee_waived)
 

@@ -12,7 +12,16 @@ from app.core.judgement import vetting
 from app.core.judgement.accepting import AcceptPlan, plan_accept
 from app.core.judgement.essentials import essential_missing
 from app.core.judgement.labour import Labour, weigh
-from app.core.judgement.outcome import SEVERITY, Case, Ground, Outcome, Reason, first_that_fits, notes
+from app.core.judgement.outcome import (
+    SEVERITY,
+    Case,
+    Ground,
+    Outcome,
+    Reason,
+    first_that_fits,
+    gives_work_away,
+    notes,
+)
 from app.core.judgement.reasons import UNFIT
 from app.core.judgement.rulebook import Rulebook, rulebook
 from app.core.judgement.scoring import NOTHING_FOUND, Scores, find
@@ -36,6 +45,8 @@ class Judgement:
     `question` is for staff to send to the customer when a person reviews whether the order fits; `question_rule` names
     the rule it comes from. `fee` is set only for `hold_for_fee`, above zero and never above the cap; `labour.estimate`
     is set for every order that asks for work. `missing` names the unknown facts, whether or not they mattered.
+    `work_unpaid`: letting the order in without a fee would give away work that the policy charges for, whatever else
+    holds it; None in judgements of versions that did not say.
     """
 
     outcome: Outcome
@@ -51,6 +62,15 @@ class Judgement:
     missing: tuple[str, ...]
     question: str | None = None
     question_rule: str | None = None
+    work_unpaid: bool | None = None
+
+    @property
+    def gives_work_away(self) -> bool:
+        """True if approving the order without a word would give away work that the policy charges for."""
+        if self.work_unpaid is not None:
+            return self.work_unpaid
+        work, free = self.labour, self.labour.estimate is not None and self.labour.estimate.amount_minor == 0
+        return self.outcome is not Outcome.APPROVE and work.minutes > 0 and work.tolerated is not True and not free
 
 
 def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
@@ -77,6 +97,7 @@ def decide(facts: Facts, policy: Policy, *, now: datetime) -> Judgement:
         missing=missing_of(case),
         question=prepared.question if prepared else None,
         question_rule=prepared.rule if prepared else None,
+        work_unpaid=gives_work_away(case),
     )
 
 

@@ -82,6 +82,15 @@ def first_that_fits(case: Case) -> _Verdict:
     return _fee(case)
 
 
+def gives_work_away(case: Case) -> bool:
+    """Return whether letting the order in without a fee gives away work that the policy charges for.
+
+    Whatever else holds the order plays no part. True also if the fee can't be computed, because its currency has no
+    row or an amount is not known.
+    """
+    return case.work.minutes > 0 and all(row(case) is None for row in _FREE_ROWS)
+
+
 def _one(outcome: Outcome, code: str, text: str | Callable[[], str]) -> _Verdict:
     return outcome, (Ground(code, text),)
 
@@ -277,12 +286,12 @@ def _gap(case: Case) -> _Verdict | None:
 
 def _not_charged(case: Case) -> _Verdict | None:
     """Not charged: kinds of order not in `fee_kinds` (by default upgrades and domains), and fees of zero."""
-    kind, estimate = case.facts.order.kind, case.work.estimate
+    kind, work = case.facts.order.kind, case.work
     if kind not in case.rules.fee_kinds:
         return _one(
             Outcome.APPROVE, Code.KIND_NOT_CHARGED, f"Orders of the kind {kind.value} are never held for a fee."
         )
-    if not estimate:
+    if work.currency is not None and not work.estimate:
         return _one(Outcome.APPROVE, Code.NOTHING_TO_CHARGE, "The policy charges nothing for this work.")
     return None
 
@@ -334,6 +343,10 @@ _ROWS: Final[tuple[Callable[[Case], _Verdict | None], ...]] = (
     _worth_unknown,
     _mandate,
 )
+
+
+#: Rows that have the work done for free, or for a price that is agreed.
+_FREE_ROWS: Final = (_renewal, _exempt, _agreed, _ours, _affordable, _courtesy, _gap, _not_charged)
 
 
 def notes(case: Case) -> tuple[Ground, ...]:

@@ -57,6 +57,7 @@ class ReasonCode(StrEnum):
     LIMIT_FEES = "limit_fees"
     # staff, in Doorman
     APPROVED_BY_PERSON = "approved_by_person"
+    WORK_FREE = "work_free"
     REJECTED_BY_PERSON = "rejected_by_person"
     FRAUD = "fraud"
     CUSTOMER_WITHDREW = "customer_withdrew"

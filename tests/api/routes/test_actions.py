@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.records import Mode
+from app.policies import versions
+from app.tables.orders import decisions
 from tests.api.api_support import (
     CUSTOMER,
+    NOW,
     ORDER,
     add_call,
     add_customer,
@@ -16,6 +20,7 @@ from tests.api.api_support import (
     add_fee,
     add_order,
     check_problem,
+    judged,
 )
 from tests.api.conftest import Api, Start
 
@@ -34,17 +39,78 @@ async def held(api: Api) -> Api:
     return api
 
 
-async def test_approve_accepts_a_paid_order(held: Api) -> None:
-    body = (await held.ask("POST", f"{BASE}/approve", json={"note": "Called them."})).json()
+@pytest.fixture
+async def plain(api: Api) -> Api:
+    """An order that is held for review and asks for no work, with its customer."""
+    await add_customer(api.db)
+    await add_order(api.db, payment_state="paid", settled=True, paid_minor=1500)
+    facts, judgement = judged(request=None)
+    await add_decision(api.db, judgement=dump_judgement(judgement), facts=dump_facts(facts))
+    return api
+
+
+async def test_approve_accepts_a_paid_order(plain: Api) -> None:
+    body = (await plain.ask("POST", f"{BASE}/approve", json={"note": "Called them."})).json()
     assert body["state"] in {"releasing", "released"}
     assert body["decision"]["by"] == "ops-key"
     assert body["hold"] is None
     assert "note: Called them." in [line["what"] for line in body["timeline"]]
-    check_problem(await held.ask("POST", f"{BASE}/approve"), 409, "wrong-state")
+    check_problem(await plain.ask("POST", f"{BASE}/approve"), 409, "wrong-state")
 
 
-async def test_the_note_is_optional_and_so_is_the_body(held: Api) -> None:
-    assert (await held.ask("POST", f"{BASE}/approve")).status_code == 200
+async def test_the_note_is_optional_and_so_is_the_body(plain: Api) -> None:
+    assert (await plain.ask("POST", f"{BASE}/approve")).status_code == 200
+
+
+async def test_approving_work_that_nobody_pays_for_needs_a_word(held: Api) -> None:
+    before = (await held.ask("GET", BASE)).json()
+    assert before["work_unpaid"] is True
+    for body in (None, {}, {"note": "Fine."}):
+        found = check_problem(await held.ask("POST", f"{BASE}/approve", json=body), 409, "work-unpaid")
+        assert (found["minutes"], found["fee"], found["currency"]) == (60, "50.00", "USD")
+        assert "60 minutes" in found["detail"]
+        assert '{"work": "free"}' in found["detail"]
+        assert '{"work": "fee"}' in found["detail"]
+    assert (await held.ask("GET", BASE)).json() == before
+
+
+async def test_the_work_may_be_free(held: Api) -> None:
+    body = (await held.ask("POST", f"{BASE}/approve", json={"work": "free"})).json()
+    assert body["state"] in {"releasing", "released"}
+    assert [reason["code"] for reason in body["decision"]["reasons"]] == ["approved_by_person", "work_free"]
+    assert "60 minutes" in body["decision"]["reasons"][1]["text"]
+    assert body["work_unpaid"] is False
+    assert body["fee"] is None
+
+
+async def test_the_work_may_wait_for_its_fee(held: Api) -> None:
+    body = (await held.ask("POST", f"{BASE}/approve", json={"work": "fee", "note": "A good customer."})).json()
+    assert (body["state"], body["hold"]["kind"]) == ("held", "fee")
+    assert (body["fee"]["amount"], body["fee"]["state"]) == ("50.00", "pending")
+    assert body["decision"]["reasons"][0]["text"] == "ops-key approved it for a fee of 50.00 USD."
+    assert body["work_unpaid"] is False  # the fee is asked for
+    assert "accept_order" not in [call["action"] for call in body["panel_calls"]]
+
+
+async def test_a_repeated_approve_for_the_fee_asks_once(held: Api) -> None:
+    headers = {"Idempotency-Key": "approve-1"}
+    first = await held.ask("POST", f"{BASE}/approve", json={"work": "fee"}, headers=headers)
+    again = await held.ask("POST", f"{BASE}/approve", json={"work": "fee"}, headers=headers)
+    assert (first.status_code, first.json()) == (200, again.json())
+    without_key = (await held.ask("POST", f"{BASE}/approve", json={"work": "fee"})).json()
+    calls = [call for call in without_key["panel_calls"] if call["action"] == "create_invoice"]
+    assert len(calls) == 1
+
+
+async def test_other_words_about_the_work_are_422(held: Api) -> None:
+    for work in ("paid", "", True, ["free"], "FREE"):
+        check_problem(await held.ask("POST", f"{BASE}/approve", json={"work": work}), 422, "invalid")
+
+
+async def test_there_is_no_fee_for_work_that_nobody_asked_for(plain: Api) -> None:
+    found = check_problem(await plain.ask("POST", f"{BASE}/approve", json={"work": "fee"}), 422, "invalid")
+    assert found["errors"][0]["path"] == "work"
+    assert (await plain.ask("POST", f"{BASE}/approve", json={"work": "free"})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,11 +168,59 @@ async def test_other_reasons_to_cancel_are_422(held: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "call"), [(None, "cancel_order"), ({"fraud": False}, "cancel_order"), ({"fraud": True}, "fraud_order")]
-)
-async def test_reject_is_fraud_only_where_it_is_said(held: Api, body: Any, call: str) -> None:
+    ("body", "call", "said"),
+    [(None, "cancel_order", "not marked as fraud"), ({"fraud": False}, "cancel_order", "not marked as fraud"),
+     ({"fraud": True}, "fraud_order", "marked as fraud in the panel")],
+)  # fmt: skip
+async def test_reject_is_fraud_only_where_it_is_said(held: Api, body: Any, call: str, said: str) -> None:
     answer = (await held.ask("POST", f"{BASE}/reject", json=body)).json()
     assert call in [one["action"] for one in answer["panel_calls"]]
+    assert answer["fraud"] is (call == "fraud_order")
+    assert said in answer["decision"]["reasons"][0]["text"]
+
+
+async def test_the_first_example_of_reject_says_that_it_is_no_fraud(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v1/orders/{order_id}/reject"]["post"]
+    examples = list(operation["requestBody"]["content"]["application/json"]["examples"].values())
+    assert examples[0]["value"] == {"fraud": False}
+    assert "not marked as fraud" in examples[0]["summary"]
+
+
+async def test_what_is_left_to_staff_is_said_with_its_place(plain: Api) -> None:
+    async with plain.db.begin() as tx:
+        await versions.activate(
+            tx, (await versions.publish(tx, "accept.mode = 'release_only'", by="x", now=NOW)).version, by="x", now=NOW
+        )
+        rule = {"mode": "release_only", "autosetup": True, "sendemail": True, "sendregistrar": True}
+        stored = dump_judgement(judged(request=None)[1]) | {"accept": rule}
+        await tx.execute(decisions.update().values(judgement=stored))
+    body = (await plain.ask("POST", f"{BASE}/approve")).json()
+    assert (body["state"], body["provisioning"]) == ("released", "none")
+    (step,) = body["panel_steps"]
+    assert "Accept and provision the order in the panel" in step["text"]
+    assert step["url"] == body["panel_url"]
+
+
+@pytest.mark.parametrize("action", ["reject", "cancel", "hold", "ask", "charge-fee"])
+async def test_what_only_the_panel_can_do_now_says_so_and_where(api: Api, action: str) -> None:
+    await add_customer(api.db)
+    await add_order(
+        api.db, state="released", panel_status="Active", provisioning="done", outcome="approve", hold_kind=None,
+        hold_since=None, hold_due_at=None,
+    )  # fmt: skip
+    found = check_problem(await api.ask("POST", f"{BASE}/{action}"), 409, "wrong-state")
+    assert found["panel_url"] == f"https://billing.example.com/admin/orders.php?action=view&id={ORDER}"
+    assert " in the panel: " in found["detail"]
+    assert found["panel_url"] in found["detail"]
+
+
+async def test_money_on_a_rejected_order_is_a_step_in_the_panel(held: Api) -> None:
+    body = (await held.ask("POST", f"{BASE}/reject")).json()
+    assert [step["text"] for step in body["panel_steps"]] == [
+        "Refund 15.00 USD in the panel, then call `refund-done`: Doorman sends no money back."
+    ]
+    done = (await held.ask("POST", f"{BASE}/refund-done")).json()
+    assert done["panel_steps"] == []
 
 
 async def test_fraud_is_a_plain_yes_or_no(held: Api) -> None:
@@ -121,9 +235,9 @@ async def test_hold_keeps_an_order_that_waits_for_its_payment(api: Api) -> None:
     assert (await api.ask("POST", f"{BASE}/hold")).json()["hold"]["kind"] == "review"
 
 
-async def test_what_is_on_the_wire_is_waited_for(held: Api) -> None:
-    await add_call(held.db, state="sending", settled_at=None)
-    check_problem(await held.ask("POST", f"{BASE}/approve"), 409, "wrong-state")
+async def test_what_is_on_the_wire_is_waited_for(plain: Api) -> None:
+    await add_call(plain.db, state="sending", settled_at=None)
+    check_problem(await plain.ask("POST", f"{BASE}/approve"), 409, "wrong-state")
 
 
 async def test_an_order_that_nobody_knows_is_404(api: Api) -> None:
@@ -134,7 +248,7 @@ async def test_an_order_that_nobody_knows_is_404(api: Api) -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_what_the_answer_offers_is_possible_and_the_rest_is_409(held: Api, action: str) -> None:
     offered = (await held.ask("GET", BASE)).json()["actions"]
-    answer = await held.ask("POST", f"{BASE}/{action}", json={})
+    answer = await held.ask("POST", f"{BASE}/{action}", json={"work": "free"} if action == "approve" else {})
     if action in offered:
         assert answer.status_code == 200, answer.text
     else:

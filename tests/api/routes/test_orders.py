@@ -37,11 +37,12 @@ FIELDS = [
     "order_id", "order_number", "panel_url", "customer_id", "kind", "state", "panel_status", "provisioning",
     "placed_by", "placed_at", "amount", "currency", "recurring_monthly", "items", "items_total", "request_text",
     "ticket_ids", "payment", "refund_due", "scores", "labour", "signals", "decision", "flags", "hold", "fee",
-    "panel_calls", "panel_calls_total", "timeline", "timeline_total", "actions", "prepared_question",
+    "panel_calls", "panel_calls_total", "timeline", "timeline_total", "actions", "fraud", "work_unpaid",
+    "panel_steps", "prepared_question",
 ]  # fmt: skip
 NOT_IN_LISTS = {
     "items", "items_total", "request_text", "ticket_ids", "signals", "panel_calls", "panel_calls_total", "timeline",
-    "timeline_total", "prepared_question",
+    "timeline_total", "fraud", "work_unpaid", "panel_steps", "prepared_question",
 }  # fmt: skip
 
 

@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
+from app.core.judgement.stored import dump_judgement
 from app.core.records import Mode
 from app.tables.access import Role
-from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order
+from app.tables.orders import order_texts
+from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order, insert, judged
 from tests.api.conftest import Api, Start
 
 pytestmark = pytest.mark.both_databases("sorting, paging and searching")
 
 HOUR = timedelta(hours=1)
-FIELDS = ["order_id", "order_number", "panel_url", "customer_id", "why", "reasons", "since", "due_at", "actions"]
+FIELDS = [
+    "order_id", "order_number", "panel_url", "customer_id", "why", "reasons", "since", "due_at", "actions",
+    "customer_name", "product", "amount", "currency", "fee", "minutes", "risk", "sentence", "work_unpaid",
+]  # fmt: skip
 NOT_HELD: dict[str, Any] = {"hold_kind": None, "hold_since": None, "hold_due_at": None}
 
 
@@ -34,6 +39,69 @@ async def test_a_row_has_the_fields_of_the_contract(api: Api) -> None:
     assert row["reasons"] == [{"code": "risk_review", "text": "Risk 62 reaches the review threshold of 60."}]
     assert row["due_at"] == "2026-05-04T16:00:00Z"
     assert "approve" in row["actions"]
+
+
+DECIDE = ("customer_name", "product", "amount", "currency", "fee", "minutes", "risk", "sentence", "work_unpaid")
+
+
+def to_decide(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the fields of a row that staff decide from."""
+    return tuple(row[name] for name in DECIDE)
+
+
+async def test_a_row_says_all_that_staff_decide_from(api: Api) -> None:
+    items = [{"product": name, "amount": "5.00", "panel_status": "Pending", "total": 3} for name in ("VPS S", "IP")]
+    await add_order(api.db, items=items)
+    await add_decision(api.db)
+    await insert(api.db, order_texts, order_id=ORDER, request_text="", customer_name="Acme Hosting GmbH")
+    (row,) = await rows(api)
+    sentence = "Risk 62 reaches the review threshold of 60."
+    assert to_decide(row) == ("Acme Hosting GmbH", "VPS S and 2 more", "15.00", "USD", "50.00", 60, 0, sentence, True)
+
+
+async def test_a_row_without_work_names_no_fee(api: Api) -> None:
+    await add_order(api.db)
+    await add_decision(api.db, judgement=dump_judgement(judged(request=None)[1]))
+    (row,) = await rows(api)
+    assert (row["fee"], row["minutes"], row["work_unpaid"], row["customer_name"]) == (None, 0, False, None)
+
+
+async def test_a_row_that_waits_for_its_fee_names_it_and_needs_no_word(api: Api) -> None:
+    await add_order(api.db, hold_kind="fee", currency="JPY", amount_minor=1500)
+    await add_decision(api.db, outcome="hold_for_fee")
+    await add_fee(api.db, currency="JPY", amount_minor=7000, minutes=90)
+    (row,) = await rows(api)
+    assert (row["amount"], row["fee"], row["minutes"], row["work_unpaid"]) == ("1500", "7000", 90, False)
+    assert row["sentence"].startswith("Waits for the customer to pay the fee of 7000 JPY")
+
+
+async def test_a_row_of_which_nothing_is_known_says_at_least_why(api: Api) -> None:
+    await add_order(api.db, items=[], amount_minor=None, currency=None, customer_id=None)
+    (row,) = await rows(api)
+    assert to_decide(row) == (None, None, None, None, None, None, None, "Not decided yet: a person must look.", False)
+
+
+async def test_the_sentence_says_why_not_what_was_done_about_it(api: Api) -> None:
+    reasons = [
+        {"code": "would_reject", "text": "The policy would reject this order."},
+        {"code": "risk_reject", "text": "Risk 95 reaches the reject threshold of 90."},
+    ]
+    await add_order(api.db)
+    await add_decision(api.db, reasons=reasons)
+    await add_order(api.db, ORDER + 1, hold_kind="answer", hold_due_at=NOW)
+    await add_decision(api.db, ORDER + 1)
+    await add_order(api.db, ORDER + 2, flags=["hold_breached"])
+    await add_decision(api.db, ORDER + 2, reasons=reasons)
+    said = {row["order_id"]: row["sentence"] for row in await rows(api)}
+    assert said[ORDER] == "Risk 95 reaches the reject threshold of 90."
+    assert said[ORDER + 1] == "The customer answered: read the ticket, then decide."
+    assert said[ORDER + 2] == "Services went active although the order is held."
+
+
+async def test_each_row_says_why_in_a_sentence(api: Api) -> None:
+    await add_all_kinds(api)
+    for row in await rows(api):
+        assert row["sentence"].endswith("."), row
 
 
 async def add_all_kinds(api: Api) -> list[tuple[int | None, str]]:
@@ -95,5 +163,9 @@ async def test_what_is_settled_does_not_wait(api: Api) -> None:
 async def test_in_shadow_there_is_nothing_to_be_done(start: Start) -> None:
     async with start(Mode.SHADOW) as api:
         await add_order(api.db)
+        await add_decision(api.db)
+        await add_fee(api.db)
         (row,) = await rows(api)
         assert row["actions"] == []
+        assert (row["fee"], row["work_unpaid"]) == (None, False)
+        assert (row["minutes"], row["product"]) == (60, "VPS S")

@@ -30,13 +30,14 @@ POLICIES: Final = (
     "currencies.USD.custom_rate_per_hour = '60'\nmessages.review_hold.send = true\nmessages.rejected.send = true",
 )
 _REQUESTS: Final[Mapping[str, tuple[Mapping[str, Any], ...]]] = {
+    "approve": ({}, {"work": "free"}, {"work": "fee"}),
     "reject": ({}, {"fraud": True}),
     "cancel": ({}, {"reason": "duplicate"}),
     "ask": ({"question": "Which disk?"}, {"question": "What is it for?"}),
     "charge-fee": ({"minutes": 60}, {"amount": "12.50"}, {}),
 }
 LOOKS: Final = (
-    *(f"verdict: {one}" for one in ("approve", "fee", "review", "reject")),
+    *(f"verdict: {one}" for one in ("approve", "fee", "review", "review with work", "reject")),
     *(f"order invoice: {turn}" for turn in InvoiceTurn),
     *(f"panel: {status} by {who}" for status in ("Active", "Pending again", "Cancelled", "Fraud")
       for who in ("staff", "cron", "nobody knows")),

@@ -12,7 +12,7 @@ from app.core.consequences import clocks, panel, provisioning
 from app.core.consequences.draft import Draft
 from app.core.consequences.effects import Plan
 from app.core.consequences.looking import look
-from app.core.consequences.news import ActionRequest, CallEnded, InvoiceShown, Look
+from app.core.consequences.news import ActionRequest, CallEnded, InvoiceShown, Look, WorkTerms
 from app.core.consequences.refused import CallUnderWay, Refused
 from app.core.consequences.settling import settle
 from app.core.consequences.snapshot import CallSeen, Snapshot
@@ -83,7 +83,7 @@ def plan_for(news: str, how: Mapping[str, Any], before: Situation) -> Followed:
         before = replace(before, snapshot=with_call_ended(before.snapshot, ended))
         return Followed(plan=settle(ended, before.snapshot, before.given), shown=order, before=before)
     if kind == "staff":
-        request, facts = ActionRequest(**how.get("request", {})), before.snapshot.facts
+        request, facts = a_request(how.get("request", {})), before.snapshot.facts
         plan = act(Trigger(rest), request, before.snapshot, before.given, by="ops", facts=facts)
         return Followed(plan=plan, shown=order, before=before)
     if kind in STEPS:
@@ -92,6 +92,12 @@ def plan_for(news: str, how: Mapping[str, Any], before: Situation) -> Followed:
         return Followed(plan=draft.plan(), shown=order, before=before, result=result)
     looked, before = a_look(kind, rest, how, before)
     return Followed(plan=look(looked, before.snapshot, before.given), shown=looked.shown, before=before)
+
+
+def a_request(given: Mapping[str, Any]) -> ActionRequest:
+    """Return an action's parameters, as the API gives them."""
+    terms = {"work": WorkTerms(given["work"])} if "work" in given else {}
+    return ActionRequest(**{**given, **terms})
 
 
 # --- looks at the panel -----------------------------------------------------------------------------------------------

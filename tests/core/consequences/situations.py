@@ -69,11 +69,11 @@ class Situation:
 
 
 def seen(verdict: str, payment: PaymentState, *, check: FraudCheck | None = None) -> Facts:
-    """Return facts that lead to this verdict: approve, fee, review or reject."""
-    changes: dict[str, Any] = {"payment": payment, "fraud_check": check}
-    if verdict == "fee":
+    """Return facts that lead to this verdict: approve, fee, review or reject; a review also with (our own) work."""
+    changes: dict[str, Any] = {"payment": payment, "fraud_check": check, "ours": "our own" in verdict}
+    if verdict == "fee" or "work" in verdict:
         changes["requests"] = (a_request(TermKind.HARDWARE, "second disk"),)
-    elif verdict == "review":
+    if verdict.startswith("review"):
         changes["vetting"] = (TermFinding(kind=TermKind.LISTED, term="mirror", where="notes", start=0),)
     elif verdict == "reject":
         changes["customer"] = a_customer(lists=((ListKind.BLOCK, "emails[0]"),))

@@ -13,8 +13,9 @@ from app.core.consequences.draft import LIFECYCLE
 from app.core.consequences.effects import AddFee, Decide, Effect, Plan, Tell, Want, Withdraw
 from app.core.consequences.limits import Limit
 from app.core.consequences.snapshot import ON_THE_WIRE
+from app.core.facts import Agreement
 from app.core.judgement.decide import Outcome
-from app.core.states import OPEN_FEE_STATES, Phase, phase_of
+from app.core.states import OPEN_FEE_STATES, HoldKind, OrderState, Phase, phase_of
 from tests.asked import examples
 from tests.core.consequences.becoming import after, is_wanted_already
 from tests.core.consequences.journeys import ENFORCE, Event, Step, beginnings, histories, journey, taken
@@ -140,3 +141,25 @@ def test_a_limit_only_ever_takes_away(begins: Begins, history: History) -> None:
 def _strong(plan: Plan) -> set[str]:
     """Return the keys of calls that hold, bill, accept, end or give back."""
     return {one.key for one in plan.effects if isinstance(one, Want) and one.action.action in _STRONG}
+
+
+@steady
+@given(beginnings(), histories)
+def test_no_work_is_given_away_without_a_word(begins: Begins, history: History) -> None:
+    for step in journey(begins, history):
+        if step.news != "staff: approve" or step.how["request"]:
+            continue
+        order, judged = step.before.order, step.before.snapshot.judged or {}
+        labour = judged.get("labour") or {"minutes": 0, "tolerated": True}
+        charged = judged.get("outcome") != Outcome.APPROVE and labour["minutes"] > 0 and not labour["tolerated"]
+        assert not charged or order.agreement != Agreement.NONE or order.hold_kind is HoldKind.FEE
+
+
+@steady
+@given(beginnings(), histories)
+def test_work_that_is_approved_for_its_fee_waits_for_it(begins: Begins, history: History) -> None:
+    for step in journey(begins, history):
+        if step.news == "staff: approve" and step.how["request"].get("work") == "fee":
+            assert step.became.order.state is OrderState.HELD
+            assert step.became.order.fee_wanted is not None
+            assert Action.ACCEPT_ORDER not in [want.action.action for want, _ in _new_calls(step)]

@@ -102,10 +102,8 @@ final class AdminPage
         if ($items === []) {
             return $head . '<p>Nothing waits.</p>';
         }
-        usort($items, static function (array $one, array $other): int {
-            return strcmp(self::since($one), self::since($other));
-        });
-        $heads = ['Order', 'Why', 'Reasons', 'Since', 'Due'];
+        // Doorman lists the most urgent first, a breach on top: its order is kept.
+        $heads = ['Order', 'Customer', 'Product', 'Amount', 'Work', 'Risk', 'Why', 'Since', 'Due'];
         $html = $head . Html::table($heads, array_map([self::class, 'row'], $items));
         $more = ($page['next_cursor'] ?? null) !== null;
         return $more ? $html . '<p>The ' . self::SHOWN . ' most urgent are shown; Doorman has more.</p>' : $html;
@@ -115,19 +113,52 @@ final class AdminPage
     {
         $orderId = Ids::positive($item['order_id'] ?? null);
         $number = is_scalar($item['order_number'] ?? null) ? (string) $item['order_number'] : '';
-        $why = is_string($item['why'] ?? null) ? $item['why'] : '';
         return [
             $orderId === null ? '–' : Html::orderLink($orderId, $number === '' ? "id $orderId" : "#$number"),
-            Html::text(self::WHY[$why] ?? $why),
-            Html::reasons($item['reasons'] ?? null),
+            self::customer($item),
+            self::orDash(Html::text($item['product'] ?? '')),
+            self::orDash(Html::money($item['amount'] ?? null, $item['currency'] ?? null)),
+            self::work($item),
+            self::orDash(Html::text($item['risk'] ?? '')),
+            self::why($item),
             Html::moment($item['since'] ?? null),
             Html::moment($item['due_at'] ?? null),
         ];
     }
 
-    /** ISO 8601 in UTC sorts as text; what has no time comes last. */
-    private static function since(array $item): string
+    private static function customer(array $item): string
     {
-        return is_string($item['since'] ?? null) ? $item['since'] : '~';
+        $customerId = Ids::positive($item['customer_id'] ?? null);
+        $name = is_string($item['customer_name'] ?? null) ? $item['customer_name'] : '';
+        if ($customerId === null) {
+            return self::orDash(Html::text($name));
+        }
+        return Html::link("clientssummary.php?userid=$customerId", $name === '' ? "client $customerId" : $name);
+    }
+
+    /** The minutes and the fee; marked where approving would give the work away. */
+    private static function work(array $item): string
+    {
+        $minutes = Html::text($item['minutes'] ?? '');
+        $fee = Html::money($item['fee'] ?? null, $item['currency'] ?? null);
+        $parts = array_filter([$minutes === '' || $minutes === '0' ? '' : "$minutes min", $fee]);
+        if (($item['work_unpaid'] ?? false) === true) {
+            $parts[] = '<strong>not paid for</strong>';
+        }
+        return self::orDash(implode(', ', $parts));
+    }
+
+    /** What it waits for and the one sentence why; an older Doorman sends reasons only. */
+    private static function why(array $item): string
+    {
+        $why = is_string($item['why'] ?? null) ? $item['why'] : '';
+        $label = '<strong>' . Html::text(ucfirst(self::WHY[$why] ?? $why)) . '</strong>';
+        $sentence = Html::text($item['sentence'] ?? '');
+        return "$label<br>" . ($sentence === '' ? Html::reasons($item['reasons'] ?? null) : $sentence);
+    }
+
+    private static function orDash(string $html): string
+    {
+        return $html === '' ? '–' : $html;
     }
 }

@@ -19,6 +19,13 @@ final class Html
         return $seconds === false ? '–' : gmdate('Y-m-d H:i', $seconds) . ' UTC';
     }
 
+    /** Return an amount with its currency, empty where there is none. */
+    public static function money($amount, $currency): string
+    {
+        $text = self::text($amount);
+        return $text === '' ? '' : trim($text . ' ' . self::text($currency));
+    }
+
     /** Return a link; `$href` is text, not yet escaped, and only an address of the web or one within the admin area. */
     public static function link(string $href, string $label): string
     {

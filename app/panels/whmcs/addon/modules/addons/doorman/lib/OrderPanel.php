@@ -63,16 +63,41 @@ final class OrderPanel
     {
         $decision = is_array($order['decision'] ?? null) ? $order['decision'] : [];
         $outcome = is_string($decision['outcome'] ?? null) ? $decision['outcome'] : '';
-        $html = '<p><strong>' . Html::text(self::OUTCOMES[$outcome] ?? ($outcome ?: 'Not decided yet')) . '</strong>';
+        $html = '';
+        foreach (self::flags($order['flags'] ?? null) as $flag) { // a breach on top, each in Doorman's order
+            $html .= isset(self::FLAGS[$flag]) ? Html::alert('warning', self::FLAGS[$flag]) : '';
+        }
+        $html .= '<p><strong>' . Html::text(self::OUTCOMES[$outcome] ?? ($outcome ?: 'Not decided yet')) . '</strong>';
         if (($decision['by'] ?? null) !== null) {
             $html .= ', by ' . Html::text($decision['by']) . ', ' . Html::moment($decision['at'] ?? null);
         }
         $html .= '</p><p>' . Html::reasons($decision['reasons'] ?? null) . '</p>';
-        foreach (array_intersect_key(self::FLAGS, array_flip(self::flags($order['flags'] ?? null))) as $sentence) {
-            $html .= Html::alert('warning', $sentence);
+        $lines = [self::fee($order['fee'] ?? null), self::unpaidWork($order), self::hold($order['hold'] ?? null)];
+        foreach (array_filter($lines) as $line) {
+            $html .= "<p>$line</p>";
         }
-        foreach ([self::fee($order['fee'] ?? null), self::hold($order['hold'] ?? null)] as $line) {
-            $html .= $line === '' ? '' : "<p>$line</p>";
+        return $html . self::steps($order['panel_steps'] ?? null);
+    }
+
+    /** What approving would give away, where nobody pays for the work. */
+    private static function unpaidWork(array $order): string
+    {
+        if (($order['work_unpaid'] ?? false) !== true) {
+            return '';
+        }
+        $labour = is_array($order['labour'] ?? null) ? $order['labour'] : [];
+        $minutes = Html::text($labour['minutes'] ?? '');
+        return '<strong>Asks for ' . ($minutes === '' ? 'work' : "about $minutes minutes of work")
+            . ' that nobody pays for:</strong> approving it needs a word, for free or for the fee.';
+    }
+
+    /** What is left to staff on this page. */
+    private static function steps($steps): string
+    {
+        $html = '';
+        foreach (is_array($steps) ? $steps : [] as $step) {
+            $text = is_array($step) && is_string($step['text'] ?? null) ? $step['text'] : '';
+            $html .= $text === '' ? '' : Html::alert('info', $text);
         }
         return $html;
     }

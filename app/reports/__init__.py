@@ -1,0 +1,1 @@
+"""Figures to steer by, from the stored rows, and their charts."""
