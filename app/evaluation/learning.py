@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.core.judgement.decide import Outcome
-from app.core.judgement.provenance import without_today
+from app.core.judgement.provenance import without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.judgement.vetting import only_unfit
 from app.core.policy.document import Policy
@@ -93,7 +93,7 @@ async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Label
             bad = label_of(row.label, row.reviewed, mature=mature)
             if bad is None:
                 continue
-            verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+            verdict = judge.verdict(without_hindsight(unpack(row.facts)), now=row.judged_at)
             known = mature and (row.label in _BAD or row.label == Label.GOOD.value)
             if bad and not known and only_unfit(verdict.reasons):
                 continue  # declined for what was ordered, not for suspicion

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
-from app.core.judgement.provenance import leave_out_today, without_today
+from app.core.judgement.provenance import leave_out_hindsight, without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, from_canonical
 from app.db import Database
@@ -147,8 +147,8 @@ class Bench:
             known: tuple[Decided, ...] = ()
             if with_today and today:
                 known = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
-            leave_out_today(for_given)
-            leave_out_today(for_active)
+            leave_out_hindsight(for_given)
+            leave_out_hindsight(for_active)
             then: tuple[Decided, ...] = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
             if with_today:
                 then += known or then
@@ -162,7 +162,7 @@ class Bench:
             rows, facts = _read(found)
             given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
         return {
-            row.order_id: (row.judged_at, without_today(one), without_today(other))
+            row.order_id: (row.judged_at, without_hindsight(one), without_hindsight(other))
             for row, one, other in zip(rows, given, active, strict=True)
         }
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from app.cli.backtest_tables import show
 from app.core.facts import Facts
 from app.core.judgement.decide import Outcome
-from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.provenance import NAMES, without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import parse_policy
 from app.db import Database
@@ -119,7 +119,7 @@ async def test_the_stored_decisions_are_those_of_the_policies(db: Database) -> N
         facts = facts_codec.unpack(case["facts"])
         for column, one in stored[case["order_id"]].by.items():
             name, _, today = column.partition("_")
-            verdict = judges[name].verdict(facts if today else without_today(facts), now=case["judged_at"])
+            verdict = judges[name].verdict(facts if today else without_hindsight(facts), now=case["judged_at"])
             assert (one.outcome, tuple(one.reasons), one.risk) == (verdict.outcome, verdict.reasons, verdict.risk)
             assert (one.cost, one.margin, one.fee) == (verdict.cost, verdict.margin_month, verdict.fee)
             assert tuple(map(tuple, one.points)) == verdict.points
