@@ -8,7 +8,7 @@ import os
 import sys
 import uuid
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -70,12 +70,12 @@ async def _tried(settings: Settings, wanted: Wanted) -> BacktestReport:
         await schema.require_current(db)
         async with db.begin() as tx:
             started = await backtest.begin(tx, wanted, by=_BY, now=utc_now())
-        return await _with_bar(db, started)
+        return await _with_bar(db, started, zone=settings.zone)
     finally:
         await db.close()
 
 
-async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
+async def _with_bar(db: Database, started: uuid.UUID, *, zone: tzinfo | None) -> BacktestReport:
     """Run a backtest, with a progress bar on stderr."""
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -84,7 +84,7 @@ async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
     with shown:
         task = bar.add_task("orders judged", total=None)
         return await backtest.run(
-            db, started, progress=lambda done, of: bar.update(task, completed=done, total=max(done, of))
+            db, started, zone=zone, progress=lambda done, of: bar.update(task, completed=done, total=max(done, of))
         )
 
 
@@ -98,7 +98,7 @@ async def run_begun(settings: Settings, backtest_id: str) -> None:
     os.nice(_NICE)
     db = Database.open(settings.database_url)
     try:
-        await backtest.run(db, uuid.UUID(backtest_id))
+        await backtest.run(db, uuid.UUID(backtest_id), zone=settings.zone)
     finally:
         await db.close()
 

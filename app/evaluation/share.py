@@ -16,7 +16,7 @@ from app.core.judgement.decide import Outcome
 from app.core.judgement.provenance import without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
-from app.evaluation.backtest.counting import for_lack_of_facts
+from app.evaluation.backtest.labels import for_lack_of_facts
 from app.orders.facts_codec import unpack
 from app.tables.history import CaseSource, cases
 
