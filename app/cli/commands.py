@@ -316,7 +316,7 @@ def backtest(
     with_today: Annotated[bool, typer.Option(help="Also show the figures with what only became known later.")] = False,
 ) -> None:
     """Decide the imported history again with a policy, and show what would have been different; changes nothing."""
-    from app.cli.backtest import run_backtest
+    from app.cli.backtest.command import run_backtest
     from app.policies.versions import read_file
 
     start = None if since is None else since.replace(tzinfo=UTC)
@@ -328,7 +328,7 @@ def backtest(
 @cli.command(hidden=True)
 def backtest_process(backtest_id: str) -> None:
     """Run a backtest that the API has started."""
-    from app.cli.backtest import run_begun
+    from app.cli.backtest.command import run_begun
 
     with plain_errors():
         asyncio.run(run_begun(load_settings(), backtest_id))

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from app.cli.backtest import run_backtest
+from app.cli.backtest.command import run_backtest
 from app.clock import utc_now
 from app.config import Settings
 from app.db import Database
@@ -22,8 +22,8 @@ from app.installation import schema
 
 _NOTHING: Final = "Nothing is proposed, and no file was written."
 _STAY: Final = (
-    "These stay as they are, since another value is proposed only where more than half of the orders that it moves are\n"
-    "moved rightly, beyond chance: held and bad, or let go and good."
+    "These stay as they are, since another value is proposed only where more than half of the orders that it moves\n"
+    "are moved rightly, beyond chance: held and bad, or let go and good."
 )
 _REVIEW: Final = "risk.review_from"
 

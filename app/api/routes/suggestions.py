@@ -25,6 +25,6 @@ reports = router("/reports/suggestions", "reports", OPS)
         "good orders it would hold. Changes nothing: test `document` with `POST /v1/backtests`. Takes some seconds."
     ),
 )
-async def show(context: ContextDep, turn: TurnDep) -> Response:
+async def suggest(context: ContextDep, turn: TurnDep) -> Response:
     url = context.db.url.render_as_string(hide_password=False)
     return answer(await turn.run(suggest_from, url, context.clock()))

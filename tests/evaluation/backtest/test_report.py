@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from rich.console import Console
 
-from app.cli.backtest_tables import show
+from app.cli.backtest.tables import show
 from app.core.facts import Facts
 from app.core.judgement.decide import Outcome
 from app.core.judgement.provenance import NAMES, without_hindsight

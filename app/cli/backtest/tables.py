@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from app.cli.backtest_advice import show_advice
-from app.cli.backtest_parts import NONE, heading, listed, percent, table
+from app.cli.backtest.advice import show_advice
+from app.cli.backtest.parts import NONE, heading, listed, percent, table
 from app.evaluation.backtest.record_types import Interval, Proportion
 from app.evaluation.backtest.records import (
     BacktestReport,

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from app.cli.backtest_parts import NONE, heading, listed, percent, table
+from app.cli.backtest.parts import NONE, heading, listed, percent, table
 from app.evaluation.backtest.advice_records import Advice, MoneyMonth, MonthMeant, SignalWorth, Worth
 
 #: How many of the last months are printed; all are in the JSON.

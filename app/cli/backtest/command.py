@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import log
-from app.cli import backtest_tables
+from app.cli.backtest import tables
 from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy
@@ -59,7 +59,7 @@ def run_backtest(
     out = Console(highlight=False)
     if not out.is_terminal or out.width < _WIDTH:
         out = Console(highlight=False, width=_WIDTH)
-    backtest_tables.show(report, out)
+    tables.show(report, out)
     if chart is not None:
         out.print(f"\nThe chart is in {chart}", soft_wrap=True)
 
