@@ -59,8 +59,8 @@ def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) 
     for heading in (
         "What this policy would have meant", "What to do next", "without Doorman", "The last months", "In USD",
         "Signals and reasons for a review", "Outcomes", "orders would change", "Estimated staff minutes",
-        "Money in USD", "The risk score alone", "Facts left out, as they only became known later", "What this can't know",
-        "The same, with what only became known later",
+        "Money in USD", "The risk score alone", "Facts left out, as they only became known later",
+        "What this can't know", "The same, with what only became known later",
     ):  # fmt: skip
         assert heading in shown.stdout
     assert max(len(line.rstrip()) for line in shown.stdout.splitlines()[:-1]) <= 80

@@ -92,8 +92,18 @@ def _against(given: Meant, active: Meant, *, same: bool) -> Iterator[str]:
     elif more_bad <= 0 <= more_good and more_bad != more_good:
         text += " That is worse: don't publish it for that."
     else:
-        text += " Look at the orders that would change, below, before you publish it."
+        text += f"{_trade(more_bad, more_good)} Look at the orders that would change, below, before you publish it."
     yield text
+
+
+def _trade(more_bad: int, more_good: int) -> str:
+    """Return how many good orders there are to a bad one, where both change the same way."""
+    if not more_bad or not more_good:
+        return ""
+    each = more_good / more_bad
+    if more_bad > 0:
+        return f" That is {each:.1f} good orders made to wait for each bad one found."
+    return f" That is {each:.1f} good orders let go for each bad one missed."
 
 
 def _noisy(signals: Sequence[SignalWorth]) -> Iterator[str]:

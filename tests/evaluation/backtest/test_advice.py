@@ -153,7 +153,15 @@ async def test_a_term_that_stops_good_customers_is_named_with_what_to_do(db: Dat
     [
         ("", None),
         ("[risk]\nreview_from = 65\n", "it finds 20 fewer bad orders"),
-        ("[points.risk]\nshared_email = 30\n", "That is worse"),
+        ("[points.risk]\nshared_ip = 60\n", "That is worse"),
+        (
+            "[points.risk]\nshared_ip = 60\nshared_phone = 60\n",
+            "That is 0.5 good orders made to wait for each bad one found.",
+        ),
+        (
+            "[vetting]\nterms = []\n[points.risk]\nshared_email = 30\n",
+            "That is 0.6 good orders let go for each bad one missed.",
+        ),
         ("[points.risk]\nshared_phone = 60\n", "That is better: publish it"),
         ("[labour]\nmin_minutes = 20\n", "it changes nothing here"),
     ],
@@ -161,8 +169,11 @@ async def test_a_term_that_stops_good_customers_is_named_with_what_to_do(db: Dat
 async def test_it_says_whether_to_publish(db: Database, document: str, said: str | None) -> None:
     phone = (Neighbours(kind="phone", customers=1, bad_customers=1),)
     rows = [a_case(number, label="fraud", neighbours=STOLEN) for number in range(1, 21)]
-    rows += [a_case(number, label="fraud", neighbours=phone) for number in range(30, 51)]
-    advice, _ = await advised(db, [*rows, *(a_case(number) for number in range(60, 70))], document)
+    rows += [a_case(number, label="fraud", neighbours=phone) for number in range(30, 50)]
+    ip = (Neighbours(kind="ip", customers=1, bad_customers=1),)
+    rows += [a_case(number, neighbours=ip) for number in range(60, 70)]
+    rows += [a_case(number, neighbours=STOLEN) for number in range(80, 92)]
+    advice, _ = await advised(db, rows, document)
     against = [step for step in advice.next_steps if step.startswith("Against the active policy")]
     assert bool(against) is (said is not None)
     assert said is None or said in against[0]
