@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 import sys
 from dataclasses import replace
@@ -14,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli.commands import cli
-from app.cli.suggest import tell
+from app.cli.suggest import run_suggest, tell
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
@@ -25,6 +27,7 @@ from app.evaluation.suggesting import suggest_policy, with_values
 from app.orders.facts_codec import pack, unpack
 from app.policies import versions
 from app.tables.history import CaseSource, Label, cases
+from tests.stories.house import settings_for
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=400)
@@ -142,6 +145,26 @@ async def test_the_document_is_the_active_policy_with_other_points(db: Database,
     assert "email_disposable" in said(console)
     async with db.read() as connection:
         assert (await versions.active(connection)).version == 1  # nothing has changed automatically
+
+
+@pytest.mark.slow("learns from a whole history")
+def test_json_is_all_that_is_printed_and_the_file_is_written(
+    migrated_url: str, console: Console, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def filled() -> None:
+        db = Database.open(migrated_url)
+        await fill(db, orders=900)
+        await db.close()
+
+    asyncio.run(filled())
+    out = tmp_path / "new.toml"
+    assert run_suggest(settings_for(migrated_url), console, out=out, as_json=True) is True
+    shown = json.loads(capsys.readouterr().out)
+    assert said(console) == ""
+    assert out.read_text() == shown["document"]
+    trial = next(one for one in shown["thresholds"] if one["key"] == "risk.review_from")
+    assert trial["before"] == "60"
+    assert (shown["bad"] + shown["good"], shown["complete"]) == (900, True)
 
 
 async def test_twice_the_same(db: Database) -> None:

@@ -18,7 +18,10 @@ Hours = Annotated[float, Field(ge=0, description="Hours, to two places.")]
 
 
 class Worth(Record):
-    """One policy's figures in one currency. Currencies are never added up; `currency` is empty if it is unknown."""
+    """One policy's figures in one currency. Currencies are never added up; `currency` is empty if it is unknown.
+
+    What is not known (an order's total, the cost of its work) adds nothing to a sum.
+    """
 
     currency: str
     orders: Orders

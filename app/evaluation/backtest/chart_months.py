@@ -18,6 +18,8 @@ _HIGH: Final = 80
 _PANEL: Final = 150
 #: Colours that people with any colour vision can tell apart (Okabe and Ito).
 _SKY, _ORANGE, _GREEN, _RED = "#56b4e9", "#e69f00", "#009e73", "#d55e00"
+#: Behind months whose orders are all too young to be known as fraud.
+_GREY: Final = "#e6e6e6"
 _LABELS: Final = 9  # more month names than this would touch each other
 
 
@@ -41,8 +43,21 @@ def draw_months(advice: Advice, *, top: int) -> tuple[list[str], int]:
     by_orders = sorted(advice.given.currencies, key=lambda one: (-one.orders, one.currency))
     for currency in [one.currency for one in by_orders][:_CURRENCIES]:
         y += _PANEL
+        drawn += _young(months, top=y)
         drawn += _panel(f"{currency or 'No currency'} a month", months, _money(months, currency), top=y)
     return drawn, y + _PANEL
+
+
+def _young(months: Sequence[MonthMeant], *, top: int) -> list[str]:
+    """Shade the months of which no fraud is known yet."""
+    step, drawn = BAR / len(months), []
+    for place, month in enumerate(months):
+        if month.orders and month.too_young == month.orders:
+            label = f"{month.month}: too young to know what was fraud"
+            drawn.append(bar(LEFT + step * place, top + 36, step, _HIGH, colour=_GREY, title=label))
+    if drawn:
+        drawn += legend(top + 24, [("fraud not known yet", _GREY)], left=LEFT + 3 * 138)
+    return drawn
 
 
 def _headline(advice: Advice) -> str:

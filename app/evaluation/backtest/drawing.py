@@ -43,11 +43,11 @@ def rule(y: float, *, left: float = LEFT, right: float = LEFT + BAR) -> str:
     return f'<line x1="{left:.1f}" y1="{y:.1f}" x2="{right:.1f}" y2="{y:.1f}" stroke="#cccccc"/>'
 
 
-def legend(top: float, entries: Iterable[tuple[str, str]], *, step: int = 138) -> list[str]:
-    """Return (words, colour) side by side, each `step` wide."""
-    drawn, left = [], LEFT
+def legend(top: float, entries: Iterable[tuple[str, str]], *, left: int = LEFT) -> list[str]:
+    """Return (words, colour) side by side."""
+    drawn = []
     for words, colour in entries:
         drawn.append(f'<rect x="{left}" y="{top - 11}" width="12" height="12" fill="{colour}"/>')
         drawn.append(text(left + 18, top, words))
-        left += step
+        left += 138
     return drawn

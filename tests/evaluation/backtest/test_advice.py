@@ -31,7 +31,7 @@ from app.orders import facts_codec
 from tests.core.judgement.test_properties import facts as any_facts
 from tests.core.judgement.test_properties import quick
 from tests.core.judging import a_request
-from tests.evaluation.backtest.history import NOW, add_cases, set_active, some_cases
+from tests.evaluation.backtest.history import ACTIVE, NOW, add_cases, set_active, some_cases
 from tests.evaluation.backtest.test_report import check, printed, tried
 
 OLD = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -54,14 +54,16 @@ def a_case(
     }  # fmt: skip
 
 
+#: The default policy, with a currency that has no decimals.
+YEN = ACTIVE.replace("[risk]\nreview_from = 60\n", "")
 STOLEN = (Neighbours(kind="email", customers=3, bad_customers=3),)  # a known thief's mailbox: 60 points
 
 
 async def advised(db: Database, rows: list[dict[str, Any]], document: str = "") -> tuple[Advice, BacktestReport]:
     """Run a backtest against the default policy, and check every number of it."""
     await add_cases(db, rows)
-    await set_active(db, "")
-    begun, report = await tried(db, document)
+    await set_active(db, YEN)
+    begun, report = await tried(db, document or YEN)
     await check(db, begun, report)
     assert report.advice is not None
     ET.fromstring(draw(report))
@@ -108,6 +110,25 @@ async def test_a_month_without_orders_is_there_and_empty(db: Database) -> None:
     assert [(one.month, one.orders) for one in advice.by_month] == [("2026-01", 1), ("2026-02", 0), ("2026-03", 1)]
     assert advice.by_month[1].currencies == ()
     assert "2026-02       0" in printed(report)
+
+
+async def test_the_chart_shows_hours_and_money_by_month(db: Database) -> None:
+    work = {"requests": (a_request(TermKind.OS_OLD),)}
+    rows = [
+        a_case(1, **work),
+        a_case(2, at=OLD + timedelta(days=62), currency="JPY", label="fraud", amount=9_900, neighbours=STOLEN),
+        a_case(3, at=NOW - timedelta(days=2)),
+    ]
+    _, report = await advised(db, rows)
+    root = ET.fromstring(draw(report))
+    words = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Hours a month", "EUR a month", "JPY a month", "fraud not known yet", "2026-11"} <= set(words)
+    bars = {(element.text or "") for element in root.iter("{http://www.w3.org/2000/svg}title")}
+    assert {
+        "2026-01, asked for: 1.0", "2026-01, charged: 1.0", "2026-01, fees asked for: 50.00",
+        "2026-01, labour saved: 40.00", "2026-03, fraud found: 9900", "2026-11: too young to know what was fraud",
+    } <= bars  # fmt: skip
+    assert not [label for label in bars if label.startswith("2026-02")]
 
 
 async def test_months_are_those_of_the_panels_zone(db: Database) -> None:
