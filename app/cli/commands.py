@@ -296,13 +296,14 @@ def adopt() -> None:
 @cli.command()
 def suggest(
     out: Annotated[Path, typer.Option(help="Where to write the proposed policy.")] = Path("suggested-policy.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the proposal as JSON and nothing else.")] = False,
 ) -> None:
-    """Propose points for risk signals from your own history; writes a policy file and changes nothing."""
+    """Propose points and thresholds from your own history; writes a policy file and changes nothing."""
     from app.cli import reconcile as reconciling
     from app.cli import suggest as suggesting
 
     with plain_errors():
-        proposed = suggesting.run_suggest(load_settings(), reconciling.console(), out=out)
+        proposed = suggesting.run_suggest(load_settings(), reconciling.console(), out=out, as_json=as_json)
     raise typer.Exit(0 if proposed else 1)
 
 
@@ -312,12 +313,10 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
     chart: Annotated[Path | None, typer.Option(dir_okay=False, help="Draw the result to this SVG file.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only orders since this day.")] = None,
-    with_today: Annotated[
-        bool, typer.Option(help="Also show the figures with facts of which only today's value is known.")
-    ] = True,
+    with_today: Annotated[bool, typer.Option(help="Also show the figures with what only became known later.")] = False,
 ) -> None:
     """Decide the imported history again with a policy, and show what would have been different; changes nothing."""
-    from app.cli.backtest import run_backtest
+    from app.cli.backtest.command import run_backtest
     from app.policies.versions import read_file
 
     start = None if since is None else since.replace(tzinfo=UTC)
@@ -329,7 +328,7 @@ def backtest(
 @cli.command(hidden=True)
 def backtest_process(backtest_id: str) -> None:
     """Run a backtest that the API has started."""
-    from app.cli.backtest import run_begun
+    from app.cli.backtest.command import run_begun
 
     with plain_errors():
         asyncio.run(run_begun(load_settings(), backtest_id))

@@ -1,44 +1,34 @@
-"""`doorman suggest`: proposes points from the provider's own history and writes a policy file; changes nothing else."""
+"""`doorman suggest`: proposes points and thresholds from the provider's own history in a policy file, nothing else."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import tomlkit
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
-from tomlkit.items import InlineTable
 
-from app.api.views.lists import get_policy
-from app.cli.backtest import run_backtest
+from app.cli.backtest.command import run_backtest
 from app.clock import utc_now
 from app.config import Settings
-from app.core.policy.document import parse_policy
 from app.db import Database
 from app.errors import Invalid
-from app.evaluation import learning
-from app.evaluation.learning import Suggestion
-from app.evaluation.scorecard import PointChange
+from app.evaluation.suggesting import PointsSuggested, Suggested, ThresholdTried, suggest_policy
 from app.installation import schema
-from app.policies import versions
 
 _NOTHING: Final = "Nothing is proposed, and no file was written."
+_STAY: Final = (
+    "These stay as they are, since another value is proposed only where more than half of the orders that it moves\n"
+    "are moved rightly, beyond chance: held and bad, or let go and good."
+)
+_REVIEW: Final = "risk.review_from"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
-    """What was learned from the history, and the policy to change."""
-
-    version: int
-    document: str
-    suggestion: Suggestion
-
-
-def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
+def run_suggest(settings: Settings, console: Console, *, out: Path, as_json: bool) -> bool:
     """Print what the history teaches and write the proposed policy; return whether anything was proposed.
 
     Raises OldSchema, Invalid (the file exists, or scikit-learn is missing), PolicyError if the proposal would not be a
@@ -46,69 +36,74 @@ def run_suggest(settings: Settings, console: Console, *, out: Path) -> bool:
     """
     if out.exists():
         raise Invalid(f"{out} already exists; choose another file with --out")
-    if not tell(asyncio.run(learn(settings)), console, out=out):
+    found = asyncio.run(learn(settings))
+    if found.document is not None:
+        out.write_text(found.document, encoding="utf-8")
+    if as_json:
+        sys.stdout.write(TypeAdapter(Suggested).dump_json(found, indent=2).decode() + "\n")
+        return found.document is not None
+    tell(found, console, out=out)
+    if found.document is None:
         return False
-    console.print("\nWhat it would have changed (`doorman backtest` shows it again):\n")
-    run_backtest(settings, out.read_text(encoding="utf-8"), since=None, with_today=False, as_json=False, chart=None)
+    console.print(f"\nWhat all of it together would have meant (`doorman backtest --policy {out}` shows it again):\n")
+    run_backtest(settings, found.document, since=None, with_today=False, as_json=False, chart=None)
     return True
 
 
-async def learn(settings: Settings) -> Learned:
-    """Fit the points to the labelled history. Raises OldSchema, LearningMissing."""
+async def learn(settings: Settings) -> Suggested:
+    """Learn from the whole labelled history. Raises OldSchema, LearningMissing."""
     db = Database.open(settings.database_url)
     try:
         await schema.require_current(db)
-        async with db.read() as connection:
-            active = await versions.active(connection)
-            document = (await get_policy(connection, active.version)).document
-        found = await learning.read_labelled(db, active.policy, now=utc_now())
+        return await suggest_policy(db, now=utc_now())
     finally:
         await db.close()
-    return Learned(version=active.version, document=document, suggestion=learning.suggest(found, active.policy))
 
 
-def tell(learned: Learned, console: Console, *, out: Path) -> bool:
-    """Print the proposal and write the file."""
-    suggestion = learned.suggestion
-    _print_labels(console, suggestion)
-    if suggestion.why_not is not None:
-        console.print(f"{suggestion.why_not}\n{_NOTHING}")
-        return False
-    text = with_points(learned.document, suggestion.changes)
-    parse_policy(text)
-    console.print(_table(suggestion))
-    out.write_text(text, encoding="utf-8")
-    console.print(f"Wrote {out}: policy {learned.version} with these points. Nothing else has changed.")
-    return True
-
-
-def with_points(document: str, changes: tuple[PointChange, ...]) -> str:
-    """Return the policy document with other points; comments and everything else stay as they are."""
-    toml = tomlkit.parse(document)
-    risk = _table_of(_table_of(toml, "points"), "risk")
-    for change in changes:
-        risk[change.key] = change.after
-    return tomlkit.dumps(toml)
-
-
-def _table_of(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:
-    if name not in parent:
-        parent[name] = tomlkit.inline_table() if isinstance(parent, InlineTable) else tomlkit.table()
-    found: MutableMapping[str, Any] = parent[name]
-    return found
-
-
-def _print_labels(console: Console, found: Suggestion) -> None:
+def tell(found: Suggested, console: Console, *, out: Path) -> None:
+    """Print the proposal."""
     console.print(
         f"Orders with a known outcome: {found.bad + found.good} ({found.bad} bad, {found.good} good); "
         f"{found.by_outcome} by what happened to them, {found.by_review} by what people decided."
     )
+    if found.points:
+        console.print(_points(found.points))
+    elif found.why_no_points is not None:
+        console.print(f"Points: {found.why_no_points}")
+    if found.thresholds:
+        _thresholds(found, console)
+    if found.document is None:
+        console.print(_NOTHING)
+    else:
+        console.print(f"Wrote {out}: policy {found.version} with these values. Nothing else has changed.")
 
 
-def _table(found: Suggestion) -> Table:
-    table = Table(
-        "points.risk", "now", "proposed", "fired on bad", "on good", title="Proposed points", title_justify="left"
-    )
-    for change in found.changes:
-        table.add_row(change.key, str(change.before), str(change.after), str(change.bad), str(change.good))
+def _points(found: Iterable[PointsSuggested]) -> Table:
+    table = Table("points.risk", "now", "proposed", "fired on bad", "on good", title="Points", title_justify="left")
+    for one in found:
+        table.add_row(one.key, str(one.before), str(one.after), str(one.fired_bad), str(one.fired_good))
+    return table
+
+
+def _thresholds(found: Suggested, console: Console) -> None:
+    proposed = [one for one in found.thresholds if one.suggested]
+    if proposed:
+        console.print(_effects("Thresholds, each by itself", proposed, found))
+    others = dict.fromkeys(one.key for one in found.thresholds if one.key not in {chosen.key for chosen in proposed})
+    if others:
+        console.print(f"{_STAY}\n{', '.join(others)}", soft_wrap=True)
+    review = [one for one in found.thresholds if one.key == _REVIEW]
+    if not review:
+        return
+    console.print(_effects("What other review thresholds would do", review, found))
+    if all(float(one.value) > float(one.before) for one in review):
+        console.print("Lower ones are not possible: e-mail provider and country alone would then hold an order.")
+
+
+def _effects(title: str, rows: Iterable[ThresholdTried], found: Suggested) -> Table:
+    bad, good = f"bad held, of {found.bad}", f"good held, of {found.good}"
+    table = Table("threshold", "now", "then", bad, good, title=title, title_justify="left")
+    for one in rows:
+        held = f"{one.bad_held} ({one.bad_change:+d})", f"{one.good_held} ({one.good_change:+d})"
+        table.add_row(one.key, one.before, one.value, *held)
     return table

@@ -1,7 +1,7 @@
 """What the provider's own history teaches about the points of risk signals.
 
-The labels are the ends of orders that are old enough, and the decisions of people in reviews. Facts known only as of
-today are left out: they would teach what became known later. Memory holds only patterns of fired signals, no orders.
+The labels are the ends of orders that are old enough, and the decisions of people in reviews. Facts that only became
+known later are left out: they would teach the outcome itself. Memory holds only patterns of fired signals, no orders.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.core.facts import Facts
 from app.core.judgement.decide import Outcome
-from app.core.judgement.provenance import without_today
-from app.core.judgement.quick import QuickJudge
+from app.core.judgement.provenance import without_hindsight
+from app.core.judgement.quick import QuickJudge, Verdict
 from app.core.judgement.vetting import only_unfit
 from app.core.policy.document import Policy
 from app.core.policy.terms import is_mature
@@ -70,6 +71,7 @@ class Suggestion:
     fitted: tuple[str, ...]
     changes: tuple[PointChange, ...]
     why_not: str | None
+    enough: bool  # orders with a known result, to learn anything from
 
 
 def label_of(label: str, reviewed: str | None, *, mature: bool) -> bool | None:
@@ -84,34 +86,58 @@ def label_of(label: str, reviewed: str | None, *, mature: bool) -> bool | None:
     return {Outcome.REJECT.value: True, Outcome.APPROVE.value: False}.get(reviewed or "")
 
 
-async def read_labelled(db: Database, policy: Policy, *, now: datetime) -> Labelled:
-    """Judge every order of the history whose label is known, and count the signals that fired."""
-    found, judge = Labelled(), QuickJudge(policy)
-    async for rows in _pages(db):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledCase:
+    """An order whose label is known, with its facts of then and the verdict of the policy."""
+
+    facts: Facts
+    judged_at: datetime
+    source: str
+    verdict: Verdict
+    bad: bool
+    by_outcome: bool  # the label is what became of it, not what a person decided
+
+
+async def read_labelled(db: Database, policy: Policy, *, now: datetime, after: int = 0) -> Labelled:
+    """Judge every order of the history whose label is known, and count the signals that fired.
+
+    `after`: only orders with a higher id.
+    """
+    found = Labelled()
+    async for case in labelled_cases(db, policy, now=now, after=after):
+        points = tuple(sorted((code, given) for code, given in case.verdict.points if code in KEYS and given > 0))
+        found.patterns[points, case.bad] += 1
+        found.by_outcome += case.by_outcome
+        found.by_review += not case.by_outcome
+    return found
+
+
+async def labelled_cases(db: Database, policy: Policy, *, now: datetime, after: int = 0) -> AsyncIterator[LabelledCase]:
+    """Yield the orders whose label is known, by rising id from `after` on."""
+    judge = QuickJudge(policy)
+    async for rows in _pages(db, after):
         for row in rows:
             mature = is_mature(row.placed_at, now)
             bad = label_of(row.label, row.reviewed, mature=mature)
             if bad is None:
                 continue
-            verdict = judge.verdict(without_today(unpack(row.facts)), now=row.judged_at)
+            facts = without_hindsight(unpack(row.facts))
+            verdict = judge.verdict(facts, now=row.judged_at)
             known = mature and (row.label in _BAD or row.label == Label.GOOD.value)
             if bad and not known and only_unfit(verdict.reasons):
                 continue  # declined for what was ordered, not for suspicion
-            points = tuple(sorted((code, given) for code, given in verdict.points if code in KEYS and given > 0))
-            found.patterns[points, bad] += 1
-            found.by_outcome += known
-            found.by_review += not known
-    return found
+            yield LabelledCase(
+                facts=facts, judged_at=row.judged_at, source=row.source, verdict=verdict, bad=bad, by_outcome=known
+            )
 
 
-async def _pages(db: Database) -> AsyncIterator[list[Any]]:
-    """Read the cases by rising id, each page in a transaction of its own."""
-    columns = (cases.c.order_id, cases.c.placed_at, cases.c.judged_at, cases.c.facts, cases.c.label, cases.c.reviewed)
-    last = 0
+async def _pages(db: Database, last: int) -> AsyncIterator[list[Any]]:
+    """Read the cases by rising id after `last`, each page in a transaction of its own."""
+    wanted = ("order_id", "placed_at", "judged_at", "facts", "label", "reviewed", "source")
     while True:
-        query = sa.select(*columns).where(cases.c.order_id > last).order_by(cases.c.order_id).limit(_PAGE)
+        query = sa.select(*[cases.c[name] for name in wanted]).where(cases.c.order_id > last)
         async with db.read() as connection:
-            rows = list(await connection.execute(query))
+            rows = list(await connection.execute(query.order_by(cases.c.order_id).limit(_PAGE)))
         if not rows:
             return
         last = rows[-1].order_id
@@ -121,7 +147,7 @@ async def _pages(db: Database) -> AsyncIterator[list[Any]]:
 def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
     """Propose points. Raises LearningMissing if scikit-learn is not installed."""
     bad, good, fired = labelled.count(bad=True), labelled.count(bad=False), labelled.fired()
-    why_not = too_few(bad, good)
+    lacking = why_not = too_few(bad, good)
     fitted: tuple[str, ...] = ()
     changes: tuple[PointChange, ...] = ()
     if why_not is None:
@@ -137,7 +163,7 @@ def suggest(labelled: Labelled, policy: Policy) -> Suggestion:
                 why_not = "The current points already fit this history."
     return Suggestion(
         bad=bad, good=good, by_outcome=labelled.by_outcome, by_review=labelled.by_review,
-        fitted=fitted, changes=changes, why_not=why_not,
+        fitted=fitted, changes=changes, why_not=why_not, enough=lacking is None,
     )  # fmt: skip
 
 

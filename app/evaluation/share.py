@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.course import Course, plan
 from app.core.judgement.decide import Outcome
-from app.core.judgement.provenance import without_today
+from app.core.judgement.provenance import without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy
-from app.evaluation.backtest.counting import for_lack_of_facts
+from app.evaluation.backtest.labels import for_lack_of_facts
 from app.orders.facts_codec import unpack
 from app.tables.history import CaseSource, cases
 
@@ -77,7 +77,7 @@ def _count_held(found: Sequence[Last], policy: Policy) -> tuple[int, int]:
     judge, modes = QuickJudge(policy), policy.modes
     held = unknown = 0
     for facts, judged_at, source in found:
-        verdict = judge.verdict(without_today(unpack(facts)), now=judged_at)
+        verdict = judge.verdict(without_hindsight(unpack(facts)), now=judged_at)
         outcome = verdict.outcome
         if source == CaseSource.IMPORTED and for_lack_of_facts(outcome, verdict.reasons):
             unknown += 1

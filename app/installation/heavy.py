@@ -29,6 +29,7 @@ LONGEST_SECONDS: Final = 60.0
 #: Modules imported once, in the fork server, so that a new process starts within milliseconds.
 _PRELOADED: Final = (
     "app.evaluation.share",
+    "app.evaluation.suggesting",
     "app.policies.reading",
     "app.core.policy.diff",
     "app.core.reading.topics",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.judgement.provenance import without_today
+from app.core.judgement.provenance import without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import canonical, parse_policy
 from app.db import Database
@@ -54,7 +54,7 @@ async def fill(url: str, count: int) -> None:
 def pure_core(count: int) -> Callable[[], int]:
     """Return a function that judges facts in memory by both policies in the pure core, and counts verdicts."""
     judges = [QuickJudge(parse_policy(text)) for text in (GIVEN, ACTIVE)]
-    some = [(without_today(facts_codec.unpack(row["facts"])), row["judged_at"]) for row in rows(min(count, 4_000))]
+    some = [(without_hindsight(facts_codec.unpack(row["facts"])), row["judged_at"]) for row in rows(min(count, 4_000))]
 
     def once() -> int:
         for facts, now in some:

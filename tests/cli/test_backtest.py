@@ -53,13 +53,14 @@ def policy(tmp_path: Path) -> Path:
 def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) -> None:
     prepare(migrated_url, 60)
     chart = tmp_path / "chart.svg"
-    shown = doorman(migrated_url, "--policy", str(policy), "--chart", str(chart))
+    shown = doorman(migrated_url, "--policy", str(policy), "--chart", str(chart), "--with-today")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("Backtest of 60 orders, ")
     for heading in (
-        "Outcomes", "orders would change", "Estimated staff minutes", "Money in USD",
-        "Risk compared with what happened", "Facts left out, as only today's value is known", "What this can't know",
-        "The same, with facts of which only today's value is known",
+        "What this policy would have meant", "What to do next", "without Doorman", "The last months", "In USD",
+        "Signals and reasons for a review", "Outcomes", "orders would change", "Estimated staff minutes",
+        "Money in USD", "The risk score alone", "Facts left out, as they only became known later",
+        "What this can't know", "The same, with what only became known later",
     ):  # fmt: skip
         assert heading in shown.stdout
     assert max(len(line.rstrip()) for line in shown.stdout.splitlines()[:-1]) <= 80
@@ -69,7 +70,7 @@ def test_tables_json_and_chart(migrated_url: str, policy: Path, tmp_path: Path) 
     assert names[:2] == ["title", "desc"]
     assert "60 orders" in (root[0].text or "")
 
-    exact = doorman(migrated_url, "--policy", str(policy), "--json", "--no-with-today")
+    exact = doorman(migrated_url, "--policy", str(policy), "--json")
     assert (exact.returncode, exact.stderr) == (0, "")
     report = BacktestReport.model_validate_json(exact.stdout)
     assert json.loads(exact.stdout) == json.loads(report.model_dump_json())

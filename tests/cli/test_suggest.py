@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 import sys
 from dataclasses import replace
@@ -14,14 +16,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli.commands import cli
-from app.cli.suggest import learn, tell, with_points
+from app.cli.suggest import run_suggest, tell
 from app.core.facts import CustomerFacts, Facts, FraudCheck, FraudVerdict, Item, Neighbours, OrderFacts, PlacedBy
 from app.core.policy.document import Policy, parse_policy
 from app.core.reading.requests import TermFinding, TermKind
 from app.db import Database
 from app.evaluation import learning
 from app.evaluation.learning import label_of, read_labelled, suggest
-from app.evaluation.scorecard import PointChange
+from app.evaluation.suggesting import suggest_policy, with_values
 from app.orders.facts_codec import pack, unpack
 from app.policies import versions
 from app.tables.history import CaseSource, Label, cases
@@ -121,35 +123,54 @@ async def test_who_was_declined_for_what_is_hosted_is_no_bad_customer(db: Databa
     assert "acceptable_use" in found.fired()
 
 
-async def test_too_few_orders_are_said_and_nothing_is_written(db: Database, console: Console, tmp_path: Path) -> None:
+async def test_too_few_orders_are_said_and_nothing_is_proposed(db: Database, console: Console, tmp_path: Path) -> None:
     await fill(db, orders=60)
-    out = tmp_path / "new.toml"
-    settings = settings_for(db.url.render_as_string(hide_password=False))
-    assert tell(await learn(settings), console, out=out) is False
+    found = await suggest_policy(db, now=NOW)
+    tell(found, console, out=tmp_path / "new.toml")
+    assert (found.document, found.points, found.thresholds) == (None, (), ())
     assert "Too few orders with a known result" in said(console)
-    assert not out.exists()
+    assert "Nothing is proposed, and no file was written." in said(console)
 
 
-async def test_the_file_is_the_active_policy_with_other_points(db: Database, console: Console, tmp_path: Path) -> None:
+async def test_the_document_is_the_active_policy_with_other_points(db: Database, console: Console) -> None:
     await fill(db, orders=1_500)
-    out = tmp_path / "new.toml"
-    settings = settings_for(db.url.render_as_string(hide_password=False))
-    assert tell(await learn(settings), console, out=out) is True
-    text = out.read_text()
-    assert "# our own policy" in text
-    assert "# kept" in text
-    proposed = parse_policy(text)
+    found = await suggest_policy(db, now=NOW)
+    assert found.document is not None
+    assert "# our own policy" in found.document
+    assert "# kept" in found.document
+    proposed = parse_policy(found.document)
     assert proposed.points.risk.email_disposable > Policy().points.risk.email_disposable
     assert proposed.cart.url == "https://shop.example/cart"
+    tell(found, console, out=Path("new.toml"))
     assert "email_disposable" in said(console)
     async with db.read() as connection:
         assert (await versions.active(connection)).version == 1  # nothing has changed automatically
 
 
+@pytest.mark.slow("learns from a whole history")
+def test_json_is_all_that_is_printed_and_the_file_is_written(
+    migrated_url: str, console: Console, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def filled() -> None:
+        db = Database.open(migrated_url)
+        await fill(db, orders=900)
+        await db.close()
+
+    asyncio.run(filled())
+    out = tmp_path / "new.toml"
+    assert run_suggest(settings_for(migrated_url), console, out=out, as_json=True) is True
+    shown = json.loads(capsys.readouterr().out)
+    assert said(console) == ""
+    assert out.read_text() == shown["document"]
+    trial = next(one for one in shown["thresholds"] if one["key"] == "risk.review_from")
+    assert trial["before"] == "60"
+    assert (shown["bad"] + shown["good"], shown["complete"]) == (900, True)
+
+
 async def test_twice_the_same(db: Database) -> None:
     await fill(db, orders=900)
-    found = [suggest(await read_labelled(db, Policy(), now=NOW), Policy()) for _ in range(2)]
-    assert found[0] == found[1]
+    first, second = [await suggest_policy(db, now=NOW) for _ in range(2)]
+    assert first == second
 
 
 async def test_without_the_library_it_says_what_to_install(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,21 +193,25 @@ async def test_without_the_library_it_says_what_to_install(db: Database, monkeyp
         "[points.risk]\nshared_ip = 33\n[cart]\nurl = ''\n[points.self_service]\nmanual_payment = 3\n",
     ],
 )
-def test_points_are_written_into_any_form_of_document(document: str) -> None:
-    change = PointChange(code="shared_ip", key="shared_ip", before=33, after=12, bad=1, good=1)
-    written = parse_policy(with_points(document, (change,)))
-    assert written.points.risk.shared_ip == 12
+def test_values_are_written_into_any_form_of_document(document: str) -> None:
+    values = {"points.risk.shared_ip": 12, "risk.review_from": 65, "currencies.EUR.large_order": "250.00"}
+    written = parse_policy(with_values(document, values))
+    assert (written.points.risk.shared_ip, written.risk.review_from) == (12, 65)
+    assert written.currencies["EUR"].large_order == "250.00"
+    assert written.currencies["USD"] == parse_policy(document).currencies["USD"]
     assert written.points.self_service == parse_policy(document).points.self_service
 
 
-async def test_facts_of_today_teach_nothing(db: Database) -> None:
+async def test_what_only_became_known_later_teaches_nothing(db: Database) -> None:
     await fill(db, orders=300)
     async with db.begin() as tx:
         for row in await tx.execute(cases.select()):
-            facts = replace(unpack(row.facts), today=("customer.email_disposable", "neighbours.ip"))
+            facts = unpack(row.facts)
+            assert facts.customer is not None
+            facts = replace(facts, customer=replace(facts.customer, chargebacks=2), today=("customer.chargebacks",))
             await tx.execute(cases.update().where(cases.c.order_id == row.order_id).values(facts=pack(facts)))
     found = await read_labelled(db, Policy(), now=NOW)
-    assert set(found.fired()) == {"fraud_check"}
+    assert set(found.fired()) == {"fraud_check", "email_disposable", "shared_ip"}
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

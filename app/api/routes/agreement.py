@@ -16,8 +16,8 @@ reports = router("/reports/agreement", "reports", OPS)
     response_model=AgreementReport,
     summary="Compare people's decisions with the policy's",
     description=(
-        "Covers the latest orders that a person decided, in total and by signal. `doorman suggest` proposes "
-        "points from the history."
+        "Covers the latest orders that a person decided, in total and by signal. `GET /v1/reports/suggestions` "
+        "proposes points and thresholds from the history."
     ),
 )
 async def show(context: ContextDep) -> Response:

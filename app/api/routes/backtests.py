@@ -47,8 +47,8 @@ class BacktestRequest(Body):
     version: Annotated[StrictInt | None, Field(ge=1, le=2**31 - 1, description="A published policy.")] = None
     since: Annotated[date | None, Field(description="Only orders placed since then; all orders if left out.")] = None
     with_today: Annotated[
-        StrictBool, Field(description="Also compute the figures with facts that are known only as of today.")
-    ] = True
+        StrictBool, Field(description="Also compute the figures with facts that only became known later.")
+    ] = False
 
     @model_validator(mode="after")
     def _one_policy(self) -> Self:
@@ -70,7 +70,7 @@ async def list_all(context: ContextDep, window: WindowDep) -> Response:
         200: {"content": {_SVG: {"schema": {"type": "string"}}}, "description": "The chart."},
         **problems.declare(NotFound, WrongState),
     },
-    summary="Draw a chart of a finished backtest",
+    summary="Draw a chart of a finished backtest: outcomes, hours and money by month, risk scores",
 )
 async def draw(context: ContextDep, backtest_id: BacktestId) -> Response:
     async with context.db.read() as connection:
@@ -83,7 +83,9 @@ async def draw(context: ContextDep, backtest_id: BacktestId) -> Response:
     dependencies=_OPS,
     responses=problems.declare(NotFound),
     summary="Show one backtest with its report",
-    description="`running` until `report` is there, which takes a few seconds for thousands of orders.",
+    description="`running` until `report` is there, which takes a few seconds for thousands of orders. Its `advice` "
+    "is the summary: what the policy would have meant against the panel's own past, by month and currency, and what to "
+    "do next.",
 )
 async def show(context: ContextDep, backtest_id: BacktestId) -> Response:
     return await read(context, lambda connection: get_backtest(connection, backtest_id, now=context.clock()))
@@ -110,7 +112,7 @@ async def start(
         BodyParam(
             openapi_examples={
                 "document": {"value": {"document": "[risk]\nreview_from = 50\n"}},
-                "version": {"value": {"version": 2, "since": "2026-01-01", "with_today": False}},
+                "version": {"value": {"version": 2, "since": "2026-01-01", "with_today": True}},
             }
         ),
     ],

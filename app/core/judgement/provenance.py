@@ -1,7 +1,9 @@
 """The provenance of an imported order's facts: most are dated, but some the panel returns only as of today.
 
-With today's facts the past would be judged by what became known later (a country changed since, an overdue invoice
-from last week), so a judgement of history leaves them out by default.
+Some of those tell what became of the customer after the order (an overdue invoice from last week, a chargeback, an
+entry on a list): a judgement of history leaves them out, or it would judge the past by its own outcome. The others
+describe who ordered and what the catalogue sells (country, e-mail address, prices): they would have been seen at the
+time, and rarely change, so the past is judged with them as they are now.
 """
 
 from __future__ import annotations
@@ -68,29 +70,61 @@ NAMES: Final = frozenset(
 )
 
 
-def without_today(facts: Facts) -> Facts:
-    """Return the facts as known at the time of the order; what is left out is named in `missing`."""
-    if not facts.today:
-        return facts
-    plan, order, customer = _plan(facts.today), facts.order, facts.customer
+#: Names of `Facts.today` that tell what came after the order, or that the provider set because of it.
+HINDSIGHT: Final = frozenset(
+    {
+        "customer.group_id",
+        "customer.active_services",
+        "customer.total_services",
+        "customer.overdue_invoices",
+        "customer.collections_invoices",
+        "customer.paid_invoices",
+        "customer.revenue",
+        "customer.tickets_total",
+        "customer.tickets_recent",
+        "customer.chargebacks",
+        "customer.lists",
+        "customer.white_glove",
+        "order.fraud_check",
+        "order.fraud_check_ran",
+        "order.outside",
+    }
+)
+
+
+@lru_cache(maxsize=1024)
+def hindsight(today: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of these names of `Facts.today` are left out when the past is judged."""
+    return tuple([name for name in today if name in HINDSIGHT])
+
+
+def without_hindsight(facts: Facts) -> Facts:
+    """Return the facts without what only became known later; what is left out is named in `missing`."""
+    return without(facts, hindsight(facts.today)) if facts.today else facts
+
+
+def without(facts: Facts, names: tuple[str, ...]) -> Facts:
+    """Return the facts without some of `NAMES`; they are named in `missing`, and the rest counts as known then."""
+    plan, order, customer = _plan(names), facts.order, facts.customer
     if customer is not None and (plan.customer or (plan.neighbours and customer.neighbours)):
         kept = tuple([one for one in customer.neighbours if one.kind not in plan.neighbours])
         customer = _changed(customer, {**plan.customer, "neighbours": kept})
     if plan.order or plan.items:
         items = tuple([_changed(item, plan.items) for item in order.items]) if plan.items else order.items
         order = _changed(order, {**plan.order, "items": items})
-    missing = _named(facts.missing, facts.today)
+    missing = _named(facts.missing, names) if names else facts.missing
     return replace(facts, order=order, customer=customer, missing=missing, today=())
 
 
-def leave_out_today(facts: Facts) -> None:
-    """Do the same in place, for facts just read and not shared with other code: copies would slow a backtest down.
+def leave_out_hindsight(facts: Facts) -> None:
+    """Do the same as `without_hindsight` in place, for facts just read and not shared: copies would slow a backtest.
 
     Idempotent, also for other facts that share the customer or the lines.
     """
     if not facts.today:
         return
-    plan, order, customer, change = _plan(facts.today), facts.order, facts.customer, object.__setattr__
+    names, order, customer, change = hindsight(facts.today), facts.order, facts.customer, object.__setattr__
+    plan = _plan(names)
     if customer is not None:
         for name, unknown in plan.customer.items():
             change(customer, name, unknown)
@@ -102,7 +136,8 @@ def leave_out_today(facts: Facts) -> None:
     for item in order.items if plan.items else ():
         for name, unknown in plan.items.items():
             change(item, name, unknown)
-    change(facts, "missing", _named(facts.missing, facts.today))
+    if names:
+        change(facts, "missing", _named(facts.missing, names))
     change(facts, "today", ())
 
 
@@ -114,7 +149,7 @@ def _changed(one: _Facts, changes: dict[str, Any]) -> _Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to leave out if these names are as of today. Cached, because few sets of names occur many times."""
+    """What to leave out for a set of names. Cached, because few sets of names occur many times."""
 
     customer: dict[str, Any]
     order: dict[str, Any]
@@ -123,8 +158,8 @@ class _Plan:
 
 
 @lru_cache(maxsize=1024)
-def _plan(today: tuple[str, ...]) -> _Plan:
-    left_out = frozenset(today)
+def _plan(names: tuple[str, ...]) -> _Plan:
+    left_out = frozenset(names)
     return _Plan(
         customer=_unknown("customer", _CUSTOMER, left_out),
         order=_unknown("order", _ORDER, left_out),
@@ -134,8 +169,8 @@ def _plan(today: tuple[str, ...]) -> _Plan:
 
 
 @lru_cache(maxsize=1024)
-def _named(missing: tuple[str, ...], today: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*missing, *today}))
+def _named(missing: tuple[str, ...], left_out: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*missing, *left_out}))
 
 
 def _unknown(prefix: str, fields: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -77,6 +78,23 @@ def settle(found: list[Finding], rules: Rulebook) -> tuple[list[Finding], int, i
         limits.append(_limit(ScoreKind.RISK, kept, risk))
         risk = kept
     return ([*found, *limits] if limits else found), service, risk
+
+
+def risk_of(points: Iterable[tuple[str, int]], caps: Mapping[str, int]) -> int:
+    """Return the risk (0-100) that signals' points come to, with the caps of the policy's `families`.
+
+    As in `settle`; signals of the other score and the `limit` signals are ignored, so that signals may be left out.
+    """
+    reached: dict[str, int] = {}
+    risk = _LOWEST
+    for code, number in points:
+        family = _FAMILY.get(code)
+        if family is not None and number > 0:
+            reached[family] = reached.get(family, 0) + number
+        elif family is not None:
+            risk += number
+    risk += sum([min(caps.get(family, number), number) for family, number in reached.items()])
+    return min(_HIGHEST, max(_LOWEST, risk))
 
 
 def _family_limits(found: list[Finding], rules: Rulebook) -> list[Finding]:

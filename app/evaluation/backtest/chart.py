@@ -1,4 +1,4 @@
-"""The chart of a backtest as a hand-written SVG: no library, no script, no external resource, every text escaped."""
+"""The chart of a backtest as a hand-written SVG: the outcomes, the months with hours and money, and the risk scores."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from app.core.judgement.decide import Outcome
+from app.evaluation.backtest.chart_months import draw_months
+from app.evaluation.backtest.drawing import BAR, LEFT, WIDTH, bar, legend, rule, text
 from app.evaluation.backtest.records import BacktestReport, Figures, ScoreRange
 
-_WIDTH: Final = 760
-_HEIGHT: Final = 520
-_LEFT: Final = 170
-_BAR: Final = 540
+#: The height of the outcomes above the months, and of the scores below them.
+_TOP: Final = 190
+_SCORES: Final = 300
 #: Colours that people with any colour vision can tell apart (Okabe and Ito), each with its label.
 _OUTCOMES: Final = {
     Outcome.APPROVE.value: ("approve", "#009e73"),
@@ -27,23 +28,30 @@ _LABEL: Final = 100  # the width of a threshold's label
 
 
 def draw(report: BacktestReport) -> str:
-    """Return the chart: outcomes of both policies, and the risk scores of good and bad orders under the tried one."""
-    cases, figures = report.cases, report.figures
+    """Return the chart.
+
+    It shows the outcomes of both policies and, under the tried one, the hours and the money of the last months and the
+    risk scores of good and bad orders.
+    """
+    cases, figures, advice = report.cases, report.figures, report.advice
+    months, below = ([], _TOP) if advice is None else draw_months(advice, top=_TOP)
+    height = below + _SCORES
     period = f"{cases.period.first:%Y-%m-%d} to {cases.period.last:%Y-%m-%d}"
     frame = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
-        f'height="{_HEIGHT}" role="img" aria-labelledby="title desc" font-family="sans-serif" font-size="13">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
+        f'height="{height}" role="img" aria-labelledby="title desc" font-family="sans-serif" font-size="13">'
     )
     parts = [
         frame,
         f'<title id="title">{escape(f"Backtest of {cases.total} orders, {period}")}</title>',
         f'<desc id="desc">{escape(_described(report))}</desc>',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        _text(20, 30, f"Outcomes of {cases.total} orders, {period}", size=17, bold=True),
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        text(20, 30, f"Outcomes of {cases.total} orders, {period}", size=17, bold=True),
         *_outcomes(66, "active policy" + _version(report.active.version), figures.active),
         *_outcomes(112, "tested policy" + _version(report.given.version), figures.given),
-        *_legend(172, list(_OUTCOMES.values())),
-        *_scores(report),
+        *legend(172, list(_OUTCOMES.values())),
+        *months,
+        *_scores(report, below),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -64,14 +72,14 @@ def _described(report: BacktestReport) -> str:
     if area.value is not None and area.interval is not None:
         low, high = area.interval.low, area.interval.high
         sentences.append(f"Area under the curve of the risk score: {area.value:.2f} ({low:.2f} to {high:.2f}).")
-    return " ".join(sentences)
+    return " ".join([*sentences, *(report.advice.summary if report.advice else ())])
 
 
 def _outcomes(top: int, name: str, figures: Figures) -> list[str]:
-    drawn, left = [_text(20, top + 20, name)], float(_LEFT)
+    drawn, left = [text(20, top + 20, name)], float(LEFT)
     for one in figures.outcomes:
         words, colour = _OUTCOMES[one.name]
-        width = one.share * _BAR
+        width = one.share * BAR
         if not one.orders:
             continue
         label = f"{words}: {one.orders} ({one.share:.1%})"
@@ -81,7 +89,7 @@ def _outcomes(top: int, name: str, figures: Figures) -> list[str]:
         )
         if width >= _NARROWEST:
             drawn.append(
-                _text(
+                text(
                     left + width / 2,
                     top + 20,
                     f"{one.share:.0%}",
@@ -94,32 +102,23 @@ def _outcomes(top: int, name: str, figures: Figures) -> list[str]:
     return drawn
 
 
-def _legend(top: int, entries: list[tuple[str, str]]) -> list[str]:
-    drawn, left = [], _LEFT
-    for words, colour in entries:
-        drawn.append(f'<rect x="{left}" y="{top - 11}" width="12" height="12" fill="{colour}"/>')
-        drawn.append(_text(left + 18, top, words))
-        left += 138
-    return drawn
-
-
-def _scores(report: BacktestReport) -> list[str]:
-    """Draw the shares of good and bad orders in each range of scores."""
-    risk, cases, top, high = report.figures.given.risk, report.cases, 262, 180
+def _scores(report: BacktestReport, above: int) -> list[str]:
+    """Draw the shares of good and bad orders in each range of scores, from `above` on."""
+    risk, cases, top, high = report.figures.given.risk, report.cases, above + 66, 180
     good, bad = cases.labelled_good, cases.labelled_bad
-    drawn = [_text(20, 222, "Risk score of good and bad orders (tested policy)", size=15, bold=True)]
+    drawn = [text(20, above + 26, "Risk score of good and bad orders (tested policy)", size=15, bold=True)]
     if not good and not bad:
-        return [*drawn, _text(20, 250, "No order is old enough to be labelled good or bad.")]
-    drawn += _legend(246, [(f"good ({good})", _GOOD), (f"bad ({bad})", _BAD)])
-    bottom, step = top + high, _BAR / len(risk.scores)
+        return [*drawn, text(20, above + 54, "No order is old enough to be labelled good or bad.")]
+    drawn += legend(above + 50, [(f"good ({good})", _GOOD), (f"bad ({bad})", _BAD)])
+    bottom, step = top + high, BAR / len(risk.scores)
     for share in (0.0, 0.5, 1.0):
         y = bottom - share * high
-        drawn.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _BAR}" y2="{y:.1f}" stroke="#cccccc"/>')
-        drawn.append(_text(_LEFT - 8, y + 4, f"{share:.0%}", anchor="end"))
+        drawn.append(rule(y))
+        drawn.append(text(LEFT - 8, y + 4, f"{share:.0%}", anchor="end"))
     for place, scores in enumerate(risk.scores):
-        left = _LEFT + place * step
+        left = LEFT + place * step
         drawn += _range(left, step, bottom, high, scores, good=good, bad=bad)
-    drawn.append(_text(_LEFT + _BAR / 2, bottom + 42, "risk score", anchor="middle"))
+    drawn.append(text(LEFT + BAR / 2, bottom + 42, "risk score", anchor="middle"))
     for line, threshold in enumerate(risk.thresholds):  # one below the other, because thresholds may be close together
         words = f"{threshold.name.replace('_', ' ')} {threshold.risk_from}"
         drawn.append(_threshold(threshold.risk_from, words, top, bottom, line=line))
@@ -133,35 +132,15 @@ def _range(left: float, step: float, bottom: int, high: int, scores: ScoreRange,
         tall = high * orders / of if of else 0.0
         if tall:
             label = f"risk {scores.low}-{scores.high}: {orders} of {of} {words} orders"
-            drawn.append(
-                f'<rect x="{left + step * offset:.1f}" y="{bottom - tall:.1f}" width="{width:.1f}" '
-                f'height="{tall:.1f}" fill="{colour}"><title>{escape(label)}</title></rect>'
-            )
-    drawn.append(_text(left + step / 2, bottom + 18, f"{scores.low}-{scores.high}", anchor="middle", size=11))
+            drawn.append(bar(left + step * offset, bottom - tall, width, tall, colour=colour, title=label))
+    drawn.append(text(left + step / 2, bottom + 18, f"{scores.low}-{scores.high}", anchor="middle", size=11))
     return drawn
 
 
 def _threshold(risk: int, words: str, top: int, bottom: int, *, line: int) -> str:
     """Draw a threshold at its score; the last range is one score wider, too little to see."""
-    x = _LEFT + min(1.0, risk / 100) * _BAR
+    x = LEFT + min(1.0, risk / 100) * BAR
     mark = f'<line x1="{x:.1f}" y1="{top - 4}" x2="{x:.1f}" y2="{bottom}" stroke="#333333" stroke-dasharray="4 3"/>'
-    before = x - _LEFT > _LABEL  # otherwise after it, to stay on the chart
+    before = x - LEFT > _LABEL  # otherwise after it, to stay on the chart
     at, anchor = (x - 4, "end") if before else (x + 4, "start")
-    return mark + _text(at, top + 8 + 14 * line, words, anchor=anchor, size=11)
-
-
-def _text(
-    x: float,
-    y: float,
-    words: str,
-    *,
-    anchor: str = "start",
-    size: int = 13,
-    bold: bool = False,
-    colour: str = "#222222",
-) -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{weight}>'
-        f"{escape(words)}</text>"
-    )
+    return mark + text(at, top + 8 + 14 * line, words, anchor=anchor, size=11)

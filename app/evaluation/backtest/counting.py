@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from app.core.judgement.decide import Outcome
+from app.core.policy.document import Policy
 from app.core.policy.terms import MATURE_DAYS
+from app.evaluation.backtest.firing import count_signals
+from app.evaluation.backtest.labels import GOOD, HELD, Key, for_lack_of_facts
+from app.evaluation.backtest.months import count_months
 from app.evaluation.backtest.parts import (
     ACTIVE,
     ACTIVE_TODAY,
@@ -21,23 +25,14 @@ from app.evaluation.backtest.parts import (
     StoredPart,
     microseconds,
 )
-from app.tables.history import CaseSource, Label
+from app.tables.history import CaseSource
 
 #: Labels of younger orders may still change and don't count.
 MATURE_AFTER: Final = timedelta(days=MATURE_DAYS)
 #: How many orders of each kind of change are kept for the examples.
 REMEMBERED: Final = 20
-#: Outcomes that keep a good customer waiting or away.
-HELD: Final = frozenset({Outcome.HOLD_FOR_REVIEW.value, Outcome.REJECT.value})
-
-#: Reasons of a hold caused only by missing facts; a total of zero next to it decides nothing.
-_NOT_KNOWN: Final = frozenset({"facts_missing"})
-_BESIDE: Final = frozenset({"amount_zero"})
 
 _APPROVE, _FEE = Outcome.APPROVE.value, Outcome.HOLD_FOR_FEE.value
-
-#: The name of a number: a word, then what it is counted by.
-Key = tuple[str | int | bool, ...]
 _PAIRS: Final = ((ACTIVE, GIVEN), (ACTIVE_TODAY, GIVEN_TODAY))
 
 
@@ -60,14 +55,6 @@ class Tally:
             self.last = other.last if self.last is None else max(self.last, other.last)
 
 
-def for_lack_of_facts(outcome: str, reasons: Iterable[str]) -> bool:
-    """Return whether an order is held only because of missing facts.
-
-    For an imported order that says nothing about the policy: the panel does not show those facts as of then.
-    """
-    return outcome == Outcome.HOLD_FOR_REVIEW.value and set(reasons) - _BESIDE == _NOT_KNOWN
-
-
 class _Group:
     """Orders that are counted alike, with the sums of their money for each column."""
 
@@ -82,12 +69,17 @@ class _Group:
 _GroupKey = tuple[str, str, bool, str | None, str, int, tuple[int, ...]]
 
 
-def count(part: StoredPart, *, as_of: datetime) -> Tally:
-    """Count the decisions of one part; orders old enough at `as_of` have a label that counts."""
-    tally = Tally()
+def count(part: StoredPart, *, as_of: datetime, tried: Policy, zone: tzinfo) -> Tally:
+    """Count the decisions of one part; orders old enough at `as_of` have a label that counts.
+
+    `tried` is the policy being tried; months are those of `zone`.
+    """
+    tally, mature_until = Tally(), microseconds(as_of - MATURE_AFTER)
     counted = _Counting(part, tally.counts)
-    for key, group in _grouped(part, microseconds(as_of - MATURE_AFTER)).items():
+    for key, group in _grouped(part, mature_until).items():
         counted.group(key, group)
+    count_months(part, tally.counts, mature_until=mature_until, zone=zone)
+    count_signals(part, tally.counts, mature_until=mature_until, tried=tried)
     placed = [case.placed_at for case in part.cases]
     tally.first, tally.last = min(placed, default=None), max(placed, default=None)
     newest: dict[tuple[str, str], list[tuple[int, int]]] = {}
@@ -164,7 +156,7 @@ class _Counting:
                 counts["unknown_minutes", name] += group.orders * kind.minutes
                 if mature:
                     counts["unknown_became", name, label] += group.orders
-            elif mature and label == Label.GOOD.value and kind.outcome in HELD:
+            elif mature and label == GOOD and kind.outcome in HELD:
                 counts["held_good", name, currency, "orders"] += group.orders
                 counts["held_good", name, currency, "margin"] += group.margin[column]
                 counts["held_good", name, currency, "unknown"] += group.margin_unknown[column]

@@ -9,7 +9,8 @@ from typing import Any, Final
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.core.policy.document import Policy
-from app.evaluation.backtest.counting import HELD, Key
+from app.evaluation.backtest.labels import BAD, GOOD, HELD, Key
+from app.evaluation.backtest.record_types import Interval, Proportion
 from app.evaluation.backtest.records import (
     Agreement,
     Area,
@@ -19,8 +20,6 @@ from app.evaluation.backtest.records import (
     CurrencyMoney,
     Ending,
     Figures,
-    Interval,
-    Proportion,
     ReasonChange,
     ReasonCount,
     Risk,
@@ -32,10 +31,6 @@ from app.evaluation.backtest.records import (
 )
 from app.evaluation.statistics import auc, auc_interval, wilson
 from app.tables.history import Label
-
-#: Labels of bad orders. Refunded and cancelled unpaid have many harmless causes and are shown separately.
-BAD: Final = (Label.FRAUD.value, Label.DISPUTED.value)
-GOOD: Final = Label.GOOD.value
 
 _PLACES: Final = 4
 _TOP: Final = 10
@@ -57,6 +52,11 @@ class Counts:
     def total(self, word: str, *pattern: Any) -> int:
         """Return the sum of all numbers of this name; None in the pattern matches anything."""
         return sum(number for key, number in self._items(word) if _fits(key, pattern))
+
+    def exact(self, word: str, *name: Any) -> int:
+        """Return one number by its whole name; 0 if nothing was counted."""
+        found: Counter[Key] = self._by_word.get(word, Counter())
+        return found[name]
 
     def by(self, word: str, place: int, *pattern: Any) -> Counter[Any]:
         """Return the sums by one part of the name."""

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
-from app.core.judgement.provenance import leave_out_today, without_today
+from app.core.judgement.provenance import hindsight, leave_out_hindsight, without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, from_canonical
 from app.db import Database
@@ -65,11 +65,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What a process needs to know to judge. Policies are in their canonical form."""
+    """What a process needs to know to judge. Policies are in their canonical form; months are those of `zone`."""
 
     given: str
     active: str
     as_of: datetime
+    zone: tzinfo = UTC
     with_today: bool = False
     terms: Terms | None = None
 
@@ -120,7 +121,8 @@ class Bench:
             rows, facts = _read((await connection.execute(_between(first, end))).all())
             seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
         part = self._judged(rows, facts, seen).part
-        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=count(part, as_of=self._job.as_of))
+        tally = count(part, as_of=self._job.as_of, tried=self._tried[0].policy, zone=self._job.zone)
+        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally)
 
     async def _as_seen(
         self, connection: AsyncConnection, tried: _Tried, rows: Sequence[CaseRow], facts: list[Facts]
@@ -139,30 +141,30 @@ class Bench:
         return seen
 
     def _judged(self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]) -> PartWriter:
-        """Judge with the facts of today, if wanted, then without them; that changes `facts`, which nobody else uses."""
+        """Judge with all facts of today, if wanted, then without hindsight; that changes `facts`, used only here."""
         part, (given, active) = PartWriter(self._columns), [tried.judge.verdict for tried in self._tried]
         decided, with_today = part.decided, self._job.with_today
         for row, plain, for_given, for_active in zip(rows, facts, *seen, strict=True):
-            now, today = row.judged_at, plain.today
+            now, today = row.judged_at, hindsight(plain.today)
             known: tuple[Decided, ...] = ()
             if with_today and today:
                 known = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
-            leave_out_today(for_given)
-            leave_out_today(for_active)
+            leave_out_hindsight(for_given)
+            leave_out_hindsight(for_active)
             then: tuple[Decided, ...] = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
             if with_today:
                 then += known or then
-            part.add(row, currency=plain.order.currency, today=today, decided=then)
+            part.add(row, for_given.order, today=today, decided=then)
         return part
 
     async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
-        """Return some orders' time of judgement and facts as both policies see them, without facts of today."""
+        """Return some orders' time of judgement and facts as both policies see them, without hindsight."""
         async with self._db.read() as connection:
             found = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
             rows, facts = _read(found)
             given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
         return {
-            row.order_id: (row.judged_at, without_today(one), without_today(other))
+            row.order_id: (row.judged_at, without_hindsight(one), without_hindsight(other))
             for row, one, other in zip(rows, given, active, strict=True)
         }
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from app.core.facts import FraudVerdict, OrderFacts
 from app.core.judgement.quick import Verdict
 
 GIVEN: Final = "given"  # the policy being tried
@@ -70,6 +71,9 @@ class DecidedCase(msgspec.Struct, array_like=True, frozen=True):
     staff_minutes: int | None
     today: int  # index into the part's `today`: which facts were left out
     decided: tuple[Decided, ...]
+    amount: int | None  # the order's total in minor units
+    panel_failed: bool  # the panel's own fraud check failed it
+    terms: tuple[str, ...]  # what of the tried policy's [vetting] fits
 
 
 class StoredPart(msgspec.Struct, array_like=True, frozen=True):
@@ -101,8 +105,9 @@ class PartWriter:
             self.part.kinds.append(Kind(verdict.outcome.value, *key[1:]))
         return Decided(place, verdict.cost, verdict.margin_month, verdict.fee)
 
-    def add(self, row: CaseRow, *, currency: str | None, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
-        """Add an order with its row of the history; `today` are the names of the facts left out."""
+    def add(self, row: CaseRow, order: OrderFacts, *, today: tuple[str, ...], decided: tuple[Decided, ...]) -> None:
+        """Add an order as the tried policy sees it, with its row of the history; `today` names the facts left out."""
+        check = order.fraud_check
         self.part.cases.append(
             DecidedCase(
                 row.order_id,
@@ -110,10 +115,13 @@ class PartWriter:
                 row.source,
                 row.label,
                 row.reviewed,
-                currency,
+                order.currency,
                 row.staff_minutes,
                 self._place_of(today),
                 decided,
+                order.amount,
+                check is not None and check.verdict is FraudVerdict.FAIL,
+                _terms(order) if order.vetting or order.fit or order.expected else (),
             )
         )
 
@@ -123,6 +131,11 @@ class PartWriter:
             place = self._today[names] = len(self.part.today)
             self.part.today.append(names)
         return place
+
+
+def _terms(order: OrderFacts) -> tuple[str, ...]:
+    """Return the terms found, and the units of what the customer expects to use."""
+    return tuple(sorted({found.term for found in (*order.vetting, *order.fit)} | {use.unit for use in order.expected}))
 
 
 def encode(part: StoredPart) -> bytes:

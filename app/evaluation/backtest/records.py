@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Record(BaseModel):
-    """A part of the report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Share = Annotated[float, Field(ge=0, le=1, description="0-1, to four places.")]
-Orders = Annotated[int, Field(ge=0, description="How many orders.")]
-
-
-class Interval(Record):
-    """The range of the true value, with 95 % confidence."""
-
-    low: Share
-    high: Share
-
-
-class Proportion(Record):
-    """A share of orders, with its confidence interval (Wilson)."""
-
-    orders: Orders
-    of: Orders
-    share: Share | None = Field(description="null where there is nothing to count.")
-    interval: Interval | None
+from app.evaluation.backtest.advice_records import Advice
+from app.evaluation.backtest.record_types import Interval, Orders, Proportion, Record, Share
 
 
 class Counted(Record):
@@ -82,7 +58,7 @@ class Cases(Record):
 
 
 class UntestedFact(Record):
-    """A fact that is known only as of today, so that past orders can't be judged by it."""
+    """A fact that only became known later, so that past orders can't be judged by it."""
 
     fact: str
     orders: Orders
@@ -299,9 +275,12 @@ class BacktestReport(Record):
     given: PolicyName
     active: PolicyName
     cases: Cases
+    advice: Advice | None = Field(
+        None, description="What it would have meant, in short. Null in reports of earlier versions."
+    )
     untested: tuple[UntestedFact, ...]
     lacking: Orders = Field(description="Orders for which at least one fact was left out.")
-    figures: Comparison = Field(description="Without facts that are known only as of today.")
+    figures: Comparison = Field(description="Without facts that only became known later.")
     with_today: Comparison | None = Field(description="The same with those facts, if requested.")
     examples: tuple[Example, ...]
     replay: Replay

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from app.core.judgement.decide import ENGINE_VERSION
 from app.core.judgement.provenance import NAMES
 from app.core.judgement.signals.catalogue import not_testable
 from app.core.policy.document import Policy, policy_hash
+from app.evaluation.backtest.advice import advise
+from app.evaluation.backtest.advice_words import FEW_BAD
 from app.evaluation.backtest.counting import MATURE_AFTER, Tally
-from app.evaluation.backtest.figures import BAD, GOOD, Counts, compare, counted, share
+from app.evaluation.backtest.figures import Counts, compare, counted, share
+from app.evaluation.backtest.labels import BAD, GOOD
 from app.evaluation.backtest.parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
 from app.evaluation.backtest.records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
 from app.tables.history import CaseSource, Label
@@ -35,8 +38,6 @@ _FEES: Final = (
     "A fee changes what people do: some would pay, some would order in the cart, some would leave. The sums show "
     "what would have been charged, not what would have been paid."
 )
-#: With fewer bad orders than this, every figure of the risk score is mostly chance.
-_FEW_BAD: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +64,13 @@ def build_report(
     given: Named,
     active: Named,
     as_of: datetime,
+    zone: tzinfo,
     since: datetime | None,
     with_today: bool,
     examples: tuple[Example, ...],
     replay: Replay,
 ) -> BacktestReport:
-    """Return the report of a tally with at least one order."""
+    """Return the report of a tally with at least one order; months are those of `zone`."""
     counts = Counts(tally.counts)
     cases = _cases(counts, tally)
     today = (GIVEN_TODAY, given.policy), (ACTIVE_TODAY, active.policy)
@@ -79,6 +81,14 @@ def build_report(
         given=given.record(),
         active=active.record(),
         cases=cases,
+        advice=advise(
+            counts,
+            first=cases.period.first,
+            last=cases.period.last,
+            as_of=as_of,
+            zone=zone,
+            same=policy_hash(given.policy) == policy_hash(active.policy),
+        ),
         untested=_untested(counts, cases.total),
         lacking=counts.total("lacking"),
         figures=compare(counts, given=(GIVEN, given.policy), active=(ACTIVE, active.policy)),
@@ -125,7 +135,8 @@ def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]
     if imported:
         notes.append(
             f"{imported} orders are imported: their facts come from what the panel still shows. Later edits and "
-            "deletions are not visible: an upgraded service counts as it is today."
+            "deletions are not visible: an upgraded service, an address, an e-mail and the catalogue's prices count as "
+            "they are today."
         )
     unknown = counts.total("unknown", GIVEN)
     if unknown:
@@ -136,12 +147,12 @@ def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]
         )
     if counts.total("lacking"):
         which = "Figures with and without them are shown." if with_today else "They are left out of these figures."
-        notes.append(f"Some facts are known only as of today, so they would judge the past by what came later. {which}")
+        notes.append(f"Some facts only became known later and would judge the past by its outcome. {which}")
     if cases.too_young:
         notes.append(
             f"{cases.too_young} orders are younger than {days} days and are left out of all figures based on labels."
         )
-    if cases.labelled_bad < _FEW_BAD:
+    if cases.labelled_bad < FEW_BAD:
         notes.append(
             f"Only {cases.labelled_bad} orders that are old enough are known to be bad (fraud or disputed), so "
             "precision, recall and the area are mostly chance. Check their intervals."

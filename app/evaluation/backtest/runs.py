@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -125,15 +125,17 @@ async def run(
     backtest_id: uuid.UUID,
     *,
     terms: Terms | None = _OWN_TERMS,
+    zone: tzinfo | None = None,
     processes: int | None = None,
     progress: Progress = lambda _done, _of: None,
 ) -> BacktestReport:
     """Run a stored backtest, and store its report.
 
-    If it fails, only the reason is kept. Raises BacktestFailed.
+    `zone` is that of calendar months; None: the offset learned from the panel, or UTC. If it fails, only the reason is
+    kept. Raises BacktestFailed.
     """
     try:
-        report = await _run(db, backtest_id, terms=terms, processes=processes, progress=progress)
+        report = await _run(db, backtest_id, terms=terms, zone=zone, processes=processes, progress=progress)
     except BacktestFailed as error:
         await fail(db, backtest_id, str(error))
         raise
@@ -158,7 +160,13 @@ async def fail(db: Database, backtest_id: uuid.UUID, why: str) -> None:
 
 
 async def _run(
-    db: Database, backtest_id: uuid.UUID, *, terms: Terms | None, processes: int | None, progress: Progress
+    db: Database,
+    backtest_id: uuid.UUID,
+    *,
+    terms: Terms | None,
+    zone: tzinfo | None,
+    processes: int | None,
+    progress: Progress,
 ) -> BacktestReport:
     row, given, in_force = await _begun(db, backtest_id)
     since = datetime.fromisoformat(row.options["since"]) if row.options["since"] else None
@@ -166,6 +174,7 @@ async def _run(
         given=canonical(given.policy),
         active=canonical(in_force.policy),
         as_of=row.created_at,
+        zone=zone or await _learned_zone(db),
         with_today=row.options["with_today"],
         terms=terms,
     )
@@ -178,6 +187,7 @@ async def _run(
         given=given,
         active=in_force,
         as_of=row.created_at,
+        zone=job.zone,
         since=since,
         with_today=job.with_today,
         examples=await examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
@@ -185,6 +195,11 @@ async def _run(
     )
     await _finish(db, backtest_id, report)
     return report
+
+
+async def _learned_zone(db: Database) -> tzinfo:
+    async with db.read() as connection:
+        return installation.zone_of(await installation.get(connection, installation.OFFSET))
 
 
 async def _begun(db: Database, backtest_id: uuid.UUID) -> tuple[Any, Named, Named]:

@@ -14,9 +14,11 @@ from datetime import datetime
 from itertools import groupby
 
 from app.core.facts import Neighbours
+from app.core.policy.terms import MATURE_DAYS
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
+_MATURE = MATURE_DAYS * _DAY
 #: Identities that the panel shows only as of today; an order's IP is of its own time.
 OF_TODAY = ("address", "email", "phone")
 
@@ -42,14 +44,12 @@ class _Group:
     def others(self, customer_id: int, before: int) -> int:
         return bisect_left(self.times, before) - (customer_id in self.first and self.first[customer_id] < before)
 
-    def bad_others(self, customer_id: int, before: int, known: dict[int, int] | None) -> int:
-        """Count bad customers seen before; with `known`, only those who were known as bad before, too."""
+    def bad_others(self, customer_id: int, before: int, known: dict[int, int]) -> int:
+        """Count bad customers seen before who were known as bad before, too: `known` says since when."""
         return sum(
             1
             for other in self.bad
-            if other != customer_id
-            and self.first[other] < before
-            and (known is None or known.get(other, before) < before)
+            if other != customer_id and self.first[other] < before and known.get(other, before) < before
         )
 
 
@@ -79,9 +79,10 @@ class _Sightings:
 class Shared:
     """Who shares what with whom. Fill with `order` and `identity`, then call `close`, then query."""
 
-    fraud_known: dict[int, int] = field(default_factory=dict)  # customer: when their first fraud became known
+    fraud_known: dict[int, int] = field(default_factory=dict)  # customer: since when they are known as bad
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
+    last_order: dict[int, int] = field(default_factory=dict)
     _sightings: _Sightings = field(default_factory=_Sightings)
     _groups: dict[int, _Group] = field(default_factory=dict)
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Shared:
         """Add an order, with the customer's own IP address if known."""
         moment = micros(at)
         self.first_order[customer_id] = min(moment, self.first_order.get(customer_id, moment))
+        self.last_order[customer_id] = max(moment, self.last_order.get(customer_id, moment))
         if ip_hash is not None:
             self._sightings.add(key_of(ip_hash), moment, customer_id, order_id)
 
@@ -111,7 +113,14 @@ class Shared:
             self._sightings.add(key_of(hashed), moment, customer_id, 0)
 
     def close(self) -> None:
-        """Keep what is shared and drop the rest."""
+        """Keep what is shared and drop the rest.
+
+        The panel does not date a chargeback: its customer counts as bad from the time on at which the label of the
+        last order was mature, as fraud without a date does.
+        """
+        for customer in self.bad - self.fraud_known.keys():
+            if customer in self.last_order:
+                self.fraud_known[customer] = self.last_order[customer] + _MATURE
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}
@@ -143,14 +152,13 @@ class Shared:
     def neighbours(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Neighbours, ...]:
         """Return who shared an identity before that moment, as `identities.neighbours` would have returned.
 
-        For IPs only customers known as bad then count as bad; for identities of today, those known as bad today.
+        Only customers known as bad then count as bad, whatever the panel says about them today.
         """
         moment, found = micros(before), []
         for kind, hashed in sorted(known.items()):
             group = self._groups.get(key_of(hashed))
             others = group.others(customer_id, moment) if group else 0
             if group and others:
-                dated = None if kind in OF_TODAY else self.fraud_known
-                bad = group.bad_others(customer_id, moment, dated)
+                bad = group.bad_others(customer_id, moment, self.fraud_known)
                 found.append(Neighbours(kind=kind, customers=others, bad_customers=bad))
         return tuple(found)

@@ -49,6 +49,9 @@ class Row:
     currency: str
     staff_minutes: int | None
     today: list[str]
+    amount: int
+    panel_failed: bool
+    terms: list[str]
     by: dict[str, One] = field(default_factory=dict)
 
     def mature(self, as_of: datetime) -> bool:
@@ -63,9 +66,23 @@ async def stored_rows(db: Database, backtest_id: Any) -> list[Row]:
     rows = []
     for part in parts:
         columns, kinds, today, cases = msgspec.msgpack.decode(part.decisions)
-        for order_id, placed, source, label, reviewed, currency, minutes, names, decided in cases:
+        for (
+            order_id,
+            placed,
+            source,
+            label,
+            reviewed,
+            currency,
+            minutes,
+            names,
+            decided,
+            amount,
+            failed,
+            terms,
+        ) in cases:
             at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=placed)
-            row = Row(order_id, at, source, label, reviewed, currency or "", minutes, today[names])
+            about = (currency or "", minutes, today[names], amount or 0, failed, terms)
+            row = Row(order_id, at, source, label, reviewed, *about)
             for column, (kind, cost, margin, fee) in zip(columns, decided, strict=True):
                 row.by[column] = One(*kinds[kind], cost, margin, fee)
             rows.append(row)
@@ -348,7 +365,8 @@ def tokens(value: Any) -> set[str]:
         case int():
             return {str(abs(value))}
         case float():
-            return {f"{value:.3f}", f"{value:.2f}", f"{100 * value:.1f}", f"{100 * value:.0f}"}
+            shares = {f"{100 * value:.1f}", f"{100 * value:.0f}"}
+            return {f"{abs(value):.3f}", f"{abs(value):.2f}", f"{abs(value):.1f}", f"{value:g}"} | shares
         case _:
             return set(printed_numbers(str(value)))
 

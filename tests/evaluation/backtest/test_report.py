@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 from rich.console import Console
 
-from app.cli.backtest_tables import show
+from app.cli.backtest.tables import show
 from app.core.facts import Facts
 from app.core.judgement.decide import Outcome
-from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.provenance import NAMES, without_hindsight
 from app.core.judgement.quick import QuickJudge
-from app.core.policy.document import parse_policy
+from app.core.policy.document import Policy, parse_policy
 from app.db import Database
 from app.evaluation.backtest import runs
 from app.evaluation.backtest.chart import draw
@@ -31,6 +31,7 @@ from app.tables.history import Label, backtest_decisions
 from tests.core.judging import a_customer, an_order
 from tests.evaluation.backtest.history import ACTIVE, GIVEN, NOW, add_cases, set_active, some_cases
 from tests.evaluation.backtest.recomputing import noted, printed_numbers, recompute, stored_rows, tokens
+from tests.evaluation.backtest.recomputing_advice import advice
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -69,8 +70,8 @@ def drawn(report: BacktestReport) -> str:
     return "\n".join(element.text or "" for element in ET.fromstring(draw(report)).iter())
 
 
-async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
-    """Check every number of a report against the stored decisions."""
+async def check(db: Database, begun: uuid.UUID, report: BacktestReport, *, caps: dict[str, int] | None = None) -> None:
+    """Check every number of a report against the stored decisions; `caps`: if the tried policy has its own."""
     rows, shown = await stored_rows(db, begun), plain(report)
     wanted = recompute(rows, shown)
     period = wanted["cases"]["period"]
@@ -79,6 +80,8 @@ async def check(db: Database, begun: uuid.UUID, report: BacktestReport) -> None:
     untested = {one["fact"]: (one["orders"], one["share"]) for one in shown["untested"]}
     for name in ("cases", "lacking", "figures", "with_today"):
         assert wanted[name] == shown[name], name
+    for name, part in advice(rows, shown, caps or dict(Policy().families)).items():
+        assert part == shown["advice"][name], name
     assert wanted["untested"] == untested
     by_id = {row.order_id: row for row in rows}
     for example in shown["examples"]:
@@ -119,7 +122,7 @@ async def test_the_stored_decisions_are_those_of_the_policies(db: Database) -> N
         facts = facts_codec.unpack(case["facts"])
         for column, one in stored[case["order_id"]].by.items():
             name, _, today = column.partition("_")
-            verdict = judges[name].verdict(facts if today else without_today(facts), now=case["judged_at"])
+            verdict = judges[name].verdict(facts if today else without_hindsight(facts), now=case["judged_at"])
             assert (one.outcome, tuple(one.reasons), one.risk) == (verdict.outcome, verdict.reasons, verdict.risk)
             assert (one.cost, one.margin, one.fee) == (verdict.cost, verdict.margin_month, verdict.fee)
             assert tuple(map(tuple, one.points)) == verdict.points
@@ -219,8 +222,8 @@ async def test_where_nobody_is_warned_of_that_is_said(db: Database) -> None:
     begun, report = await tried(db, "")
     await check(db, begun, report)
     said = [" ".join(line.split()) for line in printed(report).splitlines()]
-    assert "tried: from 60 (review), warnings that were right - 0 of 0" in said
-    assert "tried: from 60 (review), bad orders found 0.0% 0.000-0.793 0 of 1" in said
+    assert "tried: risk 60 or more (review), bad orders 0 of 1" in said
+    assert "tried: risk 60 or more (review), good orders 0 of 1" in said
 
 
 async def test_few_of_many_are_not_none(db: Database) -> None:

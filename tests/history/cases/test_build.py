@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.core.facts import Facts, FraudCheck, FraudVerdict, PaymentState, PlacedBy
-from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.provenance import NAMES, without_hindsight
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, parse_policy
 from app.core.policy.terms import MATURE_DAYS, is_mature, terms_digest
@@ -22,7 +22,7 @@ from app.db import Database
 from app.history.cases.build import build_cases
 from app.history.cases.maker import CaseMaker, Ours
 from app.history.cases.shared import Shared
-from app.history.cases.timeline import Rows
+from app.history.cases.timeline import Rows, midnight
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.records import PanelProduct
@@ -272,8 +272,9 @@ def _facts_in_memory(past: Past) -> dict[int, Facts]:
                 rows.tickets.append(record)
     for rows in by_customer.values():
         if rows.customer is not None:
+            signed_up_on = rows.customer.signed_up_on
             for value in identities_of(rows.customer.customer, None).values():
-                shared.identity(rows.customer_id, value, START)
+                shared.identity(rows.customer_id, value, midnight(signed_up_on) if signed_up_on else None)
     shared.close()
     maker = CaseMaker.of(Policy(), shared, CATALOGUE, settle_seconds=90, own_admin_id=None, absent=frozenset())
     return {case.order.order_id: case.facts for rows in by_customer.values() for case in maker.cases(rows, Ours())}
@@ -293,7 +294,7 @@ def test_what_came_later_never_changes_what_was_known(draw: st.DataObject) -> No
     _later_rows(past, draw)
     after = _facts_in_memory(past)
     for order_id, facts in before.items():
-        assert without_today(after[order_id]) == without_today(facts)
+        assert without_hindsight(after[order_id]) == without_hindsight(facts)
 
 
 async def test_every_name_of_today_is_one_that_can_be_left_out(db: Database) -> None:
@@ -303,8 +304,8 @@ async def test_every_name_of_today_is_one_that_can_be_left_out(db: Database) -> 
     await build(db, past)
     for facts in (await facts_of(db)).values():
         assert set(facts.today) <= NAMES
-        assert without_today(facts).customer is not None
-        assert "customer.country" in without_today(facts).missing
+        assert without_hindsight(facts).customer is not None
+        assert "customer.chargebacks" in without_hindsight(facts).missing
         assert unpack(pack(facts)) == facts
 
 
@@ -340,7 +341,7 @@ async def test_judged_twice_the_same_to_the_bit(db: Database) -> None:
     rows = await all_cases(db)
     assert len(rows) == 5
     for row in rows:
-        for view in (unpack(row.facts), without_today(unpack(row.facts))):
+        for view in (unpack(row.facts), without_hindsight(unpack(row.facts))):
             once = judge.verdict(view, now=row.judged_at)
             twice = QuickJudge(parse_policy("")).verdict(unpack(pack(view)), now=row.judged_at)
             assert once == twice

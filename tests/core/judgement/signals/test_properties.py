@@ -23,7 +23,7 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.judgement.decide import Outcome, decide
-from app.core.judgement.provenance import NAMES, without_today
+from app.core.judgement.provenance import NAMES, without
 from app.core.judgement.scoring import START
 from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMITS, ScoreKind, Signal
 from app.core.judgement.signals.catalogue import CATALOGUE
@@ -242,7 +242,7 @@ def test_a_fact_that_goes_takes_exactly_its_points(seen: Facts, policy: Policy) 
 @given(rich_facts(), policies, st.sets(st.sampled_from(sorted(NAMES))))
 def test_what_is_not_known_makes_no_signal_and_is_named(seen: Facts, policy: Policy, unknown: set[str]) -> None:
     before = unlimited(signals(seen, policy))
-    decision = decide(without_today(replace(seen, today=tuple(sorted(unknown)))), policy, now=NOW)
+    decision = decide(without(seen, tuple(sorted(unknown))), policy, now=NOW)
 
     new = set(unlimited(decision.signals)) - set(before)
     assert new <= _MASKED | {"unpaid_after_grace"}

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from textwrap import fill
 from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 
+from app.cli.backtest.advice import show_advice
+from app.cli.backtest.parts import NONE, heading, listed, percent, table
+from app.evaluation.backtest.record_types import Interval, Proportion
 from app.evaluation.backtest.records import (
     BacktestReport,
     Comparison,
-    Counted,
     CurrencyMoney,
     Example,
-    Interval,
     PolicyName,
-    Proportion,
     UntestedFact,
 )
 
@@ -31,8 +30,6 @@ WORDS: Final = {
     "reject": "reject",
 }
 _REASONS: Final = 4
-_NONE: Final = "-"
-_LEAST: Final = 0.0005  # a smaller share would be printed as 0.0 %
 
 
 def show(report: BacktestReport, out: Console) -> None:
@@ -45,16 +42,17 @@ def show(report: BacktestReport, out: Console) -> None:
     sources = ", ".join(f"{one.orders} {one.name}" for one in cases.by_source if one.orders)
     _head("orders", f"{sources}; {cases.too_young} too recent for figures about labels", out)
     _head("labels", labels, out)
+    if report.advice is not None:
+        show_advice(report.advice, out)
     _comparison(report.figures, out)
     _untested(report, out)
     if report.with_today is not None:
-        out.rule("The same, with facts of which only today's value is known", characters="-")
+        out.rule("The same, with what only became known later", characters="-")
         _comparison(report.with_today, out)
     _examples(report.examples, out)
     _replay(report, out)
-    out.print("\nWhat this can't know", style="bold")
-    for note in report.notes:
-        out.print(Padding("- " + escape(note), (0, 0, 0, 2)))
+    heading("What this can't know", out)
+    listed(report.notes, out)
 
 
 def _head(name: str, text: str, out: Console) -> None:
@@ -67,22 +65,10 @@ def _named(policy: PolicyName) -> str:
     return f"{version} ({policy.hash[:12]}), review from risk {policy.review_from}, reject from {policy.reject_from}"
 
 
-def _table(title: str, *columns: str, out: Console, rows: Iterable[Sequence[str]]) -> None:
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", overflow="fold")
-    filled = False
-    for row in rows:
-        table.add_row(*[escape(cell) for cell in row])
-        filled = True
-    if filled:
-        out.print(table)
-
-
 def _comparison(figures: Comparison, out: Console) -> None:
     active, given = figures.active, figures.given
     rows = [
-        (WORDS[old.name], str(old.orders), _percent(old), str(new.orders), _percent(new))
+        (WORDS[old.name], str(old.orders), percent(old), str(new.orders), percent(new))
         for old, new in zip(active.outcomes, given.outcomes, strict=True)
     ]
     if active.facts_unknown or given.facts_unknown:
@@ -90,7 +76,7 @@ def _comparison(figures: Comparison, out: Console) -> None:
         rows.insert(
             place, ("  of these because of missing facts", str(active.facts_unknown), "", str(given.facts_unknown), "")
         )
-    _table("Outcomes", "outcome", "active", "", "tried", "", out=out, rows=rows)
+    table("Outcomes", "outcome", "active", "", "tried", "", out=out, rows=rows)
     _changes(figures, out)
     _money(figures, out)
     _risk(figures, out)
@@ -100,7 +86,7 @@ def _comparison(figures: Comparison, out: Console) -> None:
         if one.reviewed
     ]
     columns = ("policy", "decided by people", "same decision", "other decision", "left to people")
-    _table("Compared with people's decisions", *columns, out=out, rows=people)
+    table("Compared with people's decisions", *columns, out=out, rows=people)
 
 
 def _changes(figures: Comparison, out: Console) -> None:
@@ -110,11 +96,11 @@ def _changes(figures: Comparison, out: Console) -> None:
         return
     moved = [one for one in figures.changes if one.before != one.after]
     rows = [(f"{WORDS[one.before]} -> {WORDS[one.after]}", str(one.orders)) for one in moved]
-    _table(f"{changed.orders} orders would change ({_percent(changed)})", "change", "orders", out=out, rows=rows)
+    table(f"{changed.orders} orders would change ({percent(changed)})", "change", "orders", out=out, rows=rows)
     reasons = [(one.reason, str(one.appears), str(one.disappears)) for one in figures.reasons]
-    _table("Reasons behind the changes", "reason", "appears", "disappears", out=out, rows=reasons)
+    table("Reasons behind the changes", "reason", "appears", "disappears", out=out, rows=reasons)
     signals = [(one.signal, str(one.orders), str(one.differs), f"{one.points:+d}") for one in figures.signals]
-    _table("Signals on orders that change", "signal", "orders", "points differ", "by", out=out, rows=signals)
+    table("Signals on orders that change", "signal", "orders", "points differ", "by", out=out, rows=signals)
 
 
 def _money(figures: Comparison, out: Console) -> None:
@@ -130,7 +116,7 @@ def _money(figures: Comparison, out: Console) -> None:
         rows.append(("  of these because of missing facts", *unknown))
     if figures.changed.orders:
         rows.append(("saved: newly charged, net", "", f"{figures.minutes_saved:+d}"))
-    _table("Estimated staff minutes", "minutes", "active", "tried", out=out, rows=rows)
+    table("Estimated staff minutes", "minutes", "active", "tried", out=out, rows=rows)
     old = {one.currency: one for one in figures.active.money}
     new = {one.currency: one for one in figures.given.money}
     saved = {one.currency: one.cost for one in figures.labour_saved}
@@ -138,14 +124,14 @@ def _money(figures: Comparison, out: Console) -> None:
         lines = _lines(old.get(currency), new.get(currency))
         if currency in saved:
             lines.append(("labour saved: newly charged, net", "", saved[currency]))
-        _table(f"Money in {currency or 'an unknown currency'}", "", "active", "tried", out=out, rows=lines)
+        table(f"Money in {currency or 'an unknown currency'}", "", "active", "tried", out=out, rows=lines)
 
 
 def _lines(active: CurrencyMoney | None, given: CurrencyMoney | None) -> list[tuple[str, str, str]]:
     both = (active, given)
 
     def line(words: str, *names: str) -> tuple[str, str, str]:
-        cells = [_NONE if one is None else " / ".join(str(getattr(one, name)) for name in names) for one in both]
+        cells = [NONE if one is None else " / ".join(str(getattr(one, name)) for name in names) for one in both]
         return words, cells[0], cells[1]
 
     lines = [
@@ -168,28 +154,20 @@ def _risk(figures: Comparison, out: Console) -> None:
         if area.value is None:
             why.append(f"  {name}: no area under the curve. {area.why_not}")
         else:
-            rows.append((f"{name}: area under the curve", f"{area.value:.3f}", _interval(area.interval), ""))
+            rows.append((f"{name}: area under the curve", f"{area.value:.3f}", _interval(area.interval)))
         for one in risk.thresholds:
-            where = f"{name}: from {one.risk_from} ({one.name.removesuffix('_from')})"
-            for words, found in (("warnings that were right", one.precision), ("bad orders found", one.recall)):
-                if found.share is not None or area.value is not None:  # shown even if no order crossed a threshold
-                    orders = f"{found.orders} of {found.of}"
-                    rows.append((f"{where}, {words}", _percent(found), _interval(found.interval), orders))
-    title = "Risk compared with what happened (fraud and disputed are bad)"
-    _table(title, "", "", "95 %", "orders", out=out, rows=rows)
+            where = f"{name}: risk {one.risk_from} or more ({one.name.removesuffix('_from')})"
+            for words, found in (("bad orders", one.recall), ("good orders", one.good_caught)):
+                if found.of:
+                    rows.append((f"{where}, {words}", f"{found.orders} of {found.of}", ""))
+    title = "The risk score alone (fraud and disputed are bad)"
+    table(title, "", "", "95 %", out=out, rows=rows)
     for sentence in why:
         out.print(escape(sentence))
 
 
 def _share(found: Proportion) -> str:
-    return _NONE if found.share is None else f"{found.orders} ({_percent(found)})"
-
-
-def _percent(found: Counted | Proportion | UntestedFact) -> str:
-    """Return the share of some orders in percent; a tiny share is not shown as zero."""
-    if found.share is None:
-        return _NONE
-    return "<0.1%" if found.orders and found.share < _LEAST else f"{found.share:.1%}"
+    return NONE if found.share is None else f"{found.orders} ({percent(found)})"
 
 
 def _interval(found: Interval | None) -> str:
@@ -199,14 +177,14 @@ def _interval(found: Interval | None) -> str:
 def _untested(report: BacktestReport, out: Console) -> None:
     if not report.untested:
         return
-    out.print("\nFacts left out, as only today's value is known", style="bold")
+    heading("Facts left out, as they only became known later", out)
     groups: dict[tuple[int, str], list[UntestedFact]] = {}
     for one in report.untested:
         groups.setdefault((one.orders, one.fact.partition(".")[0]), []).append(one)
     for (orders, whose), facts in groups.items():
         names = ", ".join(one.fact.partition(".")[2] for one in facts)
         signals = ", ".join(dict.fromkeys(signal for one in facts for signal in one.signals))
-        text = f"{orders} orders ({_percent(facts[0])}), {whose}: {names}"
+        text = f"{orders} orders ({percent(facts[0])}), {whose}: {names}"
         out.print(Padding(escape(text), (0, 0, 0, 2)))
         if signals:
             out.print(Padding(escape(f"not tested, or only partly: {signals}"), (0, 0, 0, 6)))
@@ -216,7 +194,7 @@ def _examples(examples: Iterable[Example], out: Console) -> None:
     found = tuple(examples)
     if not found:
         return
-    out.print("\nOrders that would change", style="bold")
+    heading("Orders that would change", out)
     for one in found:
         change = f"{WORDS[one.before.outcome]} -> {WORDS[one.after.outcome]}"
         risk = f"risk {one.before.risk} -> {one.after.risk}"

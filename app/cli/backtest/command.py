@@ -8,7 +8,7 @@ import os
 import sys
 import uuid
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import log
-from app.cli import backtest_tables
+from app.cli.backtest import tables
 from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import parse_policy
@@ -59,7 +59,7 @@ def run_backtest(
     out = Console(highlight=False)
     if not out.is_terminal or out.width < _WIDTH:
         out = Console(highlight=False, width=_WIDTH)
-    backtest_tables.show(report, out)
+    tables.show(report, out)
     if chart is not None:
         out.print(f"\nThe chart is in {chart}", soft_wrap=True)
 
@@ -70,12 +70,12 @@ async def _tried(settings: Settings, wanted: Wanted) -> BacktestReport:
         await schema.require_current(db)
         async with db.begin() as tx:
             started = await backtest.begin(tx, wanted, by=_BY, now=utc_now())
-        return await _with_bar(db, started)
+        return await _with_bar(db, started, zone=settings.zone)
     finally:
         await db.close()
 
 
-async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
+async def _with_bar(db: Database, started: uuid.UUID, *, zone: tzinfo | None) -> BacktestReport:
     """Run a backtest, with a progress bar on stderr."""
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -84,7 +84,7 @@ async def _with_bar(db: Database, started: uuid.UUID) -> BacktestReport:
     with shown:
         task = bar.add_task("orders judged", total=None)
         return await backtest.run(
-            db, started, progress=lambda done, of: bar.update(task, completed=done, total=max(done, of))
+            db, started, zone=zone, progress=lambda done, of: bar.update(task, completed=done, total=max(done, of))
         )
 
 
@@ -98,7 +98,7 @@ async def run_begun(settings: Settings, backtest_id: str) -> None:
     os.nice(_NICE)
     db = Database.open(settings.database_url)
     try:
-        await backtest.run(db, uuid.UUID(backtest_id))
+        await backtest.run(db, uuid.UUID(backtest_id), zone=settings.zone)
     finally:
         await db.close()
 

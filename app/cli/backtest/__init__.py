@@ -1,0 +1,1 @@
+"""`doorman backtest`: runs it and prints its report, the advice first."""
