@@ -7,6 +7,7 @@ Each function here is its own short transaction; none is open while a call is in
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -69,15 +70,19 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
         )
 
 
-async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False) -> list[Call]:
+async def claim(
+    db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False, served: Collection[int] = ()
+) -> list[Call]:
     """Claim up to `limit` due calls: pending ones to send, unknown ones to look up; none while paused.
 
     In shadow mode nothing is sent: calls left from enforce mode are looked up if their outcome is unknown, else they
     wait.
 
-    Lifecycle calls of one order, and money calls of one customer, run one at a time and in order.
+    Lifecycle calls of one order, and money calls of one customer, run one at a time and in order. Calls about customers
+    who are served already come last, so that many of one don't delay all others.
     """
-    due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    last = [sa.case((panel_calls.c.customer_id.in_(served), 1), else_=0)] if served else []
+    due = _due(shadow=shadow).order_by(*last, panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
     if limit <= 0:
         return []
     async with db.begin() as tx:

@@ -21,6 +21,7 @@ from app.core.records import CallState
 from app.core.retry import next_delay
 from app.db import Database, note_failure
 from app.messaging import claims, clock_jumps, inbox
+from app.messaging.choosing import Places, Served
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_orphaned_claims, sign_off, take_over
 from app.messaging.outbox import Call
@@ -43,9 +44,10 @@ Handler = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """Concurrency and time limits."""
+    """Concurrency and time limits; `urgent` events are handled beside the others."""
 
     events: int = 16
+    urgent: int = 4
     calls: int = 8
     poll: timedelta = timedelta(seconds=0.5)
     heartbeat: timedelta = timedelta(seconds=2)
@@ -97,6 +99,7 @@ class Worker:
         self._id: uuid.UUID | None = None
         self._events: dict[asyncio.Task[None], Event] = {}
         self._calls: dict[asyncio.Task[None], Call] = {}
+        self._served, self._called = Served(self._limits.events), Served(self._limits.calls)
         self._watch = Watch(every=self._limits.watch, dead_after=self._limits.dead_after)
         self._watched_at = self._swept_at = float("-inf")
         self._beaten_at = monotonic()
@@ -167,8 +170,9 @@ class Worker:
         """Claim due events; none while other workers can reach the panel and we can't."""
         if self._panel_state is not BreakerState.CLOSED and self._others_reach_panel:
             return []
-        busy = {event.key for event in self._events.values() if event.key is not None}
-        return await inbox.claim(self._db, me, limit=self._limits.events - len(self._events), now=now, busy=busy)
+        limits, in_hand = self._limits, self._events.values()
+        places = Places.beside(in_hand, self._served, ordinary=limits.events, urgent=limits.urgent)
+        return self._served.note(await inbox.claim(self._db, me, places, now=now))
 
     async def _claim_calls(self, me: uuid.UUID, now: datetime) -> list[Call]:
         """Claim as many due calls as we have panel turns for; we are woken when more turns are granted."""
@@ -179,7 +183,9 @@ class Worker:
         turns = due if self._turns is None else self._turns.want(due)
         if turns == 0:
             return []
-        calls = await claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow)
+        served = self._called.beside(self._calls.values())
+        calls = await claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow, served=served)
+        self._called.note(calls)
         if self._turns is not None:
             self._turns.use(len(calls))
             self._turns.want(due - turns)
@@ -345,9 +351,7 @@ class Worker:
 
     async def _beat(self, worker: uuid.UUID) -> None:
         at = self._monotonic()
-        alive = await beat(
-            self._db, worker, progress_at=self._progress_at, panel=self._panel_state, now=self._clock()
-        )  # fmt: skip
+        alive = await beat(self._db, worker, progress_at=self._progress_at, panel=self._panel_state, now=self._clock())
         self._beaten_at = at
         if not alive and self._id == worker:
             log.warning("worker.declared_dead", worker_id=str(worker))
