@@ -25,9 +25,9 @@ from app.messaging.choosing import Places, Served
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_orphaned_claims, sign_off, take_over
 from app.messaging.outbox import Call
-from app.messaging.sending import SendRules, barred, put_off, send
+from app.messaging.sending import SendRules, barred, put_off, send, slowed
 from app.messaging.wake import Wake
-from app.panels.base import PanelDown, PanelError, PanelUnavailable, PanelWriter
+from app.panels.base import PanelDown, PanelError, PanelTooBusy, PanelUnavailable, PanelWriter
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import BreakerState
 from app.panels.brakes.limiter import TurnsInHand
@@ -227,6 +227,8 @@ class Worker:
             await self._postpone(event, error)
         except PanelDown as error:
             await self._wait_for_panel(event, error)
+        except PanelTooBusy as error:
+            await self._postpone(event, Postpone(str(error), delay=slowed(error, self._rules)))
         except PanelUnavailable as error:
             if error.alarm:
                 await self._wait_for_people(event, error)
@@ -287,10 +289,7 @@ class Worker:
     async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:
         """Postpone an event that the panel bars us from, uncounted; it resumes soon after staff fix the cause."""
         log.error("panel.alarm", event_id=event.id, error=str(error))
-        now = self._clock()
-        await inbox.postpone(
-            self._db, event, due_at=now + barred(self._rules), error=str(error), now=now, counted=False
-        )
+        await self._postpone(event, Postpone(str(error), delay=barred(self._rules)))
 
     # --- calls
 

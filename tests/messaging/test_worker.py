@@ -26,7 +26,7 @@ from app.messaging.liveness import Beat, Watch
 from app.messaging.lock import WorkerRunning, only_worker
 from app.messaging.wake import Wake, Waker, wake_pipe
 from app.messaging.worker import WorkerLimits
-from app.panels.base import PanelUnavailable
+from app.panels.base import PanelTooBusy, PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from tests.databases import Databases
@@ -203,6 +203,19 @@ async def test_the_panel_being_away_is_a_reason_to_wait(db: Database, time: Time
     time.advance(9)
     await working.drain()
     assert (await rows(db))[0].state == "processed"
+
+
+async def test_a_panel_that_is_too_busy_is_asked_again_later_however_often(db: Database, time: Time) -> None:
+    await add(db, time, order_id=1)
+    busy = [PanelTooBusy("429", retry_after=20) for _ in range(30)]
+    handle = raising(*busy, then=handler_of(db, time))
+    for _ in busy:
+        await worker(db, time, FakePanel(time), handle).drain()
+        (row,) = await rows(db)
+        assert (row.state, row.attempts, row.due_at) == ("received", 0, time.now + timedelta(seconds=20))
+        time.advance(20)
+    await worker(db, time, FakePanel(time), handle).drain()
+    assert [row.state for row in await rows(db)] == ["processed"]
 
 
 async def test_postpone_counts_only_if_it_says_so(db: Database, time: Time) -> None:

@@ -15,6 +15,8 @@ LAPSE_SECONDS: Final = 0.5
 #: After an urgent read has begun, other reads wait so long (seconds) unless hardly any call is under way: all of them
 #: together would slow down what follows from it.
 HURRY_SECONDS: Final = 0.25
+#: When the panel asks us to slow down, nothing is called for as long as it says (seconds), and no longer than this.
+LONGEST_PAUSE_SECONDS: Final = 30.0
 _BESIDE_URGENT: Final = 2  # calls
 _KEPT_FREE: Final = 8  # of so many slots, one is for urgent reads and writes only
 _SHORT: Final = 1e-9  # tolerance for rounding in sums of fractions
@@ -48,7 +50,7 @@ class RateLimiter:
         self._slots = slots
         self._for_others = None if slots is None else slots - slots // _KEPT_FREE
         self._taken = 0
-        self._hurried_until = float("-inf")
+        self._hurried_until = self._paused_until = float("-inf")
         self._clock = clock
         self._sleep = sleep
         self._leased: deque[float] = deque()
@@ -91,6 +93,10 @@ class RateLimiter:
             self._taken += 1
             self._sending.popleft().set_result(None)
         self._start_pump()
+
+    def pause(self, seconds: float) -> None:
+        """Grant no turn for so long, as the panel asks for a pause."""
+        self._paused_until = max(self._paused_until, self._clock() + min(seconds, LONGEST_PAUSE_SECONDS))
 
     def ask(self) -> asyncio.Future[None]:
         """Request a turn for a write; the future is done when it is granted, and may be cancelled until then."""
@@ -141,7 +147,7 @@ class RateLimiter:
         while self._next() is not None:
             if not self._leased:
                 self._leased.extend(await self._turns.lease(self._wanted()))
-            ahead = self._leased[0] - self._clock()
+            ahead = max(self._leased[0], self._paused_until) - self._clock()
             if ahead > _SHORT:
                 await self._sleep(ahead)
             elif ahead < -self._lapse or self._hand_out():
