@@ -14,13 +14,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import uvloop
-from bench_road import PATIENCE, SENDERS, cpu_seconds, database, doorman, panel, tell, webhooks
+from bench_road import PATIENCE, SENDERS, cpu_seconds, database, doorman, megabytes, panel, tell, webhooks
 from client import send
 from growth_fill import fill
 
@@ -35,19 +34,6 @@ class Round(NamedTuple):
     rate: float
     cpu_ms: float
     megabytes: float
-
-
-def tree(pid: int) -> Iterator[int]:
-    """Yield a process and all below it."""
-    yield pid
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        yield from tree(int(child))
-
-
-def megabytes(pid: int) -> float:
-    """Return the memory of a process and all below it; what they share counts once."""
-    shares = (Path(f"/proc/{one}/smaps_rollup").read_text() for one in tree(pid))
-    return sum(int(share.partition("\nPss:")[2].split()[0]) for share in shares) / 1024
 
 
 def drive(folder: Path, url: str, panel_port: int, numbers: range) -> Round:

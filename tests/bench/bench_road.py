@@ -183,6 +183,19 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS + sum(cpu_seconds(int(child)) for child in children)
 
 
+def _tree(pid: int) -> Iterator[int]:
+    """Yield a process and all below it."""
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from _tree(int(child))
+
+
+def megabytes(pid: int) -> float:
+    """Return the memory of a process and all below it; what they share counts once."""
+    shares = (Path(f"/proc/{one}/smaps_rollup").read_text() for one in _tree(pid))
+    return sum(int(share.partition("\nPss:")[2].split()[0]) for share in shares) / 1024
+
+
 def drive(seen: Seen, folder: Path, url: str, panel_port: int) -> None:
     """Measure one round of ours."""
     migrate(url)
