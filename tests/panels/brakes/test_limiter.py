@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.panels.brakes.limiter import HURRY_SECONDS, RateLimiter, TurnsInHand
+from app.panels.brakes.limiter import HURRY_SECONDS, LONGEST_PAUSE_SECONDS, RateLimiter, TurnsInHand
 from app.panels.brakes.turns import SLACK_SECONDS
 
 
@@ -155,6 +155,17 @@ async def test_some_slots_are_kept_from_reads_that_are_not_urgent(fake: FakeTime
     await asyncio.wait_for(limiter.take_slot(), 1)
     for one in others:
         one.cancel()
+
+
+async def test_a_pause_that_the_panel_asks_for_is_taken_by_all_and_not_for_ever(fake: FakeTime) -> None:
+    limiter = fake.limiter(10)
+    limiter.pause(5)
+    await asyncio.gather(limiter.take(urgent=True), limiter.ask(), limiter.take())
+    assert fake.now == pytest.approx(5.2, abs=0.21)
+    limiter.pause(86_400)
+    began = fake.now
+    await limiter.take()
+    assert fake.now - began == pytest.approx(LONGEST_PAUSE_SECONDS, abs=0.2)
 
 
 async def test_who_has_a_turn_waits_for_a_slot_before_all_others(fake: FakeTime) -> None:
