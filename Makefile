@@ -8,6 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores * 3 / 2)))
 SEEDS ?= 1000
 KILLS ?= 24
+SOAK ?= 600
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # Bytecode is kept, whatever the environment says: each program that a test starts would compile everything anew.
 COMPILED := PYTHONDONTWRITEBYTECODE=
@@ -19,7 +20,7 @@ help:
 	@echo "make demo     sandbox panel, service and a stream of orders; Ctrl-C ends it (SECONDS=60 ends it by itself)"
 	@echo "make test     all tests (JOBS=1 for one at a time; ARGS='-k fee' to choose)"
 	@echo "make chaos    all tests with all their cases, on both databases, and hours of faults and kills"
-	@echo "              (SEEDS=200 KILLS=4 for less; SEED=7 plays one story again and tells it)"
+	@echo "              (SEEDS=200 KILLS=4 SOAK=60 for less; SEED=7 plays one story again and tells it)"
 	@echo "make run      the service, as your environment or .env sets it"
 	@echo "make lint     formatting, lint, types, import arrows"
 	@echo "make format   write the formatting"
@@ -42,7 +43,7 @@ ifdef SEED
 	@DOORMAN_TEST_CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos/test_seeds.py tests/chaos/test_processes.py $(ARGS)
 else
 	@DOORMAN_TEST_EVERYTHING=1 DOORMAN_TEST_CHAOS_SEEDS=$(SEEDS) DOORMAN_TEST_CHAOS_KILLS=$(KILLS) \
-		DOORMAN_TEST_CHAOS_RUNS=60 DOORMAN_TEST_PERMUTATIONS=0 DOORMAN_TEST_SCHEMATHESIS=25 \
+		DOORMAN_TEST_SOAK_SECONDS=$(SOAK) DOORMAN_TEST_CHAOS_RUNS=60 DOORMAN_TEST_PERMUTATIONS=0 DOORMAN_TEST_SCHEMATHESIS=25 \
 		$(COMPILED) $(PYTEST) -q $(ARGS)
 endif
 

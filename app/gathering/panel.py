@@ -120,7 +120,9 @@ async def gather_order(
     at_rest = order is not None and not full and own.is_at_rest(order)
     decided = at_rest or own.is_decided(context)
     wanted = invoices or not decided or not own.row.settled
-    seen_fees = await asyncio.gather(*(_fee(panel, row) for row in own.fees if wanted or row.state in _OPEN))
+    seen_fees = await asyncio.gather(
+        *(_fee(panel, row, urgent=urgent) for row in own.fees if wanted or row.state in _OPEN)
+    )
     found = Gathered(
         order_id=order_id, order_version=own.version, newest_event=own.newest_event, read_at=now, order=order,
         fees=tuple(seen_fees), unread_since=None if own.row is None else own.row.unread_since,
@@ -129,7 +131,7 @@ async def gather_order(
         return replace(found, absent=_absent_fees(seen_fees))
     told = placed_by or own.placed_by
     if decided and not full:
-        found = await _with_invoice(panel, found, order, own, wanted=wanted)
+        found = await _with_invoice(panel, found, order, own, wanted=wanted, urgent=urgent)
         same = not found.failed and not found.absent and own.row.read_digest == _digest(found, order, own, told)
         if at_rest or same:
             return replace(found, at_rest=True, unchanged=same and not at_rest)
@@ -153,13 +155,15 @@ async def gather_order(
     return replace(found, absent=_absent(found, order, own))
 
 
-async def _with_invoice(panel: PanelReader, found: Gathered, order: PanelOrder, own: Own, *, wanted: bool) -> Gathered:
+async def _with_invoice(
+    panel: PanelReader, found: Gathered, order: PanelOrder, own: Own, *, wanted: bool, urgent: bool
+) -> Gathered:
     """Return what was read, with the order's invoice if that is wanted."""
     if not wanted or not order.invoice_id:
         unasked = frozenset() if wanted else frozenset({"invoice"})
         return replace(found, unasked=unasked, absent=_absent_fees(found.fees))
     unread = Unread()
-    invoice = await unread.attempt("invoice", panel.invoice(order.invoice_id), None)
+    invoice = await unread.attempt("invoice", panel.invoice(order.invoice_id, urgent=urgent), None)
     found = replace(
         found, invoice=invoice, missing=tuple(unread.missing), failed=tuple(unread.failed),
         retry_after=unread.retry_after,
@@ -265,8 +269,8 @@ async def _later() -> None:
     """Stand for what is read once more is known."""
 
 
-async def _fee(panel: PanelReader, row: Any) -> FeeSeen:
-    invoice = await panel.invoice(row.invoice_id)
+async def _fee(panel: PanelReader, row: Any, *, urgent: bool) -> FeeSeen:
+    invoice = await panel.invoice(row.invoice_id, urgent=urgent)
     return FeeSeen(fee_id=row.id, state=row.state, invoice_id=row.invoice_id, invoice=invoice)
 
 

@@ -8,15 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.tables.inbox import EventState, events
+from app.tables.inbox import WAITING, EventState, events
 
 
 async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
     """Return since when the oldest due event has been due; None if none is due."""
-    found: datetime | None = await connection.scalar(
-        sa.select(sa.func.min(events.c.due_at)).where(events.c.state == EventState.RECEIVED, events.c.due_at <= now)
-    )
-    return found
+    oldest = sa.select(sa.func.min(events.c.due_at)).where(sa.text(WAITING), events.c.due_at <= now)
+    found = [await connection.scalar(oldest.where(urgency)) for urgency in (events.c.urgent, ~events.c.urgent)]
+    return min((at for at in found if at is not None), default=None)
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:

@@ -7,6 +7,7 @@ Each function here is its own short transaction; none is open while a call is in
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -64,20 +65,25 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
         return await connection.scalar(_count_due(shadow=shadow), {"now": now, "most": limit}) or 0
 
 
-async def claim(db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False) -> list[Call]:
+async def claim(
+    db: Database, owner: uuid.UUID, *, limit: int, now: datetime, shadow: bool = False, served: Collection[int] = ()
+) -> list[Call]:
     """Claim up to `limit` due calls: pending ones to send, unknown ones to look up; none while paused.
 
     In shadow mode nothing is sent: calls left from enforce mode are looked up if their outcome is unknown, else they
     wait.
 
-    Lifecycle calls of one order, and money calls of one customer, run one at a time and in order.
+    Lifecycle calls of one order, and money calls of one customer, run one at a time and in order. Calls about customers
+    who are served already come last, so that many of one don't delay all others.
     """
     if limit <= 0:
         return []
     async with db.begin() as tx:
         if await paused(tx):
             return []
-        chosen = (await tx.execute(_choose_due(shadow=shadow), {"now": now, "most": limit})).all()
+        chosen = (
+            await tx.execute(_choose_due(shadow=shadow), {"now": now, "most": limit, "served": list(served)})
+        ).all()
         if not chosen:
             return []
         claimed_at = inbox.claim_time(now, [row.claimed_at for row in chosen])
@@ -100,7 +106,8 @@ def _count_due(*, shadow: bool) -> sa.Select[int]:
 
 @cache
 def _choose_due(*, shadow: bool) -> sa.Select[Any]:
-    due = _due(shadow=shadow).order_by(panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
+    last = sa.case((panel_calls.c.customer_id.in_(sa.bindparam("served", expanding=True)), 1), else_=0)
+    due = _due(shadow=shadow).order_by(last, panel_calls.c.due_at, panel_calls.c.seq, panel_calls.c.id)
     return due.add_columns(panel_calls.c.claimed_at).limit(_MOST).with_for_update(skip_locked=True, of=panel_calls)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, insert_new, storable
+from app.messaging.choosing import EventKey, Places, anything_due, choose, key_of
 from app.tables.inbox import EventSource, EventState, WaitsFor, events
 
 log = structlog.get_logger()
@@ -31,10 +32,7 @@ DEATHS_ALLOWED = 5
 
 _INTERNAL_PREFIX = "doorman·"  # webhook ids from outside are ASCII, so the two never meet
 _LAST_ID = 2**63 - 1
-_WINDOW = 4  # candidates read for each event claimed, as several may concern one order
 _TICK = timedelta(microseconds=1)
-
-EventKey = tuple[str, int]
 
 
 class ClaimLost(Exception):
@@ -97,13 +95,7 @@ class Event:
     @property
     def key(self) -> EventKey | None:
         """The subject: a worker never handles two events with the same key at the same time."""
-        return _key(self.order_id, self.customer_id)
-
-
-def _key(order_id: int | None, customer_id: int | None) -> EventKey | None:
-    if order_id is not None:
-        return ("order", order_id)
-    return None if customer_id is None else ("customer", customer_id)
+        return key_of(self.order_id, self.customer_id)
 
 
 # --- setting events for ourselves ---------------------------------------------------------------------------------
@@ -199,17 +191,15 @@ def _panel_id(value: object) -> int | None:
 # --- claiming -----------------------------------------------------------------------------------------------------
 
 
-async def claim(
-    db: Database, owner: uuid.UUID, *, limit: int, now: datetime, busy: Collection[EventKey] = ()
-) -> list[Event]:
-    """Claim up to `limit` due events, at most one per key and none whose key is `busy`.
+async def claim(db: Database, owner: uuid.UUID, places: Places, *, now: datetime) -> list[Event]:
+    """Claim due events for these places, at most one per key and none whose key is busy, in the order of `choose`.
 
-    Urgent events come first, then the longest overdue. Runs in its own short transaction.
+    Runs in its own short transaction.
     """
-    if limit <= 0 or not await _anything_due(db, now=now, busy=busy):
+    if not places.any or not await anything_due(db, places, now=now):
         return []
     async with db.begin() as tx:
-        chosen = _choose(await _candidates(tx, limit=limit, now=now, busy=busy), limit=limit)
+        chosen = await choose(tx, places, now=now)
         deadly = [row for row in chosen if row.deaths >= DEATHS_ALLOWED]
         for row in deadly:
             await _fail_deadly(tx, row, now=now)
@@ -228,70 +218,12 @@ def claim_time(now: datetime, earlier: Iterable[datetime | None]) -> datetime:
     return max([now, *(at + _TICK for at in earlier if at is not None)])
 
 
-#: Events that are due, of orders and customers that are not busy.
-_WAITING: Final = sa.and_(
-    events.c.state == EventState.RECEIVED,
-    events.c.owner.is_(None),
-    events.c.due_at <= sa.bindparam("now"),
-    sa.or_(events.c.order_id.is_(None), events.c.order_id.not_in(sa.bindparam("busy_orders", expanding=True))),
-    sa.or_(
-        events.c.order_id.is_not(None),
-        events.c.customer_id.is_(None),
-        events.c.customer_id.not_in(sa.bindparam("busy_customers", expanding=True)),
-    ),
-)
-_ANYTHING_DUE: Final = sa.select(events.c.id).where(_WAITING).limit(1)
-_CANDIDATES: Final = (
-    sa.select(events.c.id, events.c.type, events.c.order_id, events.c.customer_id, events.c.claimed_at, events.c.deaths)
-    .where(_WAITING)
-    .order_by(events.c.due_at, events.c.id)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-    .with_for_update(skip_locked=True)
-)
-#: In two, as an index holds the urgent ones only.
-_BY_URGENCY: Final = (_CANDIDATES.where(events.c.urgent), _CANDIDATES.where(~events.c.urgent))
 _TAKE: Final = (
     sa.update(events)
     .where(events.c.id.in_(sa.bindparam("taken", expanding=True)))
     .values(attempts=events.c.attempts + 1)
     .returning(*events.c)
 )
-
-
-def _waiting(now: datetime, busy: Collection[EventKey]) -> dict[str, Any]:
-    return {
-        "now": now,
-        "busy_orders": [number for kind, number in busy if kind == "order"],
-        "busy_customers": [number for kind, number in busy if kind == "customer"],
-    }
-
-
-async def _anything_due(db: Database, *, now: datetime, busy: Collection[EventKey]) -> bool:
-    """Check without the write lock, which the intake needs more."""
-    async with db.read() as connection:
-        return await connection.scalar(_ANYTHING_DUE, _waiting(now, busy)) is not None
-
-
-async def _candidates(
-    tx: AsyncConnection, *, limit: int, now: datetime, busy: Collection[EventKey]
-) -> Sequence[sa.Row[Any]]:
-    given = {**_waiting(now, busy), "most": limit * _WINDOW}
-    found: list[Any] = []
-    for select in _BY_URGENCY:
-        found.extend((await tx.execute(select, given)).all())
-    return found
-
-
-def _choose(rows: Sequence[sa.Row[Any]], *, limit: int) -> list[sa.Row[Any]]:
-    chosen: list[sa.Row[Any]] = []
-    seen: set[EventKey] = set()
-    for row in rows:
-        key = _key(row.order_id, row.customer_id)
-        if len(chosen) < limit and key not in seen:
-            chosen.append(row)
-            if key is not None:
-                seen.add(key)
-    return chosen
 
 
 def _to_event(row: sa.Row[Any]) -> Event:

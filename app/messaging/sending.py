@@ -30,6 +30,7 @@ from app.panels.base import (
     PanelError,
     PanelOutcomeUnknown,
     PanelRejected,
+    PanelTooBusy,
     PanelUnavailable,
     PanelWriter,
     Standing,
@@ -43,6 +44,8 @@ _LONGEST_WAIT = 86_400.0
 #: Seconds between attempts while the panel bars us, randomised up to twice as long.
 _BARRED_SECONDS = 120.0
 _AWAY_SECONDS = 150.0
+#: Seconds at least before a call is made again that the panel was too busy for, randomised up to twice as long.
+_SLOWED_SECONDS = 2.0
 _MOMENT = timedelta(seconds=1)
 #: After this many attempts, a panel error with an unknown text is left to staff.
 _REFUSALS = 3
@@ -181,6 +184,8 @@ def _unavailable(sending: _Sending, call: Call, error: PanelError, *, attempts: 
     """Nothing was applied or learned: retry later. A call that may already be applied is never given up for this."""
     if getattr(error, "alarm", False):
         return _barred(sending, call, error, attempts=attempts - 1)
+    if isinstance(error, PanelTooBusy):
+        return _put_back(sending, call, error, slowed(error, sending.rules), attempts=attempts - 1)
     delays = sending.rules.delays
     delay = next_delay(attempts, delays, jitter=sending.rules.jitter())
     if delay is None and call.state is not CallState.UNKNOWN:
@@ -203,14 +208,23 @@ def _down(sending: _Sending, call: Call, error: PanelDown, *, attempts: int) -> 
 def _barred(sending: _Sending, call: Call, error: PanelError, *, attempts: int) -> CallOutcome:
     """The panel bars us (credentials, permissions, IP list): no attempt is counted, and staff have to fix it."""
     log.error("panel.alarm", call_id=str(call.id), error=str(error))
+    return _put_back(sending, call, error, barred(sending.rules), attempts=attempts)
+
+
+def _put_back(sending: _Sending, call: Call, error: PanelError, delay: timedelta, *, attempts: int) -> CallOutcome:
     state = CallState.UNKNOWN if call.state is CallState.UNKNOWN else CallState.PENDING
-    due_at = sending.clock() + barred(sending.rules)
-    return CallOutcome(state=state, due_at=due_at, error=str(error), attempts=attempts)
+    return CallOutcome(state=state, due_at=sending.clock() + delay, error=str(error), attempts=attempts)
 
 
 def barred(rules: SendRules) -> timedelta:
     """Return the delay while the panel bars us; short, so that calls resume soon after the fix."""
     return timedelta(seconds=_BARRED_SECONDS * (1 + rules.jitter()))
+
+
+def slowed(error: PanelTooBusy, rules: SendRules) -> timedelta:
+    """Return the delay after the panel asked us to slow down: as long as it says, and not all at once after that."""
+    wait = max(error.retry_after or 0.0, _SLOWED_SECONDS)
+    return timedelta(seconds=min(wait * (1 + rules.jitter()), _LONGEST_WAIT))
 
 
 def put_off(error: PanelDown, rules: SendRules) -> timedelta:

@@ -21,12 +21,13 @@ from app.core.records import CallState
 from app.core.retry import next_delay
 from app.db import Database, note_failure
 from app.messaging import claims, clock_jumps, inbox
+from app.messaging.choosing import Places, Served
 from app.messaging.inbox import WAITS_FOR_PANEL, ClaimLost, Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Watch, beat, heartbeats, register, release_orphaned_claims, sign_off, take_over
 from app.messaging.outbox import Call
-from app.messaging.sending import SendRules, barred, put_off, send
+from app.messaging.sending import SendRules, barred, put_off, send, slowed
 from app.messaging.wake import Wake
-from app.panels.base import PanelDown, PanelError, PanelUnavailable, PanelWriter
+from app.panels.base import PanelDown, PanelError, PanelTooBusy, PanelUnavailable, PanelWriter
 from app.panels.brakes.brakes import Brakes
 from app.panels.brakes.breaker import BreakerState
 from app.panels.brakes.limiter import TurnsInHand
@@ -43,9 +44,10 @@ Handler = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """Concurrency and time limits."""
+    """Concurrency and time limits; `urgent` events are handled beside the others."""
 
     events: int = 16
+    urgent: int = 4
     calls: int = 8
     poll: timedelta = timedelta(seconds=0.5)
     heartbeat: timedelta = timedelta(seconds=2)
@@ -97,6 +99,7 @@ class Worker:
         self._id: uuid.UUID | None = None
         self._events: dict[asyncio.Task[None], Event] = {}
         self._calls: dict[asyncio.Task[None], Call] = {}
+        self._served, self._called = Served(self._limits.events), Served(self._limits.calls)
         self._watch = Watch(every=self._limits.watch, dead_after=self._limits.dead_after)
         self._watched_at = self._swept_at = float("-inf")
         self._beaten_at = monotonic()
@@ -167,8 +170,9 @@ class Worker:
         """Claim due events; none while other workers can reach the panel and we can't."""
         if self._panel_state is not BreakerState.CLOSED and self._others_reach_panel:
             return []
-        busy = {event.key for event in self._events.values() if event.key is not None}
-        return await inbox.claim(self._db, me, limit=self._limits.events - len(self._events), now=now, busy=busy)
+        limits, in_hand = self._limits, self._events.values()
+        places = Places.beside(in_hand, self._served, ordinary=limits.events, urgent=limits.urgent)
+        return self._served.note(await inbox.claim(self._db, me, places, now=now))
 
     async def _claim_calls(self, me: uuid.UUID, now: datetime) -> list[Call]:
         """Claim as many due calls as we have panel turns for; we are woken when more turns are granted."""
@@ -179,7 +183,9 @@ class Worker:
         turns = due if self._turns is None else self._turns.want(due)
         if turns == 0:
             return []
-        calls = await claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow)
+        served = self._called.beside(self._calls.values())
+        calls = await claims.claim(self._db, me, limit=turns, now=now, shadow=self._rules.shadow, served=served)
+        self._called.note(calls)
         if self._turns is not None:
             self._turns.use(len(calls))
             self._turns.want(due - turns)
@@ -221,6 +227,8 @@ class Worker:
             await self._postpone(event, error)
         except PanelDown as error:
             await self._wait_for_panel(event, error)
+        except PanelTooBusy as error:
+            await self._postpone(event, Postpone(str(error), delay=slowed(error, self._rules)))
         except PanelUnavailable as error:
             if error.alarm:
                 await self._wait_for_people(event, error)
@@ -281,10 +289,7 @@ class Worker:
     async def _wait_for_people(self, event: Event, error: PanelUnavailable) -> None:
         """Postpone an event that the panel bars us from, uncounted; it resumes soon after staff fix the cause."""
         log.error("panel.alarm", event_id=event.id, error=str(error))
-        now = self._clock()
-        await inbox.postpone(
-            self._db, event, due_at=now + barred(self._rules), error=str(error), now=now, counted=False
-        )
+        await self._postpone(event, Postpone(str(error), delay=barred(self._rules)))
 
     # --- calls
 
@@ -345,9 +350,7 @@ class Worker:
 
     async def _beat(self, worker: uuid.UUID) -> None:
         at = self._monotonic()
-        alive = await beat(
-            self._db, worker, progress_at=self._progress_at, panel=self._panel_state, now=self._clock()
-        )  # fmt: skip
+        alive = await beat(self._db, worker, progress_at=self._progress_at, panel=self._panel_state, now=self._clock())
         self._beaten_at = at
         if not alive and self._id == worker:
             log.warning("worker.declared_dead", worker_id=str(worker))

@@ -41,7 +41,7 @@ class PanelRejected(PanelError):
 
 
 class PanelUnavailable(PanelError):
-    """Certainly not applied (refused connection, DNS, TLS, 429, failed authentication); retry later.
+    """Certainly not applied (refused connection, DNS, TLS, failed authentication); retry later.
 
     `retry_after` is in seconds, if the panel gave a time. `alarm` marks failures that need staff to fix them
     (credentials, permissions, IP list).
@@ -55,6 +55,10 @@ class PanelUnavailable(PanelError):
 
 class PanelNotPermitted(PanelUnavailable):
     """Our role lacks this action, or this panel version doesn't have it; other actions may work."""
+
+
+class PanelTooBusy(PanelUnavailable):
+    """The panel, or what stands before it, asks us to slow down (429): no attempt is counted, however often."""
 
 
 class PanelDown(PanelUnavailable):

@@ -11,14 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.policy.document import Policy
 from app.core.policy.sections.judging import Muting
+from app.db import Database
+from app.policies import versions
 from app.tables.customers import order_sightings, signal_firings
 
 _MUTED_SECONDS = 600.0
+#: How often (seconds) the worker counts ahead.
+REFRESHED_SECONDS = 240.0
 
 
 @dataclass(slots=True)
 class MutedCache:
-    """Risk signals that fire on too many orders, recounted every ten minutes and when the policy's rules change."""
+    """Risk signals that fire on too many orders, recounted every ten minutes and when the policy's rules change.
+
+    With a long history counting takes a while, so the worker does it ahead (`refresh`) and not in a transaction that
+    keeps others from writing.
+    """
 
     codes: tuple[str, ...] = ()
     rules: Muting | None = None
@@ -26,11 +34,18 @@ class MutedCache:
 
     async def get(self, connection: AsyncConnection, policy: Policy, *, now: datetime) -> tuple[str, ...]:
         """Return the muted codes: fired on more than the policy's share of its recent orders (`muting`)."""
-        rules = policy.muting
-        if rules != self.rules or time.monotonic() - self.read_at >= _MUTED_SECONDS:
-            self.codes = await _muted(connection, rules, now=now)
-            self.rules, self.read_at = rules, time.monotonic()
+        if policy.muting != self.rules or time.monotonic() - self.read_at >= _MUTED_SECONDS:
+            await self._count(connection, policy.muting, now=now)
         return self.codes
+
+    async def refresh(self, db: Database, *, now: datetime) -> None:
+        """Count again, by the policy in force. Raises what `versions.active` does."""
+        async with db.read() as connection:
+            await self._count(connection, (await versions.active(connection)).policy.muting, now=now)
+
+    async def _count(self, connection: AsyncConnection, rules: Muting, *, now: datetime) -> None:
+        self.codes = await _muted(connection, rules, now=now)
+        self.rules, self.read_at = rules, time.monotonic()
 
 
 async def _muted(connection: AsyncConnection, rules: Muting, *, now: datetime) -> tuple[str, ...]:

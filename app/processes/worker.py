@@ -30,6 +30,7 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.kinds import open_brakes, open_panel
 from app.panels.requests import RequestCounts, caused_by
+from app.policies.muting import REFRESHED_SECONDS
 from app.upkeep import notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds
@@ -102,7 +103,8 @@ async def _loop(
     running = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(name, worker.stop)
-    housekeeping = asyncio.gather(_keep_house(context, panel), keep_rounds(context, rounds_of(settings)))
+    rounds = keep_rounds(context, rounds_of(settings))
+    housekeeping = asyncio.gather(_keep_house(context, panel), rounds, _keep_counted(context))
     gc.collect()
     gc.freeze()
     try:
@@ -141,6 +143,16 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
             note_failure(context.db, "housekeeping.failed", error)
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
+
+
+async def _keep_counted(context: Context) -> None:
+    """Count ahead which signals fire on too many orders: no order waits for that."""
+    while True:
+        try:
+            await context.muted.refresh(context.db, now=context.clock())
+        except Exception as error:  # noqa: BLE001  (a look counts for itself)
+            note_failure(context.db, "housekeeping.failed", error)
+        await asyncio.sleep(REFRESHED_SECONDS)
 
 
 async def learn_identity(context: Context, panel: Panel) -> None:

@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -113,9 +113,9 @@ async def _on_server(statement: str) -> None:
 
 
 @contextmanager
-def panel(customers: int) -> Iterator[int]:
+def panel(customers: int, *options: str) -> Iterator[int]:
     """Run the panel, and return its port."""
-    command = [sys.executable, str(HERE / "road_panel.py"), str(customers)]
+    command = [sys.executable, str(HERE / "road_panel.py"), str(customers), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
@@ -125,7 +125,7 @@ def panel(customers: int) -> Iterator[int]:
 
 
 @contextmanager
-def doorman(folder: Path, url: str, panel_port: int) -> Iterator[tuple[int, int]]:
+def doorman(folder: Path, url: str, panel_port: int, **more: str) -> Iterator[tuple[int, int]]:
     """Run `doorman serve`, and return its port and its process id."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -134,6 +134,7 @@ def doorman(folder: Path, url: str, panel_port: int) -> Iterator[tuple[int, int]
         "DATABASE_URL": url, "MODE": "enforce", "WEBHOOK_SECRET": SECRET, "ADMIN_KEY": ADMIN, "LOG_FORMAT": "json",
         "PANEL_URL": f"http://127.0.0.1:{panel_port}", "PANEL_IDENTIFIER": "plain-identifier",
         "PANEL_SECRET": "plain-secret", "PANEL_TIMEZONE": "UTC", "PANEL_RATE": "10000",
+        **{name.upper(): value for name, value in more.items()},
     }  # fmt: skip
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())}
     environment |= {f"DOORMAN_{name}": value for name, value in settings.items()}
@@ -161,8 +162,8 @@ def _wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def webhooks(orders: int) -> list[bytes]:
-    """Return the webhooks that the panel's addon would send for the orders."""
+def webhooks(numbers: Iterable[int]) -> list[bytes]:
+    """Return the webhooks that the panel's addon would send for the orders; they are sent from the end."""
 
     def body(number: int) -> bytes:
         data = {
@@ -172,7 +173,7 @@ def webhooks(orders: int) -> list[bytes]:
         envelope = {"type": "order.created", "timestamp": datetime.now(UTC).isoformat(), "data": data}
         return json.dumps(envelope).encode()
 
-    return signed(body(number) for number in range(orders, 0, -1))
+    return signed(body(number) for number in reversed(list(numbers)))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -182,30 +183,44 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS + sum(cpu_seconds(int(child)) for child in children)
 
 
+def _tree(pid: int) -> Iterator[int]:
+    """Yield a process and all below it."""
+    yield pid
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield from _tree(int(child))
+
+
+def megabytes(pid: int) -> float:
+    """Return the memory of a process and all below it; what they share counts once."""
+    shares = (Path(f"/proc/{one}/smaps_rollup").read_text() for one in _tree(pid))
+    return sum(int(share.partition("\nPss:")[2].split()[0]) for share in shares) / 1024
+
+
 def drive(seen: Seen, folder: Path, url: str, panel_port: int) -> None:
     """Measure one round of ours."""
     migrate(url)
     with doorman(folder, url, panel_port) as (port, pid):
         time.sleep(2)  # it compares itself with the panel first; and its orders must be younger than it
-        _tell(panel_port, "begin")
-        requests = webhooks(seen.orders)
+        tell(panel_port, "begin")
+        requests = webhooks(range(1, 1 + seen.orders))
         used = cpu_seconds(pid)
         started, _, _ = uvloop.run(send(port, requests, connections=SENDERS, patient=True))
         deadline = started + PATIENCE
-        while _tell(panel_port, "seen")["read_back"] < seen.orders:
+        while tell(panel_port, "seen")["read_back"] < seen.orders:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"not all orders were accepted and read back: {_tell(panel_port, 'seen')}")
+                raise RuntimeError(f"not all orders were accepted and read back: {tell(panel_port, 'seen')}")
             time.sleep(0.1)
         time.sleep(0.3)  # what was read last is still being written
         used = cpu_seconds(pid) - used
-        told = _tell(panel_port, "seen")
+        told = tell(panel_port, "seen")
         _require_all_provisioned(port, seen.orders)
     assert told["accepted"] == told["calls"]["AcceptOrder"] == seen.orders
     seen.ours.append(Round(seen.orders / (told["accepted_at"] - started), used / seen.orders * 1000))
     seen.calls.update(told["calls"])
 
 
-def _tell(panel_port: int, what: str) -> dict[str, Any]:
+def tell(panel_port: int, what: str) -> dict[str, Any]:
+    """Tell the panel to begin anew, or ask what it has seen."""
     answer: dict[str, Any] = httpx.post(f"http://127.0.0.1:{panel_port}/{what}", trust_env=False).json()
     return answer
 
@@ -237,7 +252,7 @@ def _all_orders(client: httpx.Client) -> Iterator[dict[str, Any]]:
 
 def floor(client: str, panel_port: int, orders: int, url: str) -> Round:
     """Measure one round of the floor."""
-    _tell(panel_port, "begin")
+    tell(panel_port, "begin")
     command = [sys.executable, str(HERE / "road_floor.py"), client, str(panel_port), str(orders), url]
     return Round(**json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 

@@ -1,18 +1,19 @@
 # ruff: noqa: T201
-"""The panel of `bench_road`: ``road_panel.py CUSTOMERS`` prints its port and answers like WHMCS until terminated.
+"""The panel of the benches of whole orders: ``road_panel.py CUSTOMERS`` prints its port and answers like WHMCS.
 
 Each customer has one order, Pending and Paid, and nothing in common with another that would count as a sign of fraud.
-The answers are made beforehand, so that the panel costs the machine little. ``POST /begin`` places all orders anew,
-now; ``POST /seen`` tells what was called since then.
+With ``--one-customer N``, so many more orders from `ONE` on are by a single customer; with ``--slow SECONDS``, each
+answer takes so long. The answers are made beforehand, so that the panel costs the machine little. ``POST /begin``
+places all orders anew, now; ``POST /seen`` tells what was called since then, ``POST /accepted`` which order when.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import json
 import socket
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -29,6 +30,10 @@ NAMED_BY = {
 }  # fmt: skip
 
 
+#: Orders from this number on are by one customer.
+ONE = 90_001
+
+
 def _some(number: int, what: str) -> int:
     """Return a number that differs from customer to customer and says nothing of its neighbours."""
     return int.from_bytes(sha256(f"{what} {number}".encode()).digest()[:6], "big")
@@ -36,7 +41,7 @@ def _some(number: int, what: str) -> int:
 
 def customer_id(number: int) -> int:
     """Return the client id of the order with this number."""
-    return 100_000 + number
+    return 100_000 + (number if number < ONE else 0)
 
 
 def invoice_id(number: int) -> int:
@@ -49,6 +54,11 @@ def ip_of(number: int) -> str:
     return (
         f"{11 + number // 250 % 80}.{number % 250 + 1}.{_some(number, 'net') % 250}.{_some(number, 'host') % 250 + 1}"
     )
+
+
+def postcode(number: int) -> str:
+    """Return the postcode of the customer of this order."""
+    return f"{_some(number, 'post') % 90_000 + 10_000}"
 
 
 def names(number: int) -> dict[str, str]:
@@ -92,7 +102,7 @@ def _client(number: int) -> bytes:
         "id": customer_id(number), "client_id": customer_id(number), "userid": customer_id(number),
         "firstname": "Ada", "lastname": f"Byron{number}", "companyname": "", "email": names(number)["GetClients"],
         "address1": f"{_some(number, 'house') % 900 + 1} {_some(number, 'street'):x} Row", "address2": "",
-        "city": f"{_some(number, 'city'):x}", "state": "", "postcode": f"{_some(number, 'post') % 90_000 + 10_000}",
+        "city": f"{_some(number, 'city'):x}", "state": "", "postcode": postcode(number),
         "country": "GB", "countrycode": "GB", "phonecc": 44,
         "phonenumber": f"+44.20{_some(number, 'phone') % 90_000_000 + 10_000_000}", "currency": 1,
         "currency_code": "USD", "groupid": 0, "status": "Active", "credit": "0.00", "email_verified": True,
@@ -165,8 +175,9 @@ def _catalogue() -> bytes:
 class Panel:
     """Answers, and counts what was asked."""
 
-    def __init__(self, customers: int) -> None:
-        self._customers = customers
+    def __init__(self, numbers: list[int], *, slow: float) -> None:
+        self._numbers = numbers
+        self._slow = slow
         self._empty = {
             "GetOrders": _packed({"totalresults": 0, "startnumber": 0, "numreturned": 0, "orders": ""}),
             "GetProducts": _catalogue(),
@@ -179,8 +190,8 @@ class Panel:
         self._answers: dict[tuple[str, str], bytes] = {}
         self._calls: Counter[str] = Counter()
         self._active: dict[str, bool] = {}  # accepted orders, and whether they were read since
-        self._accepted_at = 0.0
-        for number in range(1, self._customers + 1):
+        self._accepted_at: dict[str, float] = {}
+        for number in self._numbers:
             self._set_status(number, "Pending")
             made = {
                 "GetClientsDetails": _client(number), "GetClients": _head(number), "GetPayMethods": _card(number),
@@ -201,18 +212,25 @@ class Panel:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        said = self._told(scope["path"]) or self._answer(dict(parse_qsl(body.decode("ascii"))))
+        said = self._told(scope["path"])
+        if said is None:
+            said = self._answer(dict(parse_qsl(body.decode("ascii"))))
+            if self._slow:
+                await asyncio.sleep(self._slow)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(said))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": said})
 
     def _told(self, path: str) -> bytes | None:
-        if path not in {"/begin", "/seen"}:
+        if path not in {"/begin", "/seen", "/accepted"}:
             return None
+        if path == "/accepted":
+            return json.dumps(self._accepted_at).encode()
         if path == "/begin":
             self._begin()
+        last = max(self._accepted_at.values(), default=0.0)
         seen = {
-            "calls": self._calls, "accepted": len(self._active), "accepted_at": self._accepted_at,
+            "calls": self._calls, "accepted": len(self._active), "accepted_at": last,
             "read_back": sum(self._active.values()),
         }  # fmt: skip
         return json.dumps(seen).encode()
@@ -225,7 +243,7 @@ class Panel:
             number = int(name)
             self._set_status(number, "Active")
             self._active.setdefault(name, False)
-            self._accepted_at = time.monotonic()
+            self._accepted_at[name] = time.monotonic()
         elif action == "GetOrders" and name in self._active:
             self._active[name] = True
         elif action == "GetAdminDetails":
@@ -237,7 +255,13 @@ class Panel:
 
 def main() -> None:
     """Serve it."""
-    panel = Panel(int(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("customers", type=int)
+    parser.add_argument("--one-customer", type=int, default=0)
+    parser.add_argument("--slow", type=float, default=0.0)
+    options = parser.parse_args()
+    numbers = [*range(1, 1 + options.customers), *range(ONE, ONE + options.one_customer)]
+    panel = Panel(numbers, slow=options.slow)
     gc.collect()
     gc.freeze()
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:

@@ -20,7 +20,15 @@ from app.messaging.outbox import Call
 from app.messaging.sending import SendRules
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
-from app.panels.base import BeforeSend, LookUp, PanelOutcomeUnknown, PanelRejected, PanelUnavailable, Standing
+from app.panels.base import (
+    BeforeSend,
+    LookUp,
+    PanelOutcomeUnknown,
+    PanelRejected,
+    PanelTooBusy,
+    PanelUnavailable,
+    Standing,
+)
 from app.tables.inbox import EventState, events
 
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -107,7 +115,7 @@ class FakePanel:
 
     ``ok``, ``lost`` (applied, no answer), ``late`` (applied `late_by` after we hung up), ``never`` (no answer, not
     applied), ``broken`` (a complete 500, not applied), ``odd`` (an error in unknown words, not applied), ``refused``,
-    ``unavailable``.
+    ``unavailable``, ``busy`` (try again in twenty seconds).
     """
 
     def __init__(self, time: Time, script: tuple[str, ...] = (), *, late_by: timedelta = timedelta(seconds=60)) -> None:
@@ -156,6 +164,8 @@ class FakePanel:
             raise PanelOutcomeUnknown("Curl Error: (7)", refused=True)
         if word == "refused":
             raise PanelRejected("order-not-pending", "Order Not Pending")
+        if word == "busy":
+            raise PanelTooBusy("429", retry_after=20)
         if word == "unavailable":
             raise PanelUnavailable("connection refused")
         return {"made": len(self.applied)}

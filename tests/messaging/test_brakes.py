@@ -16,6 +16,7 @@ from app.db import Database
 from app.messaging import claims as outbox_claims
 from app.messaging import inbox
 from app.messaging import worker as workers
+from app.messaging.choosing import Places
 from app.messaging.inbox import WAITS_FOR_PANEL, Event
 from app.messaging.liveness import beat, heartbeats, register, release_orphaned_claims, take_over
 from app.messaging.sending import send
@@ -409,7 +410,7 @@ async def test_locks_of_a_frozen_worker_hold_nobody_up(shared: Database, time: T
     for n in (1, 2):
         await add(shared, time, n)
     call_id = await want(shared, credit(), "credit:1", time)
-    first, second = await inbox.claim(shared, frozen, limit=2, now=time.now)
+    first, second = await inbox.claim(shared, frozen, Places(ordinary=2), now=time.now)
     await outbox_claims.claim(shared, frozen, limit=1, now=time.now)
     async with shared.begin() as in_the_middle:
         await inbox.finish(in_the_middle, first, state=EventState.PROCESSED, result="ours", now=time.now)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.db import Database
 from app.messaging import backlog, inbox
+from app.messaging.choosing import Places
 from app.tables.inbox import EventSource, EventState, events
 from tests.messaging.outbox_support import Time
 
@@ -31,7 +32,7 @@ async def add(
 
 
 async def claim(db: Database, time: Time, *, owner: uuid.UUID = ME, limit: int = 16, busy: Any = ()):
-    return await inbox.claim(db, owner, limit=limit, now=time.now, busy=busy)
+    return await inbox.claim(db, owner, Places(ordinary=limit, busy=busy), now=time.now)
 
 
 async def row(db: Database, event_id: int) -> Any:
@@ -92,6 +93,39 @@ async def test_one_of_each_order_at_a_time_and_a_pile_of_one_blocks_nobody(db: D
     assert first.key == ("order", 1)
     keys = [event.key for event in await claim(db, time, limit=4, busy={first.key})]
     assert keys == [("order", 2), ("customer", 1)]
+
+
+async def order(db: Database, time: Time, *orders: tuple[int, int], urgent: bool = False) -> None:
+    """Add an event for each order, by order and customer."""
+    async with db.begin() as tx:
+        for order_id, customer_id in orders:
+            data = {"order_id": order_id, "customer_id": customer_id}
+            await inbox.add_internal(tx, type="order.created", data=data, now=time.now, urgent=urgent)
+
+
+async def orders_of(db: Database, time: Time, places: Places) -> list[int | None]:
+    return [event.order_id for event in await inbox.claim(db, ME, places, now=time.now)]
+
+
+async def test_many_orders_of_one_customer_let_all_others_pass(db: Database, time: Time) -> None:
+    await order(db, time, *((n, 7) for n in range(1, 101)))
+    assert await orders_of(db, time, Places(ordinary=16)) == [*range(1, 17)]  # nobody else is there
+    await order(db, time, (201, 8), (202, 9))
+    await add(db, time, data={"order_id": 203})
+    beside = Places(ordinary=2, served={7}, busy={("order", n) for n in range(1, 17)})
+    assert await orders_of(db, time, beside) == [201, 202]
+    beside = Places(ordinary=3, served={7, 8, 9}, busy={("order", n) for n in (*range(1, 17), 201, 202)})
+    assert await orders_of(db, time, beside) == [203, 17, 18]
+
+
+async def test_an_urgent_event_has_a_place_where_all_others_are_taken(db: Database, time: Time) -> None:
+    await order(db, time, (1, 1), (2, 2))
+    await order(db, time, (3, 7), (4, 7), (5, 7), urgent=True)
+    assert await orders_of(db, time, Places(ordinary=0, urgent=0)) == []
+    assert await orders_of(db, time, Places(ordinary=0, urgent=1, served={7})) == [3]
+    assert await orders_of(db, time, Places(ordinary=1, urgent=1)) == [4, 5]
+    assert await orders_of(db, time, Places(ordinary=0, urgent=2)) == []
+    assert await orders_of(db, time, Places(ordinary=1, urgent=2)) == [1]
 
 
 async def test_two_who_claim_at_once_get_different_events(db: Database, time: Time) -> None:

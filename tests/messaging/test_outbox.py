@@ -43,6 +43,15 @@ async def claim(db: Database, time: Time, *, owner: uuid.UUID = ME, limit: int =
     return await claims.claim(db, owner, limit=limit, now=time.now)
 
 
+async def test_calls_about_customers_who_were_served_come_last(db: Database, time: Time) -> None:
+    for n in (1, 2, 3):
+        async with db.begin() as tx:
+            await outbox.enqueue(tx, accept(n), key=f"{n}", cause="x", now=time.now, customer_id=7 if n < 3 else 8)
+        time.advance(1)
+    first, second = await claims.claim(db, ME, limit=2, now=time.now, served={7})
+    assert (first.order_id, second.order_id) == (3, 1)
+
+
 async def end(db: Database, time: Time, call: outbox.Call, state: CallState):
     return await claims.settle(db, call, CallOutcome(state=state), now=time.now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -281,6 +282,19 @@ async def test_retry_after_is_honoured(db: Database, time: Time) -> None:
     await worker(db, time, panel).drain()
 
     assert (await read(db, call_id)).due_at == time.now + timedelta(seconds=20)
+
+
+async def test_a_panel_that_is_too_busy_uses_no_attempt_up(db: Database, time: Time) -> None:
+    many = 3 * len(RULES.delays)
+    panel, asked = FakePanel(time, ("busy",) * many), []
+    call_id = await want(db, credit(), "credit:1", time)
+    while (await read(db, call_id)).state is not CallState.DONE:
+        await worker(db, time, panel).drain()
+        asked += [time.now] * (len(panel.performed) - len(asked))
+        time.advance(1)
+    assert len(asked) == many + 1
+    assert min(later - before for before, later in pairwise(asked)) == timedelta(seconds=20)
+    assert ((await read(db, call_id)).attempts, panel.effects(credit())) == (1, 1)
 
 
 @pytest.mark.parametrize("word", ["lost", "never", "broken"])

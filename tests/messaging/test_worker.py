@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from app.core.records import CallState
 from app.db import Database
 from app.messaging import backlog, claims, inbox
 from app.messaging import liveness as workers
+from app.messaging.choosing import Places
 from app.messaging.inbox import Event, GiveUp, Postpone, VersionMoved
 from app.messaging.liveness import Beat, Watch
 from app.messaging.lock import WorkerRunning, only_worker
 from app.messaging.wake import Wake, Waker, wake_pipe
 from app.messaging.worker import WorkerLimits
-from app.panels.base import PanelUnavailable
+from app.panels.base import PanelTooBusy, PanelUnavailable
 from app.tables.inbox import EventState, events
 from app.tables.inbox import workers as workers_table
 from tests.databases import Databases
@@ -120,6 +122,51 @@ async def test_two_events_of_one_order_are_never_handled_at_once(db: Database, t
     assert most == {("order", 1): 1, ("order", 2): 1, ("order", 3): 1}
 
 
+async def test_one_customers_pile_delays_nobody_and_the_gate_waits_for_no_place(db: Database, time: Time) -> None:
+    """All places are taken by events of one customer, which stand still; then others' come, and an urgent one."""
+    seen: list[int | None] = []
+    go_on = asyncio.Semaphore(0)
+    finish = handler_of(db, time)
+
+    async def handle(event: Event) -> None:
+        seen.append(event.order_id)
+        if not event.urgent:
+            await go_on.acquire()
+        await finish(event)
+
+    for n in range(1, 31):
+        await add(db, time, order_id=n, customer_id=7)
+    limits = replace(QUICK, events=4, urgent=1)
+    running = worker(db, time, FakePanel(time), handle, limits=limits)
+    task = asyncio.create_task(running.run())
+
+    async def shown(*order_ids: int) -> None:
+        await until(lambda: _true(seen[-len(order_ids) :] == list(order_ids)))
+
+    await shown(1, 2, 3, 4)
+    for n in (41, 42):
+        await add(db, time, order_id=n, customer_id=n)
+    async with db.begin() as tx:
+        await inbox.add_internal(tx, type="order.created", data={"order_id": 51}, now=time.now, urgent=True)
+    await shown(51)
+    for expected in (41, 42, 5):
+        go_on.release()
+        await shown(expected)
+    for _ in range(40):
+        go_on.release()
+    await until(lambda: _all_processed(db))
+    running.stop()
+    await task
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def _all_processed(db: Database) -> bool:
+    return {row.state for row in await rows(db)} == {"processed"}
+
+
 async def test_a_faulty_event_is_tried_after_each_delay_then_fails_and_blocks_nobody(db: Database, time: Time) -> None:
     finish = handler_of(db, time)
     tried: list[float] = []
@@ -156,6 +203,19 @@ async def test_the_panel_being_away_is_a_reason_to_wait(db: Database, time: Time
     time.advance(9)
     await working.drain()
     assert (await rows(db))[0].state == "processed"
+
+
+async def test_a_panel_that_is_too_busy_is_asked_again_later_however_often(db: Database, time: Time) -> None:
+    await add(db, time, order_id=1)
+    busy = [PanelTooBusy("429", retry_after=20) for _ in range(30)]
+    handle = raising(*busy, then=handler_of(db, time))
+    for _ in busy:
+        await worker(db, time, FakePanel(time), handle).drain()
+        (row,) = await rows(db)
+        assert (row.state, row.attempts, row.due_at) == ("received", 0, time.now + timedelta(seconds=20))
+        time.advance(20)
+    await worker(db, time, FakePanel(time), handle).drain()
+    assert [row.state for row in await rows(db)] == ["processed"]
 
 
 async def test_postpone_counts_only_if_it_says_so(db: Database, time: Time) -> None:
@@ -266,7 +326,7 @@ async def leave_work_behind(db: Database, time: Time) -> tuple[uuid.UUID, uuid.U
     courtesy = await want(db, note(), "note:1", time)
     waiting = await want(db, accept(), "order:42:accept", time)
     await add(db, time, order_id=1)
-    await inbox.claim(db, dead, limit=1, now=time.now)
+    await inbox.claim(db, dead, Places(ordinary=1), now=time.now)
     for call in await claims.claim(db, dead, limit=8, now=time.now):
         if call.id in {money, courtesy}:
             await claims.start_sending(db, call, now=time.now)

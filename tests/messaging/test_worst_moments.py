@@ -21,6 +21,7 @@ from app.core.records import CallState
 from app.db import Database
 from app.installation import facts as installation
 from app.messaging import claims, inbox
+from app.messaging.choosing import Places
 from app.messaging.liveness import beat, register, sign_off
 from app.messaging.sending import send
 from app.messaging.worker import WorkerLimits
@@ -290,7 +291,7 @@ async def put_off(db: Database, time: Time, order_id: int) -> None:
         data = {"order_id": order_id}
         await inbox.add_internal(tx, type="order.created", data=data, now=time.now)
     owner = uuid.uuid4()
-    (event,) = await inbox.claim(db, owner, limit=1, now=time.now)
+    (event,) = await inbox.claim(db, owner, Places(ordinary=1), now=time.now)
     later = time.now + timedelta(minutes=5)
     await inbox.postpone(db, event, due_at=later, error=None, now=time.now, counted=False, waits_for=WaitsFor.PANEL)
 

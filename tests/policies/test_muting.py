@@ -42,6 +42,15 @@ async def test_muted_signals_are_counted_anew_as_soon_as_the_rules_change(db: Da
         assert await judged(house) == ("hold_for_review", 60)
 
 
+async def test_what_was_counted_ahead_is_not_counted_by_a_look(db: Database) -> None:
+    async with open_house(db, policy=POLICY + MUTING) as house:
+        await a_past(house, orders=40, firing=30)
+        await house.context.muted.refresh(db, now=house.clock())
+        async with db.begin() as tx:
+            await tx.execute(signal_firings.delete())
+        assert await judged(house) == ("approve", 0)
+
+
 async def test_a_signal_that_is_muted_still_counts_as_fired(db: Database) -> None:
     """Otherwise it would be unmuted after a while, and muted again."""
     async with open_house(db, policy=POLICY + MUTING) as house:

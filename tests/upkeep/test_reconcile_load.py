@@ -17,6 +17,7 @@ from app.panels.records import PanelOrder
 from app.tables.alerts import alerts
 from app.tables.orders import FeeForm, fees, orders
 from app.upkeep.reconcile import comparing, lists
+from tests.asked import EVERYTHING
 from tests.stories.deaf import DEAF, fed, open_deaf
 from tests.stories.house import POLICY, House, open_house
 from tests.stories.test_orders import shop
@@ -107,6 +108,21 @@ async def test_where_nothing_changed_only_lists_are_read(deaf: House, what: dict
     before = await fed(deaf)
     assert await calls_of_a_round(deaf) <= most
     assert await fed(deaf) == before
+
+
+async def test_ten_thousand_open_orders_cost_a_bounded_number_of_calls(deaf: House) -> None:
+    many = 10_000 if EVERYTHING else 1_100
+    ids = await watched(deaf, unpaid=many)
+    bound = 2 * lists.PAGES + 2 * comparing.UNREACHED_A_ROUND + 2
+    assert await calls_of_a_round(deaf) <= bound
+    state, before = deaf.panel.state, await fed(deaf)
+    for order_id in (ids[0], ids[many // 2], ids[-1]):
+        state.orders[order_id].status = "On Loan"
+    for _ in range(2 + many // comparing.UNREACHED_A_ROUND):
+        assert await calls_of_a_round(deaf) <= bound + 3 * 3
+        if await fed(deaf) - before == 3:
+            return
+    assert await fed(deaf) - before == 3
 
 
 async def test_what_differs_is_read_singly_before_it_is_fed(deaf: House) -> None:

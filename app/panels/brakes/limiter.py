@@ -12,6 +12,13 @@ from app.panels.brakes.turns import LocalTurns, Turns
 
 #: An unused turn lapses after this many seconds, so that turns don't accumulate.
 LAPSE_SECONDS: Final = 0.5
+#: After an urgent read has begun, other reads wait so long (seconds) unless hardly any call is under way: all of them
+#: together would slow down what follows from it.
+HURRY_SECONDS: Final = 0.25
+#: When the panel asks us to slow down, nothing is called for as long as it says (seconds), and no longer than this.
+LONGEST_PAUSE_SECONDS: Final = 30.0
+_BESIDE_URGENT: Final = 2  # calls
+_KEPT_FREE: Final = 8  # of so many slots, one is for urgent reads and writes only
 _SHORT: Final = 1e-9  # tolerance for rounding in sums of fractions
 
 _Waiting = deque["asyncio.Future[None]"]
@@ -22,8 +29,9 @@ class RateLimiter:
 
     Each of the three groups is first come, first served. A read takes a turn and a slot together. A write takes its
     turn before its call is claimed (`TurnsInHand`), and its slot when it is sent. At most `slots` calls hold a slot, so
-    callers wait for a connection here, where urgent ones can overtake, and not in a connection pool. A caller that is
-    cancelled while it waits uses no turn. Belongs to one event loop. Raises ValueError for a rate that is not positive.
+    callers wait for a connection here, where urgent ones can overtake, and not in a connection pool; some slots are
+    kept from other reads, which could hold all of a slow panel's. A caller that is cancelled while it waits uses no
+    turn. Belongs to one event loop. Raises ValueError for a rate that is not positive.
     """
 
     def __init__(
@@ -40,7 +48,9 @@ class RateLimiter:
         self._turns = turns or LocalTurns(rate, clock=clock)
         self._lapse = max(LAPSE_SECONDS, 1 / rate)
         self._slots = slots
+        self._for_others = None if slots is None else slots - slots // _KEPT_FREE
         self._taken = 0
+        self._hurried_until = self._paused_until = float("-inf")
         self._clock = clock
         self._sleep = sleep
         self._leased: deque[float] = deque()
@@ -49,6 +59,7 @@ class RateLimiter:
         self._writes: _Waiting = deque()  # wait for a turn only
         self._others: _Waiting = deque()
         self._pump: asyncio.Task[None] | None = None
+        self._thaw: asyncio.Task[None] | None = None
 
     async def take(self, *, urgent: bool = False) -> None:
         """Wait for a turn and a slot; `release` returns the slot."""
@@ -83,6 +94,10 @@ class RateLimiter:
             self._sending.popleft().set_result(None)
         self._start_pump()
 
+    def pause(self, seconds: float) -> None:
+        """Grant no turn for so long, as the panel asks for a pause."""
+        self._paused_until = max(self._paused_until, self._clock() + min(seconds, LONGEST_PAUSE_SECONDS))
+
     def ask(self) -> asyncio.Future[None]:
         """Request a turn for a write; the future is done when it is granted, and may be cancelled until then."""
         return self._wait_in(self._writes)
@@ -108,7 +123,15 @@ class RateLimiter:
             return self._urgent
         if _pruned(self._writes):
             return self._writes
-        return self._others if slot and _pruned(self._others) else None
+        return self._others if slot and self._free_for_others() and _pruned(self._others) else None
+
+    def _free_for_others(self) -> bool:
+        if self._for_others is not None and self._taken >= self._for_others:
+            return False
+        return self._taken < _BESIDE_URGENT or not self._is_hurried()
+
+    def _is_hurried(self) -> bool:
+        return self._slots is not None and self._clock() < self._hurried_until
 
     def _wanted(self) -> int:
         return sum(not one.done() for queue in (self._urgent, self._writes, self._others) for one in queue)
@@ -116,17 +139,31 @@ class RateLimiter:
     def _start_pump(self) -> None:
         if self._next() is not None and (self._pump is None or self._pump.done()):
             self._pump = asyncio.get_running_loop().create_task(self._grant())
+        else:
+            self._start_thaw()
 
     async def _grant(self) -> None:
         """Grant turns until no waiter can take one; `release`, `take` and `ask` start it again."""
         while self._next() is not None:
             if not self._leased:
                 self._leased.extend(await self._turns.lease(self._wanted()))
-            ahead = self._leased[0] - self._clock()
+            ahead = max(self._leased[0], self._paused_until) - self._clock()
             if ahead > _SHORT:
                 await self._sleep(ahead)
             elif ahead < -self._lapse or self._hand_out():
                 self._leased.popleft()
+        self._start_thaw()
+
+    def _start_thaw(self) -> None:
+        """Let other reads go on after an urgent one, even if no call ends meanwhile."""
+        held = self._is_hurried() and _pruned(self._others)
+        if held and (self._thaw is None or self._thaw.done()):
+            self._thaw = asyncio.get_running_loop().create_task(self._wait_and_go_on())
+
+    async def _wait_and_go_on(self) -> None:
+        while (left := self._hurried_until - self._clock()) > 0:
+            await self._sleep(left)
+        self._start_pump()
 
     def _hand_out(self) -> bool:
         """Give a turn to the first eligible waiter; False if there is none."""
@@ -135,6 +172,8 @@ class RateLimiter:
             return False
         if queue is not self._writes:
             self._taken += 1
+        if queue is self._urgent:
+            self._hurried_until = self._clock() + HURRY_SECONDS
         queue.popleft().set_result(None)
         return True
 

@@ -11,7 +11,7 @@ How answers are classified:
 | any status below 500, text in `LOGIN_REFUSED`; 403 with `result=error` | PanelUnavailable, alarm | the same |
 | 2xx or 500 that can't be read, redirects, other 4xx | PanelUnavailable | PanelOutcomeUnknown, complete |
 | 401, 404, 405, 413 …: the web server's own refusal, before PHP | PanelUnavailable, alarm | the same |
-| 429 | PanelUnavailable, `retry_after` | the same |
+| 429 | PanelTooBusy, `retry_after` | the same |
 | 408, 499, other 5xx | PanelUnavailable | PanelOutcomeUnknown, not complete |
 """
 
@@ -32,6 +32,7 @@ from app.panels.base import (
     PanelNotPermitted,
     PanelOutcomeUnknown,
     PanelRejected,
+    PanelTooBusy,
     PanelUnavailable,
 )
 from app.panels.whmcs import wire
@@ -126,9 +127,7 @@ def read_reply(reply: Reply, *, write: bool, scrub: Scrub, now: datetime) -> wir
         return answer
     message = _message(answer, scrub)
     if reply.status == 429:
-        raise PanelUnavailable(
-            "the panel asks us to slow down (HTTP 429)", retry_after=_seconds(reply.retry_after, now)
-        )
+        raise PanelTooBusy("the panel asks us to slow down (HTTP 429)", retry_after=_seconds(reply.retry_after, now))
     if verdict == "error" and reply.status < 500:
         _raise_refusal(reply.status, message, write=write)
     raise _without_verdict(reply, write=write, now=now)

@@ -17,9 +17,9 @@ import structlog
 from pydantic import SecretStr
 
 from app.config import safe_panel_url
-from app.panels.base import BeforeSend, PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.base import BeforeSend, PanelDown, PanelError, PanelOutcomeUnknown, PanelTooBusy, PanelUnavailable
 from app.panels.brakes.breaker import Breaker
-from app.panels.brakes.limiter import RateLimiter
+from app.panels.brakes.limiter import LONGEST_PAUSE_SECONDS, RateLimiter
 from app.panels.requests import RequestCounts, caused_by
 from app.panels.whmcs import wire
 from app.panels.whmcs.answers import Reply, read_reply
@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_SECONDS: Final = 30.0
 ACTION_SECONDS: Final[Mapping[str, float]] = {"AcceptOrder": 120.0}
+
+#: How often a read is made again when the panel asked us to slow down.
+AGAIN: Final = 3
 
 Timeout = Callable[[str], float]
 
@@ -91,7 +94,19 @@ class WhmcsClient:
         self._requests = requests or RequestCounts()
 
     async def read(self, action: str, params: Mapping[str, Any] | None = None, *, urgent: bool = False) -> wire.Row:
-        """Call an action that changes nothing; `urgent` goes first in the rate limit."""
+        """Call an action that changes nothing; `urgent` goes first in the rate limit.
+
+        Where the panel asks us to slow down, the read is made again once that is over; an urgent one is not.
+        """
+        for _ in range(0 if urgent else AGAIN):
+            try:
+                return await self._read(action, params, urgent=urgent)
+            except PanelTooBusy as busy:
+                if busy.retry_after is None or busy.retry_after > LONGEST_PAUSE_SECONDS:
+                    raise
+        return await self._read(action, params, urgent=urgent)
+
+    async def _read(self, action: str, params: Mapping[str, Any] | None, *, urgent: bool) -> wire.Row:
         self._breaker.check()
         await self._limiter.take(urgent=urgent)
         try:
@@ -144,7 +159,11 @@ class WhmcsClient:
             log.info("panel.not_reached", action=action, seconds=seconds, error=str(outcome))
             raise outcome  # not in the handler: the cause would carry the request and our secret
         log.debug("panel.answered", action=action, seconds=seconds, status=outcome.status)
-        return read_reply(outcome, write=write, scrub=self._scrub, now=self._now())
+        try:
+            return read_reply(outcome, write=write, scrub=self._scrub, now=self._now())
+        except PanelTooBusy as busy:
+            self._limiter.pause(busy.retry_after or 0.0)
+            raise
 
     async def _exchange(
         self, action: str, params: Mapping[str, Any], *, write: bool, before_send: BeforeSend | None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.panels.brakes.limiter import RateLimiter, TurnsInHand
+from app.panels.brakes.limiter import HURRY_SECONDS, LONGEST_PAUSE_SECONDS, RateLimiter, TurnsInHand
 from app.panels.brakes.turns import SLACK_SECONDS
 
 
@@ -127,6 +127,45 @@ async def test_no_more_turns_than_slots_and_the_urgent_overtakes(fake: FakeTime)
     await asyncio.gather(*tasks, return_exceptions=True)
     limiter.release()
     await asyncio.wait_for(limiter.take(), 1)
+
+
+async def test_after_an_urgent_read_others_wait_for_a_moment_or_until_hardly_any_call_is_under_way(
+    fake: FakeTime,
+) -> None:
+    limiter = RateLimiter(1000, slots=16, clock=fake.clock, sleep=fake.sleep)
+    await asyncio.gather(*(limiter.take() for _ in range(4)))
+    await limiter.take(urgent=True)
+    began = fake.now
+    await asyncio.wait_for(limiter.take(), 1)
+    assert fake.now - began == pytest.approx(HURRY_SECONDS, abs=0.01)
+    await limiter.take(urgent=True)
+    for _ in range(6):
+        limiter.release()
+    began = fake.now
+    await asyncio.wait_for(limiter.take(), 1)
+    assert fake.now - began < HURRY_SECONDS / 2
+
+
+async def test_some_slots_are_kept_from_reads_that_are_not_urgent(fake: FakeTime) -> None:
+    limiter = RateLimiter(1000, slots=16, clock=fake.clock, sleep=fake.sleep)
+    others = [asyncio.create_task(limiter.take()) for _ in range(20)]
+    await asyncio.wait(others, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
+    assert sum(one.done() for one in others) == 14
+    await asyncio.wait_for(limiter.take(urgent=True), 1)
+    await asyncio.wait_for(limiter.take_slot(), 1)
+    for one in others:
+        one.cancel()
+
+
+async def test_a_pause_that_the_panel_asks_for_is_taken_by_all_and_not_for_ever(fake: FakeTime) -> None:
+    limiter = fake.limiter(10)
+    limiter.pause(5)
+    await asyncio.gather(limiter.take(urgent=True), limiter.ask(), limiter.take())
+    assert fake.now == pytest.approx(5.2, abs=0.21)
+    limiter.pause(86_400)
+    began = fake.now
+    await limiter.take()
+    assert fake.now - began == pytest.approx(LONGEST_PAUSE_SECONDS, abs=0.2)
 
 
 async def test_who_has_a_turn_waits_for_a_slot_before_all_others(fake: FakeTime) -> None:

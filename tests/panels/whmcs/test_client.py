@@ -11,7 +11,7 @@ import respx
 import structlog
 from pydantic import SecretStr
 
-from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelUnavailable
+from app.panels.base import PanelDown, PanelError, PanelOutcomeUnknown, PanelTooBusy, PanelUnavailable
 from app.panels.brakes.breaker import Breaker
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.requests import RequestCounts, caused_by
@@ -419,6 +419,17 @@ async def test_requests_are_counted_by_what_made_them_answered_or_not() -> None:
     assert counts.take() == {("AcceptOrder", "send"): 2, ("GetOrders", "other"): 1}
     assert counts.take() == {}
     await made.aclose()
+
+
+@respx.mock
+async def test_a_read_is_made_again_after_the_pause_that_the_panel_asks_for(client: WhmcsClient) -> None:
+    busy, soon = httpx.Response(429), httpx.Response(429, headers={"retry-after": "0"})
+    route = respx.post(URL).mock(side_effect=[soon, soon, httpx.Response(200, json=OK)])
+    assert await client.read("GetOrders") == OK
+    for urgent, answer in ((True, soon), (False, busy)):
+        route.side_effect = [answer]
+        with pytest.raises(PanelTooBusy):
+            await client.read("GetOrders", urgent=urgent)
 
 
 async def test_a_request_that_is_held_back_is_not_counted() -> None:
