@@ -25,6 +25,7 @@ from app.api.routes.health import health
 from app.api.routes.orders import orders
 from app.api.routes.policies import policies
 from app.api.routes.questions import questions
+from app.api.routes.search import search
 from app.api.routes.signals import signals
 from app.api.routes.texts import texts
 from app.api.routes.tickets import tickets
@@ -47,8 +48,8 @@ log = structlog.get_logger()
 _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
-    queue, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports, questions,
-    signals, calls, events, ops, health,
+    queue, search, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports,
+    questions, signals, calls, events, ops, health,
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ decimals.
 
 TAGS: Final = [
     {"name": "queue", "description": "Everything that waits for a person, most urgent first."},
+    {"name": "search", "description": "From what a customer quotes to the order."},
     {
         "name": "orders",
         "description": (
@@ -124,9 +125,18 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = problems.SCHEMA
         made["components"]["schemas"] = dict(sorted(schemas.items()))
+        _title(schemas)
         _round_bounds(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _title(schemas: dict[str, Any]) -> None:
+    """Give each schema a title of its own: generated clients name classes by it, and the framework calls each page
+    `Page`, of which only one survives.
+    """
+    for name, schema in schemas.items():
+        schema["title"] = name.replace("_", "")
 
 
 def _round_bounds(node: Any) -> None:

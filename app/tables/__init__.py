@@ -1,6 +1,10 @@
-"""Tables of the database, one file per group: inbox, outbox, orders, customers, history, policies, access, alerts."""
+"""Tables of the database, one file per group: inbox, outbox, orders, customers, history, policies, access, alerts,
+search.
+"""
 
-from app.tables import access, alerts, customers, history, inbox, orders, outbox, policies
+from app.tables import access, alerts, customers, history, inbox, orders, outbox, policies, search
 from app.tables.columns import metadata
 
-__all__ = ["access", "alerts", "customers", "history", "inbox", "metadata", "orders", "outbox", "policies"]
+__all__ = [
+    "access", "alerts", "customers", "history", "inbox", "metadata", "orders", "outbox", "policies", "search",
+]  # fmt: skip

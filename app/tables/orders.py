@@ -75,6 +75,8 @@ orders = sa.Table(
     sa.Index("ix_orders_outcome", "outcome", "order_id"),
     sa.Index("ix_orders_customer", "customer_id", "order_id"),
     sa.Index("ix_orders_invoice", "invoice_id"),
+    sa.Index("ix_orders_number", "order_number"),
+    sa.Index("ix_orders_placed", "placed_at", "order_id"),
     sa.Index(
         "ix_orders_queue",
         "hold_due_at",
@@ -197,6 +199,7 @@ tickets = sa.Table(
     "tickets",
     metadata,
     sa.Column("ticket_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.String(40), nullable=False, server_default=""),  # as the panel shows it to customers
     sa.Column("customer_id", BigId),  # null for guests
     sa.Column("guest_email_hash", sa.String(64)),
     sa.Column("opened_by", sa.String(16), nullable=False),
@@ -213,6 +216,9 @@ tickets = sa.Table(
     sa.Column("reply_seen", BigId),  # panel id of the customer's newest reply that was handled
     sa.Index("ix_tickets_customer", "customer_id", "opened_at"),
     sa.Index("ix_tickets_guest", "guest_email_hash"),
+    sa.Index("ix_tickets_number", "number"),
+    sa.Index("ix_tickets_opened", "opened_at", "ticket_id"),
+    sa.Index("ix_tickets_state", "state", "opened_at"),
 )
 
 ticket_texts = sa.Table(

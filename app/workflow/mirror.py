@@ -15,7 +15,7 @@ from app.core.rows.order import Order
 from app.core.rows.typed import read
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
-from app.customers import identities, links
+from app.customers import identities, links, names
 from app.customers.links import Links
 from app.db import insert_new
 from app.gathering.facts import OwnKnowledge, is_settled, order_kind, who_placed
@@ -28,6 +28,7 @@ from app.tables.customers import customers
 from app.tables.orders import order_texts
 
 _ITEMS_SHOWN: Final = 50
+_LONGEST_DOMAIN: Final = 253
 
 
 def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admin_id: int | None) -> Order:
@@ -101,6 +102,7 @@ def items_of(panel: PanelOrder, services: Mapping[int, str]) -> list[dict[str, A
             "amount": line.amount.to_text() if line.amount else None,
             "panel_status": (services.get(line.relid or 0) if line.kind == "product" else None) or line.status,
             "total": len(panel.lines),
+            **({"domain": line.domain[:_LONGEST_DOMAIN]} if line.domain else {}),
         }
         for line in panel.lines[:_ITEMS_SHOWN]
     ]
@@ -115,6 +117,17 @@ async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> N
     of_order = order_texts.c.order_id == shown.order_id
     if (await locked.tx.execute(order_texts.update().where(of_order).values(row))).rowcount == 0:
         await locked.tx.execute(order_texts.insert().values(order_id=shown.order_id, **row))
+
+
+async def keep_domains(locked: LockedOrder, shown: Order) -> None:
+    """Store the domains by which people find the order, if they are other ones than before."""
+    before, now = _domains(locked.order), _domains(shown)
+    if now != before:
+        await names.remember_domains(locked.tx, shown.order_id, now, anew=bool(before))
+
+
+def _domains(order: Order) -> tuple[str, ...]:
+    return tuple(sorted({item["domain"] for item in order.items if item.get("domain")}))
 
 
 async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Customer | None:
@@ -141,6 +154,7 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
                 overdue_invoices=customer.stats.overdue_invoices,
                 revenue_minor=customer.revenue.amount_minor if customer.revenue else None,
                 last_read_at=now,
+                named=await names.remember(tx, customer_id, customer, known=row.named),
             )
         )
     return read(Customer, row)

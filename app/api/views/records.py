@@ -118,10 +118,37 @@ class ReadingView(View):
     evidence: Annotated[tuple[EvidenceView, ...], first(50)]
 
 
+_TicketNumber = Annotated[
+    str,
+    Cut(40),
+    Field(
+        description="As customers quote it; empty if Doorman read it before it kept numbers.",
+        examples=["ABC-123456"],
+    ),
+]
+
+
+class TicketSummary(View):
+    """A ticket in a list: without its orders and what was recognised in it."""
+
+    ticket_id: int
+    number: _TicketNumber
+    customer_id: Annotated[int | None, Field(description="Null for guests.")]
+    subject: Annotated[str, Cut(300)]
+    opened_by: Annotated[str, Field(examples=["customer"])]
+    opened_at: datetime
+    state: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Open"])]
+    topic: Topic
+    minutes: int
+    self_service: bool
+    corrected_by: str | None
+
+
 class TicketView(View):
     """A ticket, classified when it was opened; staff can correct it."""
 
     ticket_id: int
+    number: _TicketNumber
     customer_id: Annotated[int | None, Field(description="Null for guests.")]
     subject: Annotated[str, Cut(300)]
     opened_by: Annotated[str, Field(examples=["customer"])]
