@@ -12,12 +12,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api.query import QueryNames
 from app.context import Context
+from app.core.records import Role
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import Forbidden, Unauthenticated
 from app.installation import keys
 from app.installation.keys import Caller
-from app.tables.access import Role
 
 #: A revoked key is refused after this many seconds at the latest.
 CACHE_SECONDS: Final = 2.0

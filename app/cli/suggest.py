@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from tomlkit.items import InlineTable
 
-from app.api.views.lists import get_policy
+from app.api.views.policies import get_policy
 from app.cli.backtest import run_backtest
 from app.clock import utc_now
 from app.config import Settings

@@ -24,12 +24,12 @@ from rich.console import Console
 
 import app
 from app.config import PREFIX, Settings
+from app.core.records import Role
 from app.demo.news import Ledger, NewsLine, Tone
 from app.demo.processes import Child, DemoEnded, child, first_of, free_ports
 from app.demo.screen import LiveScreen, PlainScreen, Screen
 from app.installation import schema
 from app.installation.administration import create_key
-from app.tables.access import Role
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 120.0

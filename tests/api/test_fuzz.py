@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
-from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys
 from tests.api.conftest import Api
 from tests.asked import examples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.tables.access import Role
+from app.core.records import Role
 from tests.api.api_support import ORDER, add_order, check_problem
 from tests.api.conftest import Api
 from tests.api.test_openapi import operations

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.views.filtered import subjects_of
 from app.config import Settings
 from app.panels.base import PanelLinks
-from app.panels.kinds import links_to
+from app.panels.links import links_to
 from app.shown import Cut, View, amount, cut
 from app.tables.customers import customers
 from app.tables.orders import fees, orders, tickets

@@ -16,8 +16,6 @@ from app.api.views.records import (
     CreditView,
     EventView,
     FeeView,
-    PolicyDocument,
-    PolicyView,
     TicketView,
     credit_view,
     fee_view,
@@ -27,13 +25,11 @@ from app.core.states import FeeState
 from app.customers import counts as customer_service
 from app.errors import NotFound
 from app.paging import Page, SortOrder, Window, read_page, read_page_by_state
-from app.policies import versions as policy_service
 from app.tables.customers import credits as credits_table
 from app.tables.customers import customers
 from app.tables.inbox import EventState, events
 from app.tables.orders import fees, ticket_texts, tickets
 from app.tables.outbox import panel_calls
-from app.tables.policies import policies
 from app.tickets import records
 
 _MONTH = timedelta(days=30)
@@ -144,7 +140,7 @@ async def get_credit(connection: AsyncConnection, credit_id: uuid.UUID) -> Credi
     )
 
 
-# --- tickets and policies -----------------------------------------------------------------------------------------
+# --- tickets -----------------------------------------------------------------------------------------
 
 
 async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
@@ -155,25 +151,3 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
     linked = await records.orders_of(connection, ticket_id)
     return TicketView.of(row, subject=subject or "", order_ids=linked[-50:])
-
-
-async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
-    """Return the published policies, newest first."""
-    columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
-    order = SortOrder(columns=(policies.c.version,), kinds=(int,))
-    rows, cursor = await read_page(connection, sa.select(*columns), order, window)
-    active = await policy_service.active_version(connection)
-    found = [PolicyView.of(row, active=row.version == active) for row in rows]
-    return Page(items=tuple(found), next_cursor=cursor)
-
-
-async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocument:
-    """Return a policy with its document, even if it is no longer valid. Raises NotFound.
-
-    It comes without warnings: see `publishing.show`.
-    """
-    row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
-    if row is None:
-        raise NotFound(f"there is no policy version {version}")
-    active = await policy_service.active_version(connection)
-    return PolicyDocument.of(row, active=row.version == active, warnings=())

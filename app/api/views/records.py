@@ -1,4 +1,4 @@
-"""Fees, panel calls, events, tickets, credits and policies as the API returns them."""
+"""Fees, panel calls, events, tickets and credits as the API returns them."""
 
 from __future__ import annotations
 
@@ -181,34 +181,3 @@ class CreditView(View):
 def credit_view(row: Any) -> CreditView:
     """Show one credit."""
     return within(CreditView.of(row, credit_id=row.id, amount=amount(row.amount_minor, row.currency)), MAX_ROW_BYTES)
-
-
-class PolicyView(View):
-    """A policy: one version of the provider's rules and numbers, immutable once published."""
-
-    version: int
-    hash: Annotated[str, Field(description="SHA-256 of its full form; the same rules have the same hash.")]
-    active: bool
-    published_by: str
-    published_at: datetime
-
-
-class PolicyDocument(View):
-    """A policy with the document that was published."""
-
-    version: int
-    hash: str
-    active: bool
-    published_by: str
-    published_at: datetime
-    document: str
-    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]
-
-
-class PublishedPolicy(View):
-    """The result of publishing or activating a policy."""
-
-    version: int
-    hash: str
-    active: bool
-    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]

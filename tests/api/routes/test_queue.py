@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.records import Mode
-from app.tables.access import Role
+from app.core.records import Mode, Role
 from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order
 from tests.api.conftest import Api, Start
 

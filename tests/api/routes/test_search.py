@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.views.search import with_all
+from app.core.records import Role
 from app.customers import names
 from app.db import Database
 from app.sandbox.models import Item
-from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.search import search_words
 from app.upkeep import naming
