@@ -24,12 +24,12 @@ Stands at the door of the billing panel: waves regular customers through, asks u
 customers what extra work costs *before* it is done.
 
 **To begin:** press *Authorize*, enter your API key, and open *queue*. Each order lists its possible actions in
-`actions`. The [handbook](docs/handbook/index) explains the rest: what waits in the queue, the states of an order, and
-what to do when something is wrong.
+`actions`. *search* finds an order by whatever the customer quotes. The [handbook](docs/handbook/index) explains the
+rest: what waits in the queue, the states of an order, and what to do when something is wrong.
 
 Refusals are `application/problem+json` (RFC 9457); `type` identifies the problem. POSTs that change something accept
-an `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
-decimals.
+an `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`; a filter that a list does not know is
+refused. Amounts are text with the currency's own decimals.
 """
 
 TAGS: Final = [

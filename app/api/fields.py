@@ -66,18 +66,21 @@ OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The
 ListedId = Annotated[_Id, Field(json_schema_extra={"format": "int64"})]
 CustomerFilter = Annotated[_Id | Absent, Query(description="The panel's client id.")]
 
-_Words = Annotated[str, Field(min_length=1, max_length=_LONGEST_FILTER, pattern=r"\S"), AfterValidator(storable_text)]
+FilterText = Annotated[
+    str, Field(min_length=1, max_length=_LONGEST_FILTER, pattern=r"\S"), AfterValidator(storable_text)
+]
 NumberFilter = Annotated[
-    _Words | Absent, Query(description="The number that customers quote, with or without `#`.", examples=["3735928559"])
+    FilterText | Absent,
+    Query(description="The number that customers quote, with or without `#`.", examples=["3735928559"]),
 ]
 EmailFilter = Annotated[
-    Annotated[_Words, AfterValidator(_mailbox)] | Absent,
+    Annotated[FilterText, AfterValidator(_mailbox)] | Absent,
     Query(
         description="The customer's e-mail address. Case, `+tag` and dots that the provider ignores don't count.",
         examples=["ada@example.com"],
     ),
 ]
-StateFilter = Annotated[_Words | Absent, Query(description="The state, as the panel names it.")]
+StateFilter = Annotated[FilterText | Absent, Query(description="The state, as the panel names it.")]
 
 Text = Annotated[str, AfterValidator(storable_text)]
 Note = Annotated[

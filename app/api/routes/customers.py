@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.auth import OPS, SCORES
-from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, EmailFilter, Flag, StateFilter, Text
+from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, EmailFilter, FilterText, Flag, StateFilter, Text
 from app.api.serving import ChangeDep, ContextDep, PeriodDep, WindowDep, read, router
 from app.api.views import lists
 from app.api.views.customers import CustomerView, ScoresAnswer, ScoreView
@@ -80,12 +80,13 @@ async def list_all(
     context: ContextDep,
     window: WindowDep,
     signed_up: PeriodDep,
+    number: Annotated[FilterText | Absent, Query(description="The customer number: the panel's client id.")] = None,
     email: EmailFilter = None,
     state: StateFilter = None,
     segment: Annotated[Segment | Absent, Query(description="The customer's segment.")] = None,
 ) -> Response:
     now = context.clock()
-    wanted = CustomerFilter(segment=segment, state=state, email=email, signed_up=signed_up)
+    wanted = CustomerFilter(segment=segment, state=state, number=number, email=email, signed_up=signed_up)
     return await read(context, lambda connection: list_customers(connection, window, wanted, now=now))
 
 

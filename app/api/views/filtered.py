@@ -18,6 +18,7 @@ from app.core.judgement.customer_score import Segment
 from app.core.judgement.decide import Outcome
 from app.core.policy.document import Policy
 from app.core.states import OrderState
+from app.core.webhooks import MAX_ID
 from app.customers import counts
 from app.customers.identities import hashed
 from app.customers.names import Findable
@@ -50,6 +51,7 @@ class CustomerFilter:
 
     segment: Segment | None = None
     state: str | None = None
+    number: str | None = None
     email: str | None = None
     signed_up: Period
 
@@ -68,6 +70,13 @@ class TicketFilter:
 def plain_number(number: str) -> str:
     """Return a number as it is stored: people write a `#` in front of it."""
     return number.strip().lstrip("#").strip()
+
+
+def id_of(number: str) -> int | None:
+    """Return the panel's id that a number may be; None if it can't be one."""
+    plain = plain_number(number)
+    is_id = plain.isascii() and plain.isdecimal() and len(plain) <= len(str(MAX_ID)) and 0 < int(plain) <= MAX_ID
+    return int(plain) if is_id else None
 
 
 async def accounts_of(connection: AsyncConnection, mailbox: str) -> list[int]:
@@ -113,6 +122,8 @@ async def list_customers(
         conditions.append(_in_segment(wanted.segment, policy, now))
     if wanted.state is not None:
         conditions.append(customers.c.status == _capital(wanted.state))
+    if wanted.number is not None:
+        conditions.append(customers.c.customer_id == (id_of(wanted.number) or 0))
     if wanted.email is not None:
         conditions.append(customers.c.customer_id.in_(await accounts_of(connection, wanted.email)))
     order = SortOrder(columns=(customers.c.customer_id,), kinds=(int,), falling=False)

@@ -10,11 +10,10 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.views.filtered import accounts_of, plain_number
+from app.api.views.filtered import accounts_of, id_of, plain_number
 from app.api.views.hits import Found, Hit, HitKind, hits
 from app.config import Settings
 from app.core.reading import words
-from app.core.webhooks import MAX_ID
 from app.customers.identities import canonical_email, hashed
 from app.customers.names import Findable
 from app.shown import View
@@ -53,17 +52,17 @@ async def _by_number(connection: AsyncConnection, number: str, limit: int) -> li
         return []
     numbered = sa.select(orders.c.order_id).where(orders.c.order_number == number)
     found = [Found(HitKind.ORDER, one) for one in await connection.scalars(numbered.limit(limit))]
-    is_id = number.isascii() and number.isdecimal() and 0 < int(number) <= MAX_ID
-    if is_id:
-        found.append(Found(HitKind.ORDER, int(number)))
+    its_id = id_of(number)
+    if its_id is not None:
+        found.append(Found(HitKind.ORDER, its_id))
     quoted = sa.select(tickets.c.ticket_id).where(tickets.c.number.in_({number, number.upper()}))
     found += [Found(HitKind.TICKET, one) for one in await connection.scalars(quoted.limit(limit))]
-    if is_id:
-        paid = sa.select(orders.c.order_id).where(orders.c.invoice_id == int(number)).limit(limit)
-        asked = sa.select(fees.c.order_id).where(fees.c.invoice_id == int(number)).limit(limit)
+    if its_id is not None:
+        paid = sa.select(orders.c.order_id).where(orders.c.invoice_id == its_id).limit(limit)
+        asked = sa.select(fees.c.order_id).where(fees.c.invoice_id == its_id).limit(limit)
         for query in (paid, asked):
-            found += [Found(HitKind.INVOICE, int(number), one) for one in await connection.scalars(query)]
-        found += [Found(HitKind.TICKET, int(number)), Found(HitKind.CUSTOMER, int(number))]
+            found += [Found(HitKind.INVOICE, its_id, one) for one in await connection.scalars(query)]
+        found += [Found(HitKind.TICKET, its_id), Found(HitKind.CUSTOMER, its_id)]
     return found
 
 

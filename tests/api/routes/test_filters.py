@@ -82,6 +82,8 @@ async def test_customers_are_listed_by_address_state_and_sign_up(api: Api) -> No
     await add_mailbox(api.db, CUSTOMER + 3, "ada@example.com")
 
     assert await listed(api, "customers", email="ada@example.com") == [CUSTOMER + 1, CUSTOMER + 3]
+    assert await listed(api, "customers", number=f"#{CUSTOMER + 1}") == [CUSTOMER + 1]
+    assert await listed(api, "customers", number="9" * 30) == await listed(api, "customers", number="ABC") == []
     assert await listed(api, "customers", state="closed") == [CUSTOMER + 2]
     assert await listed(api, "customers", state="Closed") == [CUSTOMER + 2]
     assert await listed(api, "customers", since="2026-05-02") == [CUSTOMER + 2, CUSTOMER + 1, CUSTOMER]
