@@ -37,7 +37,7 @@ BODIES: dict[str, Any] = {
     "/v1/backtests": {"document": ""},
     "/v1/policies/check": {"document": ""},
 }
-QUERIES = {"/v1/gate": f"?order_ids={ORDER}"}
+QUERIES = {"/v1/search": "?q=ada", "/v1/gate": f"?order_ids={ORDER}"}
 FIXED = {"order_id": ORDER, "customer_id": CUSTOMER, "ticket_id": TICKET, "version": 1}
 
 
