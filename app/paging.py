@@ -41,6 +41,22 @@ class Window:
     cursor: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """The requested part of time, in UTC: from `since` on, before `until`; None: no bound."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def holds(self, column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions for a column of times."""
+        found = [] if self.since is None else [column >= self.since]
+        return found if self.until is None else [*found, column < self.until]
+
+
 def encode_cursor(key: Sequence[KeyPart]) -> str:
     """Return a cursor for the row with this key."""
     parts = [part if isinstance(part, int) else _text(part) for part in key]

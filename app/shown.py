@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema, from_json, to_json
 from app.config import Settings
 from app.core.money import Money
 from app.db import storable
-from app.panels.kinds import links_to
+from app.panels.links import links_to
 
 #: The maximum size of an answer about one object, and of a page at the default limit.
 MAX_BYTES: Final = 64_000

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db import async_url, keep_private
-from app.tables import columns, metadata
+from app.tables import columns
+from app.tables.everything import metadata
 
 LOCK_TIMEOUT = "5s"
 

@@ -18,7 +18,7 @@ import asyncpg
 from app.db import Database
 from app.installation import schema
 from app.outage import Outage
-from app.tables import metadata
+from app.tables.everything import metadata
 from tests.asked import ASKED, missing
 
 POSTGRES = ASKED.get("DOORMAN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")

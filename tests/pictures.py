@@ -70,8 +70,8 @@ def demo() -> str:
     ledger = Ledger(webhooks=22, reads=228, changes=8)
     addresses = {
         "Swagger UI": "http://127.0.0.1:8000/docs",
-        "admin key": "(shown here)",
         "ops key": "(shown here)",
+        "admin key (only for policies)": "(shown here)",
         "sandbox page": "http://127.0.0.1:8080/",
     }
 

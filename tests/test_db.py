@@ -19,7 +19,7 @@ from app.installation import facts as installation
 from app.installation import schema
 from app.messaging.lock import only_worker
 from app.policies import versions
-from app.tables import metadata
+from app.tables.everything import metadata
 from tests.databases import Databases
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 
@@ -88,7 +88,7 @@ def test_every_setting_that_is_named_exists(texts: dict[Path, str]) -> None:
     assert {name for name in named - known if not name.startswith(f"{PREFIX}TEST_")} == set()
 
 
-def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
     for name, inner in getattr(command, "commands", {}).items():
         if inner.hidden:
             continue

@@ -26,6 +26,7 @@ from app.api.routes.orders import orders
 from app.api.routes.policies import policies
 from app.api.routes.questions import questions
 from app.api.routes.reports import reports
+from app.api.routes.search import search
 from app.api.routes.signals import signals
 from app.api.routes.suggestions import reports as suggestion_reports
 from app.api.routes.texts import texts
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
-    queue, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports,
+    queue, search, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports,
     suggestion_reports, questions, reports, signals, calls, events, ops, health,
 )  # fmt: skip
 

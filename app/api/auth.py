@@ -10,13 +10,14 @@ from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.api.query import QueryNames
 from app.context import Context
+from app.core.records import Role
 from app.db import is_unavailable
 from app.deadline import within
 from app.errors import Forbidden, Unauthenticated
 from app.installation import keys
 from app.installation.keys import Caller
-from app.tables.access import Role
 
 #: A revoked key is refused after this many seconds at the latest.
 CACHE_SECONDS: Final = 2.0
@@ -102,11 +103,12 @@ async def _look_up(context: Context, key: str) -> Caller | None:
 
 
 class GuardedRoute(APIRoute):
-    """A route that checks its caller and their role before any of the request's body is read."""
+    """A route that checks its caller, their role and the query's names before any of the request's body is read."""
 
     def get_route_handler(self) -> Handler:
         """Check the key and its role before the handler, which reads the body before it resolves dependencies."""
         handle = super().get_route_handler()
+        names = QueryNames.of(self.dependant)
         required = [one.dependency for one in self.dependencies if isinstance(one.dependency, Requires)]
         quickly = any(one.quickly for one in required)
 
@@ -117,6 +119,7 @@ class GuardedRoute(APIRoute):
                 raise HTTPException(405)  # "candidate" is a path of its own, not a policy version
             for one in required:
                 one.check(caller)
+            names.check([name for name, _ in request.query_params.multi_items()])
             return await self.answer(request, handle)
 
         return guarded

@@ -24,16 +24,17 @@ Stands at the door of the billing panel: waves regular customers through, asks u
 customers what extra work costs *before* it is done.
 
 **To begin:** press *Authorize*, enter your API key, and open *queue*. Each order lists its possible actions in
-`actions`. The [handbook](docs/handbook/index) explains the rest: what waits in the queue, the states of an order, and
-what to do when something is wrong.
+`actions`. *search* finds an order by whatever the customer quotes. The [handbook](docs/handbook/index) explains the
+rest: what waits in the queue, the states of an order, and what to do when something is wrong.
 
 Refusals are `application/problem+json` (RFC 9457); `type` identifies the problem. POSTs that change something accept
-an `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`. Amounts are text with the currency's own
-decimals.
+an `Idempotency-Key`. Lists come in pages: pass `next_cursor` as `cursor`; a filter that a list does not know is
+refused. Amounts are text with the currency's own decimals.
 """
 
 TAGS: Final = [
     {"name": "queue", "description": "Everything that waits for a person, most urgent first."},
+    {"name": "search", "description": "From what a customer quotes to the order."},
     {
         "name": "orders",
         "description": (
@@ -124,9 +125,18 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = problems.SCHEMA
         made["components"]["schemas"] = dict(sorted(schemas.items()))
+        _title(schemas)
         _round_bounds(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _title(schemas: dict[str, Any]) -> None:
+    """Give each schema a title of its own: generated clients name classes by it, and the framework calls each page
+    `Page`, of which only one survives.
+    """
+    for name, schema in schemas.items():
+        schema["title"] = name.replace("_", "")
 
 
 def _round_bounds(node: Any) -> None:

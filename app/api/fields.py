@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import Header, Path, Query
@@ -10,8 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 
 from app.core.webhooks import MAX_ID
+from app.customers.identities import canonical_email
 from app.db import storable
-from app.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Window
+from app.errors import Invalid
+from app.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Period, Window
 
 #: An optional parameter is left out; unlike a body, a URL has no null.
 Absent = SkipJsonSchema[None]
@@ -19,6 +22,8 @@ Absent = SkipJsonSchema[None]
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 LONGEST_NOTE: Final = 1_000
 LONGEST_QUESTION: Final = 4_000
+_LONGEST_FILTER: Final = 254
+_LONGEST_TIME: Final = 40
 _LONGEST_MINUTES: Final = 60 * 24 * 14
 
 
@@ -34,6 +39,14 @@ def storable_text(value: str) -> str:
     if storable(value) != value:
         raise ValueError("must not contain NUL or half of a surrogate pair")
     return value
+
+
+def _mailbox(value: str) -> str:
+    """Return the mailbox behind an address: what is compared."""
+    found = canonical_email(value)
+    if found is None:
+        raise ValueError("must be an e-mail address, such as ada@example.com")
+    return found
 
 
 def _path_id(text: str) -> Any:
@@ -52,6 +65,22 @@ PolicyVersion = Annotated[_Version, BeforeValidator(_plain), _path_id("The polic
 OtherVersion = Annotated[_Version | Absent, Query(alias="with", description="The version to compare with.")]
 ListedId = Annotated[_Id, Field(json_schema_extra={"format": "int64"})]
 CustomerFilter = Annotated[_Id | Absent, Query(description="The panel's client id.")]
+
+FilterText = Annotated[
+    str, Field(min_length=1, max_length=_LONGEST_FILTER, pattern=r"\S"), AfterValidator(storable_text)
+]
+NumberFilter = Annotated[
+    FilterText | Absent,
+    Query(description="The number that customers quote, with or without `#`.", examples=["3735928559"]),
+]
+EmailFilter = Annotated[
+    Annotated[FilterText, AfterValidator(_mailbox)] | Absent,
+    Query(
+        description="The customer's e-mail address. Case, `+tag` and dots that the provider ignores don't count.",
+        examples=["ada@example.com"],
+    ),
+]
+StateFilter = Annotated[FilterText | Absent, Query(description="The state, as the panel names it.")]
 
 Text = Annotated[str, AfterValidator(storable_text)]
 Note = Annotated[
@@ -91,6 +120,46 @@ def window(
 ) -> Window:
     """Return the requested part of a list."""
     return Window(limit=limit, cursor=cursor or None)
+
+
+_Time = Annotated[str, Field(max_length=_LONGEST_TIME)] | Absent
+
+
+def period(
+    since: Annotated[
+        _Time, Query(description="From this day or time on: `2026-11-01` (UTC) or `2026-11-01T08:00:00+01:00`.")
+    ] = None,
+    until: Annotated[_Time, Query(description="Before this time, or to the end of this day.")] = None,
+) -> Period:
+    """Return the requested part of time. Raises Invalid."""
+    found = Period(since=_moment("since", since), until=_moment("until", until, end=True))
+    if found.since is not None and found.until is not None and found.since >= found.until:
+        raise _not_a_time("until", "must be after since")
+    return found
+
+
+def _moment(name: str, text: str | None, *, end: bool = False) -> datetime | None:
+    """Return a time in UTC; of a day its start, or with `end` the start of the next."""
+    if text is None:
+        return None
+    written = text.strip()
+    if "T" in written:
+        written = written.replace(" ", "+")  # a plus sign that was not escaped in the URL
+    try:
+        moment = datetime.fromisoformat(written)
+        if len(written) == len("2026-11-01"):
+            return moment.replace(tzinfo=UTC) + timedelta(days=1 if end else 0)
+        if moment.tzinfo is None:
+            raise _not_a_time(name, "must name its offset from UTC, such as +01:00 or Z")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _not_a_time(name, "must be a day or a time, such as 2026-11-01 or 2026-11-01T08:00:00Z") from None
+
+
+def _not_a_time(name: str, message: str) -> Invalid:
+    return Invalid(
+        "The request can't be understood; `errors` says where.", [{"path": f"query.{name}", "message": message}]
+    )
 
 
 IdempotencyKey = Annotated[

@@ -11,8 +11,7 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.views.lists import get_policy
-from app.api.views.records import PolicyDocument, PublishedPolicy
+from app.api.views.policies import PolicyDocument, PublishedPolicy, get_policy
 from app.core.policy.diff import PolicyChange, differences
 from app.core.policy.document import Policy
 from app.db import Database

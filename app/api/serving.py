@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.auth import CallerDep, Requires
-from app.api.fields import IdempotencyKey, window
+from app.api.fields import IdempotencyKey, period, window
 from app.api.heavy import Route
 from app.context import Context
 from app.deadline import within
 from app.installation.idempotency import Answer, KeyedRequest, Repeats
-from app.paging import Window
+from app.paging import Period, Window
 
 #: A change is done or refused within this time, so that a user gets an answer within five seconds.
 CHANGE_SECONDS: Final = 4.7
@@ -46,6 +46,7 @@ def _context(request: Request) -> Context:
 
 ContextDep = Annotated[Context, Depends(_context)]
 WindowDep = Annotated[Window, Depends(window)]
+PeriodDep = Annotated[Period, Depends(period)]
 
 
 def answer(view: Any, status: int = 200) -> Response:

@@ -6,13 +6,17 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.errors import plain_errors
-from app.config import load_settings
-from app.tables.access import Role
+from app.core.records import Role
+
+if TYPE_CHECKING:
+    from app.config import Settings
+
+# Each command imports what it runs: `--help` would take seconds otherwise.
 
 cli = typer.Typer(
     name="doorman",
@@ -25,6 +29,13 @@ keys = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=
 policy = typer.Typer(help="The provider's rules and numbers, as a TOML document.", no_args_is_help=True)
 cli.add_typer(keys, name="keys")
 cli.add_typer(policy, name="policy")
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises SettingsError."""
+    from app.config import load_settings as load
+
+    return load()
 
 
 @cli.command()

@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import gaierror
+from typing import Any, Final
 
 import typer
 
-from app.config import SettingsError
-
 _DATABASE = "DOORMAN_DATABASE_URL"
 _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH}
+
+#: Errors whose text says what to do. They are looked up only in modules that the command has loaded, because no other
+#: module can have raised one, and loading them all takes longer than most commands.
+_SAID: Final = (
+    ("app.config", "SettingsError"),
+    ("app.installation.schema", "OldSchema"),
+    ("app.messaging.lock", "WorkerRunning"),
+    ("app.processes.serve", "CannotServe"),
+    ("app.core.webhooks", "SecretError"),
+    ("app.errors", "Problem"),
+    ("app.panels.base", "PanelUnavailable"),
+    ("app.evaluation.backtest.judging", "BacktestFailed"),
+)
+_BY_DATABASE: Final = (("sqlalchemy.exc", "SQLAlchemyError"),)
+_OF_POLICY: Final = (("app.core.policy.document", "PolicyError"),)
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Print an expected error in one line, and exit with status 2."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from app.core.policy.document import PolicyError
-    from app.core.webhooks import SecretError
-    from app.errors import Problem
-    from app.evaluation.backtest.judging import BacktestFailed
-    from app.installation.schema import OldSchema
-    from app.messaging.lock import WorkerRunning
-    from app.panels.base import PanelUnavailable
-    from app.processes.serve import CannotServe
-
-    expected = (SettingsError, OldSchema, WorkerRunning, CannotServe, SecretError, Problem, PanelUnavailable)
     try:
         yield
-    except (*expected, BacktestFailed) as error:
-        raise _failed(str(error)) from None
-    except OSError as error:
-        raise _failed(_in_words(error)) from None
-    except SQLAlchemyError as error:
-        raise _failed(f"database error ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
-    except PolicyError as error:
-        for path, message in error.errors:
-            typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
-        raise typer.Exit(1) from None
+    except Exception as error:
+        known: Any = error
+        if isinstance(error, _loaded(_SAID)):
+            raise _failed(str(error)) from None
+        if isinstance(error, OSError):
+            raise _failed(_in_words(error)) from None
+        if isinstance(error, _loaded(_BY_DATABASE)):
+            raise _failed(f"database error ({_DATABASE}): {getattr(error, 'orig', None) or error}") from None
+        if isinstance(error, _loaded(_OF_POLICY)):
+            for path, message in known.errors:
+                typer.secho(f"{path or 'document'}: {message}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(1) from None
+        raise
+
+
+def _loaded(errors: tuple[tuple[str, str], ...]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in errors if module in sys.modules)
 
 
 def _failed(what: str) -> typer.Exit:

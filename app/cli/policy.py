@@ -6,25 +6,24 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.views.lists import get_policy, list_policies
+from app.api.views.policies import get_policy, list_policies
 from app.clock import utc_now
 from app.config import Settings
-from app.core.judgement.contradictions import find_warnings
-from app.core.policy.diff import differences
 from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
-from app.evaluation.share import HeldShare, held_share
 from app.installation import schema
 from app.installation.administration import BY, transaction
 from app.paging import Window
-from app.policies import versions
-from app.workflow import candidates
-from app.workflow.gate import presence
+from app.policies import candidate, versions
+
+if TYPE_CHECKING:
+    from app.evaluation.share import HeldShare
 
 _LISTED = 100
 
@@ -42,6 +41,8 @@ async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
 
 def check(file: Path) -> Policy:
     """Print a document's warnings. Raises PolicyError, OSError."""
+    from app.core.judgement.contradictions import find_warnings
+
     parsed = parse_policy(versions.read_file(file))
     _warn(find_warnings(parsed))
     return parsed
@@ -57,6 +58,9 @@ async def share(settings: Settings, policy: Policy) -> HeldShare | None:
 
     None without a usable database.
     """
+    from app.evaluation.share import held_share
+    from app.workflow.gate import presence
+
     db = Database.open(settings.database_url)
     try:
         if db.is_sqlite and not _is_there(db):
@@ -82,6 +86,9 @@ async def publish(settings: Settings, document: str, *, confirm: Callable[[HeldS
 
     Raises PolicyError, schema.OldSchema, and typer.Exit with status 1 if it is not confirmed.
     """
+    from app.evaluation.share import held_share
+    from app.workflow.gate import presence
+
     async with transaction(settings) as tx:
         made = await versions.publish(tx, document, by=BY, now=utc_now())
         policy = await versions.get(tx, made.version)
@@ -106,9 +113,9 @@ async def show_all(settings: Settings) -> None:
     """Print the published policies, newest first. Raises schema.OldSchema."""
     async with _reading(settings) as connection:
         found = (await list_policies(connection, Window(limit=_LISTED, cursor=None))).items
-        candidate = (await candidates.current(connection)).version
+        tried = (await candidate.current(connection)).version
     for row in found:
-        word = "active" if row.active else "candidate" if row.version == candidate else ""
+        word = "active" if row.active else "candidate" if row.version == tried else ""
         typer.echo(
             f"{row.version:>5}  {row.published_at:%Y-%m-%d %H:%M}  {word:<10} {row.hash[:12]}  {row.published_by}"
         )
@@ -127,6 +134,8 @@ async def compare(settings: Settings, one: str, other: str | None) -> None:
 
     Raises NotFound, WrongState, PolicyError, OSError, schema.OldSchema.
     """
+    from app.core.policy.diff import differences
+
     if other is not None and not (one.isdecimal() or other.isdecimal()):
         after, before = _of_file(one), _of_file(other)
     else:
@@ -156,7 +165,7 @@ def _of_file(name: str) -> Policy:
 async def choose_candidate(settings: Settings, version: int | None) -> None:
     """Run a version, or none, in shadow next to the active one. Raises NotFound, WrongState, schema.OldSchema."""
     async with transaction(settings) as tx:
-        await candidates.choose(tx, version, by=BY, now=utc_now())
+        await candidate.choose(tx, version, by=BY, now=utc_now())
 
 
 def hash_of(policy: Policy) -> str:

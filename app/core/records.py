@@ -16,6 +16,15 @@ NO_GATE: Final = (
 )
 
 
+class Role(StrEnum):
+    """What a key may do: `scores` reads scores, `panel` is the addon's, `ops` works the queue, `admin` does all."""
+
+    SCORES = "scores"
+    PANEL = "panel"
+    OPS = "ops"
+    ADMIN = "admin"
+
+
 class Mode(StrEnum):
     """Whether decisions take effect in the panel."""
 

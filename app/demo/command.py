@@ -24,12 +24,12 @@ from rich.console import Console
 
 import app
 from app.config import PREFIX, Settings
+from app.core.records import Role
 from app.demo.news import Ledger, NewsLine, Tone
 from app.demo.processes import Child, DemoEnded, child, first_of, free_ports
 from app.demo.screen import LiveScreen, PlainScreen, Screen
 from app.installation import schema
 from app.installation.administration import create_key
-from app.tables.access import Role
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 120.0
@@ -38,25 +38,33 @@ _CAUSE_FIRST_SECONDS = 1.0
 _TURNS_TO_LOOK_AT_ALL = 10
 _PAGE = 50
 
+#: A day of orders passes in six minutes here, so one customer orders as often within an hour as elsewhere in ten days.
+_FASTER = 24 * 60 // 6
+_DAY, _HOUR = 15 * _FASTER, 5 * _FASTER
 #: The default policy, adapted to the sandbox: a ticket department and an order page. The sandbox's fraud check gives
 #: medium scores, so the score threshold is lower than the default.
-_POLICY = """\
+_POLICY = f"""\
 [thresholds]
 fraud_score_from = 50
+customer_orders_per_hour = {_HOUR}
+customer_orders_per_day = {_DAY}
+ip_orders_per_hour = {_HOUR}
+ip_orders_per_day = {_DAY}
 
 [messages]
 department_id = 1
 
-[cart]
-url = "{cart_url}"
-
-# A day of orders passes in minutes here.
 [limits.hour]
 fees = 0
 
 [limits.day]
 fees = 0
 """
+
+
+def policy_document(cart_url: str) -> str:
+    """Return the demo's policy as TOML, with the address of the order page."""
+    return f'{_POLICY}\n[cart]\nurl = "{cart_url}"\n'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +133,7 @@ def _prepare(folder: Path, *, port: int, panel_port: int) -> _Plan:
     schema.migrate(url)
     settings = Settings.model_construct(database_url=url)
     cart_url = f"http://{_HOST}:{free_panel_port}/"
-    (folder / "policy.toml").write_text(_POLICY.format(cart_url=cart_url), encoding="utf-8")
+    (folder / "policy.toml").write_text(policy_document(cart_url), encoding="utf-8")
     return _Plan(
         folder=folder,
         database_url=url,
@@ -217,11 +225,11 @@ async def _play(plan: _Plan, screen: Screen, ledger: Ledger, *, seconds: float |
 
 
 def _addresses(plan: _Plan) -> dict[str, str]:
-    """Return the addresses to open, and the keys to log in."""
+    """Return the addresses to open, and the keys to log in: first the one for daily work."""
     return {
         "Swagger UI": f"{plan.service}/docs",
-        "admin key": plan.admin_key,
         "ops key": plan.ops_key,
+        "admin key (only for policies)": plan.admin_key,
         "sandbox page": f"{plan.panel}/",
     }
 

@@ -48,7 +48,7 @@ def numbers(ledger: Ledger) -> list[tuple[str, str]]:
 
 def hints(ledger: Ledger) -> list[str]:
     """Return suggestions of what to try next, using orders that exist now."""
-    found = ["open the Swagger address, press Authorize, paste the admin key; then GET /v1/queue: what waits for you"]
+    found = ["open the Swagger address, press Authorize, paste the ops key; then GET /v1/queue: what waits for you"]
     if fee := ledger.of_state("held", hold="fee"):
         found.append(f"POST /v1/orders/{fee[0]}/waive-fee lets order {fee[0]} go on without its fee")
         found.append(f"GET /v1/orders/{fee[0]}/explanation: what the customer is told, and how to avoid it next time")
@@ -93,7 +93,7 @@ class PlainScreen:
     def welcome(self, addresses: Mapping[str, str]) -> None:
         self._clock.start()
         for name, value in addresses.items():
-            self._print(f"{f'{name}:':<14}{value}")
+            self._print(f"{f'{name}:':<31}{value}")
 
     def tell(self, line: NewsLine) -> None:
         mark = _MARKS[line.tone][0]

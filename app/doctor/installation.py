@@ -16,7 +16,7 @@ from app.config import Settings
 from app.context import Context
 from app.core.judgement.contradictions import find_warnings
 from app.core.policy.document import Policy, PolicyError, parse_policy
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
@@ -26,7 +26,6 @@ from app.errors import NotFound
 from app.installation import facts as installation
 from app.installation import schema
 from app.policies import versions
-from app.tables.access import Role
 from app.upkeep.health import Probe
 
 _SLIGHT_SKEW: Final = timedelta(seconds=2)

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
-from app.core.records import TimelineCode
+from app.core.records import Role, TimelineCode
 from app.core.states import Flag
 from app.panels.brakes.breaker import BreakerState
-from app.tables.access import Role, api_keys
+from app.tables.access import api_keys
 from app.tables.inbox import EventSource, events, workers
 from app.tables.orders import decisions, orders, outside_answers, timeline
 from app.upkeep.health import HEARTBEAT_SECONDS

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
 from app.config import Settings
+from app.core.records import Role
 from app.db import Database
 from app.errors import Invalid
 from app.installation import keys, schema
 from app.installation.keys import KeyRow
-from app.tables.access import Role
 
 #: The name recorded as the actor.
 BY = "command line"

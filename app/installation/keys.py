@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.records import Role
 from app.errors import NotFound, WrongState
-from app.tables.access import Role, api_keys
+from app.tables.access import api_keys
 
 BOOTSTRAP_NAME = "admin"
 

@@ -236,6 +236,18 @@ class PanelLinks(Protocol):
         """Return the page of an order in the admin area."""
         ...
 
+    def customer_url(self, customer_id: int) -> str:
+        """Return the page of a customer in the admin area."""
+        ...
+
+    def ticket_url(self, ticket_id: int) -> str:
+        """Return the page of a ticket in the admin area."""
+        ...
+
+    def staff_invoice_url(self, invoice_id: int) -> str:
+        """Return the page of an invoice in the admin area."""
+        ...
+
     def invoice_url(self, invoice_id: int) -> str:
         """Return the page where the customer sees and pays an invoice."""
         ...

@@ -25,7 +25,7 @@ from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.enrichment.asking import open_geo
-from app.installation import schema
+from app.installation import lacking, schema
 from app.messaging.wake import Waker
 from app.processes.slow_clients import ImpatientProtocol
 from app.upkeep.startup import prepare
@@ -73,12 +73,17 @@ async def check_database(settings: Settings) -> bool:
     return False
 
 
-async def _prepare(settings: Settings) -> None:
+async def get_ready(settings: Settings) -> None:
+    """Prepare the database, and log what is still missing before the service can do anything. Raises as `prepare`."""
     db = Database.open(settings.database_url)
     try:
         await prepare(db, settings, now=utc_now())
+        async with db.read() as connection:
+            missing = await lacking.notices(connection, settings)
     finally:
         await db.close()
+    for notice in missing:
+        log.warning("serve.not_set_up", notice=notice)
 
 
 @dataclass(slots=True)
@@ -103,7 +108,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int, with_worker
     open_geo(settings)
     if asyncio.run(check_database(settings)):
         schema.migrate(settings.database_url)
-    asyncio.run(_prepare(settings))  # errors are reported here, once, instead of by children that fail
+    asyncio.run(get_ready(settings))  # errors are reported here, once, instead of by children that fail
     _Supervisor(settings, listen(host, port), workers=workers, with_worker=with_worker).run()
 
 

@@ -31,7 +31,7 @@ from app.panels.brakes.brakes import Brakes
 from app.panels.kinds import open_brakes, open_panel
 from app.panels.requests import RequestCounts, caused_by
 from app.policies.muting import REFRESHED_SECONDS
-from app.upkeep import notifications, sweeps
+from app.upkeep import naming, notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds
 from app.upkeep.startup import prepare, tidy
@@ -124,6 +124,7 @@ def rounds_of(settings: Settings) -> tuple[Round, ...]:
     if settings.panel_configured:
         every = timedelta(seconds=settings.reconcile_seconds)
         rounds.append(Round(name="reconcile", every=every, run=comparing.round))
+        rounds.append(Round(name="names", every=naming.EVERY, run=naming.round))
     return tuple(rounds)
 
 

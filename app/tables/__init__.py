@@ -1,6 +1,1 @@
-"""Tables of the database, one file per group: inbox, outbox, orders, customers, history, policies, access, alerts."""
-
-from app.tables import access, alerts, customers, history, inbox, orders, outbox, policies
-from app.tables.columns import metadata
-
-__all__ = ["access", "alerts", "customers", "history", "inbox", "metadata", "orders", "outbox", "policies"]
+"""Tables of the database, one file per group; `everything` has them all."""

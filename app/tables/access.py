@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
+from app.core.records import Role
 from app.tables.columns import UtcDateTime, metadata, state
-
-
-class Role(StrEnum):
-    """What a key may do: `scores` reads scores, `panel` is the addon's, `ops` works the queue, `admin` does all."""
-
-    SCORES = "scores"
-    PANEL = "panel"
-    OPS = "ops"
-    ADMIN = "admin"
-
 
 api_keys = sa.Table(
     "api_keys",

@@ -45,9 +45,18 @@ customers = sa.Table(
     sa.Column("overdue_invoices", sa.Integer),
     sa.Column("revenue_minor", BigId),
     sa.Column("last_read_at", UtcDateTime),
+    sa.Column("named", sa.String(16)),  # digest of the name and e-mail stored for searching; null: not stored yet
     # the customer's standing
     sa.Column("pinned_segment", sa.String(24)),
     sa.Column("white_glove", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("ix_customers_status", "status", "customer_id"),
+    sa.Index("ix_customers_signed_up", "signed_up_at", "customer_id"),
+    sa.Index(
+        "ix_customers_unnamed",
+        "customer_id",
+        sqlite_where=sa.text("named IS NULL"),
+        postgresql_where=sa.text("named IS NULL"),
+    ),
     sa.Index(
         "ix_customers_pinned",
         "pinned_segment",

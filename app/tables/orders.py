@@ -75,6 +75,8 @@ orders = sa.Table(
     sa.Index("ix_orders_outcome", "outcome", "order_id"),
     sa.Index("ix_orders_customer", "customer_id", "order_id"),
     sa.Index("ix_orders_invoice", "invoice_id"),
+    sa.Index("ix_orders_number", "order_number"),
+    sa.Index("ix_orders_placed", "placed_at", "order_id"),
     sa.Index(
         "ix_orders_queue",
         "hold_due_at",
@@ -108,7 +110,6 @@ order_texts = sa.Table(
     sa.Column("customer_id", BigId),
     sa.Column("request_text", sa.Text, nullable=False),
     sa.Column("ip", sa.String(45)),
-    sa.Column("customer_name", sa.String(120)),  # as staff know the customer: the company, else the person
 )
 
 decisions = sa.Table(
@@ -199,6 +200,7 @@ tickets = sa.Table(
     "tickets",
     metadata,
     sa.Column("ticket_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.String(40), nullable=False, server_default=""),  # as the panel shows it to customers
     sa.Column("customer_id", BigId),  # null for guests
     sa.Column("guest_email_hash", sa.String(64)),
     sa.Column("opened_by", sa.String(16), nullable=False),
@@ -215,6 +217,9 @@ tickets = sa.Table(
     sa.Column("reply_seen", BigId),  # panel id of the customer's newest reply that was handled
     sa.Index("ix_tickets_customer", "customer_id", "opened_at"),
     sa.Index("ix_tickets_guest", "guest_email_hash"),
+    sa.Index("ix_tickets_number", "number"),
+    sa.Index("ix_tickets_opened", "opened_at", "ticket_id"),
+    sa.Index("ix_tickets_state", "state", "opened_at"),
 )
 
 ticket_texts = sa.Table(

@@ -24,7 +24,7 @@ from app.core.policy.document import Policy
 from app.core.records import POLICY
 from app.core.states import FeeState
 from app.errors import NotFound, WrongState
-from app.panels.kinds import links_to
+from app.panels.links import links_to
 from app.policies import versions as policy_service
 from app.tables.orders import decisions, fees
 

@@ -13,7 +13,7 @@ from app.core.consequences.messages import action_of, values
 from app.core.consequences.snapshot import Conditions
 from app.core.judgement.explanation.customer import as_message
 from app.core.policy.sections.acting import render
-from app.panels.kinds import links_to
+from app.panels.links import links_to
 from app.tickets.explanations import explain
 
 _NAMESPACE = uuid.UUID("6d5c2f0e-6a0b-4a8e-9d7e-0d5b0a6f7d11")

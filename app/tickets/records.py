@@ -45,7 +45,7 @@ async def store(
     """
     reading = _with_minutes(reading or classify(ticket.subject, opening_message(ticket)), policy)
     row = (await tx.execute(sa.select(tickets).where(tickets.c.ticket_id == ticket.ticket_id))).first()
-    values: dict[str, Any] = {"state": ticket.status[:40]}
+    values: dict[str, Any] = {"state": ticket.status[:40], "number": ticket.number[:40]}
     if row is None or (row.corrected_by is None and ticket.replies):
         values |= _reading_values(reading)
     if row is None:

@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.billing import limits
+from app.config import Settings
 from app.context import Context
 from app.core.consequences.limits import Limit, LimitWindow
 from app.core.records import NO_GATE, CallState, Mode
@@ -21,7 +22,7 @@ from app.core.states import OrderState
 from app.deadline import within
 from app.errors import NotFound, WrongState
 from app.installation import facts as installation
-from app.installation import panel_requests, schema
+from app.installation import lacking, panel_requests, schema
 from app.messaging import backlog, outbox
 from app.panels.brakes.breaker import BreakerState
 from app.policies import versions
@@ -110,6 +111,7 @@ class ServiceStanding:
     orders: dict[OrderState, int] = field(default_factory=dict)
     oldest: dict[Waiting, float] = field(default_factory=dict)
     limits: dict[tuple[Limit, LimitWindow], bool] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()  # sentences about settings and keys
     ungated: bool = False  # orders are held, and no gate has ever asked
     requests: dict[tuple[str, str], int] = field(default_factory=dict)  # to the panel, by action and cause
     queue: int = 0
@@ -156,7 +158,7 @@ class Probe:
         if await schema.current(context.db) != schema.head():
             return ServiceStanding()
         async with context.db.read() as connection:
-            return await _standing(connection, context.settings.mode, context.clock())
+            return await _standing(connection, context.settings, context.clock())
 
     async def readiness(self) -> Readiness:
         """Return whether the service is ready."""
@@ -178,7 +180,7 @@ class Probe:
             failed_events=seen.events.get(EventState.FAILED, 0),
             unbuilt_orders=seen.unbuilt,
             damage_limits=tuple(f"limits.{window}.{limit}" for (limit, window), is_so in seen.limits.items() if is_so),
-            notices=(NO_GATE,) if seen.ungated else (),
+            notices=(*seen.lacking, *((NO_GATE,) if seen.ungated else ())),
         )
 
 
@@ -205,7 +207,8 @@ def _reasons(standing: ServiceStanding | None) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> ServiceStanding:
+async def _standing(connection: AsyncConnection, settings: Settings, now: datetime) -> ServiceStanding:
+    mode = settings.mode
     columns = (workers.c.heartbeat_at, workers.c.progress_at, workers.c.panel)
     running = sa.select(*columns).where(workers.c.stopped_at.is_(None))
     beats = (await connection.execute(running.limit(COUNTED))).all()
@@ -234,6 +237,7 @@ async def _standing(connection: AsyncConnection, mode: Mode, now: datetime) -> S
         orders={one: await _count(connection, orders, one) for one in OrderState},
         oldest={kind: _age(since[kind], now) for kind in Waiting if kind in since},
         limits=await _limits(connection, mode, now),
+        lacking=await lacking.notices(connection, settings),
         ungated=await presence.is_missing(connection, mode),
         requests=await panel_requests.load(connection),
         queue=await queue.count_queue(connection, at_most=COUNTED),

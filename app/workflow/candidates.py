@@ -1,4 +1,4 @@
-"""A candidate policy in shadow next to the active one: it decides the same live orders, and never acts.
+"""What a candidate policy would decide about live orders, in shadow next to the active one: it never acts.
 
 Each stored decision holds the candidate's verdict next to that of the active policy. While an order's decision stays
 the same no row is written, even if the candidate's verdict changes.
@@ -6,13 +6,9 @@ the same no row is written, even if the candidate's verdict changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.decide import Judgement, decide
 from app.core.policy.document import Policy
@@ -20,46 +16,9 @@ from app.errors import NotFound, WrongState
 from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
 from app.orders.order import LockedOrder
-from app.policies import versions
-from app.tables.policies import policy_candidates
+from app.policies import candidate, versions
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """The version that runs next to the active one, since when, and who chose it; None if there is none."""
-
-    version: int | None
-    since: datetime | None
-    by: str | None
-
-
-_NEWEST = sa.select(policy_candidates).order_by(policy_candidates.c.id.desc()).limit(1)
-
-
-async def current(connection: AsyncConnection) -> Candidate:
-    """Return the candidate that runs next to the active policy."""
-    row = (await connection.execute(_NEWEST)).first()
-    if row is None or row.version is None:
-        return Candidate(version=None, since=None, by=None)
-    return Candidate(version=row.version, since=row.set_at, by=row.set_by)
-
-
-async def choose(tx: AsyncConnection, version: int | None, *, by: str, now: datetime) -> Candidate:
-    """Let a published version run next to the active one, or none; repeating the choice changes nothing.
-
-    Raises NotFound, and WrongState for the version that is active.
-    """
-    running = await current(tx)
-    if running.version == version:
-        return running
-    if version is not None:
-        await versions.get(tx, version)
-        if (await versions.active(tx)).version == version:
-            raise WrongState(f"version {version} is already the active policy, so there is nothing to compare")
-    await tx.execute(policy_candidates.insert().values(version=version, set_by=by, set_at=now))
-    return await current(tx)
 
 
 async def verdict(locked: LockedOrder, gathered: Gathered, own: OwnKnowledge) -> dict[str, Any] | None:
@@ -67,7 +26,7 @@ async def verdict(locked: LockedOrder, gathered: Gathered, own: OwnKnowledge) ->
 
     The candidate applies its own terms and lists to the same texts; the active policy's muted signals stay muted.
     """
-    version = (await current(locked.tx)).version
+    version = (await candidate.current(locked.tx)).version
     if version is None or version == locked.given.active.version:
         return None
     try:

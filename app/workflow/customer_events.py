@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
 from app.customers import counts as customers
-from app.customers import links
+from app.customers import links, names
 from app.customers.links import links_of
 from app.messaging import inbox
 from app.messaging.inbox import Event
@@ -34,10 +34,11 @@ async def customer_changed(context: Context, event: Event) -> None:
         if customer is not None:
             await customers.ensure(tx, customer_id, now=now)
             await links.remember(tx, customer_id, links_of(customer, None), now=now)
+            named = await names.remember(tx, customer_id, customer, known="")
             await tx.execute(
                 customers_table.update()
                 .where(customers_table.c.customer_id == customer_id)
-                .values(status=customer.status[:24], currency=customer.currency, last_read_at=now)
+                .values(status=customer.status[:24], currency=customer.currency, last_read_at=now, named=named)
             )
         result = "read" if customer is not None else "customer-not-found"
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)

@@ -123,6 +123,7 @@ async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event
     shown = mirror.shown_order(told, gathered, given, own_admin_id=context.own_admin_id)
     if not gathered.at_rest:
         await mirror.keep_texts(locked, shown, gathered)
+        await mirror.keep_domains(locked, shown)
     customer = await mirror.lock_customer(locked, shown, gathered)
     known = Knowledge(context=context, locked=locked, gathered=gathered, shown=shown, customer=customer)
     asking = await keep_tickets(locked, shown, gathered)

@@ -16,15 +16,15 @@ from app.core.rows.order import Order
 from app.core.rows.typed import read
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
-from app.customers import identities, links
+from app.customers import identities, links, names
 from app.customers.links import Links
-from app.db import insert, insert_new, storable
+from app.db import insert, insert_new
 from app.gathering.facts import OwnKnowledge, is_settled, order_kind, who_placed
 from app.gathering.panel import Gathered
 from app.gathering.payments import paid_on, payment_state
 from app.gathering.texts import as_stored
 from app.orders.order import LockedOrder
-from app.panels.records import PanelCustomer, PanelOrder
+from app.panels.records import PanelOrder
 from app.tables.customers import customers
 from app.tables.orders import order_texts
 
@@ -32,6 +32,7 @@ _ITEMS_SHOWN: Final = 50
 _OF_CUSTOMER: Final = customers.c.customer_id == sa.bindparam("of_customer")
 _LOCK: Final = sa.select(customers).where(_OF_CUSTOMER).with_for_update()
 _SHOW: Final = customers.update().where(_OF_CUSTOMER)
+_LONGEST_DOMAIN: Final = 253
 
 
 def shown_order(order: Order, gathered: Gathered, given: Conditions, *, own_admin_id: int | None) -> Order:
@@ -105,6 +106,7 @@ def items_of(panel: PanelOrder, services: Mapping[int, str]) -> list[dict[str, A
             "amount": line.amount.to_text() if line.amount else None,
             "panel_status": (services.get(line.relid or 0) if line.kind == "product" else None) or line.status,
             "total": len(panel.lines),
+            **({"domain": line.domain[:_LONGEST_DOMAIN]} if line.domain else {}),
         }
         for line in panel.lines[:_ITEMS_SHOWN]
     ]
@@ -116,22 +118,25 @@ async def keep_texts(locked: LockedOrder, shown: Order, gathered: Gathered) -> N
     theirs = shown.placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
     ip = panel.ip[:45] if panel is not None and panel.ip and theirs else None
     row = {"customer_id": shown.customer_id, "request_text": as_stored(gathered), "ip": ip}
-    name = None if gathered.customer is None else _name_of(gathered.customer)
-    await locked.tx.execute(_keep(locked.tx.dialect.name), {"order_id": shown.order_id, "customer_name": name, **row})
+    await locked.tx.execute(_keep(locked.tx.dialect.name), {"order_id": shown.order_id, **row})
 
 
 @cache
 def _keep(dialect: str) -> Any:
     row = insert(dialect, order_texts)
     latest = {name: row.excluded[name] for name in ("customer_id", "request_text", "ip")}
-    latest["customer_name"] = sa.func.coalesce(row.excluded.customer_name, order_texts.c.customer_name)
     return row.on_conflict_do_update(index_elements=[order_texts.c.order_id], set_=latest)
 
 
-def _name_of(customer: PanelCustomer) -> str:
-    """Return the name that staff know a customer by: the company, else the person."""
-    name = customer.company or f"{customer.first_name} {customer.last_name}"
-    return str(storable(" ".join(name.split())[:120]))
+async def keep_domains(locked: LockedOrder, shown: Order) -> None:
+    """Store the domains by which people find the order, if they are other ones than before."""
+    before, now = _domains(locked.order), _domains(shown)
+    if now != before:
+        await names.remember_domains(locked.tx, shown.order_id, now, anew=bool(before))
+
+
+def _domains(order: Order) -> tuple[str, ...]:
+    return tuple(sorted({item["domain"] for item in order.items if item.get("domain")}))
 
 
 async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -> Customer | None:
@@ -156,6 +161,7 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
             "overdue_invoices": customer.stats.overdue_invoices,
             "revenue_minor": customer.revenue.amount_minor if customer.revenue else None,
             "last_read_at": now,
+            "named": await names.remember(tx, customer_id, customer, known=row.named),
         }
         await tx.execute(_SHOW, {**shows, "of_customer": customer_id})
     return read(Customer, row)

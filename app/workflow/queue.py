@@ -25,8 +25,9 @@ from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, poss
 from app.paging import Page, SortOrder, Window, read_page
 from app.shown import MAX_ROW_BYTES, Cut, ReasonView, View, amount, cut, panel_url, within
 from app.tables.columns import UtcDateTime
-from app.tables.orders import decisions, fees, order_texts, orders
+from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
+from app.tables.search import customer_names
 from app.tickets import questions
 from app.workflow.deciding import Waiting
 from app.workflow.provisioning import unbuilt_orders
@@ -60,7 +61,7 @@ class QueueRow(View):
             description="The possible actions; the policy's suggestion comes first.", examples=[["approve", "cancel"]]
         ),
     ]
-    customer_name: Annotated[str | None, Cut(80), Field(description="The company, else the person.")] = None
+    customer_name: Annotated[str | None, Cut(80), Field(description="Person, company.")] = None
     product: Annotated[str | None, Cut(120), Field(examples=["VPS S and 2 more"])] = None
     amount: Annotated[
         str | None, Field(description="With the decimals of the order's currency.", examples=["15.00"])
@@ -208,8 +209,10 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
     newest = await connection.execute(sa.select(fees).where(fees.c.order_id.in_(ids)).order_by(fees.c.created_at))
     fee_of = {row.order_id: row for row in newest}
     judged = await _judgements(connection, ids)
-    named = sa.select(order_texts.c.order_id, order_texts.c.customer_name).where(order_texts.c.order_id.in_(ids))
-    names = {row.order_id: row.customer_name for row in await connection.execute(named)}
+    whose = [row.customer_id for row in order_rows.values() if row.customer_id is not None]
+    called = sa.select(customer_names.c.customer_id, customer_names.c.name)
+    named = await connection.execute(called.where(customer_names.c.customer_id.in_(whose)))
+    names = {row.customer_id: row.name for row in named}
     calls = await _dead_calls(connection, found, ids)
     rows = []
     for row in found:
@@ -222,7 +225,7 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
         acts = settings.mode is Mode.ENFORCE
         waiting = Waiting(
             order=order_row,
-            customer_name=names.get(row.order_id),
+            customer_name=names.get(order_row.customer_id),
             fee=fee if acts else None,
             judged=judged.get(row.order_id),
             said=_happened(order_row, dead),

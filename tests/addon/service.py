@@ -27,16 +27,16 @@ from app.api.application import create_app
 from app.clock import utc_now
 from app.config import Settings
 from app.context import CatalogueCache, Context
+from app.core.records import Role
 from app.db import Database
 from app.installation import keys
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
-from app.panels.whmcs import open_panel
+from app.panels.whmcs.opening import open_panel
 from app.policies import versions
 from app.processes.worker import learn_identity, send_rules
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import serving
-from app.tables.access import Role
 from app.tables.inbox import events
 from app.upkeep.startup import prepare
 from app.workflow.events import handle

@@ -17,10 +17,10 @@ from app.core.judgement.decide import Judgement, decide
 from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
+from app.core.records import Role
 from app.core.states import OrderState, is_breached
 from app.db import Database
 from app.installation import keys
-from app.tables.access import Role
 from app.tables.customers import customers
 from app.tables.history import backtests
 from app.tables.inbox import events, workers

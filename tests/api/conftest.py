@@ -14,9 +14,8 @@ from fastapi import FastAPI
 from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
-from app.tables.access import Role
 from tests.api.api_support import NOW, check_contract, make_keys, template_of
 from tests.application import application
 

@@ -9,9 +9,9 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.auth import GuardedRoute, KeyCache
+from app.core.records import Role
 from app.installation import keys
 from app.installation.keys import Caller
-from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, check_problem
 from tests.api.conftest import Api, Start
 
@@ -37,7 +37,7 @@ BODIES: dict[str, Any] = {
     "/v1/backtests": {"document": ""},
     "/v1/policies/check": {"document": ""},
 }
-QUERIES = {"/v1/gate": f"?order_ids={ORDER}"}
+QUERIES = {"/v1/search": "?q=ada", "/v1/gate": f"?order_ids={ORDER}"}
 FIXED = {"order_id": ORDER, "customer_id": CUSTOMER, "ticket_id": TICKET, "version": 1}
 
 

@@ -19,11 +19,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.auth import KeyCache
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.core.webhooks import sign
 from app.db import Database
 from app.installation import keys
-from app.tables.access import Role
 from app.tables.inbox import events
 from tests.api.api_support import NOW, ORDER, add_decision, add_order, add_worker, check_problem
 from tests.api.conftest import Api, Start

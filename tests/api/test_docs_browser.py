@@ -17,10 +17,9 @@ from playwright.async_api import ConsoleMessage, Page, Route, async_playwright
 from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
 from app.handbook import NAMES
-from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_world, make_keys
 from tests.asked import ASKED, missing
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.tables.access import Role
+from app.core.records import Role
 from tests.api.api_support import check_problem
 from tests.api.conftest import Api
 

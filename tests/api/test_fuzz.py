@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
-from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, NOW, ORDER, TICKET, add_world, make_keys
 from tests.api.conftest import Api
 from tests.asked import examples
@@ -45,12 +44,9 @@ _BODIES = (
 _IDS = st.sampled_from([str(ORDER), str(CUSTOMER), str(TICKET), "1", "0", str(2**63 - 1), str(2**63)]) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/?#"), min_size=1, max_size=12
 ).filter(lambda text: text not in {".", ".."})
-_QUERIES = st.dictionaries(
-    st.sampled_from(["limit", "cursor", "state", "outcome", "customer_id", "segment"]),
-    st.sampled_from(["1", "held", "dead", "approve", "new", "25"])
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
-    max_size=3,
-)
+_WORDS = st.sampled_from(
+    ["1", "held", "dead", "approve", "new", "25", "ada@example.com", "2026-05-04", "2026-05-04T12:00:00Z", "#N100001"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _KEYS = st.none() | st.sampled_from(["a", "b"])
 
 
@@ -88,6 +84,13 @@ def _operations(document: dict[str, Any], *methods: str) -> list[tuple[str, str]
     ]
 
 
+def _queries(operation: dict[str, Any]) -> st.SearchStrategy[dict[str, str]]:
+    """Return queries of parameters that the operation knows, and now and then of one that it does not."""
+    known = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+    drawn = st.dictionaries(st.sampled_from(known), _WORDS, max_size=3) if known else st.just({})
+    return drawn | drawn | st.dictionaries(st.sampled_from(["sort", "state"]), _WORDS, max_size=2)
+
+
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_is_our_fault(api: Api, runner: asyncio.Runner, data: st.DataObject) -> None:
@@ -95,7 +98,7 @@ def test_no_request_is_our_fault(api: Api, runner: asyncio.Runner, data: st.Data
     path = template
     for name in ("order_id", "customer_id", "ticket_id", "version", "call_id", "event_id", "backtest_id"):
         path = path.replace(f"{{{name}}}", quote(data.draw(_IDS), safe=""))
-    more: dict[str, Any] = {"params": data.draw(_QUERIES)}
+    more: dict[str, Any] = {"params": data.draw(_queries(api.document["paths"][template][method.lower()]))}
     headers = {"content-type": data.draw(st.sampled_from(["application/json", "application/json; a=b", "text/plain"]))}
     if method != "GET":
         more["content"] = data.draw(_BODIES)

@@ -17,9 +17,9 @@ from standardwebhooks import Webhook
 
 from app.api.bodies import read_json
 from app.api.heavy import READ_AT_ONCE
+from app.core.records import Role
 from app.errors import Invalid
 from app.installation.heavy import OF_ONE_KEY, HeavyWork
-from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_order, check_problem
 from tests.api.conftest import Api, Start
 

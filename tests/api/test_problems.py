@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.api.middleware import MAX_BODY
+from app.core.records import Role
 from app.db import Database
 from app.errors import Problem
-from app.tables.access import Role
 from app.tables.inbox import installation
 from tests.api.api_support import CUSTOMER, ORDER, add_customer, add_order, add_world, check_problem
 from tests.api.conftest import Api, Start

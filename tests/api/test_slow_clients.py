@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import uvicorn
 
+from app.core.records import Role
 from app.processes.serve import listen
 from app.processes.slow_clients import ImpatientProtocol
-from app.tables.access import Role
 from tests.api.conftest import Api, Start
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # independent of the database

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.records import Role
 from app.db import Database
-from app.tables.access import Role
 from tests.api.api_support import CUSTOMER, ORDER, TICKET, add_world, make_keys
 from tests.asked import ASKED
 from tests.chaos.cluster import free_port

@@ -24,9 +24,9 @@ from app.messaging.wake import Wake
 from app.messaging.worker import Worker, WorkerLimits
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
+from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours
 from app.tables.inbox import events
 from app.upkeep import notifications, sweeps

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli.commands import cli
@@ -29,7 +28,7 @@ class Desk:
         return str(file)
 
     def run(self, *words: str, status: int = 0, **more: Any) -> str:
-        result: Result = CliRunner().invoke(cli, ["policy", *words], **more)
+        result = CliRunner().invoke(cli, ["policy", *words], **more)
         assert result.exit_code == status, result.output
         return result.output
 

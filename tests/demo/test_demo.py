@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.core.policy.document import Policy
+from app.db import Database
+from app.demo.command import policy_document
 from app.demo.news import Ledger, Tone
 from app.demo.processes import free_ports
+from app.sandbox.town.people import populate
+from app.sandbox.town.stories import stories
+from tests.stories.house import open_house
 
 WITHIN = 180
 
@@ -70,7 +78,8 @@ def test_demo_shows_every_outcome_and_ends_clean_when_told_to(tmp_path: Path) ->
     assert "Traceback" not in said
     assert "The demo has ended" in said
     assert re.search(r"Swagger UI: +http://127\.0\.0\.1:\d+/docs", said)
-    assert re.search(r"admin key: +\S{32,}", said)
+    keys = re.findall(r"^(ops key|admin key \(only for policies\)): +\S{32,}$", said, re.MULTILINE)
+    assert keys == ["ops key", "admin key (only for policies)"]
     assert _children(tmp_path) == []
     assert _left(tmp_path) == []
 
@@ -165,3 +174,27 @@ def test_a_fee_hold_names_the_amount_and_the_work() -> None:
     assert paid is not None
     assert paid.text.startswith("order 17: the fee of 50.00 USD is paid; the order is paid")
     assert ledger.fees() == (1, 1, "50.00 USD")
+
+
+@pytest.mark.slow("plays some minutes of the demo's stream")
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+async def test_regulars_who_order_again_and_again_stay_regulars(db: Database) -> None:
+    """A day passes in minutes, so everybody orders faster than people do."""
+    async with open_house(db, policy=policy_document("http://127.0.0.1:9/")) as house:
+        cast = populate(house.panel)
+        before = set(house.panel.state.orders)
+        async for _ in stories(house.panel, random.Random(7), cast, pace=0, until=100):
+            pass
+        await house.settle(seconds=10)
+        placed = Counter(
+            house.panel.state.orders[order_id].client_id for order_id in set(house.panel.state.orders) - before
+        )
+        regulars = {client.id for client in cast.clients["regular"]}
+        assert (
+            max(placed[one] for one in regulars) > Policy().thresholds.customer_orders_per_hour
+        )  # they would stand out
+        for order_id in set(house.panel.state.orders) - before:
+            order = await house.order(order_id)
+            assert {"customer_velocity", "ip_velocity"} & {one["code"] for one in order["signals"]} == set()
+            if order["customer_id"] in regulars:
+                assert order["decision"]["outcome"] == "approve", order["decision"]

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from app.clock import utc_now
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
 from app.doctor import records as doctor
 from app.doctor.findings import DoctorFinding, Level, fault, ok, unchecked
@@ -29,7 +29,6 @@ from app.doctor.installation import check_records, check_settings, check_signs, 
 from app.doctor.report import Section, secrets_of, show, summary
 from app.installation import facts as installation
 from app.installation.keys import create_key
-from app.tables.access import Role
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, orders, timeline
 from app.upkeep.startup import prepare

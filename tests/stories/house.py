@@ -23,9 +23,9 @@ from app.db import Database
 from app.messaging.wake import Wake
 from app.messaging.worker import Worker
 from app.panels.brakes.limiter import RateLimiter
-from app.panels.whmcs import WhmcsPanel
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.lines import HttpxLine
+from app.panels.whmcs.panel import WhmcsPanel
 from app.processes.worker import learn_identity, send_rules
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.server import create_app as create_sandbox

@@ -10,9 +10,9 @@ from app.api.fields import PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.serving import ChangeDep, ContextDep, read, router
 from app.evaluation.candidate_report import CandidateReport, candidate_report
+from app.policies import candidate as service
 from app.policies import versions
-from app.workflow import candidates as service
-from app.workflow.candidates import Candidate
+from app.policies.candidate import Candidate
 
 candidates = router("", "policies")
 

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.auth import OPS, SCORES
-from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, Flag, Text
-from app.api.serving import ChangeDep, ContextDep, WindowDep, read, router
+from app.api.fields import Absent, Amount, Body, BodyId, CustomerId, EmailFilter, FilterText, Flag, StateFilter, Text
+from app.api.serving import ChangeDep, ContextDep, PeriodDep, WindowDep, read, router
 from app.api.views import lists
 from app.api.views.customers import CustomerView, ScoresAnswer, ScoreView
+from app.api.views.filtered import CustomerFilter, list_customers
 from app.api.views.records import CreditView
 from app.billing import credits as credit_service
 from app.core.judgement.customer_score import Segment
@@ -69,15 +70,24 @@ class CreditRequest(Body):
     response_model=Page[CustomerView],
     dependencies=_OPS,
     summary="List customers by id",
-    description="Scores and segments are current.",
+    description=(
+        "Scores and segments are current. `since` and `until` mean the day when the customer signed up; the list is "
+        "then sorted by it."
+    ),
 )
 async def list_all(
+    *,
     context: ContextDep,
     window: WindowDep,
+    signed_up: PeriodDep,
+    number: Annotated[FilterText | Absent, Query(description="The customer number: the panel's client id.")] = None,
+    email: EmailFilter = None,
+    state: StateFilter = None,
     segment: Annotated[Segment | Absent, Query(description="The customer's segment.")] = None,
 ) -> Response:
     now = context.clock()
-    return await read(context, lambda connection: lists.list_customers(connection, window, segment=segment, now=now))
+    wanted = CustomerFilter(segment=segment, state=state, number=number, email=email, signed_up=signed_up)
+    return await read(context, lambda connection: list_customers(connection, window, wanted, now=now))
 
 
 @customers.post(

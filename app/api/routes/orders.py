@@ -19,16 +19,18 @@ from app.api.fields import (
     Amount,
     Body,
     CustomerFilter,
+    EmailFilter,
     Flag,
     Minutes,
     Note,
+    NumberFilter,
     OrderId,
     storable_text,
 )
-from app.api.serving import Change, ChangeDep, ContextDep, WindowDep, answer, read, router
+from app.api.serving import Change, ChangeDep, ContextDep, PeriodDep, WindowDep, answer, read, router
 from app.api.views.explanation import ExplanationView, explanation_view
 from app.api.views.explanation_staff import StaffExplanationView, staff_explanation_view
-from app.api.views.lists import list_orders
+from app.api.views.filtered import OrderFilter, list_orders
 from app.api.views.orders import OrderSummary, OrderView
 from app.api.views.orders_read import order_view
 from app.core.consequences.news import ActionRequest, WorkTerms
@@ -51,21 +53,26 @@ _APPROVING = problems.declare(*problems.APPROVING)
     response_model=Page[OrderSummary],
     dependencies=_OPS,
     summary="List orders, newest first",
-    description="Listed orders leave out items, request text, tickets, signals, panel calls and timeline.",
+    description=(
+        "Listed orders leave out items, request text, tickets, signals, panel calls and timeline. `since` and `until` "
+        "mean the time when the order was placed."
+    ),
 )
 async def list_all(
+    *,
     context: ContextDep,
     window: WindowDep,
+    placed: PeriodDep,
+    number: NumberFilter = None,
+    email: EmailFilter = None,
     state: Annotated[OrderState | Absent, Query(description="The order's state in Doorman.")] = None,
     outcome: Annotated[Outcome | Absent, Query(description="The latest decision.")] = None,
     customer_id: CustomerFilter = None,
 ) -> Response:
-    return await read(
-        context,
-        lambda connection: list_orders(
-            connection, context.settings, window, state=state, outcome=outcome, customer_id=customer_id
-        ),
+    wanted = OrderFilter(
+        state=state, outcome=outcome, customer_id=customer_id, number=number, email=email, placed=placed
     )
+    return await read(context, lambda connection: list_orders(connection, context.settings, window, wanted))
 
 
 @orders.get(

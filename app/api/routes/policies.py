@@ -14,8 +14,7 @@ from app.api.fields import Body, Flag, OtherVersion, PolicyVersion
 from app.api.heavy import TurnDep
 from app.api.publishing import CheckedPolicy, PolicyDiff
 from app.api.serving import ChangeDep, ContextDep, WindowDep, answer, read, router
-from app.api.views.lists import list_policies
-from app.api.views.records import PolicyDocument, PolicyView, PublishedPolicy
+from app.api.views.policies import PolicyDocument, PolicyView, PublishedPolicy, list_policies
 from app.errors import Busy, ConfirmationNeeded, NotFound, WrongState
 from app.paging import Page
 from app.policies.reading import read_document

@@ -11,14 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api import problems
 from app.api.auth import OPS
-from app.api.fields import Body, LoggedMinutes, Text, TicketId
+from app.api.fields import Body, CustomerFilter, EmailFilter, LoggedMinutes, NumberFilter, StateFilter, Text, TicketId
 from app.api.heavy import TurnDep
-from app.api.serving import ChangeDep, ContextDep, answer, read, router
+from app.api.serving import ChangeDep, ContextDep, PeriodDep, WindowDep, answer, read, router
+from app.api.views.filtered import TicketFilter, list_tickets
 from app.api.views.lists import get_ticket
-from app.api.views.records import ReadingView, TicketView
+from app.api.views.records import ReadingView, TicketSummary, TicketView
 from app.core.reading.text import MAX_TEXT
 from app.core.reading.topics import Topic, classify
 from app.errors import NotFound
+from app.paging import Page
 from app.policies import versions
 from app.tickets import records
 
@@ -43,6 +45,26 @@ class TicketPatch(Body):
         if self.topic is None and self.minutes is None:
             raise ValueError("give at least one of topic, minutes")
         return self
+
+
+@tickets.get(
+    "",
+    response_model=Page[TicketSummary],
+    summary="List tickets, newest first",
+    description="`since` and `until` mean the time when the ticket was opened. `email` finds tickets of guests, too.",
+)
+async def list_all(
+    *,
+    context: ContextDep,
+    window: WindowDep,
+    opened: PeriodDep,
+    number: NumberFilter = None,
+    email: EmailFilter = None,
+    state: StateFilter = None,
+    customer_id: CustomerFilter = None,
+) -> Response:
+    wanted = TicketFilter(state=state, customer_id=customer_id, number=number, email=email, opened=opened)
+    return await read(context, lambda connection: list_tickets(connection, window, wanted))
 
 
 @tickets.post(

@@ -11,61 +11,29 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.views.customers import CustomerView, ScoresAnswer, ScoreView, customer_view, score_view
-from app.api.views.orders import OrderSummary
-from app.api.views.orders_read import order_summaries
 from app.api.views.records import (
     CallView,
     CreditView,
     EventView,
     FeeView,
-    PolicyDocument,
-    PolicyView,
     TicketView,
     credit_view,
     fee_view,
 )
-from app.config import Settings
-from app.core.judgement.customer_score import Segment
-from app.core.judgement.decide import Outcome
-from app.core.policy.document import Policy
 from app.core.records import CallState
-from app.core.states import FeeState, OrderState
+from app.core.states import FeeState
 from app.customers import counts as customer_service
 from app.errors import NotFound
 from app.paging import Page, SortOrder, Window, read_page, read_page_by_state
-from app.policies import versions as policy_service
 from app.tables.customers import credits as credits_table
 from app.tables.customers import customers
 from app.tables.inbox import EventState, events
-from app.tables.orders import fees, orders, ticket_texts, tickets
+from app.tables.orders import fees, ticket_texts, tickets
 from app.tables.outbox import panel_calls
-from app.tables.policies import policies
 from app.tickets import records
 
 _MONTH = timedelta(days=30)
 _AT_A_TIME = 100  # scores in a batch, between which other tasks run
-
-
-async def list_orders(
-    connection: AsyncConnection,
-    settings: Settings,
-    window: Window,
-    *,
-    state: OrderState | None,
-    outcome: Outcome | None,
-    customer_id: int | None,
-) -> Page[OrderSummary]:
-    """Return orders, newest first."""
-    query = sa.select(orders)
-    if state is not None:
-        query = query.where(orders.c.state == state)
-    if outcome is not None:
-        query = query.where(orders.c.outcome == outcome)
-    if customer_id is not None:
-        query = query.where(orders.c.customer_id == customer_id)
-    order = SortOrder(columns=(orders.c.order_id,), kinds=(int,))
-    rows, cursor = await read_page(connection, query, order, window)
-    return Page(items=tuple(await order_summaries(connection, settings, rows)), next_cursor=cursor)
 
 
 async def list_fees(
@@ -122,35 +90,6 @@ async def get_event(connection: AsyncConnection, event_id: int) -> EventView:
 # --- customers ----------------------------------------------------------------------------------------------------
 
 
-async def list_customers(
-    connection: AsyncConnection, window: Window, *, segment: Segment | None, now: datetime
-) -> Page[CustomerView]:
-    """Return customers by id, or those of one segment."""
-    policy = (await policy_service.active(connection)).policy
-    query = sa.select(customers)
-    if segment is not None:
-        query = query.where(_in_segment(segment, policy, now))
-    order = SortOrder(columns=(customers.c.customer_id,), kinds=(int,), falling=False)
-    rows, cursor = await read_page(connection, query, order, window)
-    found = [customer_view(row, customer_service.score_of(row, policy, now=now), now=now) for row in rows]
-    return Page(items=tuple(found), next_cursor=cursor)
-
-
-def _in_segment(segment: Segment, policy: Policy, now: datetime) -> sa.ColumnElement[bool]:
-    """Return the rule of `core.customers` as SQL: a pin wins, else a customer is new until known for a while."""
-    pinned = customers.c.pinned_segment == segment
-    rules = policy.customers
-    known = sa.and_(
-        sa.func.coalesce(customers.c.signed_up_at, customers.c.first_heard_at, type_=customers.c.signed_up_at.type)
-        <= now - rules.standard_after_months * _MONTH,
-        sa.func.coalesce(customers.c.paid_invoices, 0) >= rules.standard_after_paid_invoices,
-    )
-    computed = {Segment.STANDARD: known, Segment.NEW: sa.not_(known)}
-    if segment not in computed:
-        return pinned
-    return sa.or_(pinned, sa.and_(customers.c.pinned_segment.is_(None), computed[segment]))
-
-
 async def get_customer(connection: AsyncConnection, customer_id: int, *, now: datetime) -> CustomerView:
     """Return one customer. Raises NotFound."""
     row, scored = await _scored(connection, customer_id, now=now)
@@ -201,7 +140,7 @@ async def get_credit(connection: AsyncConnection, credit_id: uuid.UUID) -> Credi
     )
 
 
-# --- tickets and policies -----------------------------------------------------------------------------------------
+# --- tickets -----------------------------------------------------------------------------------------
 
 
 async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
@@ -212,25 +151,3 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
     linked = await records.orders_of(connection, ticket_id)
     return TicketView.of(row, subject=subject or "", order_ids=linked[-50:])
-
-
-async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
-    """Return the published policies, newest first."""
-    columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
-    order = SortOrder(columns=(policies.c.version,), kinds=(int,))
-    rows, cursor = await read_page(connection, sa.select(*columns), order, window)
-    active = await policy_service.active_version(connection)
-    found = [PolicyView.of(row, active=row.version == active) for row in rows]
-    return Page(items=tuple(found), next_cursor=cursor)
-
-
-async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocument:
-    """Return a policy with its document, even if it is no longer valid. Raises NotFound.
-
-    It comes without warnings: see `publishing.show`.
-    """
-    row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
-    if row is None:
-        raise NotFound(f"there is no policy version {version}")
-    active = await policy_service.active_version(connection)
-    return PolicyDocument.of(row, active=row.version == active, warnings=())

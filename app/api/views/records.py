@@ -1,4 +1,4 @@
-"""Fees, panel calls, events, tickets, credits and policies as the API returns them."""
+"""Fees, panel calls, events, tickets and credits as the API returns them."""
 
 from __future__ import annotations
 
@@ -118,10 +118,37 @@ class ReadingView(View):
     evidence: Annotated[tuple[EvidenceView, ...], first(50)]
 
 
+_TicketNumber = Annotated[
+    str,
+    Cut(40),
+    Field(
+        description="As customers quote it; empty if Doorman read it before it kept numbers.",
+        examples=["ABC-123456"],
+    ),
+]
+
+
+class TicketSummary(View):
+    """A ticket in a list: without its orders and what was recognised in it."""
+
+    ticket_id: int
+    number: _TicketNumber
+    customer_id: Annotated[int | None, Field(description="Null for guests.")]
+    subject: Annotated[str, Cut(300)]
+    opened_by: Annotated[str, Field(examples=["customer"])]
+    opened_at: datetime
+    state: Annotated[str, Cut(40), Field(description="As the panel names it.", examples=["Open"])]
+    topic: Topic
+    minutes: int
+    self_service: bool
+    corrected_by: str | None
+
+
 class TicketView(View):
     """A ticket, classified when it was opened; staff can correct it."""
 
     ticket_id: int
+    number: _TicketNumber
     customer_id: Annotated[int | None, Field(description="Null for guests.")]
     subject: Annotated[str, Cut(300)]
     opened_by: Annotated[str, Field(examples=["customer"])]
@@ -154,34 +181,3 @@ class CreditView(View):
 def credit_view(row: Any) -> CreditView:
     """Show one credit."""
     return within(CreditView.of(row, credit_id=row.id, amount=amount(row.amount_minor, row.currency)), MAX_ROW_BYTES)
-
-
-class PolicyView(View):
-    """A policy: one version of the provider's rules and numbers, immutable once published."""
-
-    version: int
-    hash: Annotated[str, Field(description="SHA-256 of its full form; the same rules have the same hash.")]
-    active: bool
-    published_by: str
-    published_at: datetime
-
-
-class PolicyDocument(View):
-    """A policy with the document that was published."""
-
-    version: int
-    hash: str
-    active: bool
-    published_by: str
-    published_at: datetime
-    document: str
-    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]
-
-
-class PublishedPolicy(View):
-    """The result of publishing or activating a policy."""
-
-    version: int
-    hash: str
-    active: bool
-    warnings: Annotated[tuple[str, ...], Field(description="Settings that are allowed but rarely intended.")]

@@ -1,4 +1,4 @@
-"""The addresses of WHMCS's pages about an order or an invoice."""
+"""The addresses of WHMCS's pages about orders, customers, tickets and invoices."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ class WhmcsLinks:
     def order_url(self, order_id: int) -> str:
         """See `PanelLinks`."""
         return f"{self.base_url}/admin/orders.php?action=view&id={order_id}"
+
+    def customer_url(self, customer_id: int) -> str:
+        """See `PanelLinks`."""
+        return f"{self.base_url}/admin/clientssummary.php?userid={customer_id}"
+
+    def ticket_url(self, ticket_id: int) -> str:
+        """See `PanelLinks`."""
+        return f"{self.base_url}/admin/supporttickets.php?action=view&id={ticket_id}"
+
+    def staff_invoice_url(self, invoice_id: int) -> str:
+        """See `PanelLinks`."""
+        return f"{self.base_url}/admin/invoices.php?action=edit&id={invoice_id}"
 
     def invoice_url(self, invoice_id: int) -> str:
         """See `PanelLinks`."""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.core.records import Role
 from app.evaluation.backtest.runs import DEAD_AFTER
-from app.tables.access import Role
 from app.tables.history import backtests
 from tests.api.api_support import NOW, add_backtest, check_problem
 from tests.api.conftest import Api, Start

@@ -9,8 +9,8 @@ import pytest
 
 from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.reading.kinds import TermKind
+from app.core.records import Role
 from app.policies import versions
-from app.tables.access import Role
 from tests.api.api_support import NOW, ORDER, add_decision, add_fee, add_order, check_problem, judged
 from tests.api.conftest import Api
 

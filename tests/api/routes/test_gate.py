@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.tables.access import Role
+from app.core.records import Role
 from app.tables.inbox import events
 from tests.api.api_support import NOW, ORDER, add_order, check_problem, insert
 from tests.api.conftest import Api

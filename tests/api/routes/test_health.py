@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from app.api.application import create_app
 from app.config import Settings
+from app.core.records import Role
 from app.db import Database
+from app.installation import keys, lacking
 from app.installation.panel_requests import store
 from app.installation.schema import OldSchema
 from app.messaging.inbox import Event
@@ -24,7 +27,8 @@ from app.tables.inbox import workers
 from app.upkeep import health
 from app.workflow.waiting import Waiting
 from tests.api.api_support import NOW, add_call, add_decision, add_event, add_fee, add_order, add_question, add_worker
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Start
+from tests.stories.house import SECRET
 
 
 async def ready(api: Api) -> tuple[int, dict[str, Any]]:
@@ -229,3 +233,26 @@ async def test_an_old_schema_is_refused_with_the_command_that_helps(tmp_path: An
     with pytest.raises(OldSchema, match="doorman migrate"):
         async with app.router.lifespan_context(app):
             pass
+
+
+async def test_what_is_not_set_up_yet_is_said_and_does_not_make_it_unready(start: Start) -> None:
+    async with start(keys=False) as api:
+        await add_worker(api.db)
+        status, body = await ready(api)
+        assert (status, body["ready"]) == (200, True)
+        assert body["notices"][:3] == [lacking.NO_PANEL, lacking.NO_WEBHOOKS, lacking.NO_KEY]
+        async with api.db.begin() as tx:
+            await keys.create_key(tx, "ada", Role.OPS, now=NOW)
+        assert lacking.NO_KEY not in (await ready(api))[1]["notices"]
+        async with api.db.begin() as tx:
+            await keys.revoke_key(tx, "ada", now=NOW)
+        assert lacking.NO_KEY in (await ready(api))[1]["notices"]
+
+
+async def test_nothing_is_missing_once_panel_secret_and_a_key_are_set(start: Start) -> None:
+    secret = SecretStr("x" * 40)
+    async with start(
+        keys=False, admin_key=secret, panel_identifier=secret, panel_secret=secret, webhook_secret=SecretStr(SECRET)
+    ) as api:
+        notices = (await ready(api))[1]["notices"]
+        assert {lacking.NO_PANEL, lacking.NO_WEBHOOKS, lacking.NO_KEY} & set(notices) == set()

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.judgement.stored import dump_facts, dump_judgement
-from app.core.records import Mode
-from app.tables.access import Role
+from app.core.records import Mode, Role
 from app.tables.orders import ticket_orders
 from tests.api.api_support import (
     CUSTOMER,

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.reading.kinds import TermKind
+from app.core.records import Role
 from app.db import Database
 from app.installation import facts as installation
 from app.orders.facts_codec import pack
-from app.tables.access import Role
 from app.tables.history import cases
 from app.tables.policies import policy_activations
 from tests.api.api_support import CUSTOMER, NOW, add_customer, check_problem, judged

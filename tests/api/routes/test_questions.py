@@ -12,10 +12,9 @@ from app.api.views import questions as questions_report
 from app.core.judgement.stored import dump_facts, dump_judgement
 from app.core.policy.document import parse_policy
 from app.core.reading.kinds import TermFinding, TermKind
-from app.core.records import Mode
+from app.core.records import Mode, Role
 from app.db import Database
 from app.policies import versions
-from app.tables.access import Role
 from app.tables.orders import questions
 from app.tables.outbox import panel_calls
 from tests.api.api_support import (

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from app.core.judgement.stored import dump_judgement
-from app.core.records import Mode
-from app.tables.access import Role
-from app.tables.orders import order_texts
-from tests.api.api_support import NOW, ORDER, add_call, add_decision, add_fee, add_order, insert, judged
+from app.core.records import Mode, Role
+from app.tables.search import customer_names
+from tests.api.api_support import CUSTOMER, NOW, ORDER, add_call, add_decision, add_fee, add_order, insert, judged
 from tests.api.conftest import Api, Start
 
 pytestmark = pytest.mark.both_databases("sorting, paging and searching")
@@ -53,7 +52,7 @@ async def test_a_row_says_all_that_staff_decide_from(api: Api) -> None:
     items = [{"product": name, "amount": "5.00", "panel_status": "Pending", "total": 3} for name in ("VPS S", "IP")]
     await add_order(api.db, items=items)
     await add_decision(api.db)
-    await insert(api.db, order_texts, order_id=ORDER, request_text="", customer_name="Acme Hosting GmbH")
+    await insert(api.db, customer_names, customer_id=CUSTOMER, name="Acme Hosting GmbH", email="it@acme.example")
     (row,) = await rows(api)
     sentence = "Risk 62 reaches the review threshold of 60."
     assert to_decide(row) == ("Acme Hosting GmbH", "VPS S and 2 more", "15.00", "USD", "50.00", 60, 0, sentence, True)

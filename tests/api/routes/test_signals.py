@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.core.judgement.signals.catalogue import CATALOGUE
+from app.core.records import Role
 from app.policies import versions
-from app.tables.access import Role
 from tests.api.api_support import NOW
 from tests.api.conftest import Api
 

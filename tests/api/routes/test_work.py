@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.tables.access import Role
+from app.core.records import Role
 from app.tables.orders import ticket_orders
 from app.tables.outbox import panel_calls
 from tests.api.api_support import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.panels.kinds import links_to
+from app.panels.links import links_to
 
 
 def test_links_lead_to_the_order_and_the_invoice() -> None:

@@ -13,7 +13,7 @@ from app.core.facts import FraudCheck, FraudVerdict, PlacedBy
 from app.core.money import Money
 from app.panels.base import PanelUnavailable
 from app.panels.records import CustomerStats
-from app.panels.whmcs import open_panel
+from app.panels.whmcs.opening import open_panel
 from tests.contract.samples import (
     ADMIN,
     CLIENT,
