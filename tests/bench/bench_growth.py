@@ -100,9 +100,10 @@ def main() -> int:
             found = measure(kind, Path(folder), sizes, rounds=options.rounds, orders=options.orders)
             for size, one in found.items():
                 print(f"{kind:10} {size:9,} {_line(one)}")
-            slower, larger = ratios(found)
+            slower, dearer, larger = ratios(found)
             print(
-                f"{kind:10} {slower:.2f} times slower, {larger:.2f} times the memory (wanted: {WANTED_RATIO} at most)\n"
+                f"{kind:10} {slower:.2f} times slower, {dearer:.2f} times the processor time, {larger:.2f} times the memory "
+                f"(wanted: {WANTED_RATIO} at most)\n"
             )
             is_good = is_good and slower <= WANTED_RATIO and larger <= WANTED_RATIO
     return 1 if options.check and not is_good else 0
