@@ -102,7 +102,7 @@ def main() -> int:
                 print(f"{kind:10} {size:9,} {_line(one)}")
             slower, dearer, larger = ratios(found)
             print(
-                f"{kind:10} {slower:.2f} times slower, {dearer:.2f} times the processor time, {larger:.2f} times the memory "
+                f"{kind:10} {slower:.2f} times slower, {dearer:.2f} times the CPU, {larger:.2f} times the memory "
                 f"(wanted: {WANTED_RATIO} at most)\n"
             )
             is_good = is_good and slower <= WANTED_RATIO and larger <= WANTED_RATIO
