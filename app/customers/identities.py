@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_address
@@ -14,7 +16,8 @@ import phonenumbers
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.facts import Neighbours
+from app.core.facts import BadNeighbour, Neighbours
+from app.core.judgement.neighbours import bad_neighbour, latest
 from app.db import insert_new
 from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
@@ -123,10 +126,37 @@ async def neighbours(
     if not known:
         return ()
     query = sa.union_all(*(others(kind, value, customer_id, before) for kind, value in sorted(known.items())))
-    return tuple(
+    found = [
         Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0))
         for row in await connection.execute(query)
         if row.others
+    ]
+    return tuple(
+        [
+            replace(one, bad=await _bad_by_identity(connection, one.kind, known[one.kind], customer_id, before))
+            if one.bad_customers
+            else one
+            for one in found
+        ]
+    )
+
+
+async def _bad_by_identity(
+    connection: AsyncConnection, kind: str, value: str, customer_id: int, before: datetime
+) -> tuple[BadNeighbour, ...]:
+    rows = (await connection.execute(_sharing(kind, value, customer_id, before))).all()
+    return await bad_among(connection, {row.customer_id: row.first_seen_at for row in rows}, before=before)
+
+
+async def bad_among(
+    connection: AsyncConnection, seen: Mapping[int, datetime], *, before: datetime
+) -> tuple[BadNeighbour, ...]:
+    """Return the bad customers among some, given when each was first seen with the shared identity."""
+    columns = customers.c
+    query = sa.select(columns.customer_id, columns.bad_at).where(columns.customer_id.in_(sorted(seen)), columns.bad)
+    return latest(
+        bad_neighbour(seen_at=seen[row.customer_id], known_at=row.bad_at, before=before)
+        for row in await connection.execute(query)
     )
 
 
@@ -135,24 +165,28 @@ def others(kind: str, value: str, customer_id: int, before: datetime) -> sa.Sele
 
     A correlated subquery, because PostgreSQL scans the whole table of customers for a join.
     """
-    seen = (
-        sa.select(identities.c.customer_id)
-        .where(
-            identities.c.kind == kind,
-            identities.c.hash == value,
-            identities.c.customer_id != customer_id,
-            identities.c.first_seen_at < before,
-        )
-        .order_by(identities.c.customer_id.desc())
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
+    seen = _sharing(kind, value, customer_id, before).subquery()
     is_bad = sa.select(sa.case((customers.c.bad, 1), else_=0)).where(customers.c.customer_id == seen.c.customer_id)
     others = sa.select(is_bad.scalar_subquery().label("bad")).select_from(seen).subquery()
     return sa.select(
         sa.literal(kind).label("kind"),
         sa.func.count(others.c.bad).label("others"),
         sa.func.sum(others.c.bad).label("bad"),
+    )
+
+
+def _sharing(kind: str, value: str, customer_id: int, before: datetime) -> sa.Select[int, datetime]:
+    columns = identities.c
+    return (
+        sa.select(columns.customer_id, columns.first_seen_at)
+        .where(
+            columns.kind == kind,
+            columns.hash == value,
+            columns.customer_id != customer_id,
+            columns.first_seen_at < before,
+        )
+        .order_by(columns.customer_id.desc())
+        .limit(MOST_COUNTED)
     )
 
 

@@ -16,7 +16,7 @@ from app.customers.addresses import Block, block_of, same_address, words_of
 from app.customers.identities import hashed, identities_of
 from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelPayMethod
-from app.tables.customers import address_blocks, customers
+from app.tables.customers import address_blocks
 from app.tables.customers import identities as identities_table
 
 #: Maximum of addresses compared in one block: the newest.
@@ -64,20 +64,22 @@ async def neighbours(
     found = list(await identities.neighbours(connection, customer_id, links.hashes, before=before))
     alike = await _similar(connection, customer_id, links, before=before)
     paying = await _paying_alike(connection, customer_id, links.payments, before=before)
-    for kind, ids in (("similar_address", alike), ("payment", paying)):
-        if ids:
-            bad = await _bad(connection, ids)
-            found.append(Neighbours(kind=kind, customers=len(ids), bad_customers=bad))
+    for kind, seen in (("similar_address", alike), ("payment", paying)):
+        if seen:
+            bad = await identities.bad_among(connection, seen, before=before)
+            found.append(Neighbours(kind=kind, customers=len(seen), bad_customers=len(bad), bad=bad))
     return tuple(sorted(found, key=lambda one: one.kind))
 
 
-async def _similar(connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime) -> set[int]:
-    """Return the customers with a similar address; those with exactly this one are counted already."""
+async def _similar(
+    connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime
+) -> dict[int, datetime]:
+    """Return the customers with a similar address, and since when; those with exactly this one are counted already."""
     if links.block is None:
-        return set()
+        return {}
     rows = await connection.execute(candidates(links.block.block, customer_id, before=before))
     street = links.block.street
-    alike = {row.customer_id for row in rows if same_address(street, row.street)}
+    alike = {row.customer_id: row.first_seen_at for row in rows if same_address(street, row.street)}
     exact = links.hashes.get("address")
     if not alike or exact is None:
         return alike
@@ -87,14 +89,15 @@ async def _similar(connection: AsyncConnection, customer_id: int, links: Links, 
         identities_table.c.customer_id.in_(sorted(alike)),
         identities_table.c.first_seen_at < before,
     )
-    return alike - set((await connection.execute(same)).scalars())
+    exactly = set((await connection.execute(same)).scalars())
+    return {one: at for one, at in alike.items() if one not in exactly}
 
 
 def candidates(block: str, customer_id: int, *, before: datetime) -> sa.Select[Any]:
     """Return the query for the addresses of a block to compare."""
     blocks = address_blocks.c
     return (
-        sa.select(blocks.customer_id, blocks.street)
+        sa.select(blocks.customer_id, blocks.street, blocks.first_seen_at)
         .where(blocks.block == block, blocks.first_seen_at < before, blocks.customer_id != customer_id)
         .order_by(blocks.first_seen_at.desc())
         .limit(MOST_COMPARED)
@@ -103,12 +106,12 @@ def candidates(block: str, customer_id: int, *, before: datetime) -> sa.Select[A
 
 async def _paying_alike(
     connection: AsyncConnection, customer_id: int, payments: Collection[str], *, before: datetime
-) -> set[int]:
+) -> dict[int, datetime]:
     if not payments:
-        return set()
+        return {}
     columns = identities_table.c
     query = (
-        sa.select(columns.customer_id)
+        sa.select(columns.customer_id, columns.first_seen_at)
         .where(
             columns.kind == "payment",
             columns.hash.in_(payments),
@@ -117,12 +120,10 @@ async def _paying_alike(
         )
         .limit(identities.MOST_COUNTED)
     )
-    return set((await connection.execute(query)).scalars())
-
-
-async def _bad(connection: AsyncConnection, ids: Collection[int]) -> int:
-    query = sa.select(sa.func.count()).where(customers.c.customer_id.in_(sorted(ids)), customers.c.bad)
-    return int((await connection.execute(query)).scalar_one())
+    seen: dict[int, datetime] = {}
+    for row in await connection.execute(query):
+        seen[row.customer_id] = min(row.first_seen_at, seen.get(row.customer_id, row.first_seen_at))
+    return seen
 
 
 # --- keeping --------------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ customers = sa.Table(
     sa.Column(
         "bad", sa.Boolean, nullable=False, server_default=sa.false()
     ),  # fraud or chargeback: counts against customers with shared identities
+    # since when the latest fraud or chargeback is known; null for one that an earlier version recorded
+    sa.Column("bad_at", UtcDateTime),
     # last values read from the panel
     sa.Column("active_services", sa.Integer),
     sa.Column("paid_invoices", sa.Integer),

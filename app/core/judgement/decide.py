@@ -26,7 +26,7 @@ __all__ = ["ENGINE_VERSION", "SEVERITY", "Judgement", "Outcome", "Reason", "deci
 
 #: Stored with every decision: the same facts, policy and engine version give the same decision. Increase it whenever
 #: the rules or the sentences of reasons and signals change: a replay compares them word for word.
-ENGINE_VERSION: Final = "5"
+ENGINE_VERSION: Final = "6"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,8 @@ class Rulebook:
         self.manual_methods: Final = _words(policy.payment.manual_methods)
         self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
         self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
+        self.half_life_days: Final = policy.neighbours.half_life_days
+        self.burst_hours: Final = policy.neighbours.burst_hours
         self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
         self.caps: Final[dict[str, int]] = policy.families.model_dump()
         self.lowest_cap: Final = min(self.caps.values())

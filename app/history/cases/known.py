@@ -21,7 +21,7 @@ from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
 from app.history.cases.rows import in_chunks
 from app.history.cases.shared import Shared
-from app.history.cases.timeline import Rows, midnight
+from app.history.cases.timeline import Rows, fraud_known_at, midnight
 from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
@@ -97,7 +97,7 @@ async def _customers(tx: AsyncConnection, page: list[Known], *, now: datetime) -
         row = stored[one.rows.customer_id]
         if row.merged_into is not None:
             continue
-        wanted = _wanted(one, row, counted[one.rows.customer_id])
+        wanted = _wanted(one, row, counted[one.rows.customer_id], now=now)
         if any(getattr(row, name) != value for name, value in wanted.items()):
             changes.append({"of": row.customer_id, **wanted})
     if changes:
@@ -128,7 +128,7 @@ async def _counted_live(tx: AsyncConnection, customer_ids: list[int]) -> dict[in
     return found
 
 
-def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
+def _wanted(one: Known, row: Any, live: dict[int, Any], *, now: datetime) -> dict[str, Any]:
     """Return the values that the customer's row should have."""
     counts = dict.fromkeys(_COUNTS, 0)
     for order in live.values():
@@ -137,10 +137,15 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
         counts["effortless_orders"] += order.effortless
         counts["fraud_orders"] += order.fraud
     disputed = 0
+    evidence = [] if row.bad_at is None else [row.bad_at]
     for case in one.cases:
         own, status = live.get(case.order.order_id), case.order.status
         invoice = one.rows.invoices.get(case.order.invoice_id or 0)
-        disputed += invoice is not None and invoice.status == PanelInvoiceStatus.COLLECTIONS
+        if invoice is not None and invoice.status == PanelInvoiceStatus.COLLECTIONS:
+            disputed += 1
+            evidence.append(case.placed_at if invoice.due_on is None else midnight(invoice.due_on))
+        if (known_at := fraud_known_at(case.order, case.placed_at)) is not None:
+            evidence.append(known_at)
         if (own is None or not own.counted) and status != PanelOrderStatus.PENDING:
             counts["orders"] += 1
             counts["manual_orders"] += case.manual
@@ -153,6 +158,7 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
     return counts | {
         "chargebacks": chargebacks,
         "bad": counts["fraud_orders"] > 0 or chargebacks > 0,
+        "bad_at": min(max(evidence), now) if evidence else None,
         "status": listed.customer.status[:24] if listed and unread else row.status,
         "currency": listed.customer.currency if listed and unread else row.currency,
         "signed_up_at": midnight(listed.signed_up_on)

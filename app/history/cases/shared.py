@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
-from app.core.facts import Neighbours
+from app.core.facts import BadNeighbour, Neighbours
+from app.core.judgement.neighbours import latest
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -42,15 +43,13 @@ class _Group:
     def others(self, customer_id: int, before: int) -> int:
         return bisect_left(self.times, before) - (customer_id in self.first and self.first[customer_id] < before)
 
-    def bad_others(self, customer_id: int, before: int, known: dict[int, int] | None) -> int:
-        """Count bad customers seen before; with `known`, only those who were known as bad before, too."""
-        return sum(
-            1
+    def bad_others(self, customer_id: int, before: int, known: dict[int, int], *, today: bool) -> list[BadNeighbour]:
+        """Return bad customers seen before, and known as bad before; with `today`, also those known only later."""
+        return [
+            BadNeighbour((before - self.first[other]) // _HOUR, max(0, before - known.get(other, before)) // _DAY)
             for other in self.bad
-            if other != customer_id
-            and self.first[other] < before
-            and (known is None or known.get(other, before) < before)
-        )
+            if other != customer_id and self.first[other] < before and (today or known.get(other, before) < before)
+        ]
 
 
 @dataclass(slots=True)
@@ -150,7 +149,6 @@ class Shared:
             group = self._groups.get(key_of(hashed))
             others = group.others(customer_id, moment) if group else 0
             if group and others:
-                dated = None if kind in OF_TODAY else self.fraud_known
-                bad = group.bad_others(customer_id, moment, dated)
-                found.append(Neighbours(kind=kind, customers=others, bad_customers=bad))
+                bad = group.bad_others(customer_id, moment, self.fraud_known, today=kind in OF_TODAY)
+                found.append(Neighbours(kind=kind, customers=others, bad_customers=len(bad), bad=latest(bad)))
         return tuple(found)

@@ -128,7 +128,7 @@ async def test_rolling_back_goes_to_the_one_before_and_never_asks(api: Api) -> N
 async def test_the_difference_is_said_in_words(api: Api) -> None:
     version = await published(api, "[points.risk]\nshared_phone = 20\n")
     diff = (await api.ask("GET", f"/v1/policies/{version}/diff")).json()
-    sentence = "A shared phone number now adds 20 risk points instead of 30."
+    sentence = "A shared phone number now adds 20 risk points instead of 75."
     assert diff == {
         "version": version, "compared_with": 1,
         "changes": [{"section": "Points", "path": "points.risk.shared_phone", "sentence": sentence}],

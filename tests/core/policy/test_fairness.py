@@ -113,7 +113,7 @@ KNOWN_FACTS = {
     *(f"Facts.{name}" for name in ("order", "customer", "agreement", "muted", "missing", "today")),
     *(f"FraudCheck.{name}" for name in ("module", "verdict", "score", "detail")),
     *(f"EnrichmentReport.{name}" for name in ("provider", "degraded", "score", "reports", "page", "marks")),
-    *(f"Neighbours.{name}" for name in ("kind", "customers", "bad_customers")),
+    *(f"Neighbours.{name}" for name in ("kind", "customers", "bad_customers", "bad")),
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
         "payment_method", "invoice_id", "promo_code", "items", "requests", "acceptable_use", "vetting", "fit",

@@ -177,6 +177,12 @@ _TABLE: list[tuple[str, Callable[[Past], None], Callable[[Facts], Any], dict[int
         {2: [(1, 0)], 3: [(1, 1)]},
     ),
     (
+        "how old that knowledge is",
+        _same_ip_found_out_later,
+        lambda facts: [one.bad for one in facts.customer.neighbours if one.kind == "ip"],
+        {2: [()], 3: [((1680, 10),)]},
+    ),
+    (
         "when a service ended nobody tells",
         _services_that_ended,
         lambda facts: "customer.active_services" in facts.today,

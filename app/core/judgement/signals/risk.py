@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
+from app.core.judgement.neighbours import weigh
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.money import Money
@@ -89,35 +90,62 @@ def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
     return found if any(entry.bad_customers > 0 for entry in found) else []
 
 
-def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding:
-    bad = max(entry.bad_customers for entry in found)
+def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding | None:
+    """Weigh bad neighbours of one kind; no finding once their evidence is so old that it counts nothing."""
     first: int = getattr(rules.risk, code)
+    weighed = weigh(found, rules, first=first)
+    if first and not weighed.points:
+        return None
 
     def words() -> Words:
+        bad, bursts, share = weighed.bad_customers, weighed.bursts, int(weighed.share * 100 + 0.5)
         whom = "a customer" if bad == 1 else f"{bad} customers"
         detail = f"{start} {whom} known for fraud, abuse or chargebacks."
-        return said(detail, bad_customers=bad, customers=max(entry.customers for entry in found))
+        if bursts < bad:
+            detail += f" Accounts that came in one burst count as one, so these count as {bursts}."
+        if share < 100:
+            detail += f" The latest evidence is {weighed.days} days old and counts {share} %."
+        return said(
+            detail,
+            bad_customers=bad,
+            customers=max(entry.customers for entry in found),
+            bursts=bursts,
+            latest_days=weighed.days,
+        )
 
-    return risk_finding(code, min(100, first + (bad - 1) * rules.risk.each_further), words)
+    return risk_finding(code, weighed.points, words)
 
 
 def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, int], whose: str) -> Finding | None:
-    """Weigh orders in an hour and in a day, each (count, tolerated): points per full limit exceeded, at most thrice."""
-    factor = min(_VELOCITY_FACTOR_AT_MOST, max((count - 1) // tolerated for count, tolerated in (hour, day)))
+    """Weigh orders in an hour and in a day, each (others before this one, tolerated).
+
+    Points per full limit exceeded, at most thrice: of 5 tolerated, the 6th order is more than the limit, the 11th more
+    than twice.
+    """
+    factor = min(_VELOCITY_FACTOR_AT_MOST, max(others // tolerated for others, tolerated in (hour, day)))
     if factor < 1:
         return None
 
     def words() -> Words:
-        detail = f"{whose} placed {hour[0]} orders within an hour and {day[0]} within a day."
-        return said(detail, last_hour=hour[0], last_day=day[0])
+        (in_hour, per_hour), (in_day, per_day) = (hour[0] + 1, hour[1]), (day[0] + 1, day[1])
+        counted = f"{whose} placed {_orders(in_hour)} within an hour and {in_day} within a day, this one included"
+        return said(
+            f"{counted}; more than {per_hour} in an hour or {per_day} in a day is fast.",
+            last_hour=in_hour,
+            last_day=in_day,
+        )
 
     return risk_finding(code, min(100, factor * points), words)
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
 
 
 def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """The customer places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
-    if customer is None or (customer.orders_last_hour <= 1 and customer.orders_last_day <= 1):
+    if customer is None or not (customer.orders_last_hour or customer.orders_last_day):
         return None
     return _velocity(
         "customer_velocity",
@@ -131,7 +159,7 @@ def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
 def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """One IP address places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
-    if customer is None or (customer.ip_orders_last_hour <= 1 and customer.ip_orders_last_day <= 1):
+    if customer is None or not (customer.ip_orders_last_hour or customer.ip_orders_last_day):
         return None
     if not ip_is_the_customers(facts):
         return None

@@ -175,7 +175,7 @@ class RiskPoints(PolicyPart):
     """Points that each signal adds to the risk score; `allow_listed` subtracts."""
 
     fraud_check_fail: Points = Field(70, title="A failed fraud check")
-    fraud_check_review: Points = Field(40, title="An undecided fraud check")
+    fraud_check_review: Points = Field(60, title="An undecided fraud check")
     fraud_check_high_score: Points = Field(40, title="A high score from the fraud check")
     minfraud: Points = Field(40, title="A high score from minFraud")
     fraudrecord: Points = Field(30, title="A report in FraudRecord")
@@ -186,11 +186,11 @@ class RiskPoints(PolicyPart):
     email_unverified: Points = Field(5, title="An unconfirmed e-mail address")
     countries_disagree: Points = Field(8, title="Each additional country")
     shared_ip: Points = Field(20, title="A shared IP address")
-    shared_phone: Points = Field(30, title="A shared phone number")
+    shared_phone: Points = Field(75, title="A shared phone number")
     shared_address: Points = Field(25, title="A shared address")
     similar_address: Points = Field(15, title="A nearly identical address")
-    shared_email: Points = Field(40, title="A shared mailbox")
-    shared_payment: Points = Field(40, title="A shared card or account")
+    shared_email: Points = Field(60, title="A shared mailbox")
+    shared_payment: Points = Field(60, title="A shared card or account")
     each_further: Points = Field(10, title="Each additional bad customer or fraud order")
     customer_velocity: Points = Field(25, title="Ordering faster than people do")
     ip_velocity: Points = Field(25, title="Many orders from one IP address")
@@ -360,6 +360,13 @@ class Staff(PolicyPart):
     """Which admins of the panel are not people."""
 
     automation_admin_ids: tuple[PanelId, ...] = Field((), max_length=500, title="Admin accounts used by programs")
+
+
+class NeighbourRules(PolicyPart):
+    """How much customers who share an identity and were bad count: evidence ages, and one burst is one neighbour."""
+
+    half_life_days: int = Field(180, ge=1, le=3650, title="The time in which evidence about an address loses half")
+    burst_hours: int = Field(24, ge=1, le=8760, title="The time between accounts of one burst")
 
 
 class Muting(PolicyPart):

@@ -29,7 +29,7 @@ def fired(seen: Facts) -> dict[str, Signal]:
         (FraudVerdict.UNKNOWN, 74.9, None),
         (FraudVerdict.UNKNOWN, 75.0, 40),
         (FraudVerdict.UNKNOWN, float("nan"), None),
-        (FraudVerdict.REVIEW, 99.0, 40),
+        (FraudVerdict.REVIEW, 99.0, 60),
         (FraudVerdict.FAIL, 1.0, 70),
     ],
 )
@@ -62,11 +62,17 @@ def test_an_ip_address_that_is_not_the_customers_says_nothing(channel: PlacedBy)
     assert set(fired(some_facts(customer=customer))) == {"shared_ip", "countries_disagree", "ip_velocity"}
 
 
-@pytest.mark.parametrize(("count", "points"), [(0, None), (5, None), (6, 25), (10, 25), (11, 50), (16, 75), (900, 75)])
-def test_velocity_counts_by_full_limits(count: int, points: int | None) -> None:
-    signal = fired(some_facts(customer=a_customer(orders_last_hour=count))).get("customer_velocity")
+@pytest.mark.parametrize(("count", "points"), [(1, None), (5, None), (6, 25), (10, 25), (11, 50), (16, 75), (900, 75)])
+def test_velocity_counts_as_a_person_would_by_full_limits(count: int, points: int | None) -> None:
+    """More than 5 is the 6th order: `count` is what a person sees, so this order is one of them."""
+    customer = a_customer(orders_last_hour=count - 1, orders_last_day=count - 1)
+    signal = fired(some_facts(customer=customer)).get("customer_velocity")
 
     assert (signal.points if signal else None) == points
+    if signal is not None:
+        said = f"This customer placed {count} orders within an hour and {count} within a day, this one included;"
+        assert signal.detail == f"{said} more than 5 in an hour or 15 in a day is fast."
+        assert dict(signal.evidence) == {"last_hour": count, "last_day": count}
 
 
 @pytest.mark.parametrize(
