@@ -39,7 +39,7 @@ TABLES = {table.name for table in LARGE} | {"alerts", "cases", "identities", "qu
 SMALL = {"ix_orders_queue", "ix_orders_refund", "ix_orders_breached", "ix_orders_unbuilt", "ix_alerts_waiting"}
 USED = SMALL | {
     "ix_orders_undecided", "ix_decisions_at", "ix_fees_created", "ix_panel_calls_credits", "ix_signal_firings_order",
-    "ix_credits_call", "ix_order_sightings_placed", "ix_customers_pinned",
+    "ix_credits_call", "ix_cases_placed", "ix_signal_firings_placed", "ix_customers_pinned",
 }  # fmt: skip
 #: Pages of lists without a condition: only one page of rows is read, in key order.
 PAGE = re.compile(r"SELECT [^()]* FROM \w+ ORDER BY \S+ (DESC|ASC)\s+LIMIT \S+( OFFSET \S+)?$")

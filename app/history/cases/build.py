@@ -158,7 +158,7 @@ async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
 async def _mute(db: Database, found: PagePart) -> None:
     """Write the muted signals of each day into its cases, unless they are already there."""
     for day, muted in found.days.muted().items():
-        found.built.muted.update(dict.fromkeys(muted, found.days.orders[day]))
+        found.built.muted.update(dict.fromkeys(muted, found.days.placed[day]))
         if found.written[day] - {muted}:
             await _mute_day(db, day, muted)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement.muting import MATURE
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
@@ -26,7 +27,7 @@ from app.tables.customers import address_blocks, customers, identities, order_si
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
-#: Velocity looks back one day; muting looks back as far as the policy says.
+#: Velocity looks back one day; muting as far as the policy says, from orders that are old enough.
 _SIGHTING_DAYS: Final = 2
 _COUNTS: Final = ("orders", "manual_orders", "effortless_orders", "fraud_orders")
 
@@ -46,7 +47,7 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
         return
     await _identities(tx, known, shared)
     await _customers(tx, known, now=now)
-    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)))
+    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)) - MATURE)
 
 
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:

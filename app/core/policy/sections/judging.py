@@ -370,7 +370,7 @@ class NeighbourRules(PolicyPart):
 
 
 class Muting(PolicyPart):
-    """When a risk signal is muted because it fires on too many orders to be meaningful."""
+    """When a risk signal is muted because it fires on too many orders that ended well to be meaningful."""
 
     share_percent: int = Field(25, ge=1, le=100, title="The share of orders from which a signal is muted")
     min_orders: int = Field(200, ge=1, le=1_000_000, title="The number of orders from which signals can be muted")
