@@ -46,6 +46,7 @@ def show(report: BacktestReport, out: Console) -> None:
     _head("orders", f"{sources}; {cases.too_young} too recent for figures about labels", out)
     _head("labels", labels, out)
     _comparison(report.figures, out)
+    _muted(report, out)
     _untested(report, out)
     if report.with_today is not None:
         out.rule("The same, with facts of which only today's value is known", characters="-")
@@ -194,6 +195,16 @@ def _percent(found: Counted | Proportion | UntestedFact) -> str:
 
 def _interval(found: Interval | None) -> str:
     return "" if found is None else f"{found.low:.3f}-{found.high:.3f}"
+
+
+def _muted(report: BacktestReport, out: Console) -> None:
+    if not report.muted:
+        return
+    out.print("\nMuted, as they fired on too many orders that ended well", style="bold")
+    for one in report.muted:
+        by = "by the tested policy" if one.policy == "given" else "by the active one"
+        text = f"{one.signal}, {by}: no points on {one.orders} orders, {one.first} to {one.last}"
+        out.print(Padding(escape(text), (0, 0, 0, 2)))
 
 
 def _untested(report: BacktestReport, out: Console) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
 from app.core.judgement.provenance import leave_out_today, without_today
-from app.core.judgement.quick import QuickJudge
+from app.core.judgement.quick import QuickJudge, Verdict
+from app.core.judgement.signals.base import FAMILIES
 from app.core.policy.document import Policy, from_canonical
 from app.db import Database
 from app.evaluation.backtest.counting import Tally, count
-from app.evaluation.backtest.parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, encode
+from app.evaluation.backtest.parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, StoredPart, encode
+from app.history.cases.muting import MutedDays
 from app.orders import facts_codec
 from app.tables.history import cases
 
@@ -40,6 +42,8 @@ _COLUMNS: Final = (
     cases.c.reviewed,
 )
 
+#: The signals that one policy mutes on each day (UTC).
+MutedOn = Mapping[date, tuple[str, ...]]
 #: Where a part begins: the time and id of its first order.
 Place = tuple[datetime, int]
 #: A part's number, where it begins, and where the next one does.
@@ -72,6 +76,7 @@ class Job:
     as_of: datetime
     with_today: bool = False
     terms: Terms | None = None
+    muted: tuple[MutedOn, MutedOn] | None = None  # by the policy to try and the active one; None: nothing is muted
 
     def on(self, db: Database) -> Callable[[Part], Coroutine[Any, Any, Judged]]:
         """Return the function that judges a part, in any process."""
@@ -87,12 +92,14 @@ class Judged:
     orders: int
     decisions: bytes
     tally: Tally
+    days: tuple[MutedDays, MutedDays]  # what each policy would mute, by these orders
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
     policy: Policy
     judge: QuickJudge
+    muted: MutedOn
     digest: str | None  # None: findings are used as they are
 
 
@@ -102,13 +109,14 @@ class Bench:
     def __init__(self, job: Job, db: Database) -> None:
         self._job = job
         self._db = db
-        self._tried = tuple(self._try(text) for text in (job.given, job.active))
+        muted = job.muted or ({}, {})
+        self._tried = tuple(self._try(text, on) for text, on in zip((job.given, job.active), muted, strict=True))
         self._columns = COLUMNS_TODAY if job.with_today else COLUMNS
 
-    def _try(self, canonical: str) -> _Tried:
+    def _try(self, canonical: str, muted: MutedOn) -> _Tried:
         policy = from_canonical(canonical)
         terms = self._job.terms
-        return _Tried(policy, QuickJudge(policy), None if terms is None else terms.digest(policy))
+        return _Tried(policy, QuickJudge(policy), muted, None if terms is None else terms.digest(policy))
 
     async def judge(self, number: int, first: Place, end: Place | None) -> Judged:
         """Judge the cases from `first` up to, and without, `end`. Raises BacktestFailed."""
@@ -119,8 +127,9 @@ class Bench:
         async with self._db.read() as connection:
             rows, facts = _read((await connection.execute(_between(first, end))).all())
             seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
-        part = self._judged(rows, facts, seen).part
-        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=count(part, as_of=self._job.as_of))
+        part, days = self._judged(rows, facts, seen)
+        tally = count(part, as_of=self._job.as_of)
+        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally, days=days)
 
     async def _as_seen(
         self, connection: AsyncConnection, tried: _Tried, rows: Sequence[CaseRow], facts: list[Facts]
@@ -138,33 +147,51 @@ class Bench:
             seen[place] = again
         return seen
 
-    def _judged(self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]) -> PartWriter:
+    def _judged(
+        self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]
+    ) -> tuple[StoredPart, tuple[MutedDays, MutedDays]]:
         """Judge with the facts of today, if wanted, then without them; that changes `facts`, which nobody else uses."""
-        part, (given, active) = PartWriter(self._columns), [tried.judge.verdict for tried in self._tried]
+        part, days = PartWriter(self._columns), [MutedDays(tried.policy.muting) for tried in self._tried]
         decided, with_today = part.decided, self._job.with_today
-        for row, plain, for_given, for_active in zip(rows, facts, *seen, strict=True):
-            now, today = row.judged_at, plain.today
+        for row, plain, *each in zip(rows, facts, *seen, strict=True):
+            today = plain.today
             known: tuple[Decided, ...] = ()
             if with_today and today:
-                known = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
-            leave_out_today(for_given)
-            leave_out_today(for_active)
-            then: tuple[Decided, ...] = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
+                known = tuple([decided(verdict) for verdict in self._verdicts(row, each)])
+            for one in each:
+                leave_out_today(one)
+            verdicts = self._verdicts(row, each)
+            then = tuple([decided(verdict) for verdict in verdicts])
+            for counted, verdict in zip(days, verdicts, strict=True):
+                fired = (code for code, _ in verdict.points if code in FAMILIES)
+                counted.count(row.placed_at, fired, label=row.label, reviewed=row.reviewed)
             if with_today:
                 then += known or then
             part.add(row, currency=plain.order.currency, today=today, decided=then)
-        return part
+        return part.part, (days[0], days[1])
+
+    def _verdicts(self, row: CaseRow, each: Sequence[Facts]) -> list[Verdict]:
+        """Judge by both policies, each with what it would have muted on that day, whatever was muted then."""
+        found = []
+        for tried, facts in zip(self._tried, each, strict=True):
+            mute(facts, tried.muted.get(row.placed_at.date(), ()))
+            found.append(tried.judge.verdict(facts, now=row.judged_at))
+        return found
 
     async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
         """Return some orders' time of judgement and facts as both policies see them, without facts of today."""
         async with self._db.read() as connection:
             found = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
             rows, facts = _read(found)
-            given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
-        return {
-            row.order_id: (row.judged_at, without_today(one), without_today(other))
-            for row, one, other in zip(rows, given, active, strict=True)
-        }
+            seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
+        judged: dict[int, tuple[datetime, Facts, Facts]] = {}
+        for row, *each in zip(rows, *seen, strict=True):
+            given, active = [
+                replace(without_today(facts), muted=tried.muted.get(row.placed_at.date(), ()))
+                for tried, facts in zip(self._tried, each, strict=True)
+            ]
+            judged[row.order_id] = row.judged_at, given, active
+        return judged
 
 
 async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], int]:
@@ -182,6 +209,12 @@ async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], 
     async with db.read() as connection:
         found = (await connection.execute(query)).all()
         return [(row.placed_at, row.order_id) for row in found], int(await connection.scalar(total) or 0)
+
+
+def mute(facts: Facts, muted: tuple[str, ...]) -> None:
+    """Set what is muted, in place, for facts just read and not shared with other code; see `leave_out_today`."""
+    if facts.muted != muted:
+        object.__setattr__(facts, "muted", muted)
 
 
 def _between(first: Place, end: Place | None) -> sa.Select[Any]:

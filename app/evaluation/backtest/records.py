@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -88,6 +88,16 @@ class UntestedFact(Record):
     orders: Orders
     share: Share
     signals: tuple[str, ...] = Field(description="What could not be tested, or only partly.")
+
+
+class MutedSignal(Record):
+    """A risk signal that a policy would have muted on some days: it fired on too many orders that ended well."""
+
+    policy: str = Field(description="`given` (the tested policy) or `active`.")
+    signal: str
+    orders: Orders = Field(description="Orders placed on days on which it added no points.")
+    first: date
+    last: date
 
 
 class CurrencyMoney(Record):
@@ -301,6 +311,9 @@ class BacktestReport(Record):
     cases: Cases
     untested: tuple[UntestedFact, ...]
     lacking: Orders = Field(description="Orders for which at least one fact was left out.")
+    muted: tuple[MutedSignal, ...] = Field(
+        (), description="What each policy would have muted at the time, by the orders that had ended well by then."
+    )
     figures: Comparison = Field(description="Without facts that are known only as of today.")
     with_today: Comparison | None = Field(description="The same with those facts, if requested.")
     examples: tuple[Example, ...]

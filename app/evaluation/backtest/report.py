@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from app.core.judgement.decide import ENGINE_VERSION
@@ -14,7 +14,17 @@ from app.core.policy.document import Policy, policy_hash
 from app.evaluation.backtest.counting import MATURE_AFTER, Tally
 from app.evaluation.backtest.figures import BAD, GOOD, Counts, compare, counted, share
 from app.evaluation.backtest.parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
-from app.evaluation.backtest.records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
+from app.evaluation.backtest.records import (
+    BacktestReport,
+    Cases,
+    Example,
+    MutedSignal,
+    Period,
+    PolicyName,
+    Replay,
+    UntestedFact,
+)
+from app.history.cases.muting import MutedDays
 from app.tables.history import CaseSource, Label
 
 #: Reasons for an outcome that depend on a fact, in addition to the signals listed in the catalogue.
@@ -65,6 +75,7 @@ def build_report(
     as_of: datetime,
     since: datetime | None,
     with_today: bool,
+    muted: tuple[MutedSignal, ...],
     examples: tuple[Example, ...],
     replay: Replay,
 ) -> BacktestReport:
@@ -81,12 +92,22 @@ def build_report(
         cases=cases,
         untested=_untested(counts, cases.total),
         lacking=counts.total("lacking"),
+        muted=muted,
         figures=compare(counts, given=(GIVEN, given.policy), active=(ACTIVE, active.policy)),
         with_today=compare(counts, given=today[0], active=today[1]) if with_today else None,
         examples=examples,
         replay=replay,
         notes=_notes(counts, cases, with_today=with_today),
     )
+
+
+def muted_signals(policy: str, days: MutedDays, muted: Mapping[date, tuple[str, ...]]) -> Iterator[MutedSignal]:
+    """Yield the signals that a policy would have muted, with the orders of those days."""
+    for code in sorted({code for codes in muted.values() for code in codes}):
+        on = [day for day, codes in muted.items() if code in codes]
+        yield MutedSignal(
+            policy=policy, signal=code, orders=sum(days.placed[day] for day in on), first=min(on), last=max(on)
+        )
 
 
 def _cases(counts: Counts, tally: Tally) -> Cases:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from app.evaluation.backtest.counting import Tally
 from app.evaluation.backtest.judging import BacktestFailed, Bench, Job, Terms, places
 from app.evaluation.backtest.pool import judge_parts
 from app.evaluation.backtest.records import BacktestReport
-from app.evaluation.backtest.report import Named, build_report
+from app.evaluation.backtest.report import Named, build_report, muted_signals
+from app.history.cases.muting import MutedDays
 from app.history.cases.texts import find_again
 from app.installation import facts as installation
 from app.policies.versions import active, get
@@ -170,9 +171,17 @@ async def _run(
         terms=terms,
     )
     starts, orders = await places(db, since=since)
-    tally = await _judge(db, backtest_id, job, starts, orders=orders, processes=processes, progress=progress)
+    days = MutedDays(given.policy.muting), MutedDays(in_force.policy.muting)
+    tally = await _judge(db, backtest_id, job, starts, days, orders=orders, processes=processes, progress=progress)
     if not tally.counts:
         raise BacktestFailed("the history to judge is gone")
+    muted = days[0].muted(), days[1].muted()
+    if any(codes for each in muted for codes in each.values()):
+        # what a policy mutes is known only once all orders were judged by it, so they are judged again
+        job = replace(job, muted=muted)
+        await _forget_parts(db, backtest_id)
+        again = lambda done, of: progress(done + of, 2 * of)  # noqa: E731
+        tally = await _judge(db, backtest_id, job, starts, None, orders=orders, processes=processes, progress=again)
     report = build_report(
         tally,
         given=given,
@@ -180,6 +189,7 @@ async def _run(
         as_of=row.created_at,
         since=since,
         with_today=job.with_today,
+        muted=(*muted_signals("given", days[0], muted[0]), *muted_signals("active", days[1], muted[1])),
         examples=await examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
         replay=await examples.replay(db),
     )
@@ -203,6 +213,7 @@ async def _judge(
     backtest_id: uuid.UUID,
     job: Job,
     starts: list[Any],
+    days: tuple[MutedDays, MutedDays] | None,
     *,
     orders: int,
     processes: int | None,
@@ -214,6 +225,8 @@ async def _judge(
     try:
         async for part in parts:
             tally.add(part.tally)
+            for all_days, some in zip(days or (), part.days, strict=False):
+                all_days.add(some)
             waiting.append({"backtest_id": backtest_id, "part": part.number, "decisions": part.decisions})
             done += part.orders
             progress(done, orders)
@@ -224,6 +237,11 @@ async def _judge(
         await parts.aclose()
     await _store(db, backtest_id, waiting)
     return tally
+
+
+async def _forget_parts(db: Database, backtest_id: uuid.UUID) -> None:
+    async with db.begin() as tx:
+        await tx.execute(backtest_decisions.delete().where(backtest_decisions.c.backtest_id == backtest_id))
 
 
 async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any]]) -> None:
