@@ -164,7 +164,8 @@ class CustomerFacts:
     customer_id: int
     status: str = ""  # Active, Inactive, Closed
     group_id: int | None = None
-    signed_up_at: datetime | None = None
+    signed_up_at: datetime | None = None  # if not `signed_up_exact`, the start of that day in the panel's zone
+    signed_up_exact: bool = False
     country: str | None = None  # ISO 3166-1 alpha-2
     phone_country: str | None = None
     ip_country: str | None = None
@@ -222,6 +223,8 @@ class OrderFacts:
     fraud_check: FraudCheck | None = None
     fraud_check_ran: bool = False
     outside: tuple[EnrichmentReport, ...] = ()
+    first_order_rank: int | None = None  # percentage of the provider's accepted first orders that were smaller
+    first_orders: int = 0  # how many those are, in this currency; only for customers without a paid past
     ip_asn: int | None = None  # autonomous system of the customer's own IP address, where a database file is set
 
 

@@ -67,17 +67,13 @@ def as_stored(counted: Firings, rules: Muting, *, now: datetime) -> dict[str, An
 
 async def count(connection: AsyncConnection, rules: Muting, *, now: datetime) -> Firings:
     """Count the orders that ended well in the days before, and the risk signals that fired on them."""
-    since, ended = now - timedelta(days=rules.days) - MATURE, _ended_well(rules, now=now)
+    since, ended = now - timedelta(days=rules.days) - MATURE, ended_well(rules.days, now=now)
     known = cases.outerjoin(orders, orders.c.order_id == cases.c.order_id)
     placed = sa.and_(cases.c.placed_at > since, cases.c.placed_at <= now)
     total = sa.select(sa.func.count()).select_from(known).where(placed, ended)
     fired = (
         sa.select(signal_firings.c.code, sa.func.count().label("orders"))
-        .select_from(
-            signal_firings.join(cases, cases.c.order_id == signal_firings.c.order_id).outerjoin(
-                orders, orders.c.order_id == cases.c.order_id
-            )
-        )
+        .select_from(known_endings(signal_firings, signal_firings.c.order_id))
         .where(signal_firings.c.placed_at > since, signal_firings.c.placed_at <= now, ended)
         .group_by(signal_firings.c.code)
     )
@@ -85,9 +81,15 @@ async def count(connection: AsyncConnection, rules: Muting, *, now: datetime) ->
     return Firings(orders=int((await connection.execute(total)).scalar_one()), fired=rows)
 
 
-def _ended_well(rules: Muting, *, now: datetime) -> sa.ColumnElement[bool]:
+def known_endings(table: sa.Table, order_id: sa.ColumnElement[int]) -> sa.FromClause:
+    """Return a table with orders joined to what is known of their endings, as `ended_well` needs it."""
+    imported = table.join(cases, cases.c.order_id == order_id)
+    return imported.outerjoin(orders, orders.c.order_id == cases.c.order_id)
+
+
+def ended_well(within_days: int, *, now: datetime) -> sa.ColumnElement[bool]:
     """Return the condition for orders that ended well in the days before; see `app.core.judgement.muting`."""
-    days = timedelta(days=rules.days)
+    days = timedelta(days=within_days)
     placed_at, approved = cases.c.placed_at, sa.func.coalesce(cases.c.reviewed, "") == Outcome.APPROVE.value
     bad = sa.or_(
         cases.c.label.in_(_ENDED_BADLY),

@@ -30,7 +30,7 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.kinds import open_brakes, open_panel
 from app.panels.requests import RequestCounts, caused_by
-from app.upkeep import muting, notifications, sweeps
+from app.upkeep import large_orders, muting, notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds
 from app.upkeep.startup import prepare, tidy
@@ -119,6 +119,7 @@ def rounds_of(settings: Settings) -> tuple[Round, ...]:
         Round(name="sweeps", every=sweeps.EVERY, run=sweeps.round),
         Round(name="rings", every=notifications.EVERY, run=notifications.round),
         Round(name="muting", every=muting.EVERY, run=muting.round),
+        Round(name="large-orders", every=large_orders.EVERY, run=large_orders.round),
     ]
     if settings.panel_configured:
         every = timedelta(seconds=settings.reconcile_seconds)

@@ -18,12 +18,13 @@ from app.core.judgement.muting import MATURE
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
+from app.customers.first_orders import has_paid_past
 from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
 from app.history.cases.rows import in_chunks
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows, fraud_known_at, midnight
-from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
+from app.tables.customers import address_blocks, customers, first_orders, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
@@ -47,6 +48,7 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
         return
     await _identities(tx, known, shared)
     await _customers(tx, known, now=now)
+    await _first_orders(tx, known)
     await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)) - MATURE)
 
 
@@ -166,6 +168,33 @@ def _wanted(one: Known, row: Any, live: dict[int, Any], *, now: datetime) -> dic
         if listed and listed.signed_up_on and row.signed_up_at is None
         else row.signed_up_at,
     }
+
+
+async def _first_orders(tx: AsyncConnection, page: list[Known]) -> None:
+    """Store each customer's first order; the earliest that we know of stays."""
+    firsts = [one.cases[0] for one in page if one.cases]
+    rows = [
+        {
+            "customer_id": case.order.customer_id,
+            "order_id": case.order.order_id,
+            "currency": case.order.amount.currency,
+            "amount_minor": case.order.amount.amount_minor,
+            "placed_at": case.placed_at,
+        }
+        for case in firsts
+        if case.order.amount is not None
+        and case.order.amount.amount_minor > 0
+        and not (case.facts.customer and has_paid_past(case.facts.customer.paid_invoices))
+    ]
+    if not rows:
+        return
+    new = insert_into(tx, first_orders)
+    earlier = new.on_conflict_do_update(
+        index_elements=list(first_orders.primary_key),
+        set_={name: new.excluded[name] for name in ("order_id", "currency", "amount_minor", "placed_at")},
+        where=first_orders.c.placed_at > new.excluded.placed_at,
+    )
+    await tx.execute(earlier, rows)
 
 
 async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from msgspec import structs
 
 from app.core.facts import Facts, PlacedBy
+from app.core.judgement.first_orders import FirstOrders
 from app.core.judgement.rulebook import rulebook
 from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
@@ -25,6 +26,7 @@ from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
 from app.gathering.panel import Gathered
+from app.gathering.sign_up import SignUp
 from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros
@@ -119,6 +121,7 @@ class CaseMaker:
     settle: timedelta
     own_admin_id: int | None
     absent: frozenset[str]
+    zone: tzinfo
 
     @classmethod
     def of(
@@ -130,6 +133,7 @@ class CaseMaker:
         settle_seconds: float,
         own_admin_id: int | None,
         absent: frozenset[str],
+        zone: tzinfo,
     ) -> CaseMaker:
         """Prepare a maker for many customers."""
         return cls(
@@ -140,6 +144,7 @@ class CaseMaker:
             settle=timedelta(seconds=settle_seconds),
             own_admin_id=own_admin_id,
             absent=absent,
+            zone=zone,
         )
 
     def cases(self, rows: Rows, ours: Ours) -> Iterator[PastCase]:
@@ -235,7 +240,13 @@ class CaseMaker:
             customer_velocity=earlier.velocity(micros(then.placed_at)),
             ip_velocity=self.shared.ip_velocity(then.order.order_id) if "ip" in known else (0, 0),
             our_tickets=then.ours.tickets,
+            first_orders=self._first_orders(then),
         )
+
+    def _first_orders(self, then: _Then) -> FirstOrders | None:
+        if then.earlier.placed or then.order.amount is None:
+            return None
+        return self.shared.first_orders(then.order.amount.currency, then.placed_at)
 
     def _gathered(self, then: _Then) -> Gathered:
         """Assemble what a live judgement would have read at that moment."""
@@ -250,7 +261,7 @@ class CaseMaker:
             read_at=then.judged_at,
             order=structs.replace(order, status=PanelOrderStatus.PENDING.value, lines=lines),
             customer=self._customer_then(listed.customer, then) if listed else None,
-            signed_up_on=listed.signed_up_on if listed else None,
+            signed_up=SignUp.on(listed.signed_up_on, self.zone) if listed and listed.signed_up_on else None,
             services=tuple(structs.replace(one, status=PanelServiceStatus.PENDING.value) for one in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -74,7 +75,7 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
         after = found[-1].row_id
 
 
-async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
+async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None, zone: tzinfo = UTC) -> Shared:
     """Read which customer had which identity and when, from customers and orders."""
     shared = Shared()
     nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
@@ -83,12 +84,13 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
             continue
         theirs = who_placed(order, nobody, policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
         ip = canonical_ip(order.ip) if theirs else None
+        shared.first(order.customer_id, order)
         shared.order(order.customer_id, order.order_id, order.placed_at, hashed("ip", ip) if ip else None)
         known_at = fraud_known_at(order, order.placed_at)
         if known_at is not None:
             shared.fraud(order.customer_id, known_at)
     async for listed in records(db, "customers"):
-        signed_up_at = midnight(listed.signed_up_on) if listed.signed_up_on else None
+        signed_up_at = midnight(listed.signed_up_on, zone) if listed.signed_up_on else None
         for value in identities_of(listed.customer, None).values():
             shared.identity(listed.customer.customer_id, value, signed_up_at)
     return shared

@@ -10,11 +10,16 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from app.core.facts import BadNeighbour, Neighbours
+from app.core.judgement.first_orders import DAYS as FIRST_ORDER_DAYS
+from app.core.judgement.first_orders import FirstOrders, summed_up
+from app.core.judgement.muting import MATURE
 from app.core.judgement.neighbours import latest
+from app.core.statuses import PanelOrderStatus
+from app.panels.records import PanelOrder
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -81,6 +86,8 @@ class Shared:
     fraud_known: dict[int, int] = field(default_factory=dict)  # customer: when their first fraud became known
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
+    _amounts: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # of accepted first orders, by currency
+    _months: dict[tuple[str, int, int], FirstOrders | None] = field(default_factory=dict)
     _sightings: _Sightings = field(default_factory=_Sightings)
     _groups: dict[int, _Group] = field(default_factory=dict)
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -91,6 +98,25 @@ class Shared:
         self.first_order[customer_id] = min(moment, self.first_order.get(customer_id, moment))
         if ip_hash is not None:
             self._sightings.add(key_of(ip_hash), moment, customer_id, order_id)
+
+    def first(self, customer_id: int, order: PanelOrder) -> None:
+        """Add a customer's first order, if it was accepted; call this by rising order id, and before `order`."""
+        amount = order.amount
+        if customer_id in self.first_order or amount is None or amount.amount_minor <= 0 or order.placed_at is None:
+            return
+        if order.status == PanelOrderStatus.ACTIVE:
+            self._amounts.setdefault(amount.currency, []).append((micros(order.placed_at), amount.amount_minor))
+
+    def first_orders(self, currency: str, at: datetime) -> FirstOrders | None:
+        """Return the accepted first orders of the year that was old enough when the month of `at` began."""
+        key = (currency, at.year, at.month)
+        if key not in self._months:
+            last = datetime(at.year, at.month, 1, tzinfo=UTC) - MATURE
+            since, upto = micros(last - timedelta(days=FIRST_ORDER_DAYS)), micros(last)
+            some = self._amounts.get(currency, [])
+            placed = slice(bisect_left(some, (since + 1, 0)), bisect_left(some, (upto + 1, 0)))
+            self._months[key] = summed_up(amount for _, amount in some[placed])
+        return self._months[key]
 
     def fraud(self, customer_id: int, known_at: datetime) -> None:
         """Add that an order of this customer was fraud, and since when that was known."""
@@ -111,6 +137,8 @@ class Shared:
 
     def close(self) -> None:
         """Keep what is shared and drop the rest."""
+        for amounts in self._amounts.values():
+            amounts.sort()
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from app.core.facts import FraudVerdict
@@ -50,9 +50,9 @@ class Rows:
         return self._identities
 
 
-def midnight(day: date) -> datetime:
-    """Return the start of a day in UTC."""
-    return datetime.combine(day, time.min, tzinfo=UTC)
+def midnight(day: date, zone: tzinfo = UTC) -> datetime:
+    """Return the start of a day, by default in UTC."""
+    return datetime.combine(day, time.min, tzinfo=zone)
 
 
 def services_of(order: PanelOrder, services: dict[int, PanelService]) -> tuple[PanelService, ...]:

@@ -104,6 +104,17 @@ class WhmcsPanel:
                 return wire.day(page[customer_id].get("datecreated"))
         return None
 
+    async def signed_up_at(self, customer_id: int, email: str, *, urgent: bool = False) -> datetime | None:
+        """Return when the user who owns a client was created (GetUsers, WHMCS 8.1+): a search by e-mail.
+
+        Raises PanelUnavailable with `alarm` if our role may not read it.
+        """
+        if not email.strip():
+            return None
+        answer = await read_or_none(self._client, "GetUsers", {"search": email.strip(), "limitnum": 25}, urgent=urgent)
+        found = None if answer is None else mapping_customers.owner_created(answer, customer_id)
+        return None if found is None else wire.moment(found, await self._zone(urgent=urgent))
+
     async def services(
         self, *, customer_id: int | None = None, service_id: int | None = None, urgent: bool = False
     ) -> tuple[PanelService, ...]:

@@ -118,10 +118,11 @@ KNOWN_FACTS = {
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
         "payment_method", "invoice_id", "promo_code", "items", "requests", "acceptable_use", "vetting", "fit",
         "expected", "cut", "ours", "labour_billed", "asking_ticket_id", "fraud_check", "fraud_check_ran", "outside",
-        "ip_asn",
+        "first_order_rank", "first_orders", "ip_asn",
     )),
     *(f"CustomerFacts.{name}" for name in (
-        "customer_id", "status", "group_id", "signed_up_at", "country", "phone_country", "ip_country", "email_domain",
+        "customer_id", "status", "group_id", "signed_up_at", "signed_up_exact", "country", "phone_country",
+        "ip_country", "email_domain",
         "email_disposable", "email_verified", "active_services", "total_services", "overdue_invoices",
         "collections_invoices", "paid_invoices", "revenue", "tickets_total", "tickets_recent", "earlier_orders",
         "earlier_manual_orders", "earlier_effortless_orders", "earlier_fraud_orders", "chargebacks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import msgspec
@@ -281,7 +281,9 @@ def _facts_in_memory(past: Past) -> dict[int, Facts]:
             for value in identities_of(rows.customer.customer, None).values():
                 shared.identity(rows.customer_id, value, START)
     shared.close()
-    maker = CaseMaker.of(Policy(), shared, CATALOGUE, settle_seconds=90, own_admin_id=None, absent=frozenset())
+    maker = CaseMaker.of(
+        Policy(), shared, CATALOGUE, settle_seconds=90, own_admin_id=None, absent=frozenset(), zone=UTC
+    )
     return {case.order.order_id: case.facts for rows in by_customer.values() for case in maker.cases(rows, Ours())}
 
 

@@ -7,6 +7,7 @@ is not the customer's and is ignored. A rule returns its points at once; its wor
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
@@ -18,6 +19,8 @@ from app.core.money import Money
 #: The provider's own lists are never muted, because they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
 _VELOCITY_FACTOR_AT_MOST: Final = 3
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
 
 
 def ip_is_the_customers(facts: Facts) -> bool:
@@ -173,26 +176,47 @@ def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def new_account_large_order(facts: Facts, rules: Rulebook) -> Finding | None:
-    """A new account, nothing paid yet, and a first order that is large for its currency."""
+    """A new account, nothing paid yet, and a first order that is large for its currency or for this provider."""
     customer, order = facts.customer, facts.order
     if customer is None or customer.paid_invoices is None or customer.signed_up_at is None:
         return None
     if customer.paid_invoices > (1 if order.payment is PaymentState.PAID else 0):
         return None
-    row = rules.rates.get(order.currency) if order.currency else None
-    if row is None or order.amount is None or order.amount < row.large_order:
-        return None
+    why = why_large(facts, rules)
     age = order.placed_at - customer.signed_up_at
-    if age > rules.new_account:
+    if not why or age > rules.new_account:
         return None
-    total, large = Money(order.amount, order.currency or ""), Money(row.large_order, order.currency or "")
+    total = Money(order.amount or 0, order.currency or "")
 
     def words() -> Words:
-        days = max(0, age.days)
-        detail = f"The account was {days} days old and ordered for {total}; {large} or more is large for a new account."
-        return said(detail, days=days, amount=total.to_text())
+        exact = {"minutes": max(0, age // _MINUTE)} if customer.signed_up_exact else {}
+        detail = f"The account was {_age(age, exact=customer.signed_up_exact)} and ordered for {total}; {why}."
+        return said(detail, days=max(0, age.days), **exact, amount=total.to_text(), rank=order.first_order_rank)
 
     return risk_finding("new_account_large_order", rules.risk.new_account_large_order, words)
+
+
+def why_large(facts: Facts, rules: Rulebook) -> str:
+    """Return why an order is large for a new account: by the policy's amount, or among the provider's first orders."""
+    order = facts.order
+    if order.amount is None or not order.currency:
+        return ""
+    found, row, rank = [], rules.rates.get(order.currency), order.first_order_rank
+    if row is not None and order.amount >= row.large_order:
+        found.append(f"{Money(row.large_order, order.currency)} or more is large for a new account")
+    enough = order.first_orders >= rules.first_orders_at_least
+    if rank is not None and enough and rank >= rules.first_order_percent:
+        which = "any" if rank == 100 else f"{rank} %"
+        found.append(f"that is more than {which} of your {order.first_orders} first orders of the last year")
+    return ", and ".join(found)
+
+
+def _age(age: timedelta, *, exact: bool) -> str:
+    if exact and age < 2 * _HOUR:
+        return f"{max(0, age // _MINUTE)} minutes old"
+    if exact and age < timedelta(days=2):
+        return f"{age // _HOUR} hours old"
+    return f"{age.days} days old" if age.days > 0 else "opened on the same day"
 
 
 def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:

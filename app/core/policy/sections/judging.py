@@ -245,6 +245,8 @@ class SignalThresholds(PolicyPart):
     ip_orders_per_hour: int = Field(5, ge=1, le=10_000, title="How often one IP address may order")
     ip_orders_per_day: int = Field(15, ge=1, le=10_000, title="How often one IP address may order")
     new_account_days: int = Field(7, ge=0, le=3650, title="The time for which an account is new")
+    first_order_percent: int = Field(95, ge=50, le=100, title="The share of first orders that a large one exceeds")
+    first_orders_at_least: int = Field(100, ge=1, le=1_000_000, title="The number of first orders to compare with")
     tickets_per_service: int = Field(3, ge=1, le=1000, title="The number of tickets per service that counts as many")
     payment_grace_days: int = Field(5, ge=0, le=365, title="The time for which an order may be unpaid")
     verifies_email: bool = Field(False, title="Confirming customers' e-mail addresses")

@@ -98,6 +98,45 @@ def test_a_large_order_of_a_new_account(
     assert ("new_account_large_order" in fired(some_facts(order=order, customer=customer))) is fires
 
 
+@pytest.mark.parametrize(
+    ("rank", "among", "fires"),
+    [(94, 5000, False), (95, 5000, True), (95, 99, False), (100, 100, True), (None, 0, False)],
+)
+def test_an_order_above_the_95th_percentile_of_first_orders_is_large(rank: int | None, among: int, fires: bool) -> None:
+    order = an_order(amount=2_000, payment=PaymentState.UNPAID, first_order_rank=rank, first_orders=among)
+    customer = a_customer(signed_up_at=order.placed_at - timedelta(days=1), paid_invoices=0)
+
+    signal = fired(some_facts(order=order, customer=customer)).get("new_account_large_order")
+
+    assert (signal is not None) is fires
+    if signal is not None:
+        assert signal.points == POLICY.points.risk.new_account_large_order
+        assert "first orders of the last year" in signal.detail
+
+
+@pytest.mark.parametrize(
+    ("age", "exact", "words"),
+    [
+        (timedelta(seconds=30), True, "0 minutes old"),
+        (timedelta(minutes=12), True, "12 minutes old"),
+        (timedelta(hours=30), True, "30 hours old"),
+        (timedelta(days=3), True, "3 days old"),
+        (timedelta(hours=9), False, "opened on the same day"),
+        (timedelta(days=3, hours=9), False, "3 days old"),
+        (timedelta(minutes=-5), True, "0 minutes old"),
+    ],
+)
+def test_an_age_is_said_as_exactly_as_it_is_known(age: timedelta, exact: bool, words: str) -> None:
+    order = an_order(amount=30_000, payment=PaymentState.UNPAID)
+    customer = a_customer(signed_up_at=order.placed_at - age, signed_up_exact=exact, paid_invoices=0)
+
+    signal = fired(some_facts(order=order, customer=customer))["new_account_large_order"]
+
+    assert signal.detail == (
+        f"The account was {words} and ordered for 300.00 USD; 300.00 USD or more is large for a new account."
+    )
+
+
 def test_the_same_country_in_other_letters_agrees() -> None:
     assert fired(some_facts(customer=a_customer(country="us", phone_country="US", ip_country=None))) == {}
 
