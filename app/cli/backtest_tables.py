@@ -47,6 +47,7 @@ def show(report: BacktestReport, out: Console) -> None:
     _head("labels", labels, out)
     _comparison(report.figures, out)
     _muted(report, out)
+    _untestable(report, out)
     _untested(report, out)
     if report.with_today is not None:
         out.rule("The same, with facts of which only today's value is known", characters="-")
@@ -205,6 +206,17 @@ def _muted(report: BacktestReport, out: Console) -> None:
         by = "by the tested policy" if one.policy == "given" else "by the active one"
         text = f"{one.signal}, {by}: no points on {one.orders} orders, {one.first} to {one.last}"
         out.print(Padding(escape(text), (0, 0, 0, 2)))
+
+
+def _untestable(report: BacktestReport, out: Console) -> None:
+    """Name every signal that could not be tested, by the reason."""
+    signals: dict[str, list[str]] = {}
+    for one in report.untestable:
+        signals.setdefault(one.why, []).append(f"{one.signal} ({one.orders})")
+    if signals:
+        out.print("\nSignals that could not be tested, or only in part, and on how many orders", style="bold")
+    for why, some in signals.items():
+        out.print(Padding(escape(f"{why}: {', '.join(some)}"), (0, 0, 0, 2)))
 
 
 def _untested(report: BacktestReport, out: Console) -> None:

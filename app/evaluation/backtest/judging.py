@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,6 +94,7 @@ class Judged:
     decisions: bytes
     tally: Tally
     days: tuple[MutedDays, MutedDays]  # what each policy would mute, by these orders
+    missing: Counter[str]  # how many imported orders lack a fact altogether, by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,10 @@ class Bench:
         async with self._db.read() as connection:
             rows, facts = _read((await connection.execute(_between(first, end))).all())
             seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
+        missing = Counter(name for row, one in zip(rows, facts, strict=True) if row.is_imported for name in one.missing)
         part, days = self._judged(rows, facts, seen)
         tally = count(part, as_of=self._job.as_of)
-        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally, days=days)
+        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally, days=days, missing=missing)
 
     async def _as_seen(
         self, connection: AsyncConnection, tried: _Tried, rows: Sequence[CaseRow], facts: list[Facts]

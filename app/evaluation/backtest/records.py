@@ -90,6 +90,14 @@ class UntestedFact(Record):
     signals: tuple[str, ...] = Field(description="What could not be tested, or only partly.")
 
 
+class UntestableSignal(Record):
+    """A signal that could not fire on these orders, or only in part."""
+
+    signal: str
+    orders: Orders
+    why: str = Field(description="Why most of them could not test it.")
+
+
 class MutedSignal(Record):
     """A risk signal that a policy would have muted on some days: it fired on too many orders that ended well."""
 
@@ -311,6 +319,9 @@ class BacktestReport(Record):
     cases: Cases
     untested: tuple[UntestedFact, ...]
     lacking: Orders = Field(description="Orders for which at least one fact was left out.")
+    untestable: tuple[UntestableSignal, ...] = Field(
+        (), description="Every signal that could not be tested on some of the orders, for whatever reason."
+    )
     muted: tuple[MutedSignal, ...] = Field(
         (), description="What each policy would have muted at the time, by the orders that had ended well by then."
     )

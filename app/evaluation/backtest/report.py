@@ -10,6 +10,7 @@ from typing import Final
 from app.core.judgement.decide import ENGINE_VERSION
 from app.core.judgement.provenance import NAMES
 from app.core.judgement.signals.catalogue import not_testable
+from app.core.judgement.untested import untested
 from app.core.policy.document import Policy, policy_hash
 from app.evaluation.backtest.counting import MATURE_AFTER, Tally
 from app.evaluation.backtest.figures import BAD, GOOD, Counts, compare, counted, share
@@ -22,6 +23,7 @@ from app.evaluation.backtest.records import (
     Period,
     PolicyName,
     Replay,
+    UntestableSignal,
     UntestedFact,
 )
 from app.history.cases.muting import MutedDays
@@ -75,6 +77,7 @@ def build_report(
     as_of: datetime,
     since: datetime | None,
     with_today: bool,
+    missing: Mapping[str, int],
     muted: tuple[MutedSignal, ...],
     examples: tuple[Example, ...],
     replay: Replay,
@@ -92,6 +95,7 @@ def build_report(
         cases=cases,
         untested=_untested(counts, cases.total),
         lacking=counts.total("lacking"),
+        untestable=_untestable(counts, missing),
         muted=muted,
         figures=compare(counts, given=(GIVEN, given.policy), active=(ACTIVE, active.policy)),
         with_today=compare(counts, given=today[0], active=today[1]) if with_today else None,
@@ -132,6 +136,12 @@ def _untested(counts: Counts, total: int) -> tuple[UntestedFact, ...]:
         UntestedFact(fact=name, orders=found[name], share=share(found[name], total), signals=RESTS_ON.get(name, ()))
         for name in sorted(found, key=lambda name: (-found[name], name))
     )
+
+
+def _untestable(counts: Counts, missing: Mapping[str, int]) -> tuple[UntestableSignal, ...]:
+    imported = counts.total("case", CaseSource.IMPORTED.value)
+    found = untested(imported=imported, missing=missing, today=counts.by("today", 0))
+    return tuple(UntestableSignal(signal=one.signal, orders=one.orders, why=one.why) for one in found)
 
 
 def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -172,7 +173,10 @@ async def _run(
     )
     starts, orders = await places(db, since=since)
     days = MutedDays(given.policy.muting), MutedDays(in_force.policy.muting)
-    tally = await _judge(db, backtest_id, job, starts, days, orders=orders, processes=processes, progress=progress)
+    missing: Counter[str] = Counter()
+    tally = await _judge(
+        db, backtest_id, job, starts, (days, missing), orders=orders, processes=processes, progress=progress
+    )
     if not tally.counts:
         raise BacktestFailed("the history to judge is gone")
     muted = days[0].muted(), days[1].muted()
@@ -189,6 +193,7 @@ async def _run(
         as_of=row.created_at,
         since=since,
         with_today=job.with_today,
+        missing=missing,
         muted=(*muted_signals("given", days[0], muted[0]), *muted_signals("active", days[1], muted[1])),
         examples=await examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
         replay=await examples.replay(db),
@@ -213,7 +218,7 @@ async def _judge(
     backtest_id: uuid.UUID,
     job: Job,
     starts: list[Any],
-    days: tuple[MutedDays, MutedDays] | None,
+    first: tuple[tuple[MutedDays, MutedDays], Counter[str]] | None,
     *,
     orders: int,
     processes: int | None,
@@ -225,8 +230,10 @@ async def _judge(
     try:
         async for part in parts:
             tally.add(part.tally)
-            for all_days, some in zip(days or (), part.days, strict=False):
-                all_days.add(some)
+            if first is not None:
+                for all_days, some in zip(first[0], part.days, strict=True):
+                    all_days.add(some)
+                first[1].update(part.missing)
             waiting.append({"backtest_id": backtest_id, "part": part.number, "decisions": part.decisions})
             done += part.orders
             progress(done, orders)

@@ -64,6 +64,8 @@ async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) ->
             since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=first)
             for kind, value in one.rows.identities().items():
                 seen[kind, value, customer_id] = since
+            for value in one.rows.payments():
+                seen["payment", value, customer_id] = since
             if (block := block_of(listed.customer)) is not None:
                 row = {"block": block.block, "customer_id": customer_id}
                 addresses.append(row | {"street": block.street, "first_seen_at": since})

@@ -31,6 +31,7 @@ from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros
 from app.history.cases.timeline import Account, Earlier, Rows, fraud_known_at, services_of
+from app.history.imported import Resource
 from app.panels.records import (
     CustomerStats,
     PanelCustomer,
@@ -236,7 +237,7 @@ class CaseMaker:
             placed_by=PlacedBy.UNKNOWN,
             own_admin_id=self.own_admin_id,
             aggregates=aggregates,
-            neighbours=self.shared.neighbours(customer_id, known, before=then.placed_at),
+            neighbours=self.shared.neighbours(customer_id, known, then.rows.payments(), before=then.placed_at),
             customer_velocity=earlier.velocity(micros(then.placed_at)),
             ip_velocity=self.shared.ip_velocity(then.order.order_id) if "ip" in known else (0, 0),
             our_tickets=then.ours.tickets,
@@ -292,6 +293,8 @@ class CaseMaker:
         """Return the names of the facts that can't be known for that time."""
         order, invoice = then.order, then.invoice
         missing = set(self.absent & {"services", "tickets", "invoices"})
+        if Resource.PAY_METHODS in self.absent:
+            missing.add("neighbours.payment")
         if not self.catalogue:
             missing.add("catalogue")
         if then.rows.customer is not None and then.rows.customer.signed_up_on is None:
@@ -331,7 +334,7 @@ def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:
     """Return the names of these facts that are known only as of today."""
     names: list[str] = []
     if facts.customer is not None:
-        names += _CUSTOMER_TODAY
+        names += [name for name in _CUSTOMER_TODAY if name not in facts.missing]
         names += [f"customer.{name}" for name in _CUSTOMER_IF_KNOWN if getattr(facts.customer, name) is not None]
         names += account.undated(moment, facts.order.order_id)
     if any(item.listed is not None or item.product_type for item in facts.order.items):

@@ -13,6 +13,7 @@ from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_ip, hashed, identities_of
+from app.customers.links import payment_hashes
 from app.db import Database
 from app.gathering.facts import OwnKnowledge, who_placed
 from app.history.cases.shared import Shared
@@ -89,9 +90,11 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
         known_at = fraud_known_at(order, order.placed_at)
         if known_at is not None:
             shared.fraud(order.customer_id, known_at)
+    methods = {one.customer_id: one.methods async for one in records(db, "pay_methods")}
     async for listed in records(db, "customers"):
         signed_up_at = midnight(listed.signed_up_on, zone) if listed.signed_up_on else None
-        for value in identities_of(listed.customer, None).values():
+        payments = payment_hashes(listed.customer, methods.get(listed.customer.customer_id, ()))
+        for value in (*identities_of(listed.customer, None).values(), *payments):
             shared.identity(listed.customer.customer_id, value, signed_up_at)
     return shared
 
@@ -184,6 +187,8 @@ def _grouped(found: Iterable[Any]) -> list[Rows]:
                 rows.services[record.service_id] = record
             case "invoices":
                 rows.invoices[record.invoice_id] = record
+            case "pay_methods":
+                rows.pay_methods = record.methods
             case _:
                 rows.tickets.append(record)
     return list(grouped.values())

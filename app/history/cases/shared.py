@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -24,7 +24,7 @@ from app.panels.records import PanelOrder
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 #: Identities that the panel shows only as of today; an order's IP is of its own time.
-OF_TODAY = ("address", "email", "phone")
+OF_TODAY = ("address", "email", "payment", "phone")
 
 
 def micros(at: datetime) -> int:
@@ -167,7 +167,9 @@ class Shared:
         """Return how many orders came from the same IP in the hour and in the day before this one."""
         return self._velocity.get(order_id, (0, 0))
 
-    def neighbours(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Neighbours, ...]:
+    def neighbours(
+        self, customer_id: int, known: dict[str, str], payments: Sequence[str] = (), *, before: datetime
+    ) -> tuple[Neighbours, ...]:
         """Return who shared an identity before that moment, as `identities.neighbours` would have returned.
 
         For IPs only customers known as bad then count as bad; for identities of today, those known as bad today.
@@ -179,4 +181,18 @@ class Shared:
             if group and others:
                 bad = group.bad_others(customer_id, moment, self.fraud_known, today=kind in OF_TODAY)
                 found.append(Neighbours(kind=kind, customers=others, bad_customers=len(bad), bad=latest(bad)))
-        return tuple(found)
+        found += self._paying_alike(customer_id, payments, moment)
+        return tuple(sorted(found, key=lambda one: one.kind))
+
+    def _paying_alike(self, customer_id: int, payments: Sequence[str], moment: int) -> list[Neighbours]:
+        """Count each customer who shares some means of payment once."""
+        groups = [group for value in payments if (group := self._groups.get(key_of(value))) is not None]
+        first: dict[int, int] = {}
+        for other, at in sorted(pair for group in groups for pair in group.first.items()):
+            first.setdefault(other, at)
+        seen = {other: at for other, at in first.items() if other != customer_id and at < moment}
+        if not seen:
+            return []
+        both = _Group(seen, sorted(seen.values()), tuple(other for other in seen if other in self.bad))
+        bad = both.bad_others(customer_id, moment, self.fraud_known, today=True)
+        return [Neighbours(kind="payment", customers=len(seen), bad_customers=len(bad), bad=latest(bad))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -63,6 +64,22 @@ async def test_what_was_muted_then_means_nothing(db: Database) -> None:
     report = await tried(db, RARELY, muted=("acceptable_use",))
     assert report.muted == ()
     assert (held(report, "given"), held(report, "active")) == (100, 100)
+
+
+async def test_signals_that_could_not_be_tested_are_named(db: Database) -> None:
+    rows = [row | {"source": "imported"} for row in past(days=20)]
+    facts = facts_codec.unpack(rows[0]["facts"])
+    rows[0]["facts"] = facts_codec.pack(replace(facts, missing=("neighbours.payment",), today=("neighbours.phone",)))
+    await add_cases(db, rows)
+    await set_active(db, RARELY)
+    async with db.begin() as tx:
+        begun = await runs.begin(tx, Wanted(document=SOON), by="test", now=NOW)
+    report = await runs.run(db, begun, terms=None, processes=1)
+    found = {one.signal: one.orders for one in report.untestable}
+    assert found == {
+        "minfraud": 20, "fraudrecord": 20, "anonymous_ip": 20, "hosting_network": 20, "countries_disagree": 20,
+        "similar_address": 20, "shared_payment": 1, "shared_phone": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("label", ["fraud", "disputed", "refunded", "cancelled_unpaid", "open"])

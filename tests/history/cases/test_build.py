@@ -23,9 +23,10 @@ from app.history.cases.build import build_cases
 from app.history.cases.maker import CaseMaker, Ours
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows
+from app.history.imported import HistoryPayMethods
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
-from app.panels.records import PanelProduct
+from app.panels.records import PanelPayMethod, PanelProduct
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
@@ -419,6 +420,39 @@ async def test_an_order_of_nobody_and_one_without_a_date(db: Database) -> None:
     facts = (await facts_of(db))[1]
     assert facts.customer is None
     assert "customer" in facts.missing
+
+
+async def test_the_card_of_a_fraudster_is_known_in_the_past_too(db: Database) -> None:
+    card = PanelPayMethod(gateway="stripe", brand="visa", last_four="4242", expires="0228", token_digest=None)
+    past = Past()
+    for number in (1, 2, 3):
+        past.customer(number, first_name="Ada", last_name="Same" if number != 3 else "Other")
+        past.rows["pay_methods", number] = HistoryPayMethods(customer_id=number, methods=(card,))
+    past.order(1, 1, 10, paid=10, status="Fraud", **_FAILED)
+    past.order(2, 2, 30)
+    past.order(3, 3, 40)
+    await build(db, past)
+    facts = await facts_of(db)
+    shared = {
+        order_id: [one for one in each.customer.neighbours if one.kind == "payment"] for order_id, each in facts.items()
+    }
+    (found,) = shared[2]
+    assert (found.customers, found.bad_customers, found.bad) == (1, 1, ((732, 20),))
+    assert shared[3] == []  # the same digits in another name prove nothing
+    assert all(
+        "neighbours.payment" in each.today and "neighbours.payment" not in each.missing for each in facts.values()
+    )
+    async with db.read() as connection:
+        kept = await connection.execute(sa.select(identities.c.customer_id).where(identities.c.kind == "payment"))
+        assert set(kept.scalars()) == {1, 2, 3}
+
+
+async def test_without_pay_methods_they_are_missing(db: Database) -> None:
+    past = Past()
+    _regular(past)
+    built = await build(db, past)
+    assert built.absent["neighbours.payment"] == built.orders
+    assert "neighbours.payment" not in built.today
 
 
 async def test_what_fires_on_too_many_good_orders_is_muted_from_then_on(db: Database) -> None:
