@@ -51,8 +51,10 @@ def weigh(found: list[Neighbours], rules: Rulebook, *, first: int) -> Weighed:
 
 
 def _weigh(entry: Neighbours, rules: Rulebook, first: int) -> Weighed:
-    # facts of earlier versions have no ages: each customer counts in full
-    ages = _bursts(entry.bad, rules.burst_hours) if entry.bad else [0] * entry.bad_customers
+    if not entry.bad:  # facts of earlier versions have no ages: each customer counts in full
+        count = entry.bad_customers
+        return Weighed(min(100, first + rules.risk.each_further * (count - 1)), count, count, 0, 1.0)
+    ages = _bursts(entry.bad, rules.burst_hours)
     shares = [0.5 ** (days / rules.half_life_days) for days in ages] if entry.kind in AGEING else [1.0] * len(ages)
     exact = first * shares[0] + rules.risk.each_further * sum(shares[1:])
     return Weighed(min(100, int(exact + 0.5)), entry.bad_customers, len(ages), ages[0], shares[0])
