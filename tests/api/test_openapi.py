@@ -59,6 +59,7 @@ POST /v1/policies/{version}/candidate
 DELETE /v1/policies/candidate
 GET /v1/reports/candidate
 GET /v1/reports/agreement
+GET /v1/reports/suggestions
 GET /v1/signals
 GET /v1/backtests
 GET /v1/backtests/{backtest_id}
