@@ -16,6 +16,7 @@ from app.db import Database
 from app.enrichment.asking import Enrichment
 from app.panels.base import PanelReader
 from app.panels.records import PanelProduct
+from app.policies.large_orders import LargeOrders
 from app.policies.muting import MutedCache
 
 T = TypeVar("T")
@@ -97,11 +98,14 @@ class Context:
     wake: Callable[[], None] = lambda: None  # wakes the worker
     catalogue: CatalogueCache = field(default_factory=CatalogueCache)
     muted: MutedCache = field(default_factory=MutedCache)
+    large_orders: LargeOrders = field(default_factory=LargeOrders)
     customers: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))
     services: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))  # by order
     tickets: RecentReads = field(default_factory=partial(RecentReads, _CUSTOMER_SECONDS))  # listed, newest first
     pay_methods: RecentReads = field(default_factory=partial(RecentReads, _PAY_METHODS_SECONDS))
     pay_methods_barred: Bar = field(default_factory=Bar)
+    users: RecentReads = field(default_factory=partial(RecentReads, _PAY_METHODS_SECONDS))  # when they signed up
+    users_barred: Bar = field(default_factory=Bar)
     enrichment: Enrichment | None = None  # external services and files; None: none configured
     scoring: asyncio.Lock = field(default_factory=asyncio.Lock)  # serialises the scoring of long lists
     gate_noted_at: datetime | None = None  # when this process last recorded that the gate asked

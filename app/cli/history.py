@@ -19,6 +19,7 @@ from app import log
 from app.clock import utc_now
 from app.config import Settings
 from app.context import Context
+from app.core.judgement.untested import untested
 from app.db import Database
 from app.history import imported
 from app.history.imported import Resource
@@ -58,11 +59,17 @@ class Built(Protocol):
     @property
     def orders(self) -> int: ...
     @property
+    def live(self) -> int: ...
+    @property
     def undated(self) -> int: ...
     @property
     def labels(self) -> Mapping[Label, int]: ...
     @property
     def absent(self) -> Mapping[str, int]: ...
+    @property
+    def today(self) -> Mapping[str, int]: ...
+    @property
+    def muted(self) -> Mapping[str, int]: ...
 
 
 class Builder(Protocol):
@@ -234,8 +241,8 @@ def summary(
     done: Imported, kept: dict[Resource, int], *, seconds: float, built: Built | None, zone_learned: bool
 ) -> Text:
     """Return a summary: what was read, what is stored, and what to type next."""
-    read = ", ".join(f"{done.read[resource]:,} {resource}" for resource in Resource)
-    held = ", ".join(f"{kept[resource]:,} {resource}" for resource in Resource)
+    read = ", ".join(f"{done.read[resource]:,} {resource.words}" for resource in Resource)
+    held = ", ".join(f"{kept[resource]:,} {resource.words}" for resource in Resource)
     began = "The history was read" if done.first else "The history was brought up to date"
     lines = [f"{began} in {seconds:,.0f} s: {read}.", f"Stored in total: {held}."]
     if done.unreadable:
@@ -263,4 +270,19 @@ def _cases(built: Built) -> list[str]:
         )
     if built.absent.get(_CATALOGUE):
         lines.append("The catalogue could not be read (API action GetProducts): it is unknown what the cart sells.")
-    return lines
+    lines += [
+        f"Muted on {orders:,} orders, as it fired on too many that ended well: {signal}."
+        for signal, orders in sorted(built.muted.items())
+    ]
+    return [*lines, *_untested(built)]
+
+
+def _untested(built: Built) -> list[str]:
+    """Name every signal that this history can't test, by the reason."""
+    signals: dict[str, list[str]] = {}
+    for one in untested(imported=built.orders - built.live, missing=built.absent, today=built.today):
+        signals.setdefault(one.why, []).append(one.signal)
+    if not signals:
+        return []
+    found = [f"  {why}: {', '.join(codes)}" for why, codes in signals.items()]
+    return ["Signals that a backtest can't test on these orders, or only on some of them or in part:", *found]

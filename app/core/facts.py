@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.core.reading.kinds import ExpectedUse, HostedFinding, LookAlike
 from app.core.reading.requests import TermFinding
@@ -139,6 +140,13 @@ class TextCut:
     why: Cut
 
 
+class BadNeighbour(NamedTuple):
+    """One bad customer who shares an identity, in whole hours and days before this order."""
+
+    seen_hours: int  # since this customer was first seen with the identity
+    known_days: int  # since the latest fraud or chargeback of this customer became known
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
     """Other customers that share an identity with this one, as known before this order."""
@@ -146,6 +154,7 @@ class Neighbours:
     kind: str  # ip, phone, address, similar_address, email, payment
     customers: int
     bad_customers: int
+    bad: tuple[BadNeighbour, ...] = ()  # those with the latest evidence; empty in facts of earlier versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +164,8 @@ class CustomerFacts:
     customer_id: int
     status: str = ""  # Active, Inactive, Closed
     group_id: int | None = None
-    signed_up_at: datetime | None = None
+    signed_up_at: datetime | None = None  # if not `signed_up_exact`, the start of that day in the panel's zone
+    signed_up_exact: bool = False
     country: str | None = None  # ISO 3166-1 alpha-2
     phone_country: str | None = None
     ip_country: str | None = None
@@ -175,7 +185,7 @@ class CustomerFacts:
     earlier_effortless_orders: int = 0
     earlier_fraud_orders: int = 0
     chargebacks: int = 0
-    orders_last_hour: int = 0
+    orders_last_hour: int = 0  # other orders, in the hour before this one; so with the next three
     orders_last_day: int = 0
     ip_orders_last_hour: int = 0
     ip_orders_last_day: int = 0
@@ -215,6 +225,8 @@ class OrderFacts:
     fraud_check: FraudCheck | None = None
     fraud_check_ran: bool = False
     outside: tuple[EnrichmentReport, ...] = ()
+    first_order_rank: int | None = None  # percentage of the provider's accepted first orders that were smaller
+    first_orders: int = 0  # how many those are, in this currency; only for customers without a paid past
     ip_asn: int | None = None  # autonomous system of the customer's own IP address, where a database file is set
 
 

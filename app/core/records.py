@@ -62,6 +62,7 @@ class AlertKind(StrEnum):
     DAMAGE_LIMIT = "damage_limit"
     PROVISIONING_FAILED = "provisioning_failed"
     EVENT_FAILED = "event_failed"
+    SIGNAL_MUTED = "signal_muted"
 
 
 class TimelineCode(StrEnum):

@@ -40,10 +40,14 @@ def _adding(names: tuple[str, ...]) -> sa.Update:
     return customers.update().where(whose).values(**more, version=customers.c.version + 1)
 
 
-async def mark_bad(tx: AsyncConnection, customer_id: int) -> None:
-    """Work out anew whether a customer counts as bad: for others who share an identity, a bad neighbour."""
+async def mark_bad(tx: AsyncConnection, customer_id: int, *, at: datetime | None) -> None:
+    """Work out anew whether a customer counts as bad: for others who share an identity, a bad neighbour.
+
+    `at`: when new evidence became known; None if some was taken back.
+    """
     bad = sa.or_(customers.c.fraud_orders > 0, customers.c.chargebacks > 0)
-    await tx.execute(customers.update().where(customers.c.customer_id == customer_id).values(bad=bad))
+    values: dict[str, Any] = {"bad": bad} | ({} if at is None else {"bad_at": at})
+    await tx.execute(customers.update().where(customers.c.customer_id == customer_id).values(values))
 
 
 def history_of(row: Any, *, now: datetime) -> CustomerHistory:

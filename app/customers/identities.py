@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from ipaddress import ip_address
@@ -15,7 +16,8 @@ import phonenumbers
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.facts import Neighbours
+from app.core.facts import BadNeighbour, Neighbours
+from app.core.judgement.neighbours import bad_neighbour, latest
 from app.db import insert_new
 from app.panels.records import PanelCustomer
 from app.tables.customers import customers, identities, order_sightings
@@ -123,10 +125,41 @@ async def neighbours(
     """
     if not known:
         return ()
-    given = {f"hash_{kind}": value for kind, value in known.items()}
-    rows = await connection.execute(_others_of(tuple(sorted(known))), {**given, "customer": customer_id, "at": before})
-    return tuple(
+    given = {f"hash_{kind}": value for kind, value in known.items()} | {"customer": customer_id, "at": before}
+    rows = (await connection.execute(_others_of(tuple(sorted(known))), given)).all()
+    found = [
         Neighbours(kind=row.kind, customers=row.others, bad_customers=int(row.bad or 0)) for row in rows if row.others
+    ]
+    return tuple(
+        [
+            replace(one, bad=await _bad_by_identity(connection, one.kind, known[one.kind], customer_id, before))
+            if one.bad_customers
+            else one
+            for one in found
+        ]
+    )
+
+
+async def _bad_by_identity(
+    connection: AsyncConnection, kind: str, value: str, customer_id: int, before: datetime
+) -> tuple[BadNeighbour, ...]:
+    given = {f"hash_{kind}": value, "customer": customer_id, "at": before}
+    rows = await connection.execute(_sharing(kind), given)
+    return await bad_among(connection, {row.customer_id: row.first_seen_at for row in rows}, before=before)
+
+
+_BAD_AMONG: Final = sa.select(customers.c.customer_id, customers.c.bad_at).where(
+    customers.c.customer_id.in_(sa.bindparam("some", expanding=True)), customers.c.bad
+)
+
+
+async def bad_among(
+    connection: AsyncConnection, seen: Mapping[int, datetime], *, before: datetime
+) -> tuple[BadNeighbour, ...]:
+    """Return the bad customers among some, given when each was first seen with the shared identity."""
+    return latest(
+        bad_neighbour(seen_at=seen[row.customer_id], known_at=row.bad_at, before=before)
+        for row in await connection.execute(_BAD_AMONG, {"some": sorted(seen)})
     )
 
 
@@ -140,24 +173,30 @@ def others(kind: str) -> sa.Select[str, int, Any]:
 
     A correlated subquery, because PostgreSQL scans the whole table of customers for a join.
     """
-    seen = (
-        sa.select(identities.c.customer_id)
-        .where(
-            identities.c.kind == kind,
-            identities.c.hash == sa.bindparam(f"hash_{kind}"),
-            identities.c.customer_id != sa.bindparam("customer"),
-            identities.c.first_seen_at < sa.bindparam("at"),
-        )
-        .order_by(identities.c.customer_id.desc())
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
+    seen = _sharing(kind).subquery()
     is_bad = sa.select(sa.case((customers.c.bad, 1), else_=0)).where(customers.c.customer_id == seen.c.customer_id)
     others = sa.select(is_bad.scalar_subquery().label("bad")).select_from(seen).subquery()
     return sa.select(
         sa.literal(kind).label("kind"),
         sa.func.count(others.c.bad).label("others"),
         sa.func.sum(others.c.bad).label("bad"),
+    )
+
+
+@cache
+def _sharing(kind: str) -> sa.Select[int, datetime]:
+    """Return the query for the customers who share one identity, and since when; given is the same as for `others`."""
+    columns = identities.c
+    return (
+        sa.select(columns.customer_id, columns.first_seen_at)
+        .where(
+            columns.kind == kind,
+            columns.hash == sa.bindparam(f"hash_{kind}"),
+            columns.customer_id != sa.bindparam("customer"),
+            columns.first_seen_at < sa.bindparam("at"),
+        )
+        .order_by(columns.customer_id.desc())
+        .limit(MOST_COUNTED)
     )
 
 

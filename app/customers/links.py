@@ -16,7 +16,7 @@ from app.customers.addresses import Block, block_of, same_address, words_of
 from app.customers.identities import hashed, identities_of
 from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelPayMethod
-from app.tables.customers import address_blocks, customers
+from app.tables.customers import address_blocks
 from app.tables.customers import identities as identities_table
 
 #: Maximum of addresses compared in one block: the newest.
@@ -64,21 +64,23 @@ async def neighbours(
     found = list(await identities.neighbours(connection, customer_id, links.hashes, before=before))
     alike = await _similar(connection, customer_id, links, before=before)
     paying = await _paying_alike(connection, customer_id, links.payments, before=before)
-    for kind, ids in (("similar_address", alike), ("payment", paying)):
-        if ids:
-            bad = await _bad(connection, ids)
-            found.append(Neighbours(kind=kind, customers=len(ids), bad_customers=bad))
+    for kind, seen in (("similar_address", alike), ("payment", paying)):
+        if seen:
+            bad = await identities.bad_among(connection, seen, before=before)
+            found.append(Neighbours(kind=kind, customers=len(seen), bad_customers=len(bad), bad=bad))
     return tuple(sorted(found, key=lambda one: one.kind))
 
 
-async def _similar(connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime) -> set[int]:
-    """Return the customers with a similar address; those with exactly this one are counted already."""
+async def _similar(
+    connection: AsyncConnection, customer_id: int, links: Links, *, before: datetime
+) -> dict[int, datetime]:
+    """Return the customers with a similar address, and since when; those with exactly this one are counted already."""
     if links.block is None:
-        return set()
+        return {}
     given = {"in_block": links.block.block, "customer": customer_id, "at": before}
     rows = await connection.execute(CANDIDATES, given)
     street = links.block.street
-    alike = {row.customer_id for row in rows if same_address(street, row.street)}
+    alike = {row.customer_id: row.first_seen_at for row in rows if same_address(street, row.street)}
     exact = links.hashes.get("address")
     if not alike or exact is None:
         return alike
@@ -88,12 +90,13 @@ async def _similar(connection: AsyncConnection, customer_id: int, links: Links, 
         identities_table.c.customer_id.in_(sorted(alike)),
         identities_table.c.first_seen_at < before,
     )
-    return alike - set((await connection.execute(same)).scalars())
+    exactly = set((await connection.execute(same)).scalars())
+    return {one: at for one, at in alike.items() if one not in exactly}
 
 
 #: The addresses of a block to compare.
 CANDIDATES: Final = (
-    sa.select(address_blocks.c.customer_id, address_blocks.c.street)
+    sa.select(address_blocks.c.customer_id, address_blocks.c.street, address_blocks.c.first_seen_at)
     .where(
         address_blocks.c.block == sa.bindparam("in_block"),
         address_blocks.c.first_seen_at < sa.bindparam("at"),
@@ -103,7 +106,7 @@ CANDIDATES: Final = (
     .limit(MOST_COMPARED)
 )
 _PAYING_ALIKE: Final = (
-    sa.select(identities_table.c.customer_id)
+    sa.select(identities_table.c.customer_id, identities_table.c.first_seen_at)
     .where(
         identities_table.c.kind == "payment",
         identities_table.c.hash.in_(sa.bindparam("hashes", expanding=True)),
@@ -116,16 +119,14 @@ _PAYING_ALIKE: Final = (
 
 async def _paying_alike(
     connection: AsyncConnection, customer_id: int, payments: Collection[str], *, before: datetime
-) -> set[int]:
+) -> dict[int, datetime]:
     if not payments:
-        return set()
+        return {}
     given = {"hashes": list(payments), "customer": customer_id, "at": before}
-    return set((await connection.execute(_PAYING_ALIKE, given)).scalars())
-
-
-async def _bad(connection: AsyncConnection, ids: Collection[int]) -> int:
-    query = sa.select(sa.func.count()).where(customers.c.customer_id.in_(sorted(ids)), customers.c.bad)
-    return int((await connection.execute(query)).scalar_one())
+    seen: dict[int, datetime] = {}
+    for row in await connection.execute(_PAYING_ALIKE, given):
+        seen[row.customer_id] = min(row.first_seen_at, seen.get(row.customer_id, row.first_seen_at))
+    return seen
 
 
 # --- keeping --------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from app.core.webhooks import SecretError, parse_secrets
 from app.db import Database
 from app.doctor import records
 from app.doctor.findings import DoctorFinding, fault, fault_in, ok, unchecked, warning
+from app.doctor.muting import check_muting
 from app.doctor.records import EnrichmentDay, Signs, Webhooks
 from app.errors import NotFound
 from app.installation import facts as installation
@@ -149,9 +150,10 @@ async def _records(settings: Settings, db: Database) -> Records:
         signs = await records.signs(connection, now=now)
         enrichment = await records.enrichment_day(connection, now=now)
         asked = await installation.get(connection, installation.GATE_ASKED)
+        muted = [] if policy is None else await check_muting(connection, policy, now=now)
     if settings.mode is Mode.ENFORCE and since is not None:
         found.append(ok("cut-over", f"acts on orders placed since {str(since)[:16].replace('T', ' ')} UTC"))
-    found += [about_policy, *await _standing(settings, db)]
+    found += [about_policy, *muted, *await _standing(settings, db)]
     if cut_off:
         text = f"the worker on {', '.join(cut_off)} gets no answer from the panel: its circuit breaker is open"
         cure = "Run `doorman doctor` on that machine. The worker retries by itself, at least once a minute."

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
-
-import sqlalchemy as sa
 
 from app.context import Context
 from app.core.facts import PlacedBy
 from app.core.statuses import PanelOrderStatus
 from app.gathering.asking_tickets import asks_for_order, could_ask, length, not_all_read, recent_tickets
 from app.gathering.long_texts import apart
+from app.gathering.sign_up import SignUp, signed_up
 from app.panels.base import PanelDown, PanelNotPermitted, PanelReader, PanelUnavailable
 from app.panels.records import PanelCustomer, PanelOrder, PanelPayMethod, PanelTicket
-from app.tables.customers import customers
 
 T = TypeVar("T")
 
@@ -64,8 +62,8 @@ class Tickets:
 
 async def customer_of(
     context: Context, panel: PanelReader, order: PanelOrder, *, now: datetime, urgent: bool, unread: Unread
-) -> tuple[PanelCustomer | None, date | None]:
-    """Return the customer of an order, and the day of their sign-up."""
+) -> tuple[PanelCustomer | None, SignUp | None]:
+    """Return the customer of an order, and when they signed up."""
     if order.customer_id is None:
         return None, None
     reading = partial(panel.customer, order.customer_id, urgent=urgent)
@@ -74,19 +72,8 @@ async def customer_of(
         context.customers.forget(order.customer_id)
     if customer is None or not customer.email:
         return customer, None
-    return customer, await unread.attempt("signed_up_on", _signed_up_on(context, panel, customer, urgent=urgent), None)
-
-
-_SIGNED_UP_AT = sa.select(customers.c.signed_up_at).where(customers.c.customer_id == sa.bindparam("customer"))
-
-
-async def _signed_up_on(context: Context, panel: PanelReader, customer: PanelCustomer, *, urgent: bool) -> date | None:
-    """Return the day of a customer's sign-up, which never changes: the panel is asked once."""
-    async with context.db.read() as connection:
-        signed_up_at: datetime | None = await connection.scalar(_SIGNED_UP_AT, {"customer": customer.customer_id})
-    if signed_up_at is not None:
-        return signed_up_at.date()
-    return await panel.signed_up_on(customer.customer_id, customer.email, urgent=urgent)
+    signing_up = signed_up(context, panel, order, customer, now=now, urgent=urgent)
+    return customer, await unread.attempt("signed_up_on", signing_up, None)
 
 
 async def pay_methods_of(

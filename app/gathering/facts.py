@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from typing import Any, Final
 
 from disposable_email_domains import blocklist
@@ -20,6 +19,7 @@ from app.core.facts import (
     PlacedBy,
 )
 from app.core.judgement import vetting
+from app.core.judgement.first_orders import FirstOrders
 from app.core.judgement.labour_value import nothing_to_pay, postpaid
 from app.core.judgement.written import Reading, look_alikes
 from app.core.money import Money
@@ -28,6 +28,7 @@ from app.core.policy.matching import match_lists
 from app.core.reading.hosted import read_domain
 from app.core.reading.requests import TermFinding, find_terms
 from app.core.rows.belongings import Aggregates
+from app.customers.first_orders import has_paid_past
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country
 from app.gathering.panel import Gathered
 from app.gathering.payments import payment_state
@@ -61,6 +62,7 @@ class OwnKnowledge:
     ip_velocity: tuple[int, int] = (0, 0)
     our_unpaid_fees: int = 0  # unpaid fee invoices of ours that are past due
     our_tickets: frozenset[int] = frozenset()  # opened by us, or caused by our hold
+    first_orders: FirstOrders | None = None  # accepted ones of other customers, in the order's currency
     muted: tuple[str, ...] = ()
     own_admin_id: int | None = None
 
@@ -168,8 +170,19 @@ def _order(
         fraud_check=order.fraud_check,
         fraud_check_ran=order.fraud_check is not None,
         outside=reports,
+        **_among_first_orders(gathered, order, own),
         ip_asn=gathered.ip_place.asn if _theirs(placed_by) else None,
     )
+
+
+def _among_first_orders(gathered: Gathered, order: PanelOrder, own: OwnKnowledge) -> dict[str, Any]:
+    """Return how the amount of a customer's first order compares with other first orders, if that is known."""
+    first, customer, earlier = own.first_orders, gathered.customer, own.aggregates
+    if first is None or customer is None or order.amount is None or order.amount.amount_minor <= 0:
+        return {}
+    if has_paid_past(customer.stats.paid_invoices) or (earlier is not None and earlier.orders > own.counted):
+        return {}
+    return {"first_order_rank": first.rank(order.amount.amount_minor), "first_orders": first.orders}
 
 
 def _theirs(placed_by: PlacedBy) -> bool:
@@ -277,7 +290,8 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
         customer_id=customer.customer_id,
         status=customer.status,
         group_id=customer.group_id,
-        signed_up_at=_at_midnight(gathered),
+        signed_up_at=gathered.signed_up.at if gathered.signed_up else None,
+        signed_up_exact=gathered.signed_up is not None and gathered.signed_up.exact,
         country=customer.country,
         phone_country=phone_country(phone, customer.country),
         ip_country=gathered.ip_place.country if theirs else None,
@@ -312,11 +326,6 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
         ),
         white_glove=bool(row.white_glove) if row else False,
     )
-
-
-def _at_midnight(gathered: Gathered) -> datetime | None:
-    day = gathered.signed_up_on
-    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
 
 
 def _disposable(domain: str) -> bool:

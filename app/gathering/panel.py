@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from app.gathering import enrichment
 from app.gathering.customer import Tickets, Unread, customer_of, has_no_tickets, pay_methods_of, tickets_of
 from app.gathering.own import Own, own_rows
 from app.gathering.payments import payment_state
+from app.gathering.sign_up import SignUp
 from app.panels.base import PanelReader, PanelUnavailable
 from app.panels.records import (
     PanelCustomer,
@@ -66,7 +67,7 @@ class Gathered:
     read_at: datetime
     order: PanelOrder | None
     customer: PanelCustomer | None = None
-    signed_up_on: date | None = None
+    signed_up: SignUp | None = None
     services: tuple[PanelService, ...] = ()
     invoice: PanelInvoice | None = None
     catalogue: tuple[PanelProduct, ...] = ()
@@ -239,8 +240,8 @@ async def _customer_reads(
         return await unread.attempt("tickets", reading, Tickets())
 
     attempt = unread.attempt
-    nobody: tuple[PanelCustomer | None, date | None] = (None, None)
-    (customer, signed_up_on), services, invoice, catalogue, pay_methods, listed = await asyncio.gather(
+    nobody: tuple[PanelCustomer | None, SignUp | None] = (None, None)
+    (customer, signed_up), services, invoice, catalogue, pay_methods, listed = await asyncio.gather(
         attempt("customer", customer_of(context, panel, order, now=now, urgent=urgent, unread=unread), nobody),
         attempt("services", _known_services(context, panel, order, now=now, urgent=urgent), ()),
         attempt("invoice", _invoice(panel, order, found, urgent=urgent), None),
@@ -253,7 +254,7 @@ async def _customer_reads(
     return replace(
         found,
         customer=customer,
-        signed_up_on=signed_up_on,
+        signed_up=signed_up,
         services=services,
         invoice=invoice,
         catalogue=catalogue,

@@ -14,7 +14,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, insert_into
-from app.panels.records import PanelCredit, PanelCustomer, PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.panels.records import (
+    PanelCredit,
+    PanelCustomer,
+    PanelCustomerHead,
+    PanelInvoice,
+    PanelOrder,
+    PanelPayMethod,
+    PanelService,
+    PanelTicket,
+)
 from app.panels.whmcs.mapping.stored import from_columns, has_columns
 from app.tables.history import imports, panel_rows
 
@@ -24,6 +33,7 @@ _PARAMETERS: Final = 5_000  # ids in one query
 #: Rows in one statement on SQLite: its driver releases and reacquires the GIL at each row of an executemany, which next
 #: to a busy event loop takes a thousand times as long as the rows.
 _ROWS_IN_STATEMENT: Final = 500
+_IN_BOTH: Final = ("first_name", "last_name", "company", "email", "group_id", "status")
 _PLACES: Final = "(?, ?, ?, ?, ?)"
 
 
@@ -36,6 +46,12 @@ class Resource(StrEnum):
     INVOICES = "invoices"
     CREDITS = "credits"
     TICKETS = "tickets"
+    PAY_METHODS = "pay_methods"
+
+    @property
+    def words(self) -> str:
+        """Return its name for people."""
+        return self.value.replace("_", " ")
 
 
 class HistoryCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +60,21 @@ class HistoryCustomer(msgspec.Struct, frozen=True, kw_only=True):
     customer: PanelCustomer
     signed_up_on: date | None
 
+    @classmethod
+    def of(cls, customer: PanelCustomer, head: PanelCustomerHead) -> HistoryCustomer:
+        """Join details and list; fields of both are taken from the list, because changes are detected there."""
+        told = {name: getattr(head, name) for name in _IN_BOTH}
+        return cls(customer=msgspec.structs.replace(customer, **told), signed_up_on=head.signed_up_on)
 
-Record = HistoryCustomer | PanelOrder | PanelService | PanelInvoice | PanelCredit | PanelTicket
+
+class HistoryPayMethods(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored pay methods of a customer, as of today; no card numbers, no tokens."""
+
+    customer_id: int
+    methods: tuple[PanelPayMethod, ...]
+
+
+Record = HistoryCustomer | PanelOrder | PanelService | PanelInvoice | PanelCredit | PanelTicket | HistoryPayMethods
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
@@ -55,6 +84,7 @@ _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
     Resource.INVOICES: msgspec.json.Decoder(PanelInvoice),
     Resource.CREDITS: msgspec.json.Decoder(PanelCredit),
     Resource.TICKETS: msgspec.json.Decoder(PanelTicket),
+    Resource.PAY_METHODS: msgspec.json.Decoder(HistoryPayMethods),
 }
 
 
@@ -91,6 +121,8 @@ def _keys(record: Record) -> tuple[Resource, int, int | None, int | None]:
             return Resource.CREDITS, record.credit_id, record.customer_id, None
         case PanelTicket():
             return Resource.TICKETS, record.ticket_id, record.customer_id, None
+        case HistoryPayMethods():
+            return Resource.PAY_METHODS, record.customer_id, record.customer_id, None
 
 
 # --- writing ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ transaction. Later imports (see `_later`) read:
   the list of Pending orders, and one by one once they are no longer in it; and all Fraud orders, however old;
 - services, invoices and tickets of the customers of those orders, one customer at a time or by the whole list,
   whichever takes fewer calls; and everything refunded or charged back, of any customer;
-- credits of those customers, and messages of tickets that may have asked for an order.
+- credits and pay methods of those customers, and messages of tickets that may have asked for an order.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from msgspec import structs
 
 from app.context import Context
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.history import imported
 from app.history.asking import asking_candidates
-from app.history.imported import HistoryCustomer, Progress, Record, Resource
+from app.history.imported import HistoryCustomer, HistoryPayMethods, Progress, Record, Resource
 from app.history.writing import Batches, one_by_one
-from app.panels.base import HistoryReader, PanelPlace, Stretch
+from app.panels.base import HistoryReader, PanelNotPermitted, PanelPlace, Stretch
 from app.panels.records import PanelCustomerHead, PanelInvoice, PanelOrder, PanelTicket
+
+log = structlog.get_logger(__name__)
 
 #: Orders younger than this still change: payments, refunds, chargebacks.
 RECENT: Final = timedelta(days=120)
 _PAGE: Final = 100  # approximate rows in a call, to choose between a whole list and many customers
-_CREDITS_AT_ONCE: Final = 200
+_CUSTOMERS_AT_ONCE: Final = 200
 _DELETED: Final = "Deleted"  # our own status of an order that the panel no longer lists
 #: States in which old orders may have changed: still open, or found to be fraud since.
 _CHANGED_LATE: Final = (PanelOrderStatus.PENDING, PanelOrderStatus.FRAUD)
@@ -69,6 +72,7 @@ async def import_history(context: Context, reader: HistoryReader, *, since: date
     await one.rows(Resource.INVOICES, reader.invoices)
     await one.rows(Resource.TICKETS, reader.tickets)
     await one.credits()
+    await one.pay_methods()
     await one.messages()
     return one.done
 
@@ -119,13 +123,13 @@ class _Import:
             self._reader.know_currency(customer.customer_id, customer.currency)
             known.add(customer.customer_id)
             head = heads.get(customer.customer_id)
-            if head is not None and _looks_the_same(head, record):
+            if head is not None and HistoryCustomer.of(customer, head) == record:
                 del heads[customer.customer_id]
         self.done.read[Resource.CUSTOMERS] = len(heads)
 
         async def read(customer_id: int) -> Sequence[Record]:
             found = await self._reader.customer(customer_id)
-            return [] if found is None else [_customer(found, heads[customer_id])]
+            return [] if found is None else [HistoryCustomer.of(found, heads[customer_id])]
 
         await self._one_by_one(Resource.CUSTOMERS, sorted(heads), read, counted=False)
         if self._since is not None:
@@ -265,27 +269,43 @@ class _Import:
 
     async def credits(self) -> None:
         """Read the credits of customers who have any, or paid an invoice with credit."""
-        state = await self._progress(Resource.CREDITS)
+        await self._of_customers(Resource.CREDITS, await self._with_credit(), self._reader.credits)
+
+    async def pay_methods(self) -> None:
+        """Read the stored pay methods of customers who ordered, where our role allows it."""
+
+        async def read(customer_id: int) -> Sequence[Record]:
+            found = await self._reader.pay_methods(customer_id)
+            return [HistoryPayMethods(customer_id=customer_id, methods=found)] if found else []
+
+        ordered = {order.customer_id async for order in imported.stored(self._db, Resource.ORDERS)}
+        try:
+            await self._of_customers(Resource.PAY_METHODS, {one for one in ordered if one is not None}, read)
+        except PanelNotPermitted:
+            log.info("import.not_permitted", resource=Resource.PAY_METHODS.value)  # the facts name it as missing
+
+    async def _of_customers(self, resource: Resource, wanted: set[int], read: Read) -> None:
+        """Read what belongs to these customers, or to those of them who ordered since the last pass."""
+        state = await self._progress(resource)
         top = await self._top()
-        wanted = await self._with_credit()
         if state.finished_at is not None:
-            wanted &= set(await self._active_since(state))
+            wanted = wanted & set(await self._active_since(state))
         done_to = state.cursor.get("done_to", 0) if state.finished_at is None else 0
         todo = [one for one in sorted(wanted) if one > done_to]
-        for start in range(0, len(todo), _CREDITS_AT_ONCE):
-            some = todo[start : start + _CREDITS_AT_ONCE]
+        for start in range(0, len(todo), _CUSTOMERS_AT_ONCE):
+            some = todo[start : start + _CUSTOMERS_AT_ONCE]
             found: list[Record] = []
-            async with aclosing(one_by_one(some, self._reader.credits)) as answers:
+            async with aclosing(one_by_one(some, read)) as answers:
                 async for rows in answers:
                     found += rows
-            self.done.read[Resource.CREDITS] += len(found)
-            self._heard("credits, by customer", start + len(some), len(todo))
+            self.done.read[resource] += len(found)
+            self._heard(f"{resource.words}, by customer", start + len(some), len(todo))
             async with self._db.begin() as tx:
                 await imported.put(tx, found)
                 if state.finished_at is None:
                     so_far = Progress(cursor={"done_to": some[-1]}, rows=start + len(some), finished_at=None)
-                    await imported.set_progress(tx, Resource.CREDITS, so_far, now=self._context.clock())
-        await self._finish(Resource.CREDITS, {"orders_to": top})
+                    await imported.set_progress(tx, resource, so_far, now=self._context.clock())
+        await self._finish(resource, {"orders_to": top})
 
     async def _with_credit(self) -> set[int]:
         found: set[int] = set()
@@ -381,18 +401,6 @@ class _Import:
     def _is_past(self, stretch: Stretch[PanelOrder]) -> bool:
         """Return whether all following orders are older than the bound."""
         return bool(stretch.rows) and stretch.newest_first and not any(self._keeps(order) for order in stretch.rows)
-
-
-def _looks_the_same(head: PanelCustomerHead, record: HistoryCustomer) -> bool:
-    return _customer(record.customer, head) == record
-
-
-def _customer(customer: Any, head: PanelCustomerHead) -> HistoryCustomer:
-    """Join details and list; fields of both are taken from the list, because changes are detected there."""
-    said = {
-        name: getattr(head, name) for name in ("first_name", "last_name", "company", "email", "group_id", "status")
-    }  # fmt: skip
-    return HistoryCustomer(customer=structs.replace(customer, **said), signed_up_on=head.signed_up_on)
 
 
 def _with_messages(row: Any, kept: dict[int, PanelTicket]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -88,6 +88,11 @@ class PanelReader(Protocol):
     async def order(self, order_id: int, *, urgent: bool = False) -> PanelOrder | None: ...
     async def customer(self, customer_id: int, *, urgent: bool = False) -> PanelCustomer | None: ...
     async def signed_up_on(self, customer_id: int, email: str, *, urgent: bool = False) -> date | None: ...
+
+    async def signed_up_at(self, customer_id: int, email: str, *, urgent: bool = False) -> datetime | None:
+        """Return when the login that owns a customer was created, to the minute; None if the panel doesn't tell."""
+        ...
+
     async def services(
         self, *, customer_id: int | None = None, service_id: int | None = None, urgent: bool = False
     ) -> tuple[PanelService, ...]: ...
@@ -181,6 +186,7 @@ class HistoryReader(Protocol):
         ...
 
     async def credits(self, customer_id: int) -> tuple[PanelCredit, ...]: ...
+    async def pay_methods(self, customer_id: int) -> tuple[PanelPayMethod, ...]: ...
 
     def know_currency(self, customer_id: int, currency: str | None) -> None:
         """Provide a currency read earlier, so that it is not requested again."""

@@ -30,8 +30,7 @@ from app.panels.base import Panel, PanelUnavailable
 from app.panels.brakes.brakes import Brakes
 from app.panels.kinds import open_brakes, open_panel
 from app.panels.requests import RequestCounts, caused_by
-from app.policies.muting import REFRESHED_SECONDS
-from app.upkeep import naming, notifications, sweeps
+from app.upkeep import large_orders, muting, naming, notifications, sweeps
 from app.upkeep.reconcile import comparing
 from app.upkeep.rounds import Round, keep_rounds
 from app.upkeep.startup import prepare, tidy
@@ -104,7 +103,7 @@ async def _loop(
     for name in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(name, worker.stop)
     rounds = keep_rounds(context, rounds_of(settings))
-    housekeeping = asyncio.gather(_keep_house(context, panel), rounds, _keep_counted(context))
+    housekeeping = asyncio.gather(_keep_house(context, panel), rounds)
     gc.collect()
     gc.freeze()
     try:
@@ -120,6 +119,8 @@ def rounds_of(settings: Settings) -> tuple[Round, ...]:
     rounds = [
         Round(name="sweeps", every=sweeps.EVERY, run=sweeps.round),
         Round(name="rings", every=notifications.EVERY, run=notifications.round),
+        Round(name="muting", every=muting.EVERY, run=muting.round),
+        Round(name="large-orders", every=large_orders.EVERY, run=large_orders.round),
     ]
     if settings.panel_configured:
         every = timedelta(seconds=settings.reconcile_seconds)
@@ -144,16 +145,6 @@ async def _keep_house(context: Context, panel: Panel | None) -> None:
             note_failure(context.db, "housekeeping.failed", error)
             pause = _RETRY_SECONDS
         await asyncio.sleep(pause)
-
-
-async def _keep_counted(context: Context) -> None:
-    """Count ahead which signals fire on too many orders: no order waits for that."""
-    while True:
-        try:
-            await context.muted.refresh(context.db, now=context.clock())
-        except Exception as error:  # noqa: BLE001  (a look counts for itself)
-            note_failure(context.db, "housekeeping.failed", error)
-        await asyncio.sleep(REFRESHED_SECONDS)
 
 
 async def learn_identity(context: Context, panel: Panel) -> None:

@@ -25,7 +25,9 @@ customers = sa.Table(
     sa.Column("version", sa.Integer, nullable=False, server_default="0"),
     sa.Column("status", sa.String(24), nullable=False, server_default=""),
     sa.Column("currency", sa.String(3)),
+    # if `signed_up_exact`, the moment of the sign-up; else its day in the panel's own zone, as midnight in UTC
     sa.Column("signed_up_at", UtcDateTime),
+    sa.Column("signed_up_exact", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("first_heard_at", UtcDateTime, nullable=False),
     sa.Column("merged_into", BigId),
     # aggregates, updated by the code that writes their source
@@ -39,6 +41,8 @@ customers = sa.Table(
     sa.Column(
         "bad", sa.Boolean, nullable=False, server_default=sa.false()
     ),  # fraud or chargeback: counts against customers with shared identities
+    # since when the latest fraud or chargeback is known; null for one that an earlier version recorded
+    sa.Column("bad_at", UtcDateTime),
     # last values read from the panel
     sa.Column("active_services", sa.Integer),
     sa.Column("paid_invoices", sa.Integer),
@@ -89,6 +93,18 @@ address_blocks = sa.Table(
     sa.Index("ix_address_blocks_seen", "block", "first_seen_at"),
 )
 
+#: Each customer's first order, to know which amounts are large here.
+first_orders = sa.Table(
+    "first_orders",
+    metadata,
+    sa.Column("customer_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("order_id", BigId, nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount_minor", BigId, nullable=False),
+    sa.Column("placed_at", UtcDateTime, nullable=False),
+    sa.Index("ix_first_orders_placed", "placed_at"),
+)
+
 #: Orders by customer and by IP, for velocity.
 order_sightings = sa.Table(
     "order_sightings",
@@ -99,7 +115,6 @@ order_sightings = sa.Table(
     sa.Column("placed_at", UtcDateTime, nullable=False),
     sa.Index("ix_order_sightings_customer", "customer_id", "placed_at"),
     sa.Index("ix_order_sightings_ip", "ip_hash", "placed_at"),
-    sa.Index("ix_order_sightings_placed", "placed_at"),
 )
 
 #: Which risk signals fired on which order, to find signals that fire too often to be meaningful.

@@ -47,6 +47,7 @@ _WORDS: Final = {
     AlertKind.DAMAGE_LIMIT: ("damage limit is reached", "damage limits are reached"),
     AlertKind.PROVISIONING_FAILED: ("order could not be set up", "orders could not be set up"),
     AlertKind.EVENT_FAILED: ("event failed", "events failed"),
+    AlertKind.SIGNAL_MUTED: ("risk signal is muted", "risk signals are muted"),
 }
 
 

@@ -169,7 +169,8 @@ async def _set_clock(writer: _Writer, clock: SetClock) -> None:
 async def _count(writer: _Writer, counted: Count) -> None:
     await counts.add(writer.tx, counted.customer_id, **counted.amounts)
     if counted.standing:
-        await counts.mark_bad(writer.tx, counted.customer_id)
+        worse = any(amount > 0 for amount in counted.amounts.values())
+        await counts.mark_bad(writer.tx, counted.customer_id, at=writer.given.now if worse else None)
 
 
 async def _alert(writer: _Writer, effect: Alert) -> None:

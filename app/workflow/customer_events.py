@@ -88,7 +88,9 @@ async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
         customers_table.update()
         .where(customers_table.c.customer_id == target)
         .values(
-            bad=both[source].bad or both[target].bad, white_glove=both[source].white_glove or both[target].white_glove
+            bad=both[source].bad or both[target].bad,
+            bad_at=max((row.bad_at for row in both.values() if row.bad_at is not None), default=None),
+            white_glove=both[source].white_glove or both[target].white_glove,
         )
     )
     gone = dict.fromkeys(_COUNTS, 0) | {"merged_into": target, "bad": False}

@@ -22,6 +22,7 @@ from app.core.consequences.snapshot import Lacking
 from app.core.rows.order import Order
 from app.core.states import OrderState
 from app.core.statuses import PanelOrderStatus
+from app.customers import first_orders
 from app.gathering.own import Own, own_rows
 from app.gathering.panel import FeeSeen, Gathered, gather_order
 from app.gathering.payments import paid_on, turn_of
@@ -140,6 +141,7 @@ async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event
     first = locked.order.last_read_at is None or customer is None or customer.last_read_at is None
     if known.own is not None or (first and not gathered.at_rest):
         await mirror.remember_identities(locked, plan.order, known.links())
+        await first_orders.remember(locked.tx, plan.order, gathered.customer, now=given.now)
     await _examine_others(locked, plan.order, event)
 
 

@@ -84,6 +84,7 @@ async def _own(
         our_unpaid_fees=await _overdue_fees(locked, customer_id),
         our_tickets=await _our_tickets(locked, customer_id),
         muted=await context.muted.get(tx, given.active.policy, now=given.now),
+        first_orders=(await context.large_orders.get(tx)).get(shown.currency or ""),
         own_admin_id=context.own_admin_id,
     )  # fmt: skip
 

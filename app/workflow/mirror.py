@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
 from functools import cache
 from typing import Any, Final
 
@@ -155,7 +154,7 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
         shows = {
             "status": customer.status[:24],
             "currency": customer.currency,
-            "signed_up_at": _first_day(gathered) or row.signed_up_at,
+            **_signed_up(gathered),
             "active_services": customer.stats.active_services,
             "paid_invoices": customer.stats.paid_invoices,
             "overdue_invoices": customer.stats.overdue_invoices,
@@ -167,9 +166,9 @@ async def lock_customer(locked: LockedOrder, shown: Order, gathered: Gathered) -
     return read(Customer, row)
 
 
-def _first_day(gathered: Gathered) -> datetime | None:
-    day = gathered.signed_up_on
-    return None if day is None else datetime.combine(day, time.min, tzinfo=UTC)
+def _signed_up(gathered: Gathered) -> dict[str, Any]:
+    found = gathered.signed_up
+    return {} if found is None else {"signed_up_at": found.stored, "signed_up_exact": found.exact}
 
 
 async def remember_identities(locked: LockedOrder, order: Order, known: Links) -> None:

@@ -90,8 +90,8 @@ def test_publish_list_show_compare_and_roll_back(desk: Desk) -> None:
     assert desk.run("show", "1") == "# mine\n\n"
     assert "there is no policy version 9" in desk.run("show", "9", status=2)
 
-    words = "A shared phone number now adds 20 risk points instead of 30."
-    back = "A shared phone number now adds 30 risk points instead of 20."
+    words = "A shared phone number now adds 20 risk points instead of 75."
+    back = "A shared phone number now adds 75 risk points instead of 20."
     assert desk.run("diff", "2", "1") == f"Points\n  {words}\n"
     assert desk.run("diff", "1") == desk.run("diff", first) == f"Points\n  {back}\n"
     assert desk.run("diff", second, first) == f"Points\n  {words}\n"

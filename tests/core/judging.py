@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.facts import (
     Agreement,
+    BadNeighbour,
     CustomerFacts,
     Cut,
     EnrichmentReport,
@@ -159,8 +160,14 @@ def _customer(changes: dict[str, Any]) -> dict[str, Any]:
         pairs = [text.split(": ", 1) for text in found["lists"]]
         found["lists"] = tuple((ListKind(kind), entry) for kind, entry in pairs)
     if "neighbours" in found:
-        found["neighbours"] = tuple(Neighbours(**entry) for entry in found["neighbours"])
+        found["neighbours"] = tuple(_neighbours(entry) for entry in found["neighbours"])
     return found
+
+
+def _neighbours(entry: dict[str, Any]) -> Neighbours:
+    """Return neighbours; of each bad one, the hours since the first sighting and the days since the evidence."""
+    bad = tuple(BadNeighbour(hours, days) for hours, days in entry.get("bad", ()))
+    return Neighbours(**{**entry, "bad": bad})
 
 
 def _listed(term: str, where: str) -> TermFinding:

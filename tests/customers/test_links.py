@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.facts import Neighbours
-from app.customers import identities, links
+from app.customers import counts, identities, links
 from app.customers.links import Links, links_of, payment_hashes
 from app.db import Database
 from app.panels.records import PanelCustomer, PanelPayMethod
@@ -198,3 +198,31 @@ async def test_the_cost_does_not_grow_with_the_number_of_customers(db: Database)
         assert "Seq Scan" not in plan
         assert "Sort" not in plan
         assert "TEMP B-TREE" not in plan
+
+
+async def test_when_the_bad_were_seen_and_found_out_is_known(db: Database) -> None:
+    await known(db, (person(1, phone="+1.2175550009"), True), (person(2, phone="+1.2175550009"), False), cards=[VISA])
+    async with db.begin() as tx:
+        await counts.add(tx, 1, fraud_orders=1)
+        await counts.mark_bad(tx, 1, at=NOW - timedelta(days=2))
+    me = person(9, phone="+1.2175550009")
+    async with db.read() as connection:
+        met = await links.neighbours(connection, 9, links_of(me, None, [VISA]), before=NOW)
+    assert {one.kind: (one.customers, one.bad) for one in met} == {
+        "phone": (2, ((72, 2),)),
+        "payment": (2, ((72, 2),)),
+    }
+
+
+async def test_evidence_that_is_taken_back_makes_the_rest_no_younger(db: Database) -> None:
+    await known(db, (person(1), False))
+    async with db.begin() as tx:
+        await counts.add(tx, 1, fraud_orders=2)
+        await counts.mark_bad(tx, 1, at=EARLIER)
+        await counts.add(tx, 1, fraud_orders=-1)
+        await counts.mark_bad(tx, 1, at=None)
+        row = (await tx.execute(sa.select(customers.c.bad, customers.c.bad_at))).one()
+        assert (row.bad, row.bad_at) == (True, EARLIER)
+        await counts.add(tx, 1, fraud_orders=-1)
+        await counts.mark_bad(tx, 1, at=None)
+        assert not (await tx.execute(sa.select(customers.c.bad))).scalar_one()

@@ -13,6 +13,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.gathering.facts import TOLD_BY_PANEL, OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
+from app.gathering.sign_up import SignUp
 from app.panels.records import PanelLine, PanelOrder
 from app.panels.whmcs import wire
 from app.panels.whmcs.mapping import customers
@@ -52,7 +53,7 @@ def facts(answer: Any, *, signed_up_on: date | None = date(2019, 5, 1)) -> Facts
     )  # fmt: skip
     gathered = Gathered(
         order_id=1, order_version=None, read_at=NOW, order=order, customer=customers.customer(answer),
-        signed_up_on=signed_up_on,
+        signed_up=None if signed_up_on is None else SignUp.on(signed_up_on, UTC),
     )  # fmt: skip
     return build_facts(gathered, OwnKnowledge(placed_by=PlacedBy.CUSTOMER), Policy())
 

@@ -30,6 +30,7 @@ from app.db import Database
 from app.history import imported as history_rows
 from app.history import writing as history_writing
 from app.history.cases.build import Built
+from app.history.cases.rows import absent_resources
 from app.history.imported import Resource
 from app.history.panel_import import Imported, import_history
 from app.panels.base import PanelUnavailable
@@ -42,6 +43,7 @@ from app.panels.whmcs.lines import HttpxLine, http_client
 from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.control import IDENTIFIER, SECRET
+from app.sandbox.models import PayMethod
 from app.sandbox.server import create_app, serving
 from app.tables.history import Label, imports, panel_rows
 
@@ -201,7 +203,9 @@ async def test_a_call_for_one_customer_only_where_no_list_has_the_fact(town: Tow
     credited = {client for client, rows in town.sandbox.state.credits_of.items() if rows}
     assert town.wire.calls.count("GetClientsDetails") == len(town.sandbox.state.clients)
     assert town.wire.calls.count("GetCredits") == len(credited)
-    assert len(town.wire.calls) - len(credited) - len(town.sandbox.state.clients) < 80
+    ordered = {order.client_id for order in town.sandbox.state.orders.values()}
+    assert town.wire.calls.count("GetPayMethods") == len(ordered)
+    assert len(town.wire.calls) - len(credited) - len(ordered) - len(town.sandbox.state.clients) < 80
 
 
 async def test_twice_is_once(town: Town) -> None:
@@ -387,6 +391,22 @@ async def test_a_success_without_what_was_asked_for_is_no_empty_list(db: Databas
     await town.sandbox.close()
 
 
+async def test_pay_methods_are_read_where_our_role_allows_it(town: Town) -> None:
+    client = next(order.client_id for order in town.sandbox.state.orders.values())
+    card = PayMethod(id=1, last_four="4242", expires="02/28", token="cus_1|pm_1")
+    town.sandbox.state.clients[client].pay_methods.append(card)
+    town.sandbox.configure(role_lacks={"GetPayMethods"})
+    await town.imported()
+    assert await town.records(Resource.PAY_METHODS) == []
+    assert "pay_methods" in await absent_resources(town.db)
+    town.sandbox.configure(role_lacks=set())
+    await town.imported()
+    (kept,) = await town.records(Resource.PAY_METHODS)
+    assert (kept.customer_id, [one.last_four for one in kept.methods]) == (client, ["4242"])
+    assert "pm_1" not in str(kept)
+    assert "pay_methods" not in await absent_resources(town.db)
+
+
 async def test_an_action_that_our_role_lacks_is_named_in_the_panels_words(town: Town) -> None:
     town.sandbox.configure(role_lacks={"GetTickets"})
     with pytest.raises(PanelUnavailable, match='"gettickets" is not allowed'):
@@ -410,13 +430,22 @@ async def test_the_summary_says_what_was_read_and_what_to_type_next(town: Town) 
 
 def test_the_summary_names_what_is_left_out() -> None:
     kept = dict.fromkeys(Resource, 3)
-    some = Built(orders=3, undated=2, labels=Counter({Label.OPEN: 1, Label.GOOD: 2}), absent=Counter(catalogue=3))
+    some = Built(
+        orders=3,
+        undated=2,
+        labels=Counter({Label.OPEN: 1, Label.GOOD: 2}),
+        absent=Counter({"catalogue": 3, "neighbours.payment": 3}),
+        muted=Counter(shared_ip=7),
+    )
     done = Imported(since=datetime(2026, 1, 1, tzinfo=UTC))
     said = summary(done, kept, seconds=1, built=some, zone_learned=False).plain
     assert "Orders placed before 2026-01-01 are left out, also from their customers' history." in said
     assert "Cases: 3 orders (2 active or ended, and paid, 1 open)." in said
     assert "2 more have no readable date" in said
     assert "The catalogue could not be read (API action GetProducts)" in said
+    assert "  pay methods could not be read (API action GetPayMethods): shared_payment" in said
+    assert "  only live orders have what it needs: minfraud, fraudrecord, anonymous_ip, hosting_network," in said
+    assert "Muted on 7 orders, as it fired on too many that ended well: shared_ip." in said
     nothing = summary(Imported(), kept, seconds=1, built=Built(), zone_learned=False).plain
     assert nothing.endswith("Cases: 0 orders.")
 

@@ -46,9 +46,9 @@ SMALL = {
 }  # fmt: skip
 USED = SMALL | {
     "ix_orders_undecided", "ix_decisions_at", "ix_fees_created", "ix_panel_calls_credits", "ix_signal_firings_order",
-    "ix_credits_call", "ix_order_sightings_placed", "ix_customers_pinned", "ix_orders_number", "ix_orders_placed",
-    "ix_tickets_number", "ix_tickets_opened", "ix_tickets_state", "ix_tickets_guest", "ix_customers_status",
-    "ix_customers_signed_up", "ix_search_words_row", "ix_orders_invoice", "ix_fees_invoice",
+    "ix_credits_call", "ix_cases_placed", "ix_signal_firings_placed", "ix_customers_pinned", "ix_orders_number",
+    "ix_orders_placed", "ix_tickets_number", "ix_tickets_opened", "ix_tickets_state", "ix_tickets_guest",
+    "ix_customers_status", "ix_customers_signed_up", "ix_search_words_row", "ix_orders_invoice", "ix_fees_invoice",
 }  # fmt: skip
 #: Pages of lists without a condition: only one page of rows is read, in key order.
 PAGE = re.compile(r"SELECT [^()]* FROM \w+ ORDER BY \S+ (DESC|ASC)\s+LIMIT \S+( OFFSET \S+)?$")

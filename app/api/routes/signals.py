@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Response
 
 from app.api.auth import OPS
@@ -18,4 +20,4 @@ signals = router("/signals", "signals", OPS)
     description="The whole catalogue: everything that a decision's `signals` may contain under the active policy.",
 )
 async def list_all(context: ContextDep) -> Response:
-    return await read(context, list_signals)
+    return await read(context, partial(list_signals, now=context.clock()))

@@ -45,6 +45,8 @@ def show(report: BacktestReport, out: Console) -> None:
     if report.advice is not None:
         show_advice(report.advice, out)
     _comparison(report.figures, out)
+    _muted(report, out)
+    _untestable(report, out)
     _untested(report, out)
     if report.with_today is not None:
         out.rule("The same, with what only became known later", characters="-")
@@ -172,6 +174,27 @@ def _share(found: Proportion) -> str:
 
 def _interval(found: Interval | None) -> str:
     return "" if found is None else f"{found.low:.3f}-{found.high:.3f}"
+
+
+def _muted(report: BacktestReport, out: Console) -> None:
+    if not report.muted:
+        return
+    out.print("\nMuted, as they fired on too many orders that ended well", style="bold")
+    for one in report.muted:
+        by = "by the tested policy" if one.policy == "given" else "by the active one"
+        text = f"{one.signal}, {by}: no points on {one.orders} orders, {one.first} to {one.last}"
+        out.print(Padding(escape(text), (0, 0, 0, 2)))
+
+
+def _untestable(report: BacktestReport, out: Console) -> None:
+    """Name every signal that could not be tested, by the reason."""
+    signals: dict[str, list[str]] = {}
+    for one in report.untestable:
+        signals.setdefault(one.why, []).append(f"{one.signal} ({one.orders})")
+    if signals:
+        out.print("\nSignals that could not be tested, or only in part, and on how many orders", style="bold")
+    for why, some in signals.items():
+        out.print(Padding(escape(f"{why}: {', '.join(some)}"), (0, 0, 0, 2)))
 
 
 def _untested(report: BacktestReport, out: Console) -> None:

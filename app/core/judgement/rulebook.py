@@ -64,7 +64,11 @@ class Rulebook:
         self.not_in_cart: Final = frozenset(policy.cart.not_in_cart)
         self.manual_methods: Final = _words(policy.payment.manual_methods)
         self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
+        self.first_order_percent: Final = policy.thresholds.first_order_percent
+        self.first_orders_at_least: Final = policy.thresholds.first_orders_at_least
         self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
+        self.half_life_days: Final = policy.neighbours.half_life_days
+        self.burst_hours: Final = policy.neighbours.burst_hours
         self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
         self.caps: Final[dict[str, int]] = policy.families.model_dump()
         self.lowest_cap: Final = min(self.caps.values())

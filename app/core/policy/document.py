@@ -56,6 +56,7 @@ class Policy(PolicyPart):
     )
     points: policy_judgement.PointTables = Field(policy_judgement.PointTables(), title="Points")
     thresholds: policy_judgement.SignalThresholds = Field(policy_judgement.SignalThresholds(), title="Thresholds")
+    neighbours: policy_judgement.NeighbourRules = Field(policy_judgement.NeighbourRules(), title="Bad neighbours")
     muting: policy_judgement.Muting = Field(policy_judgement.Muting(), title="Muted signals")
     families: policy_judgement.FamilyCaps = Field(policy_judgement.FamilyCaps(), title="Families of signals")
     exempt: policy_judgement.Exemptions = Field(policy_judgement.Exemptions(), title="Exemptions")

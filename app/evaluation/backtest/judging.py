@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -15,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import Facts
 from app.core.judgement.provenance import hindsight, leave_out_hindsight, without_hindsight
-from app.core.judgement.quick import QuickJudge
+from app.core.judgement.quick import QuickJudge, Verdict
+from app.core.judgement.signals.base import FAMILIES
 from app.core.policy.document import Policy, from_canonical
 from app.db import Database
 from app.evaluation.backtest.counting import Tally, count
-from app.evaluation.backtest.parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, encode
+from app.evaluation.backtest.parts import COLUMNS, COLUMNS_TODAY, CaseRow, Decided, PartWriter, StoredPart, encode
+from app.history.cases.muting import MutedDays
 from app.orders import facts_codec
 from app.tables.history import cases
 
@@ -40,6 +43,8 @@ _COLUMNS: Final = (
     cases.c.reviewed,
 )
 
+#: The signals that one policy mutes on each day (UTC).
+MutedOn = Mapping[date, tuple[str, ...]]
 #: Where a part begins: the time and id of its first order.
 Place = tuple[datetime, int]
 #: A part's number, where it begins, and where the next one does.
@@ -73,6 +78,7 @@ class Job:
     zone: tzinfo = UTC
     with_today: bool = False
     terms: Terms | None = None
+    muted: tuple[MutedOn, MutedOn] | None = None  # by the policy to try and the active one; None: nothing is muted
 
     def on(self, db: Database) -> Callable[[Part], Coroutine[Any, Any, Judged]]:
         """Return the function that judges a part, in any process."""
@@ -88,12 +94,15 @@ class Judged:
     orders: int
     decisions: bytes
     tally: Tally
+    days: tuple[MutedDays, MutedDays]  # what each policy would mute, by these orders
+    missing: Counter[str]  # how many imported orders lack a fact altogether, by its name
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
     policy: Policy
     judge: QuickJudge
+    muted: MutedOn
     digest: str | None  # None: findings are used as they are
 
 
@@ -103,13 +112,14 @@ class Bench:
     def __init__(self, job: Job, db: Database) -> None:
         self._job = job
         self._db = db
-        self._tried = tuple(self._try(text) for text in (job.given, job.active))
+        muted = job.muted or ({}, {})
+        self._tried = tuple(self._try(text, on) for text, on in zip((job.given, job.active), muted, strict=True))
         self._columns = COLUMNS_TODAY if job.with_today else COLUMNS
 
-    def _try(self, canonical: str) -> _Tried:
+    def _try(self, canonical: str, muted: MutedOn) -> _Tried:
         policy = from_canonical(canonical)
         terms = self._job.terms
-        return _Tried(policy, QuickJudge(policy), None if terms is None else terms.digest(policy))
+        return _Tried(policy, QuickJudge(policy), muted, None if terms is None else terms.digest(policy))
 
     async def judge(self, number: int, first: Place, end: Place | None) -> Judged:
         """Judge the cases from `first` up to, and without, `end`. Raises BacktestFailed."""
@@ -120,9 +130,10 @@ class Bench:
         async with self._db.read() as connection:
             rows, facts = _read((await connection.execute(_between(first, end))).all())
             seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
-        part = self._judged(rows, facts, seen).part
+        missing = Counter(name for row, one in zip(rows, facts, strict=True) if row.is_imported for name in one.missing)
+        part, days = self._judged(rows, facts, seen)
         tally = count(part, as_of=self._job.as_of, tried=self._tried[0].policy, zone=self._job.zone)
-        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally)
+        return Judged(number=number, orders=len(rows), decisions=encode(part), tally=tally, days=days, missing=missing)
 
     async def _as_seen(
         self, connection: AsyncConnection, tried: _Tried, rows: Sequence[CaseRow], facts: list[Facts]
@@ -140,33 +151,51 @@ class Bench:
             seen[place] = again
         return seen
 
-    def _judged(self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]) -> PartWriter:
+    def _judged(
+        self, rows: Sequence[CaseRow], facts: list[Facts], seen: list[list[Facts]]
+    ) -> tuple[StoredPart, tuple[MutedDays, MutedDays]]:
         """Judge with all facts of today, if wanted, then without hindsight; that changes `facts`, used only here."""
-        part, (given, active) = PartWriter(self._columns), [tried.judge.verdict for tried in self._tried]
+        part, days = PartWriter(self._columns), [MutedDays(tried.policy.muting) for tried in self._tried]
         decided, with_today = part.decided, self._job.with_today
-        for row, plain, for_given, for_active in zip(rows, facts, *seen, strict=True):
-            now, today = row.judged_at, hindsight(plain.today)
+        for row, plain, *each in zip(rows, facts, *seen, strict=True):
+            today = hindsight(plain.today)
             known: tuple[Decided, ...] = ()
             if with_today and today:
-                known = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
-            leave_out_hindsight(for_given)
-            leave_out_hindsight(for_active)
-            then: tuple[Decided, ...] = (decided(given(for_given, now=now)), decided(active(for_active, now=now)))
+                known = tuple([decided(verdict) for verdict in self._verdicts(row, each)])
+            for one in each:
+                leave_out_hindsight(one)
+            verdicts = self._verdicts(row, each)
+            then = tuple([decided(verdict) for verdict in verdicts])
+            for counted, verdict in zip(days, verdicts, strict=True):
+                fired = (code for code, _ in verdict.points if code in FAMILIES)
+                counted.count(row.placed_at, fired, label=row.label, reviewed=row.reviewed)
             if with_today:
                 then += known or then
-            part.add(row, for_given.order, today=today, decided=then)
-        return part
+            part.add(row, each[0].order, today=today, decided=then)
+        return part.part, (days[0], days[1])
+
+    def _verdicts(self, row: CaseRow, each: Sequence[Facts]) -> list[Verdict]:
+        """Judge by both policies, each with what it would have muted on that day, whatever was muted then."""
+        found = []
+        for tried, facts in zip(self._tried, each, strict=True):
+            mute(facts, tried.muted.get(row.placed_at.date(), ()))
+            found.append(tried.judge.verdict(facts, now=row.judged_at))
+        return found
 
     async def facts_of(self, order_ids: Sequence[int]) -> dict[int, tuple[datetime, Facts, Facts]]:
         """Return some orders' time of judgement and facts as both policies see them, without hindsight."""
         async with self._db.read() as connection:
             found = (await connection.execute(sa.select(*_COLUMNS).where(cases.c.order_id.in_(order_ids)))).all()
             rows, facts = _read(found)
-            given, active = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
-        return {
-            row.order_id: (row.judged_at, without_hindsight(one), without_hindsight(other))
-            for row, one, other in zip(rows, given, active, strict=True)
-        }
+            seen = [await self._as_seen(connection, tried, rows, facts) for tried in self._tried]
+        judged: dict[int, tuple[datetime, Facts, Facts]] = {}
+        for row, *each in zip(rows, *seen, strict=True):
+            given, active = [
+                replace(without_hindsight(facts), muted=tried.muted.get(row.placed_at.date(), ()))
+                for tried, facts in zip(self._tried, each, strict=True)
+            ]
+            judged[row.order_id] = row.judged_at, given, active
+        return judged
 
 
 async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], int]:
@@ -184,6 +213,12 @@ async def places(db: Database, *, since: datetime | None) -> tuple[list[Place], 
     async with db.read() as connection:
         found = (await connection.execute(query)).all()
         return [(row.placed_at, row.order_id) for row in found], int(await connection.scalar(total) or 0)
+
+
+def mute(facts: Facts, muted: tuple[str, ...]) -> None:
+    """Set what is muted, in place, for facts just read and not shared with other code; see `leave_out_hindsight`."""
+    if facts.muted != muted:
+        object.__setattr__(facts, "muted", muted)
 
 
 def _between(first: Place, end: Place | None) -> sa.Select[Any]:

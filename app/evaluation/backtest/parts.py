@@ -12,6 +12,7 @@ import msgspec
 
 from app.core.facts import FraudVerdict, OrderFacts
 from app.core.judgement.quick import Verdict
+from app.tables.history import CaseSource
 
 GIVEN: Final = "given"  # the policy being tried
 ACTIVE: Final = "active"  # the policy in force
@@ -36,6 +37,11 @@ class CaseRow(NamedTuple):
     label: str
     staff_minutes: int | None
     reviewed: str | None
+
+    @property
+    def is_imported(self) -> bool:
+        """True if the order was placed before we decided orders, or while we did not."""
+        return self.source == CaseSource.IMPORTED.value
 
 
 class Kind(msgspec.Struct, array_like=True, frozen=True):

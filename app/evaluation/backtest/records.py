@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import Field
 
@@ -64,6 +64,24 @@ class UntestedFact(Record):
     orders: Orders
     share: Share
     signals: tuple[str, ...] = Field(description="What could not be tested, or only partly.")
+
+
+class UntestableSignal(Record):
+    """A signal that could not fire on these orders, or only in part."""
+
+    signal: str
+    orders: Orders
+    why: str = Field(description="Why most of them could not test it.")
+
+
+class MutedSignal(Record):
+    """A risk signal that a policy would have muted on some days: it fired on too many orders that ended well."""
+
+    policy: str = Field(description="`given` (the tested policy) or `active`.")
+    signal: str
+    orders: Orders = Field(description="Orders placed on days on which it added no points.")
+    first: date
+    last: date
 
 
 class CurrencyMoney(Record):
@@ -280,6 +298,12 @@ class BacktestReport(Record):
     )
     untested: tuple[UntestedFact, ...]
     lacking: Orders = Field(description="Orders for which at least one fact was left out.")
+    untestable: tuple[UntestableSignal, ...] = Field(
+        (), description="Every signal that could not be tested on some of the orders, for whatever reason."
+    )
+    muted: tuple[MutedSignal, ...] = Field(
+        (), description="What each policy would have muted at the time, by the orders that had ended well by then."
+    )
     figures: Comparison = Field(description="Without facts that only became known later.")
     with_today: Comparison | None = Field(description="The same with those facts, if requested.")
     examples: tuple[Example, ...]

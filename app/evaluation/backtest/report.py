@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 from app.core.judgement.decide import ENGINE_VERSION
 from app.core.judgement.provenance import NAMES
 from app.core.judgement.signals.catalogue import not_testable
+from app.core.judgement.untested import untested
 from app.core.policy.document import Policy, policy_hash
 from app.evaluation.backtest.advice import advise
 from app.evaluation.backtest.advice_words import FEW_BAD
@@ -17,7 +18,18 @@ from app.evaluation.backtest.counting import MATURE_AFTER, Tally
 from app.evaluation.backtest.figures import Counts, compare, counted, share
 from app.evaluation.backtest.labels import BAD, GOOD
 from app.evaluation.backtest.parts import ACTIVE, ACTIVE_TODAY, GIVEN, GIVEN_TODAY, moment_of
-from app.evaluation.backtest.records import BacktestReport, Cases, Example, Period, PolicyName, Replay, UntestedFact
+from app.evaluation.backtest.records import (
+    BacktestReport,
+    Cases,
+    Example,
+    MutedSignal,
+    Period,
+    PolicyName,
+    Replay,
+    UntestableSignal,
+    UntestedFact,
+)
+from app.history.cases.muting import MutedDays
 from app.tables.history import CaseSource, Label
 
 #: Reasons for an outcome that depend on a fact, in addition to the signals listed in the catalogue.
@@ -67,6 +79,8 @@ def build_report(
     zone: tzinfo,
     since: datetime | None,
     with_today: bool,
+    missing: Mapping[str, int],
+    muted: tuple[MutedSignal, ...],
     examples: tuple[Example, ...],
     replay: Replay,
 ) -> BacktestReport:
@@ -91,12 +105,23 @@ def build_report(
         ),
         untested=_untested(counts, cases.total),
         lacking=counts.total("lacking"),
+        untestable=_untestable(counts, missing),
+        muted=muted,
         figures=compare(counts, given=(GIVEN, given.policy), active=(ACTIVE, active.policy)),
         with_today=compare(counts, given=today[0], active=today[1]) if with_today else None,
         examples=examples,
         replay=replay,
         notes=_notes(counts, cases, with_today=with_today),
     )
+
+
+def muted_signals(policy: str, days: MutedDays, muted: Mapping[date, tuple[str, ...]]) -> Iterator[MutedSignal]:
+    """Yield the signals that a policy would have muted, with the orders of those days."""
+    for code in sorted({code for codes in muted.values() for code in codes}):
+        on = [day for day, codes in muted.items() if code in codes]
+        yield MutedSignal(
+            policy=policy, signal=code, orders=sum(days.placed[day] for day in on), first=min(on), last=max(on)
+        )
 
 
 def _cases(counts: Counts, tally: Tally) -> Cases:
@@ -121,6 +146,12 @@ def _untested(counts: Counts, total: int) -> tuple[UntestedFact, ...]:
         UntestedFact(fact=name, orders=found[name], share=share(found[name], total), signals=RESTS_ON.get(name, ()))
         for name in sorted(found, key=lambda name: (-found[name], name))
     )
+
+
+def _untestable(counts: Counts, missing: Mapping[str, int]) -> tuple[UntestableSignal, ...]:
+    imported = counts.total("case", CaseSource.IMPORTED.value)
+    found = untested(imported=imported, missing=missing, today=counts.by("today", 0))
+    return tuple(UntestableSignal(signal=one.signal, orders=one.orders, why=one.why) for one in found)
 
 
 def _notes(counts: Counts, cases: Cases, *, with_today: bool) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ from app.evaluation.backtest.counting import Tally
 from app.evaluation.backtest.judging import BacktestFailed, Bench, Job, Terms, places
 from app.evaluation.backtest.pool import judge_parts
 from app.evaluation.backtest.records import BacktestReport
-from app.evaluation.backtest.report import Named, build_report
+from app.evaluation.backtest.report import Named, build_report, muted_signals
+from app.history.cases.muting import MutedDays
 from app.history.cases.texts import find_again
 from app.installation import facts as installation
 from app.policies.versions import active, get
@@ -179,9 +181,20 @@ async def _run(
         terms=terms,
     )
     starts, orders = await places(db, since=since)
-    tally = await _judge(db, backtest_id, job, starts, orders=orders, processes=processes, progress=progress)
+    days = MutedDays(given.policy.muting), MutedDays(in_force.policy.muting)
+    missing: Counter[str] = Counter()
+    tally = await _judge(
+        db, backtest_id, job, starts, (days, missing), orders=orders, processes=processes, progress=progress
+    )
     if not tally.counts:
         raise BacktestFailed("the history to judge is gone")
+    muted = days[0].muted(), days[1].muted()
+    if any(codes for each in muted for codes in each.values()):
+        # what a policy mutes is known only once all orders were judged by it, so they are judged again
+        job = replace(job, muted=muted)
+        await _forget_parts(db, backtest_id)
+        again = lambda done, of: progress(done + of, 2 * of)  # noqa: E731
+        tally = await _judge(db, backtest_id, job, starts, None, orders=orders, processes=processes, progress=again)
     report = build_report(
         tally,
         given=given,
@@ -190,6 +203,8 @@ async def _run(
         zone=job.zone,
         since=since,
         with_today=job.with_today,
+        missing=missing,
+        muted=(*muted_signals("given", days[0], muted[0]), *muted_signals("active", days[1], muted[1])),
         examples=await examples.examples(Bench(job, db), tally.changed, given=given, active=in_force),
         replay=await examples.replay(db),
     )
@@ -218,6 +233,7 @@ async def _judge(
     backtest_id: uuid.UUID,
     job: Job,
     starts: list[Any],
+    first: tuple[tuple[MutedDays, MutedDays], Counter[str]] | None,
     *,
     orders: int,
     processes: int | None,
@@ -229,6 +245,10 @@ async def _judge(
     try:
         async for part in parts:
             tally.add(part.tally)
+            if first is not None:
+                for all_days, some in zip(first[0], part.days, strict=True):
+                    all_days.add(some)
+                first[1].update(part.missing)
             waiting.append({"backtest_id": backtest_id, "part": part.number, "decisions": part.decisions})
             done += part.orders
             progress(done, orders)
@@ -239,6 +259,11 @@ async def _judge(
         await parts.aclose()
     await _store(db, backtest_id, waiting)
     return tally
+
+
+async def _forget_parts(db: Database, backtest_id: uuid.UUID) -> None:
+    async with db.begin() as tx:
+        await tx.execute(backtest_decisions.delete().where(backtest_decisions.c.backtest_id == backtest_id))
 
 
 async def _store(db: Database, backtest_id: uuid.UUID, parts: list[dict[str, Any]]) -> None:

@@ -34,6 +34,7 @@ from app.history.cases.rows import (
 from app.history.cases.shared import Shared
 from app.history.imported import Resource
 from app.installation.children import Helpers, cores
+from app.installation.zones import panel_zone
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
 from app.panels.brakes.patience import patiently
@@ -122,12 +123,15 @@ class CaseBuilder:
     async def _share(self, helpers: Helpers) -> tuple[Policy, Shared]:
         async with self._context.db.read() as connection:
             policy = (await versions.active(connection)).policy
+            zone = await panel_zone(connection, self._context.settings)
         return policy, await helpers.run(
-            partial(read_sightings, policy=policy, own_admin_id=self._context.own_admin_id)
+            partial(read_sightings, policy=policy, own_admin_id=self._context.own_admin_id, zone=zone)
         )
 
     async def _work(self, policy: Policy, shared: Shared) -> PageWork:
         context = self._context
+        async with context.db.read() as connection:
+            zone = await panel_zone(connection, context.settings)
         maker = CaseMaker.of(
             policy,
             shared,
@@ -135,6 +139,7 @@ class CaseBuilder:
             settle_seconds=context.settings.settle_seconds,
             own_admin_id=context.own_admin_id,
             absent=await absent_resources(context.db),
+            zone=zone,
         )
         return PageWork(maker=maker, now=context.clock())
 
@@ -158,7 +163,7 @@ async def _catalogue(context: Context) -> tuple[PanelProduct, ...]:
 async def _mute(db: Database, found: PagePart) -> None:
     """Write the muted signals of each day into its cases, unless they are already there."""
     for day, muted in found.days.muted().items():
-        found.built.muted.update(dict.fromkeys(muted, found.days.orders[day]))
+        found.built.muted.update(dict.fromkeys(muted, found.days.placed[day]))
         if found.written[day] - {muted}:
             await _mute_day(db, day, muted)
 

@@ -14,19 +14,21 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement.muting import MATURE
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
+from app.customers.first_orders import has_paid_past
 from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
 from app.history.cases.rows import in_chunks
 from app.history.cases.shared import Shared
-from app.history.cases.timeline import Rows, midnight
-from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
+from app.history.cases.timeline import Rows, fraud_known_at, midnight
+from app.tables.customers import address_blocks, customers, first_orders, identities, order_sightings, signal_firings
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
-#: Velocity looks back one day; muting looks back as far as the policy says.
+#: Velocity looks back one day; muting as far as the policy says, from orders that are old enough.
 _SIGHTING_DAYS: Final = 2
 _COUNTS: Final = ("orders", "manual_orders", "effortless_orders", "fraud_orders")
 
@@ -46,7 +48,8 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
         return
     await _identities(tx, known, shared)
     await _customers(tx, known, now=now)
-    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)))
+    await _first_orders(tx, known)
+    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)) - MATURE)
 
 
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
@@ -61,6 +64,8 @@ async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) ->
             since = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=first)
             for kind, value in one.rows.identities().items():
                 seen[kind, value, customer_id] = since
+            for value in one.rows.payments():
+                seen["payment", value, customer_id] = since
             if (block := block_of(listed.customer)) is not None:
                 row = {"block": block.block, "customer_id": customer_id}
                 addresses.append(row | {"street": block.street, "first_seen_at": since})
@@ -97,7 +102,7 @@ async def _customers(tx: AsyncConnection, page: list[Known], *, now: datetime) -
         row = stored[one.rows.customer_id]
         if row.merged_into is not None:
             continue
-        wanted = _wanted(one, row, counted[one.rows.customer_id])
+        wanted = _wanted(one, row, counted[one.rows.customer_id], now=now)
         if any(getattr(row, name) != value for name, value in wanted.items()):
             changes.append({"of": row.customer_id, **wanted})
     if changes:
@@ -128,7 +133,7 @@ async def _counted_live(tx: AsyncConnection, customer_ids: list[int]) -> dict[in
     return found
 
 
-def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
+def _wanted(one: Known, row: Any, live: dict[int, Any], *, now: datetime) -> dict[str, Any]:
     """Return the values that the customer's row should have."""
     counts = dict.fromkeys(_COUNTS, 0)
     for order in live.values():
@@ -137,10 +142,15 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
         counts["effortless_orders"] += order.effortless
         counts["fraud_orders"] += order.fraud
     disputed = 0
+    evidence = [] if row.bad_at is None else [row.bad_at]
     for case in one.cases:
         own, status = live.get(case.order.order_id), case.order.status
         invoice = one.rows.invoices.get(case.order.invoice_id or 0)
-        disputed += invoice is not None and invoice.status == PanelInvoiceStatus.COLLECTIONS
+        if invoice is not None and invoice.status == PanelInvoiceStatus.COLLECTIONS:
+            disputed += 1
+            evidence.append(case.placed_at if invoice.due_on is None else midnight(invoice.due_on))
+        if (known_at := fraud_known_at(case.order, case.placed_at)) is not None:
+            evidence.append(known_at)
         if (own is None or not own.counted) and status != PanelOrderStatus.PENDING:
             counts["orders"] += 1
             counts["manual_orders"] += case.manual
@@ -153,12 +163,40 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
     return counts | {
         "chargebacks": chargebacks,
         "bad": counts["fraud_orders"] > 0 or chargebacks > 0,
+        "bad_at": min(max(evidence), now) if evidence else None,
         "status": listed.customer.status[:24] if listed and unread else row.status,
         "currency": listed.customer.currency if listed and unread else row.currency,
         "signed_up_at": midnight(listed.signed_up_on)
         if listed and listed.signed_up_on and row.signed_up_at is None
         else row.signed_up_at,
     }
+
+
+async def _first_orders(tx: AsyncConnection, page: list[Known]) -> None:
+    """Store each customer's first order; the earliest that we know of stays."""
+    firsts = [one.cases[0] for one in page if one.cases]
+    rows = [
+        {
+            "customer_id": case.order.customer_id,
+            "order_id": case.order.order_id,
+            "currency": case.order.amount.currency,
+            "amount_minor": case.order.amount.amount_minor,
+            "placed_at": case.placed_at,
+        }
+        for case in firsts
+        if case.order.amount is not None
+        and case.order.amount.amount_minor > 0
+        and not (case.facts.customer and has_paid_past(case.facts.customer.paid_invoices))
+    ]
+    if not rows:
+        return
+    new = insert_into(tx, first_orders)
+    earlier = new.on_conflict_do_update(
+        index_elements=list(first_orders.primary_key),
+        set_={name: new.excluded[name] for name in ("order_id", "currency", "amount_minor", "placed_at")},
+        where=first_orders.c.placed_at > new.excluded.placed_at,
+    )
+    await tx.execute(earlier, rows)
 
 
 async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:

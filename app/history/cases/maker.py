@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from msgspec import structs
 
 from app.core.facts import Facts, PlacedBy
+from app.core.judgement.first_orders import FirstOrders
 from app.core.judgement.rulebook import rulebook
 from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
@@ -25,10 +26,12 @@ from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
 from app.gathering.panel import Gathered
+from app.gathering.sign_up import SignUp
 from app.gathering.texts import offered_by
 from app.history.cases.labels import is_paid, label_of
 from app.history.cases.shared import OF_TODAY, Shared, micros
 from app.history.cases.timeline import Account, Earlier, Rows, fraud_known_at, services_of
+from app.history.imported import Resource
 from app.panels.records import (
     CustomerStats,
     PanelCustomer,
@@ -119,6 +122,7 @@ class CaseMaker:
     settle: timedelta
     own_admin_id: int | None
     absent: frozenset[str]
+    zone: tzinfo
 
     @classmethod
     def of(
@@ -130,6 +134,7 @@ class CaseMaker:
         settle_seconds: float,
         own_admin_id: int | None,
         absent: frozenset[str],
+        zone: tzinfo,
     ) -> CaseMaker:
         """Prepare a maker for many customers."""
         return cls(
@@ -140,6 +145,7 @@ class CaseMaker:
             settle=timedelta(seconds=settle_seconds),
             own_admin_id=own_admin_id,
             absent=absent,
+            zone=zone,
         )
 
     def cases(self, rows: Rows, ours: Ours) -> Iterator[PastCase]:
@@ -231,11 +237,17 @@ class CaseMaker:
             placed_by=PlacedBy.UNKNOWN,
             own_admin_id=self.own_admin_id,
             aggregates=aggregates,
-            neighbours=self.shared.neighbours(customer_id, known, before=then.placed_at),
+            neighbours=self.shared.neighbours(customer_id, known, then.rows.payments(), before=then.placed_at),
             customer_velocity=earlier.velocity(micros(then.placed_at)),
             ip_velocity=self.shared.ip_velocity(then.order.order_id) if "ip" in known else (0, 0),
             our_tickets=then.ours.tickets,
+            first_orders=self._first_orders(then),
         )
+
+    def _first_orders(self, then: _Then) -> FirstOrders | None:
+        if then.earlier.placed or then.order.amount is None:
+            return None
+        return self.shared.first_orders(then.order.amount.currency, then.placed_at)
 
     def _gathered(self, then: _Then) -> Gathered:
         """Assemble what a live judgement would have read at that moment."""
@@ -250,7 +262,7 @@ class CaseMaker:
             read_at=then.judged_at,
             order=structs.replace(order, status=PanelOrderStatus.PENDING.value, lines=lines),
             customer=self._customer_then(listed.customer, then) if listed else None,
-            signed_up_on=listed.signed_up_on if listed else None,
+            signed_up=SignUp.on(listed.signed_up_on, self.zone) if listed and listed.signed_up_on else None,
             services=tuple(structs.replace(one, status=PanelServiceStatus.PENDING.value) for one in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,
@@ -281,6 +293,8 @@ class CaseMaker:
         """Return the names of the facts that can't be known for that time."""
         order, invoice = then.order, then.invoice
         missing = set(self.absent & {"services", "tickets", "invoices"})
+        if Resource.PAY_METHODS in self.absent:
+            missing.add("neighbours.payment")
         if not self.catalogue:
             missing.add("catalogue")
         if then.rows.customer is not None and then.rows.customer.signed_up_on is None:
@@ -320,7 +334,7 @@ def _today(facts: Facts, account: Account, moment: int) -> tuple[str, ...]:
     """Return the names of these facts that are known only as of today."""
     names: list[str] = []
     if facts.customer is not None:
-        names += _CUSTOMER_TODAY
+        names += [name for name in _CUSTOMER_TODAY if name not in facts.missing]
         names += [f"customer.{name}" for name in _CUSTOMER_IF_KNOWN if getattr(facts.customer, name) is not None]
         names += account.undated(moment, facts.order.order_id)
     if any(item.listed is not None or item.product_type for item in facts.order.items):

@@ -1,4 +1,4 @@
-"""Muted signals of the past: which risk signals fired on too many orders to mean anything, day by day.
+"""Muted signals of the past: which risk signals fired on too many orders that ended well, day by day.
 
 Live judgements recount the share every ten minutes. Here it is counted once a day, over the days before, which takes a
 few numbers for each day however many orders there are.
@@ -9,50 +9,56 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from app.core.judgement.muting import Firings, ended_well_at
+from app.core.judgement.outcome import Outcome
 from app.core.policy.sections.judging import Muting
+from app.tables.history import Label
 
 
 @dataclass(slots=True)
 class MutedDays:
-    """Counts which signals fired on the orders of each day."""
+    """Counts the orders that were placed on each day; and those that ended well then, with the signals that fired."""
 
     rules: Muting
-    orders: Counter[date] = field(default_factory=Counter)
+    placed: Counter[date] = field(default_factory=Counter)
+    ended: Counter[date] = field(default_factory=Counter)
     fired: dict[date, Counter[str]] = field(default_factory=dict)
 
-    def count(self, placed_at: datetime, codes: Iterable[str]) -> None:
-        """Add an order and the risk signals that fired on it."""
-        day = placed_at.date()
-        self.orders[day] += 1
-        self.fired.setdefault(day, Counter()).update(codes)
+    def count(self, placed_at: datetime, codes: Iterable[str], *, label: str, reviewed: str | None) -> None:
+        """Add an order, how it ended (a `Label`), what a person decided, and the risk signals that fired on it."""
+        self.placed[placed_at.astimezone(UTC).date()] += 1
+        approved = reviewed == Outcome.APPROVE.value
+        ended_at = ended_well_at(
+            placed_at, good=label == Label.GOOD.value, open_=label == Label.OPEN.value, approved=approved
+        )
+        if ended_at is not None:
+            day = ended_at.astimezone(UTC).date()
+            self.ended[day] += 1
+            self.fired.setdefault(day, Counter()).update(codes)
 
     def add(self, other: MutedDays) -> None:
         """Add the counts of another part of the history."""
-        self.orders.update(other.orders)
+        self.placed.update(other.placed)
+        self.ended.update(other.ended)
         for day, codes in other.fired.items():
             self.fired.setdefault(day, Counter()).update(codes)
 
     def muted(self) -> dict[date, tuple[str, ...]]:
-        """Return the signals muted on each day with orders, judged by the orders of the days before."""
+        """Return the signals muted on each day with orders, by the orders that ended well in the days before."""
         found: dict[date, tuple[str, ...]] = {}
         total, codes = 0, Counter[str]()
-        days = sorted(self.orders)
+        ended = sorted(self.ended)
         oldest = newest = 0
-        for day in days:
-            while days[newest] < day:
-                total += self.orders[days[newest]]
-                codes.update(self.fired[days[newest]])
+        for day in sorted(self.placed):
+            while newest < len(ended) and ended[newest] < day:
+                total += self.ended[ended[newest]]
+                codes.update(self.fired[ended[newest]])
                 newest += 1
-            while days[oldest] < day - timedelta(days=self.rules.days):
-                total -= self.orders[days[oldest]]
-                codes.subtract(self.fired[days[oldest]])
+            while oldest < newest and ended[oldest] < day - timedelta(days=self.rules.days):
+                total -= self.ended[ended[oldest]]
+                codes.subtract(self.fired[ended[oldest]])
                 oldest += 1
-            found[day] = self._too_many(total, codes)
+            found[day] = Firings(orders=total, fired=codes).muted(self.rules)
         return found
-
-    def _too_many(self, total: int, codes: Counter[str]) -> tuple[str, ...]:
-        if total < self.rules.min_orders:
-            return ()
-        return tuple(sorted(code for code, count in codes.items() if count * 100 > self.rules.share_percent * total))

@@ -98,17 +98,19 @@ async def take(work: PageWork, db: Database, page: list[Rows]) -> PagePart:
     known, part = [Known(rows) for rows in page], PagePart.empty(work.maker.policy.muting)
     async with db.read() as connection:
         ours = await _ours(connection, [rows.customer_id for rows in page])
+        reviewed = await _reviewed(connection, [order.order_id for rows in page for order in rows.orders])
     for one in known:
         one.cases = list(work.maker.cases(one.rows, ours.get(one.rows.customer_id, Ours())))
         part.built.undated += len(one.rows.orders) - len(one.cases)
         for case in one.cases:
-            part.days.count(case.placed_at, case.fired)
+            approved = reviewed.get(case.order.order_id)
+            part.days.count(case.placed_at, case.fired, label=case.label, reviewed=approved)
             part.built.orders += 1
             part.built.labels[case.label] += 1
             part.built.today.update(case.facts.today)
             part.built.absent.update(case.facts.missing)
     async with db.begin() as tx:
-        await _write(tx, work, part, [case for one in known for case in one.cases])
+        await _write(tx, work, part, [case for one in known for case in one.cases], reviewed)
         await remember(tx, known, work.maker.shared, work.maker.policy, now=work.now)
     return part
 
@@ -135,11 +137,13 @@ async def _ours(connection: AsyncConnection, customer_ids: list[int]) -> dict[in
     }
 
 
-async def _write(tx: AsyncConnection, work: PageWork, part: PagePart, found: list[PastCase]) -> None:
+async def _write(
+    tx: AsyncConnection, work: PageWork, part: PagePart, found: list[PastCase], reviewed: dict[int, str]
+) -> None:
     """Write new and changed cases; of a live case only its label."""
     ids = [case.order.order_id for case in found]
     stored = {row.order_id: row async for row in in_chunks(tx, sa.select(cases), cases.c.order_id, ids)}
-    minutes, reviewed = await _staff_minutes(tx, ids), await _reviewed(tx, ids)
+    minutes = await _staff_minutes(tx, ids)
     digest = terms_digest(work.maker.policy)
     rows, labels = [], []
     for case in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus
 from app.customers.identities import canonical_ip, hashed, identities_of
+from app.customers.links import payment_hashes
 from app.db import Database
 from app.gathering.facts import OwnKnowledge, who_placed
 from app.history.cases.shared import Shared
@@ -74,7 +76,7 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
         after = found[-1].row_id
 
 
-async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None) -> Shared:
+async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None, zone: tzinfo = UTC) -> Shared:
     """Read which customer had which identity and when, from customers and orders."""
     shared = Shared()
     nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
@@ -83,13 +85,16 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
             continue
         theirs = who_placed(order, nobody, policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
         ip = canonical_ip(order.ip) if theirs else None
+        shared.first(order.customer_id, order)
         shared.order(order.customer_id, order.order_id, order.placed_at, hashed("ip", ip) if ip else None)
         known_at = fraud_known_at(order, order.placed_at)
         if known_at is not None:
             shared.fraud(order.customer_id, known_at)
+    methods = {one.customer_id: one.methods async for one in records(db, "pay_methods")}
     async for listed in records(db, "customers"):
-        signed_up_at = midnight(listed.signed_up_on) if listed.signed_up_on else None
-        for value in identities_of(listed.customer, None).values():
+        signed_up_at = midnight(listed.signed_up_on, zone) if listed.signed_up_on else None
+        payments = payment_hashes(listed.customer, methods.get(listed.customer.customer_id, ()))
+        for value in (*identities_of(listed.customer, None).values(), *payments):
             shared.identity(listed.customer.customer_id, value, signed_up_at)
     return shared
 
@@ -182,6 +187,8 @@ def _grouped(found: Iterable[Any]) -> list[Rows]:
                 rows.services[record.service_id] = record
             case "invoices":
                 rows.invoices[record.invoice_id] = record
+            case "pay_methods":
+                rows.pay_methods = record.methods
             case _:
                 rows.tickets.append(record)
     return list(grouped.values())

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from app.core.facts import Neighbours
+from app.core.facts import BadNeighbour, Neighbours
+from app.core.judgement.first_orders import DAYS as FIRST_ORDER_DAYS
+from app.core.judgement.first_orders import FirstOrders, summed_up
+from app.core.judgement.muting import MATURE
+from app.core.judgement.neighbours import latest
 from app.core.policy.terms import MATURE_DAYS
+from app.core.statuses import PanelOrderStatus
+from app.panels.records import PanelOrder
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 _MATURE = MATURE_DAYS * _DAY
 #: Identities that the panel shows only as of today; an order's IP is of its own time.
-OF_TODAY = ("address", "email", "phone")
+OF_TODAY = ("address", "email", "payment", "phone")
 
 
 def micros(at: datetime) -> int:
@@ -44,13 +50,13 @@ class _Group:
     def others(self, customer_id: int, before: int) -> int:
         return bisect_left(self.times, before) - (customer_id in self.first and self.first[customer_id] < before)
 
-    def bad_others(self, customer_id: int, before: int, known: dict[int, int]) -> int:
-        """Count bad customers seen before who were known as bad before, too: `known` says since when."""
-        return sum(
-            1
+    def bad_others(self, customer_id: int, before: int, known: dict[int, int]) -> list[BadNeighbour]:
+        """Return bad customers seen before who were known as bad before, too: `known` says since when."""
+        return [
+            BadNeighbour((before - self.first[other]) // _HOUR, (before - known[other]) // _DAY)
             for other in self.bad
             if other != customer_id and self.first[other] < before and known.get(other, before) < before
-        )
+        ]
 
 
 @dataclass(slots=True)
@@ -83,6 +89,8 @@ class Shared:
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
     last_order: dict[int, int] = field(default_factory=dict)
+    _amounts: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # of accepted first orders, by currency
+    _months: dict[tuple[str, int, int], FirstOrders | None] = field(default_factory=dict)
     _sightings: _Sightings = field(default_factory=_Sightings)
     _groups: dict[int, _Group] = field(default_factory=dict)
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -94,6 +102,25 @@ class Shared:
         self.last_order[customer_id] = max(moment, self.last_order.get(customer_id, moment))
         if ip_hash is not None:
             self._sightings.add(key_of(ip_hash), moment, customer_id, order_id)
+
+    def first(self, customer_id: int, order: PanelOrder) -> None:
+        """Add a customer's first order, if it was accepted; call this by rising order id, and before `order`."""
+        amount = order.amount
+        if customer_id in self.first_order or amount is None or amount.amount_minor <= 0 or order.placed_at is None:
+            return
+        if order.status == PanelOrderStatus.ACTIVE:
+            self._amounts.setdefault(amount.currency, []).append((micros(order.placed_at), amount.amount_minor))
+
+    def first_orders(self, currency: str, at: datetime) -> FirstOrders | None:
+        """Return the accepted first orders of the year that was old enough when the month of `at` began."""
+        key = (currency, at.year, at.month)
+        if key not in self._months:
+            last = datetime(at.year, at.month, 1, tzinfo=UTC) - MATURE
+            since, upto = micros(last - timedelta(days=FIRST_ORDER_DAYS)), micros(last)
+            some = self._amounts.get(currency, [])
+            placed = slice(bisect_left(some, (since + 1, 0)), bisect_left(some, (upto + 1, 0)))
+            self._months[key] = summed_up(amount for _, amount in some[placed])
+        return self._months[key]
 
     def fraud(self, customer_id: int, known_at: datetime) -> None:
         """Add that an order of this customer was fraud, and since when that was known."""
@@ -121,6 +148,8 @@ class Shared:
         for customer in self.bad - self.fraud_known.keys():
             if customer in self.last_order:
                 self.fraud_known[customer] = self.last_order[customer] + _MATURE
+        for amounts in self._amounts.values():
+            amounts.sort()
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}
@@ -149,7 +178,9 @@ class Shared:
         """Return how many orders came from the same IP in the hour and in the day before this one."""
         return self._velocity.get(order_id, (0, 0))
 
-    def neighbours(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Neighbours, ...]:
+    def neighbours(
+        self, customer_id: int, known: dict[str, str], payments: Sequence[str] = (), *, before: datetime
+    ) -> tuple[Neighbours, ...]:
         """Return who shared an identity before that moment, as `identities.neighbours` would have returned.
 
         Only customers known as bad then count as bad, whatever the panel says about them today.
@@ -160,5 +191,19 @@ class Shared:
             others = group.others(customer_id, moment) if group else 0
             if group and others:
                 bad = group.bad_others(customer_id, moment, self.fraud_known)
-                found.append(Neighbours(kind=kind, customers=others, bad_customers=bad))
-        return tuple(found)
+                found.append(Neighbours(kind=kind, customers=others, bad_customers=len(bad), bad=latest(bad)))
+        found += self._paying_alike(customer_id, payments, moment)
+        return tuple(sorted(found, key=lambda one: one.kind))
+
+    def _paying_alike(self, customer_id: int, payments: Sequence[str], moment: int) -> list[Neighbours]:
+        """Count each customer who shares some means of payment once."""
+        groups = [group for value in payments if (group := self._groups.get(key_of(value))) is not None]
+        first: dict[int, int] = {}
+        for other, at in sorted(pair for group in groups for pair in group.first.items()):
+            first.setdefault(other, at)
+        seen = {other: at for other, at in first.items() if other != customer_id and at < moment}
+        if not seen:
+            return []
+        both = _Group(seen, sorted(seen.values()), tuple(other for other in seen if other in self.bad))
+        bad = both.bad_others(customer_id, moment, self.fraud_known)
+        return [Neighbours(kind="payment", customers=len(seen), bad_customers=len(bad), bad=latest(bad))]

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
 from app.core.facts import FraudVerdict
 from app.core.policy.terms import MATURE_DAYS
 from app.core.statuses import BUILT, PanelInvoiceStatus, PanelOrderStatus, PanelServiceStatus
 from app.customers.identities import identities_of
+from app.customers.links import payment_hashes
 from app.gathering.asking_tickets import TICKET_DAYS
 from app.history.cases.labels import is_paid
 from app.history.cases.shared import micros
 from app.history.imported import HistoryCustomer
-from app.panels.records import PanelInvoice, PanelOrder, PanelService, PanelTicket
+from app.panels.records import PanelInvoice, PanelOrder, PanelPayMethod, PanelService, PanelTicket
 
 _NEVER: Final = 2**62
 _DAY: Final = 86_400_000_000
@@ -41,6 +42,7 @@ class Rows:
     services: dict[int, PanelService] = field(default_factory=dict)
     invoices: dict[int, PanelInvoice] = field(default_factory=dict)
     tickets: list[PanelTicket] = field(default_factory=list)
+    pay_methods: tuple[PanelPayMethod, ...] = ()
     _identities: dict[str, str] | None = None
 
     def identities(self) -> dict[str, str]:
@@ -49,10 +51,14 @@ class Rows:
             self._identities = identities_of(self.customer.customer, None) if self.customer else {}
         return self._identities
 
+    def payments(self) -> tuple[str, ...]:
+        """Return the customer's means of payment of today, hashed."""
+        return payment_hashes(self.customer.customer, self.pay_methods) if self.customer and self.pay_methods else ()
 
-def midnight(day: date) -> datetime:
-    """Return the start of a day in UTC."""
-    return datetime.combine(day, time.min, tzinfo=UTC)
+
+def midnight(day: date, zone: tzinfo = UTC) -> datetime:
+    """Return the start of a day, by default in UTC."""
+    return datetime.combine(day, time.min, tzinfo=zone)
 
 
 def services_of(order: PanelOrder, services: dict[int, PanelService]) -> tuple[PanelService, ...]:

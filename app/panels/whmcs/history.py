@@ -21,6 +21,7 @@ from app.panels.records import (
     PanelCustomerHead,
     PanelInvoice,
     PanelOrder,
+    PanelPayMethod,
     PanelService,
     PanelTicket,
 )
@@ -31,6 +32,7 @@ from app.panels.whmcs.mapping import customers as mapping_customers
 from app.panels.whmcs.mapping import orders as mapping_orders
 from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.paging import Listing, read_or_none, require_list, rows_of
+from app.panels.whmcs.pay_methods import pay_methods_of
 from app.panels.whmcs.walking import ListPage, Step, walk
 
 #: Pages of one list that are requested concurrently.
@@ -202,6 +204,10 @@ class WhmcsHistory:
         currency = await self._currency_of(customer_id) if rows else None
         found = (mapping_billing.credit(row, customer_id=customer_id, currency=currency) for row in rows)
         return tuple(one for one in found if one is not None)
+
+    async def pay_methods(self, customer_id: int) -> tuple[PanelPayMethod, ...]:
+        """GetPayMethods."""
+        return await self._again(lambda: pay_methods_of(self._client, customer_id))
 
     async def _rows(self, listing: Listing, window: Mapping[str, Any]) -> tuple[list[wire.Row], int | None]:
         """Return the rows of one call and the panel's total; no rows for a customer that the panel doesn't know."""

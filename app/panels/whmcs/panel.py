@@ -35,12 +35,12 @@ from app.panels.whmcs.history import WhmcsHistory
 from app.panels.whmcs.mapping import billing as mapping_billing
 from app.panels.whmcs.mapping import customers as mapping_customers
 from app.panels.whmcs.mapping import orders as mapping_orders
-from app.panels.whmcs.mapping import pay_methods as mapping_pay_methods
 from app.panels.whmcs.mapping import products as mapping_products
 from app.panels.whmcs.mapping import queue as mapping_queue
 from app.panels.whmcs.mapping import tickets as mapping_tickets
 from app.panels.whmcs.mapping.statuses import invoice_status
 from app.panels.whmcs.paging import Listing, newest, pages, read_or_none, rows_of
+from app.panels.whmcs.pay_methods import pay_methods_of
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +104,17 @@ class WhmcsPanel:
                 return wire.day(page[customer_id].get("datecreated"))
         return None
 
+    async def signed_up_at(self, customer_id: int, email: str, *, urgent: bool = False) -> datetime | None:
+        """Return when the user who owns a client was created (GetUsers, WHMCS 8.1+): a search by e-mail.
+
+        Raises PanelUnavailable with `alarm` if our role may not read it.
+        """
+        if not email.strip():
+            return None
+        answer = await read_or_none(self._client, "GetUsers", {"search": email.strip(), "limitnum": 25}, urgent=urgent)
+        found = None if answer is None else mapping_customers.owner_created(answer, customer_id)
+        return None if found is None else wire.moment(found, await self._zone(urgent=urgent))
+
     async def services(
         self, *, customer_id: int | None = None, service_id: int | None = None, urgent: bool = False
     ) -> tuple[PanelService, ...]:
@@ -140,13 +151,7 @@ class WhmcsPanel:
 
         Raises PanelUnavailable with `alarm` if our role may not read them.
         """
-        if customer_id <= 0:
-            return ()
-        answer = await read_or_none(self._client, "GetPayMethods", {"clientid": customer_id}, urgent=urgent)
-        if answer is None or wire.identifier(answer.get("clientid")) != customer_id:
-            return ()
-        found = map(mapping_pay_methods.pay_method, mapping_pay_methods.rows(answer))
-        return tuple(one for one in found if one is not None)
+        return await pay_methods_of(self._client, customer_id, urgent=urgent)
 
     async def catalogue(self, *, urgent: bool = False) -> tuple[PanelProduct, ...]:
         """Return all products (GetProducts, which is not paged)."""

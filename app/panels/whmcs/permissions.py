@@ -87,6 +87,9 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
     Permission(action="TriggerNotificationEvent", need=Need.NOTIFY, purpose="alerts by your notification rules"),
     Permission(action="SendAdminEmail", need=Need.NOTIFY, purpose="alerts by e-mail if that fails"),
     _optional("GetPayMethods", "customers who pay with the same card or account", clientid=IMPOSSIBLE_ID),
+    _optional(
+        "GetUsers", "the minute in which a new account was opened", search=f"doorman-doctor-{IMPOSSIBLE_ID}", **_ONE
+    ),
     _optional("GetActivityLog", "who changed an order in the panel", clientid=IMPOSSIBLE_ID, **_ONE),
     _optional("GetCurrencies", "checking that the policy has every currency"),
     _optional("GetPaymentMethods", "checking the gateways in the policy"),

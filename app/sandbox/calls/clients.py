@@ -137,6 +137,27 @@ def _matches(client: Client, search: str) -> bool:
     return any(name.lower().startswith(search) for name in names)
 
 
+@read("GetUsers")
+async def get_users(ctx: Context, fields: Fields) -> Mapping[str, Any]:
+    """Logins; here each client has one of their own."""
+    search = fields.text("search").lower()
+    found = [client for client in ctx.state.clients.values() if not search or _matches(client, search)]
+    page, counters = paged(found, fields)
+    rows = [
+        {
+            "id": client.user_id,
+            "firstname": client.firstname,
+            "lastname": client.lastname,
+            "email": client.email,
+            "datecreated": client.created_at.astimezone(ctx.zone).strftime("%Y-%m-%d %H:%M:%S"),
+            "validationdata": "",
+            "clients": [{"id": client.id, "isOwner": True}],
+        }
+        for client in page
+    ]
+    return {**OK, **counters, "users": rows}
+
+
 @read("GetClientsProducts")
 async def get_clients_products(ctx: Context, fields: Fields) -> Mapping[str, Any]:
     """Includes the clear-text password, as in WHMCS."""

@@ -128,13 +128,13 @@ async def test_rolling_back_goes_to_the_one_before_and_never_asks(api: Api) -> N
 async def test_the_difference_is_said_in_words(api: Api) -> None:
     version = await published(api, "[points.risk]\nshared_phone = 20\n")
     diff = (await api.ask("GET", f"/v1/policies/{version}/diff")).json()
-    sentence = "A shared phone number now adds 20 risk points instead of 30."
+    sentence = "A shared phone number now adds 20 risk points instead of 75."
     assert diff == {
         "version": version, "compared_with": 1,
         "changes": [{"section": "Points", "path": "points.risk.shared_phone", "sentence": sentence}],
     }  # fmt: skip
     other = (await api.ask("GET", f"/v1/policies/1/diff?with={version}")).json()
-    assert other["changes"][0]["sentence"] == "A shared phone number now adds 30 risk points instead of 20."
+    assert other["changes"][0]["sentence"] == "A shared phone number now adds 75 risk points instead of 20."
     assert (await api.ask("GET", f"/v1/policies/{version}/diff?with={version}")).json()["changes"] == []
     for path in ("/v1/policies/99/diff", f"/v1/policies/{version}/diff?with=99"):
         check_problem(await api.ask("GET", path), 404, "not-found")

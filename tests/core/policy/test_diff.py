@@ -20,7 +20,7 @@ from tests.cpu import within_cpu_seconds
     ("before", "after", "section", "sentence"),
     [
         ("", "points.risk.shared_phone = 20", "Points",
-         "A shared phone number now adds 20 risk points instead of 30."),
+         "A shared phone number now adds 20 risk points instead of 75."),
         ("", "points.risk.allow_listed = 20", "Points",
          "Being on the allow list now takes 20 risk points away instead of 50."),
         ("", "points.self_service.price_override = 0", "Points",

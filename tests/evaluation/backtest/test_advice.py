@@ -56,7 +56,7 @@ def a_case(
 
 #: The default policy, with a currency that has no decimals.
 YEN = ACTIVE.replace("[risk]\nreview_from = 60\n", "")
-STOLEN = (Neighbours(kind="email", customers=3, bad_customers=3),)  # a known thief's mailbox: 60 points
+STOLEN = (Neighbours(kind="email", customers=3, bad_customers=3),)  # a known thief's mailbox: 80 points
 
 
 async def advised(db: Database, rows: list[dict[str, Any]], document: str = "") -> tuple[Advice, BacktestReport]:
@@ -173,24 +173,24 @@ async def test_a_term_that_stops_good_customers_is_named_with_what_to_do(db: Dat
     ("document", "said"),
     [
         ("", None),
-        ("[risk]\nreview_from = 65\n", "it finds 20 fewer bad orders"),
+        ("[risk]\nreview_from = 85\n", "it finds 20 fewer bad orders"),
         ("[points.risk]\nshared_ip = 60\n", "That is worse"),
         (
-            "[points.risk]\nshared_ip = 60\nshared_phone = 60\n",
+            "[points.risk]\nshared_ip = 60\nshared_address = 60\n",
             "That is 0.5 good orders made to wait for each bad one found.",
         ),
         (
             "[vetting]\nterms = []\n[points.risk]\nshared_email = 30\n",
             "That is 0.6 good orders let go for each bad one missed.",
         ),
-        ("[points.risk]\nshared_phone = 60\n", "That is better: publish it"),
+        ("[points.risk]\nshared_address = 60\n", "That is better: publish it"),
         ("[labour]\nmin_minutes = 20\n", "it changes nothing here"),
     ],
 )
 async def test_it_says_whether_to_publish(db: Database, document: str, said: str | None) -> None:
-    phone = (Neighbours(kind="phone", customers=1, bad_customers=1),)
+    address = (Neighbours(kind="address", customers=1, bad_customers=1),)
     rows = [a_case(number, label="fraud", neighbours=STOLEN) for number in range(1, 21)]
-    rows += [a_case(number, label="fraud", neighbours=phone) for number in range(30, 50)]
+    rows += [a_case(number, label="fraud", neighbours=address) for number in range(30, 50)]
     ip = (Neighbours(kind="ip", customers=1, bad_customers=1),)
     rows += [a_case(number, neighbours=ip) for number in range(60, 70)]
     rows += [a_case(number, neighbours=STOLEN) for number in range(80, 92)]

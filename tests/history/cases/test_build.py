@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import msgspec
@@ -23,9 +23,10 @@ from app.history.cases.build import build_cases
 from app.history.cases.maker import CaseMaker, Ours
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows, midnight
+from app.history.imported import HistoryPayMethods
 from app.orders.facts_codec import pack, unpack
 from app.panels.base import PanelUnavailable
-from app.panels.records import PanelProduct
+from app.panels.records import PanelPayMethod, PanelProduct
 from app.tables.customers import customers, identities, order_sightings, signal_firings
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
@@ -177,6 +178,12 @@ _TABLE: list[tuple[str, Callable[[Past], None], Callable[[Facts], Any], dict[int
         {2: [(1, 0)], 3: [(1, 1)]},
     ),
     (
+        "how old that knowledge is",
+        _same_ip_found_out_later,
+        lambda facts: [one.bad for one in facts.customer.neighbours if one.kind == "ip"],
+        {2: [()], 3: [((1680, 10),)]},
+    ),
+    (
         "when a service ended nobody tells",
         _services_that_ended,
         lambda facts: "customer.active_services" in facts.today,
@@ -276,7 +283,9 @@ def _facts_in_memory(past: Past) -> dict[int, Facts]:
             for value in identities_of(rows.customer.customer, None).values():
                 shared.identity(rows.customer_id, value, midnight(signed_up_on) if signed_up_on else None)
     shared.close()
-    maker = CaseMaker.of(Policy(), shared, CATALOGUE, settle_seconds=90, own_admin_id=None, absent=frozenset())
+    maker = CaseMaker.of(
+        Policy(), shared, CATALOGUE, settle_seconds=90, own_admin_id=None, absent=frozenset(), zone=UTC
+    )
     return {case.order.order_id: case.facts for rows in by_customer.values() for case in maker.cases(rows, Ours())}
 
 
@@ -414,17 +423,50 @@ async def test_an_order_of_nobody_and_one_without_a_date(db: Database) -> None:
     assert "customer" in facts.missing
 
 
-async def test_what_fires_on_too_many_orders_is_muted_from_then_on(db: Database) -> None:
+async def test_the_card_of_a_fraudster_is_known_in_the_past_too(db: Database) -> None:
+    card = PanelPayMethod(gateway="stripe", brand="visa", last_four="4242", expires="0228", token_digest=None)
     past = Past()
-    for number in range(1, 41):
+    for number in (1, 2, 3):
+        past.customer(number, first_name="Ada", last_name="Same" if number != 3 else "Other")
+        past.rows["pay_methods", number] = HistoryPayMethods(customer_id=number, methods=(card,))
+    past.order(1, 1, 10, paid=10, status="Fraud", **_FAILED)
+    past.order(2, 2, 30)
+    past.order(3, 3, 40)
+    await build(db, past)
+    facts = await facts_of(db)
+    shared = {
+        order_id: [one for one in each.customer.neighbours if one.kind == "payment"] for order_id, each in facts.items()
+    }
+    (found,) = shared[2]
+    assert (found.customers, found.bad_customers, found.bad) == (1, 1, ((732, 20),))
+    assert shared[3] == []  # the same digits in another name prove nothing
+    assert all(
+        "neighbours.payment" in each.today and "neighbours.payment" not in each.missing for each in facts.values()
+    )
+    async with db.read() as connection:
+        kept = await connection.execute(sa.select(identities.c.customer_id).where(identities.c.kind == "payment"))
+        assert set(kept.scalars()) == {1, 2, 3}
+
+
+async def test_without_pay_methods_they_are_missing(db: Database) -> None:
+    past = Past()
+    _regular(past)
+    built = await build(db, past)
+    assert built.absent["neighbours.payment"] == built.orders
+    assert "neighbours.payment" not in built.today
+
+
+async def test_what_fires_on_too_many_good_orders_is_muted_from_then_on(db: Database) -> None:
+    past = Past()
+    for number in range(1, 111):
         past.customer(number)
         past.order(number, number, 10 + number, paid=10 + number, notes="carding" if number <= 15 else "")
     rules = "[muting]\nmin_orders = 10\ndays = 20\n"
     built = await build(db, past, policy=rules)
     muted = {order_id: facts.muted for order_id, facts in (await facts_of(db)).items()}
-    assert muted[5] == ()  # too few orders yet
-    assert muted[20] == ("acceptable_use",)
-    assert muted[38] == ()  # the preceding days have few of them
+    assert muted[65] == ()  # few of those before are old enough for their outcome to be known
+    assert muted[78] == ("acceptable_use",)
+    assert muted[98] == ()  # of those that ended well in the preceding days, few have it
     assert built.muted["acceptable_use"] == sum("acceptable_use" in codes for codes in muted.values())
     before = await all_cases(db)
     again = await build(db, past, policy=rules)

@@ -46,6 +46,11 @@ COUNTERS = {"totalresults": 1, "startnumber": 0, "numreturned": 1}
 ANSWERS: dict[str, dict[str, Any]] = {
     "GetOrders": {**COUNTERS, "orders": {"order": [ORDER]}},
     "GetClientsDetails": DETAILS,
+    "GetUsers": {
+        "totalresults": 1,
+        "numreturned": 1,
+        "users": [{"id": 1, "datecreated": "2020-12-15 15:29:49", "clients": [{"id": 93, "isOwner": True}]}],
+    },
     "GetClients": {**COUNTERS, "clients": {"client": [{"id": 93, "datecreated": "2020-01-01"}]}},
     "GetClientsProducts": {**COUNTERS, "products": {"product": [SERVICE]}},
     "GetInvoice": OPEN,
@@ -70,6 +75,7 @@ READS: dict[str, list[Call]] = {
     "GetOrders": [lambda p: p.order(812), lambda p: p.customer_orders(93), lambda p: p.look_up(ACCEPT)],
     "GetClientsDetails": [lambda p: p.customer(93), lambda p: p.invoice(2210), lambda p: p.services(customer_id=93)],
     "GetClients": [lambda p: p.signed_up_on(93, "zoe@example.com")],
+    "GetUsers": [lambda p: p.signed_up_at(93, "zoe@example.com")],
     "GetClientsProducts": [lambda p: p.services(customer_id=93)],
     "GetInvoice": [lambda p: p.invoice(2210), lambda p: p.look_up(CANCEL), lambda p: p.look_up(FEE)],
     "GetInvoices": [lambda p: p.look_up(FEE)],

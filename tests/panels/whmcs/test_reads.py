@@ -143,6 +143,21 @@ async def test_the_sign_up_date_is_found_by_email_and_id() -> None:
     assert await panel(Script()).signed_up_on(5, " ") is None
 
 
+async def test_a_sign_up_to_the_minute_is_that_of_the_user_who_owns_the_client() -> None:
+    guest = {"id": 3, "datecreated": "2020-01-01 08:00:00", "clients": [{"id": 93, "isOwner": False}]}
+    owner = {
+        "id": 4,
+        "datecreated": "2020-12-15 15:29:49",
+        "clients": [{"id": 7, "isOwner": True}, {"id": 93, "isOwner": True}],
+    }
+    script = Script(GetUsers={"totalresults": 2, "numreturned": 2, "users": [guest, owner]})
+    assert await panel(script).signed_up_at(93, " zoe@example.com ") == datetime(2020, 12, 15, 14, 29, 49, tzinfo=UTC)
+    assert script.sent[0] == ("GetUsers", {"search": "zoe@example.com", "limitnum": "25"})
+    assert await panel(script).signed_up_at(94, "zoe@example.com") is None
+    assert await panel(Script(GetUsers={"totalresults": 0, "users": ""})).signed_up_at(93, "zoe@example.com") is None
+    assert await panel(Script()).signed_up_at(93, " ") is None
+
+
 async def test_services_come_without_password_and_with_the_clients_currency() -> None:
     script = Script(GetClientsProducts=listed("products", "product", SERVICE), GetClientsDetails=DETAILS)
     whmcs = panel(script)

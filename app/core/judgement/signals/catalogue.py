@@ -198,8 +198,9 @@ CATALOGUE: Final = (
     ),
     _risk(
         "new_account_large_order",
-        "A new account that has paid nothing yet places a large order.",
-        "the account's age in days, the amount",
+        "A new account that has paid nothing yet places an order that is large for its currency, or larger than nearly "
+        "all of the provider's own first orders.",
+        "the account's age in days, or minutes where known; the amount, and its rank in percent",
         "customer.paid_invoices",
         "customer.signed_up_at",
     ),

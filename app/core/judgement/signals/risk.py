@@ -7,9 +7,11 @@ is not the customer's and is ignored. A rule returns its points at once; its wor
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from app.core.facts import Facts, ListKind, Neighbours, PaymentState, PlacedBy
+from app.core.judgement.neighbours import weigh
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import Finding, SignalRule, Words, risk_finding, said
 from app.core.money import Money
@@ -18,6 +20,8 @@ from app.core.reading.kinds import Likeness, LookAlike
 #: The provider's own lists are never muted, because they are not statistics.
 UNMUTABLE: Final = frozenset({"allow_listed", "block_listed"})
 _VELOCITY_FACTOR_AT_MOST: Final = 3
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
 
 
 def ip_is_the_customers(facts: Facts) -> bool:
@@ -90,35 +94,62 @@ def _bad_neighbours(facts: Facts, kind: str) -> list[Neighbours]:
     return found if any(entry.bad_customers > 0 for entry in found) else []
 
 
-def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding:
-    bad = max(entry.bad_customers for entry in found)
+def _neighbours_found(code: str, start: str, found: list[Neighbours], rules: Rulebook) -> Finding | None:
+    """Weigh bad neighbours of one kind; no finding once their evidence is so old that it counts nothing."""
     first: int = getattr(rules.risk, code)
+    weighed = weigh(found, rules, first=first)
+    if first and not weighed.points:
+        return None
 
     def words() -> Words:
+        bad, bursts, share = weighed.bad_customers, weighed.bursts, int(weighed.share * 100 + 0.5)
         whom = "a customer" if bad == 1 else f"{bad} customers"
         detail = f"{start} {whom} known for fraud, abuse or chargebacks."
-        return said(detail, bad_customers=bad, customers=max(entry.customers for entry in found))
+        if bursts < bad:
+            detail += f" Accounts that came in one burst count as one, so these count as {bursts}."
+        if share < 100:
+            detail += f" The latest evidence is {weighed.days} days old and counts {share} %."
+        return said(
+            detail,
+            bad_customers=bad,
+            customers=max(entry.customers for entry in found),
+            bursts=bursts,
+            latest_days=weighed.days,
+        )
 
-    return risk_finding(code, min(100, first + (bad - 1) * rules.risk.each_further), words)
+    return risk_finding(code, weighed.points, words)
 
 
 def _velocity(code: str, *, points: int, hour: tuple[int, int], day: tuple[int, int], whose: str) -> Finding | None:
-    """Weigh orders in an hour and in a day, each (count, tolerated): points per full limit exceeded, at most thrice."""
-    factor = min(_VELOCITY_FACTOR_AT_MOST, max((count - 1) // tolerated for count, tolerated in (hour, day)))
+    """Weigh orders in an hour and in a day, each (others before this one, tolerated).
+
+    Points per full limit exceeded, at most thrice: of 5 tolerated, the 6th order is more than the limit, the 11th more
+    than twice.
+    """
+    factor = min(_VELOCITY_FACTOR_AT_MOST, max(others // tolerated for others, tolerated in (hour, day)))
     if factor < 1:
         return None
 
     def words() -> Words:
-        detail = f"{whose} placed {hour[0]} orders within an hour and {day[0]} within a day."
-        return said(detail, last_hour=hour[0], last_day=day[0])
+        (in_hour, per_hour), (in_day, per_day) = (hour[0] + 1, hour[1]), (day[0] + 1, day[1])
+        counted = f"{whose} placed {_orders(in_hour)} within an hour and {in_day} within a day, this one included"
+        return said(
+            f"{counted}; more than {per_hour} in an hour or {per_day} in a day is fast.",
+            last_hour=in_hour,
+            last_day=in_day,
+        )
 
     return risk_finding(code, min(100, factor * points), words)
+
+
+def _orders(count: int) -> str:
+    return "1 order" if count == 1 else f"{count} orders"
 
 
 def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """The customer places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
-    if customer is None or (customer.orders_last_hour <= 1 and customer.orders_last_day <= 1):
+    if customer is None or not (customer.orders_last_hour or customer.orders_last_day):
         return None
     return _velocity(
         "customer_velocity",
@@ -132,7 +163,7 @@ def customer_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
 def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
     """One IP address places orders faster than a person would."""
     customer, limits = facts.customer, rules.thresholds
-    if customer is None or (customer.ip_orders_last_hour <= 1 and customer.ip_orders_last_day <= 1):
+    if customer is None or not (customer.ip_orders_last_hour or customer.ip_orders_last_day):
         return None
     if not ip_is_the_customers(facts):
         return None
@@ -146,26 +177,47 @@ def ip_velocity(facts: Facts, rules: Rulebook) -> Finding | None:
 
 
 def new_account_large_order(facts: Facts, rules: Rulebook) -> Finding | None:
-    """A new account, nothing paid yet, and a first order that is large for its currency."""
+    """A new account, nothing paid yet, and a first order that is large for its currency or for this provider."""
     customer, order = facts.customer, facts.order
     if customer is None or customer.paid_invoices is None or customer.signed_up_at is None:
         return None
     if customer.paid_invoices > (1 if order.payment is PaymentState.PAID else 0):
         return None
-    row = rules.rates.get(order.currency) if order.currency else None
-    if row is None or order.amount is None or order.amount < row.large_order:
-        return None
+    why = why_large(facts, rules)
     age = order.placed_at - customer.signed_up_at
-    if age > rules.new_account:
+    if not why or age > rules.new_account:
         return None
-    total, large = Money(order.amount, order.currency or ""), Money(row.large_order, order.currency or "")
+    total = Money(order.amount or 0, order.currency or "")
 
     def words() -> Words:
-        days = max(0, age.days)
-        detail = f"The account was {days} days old and ordered for {total}; {large} or more is large for a new account."
-        return said(detail, days=days, amount=total.to_text())
+        exact = {"minutes": max(0, age // _MINUTE)} if customer.signed_up_exact else {}
+        detail = f"The account was {_age(age, exact=customer.signed_up_exact)} and ordered for {total}; {why}."
+        return said(detail, days=max(0, age.days), **exact, amount=total.to_text(), rank=order.first_order_rank)
 
     return risk_finding("new_account_large_order", rules.risk.new_account_large_order, words)
+
+
+def why_large(facts: Facts, rules: Rulebook) -> str:
+    """Return why an order is large for a new account: by the policy's amount, or among the provider's first orders."""
+    order = facts.order
+    if order.amount is None or not order.currency:
+        return ""
+    found, row, rank = [], rules.rates.get(order.currency), order.first_order_rank
+    if row is not None and order.amount >= row.large_order:
+        found.append(f"{Money(row.large_order, order.currency)} or more is large for a new account")
+    enough = order.first_orders >= rules.first_orders_at_least
+    if rank is not None and enough and rank >= rules.first_order_percent:
+        which = "any" if rank == 100 else f"{rank} %"
+        found.append(f"that is more than {which} of your {order.first_orders} first orders of the last year")
+    return ", and ".join(found)
+
+
+def _age(age: timedelta, *, exact: bool) -> str:
+    if exact and age < 2 * _HOUR:
+        return f"{max(0, age // _MINUTE)} minutes old"
+    if exact and age < timedelta(days=2):
+        return f"{age // _HOUR} hours old"
+    return f"{age.days} days old" if age.days > 0 else "opened on the same day"
 
 
 def earlier_fraud_orders(facts: Facts, rules: Rulebook) -> Finding | None:

@@ -175,7 +175,7 @@ class RiskPoints(PolicyPart):
     """Points that each signal adds to the risk score; `allow_listed` subtracts."""
 
     fraud_check_fail: Points = Field(70, title="A failed fraud check")
-    fraud_check_review: Points = Field(40, title="An undecided fraud check")
+    fraud_check_review: Points = Field(60, title="An undecided fraud check")
     fraud_check_high_score: Points = Field(40, title="A high score from the fraud check")
     minfraud: Points = Field(40, title="A high score from minFraud")
     fraudrecord: Points = Field(30, title="A report in FraudRecord")
@@ -186,11 +186,11 @@ class RiskPoints(PolicyPart):
     email_unverified: Points = Field(5, title="An unconfirmed e-mail address")
     countries_disagree: Points = Field(8, title="Each additional country")
     shared_ip: Points = Field(20, title="A shared IP address")
-    shared_phone: Points = Field(30, title="A shared phone number")
+    shared_phone: Points = Field(75, title="A shared phone number")
     shared_address: Points = Field(25, title="A shared address")
     similar_address: Points = Field(15, title="A nearly identical address")
-    shared_email: Points = Field(40, title="A shared mailbox")
-    shared_payment: Points = Field(40, title="A shared card or account")
+    shared_email: Points = Field(60, title="A shared mailbox")
+    shared_payment: Points = Field(60, title="A shared card or account")
     each_further: Points = Field(10, title="Each additional bad customer or fraud order")
     customer_velocity: Points = Field(25, title="Ordering faster than people do")
     ip_velocity: Points = Field(25, title="Many orders from one IP address")
@@ -247,6 +247,8 @@ class SignalThresholds(PolicyPart):
     ip_orders_per_hour: int = Field(5, ge=1, le=10_000, title="How often one IP address may order")
     ip_orders_per_day: int = Field(15, ge=1, le=10_000, title="How often one IP address may order")
     new_account_days: int = Field(7, ge=0, le=3650, title="The time for which an account is new")
+    first_order_percent: int = Field(95, ge=50, le=100, title="The share of first orders that a large one exceeds")
+    first_orders_at_least: int = Field(100, ge=1, le=1_000_000, title="The number of first orders to compare with")
     tickets_per_service: int = Field(3, ge=1, le=1000, title="The number of tickets per service that counts as many")
     payment_grace_days: int = Field(5, ge=0, le=365, title="The time for which an order may be unpaid")
     verifies_email: bool = Field(False, title="Confirming customers' e-mail addresses")
@@ -302,8 +304,15 @@ class Staff(PolicyPart):
     automation_admin_ids: tuple[PanelId, ...] = Field((), max_length=500, title="Admin accounts used by programs")
 
 
+class NeighbourRules(PolicyPart):
+    """How much customers who share an identity and were bad count: evidence ages, and one burst is one neighbour."""
+
+    half_life_days: int = Field(180, ge=1, le=3650, title="The time in which evidence about an address loses half")
+    burst_hours: int = Field(24, ge=1, le=8760, title="The time between accounts of one burst")
+
+
 class Muting(PolicyPart):
-    """When a risk signal is muted because it fires on too many orders to be meaningful."""
+    """When a risk signal is muted because it fires on too many orders that ended well to be meaningful."""
 
     share_percent: int = Field(25, ge=1, le=100, title="The share of orders from which a signal is muted")
     min_orders: int = Field(200, ge=1, le=1_000_000, title="The number of orders from which signals can be muted")

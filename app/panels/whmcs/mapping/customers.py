@@ -98,6 +98,15 @@ def head(row: wire.Row) -> PanelCustomerHead | None:
     )
 
 
+def owner_created(answer: wire.Row, customer_id: int) -> object:
+    """Return `datecreated` of the user who owns a client, from GetUsers; None if no user of the answer does."""
+    for user in wire.as_list(answer.get("users"), "user"):
+        for owned in wire.as_list(user.get("clients"), "client"):
+            if wire.identifier(owned.get("id")) == customer_id and wire.boolean(owned.get("isOwner")):
+                return user.get("datecreated")
+    return None
+
+
 def service(row: wire.Row, *, currency: str | None) -> PanelService | None:
     """Return the service of a row without its clear-text password; None without ids."""
     service_id, customer_id = wire.identifier(row.get("id")), wire.identifier(row.get("clientid"))

@@ -107,8 +107,8 @@ def test_a_family_limit_takes_back_what_is_above_the_cap_and_says_so() -> None:
 
     limit = decision.signals[-1]
 
-    assert (limit.code, limit.points, decision.scores.risk) == (FAMILY_LIMIT, 80 - 135, 80)
-    assert dict(limit.evidence) == {"family": "identity", "cap": 80, "reached": 135}
+    assert (limit.code, limit.points, decision.scores.risk) == (FAMILY_LIMIT, 80 - 220, 80)
+    assert dict(limit.evidence) == {"family": "identity", "cap": 80, "reached": 220}
 
 
 @pytest.mark.parametrize(

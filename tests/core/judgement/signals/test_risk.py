@@ -29,7 +29,7 @@ def fired(seen: Facts) -> dict[str, Signal]:
         (FraudVerdict.UNKNOWN, 74.9, None),
         (FraudVerdict.UNKNOWN, 75.0, 40),
         (FraudVerdict.UNKNOWN, float("nan"), None),
-        (FraudVerdict.REVIEW, 99.0, 40),
+        (FraudVerdict.REVIEW, 99.0, 60),
         (FraudVerdict.FAIL, 1.0, 70),
     ],
 )
@@ -62,11 +62,17 @@ def test_an_ip_address_that_is_not_the_customers_says_nothing(channel: PlacedBy)
     assert set(fired(some_facts(customer=customer))) == {"shared_ip", "countries_disagree", "ip_velocity"}
 
 
-@pytest.mark.parametrize(("count", "points"), [(0, None), (5, None), (6, 25), (10, 25), (11, 50), (16, 75), (900, 75)])
-def test_velocity_counts_by_full_limits(count: int, points: int | None) -> None:
-    signal = fired(some_facts(customer=a_customer(orders_last_hour=count))).get("customer_velocity")
+@pytest.mark.parametrize(("count", "points"), [(1, None), (5, None), (6, 25), (10, 25), (11, 50), (16, 75), (900, 75)])
+def test_velocity_counts_as_a_person_would_by_full_limits(count: int, points: int | None) -> None:
+    """More than 5 is the 6th order: `count` is what a person sees, so this order is one of them."""
+    customer = a_customer(orders_last_hour=count - 1, orders_last_day=count - 1)
+    signal = fired(some_facts(customer=customer)).get("customer_velocity")
 
     assert (signal.points if signal else None) == points
+    if signal is not None:
+        said = f"This customer placed {count} orders within an hour and {count} within a day, this one included;"
+        assert signal.detail == f"{said} more than 5 in an hour or 15 in a day is fast."
+        assert dict(signal.evidence) == {"last_hour": count, "last_day": count}
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,45 @@ def test_a_large_order_of_a_new_account(
     customer = a_customer(signed_up_at=NOW - timedelta(days=days), paid_invoices=paid_invoices)
 
     assert ("new_account_large_order" in fired(some_facts(order=order, customer=customer))) is fires
+
+
+@pytest.mark.parametrize(
+    ("rank", "among", "fires"),
+    [(94, 5000, False), (95, 5000, True), (95, 99, False), (100, 100, True), (None, 0, False)],
+)
+def test_an_order_above_the_95th_percentile_of_first_orders_is_large(rank: int | None, among: int, fires: bool) -> None:
+    order = an_order(amount=2_000, payment=PaymentState.UNPAID, first_order_rank=rank, first_orders=among)
+    customer = a_customer(signed_up_at=order.placed_at - timedelta(days=1), paid_invoices=0)
+
+    signal = fired(some_facts(order=order, customer=customer)).get("new_account_large_order")
+
+    assert (signal is not None) is fires
+    if signal is not None:
+        assert signal.points == POLICY.points.risk.new_account_large_order
+        assert "first orders of the last year" in signal.detail
+
+
+@pytest.mark.parametrize(
+    ("age", "exact", "words"),
+    [
+        (timedelta(seconds=30), True, "0 minutes old"),
+        (timedelta(minutes=12), True, "12 minutes old"),
+        (timedelta(hours=30), True, "30 hours old"),
+        (timedelta(days=3), True, "3 days old"),
+        (timedelta(hours=9), False, "opened on the same day"),
+        (timedelta(days=3, hours=9), False, "3 days old"),
+        (timedelta(minutes=-5), True, "0 minutes old"),
+    ],
+)
+def test_an_age_is_said_as_exactly_as_it_is_known(age: timedelta, exact: bool, words: str) -> None:
+    order = an_order(amount=30_000, payment=PaymentState.UNPAID)
+    customer = a_customer(signed_up_at=order.placed_at - age, signed_up_exact=exact, paid_invoices=0)
+
+    signal = fired(some_facts(order=order, customer=customer))["new_account_large_order"]
+
+    assert signal.detail == (
+        f"The account was {words} and ordered for 300.00 USD; 300.00 USD or more is large for a new account."
+    )
 
 
 def test_the_same_country_in_other_letters_agrees() -> None:
