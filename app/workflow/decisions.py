@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.consequences.draft import stored_reasons
@@ -14,7 +15,7 @@ from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.judgement.signals.base import LIMITS
-from app.core.judgement.stored import dump_facts, dump_judgement
+from app.core.judgement.stored import dump_facts, dump_judgement, load_facts
 from app.core.policy.terms import terms_digest
 from app.core.records import CLOCK, PANEL, POLICY
 from app.core.rows.order import Order
@@ -60,6 +61,13 @@ async def record(
         reviewed = cases.update().where(cases.c.order_id == order.order_id)
         await tx.execute(reviewed.values(reviewed=decision.outcome.value))
     return decision_id
+
+
+async def judged_facts(tx: AsyncConnection, order_id: int) -> Facts | None:
+    """Return the facts of the policy's newest decision about an order, or None."""
+    judged = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
+    stored = await tx.scalar(judged.order_by(decisions.c.id.desc()).limit(1))
+    return None if stored is None else load_facts(stored)
 
 
 async def _count_firings(tx: AsyncConnection, order: Order, judgement: Judgement, given: Conditions) -> None:

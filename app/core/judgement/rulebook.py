@@ -63,9 +63,12 @@ class Rulebook:
         self.not_in_cart: Final = frozenset(policy.cart.not_in_cart)
         self.manual_methods: Final = _words(policy.payment.manual_methods)
         self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
+        self.together: Final = policy.together
+        self.resellers: Final = frozenset(policy.together.reseller_groups) | self.exempt_clients
         self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
         self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
         self.caps: Final[dict[str, int]] = policy.families.model_dump()
+        self.caps["together"] = min(self.caps["together"], self.reject_from - 1)  # a burst alone never rejects
         self.lowest_cap: Final = min(self.caps.values())
         self.accept_rules: Final = tuple((Groups(rule.groups), rule) for rule in policy.accept.rules)
 

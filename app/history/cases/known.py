@@ -17,12 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
+from app.customers.newcomers import rows_of
 from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
 from app.history.cases.rows import in_chunks
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows, midnight
-from app.tables.customers import address_blocks, customers, identities, order_sightings, signal_firings
+from app.tables.customers import (
+    address_blocks,
+    customers,
+    identities,
+    new_accounts,
+    order_sightings,
+    signal_firings,
+)
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
@@ -182,6 +190,10 @@ async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime)
         for case in imported
     ]
     await tx.execute(insert_new(tx, order_sightings), rows)
+    newcomers = [case.newcomer for case in imported if case.newcomer is not None]
+    shared = [row for one in newcomers for row in rows_of(one.sighting, one.traits)]
+    if shared:
+        await tx.execute(insert_new(tx, new_accounts), shared)
     stale = signal_firings.delete().where(
         signal_firings.c.placed_at == sa.bindparam("at"), signal_firings.c.order_id == sa.bindparam("of")
     )

@@ -10,10 +10,12 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
-from app.core.facts import Neighbours
+from app.core.facts import Neighbours, Regulars
+from app.core.policy.terms import MATURE_DAYS
+from app.history.cases.newcomers import Newcomers
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
@@ -82,13 +84,17 @@ class Shared:
     fraud_known: dict[int, int] = field(default_factory=dict)  # customer: when their first fraud became known
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
+    first_good: dict[int, int] = field(default_factory=dict)  # customer: first order that is active today
+    newcomers: Newcomers = field(default_factory=lambda: Newcomers(youngest=timedelta(days=30)))
     _sightings: _Sightings = field(default_factory=_Sightings)
     _groups: dict[int, _Group] = field(default_factory=dict)
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def order(self, customer_id: int, order_id: int, at: datetime, ip_hash: str | None) -> None:
-        """Add an order, with the customer's own IP address if known."""
+    def order(self, customer_id: int, order_id: int, at: datetime, ip_hash: str | None, *, good: bool = False) -> None:
+        """Add an order, with the customer's own IP address if known; `good`: it is active today."""
         moment = micros(at)
+        if good:
+            self.first_good[customer_id] = min(moment, self.first_good.get(customer_id, moment))
         self.first_order[customer_id] = min(moment, self.first_order.get(customer_id, moment))
         if ip_hash is not None:
             self._sightings.add(key_of(ip_hash), moment, customer_id, order_id)
@@ -112,6 +118,7 @@ class Shared:
 
     def close(self) -> None:
         """Keep what is shared and drop the rest."""
+        self.newcomers.close()
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}
@@ -153,4 +160,20 @@ class Shared:
                 dated = None if kind in OF_TODAY else self.fraud_known
                 bad = group.bad_others(customer_id, moment, dated)
                 found.append(Neighbours(kind=kind, customers=others, bad_customers=bad))
+        return tuple(found)
+
+    def regulars(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Regulars, ...]:
+        """Return how many customers with a good past had the same IP or phone, as `newcomers.regulars` does."""
+        moment, found = micros(before) - MATURE_DAYS * _DAY, []
+        for kind in ("ip", "phone"):
+            group = self._groups.get(key_of(known[kind])) if kind in known else None
+            if group is None:
+                continue
+            good = sum(
+                first <= moment and self.first_good.get(other, moment + 1) <= moment and other not in self.bad
+                for other, first in group.first.items()
+                if other != customer_id
+            )
+            if good:
+                found.append(Regulars(kind=kind, customers=good))
         return tuple(found)
