@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,11 +17,13 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import networks_of
 from app.core.policy.places import is_public_mail
 from app.core.policy.terms import MATURE_DAYS
-from app.core.reading.mailboxes import own_domain, patterns, stem_anywhere
+from app.core.reading.mailboxes import is_numbered, own_domain, patterns, stem_anywhere
+from app.core.states import OrderState
 from app.customers.identities import canonical_email, canonical_ip, canonical_phone, hashed
 from app.db import insert_new
 from app.panels.records import PanelCustomer, PanelPayMethod
 from app.tables.customers import customers, group_members, groups, identities, new_accounts
+from app.tables.orders import orders
 
 #: The most orders read of those that share one thing: points need fewer.
 _MOST_READ: Final = 60
@@ -29,6 +31,10 @@ _MOST_COUNTED: Final = 1000
 _MOST_PAY_METHODS: Final = 20
 #: What many people of one place share, so that customers with a paid past speak for it.
 _PLACES: Final = (Shares.IP, Shares.PHONE)
+#: A pattern of this many accounts that were accepted in the month before is a habit here, and no burst.
+HABIT_FROM: Final = 20
+HABIT_SINCE, HABIT_UNTIL = timedelta(days=30), timedelta(hours=1)
+MAIL: Final = (Shares.EMAIL, Shares.STEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ def traits_of(customer: PanelCustomer, ip: str | None, pay_methods: Sequence[Pan
 
     An address in a network that many people share, by the policy, links nobody.
     """
-    shared = [*mail_traits(customer.email), *_payments(pay_methods)]
+    shared = [*mail_traits(customer.email, customer.customer_id), *_payments(pay_methods)]
     if (phone := canonical_phone(customer.phone, customer.phone_cc, customer.country)) is not None:
         shared.append((Shares.PHONE.value, hashed("phone", phone)))
     if ip is not None and (place := ip_trait(ip, policy)) is not None:
@@ -68,10 +74,13 @@ def ip_trait(ip: str, policy: Policy) -> tuple[str, str] | None:
     return None if found is None else (Shares.IP.value, hashed("ip", found))
 
 
-def mail_traits(email: str) -> list[tuple[str, str]]:
-    """Return the traits of an e-mail address."""
+def mail_traits(email: str, customer_id: int) -> list[tuple[str, str]]:
+    """Return the traits of an e-mail address; none of one that was made from the account's own number.
+
+    Panels write such addresses for accounts that were anonymised or imported.
+    """
     mailbox = canonical_email(email)
-    if mailbox is None:
+    if mailbox is None or is_numbered(mailbox, customer_id):
         return []
     public = is_public_mail(mailbox.rpartition("@")[2])
     found = [(Shares.EMAIL.value, _short(one)) for one in patterns(mailbox, public=public)]
@@ -158,15 +167,47 @@ def group_of(own: Sighting, found: Iterable[Seen], *, until: datetime) -> tuple[
 
 
 async def regulars(connection: AsyncConnection, own: Sighting, traits: Traits) -> tuple[Regulars, ...]:
-    """Return how many customers with a paid past have the same address on the network, or the same phone.
+    """Return how many good customers have the same address on the network, the same phone, or such an e-mail address.
 
-    They are known there for as long as it takes until fraud shows, and none of them is bad.
+    For the first two they have a paid past and are known there for as long as it takes until fraud shows.
     """
-    found = []
+    found: dict[str, int] = {}
     for kind, value in traits.shared:
-        if kind in _PLACES and (count := await _regulars(connection, own, kind, value)):
-            found.append(Regulars(kind=kind, customers=count))
-    return tuple(found)
+        if kind in _PLACES:
+            found[kind] = await _regulars(connection, own, kind, value)
+        elif kind in MAIL:
+            found[kind] = max(found.get(kind, 0), await _with_habit(connection, own, kind, value))
+    return regulars_of(found)
+
+
+def regulars_of(found: Mapping[str, int]) -> tuple[Regulars, ...]:
+    """Return the counts that mean something; of a pattern only those that make it a habit."""
+    return tuple(
+        Regulars(kind=kind, customers=count)
+        for kind, count in sorted(found.items())
+        if count >= (HABIT_FROM if kind in MAIL else 1)
+    )
+
+
+async def _with_habit(connection: AsyncConnection, own: Sighting, kind: str, value: str) -> int:
+    seen = new_accounts.c
+    accepted = sa.exists().where(orders.c.order_id == seen.order_id, orders.c.state == OrderState.RELEASED.value)
+    bad = sa.exists().where(customers.c.customer_id == seen.customer_id, customers.c.bad)
+    some = (
+        sa.select(seen.customer_id)
+        .where(
+            seen.kind == kind,
+            seen.hash == value,
+            seen.placed_at > own.placed_at - HABIT_SINCE,
+            seen.placed_at < own.placed_at - HABIT_UNTIL,
+            accepted,
+            ~bad,
+        )
+        .distinct()
+        .limit(_MOST_COUNTED)
+        .subquery()
+    )
+    return int(await connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)
 
 
 async def _regulars(connection: AsyncConnection, own: Sighting, kind: str, value: str) -> int:

@@ -50,6 +50,11 @@ async def act(
     try:
         plan = await planned(locked, partial(plan_action, action, request, by=by, facts=facts))
     except Refused as refused:
-        raise _ERRORS[refused.kind](refused) from None
+        raise as_problem(refused) from None
     await apply(locked, plan, panel_url=context.settings.panel_url)
     context.wake()
+
+
+def as_problem(refused: Refused) -> Problem:
+    """Return the problem that the API answers with."""
+    return _ERRORS[refused.kind](refused)

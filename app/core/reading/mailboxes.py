@@ -20,6 +20,8 @@ _SHORTEST_STEM: Final = 3
 #: A stem that counts whatever the domain: shorter ones are first names that many people have.
 _SHORTEST_ANYWHERE: Final = 8
 _SHORTEST_RANDOM: Final = 6
+_SHORTEST_RANDOM_WORD: Final = 8
+_LETTERS_OF_A_SYLLABLE: Final = 6  # and more are hardly a word
 _CHANGES_OF_A_RANDOM_LOOK: Final = 3
 
 
@@ -46,26 +48,38 @@ def stem_anywhere(mailbox: str) -> str | None:
     return stem if counted and len(stem.replace("#", "")) >= _SHORTEST_ANYWHERE else None
 
 
+def is_numbered(mailbox: str, number: int) -> bool:
+    """Return whether an address holds this number: the panel or the provider made it for the account of that number."""
+    return str(number) in _DIGITS.findall(mailbox.rpartition("@")[0])
+
+
 def _stem(local: str) -> str:
     """Return the local part without separators and without a counter at its end; others are marked."""
     return _DIGITS.sub("#", _SEPARATORS.sub("", local)).rstrip("#")
 
 
 def is_random(local: str) -> bool:
-    """Return whether a local part looks as if a program drew it: letters and digits mixed, or no syllables."""
+    """Return whether a local part looks as if a program drew it: letters and digits mixed, or hardly a syllable.
+
+    A name may look so, too; that says nothing before others at the same domain do within the hour.
+    """
     plain = _SEPARATORS.sub("", local)
     if len(plain) < _SHORTEST_RANDOM or not plain.isascii():
         return False
-    changes = sum(one.isdigit() != other.isdigit() for one, other in pairwise(plain))
-    return changes >= _CHANGES_OF_A_RANDOM_LOOK or _CONSONANTS.search(plain) is not None
+    if sum(one.isdigit() != other.isdigit() for one, other in pairwise(plain)) >= _CHANGES_OF_A_RANDOM_LOOK:
+        return True
+    if plain != local or not plain.isalpha() or len(plain) < _SHORTEST_RANDOM_WORD:
+        return False
+    syllables = sum(letter in "aeiouy" for letter in plain)
+    return _CONSONANTS.search(plain) is not None or syllables * _LETTERS_OF_A_SYLLABLE < len(plain)
 
 
 def own_domain(mailbox: str, *, public: bool) -> str | None:
     """Return the domain of an address that reads like a person's at their own domain, as colleagues have them.
 
-    None at a public provider, for a local part with digits, and for one that looks random.
+    None at a public provider, and for a local part with digits.
     """
     local, _, domain = mailbox.rpartition("@")
-    if public or domain in _EXAMPLES or _NAMES.fullmatch(local) is None or is_random(local):
+    if public or domain in _EXAMPLES or _NAMES.fullmatch(local) is None:
         return None
     return domain

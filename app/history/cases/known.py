@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.judgement.together import FARTHEST
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
@@ -54,7 +55,7 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
         return
     await _identities(tx, known, shared)
     await _customers(tx, known, now=now)
-    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)))
+    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)), now=now)
 
 
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
@@ -169,7 +170,7 @@ def _wanted(one: Known, row: Any, live: dict[int, Any]) -> dict[str, Any]:
     }
 
 
-async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:
+async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime, now: datetime) -> None:
     """Store recent orders for velocity, and their signals for muting; live orders have theirs already."""
     recent = [case for one in page for case in one.cases if case.placed_at > since and case.order.customer_id]
     if not recent:
@@ -190,7 +191,8 @@ async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime)
         for case in imported
     ]
     await tx.execute(insert_new(tx, order_sightings), rows)
-    newcomers = [case.newcomer for case in imported if case.newcomer is not None]
+    newest = now - FARTHEST  # an older order is in nobody's group
+    newcomers = [case.newcomer for case in imported if case.newcomer is not None and case.placed_at > newest]
     shared = [row for one in newcomers for row in rows_of(one.sighting, one.traits)]
     if shared:
         await tx.execute(insert_new(tx, new_accounts), shared)

@@ -224,7 +224,7 @@ class CaseMaker:
         together = self.shared.newcomers.group_of(newcomer, until=until)
         if not together:
             return own
-        regulars = self.shared.regulars(then.rows.customer_id, known, before=then.placed_at)
+        regulars = self.shared.regulars(newcomer, known)
         return replace(own, together=together, regulars=regulars)
 
     def _fired(self, facts: Facts, now: datetime) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from typing import Final
 
 from app.core.facts import NewAccount
 from app.core.judgement.together import FARTHEST, Sighting, gather
-from app.customers.newcomers import Traits
+from app.customers.newcomers import HABIT_FROM, HABIT_SINCE, HABIT_UNTIL, MAIL, Traits
 from app.gathering.newcomers import Newcomer
 
 _DAY: Final = 86_400_000_000
 _FARTHEST: Final = FARTHEST // timedelta(microseconds=1)
+_SINCE, _UNTIL = (span // timedelta(microseconds=1) for span in (HABIT_SINCE, HABIT_UNTIL))
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 #: Of orders that share one thing, this many on either side in time are looked at.
 _MOST_READ: Final = 60
@@ -43,9 +44,11 @@ class Newcomers:
     _customers: array[int] = field(default_factory=lambda: array("q"))
     _times: array[int] = field(default_factory=lambda: array("q"))
     _ips: array[int] = field(default_factory=lambda: array("q"))  # key of the trait, 0 without one
+    _ended_well: bytearray = field(default_factory=bytearray)
     _good: dict[int, int] = field(default_factory=dict)  # customer: when their first order that ended well was placed
     _accounts: dict[int, tuple[int, str | None, tuple[int, ...]]] = field(default_factory=dict)
     _groups: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # by trait: (placed at, place), in time
+    _fine: dict[int, array[int]] = field(default_factory=dict)  # by trait: when its orders that ended well were placed
     _known: dict[int, Sighting] = field(default_factory=dict)  # by place
 
     def order(
@@ -57,6 +60,7 @@ class Newcomers:
         self._customers.append(customer_id)
         self._times.append(moment)
         self._ips.append(0 if ip is None else _key(*ip))
+        self._ended_well.append(good)
         if good:
             self._good[customer_id] = min(moment, self._good.get(customer_id, moment))
 
@@ -77,10 +81,13 @@ class Newcomers:
         for key, found in groups.items():
             if len({self._customers[place] for _, place in found}) > 1:
                 self._groups[key] = sorted(found)
+                fine = sorted(moment for moment, place in found if self._ended_well[place])
+                if len(fine) >= HABIT_FROM:
+                    self._fine[key] = array("q", fine)
         kept = {place for found in self._groups.values() for _, place in found}
         self._known = {place: self._sighting(place) for place in kept}
         self._ids, self._customers, self._times, self._ips = (array("q") for _ in range(4))
-        self._accounts, self._good = {}, {}
+        self._accounts, self._good, self._ended_well = {}, {}, bytearray()
 
     def _is_new(self, place: int, signed_up_at: int) -> bool:
         """True if the account was young and no order of more than a day before had ended well."""
@@ -113,3 +120,13 @@ class Newcomers:
             last = min(bisect_right(group, (moment + _FARTHEST, len(group) and group[-1][1])), middle + _MOST_READ)
             found += [(kind, self._known[place]) for _, place in group[first:last]]
         return gather(own, found, until=until)
+
+    def habits(self, newcomer: Newcomer) -> dict[str, int]:
+        """Return by kind how many accounts of the month before had the same pattern of e-mail and ended well."""
+        moment, found = _micros(newcomer.sighting.placed_at), dict[str, int]()
+        for kind, value in newcomer.traits.shared:
+            fine = self._fine.get(_key(kind, value)) if kind in MAIL else None
+            if fine is not None:
+                count = bisect_left(fine, moment - _UNTIL) - bisect_right(fine, moment - _SINCE)
+                found[kind] = max(count, found.get(kind, 0))
+        return found

@@ -15,6 +15,8 @@ from itertools import groupby
 
 from app.core.facts import Neighbours, Regulars
 from app.core.policy.terms import MATURE_DAYS
+from app.customers.newcomers import regulars_of
+from app.gathering.newcomers import Newcomer
 from app.history.cases.newcomers import Newcomers
 
 _HOUR = 3_600_000_000
@@ -162,18 +164,17 @@ class Shared:
                 found.append(Neighbours(kind=kind, customers=others, bad_customers=bad))
         return tuple(found)
 
-    def regulars(self, customer_id: int, known: dict[str, str], *, before: datetime) -> tuple[Regulars, ...]:
-        """Return how many customers with a good past had the same IP or phone, as `newcomers.regulars` does."""
-        moment, found = micros(before) - MATURE_DAYS * _DAY, []
+    def regulars(self, newcomer: Newcomer, known: dict[str, str]) -> tuple[Regulars, ...]:
+        """Return how many good customers had the same IP, phone or pattern of e-mail, as `newcomers.regulars` does."""
+        own = newcomer.sighting
+        moment, found = micros(own.placed_at) - MATURE_DAYS * _DAY, self.newcomers.habits(newcomer)
         for kind in ("ip", "phone"):
             group = self._groups.get(key_of(known[kind])) if kind in known else None
             if group is None:
                 continue
-            good = sum(
+            found[kind] = sum(
                 first <= moment and self.first_good.get(other, moment + 1) <= moment and other not in self.bad
                 for other, first in group.first.items()
-                if other != customer_id
+                if other != own.customer_id
             )
-            if good:
-                found.append(Regulars(kind=kind, customers=good))
-        return tuple(found)
+        return regulars_of(found)
