@@ -16,14 +16,15 @@ from tests.history.past import Past
 
 FIRST: Final = (
     "anna", "ben", "clara", "david", "elena", "felix", "grace", "hugo", "iris", "jonas", "karin", "liam", "maya",
-    "nils", "olga", "paul", "quentin", "rosa", "sven", "tara", "umar", "vera", "wim", "xenia", "yara", "zoe", "ahmed", "bao",
-    "chidi", "dmitri", "esra", "farid", "giulia", "hassan", "ines", "jin", "krzysztof", "ling", "mehmet", "nguyen",
+    "nils", "olga", "paul", "quentin", "rosa", "sven", "tara", "umar", "vera", "wim", "xenia", "yara", "zoe",
+    "ahmed", "bao", "chidi", "dmitri", "esra", "farid", "giulia", "hassan", "ines", "jin", "krzysztof",
+    "ling", "mehmet", "nguyen",
 )  # fmt: skip
 LAST: Final = (
     "adler", "brandt", "cole", "dale", "ellis", "fischer", "grant", "hart", "ivers", "jansen", "keller", "lamb",
-    "meyer", "novak", "olsen", "park", "quist", "reyes", "silva", "turner", "unger", "visser", "wolf", "young", "aydin", "bhatt",
-    "costa", "duong", "eze", "fofana", "garcia", "haddad", "ivanov", "kowalski", "lopez", "mkrtchyan", "nakamura",
-    "okafor", "petrov", "rahman", "schwarz", "tanaka",
+    "meyer", "novak", "olsen", "park", "quist", "reyes", "silva", "turner", "unger", "visser", "wolf", "young", "aydin",
+    "bhatt", "costa", "duong", "eze", "fofana", "garcia", "haddad", "ivanov", "kowalski", "lopez", "mkrtchyan",
+    "nakamura", "okafor", "petrov", "rahman", "schwarz", "tanaka",
 )  # fmt: skip
 MAIL: Final = ("gmail.com", "gmail.com", "gmail.com", "outlook.com", "yahoo.com", "gmx.de", "web.de", "icloud.com")
 MINUTE: Final = 1 / 1440
