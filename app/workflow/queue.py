@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
 from app.core.consequences.modes import proposal
-from app.core.consequences.together import ACTIONS as GROUP_ACTIONS
+from app.core.consequences.staff import GROUP_ACTIONS
 from app.core.records import CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page

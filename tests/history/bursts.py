@@ -58,12 +58,9 @@ class Town:
         """Return an address that nobody else has."""
         self._ip += 1
         if self._ip % 5 == 0:
-            return (
-                f"2a02:8{self._ip % 16:x}0:{self._ip // 65536:x}:{self._ip % 65536:x}:{self.dice.getrandbits(48):x}::1"
-            )
-        return (
-            f"{81 + self._ip // 60000}.{self._ip // 250 % 240 + 1}.{self._ip % 250 + 1}.{self.dice.randrange(1, 250)}"
-        )
+            return f"2a02:8{self._ip % 16:x}0:{self._ip >> 16:x}:{self._ip & 0xFFFF:x}::{self.dice.getrandbits(16):x}"
+        last = self.dice.randrange(1, 250)
+        return f"{81 + self._ip // 60000}.{self._ip // 250 % 240 + 1}.{self._ip % 250 + 1}.{last}"
 
     def word(self, letters: int, *, digits: bool = True) -> str:
         kinds = string.ascii_lowercase + (string.digits * 2 if digits else "")

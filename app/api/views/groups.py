@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
-from app.core.consequences.together import ACTIONS
+from app.core.consequences.staff import GROUP_ACTIONS
 from app.core.records import Mode
 from app.core.states import OrderState
 from app.errors import NotFound
@@ -57,6 +57,6 @@ async def group_view(connection: AsyncConnection, settings: Settings, group_id: 
         since=row.created_at,
         members=tuple(GroupMember.of(one, panel_url=panel_url(settings, one.order_id)) for one in found[:SHOWN]),
         members_total=len(found),
-        actions=tuple(action.value for action in ACTIONS) if settings.mode is Mode.ENFORCE else (),
+        actions=tuple(action.value for action in GROUP_ACTIONS) if settings.mode is Mode.ENFORCE else (),
     )
     return within(view, MAX_BYTES)

@@ -217,10 +217,13 @@ class CaseMaker:
     def _with_group(self, then: _Then, own: OwnKnowledge, newcomer: Newcomer, known: dict[str, str]) -> OwnKnowledge:
         """Return what was known, with the new accounts that ordered together with this one.
 
-        An order that was not paid waited for its payment, and was judged again as its group grew.
+        An order that was not paid at once waited for its payment, and was judged again as its group grew.
         """
-        waited = bool(then.order.invoice_id) and not is_paid(then.invoice)
-        until = then.placed_at + FARTHEST if waited else then.judged_at
+        until = then.judged_at
+        if then.order.invoice_id and not is_paid(then.invoice):
+            until = then.placed_at + FARTHEST
+        elif then.invoice is not None and then.invoice.paid_at is not None:
+            until = max(until, then.invoice.paid_at)
         together = self.shared.newcomers.group_of(newcomer, until=until)
         if not together:
             return own

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.context import Context
 from app.core.consequences.news import ActionRequest
 from app.core.consequences.refused import Refused
+from app.core.consequences.staff import act_on_member
 from app.core.consequences.timers import GROUP_ACTED
-from app.core.consequences.together import act_on_member
 from app.core.states import Trigger
 from app.customers import groups
 from app.errors import NotFound
