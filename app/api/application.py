@@ -21,6 +21,7 @@ from app.api.routes.backtests import backtests
 from app.api.routes.candidates import candidates
 from app.api.routes.customers import customers
 from app.api.routes.gate import gate
+from app.api.routes.groups import groups
 from app.api.routes.health import health
 from app.api.routes.orders import orders
 from app.api.routes.policies import policies
@@ -50,8 +51,8 @@ log = structlog.get_logger()
 _LOCK_WAIT = timedelta(seconds=4)
 
 _ROUTERS = (
-    queue, search, orders, gate, fees, customers, tickets, policies, texts, candidates, backtests, agreement_reports,
-    suggestion_reports, questions, reports, signals, calls, events, ops, health,
+    queue, search, orders, groups, gate, fees, customers, tickets, policies, texts, candidates, backtests,
+    agreement_reports, suggestion_reports, questions, reports, signals, calls, events, ops, health,
 )  # fmt: skip
 
 

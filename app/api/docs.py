@@ -43,6 +43,10 @@ TAGS: Final = [
         ),
     },
     {
+        "name": "groups",
+        "description": "New accounts that ordered together: one action for all of a group's orders.",
+    },
+    {
         "name": "fees",
         "description": "The custom-labour charge: an invoice in the panel. Paying it is the agreement.",
     },

@@ -158,6 +158,28 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """Another new account that ordered near this order in time and shares something with its customer.
+
+    See `app.core.judgement.together`.
+    """
+
+    order_id: int
+    minutes: int  # between the two orders, whichever came first
+    days: int  # age of the other account when it ordered
+    shares: tuple[str, ...]  # ip, payment, phone, email, stem
+    colleague: bool = False  # both addresses read like persons' at one domain of their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regulars:
+    """Customers with a paid past who share an identity with this one: a place that many people share."""
+
+    kind: str  # ip, phone
+    customers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerFacts:
     """The customer as the panel and our own history show them at this moment."""
 
@@ -190,6 +212,8 @@ class CustomerFacts:
     ip_orders_last_hour: int = 0
     ip_orders_last_day: int = 0
     neighbours: tuple[Neighbours, ...] = ()
+    together: tuple[NewAccount, ...] = ()  # the nearest twenty, if this customer is new without a paid past
+    regulars: tuple[Regulars, ...] = ()  # only where `together` has somebody
     lists: tuple[tuple[ListKind, str], ...] = ()  # (list, the entry that matched)
     white_glove: bool = False
 

@@ -83,11 +83,15 @@ def canonical_address(lines: tuple[str, ...], country: str | None) -> str | None
 
 
 def public_ip(ip: str | None) -> str | None:
-    """Return a public address in its canonical form; None for a private one, which identifies nobody."""
+    """Return a public address in its canonical form; None for a private one, which identifies nobody.
+
+    An IPv4 address that is written as IPv6 (`::ffff:81.2.69.142`) is the IPv4 address.
+    """
     try:
         address = ip_address((ip or "").strip())
     except ValueError:
         return None
+    address = (address.ipv4_mapped if address.version == 6 else None) or address
     return str(address) if address.is_global else None
 
 

@@ -30,6 +30,8 @@ _REVIEW_STEPS: Final = (-20, -15, -10, -5, 5, 10, 15, 20)
 _AN_HOUR: Final = (1, 2, 3, 4, 5, 6, 8, 10, 15)
 _A_DAY: Final = (2, 3, 5, 8, 10, 15, 20, 30)
 _DAYS: Final = (1, 3, 7, 14, 30)
+_MINUTES: Final = (10, 15, 30, 60, 120, 240, 480)
+_A_FEW_HOURS: Final = (1, 2, 4, 8, 12, 24)
 #: Other amounts, as parts of the present one; rounded to two digits.
 _AMOUNTS: Final = (0.25, 0.5, 0.75, 1.5, 2.0, 3.0)
 _DIGITS: Final = 2
@@ -180,7 +182,9 @@ def _knobs(policy: Policy) -> Iterator[_Knob]:
     ):
         yield _knob(policy, f"thresholds.{name}", getattr(thresholds, name), values, _counts_many(counted))
     new = thresholds.new_account_days
-    yield _knob(policy, "thresholds.new_account_days", new, _DAYS, _costs_at_least(policy, 1.0))
+    yield _knob(policy, "thresholds.new_account_days", new, _DAYS, _may_be_new(policy))
+    for name, spans in (("minutes", _MINUTES), ("hours", _A_FEW_HOURS)):
+        yield _knob(policy, f"together.{name}", getattr(policy.together, name), spans, _is_together)
     for currency, row in policy.currencies.items():
         large = Money.from_text(row.large_order, currency)
         amounts = sorted({_rounded(large, part).to_text() for part in _AMOUNTS}, key=float)
@@ -206,8 +210,23 @@ def _knob(
     return _Knob(concerns, variants)
 
 
+def _may_be_new(policy: Policy) -> Callable[[Facts, Verdict], bool]:
+    """Return whether it matters from which age on an account is no longer new: a large order, or one of a group."""
+    is_large = _costs_at_least(policy, 1.0)
+
+    def concerns(facts: Facts, verdict: Verdict) -> bool:
+        ranked = facts.order.first_order_rank is not None
+        return ranked or _is_together(facts, verdict) or is_large(facts, verdict)
+
+    return concerns
+
+
+def _is_together(facts: Facts, _: Verdict) -> bool:
+    return facts.customer is not None and bool(facts.customer.together)
+
+
 def _counts_many(name: str) -> Callable[[Facts, Verdict], bool]:
-    return lambda facts, _: facts.customer is not None and getattr(facts.customer, name) > 1
+    return lambda facts, _: facts.customer is not None and getattr(facts.customer, name) > 0
 
 
 def _costs_at_least(policy: Policy, part: float, *, only: str | None = None) -> Callable[[Facts, Verdict], bool]:

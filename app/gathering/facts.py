@@ -13,10 +13,13 @@ from app.core.facts import (
     EnrichmentReport,
     Facts,
     Item,
+    ListKind,
     Neighbours,
+    NewAccount,
     OrderFacts,
     OrderKind,
     PlacedBy,
+    Regulars,
 )
 from app.core.judgement import vetting
 from app.core.judgement.first_orders import FirstOrders
@@ -33,7 +36,7 @@ from app.customers.identities import canonical_email, canonical_phone, email_dom
 from app.gathering.panel import Gathered
 from app.gathering.payments import payment_state
 from app.gathering.texts import DOMAIN_CAP, line_domain, read_written
-from app.panels.records import PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
+from app.panels.records import PanelCustomer, PanelInvoice, PanelLine, PanelOrder, PanelProduct, PanelService
 
 OURS_MARK = "#ours"
 _CYCLE_WORDS = {"one time": "onetime", "free account": "free", "semi-annually": "semiannually"}
@@ -58,6 +61,8 @@ class OwnKnowledge:
     counted_manual: bool = False
     counted_effortless: bool = False
     neighbours: tuple[Neighbours, ...] = ()
+    together: tuple[NewAccount, ...] = ()
+    regulars: tuple[Regulars, ...] = ()
     customer_velocity: tuple[int, int] = (0, 0)
     ip_velocity: tuple[int, int] = (0, 0)
     our_unpaid_fees: int = 0  # unpaid fee invoices of ours that are past due
@@ -318,14 +323,29 @@ def _customer(gathered: Gathered, own: OwnKnowledge, policy: Policy, placed_by: 
         ip_orders_last_hour=own.ip_velocity[0] if theirs else 0,
         ip_orders_last_day=own.ip_velocity[1] if theirs else 0,
         neighbours=own.neighbours,
-        lists=match_lists(
-            policy,
-            customer_id=customer.customer_id,
-            emails=(customer.email, canonical_email(customer.email) or ""),
-            ip=gathered.order.ip if gathered.order and theirs else None,
-        ),
+        together=own.together,
+        regulars=own.regulars,
+        lists=_lists(gathered, customer, policy, placed_by),
         white_glove=bool(row.white_glove) if row else False,
     )
+
+
+def _lists(
+    gathered: Gathered, customer: PanelCustomer, policy: Policy, placed_by: PlacedBy
+) -> tuple[tuple[ListKind, str], ...]:
+    return match_lists(
+        policy,
+        customer_id=customer.customer_id,
+        emails=(customer.email, canonical_email(customer.email) or ""),
+        ip=gathered.order.ip if gathered.order and _theirs(placed_by) else None,
+    )
+
+
+def is_allowed(gathered: Gathered, policy: Policy, placed_by: PlacedBy) -> bool:
+    """Return whether the customer is on the policy's allow list."""
+    customer = gathered.customer
+    found = () if customer is None else _lists(gathered, customer, policy, placed_by)
+    return any(kind is ListKind.ALLOW for kind, _ in found)
 
 
 def _disposable(domain: str) -> bool:

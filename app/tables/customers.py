@@ -117,6 +117,43 @@ order_sightings = sa.Table(
     sa.Index("ix_order_sightings_ip", "ip_hash", "placed_at"),
 )
 
+#: Orders of new accounts without a paid past, by each thing that several of one maker have in common. Hashed, erasable.
+new_accounts = sa.Table(
+    "new_accounts",
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),  # app.core.judgement.together.Shares
+    sa.Column("hash", sa.String(64), primary_key=True),  # of the canonical value
+    sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("customer_id", BigId, nullable=False),
+    sa.Column("placed_at", UtcDateTime, nullable=False),
+    sa.Column("signed_up_at", UtcDateTime, nullable=False),
+    sa.Column("firm", sa.String(64)),  # hash of a domain of their own, the same for colleagues
+    sa.Index("ix_new_accounts_placed", "kind", "hash", "placed_at"),
+    sa.Index("ix_new_accounts_order", "order_id"),
+    sa.Index("ix_new_accounts_customer", "customer_id"),
+)
+
+#: Groups of new accounts that ordered together, of three accounts or more; people act on a group as a whole.
+groups = sa.Table(
+    "account_groups",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("grown_at", UtcDateTime, nullable=False),
+    sa.Column("action", sa.String(24)),  # what a person did with all members: hold, reject, approve
+    sa.Column("acted_by", sa.String(120)),
+    sa.Column("acted_at", UtcDateTime),
+)
+
+#: An order belongs to one group.
+group_members = sa.Table(
+    "group_members",
+    metadata,
+    sa.Column("order_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("group_id", BigId, sa.ForeignKey("account_groups.id"), nullable=False),
+    sa.Index("ix_group_members_group", "group_id", "order_id"),
+)
+
 #: Which risk signals fired on which order, to find signals that fire too often to be meaningful.
 signal_firings = sa.Table(
     "signal_firings",

@@ -14,7 +14,7 @@ from app.customers.links import links_of
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.panels.base import PanelUnavailable
-from app.tables.customers import credits, order_sightings
+from app.tables.customers import credits, new_accounts, order_sightings
 from app.tables.customers import customers as customers_table
 from app.tables.inbox import EventState
 from app.tables.orders import fees, order_texts, orders, questions, ticket_texts, tickets
@@ -79,7 +79,7 @@ async def _merge(tx: AsyncConnection, source: int, target: int) -> str:
     both: dict[int, Any] = {row.customer_id: row for row in rows}
     if both[source].merged_into is not None:
         return "merged-already"
-    for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings, questions):
+    for table in (orders, order_texts, fees, tickets, ticket_texts, credits, order_sightings, new_accounts, questions):
         await tx.execute(table.update().where(table.c.customer_id == source).values(customer_id=target))
     await links.move(tx, source, target)
     counts = {name: int(getattr(both[source], name)) for name in _COUNTS}

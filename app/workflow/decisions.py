@@ -16,7 +16,7 @@ from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement
 from app.core.judgement.reasons import WITHOUT_VERDICT
 from app.core.judgement.signals.base import LIMITS
-from app.core.judgement.stored import dump_facts, dump_judgement
+from app.core.judgement.stored import dump_facts, dump_judgement, load_facts
 from app.core.policy.terms import terms_digest
 from app.core.records import CLOCK, PANEL, POLICY
 from app.core.rows.order import Order
@@ -67,6 +67,20 @@ async def record(
         reviewed = cases.update().where(cases.c.order_id == order.order_id)
         await tx.execute(reviewed.values(reviewed=decision.outcome.value))
     return decision_id
+
+
+_JUDGED_FACTS: Final = (
+    sa.select(decisions.c.facts)
+    .where(decisions.c.order_id == sa.bindparam("of_order"), decisions.c.facts.is_not(None))
+    .order_by(decisions.c.id.desc())
+    .limit(1)
+)
+
+
+async def judged_facts(tx: AsyncConnection, order_id: int) -> Facts | None:
+    """Return the facts of the policy's newest decision about an order, or None."""
+    stored = await tx.scalar(_JUDGED_FACTS, {"of_order": order_id})
+    return None if stored is None else load_facts(stored)
 
 
 async def _count_firings(

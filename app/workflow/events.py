@@ -10,7 +10,7 @@ import structlog
 
 from app.context import Context
 from app.core.consequences import panel
-from app.core.consequences.timers import CHECK_BUILD
+from app.core.consequences.timers import CHECK_BUILD, GROUP_ACTED, GROUP_GREW
 from app.messaging import inbox
 from app.messaging.inbox import Event, GiveUp, Postpone
 from app.orders.order import open_order
@@ -26,6 +26,8 @@ from app.workflow.invoice_events import invoice_event
 from app.workflow.known_news import CHANGE_MADE
 from app.workflow.settled import settled
 from app.workflow.ticket_events import handle_ticket
+from app.workflow.together.acting import group_acted
+from app.workflow.together.growing import group_grew
 from app.workflow.unlisted import mark_unknown
 
 log = structlog.get_logger()
@@ -128,6 +130,8 @@ _ORDER_HANDLERS: dict[str, Callable[[Context, Event, int], Awaitable[None]]] = {
     "order.hold_due": hold_due,
     "order.question_due": question_due,
     CHECK_BUILD: provisioning.check,
+    GROUP_GREW: group_grew,
+    GROUP_ACTED: group_acted,
     "gate.asked": _gate_asked,
 }
 #: Events about anything else.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from app.context import Context
 from app.core.consequences.building import BUILT_EVENTS, GATE_ASKED, send_waiting_accept
@@ -38,6 +38,7 @@ from app.workflow.apply import apply
 from app.workflow.changing import change, planned
 from app.workflow.knowledge import Knowledge
 from app.workflow.known_news import is_known, others_paid_by
+from app.workflow.together.remembering import remember
 from app.workflow.unlisted import not_listed
 
 _UNDER_WAY_DELAY: Final = timedelta(seconds=5)
@@ -86,8 +87,7 @@ async def _examine(context: Context, event: Event, order_id: int, *, at_once: bo
     try:
         await _record(context, event, gathered, at_once=at_once, now=now)
     except CallUnderWay:
-        await _call_off(context, order_id)
-        raise Postpone(_UNDER_WAY, delay=_UNDER_WAY_DELAY, waits_for=WaitsFor.CALL) from None
+        await wait_for_call(context, order_id)
 
 
 async def _record(context: Context, event: Event, gathered: Gathered, *, at_once: bool, now: datetime) -> None:
@@ -105,10 +105,14 @@ async def _record(context: Context, event: Event, gathered: Gathered, *, at_once
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
 
 
-async def _call_off(context: Context, order_id: int) -> None:
-    """Cancel the order's lifecycle calls: the verdict has changed, so a call being sent now is never sent again."""
+async def wait_for_call(context: Context, order_id: int) -> NoReturn:
+    """Cancel the order's lifecycle calls, and have the event wait for the one that is being sent.
+
+    The verdict has changed, so that call is never sent again. Raises Postpone.
+    """
     async with context.db.begin() as tx:
         await outbox.cancel(tx, now=context.clock(), order_id=order_id, actions=LIFECYCLE)
+    raise Postpone(_UNDER_WAY, delay=_UNDER_WAY_DELAY, waits_for=WaitsFor.CALL) from None
 
 
 def _passes_by(gathered: Gathered, event: Event) -> bool:
@@ -142,6 +146,7 @@ async def _look(context: Context, locked: LockedOrder, gathered: Gathered, event
     if known.own is not None or (first and not gathered.at_rest):
         await mirror.remember_identities(locked, plan.order, known.links())
         await first_orders.remember(locked.tx, plan.order, gathered.customer, now=given.now)
+        await remember(locked, plan.order, await known.newcomer(), known.own)
     await _examine_others(locked, plan.order, event)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -12,9 +12,10 @@ from app.core.facts import Facts, PlacedBy
 from app.core.rows.belongings import Aggregates, Customer
 from app.core.rows.order import Order
 from app.core.states import FeeState
-from app.customers import identities, links
+from app.customers import identities, links, newcomers
 from app.customers.links import Links, links_of
 from app.gathering.facts import OwnKnowledge, build_facts
+from app.gathering.newcomers import Newcomer, newcomer_of
 from app.gathering.panel import Gathered
 from app.orders.order import LockedOrder
 from app.tables.orders import fees, ticket_orders, tickets
@@ -48,7 +49,23 @@ class Knowledge:
     async def facts(self) -> Facts:
         """Read what our own tables know, and return the facts that are judged."""
         self.own = await _own(self.context, self.locked, self.shown, self.customer, self.links())
+        newcomer = await self.newcomer()
+        if newcomer is not None:
+            self.own = await _with_group(self.locked, self.own, newcomer)
         return build_facts(self.gathered, self.own, self.locked.given.active.policy)
+
+    async def newcomer(self) -> Newcomer | None:
+        """Return the order as one of a new account without a paid past; None if it is not."""
+        if self.shown.customer_id is None:
+            return None
+        velocity = (0, 0) if self.own is None else self.own.customer_velocity
+        if self.own is None:
+            velocity, _ = await identities.velocity(
+                self.locked.tx, self.shown.order_id, customer_id=self.shown.customer_id, ip_hash=None,
+                at=self.shown.placed_at or self.locked.given.now,
+            )  # fmt: skip
+        policy = self.locked.given.active.policy
+        return newcomer_of(self.gathered, policy, placed_by=self.shown.placed_by, orders_last_day=velocity[1])
 
     def links(self) -> Links:
         """Return what the customer may share with others; an order entered by staff or API has no IP of theirs."""
@@ -87,6 +104,16 @@ async def _own(
         first_orders=(await context.large_orders.get(tx)).get(shown.currency or ""),
         own_admin_id=context.own_admin_id,
     )  # fmt: skip
+
+
+async def _with_group(locked: LockedOrder, own: OwnKnowledge, newcomer: Newcomer) -> OwnKnowledge:
+    """Return what is known, with the new accounts that ordered together with this one until now."""
+    sighting, traits = newcomer.sighting, newcomer.traits
+    seen = await newcomers.others(locked.tx, sighting, traits)
+    together = newcomers.group_of(sighting, seen, until=locked.given.now)
+    if not together:
+        return own
+    return replace(own, together=together, regulars=await newcomers.regulars(locked.tx, sighting, traits))
 
 
 async def _overdue_fees(locked: LockedOrder, customer_id: int) -> int:

@@ -1,5 +1,5 @@
-"""What waits for a person, most urgent first: breaches, customers' answers, dead calls and reviews by due time,
-refunds that are due, and last fee holds and questions, which wait for the customer.
+"""What waits for a person, most urgent first: breaches, customers' answers, dead calls, groups of new accounts and
+reviews by due time, refunds that are due, and last fee holds and questions, which wait for the customer.
 
 One row per order (and per dead call without an order), with its most urgent reason.
 """
@@ -17,14 +17,16 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config import Settings
+from app.core.consequences.desk.groups import GROUP_ACTIONS
 from app.core.consequences.modes import proposal
 from app.core.judgement.decide import Judgement
 from app.core.judgement.stored import load_judgement
 from app.core.records import POLICY, CallState, Mode
 from app.core.states import BREACHES, FeeState, Flag, HoldKind, OrderState, possible_actions
 from app.paging import Page, SortOrder, Window, read_page
-from app.shown import MAX_ROW_BYTES, Cut, ReasonView, View, amount, cut, panel_url, within
+from app.shown import MAX_ROW_BYTES, SHOWN, Cut, ReasonView, View, amount, cut, panel_url, within
 from app.tables.columns import UtcDateTime
+from app.tables.customers import group_members, groups
 from app.tables.orders import decisions, fees, orders
 from app.tables.outbox import panel_calls
 from app.tables.search import customer_names
@@ -42,12 +44,15 @@ class Why(StrEnum):
     REFUND_DUE = "refund_due"
     BREACH = "breach"
     DEAD_CALL = "dead_call"
+    GROUP = "group"
 
 
 class QueueRow(View):
     """One thing that waits for a person."""
 
-    order_id: Annotated[int | None, Field(description="Null for a dead call that is about no order, such as a credit.")]
+    order_id: Annotated[
+        int | None, Field(description="Null for a group, and for a dead call that is about no order, such as a credit.")
+    ]
     order_number: Annotated[str | None, Cut(40)]
     panel_url: str | None
     customer_id: int | None
@@ -78,6 +83,10 @@ class QueueRow(View):
         bool,
         Field(description="It asks for work that nobody pays for: `approve` needs `work` to say whether it is free."),
     ] = False
+    group_id: Annotated[int | None, Field(description="The group of new accounts, for `group`.")] = None
+    members: Annotated[
+        tuple[int, ...], Field(description="The group's orders, the first fifty; actions on the group are for all.")
+    ] = ()
 
 
 #: Reviews and dead calls share a rank; their due times decide between them.
@@ -92,6 +101,8 @@ _BREACH_TEXTS = {
     Flag.ACCEPTED_BY_AUTOMATION: "Automation accepted the order in the panel although it is held.",
 }
 _NO_ID = 0
+#: Stands before a group's id where a dead call has its own.
+_GROUP = "group:"
 
 
 async def list_queue(connection: AsyncConnection, settings: Settings, window: Window) -> Page[QueueRow]:
@@ -124,7 +135,7 @@ def _waiting() -> sa.Subquery:
         .group_by(panel_calls.c.order_id)
         .subquery()
     )
-    return sa.union_all(_waiting_orders(dead), _orderless_calls()).subquery()
+    return sa.union_all(_waiting_orders(dead), _orderless_calls(), _groups()).subquery()
 
 
 def _waiting_orders(dead: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
@@ -185,6 +196,23 @@ def _orderless_calls() -> sa.Select[*tuple[Any, ...]]:
     ).where(panel_calls.c.state == CallState.DEAD, panel_calls.c.order_id.is_(None))
 
 
+def _groups() -> sa.Select[*tuple[Any, ...]]:
+    """Return groups of new accounts with an order that was accepted before its group was known."""
+    member = sa.select(sa.literal(1)).join(orders, orders.c.order_id == group_members.c.order_id)
+    accepted = member.where(
+        group_members.c.group_id == groups.c.id, orders.c.state == OrderState.RELEASED, ~orders.c.touched_by_person
+    )
+    return sa.select(
+        sa.literal(_NO_ID).label("order_id"),
+        (sa.literal(_GROUP) + sa.cast(groups.c.id, sa.String(36))).label("call_id"),
+        sa.literal(Why.GROUP.value).label("why"),
+        sa.literal(_DEAD_CALL_RANK).label("rank"),
+        _moment(groups.c.created_at, "at"),
+        _moment(groups.c.created_at, "since"),
+        _moment(sa.null(), "due_at"),
+    ).where(groups.c.acted_at.is_(None), accepted.exists())
+
+
 def _case(rows: Sequence[tuple[sa.ColumnElement[bool] | None, sa.ColumnElement[Any]]]) -> sa.ColumnElement[Any]:
     conditions = [(condition, value) for condition, value in rows if condition is not None]
     return sa.case(*conditions, else_=rows[-1][1])
@@ -214,15 +242,18 @@ async def _rows(connection: AsyncConnection, settings: Settings, found: Sequence
     named = await connection.execute(called.where(customer_names.c.customer_id.in_(whose)))
     names = {row.customer_id: row.name for row in named}
     calls = await _dead_calls(connection, found, ids)
+    acts = settings.mode is Mode.ENFORCE
     rows = []
     for row in found:
+        if row.why == Why.GROUP:
+            rows.append(await _group_row(connection, row, acts=acts))
+            continue
         dead = calls.get(row.order_id if row.order_id != _NO_ID else row.call_id, [])
         if row.order_id == _NO_ID:
             rows.append(_call_row(row, dead))
             continue
         order_row, fee = order_rows[row.order_id], fee_of.get(row.order_id)
         decided_so = decision_reasons.get(row.order_id) or ()
-        acts = settings.mode is Mode.ENFORCE
         waiting = Waiting(
             order=order_row,
             customer_name=names.get(order_row.customer_id),
@@ -253,7 +284,7 @@ async def _dead_calls(
     connection: AsyncConnection, found: Sequence[Any], order_ids: list[int]
 ) -> dict[int | str, list[Any]]:
     """Return the dead calls behind the rows of a page, by order id, or by call id if they have no order."""
-    own = [uuid.UUID(row.call_id) for row in found if row.call_id]
+    own = [uuid.UUID(row.call_id) for row in found if row.call_id and row.why != Why.GROUP]
     columns = (
         panel_calls.c.id, panel_calls.c.order_id, panel_calls.c.customer_id, panel_calls.c.action,
         panel_calls.c.last_error, sa.cast(panel_calls.c.id, sa.String(36)).label("key_text"),
@@ -292,6 +323,41 @@ def _call_row(row: Any, dead: list[Any]) -> QueueRow:
         sentence=_call_reason(dead[0]).text if dead else "A panel call failed.",
     )
     return within(view, MAX_ROW_BYTES)
+
+
+async def _group_row(connection: AsyncConnection, row: Any, *, acts: bool) -> QueueRow:
+    group_id = int(row.call_id.removeprefix(_GROUP))
+    members = await group_orders(connection, group_id)
+    accepted = [one.order_id for one in members if one.state == OrderState.RELEASED]
+    text = (
+        f"{len(members)} new accounts without a paid past ordered together; accepted before that was known: "
+        f"{', '.join(map(str, accepted[:10]))}."
+    )
+    return QueueRow(
+        order_id=None,
+        order_number=None,
+        panel_url=None,
+        customer_id=None,
+        why=Why.GROUP,
+        reasons=(ReasonView(code=Why.GROUP.value, text=text),),
+        since=row.since,
+        due_at=None,
+        actions=tuple(action.value for action in GROUP_ACTIONS) if acts else (),
+        group_id=group_id,
+        members=tuple(one.order_id for one in members[:SHOWN]),
+        sentence=text,
+    )
+
+
+async def group_orders(connection: AsyncConnection, group_id: int) -> Sequence[Any]:
+    """Return the rows of a group's orders, the oldest first."""
+    query = (
+        sa.select(orders)
+        .join(group_members, group_members.c.order_id == orders.c.order_id)
+        .where(group_members.c.group_id == group_id)
+        .order_by(orders.c.order_id)
+    )
+    return (await connection.execute(query)).all()
 
 
 def _happened(order: Any, dead: list[Any]) -> list[ReasonView]:

@@ -7,22 +7,19 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
 from app.core.consequences.news import ActionRequest, WorkTerms
 from app.core.consequences.refused import Refusal, Refused
 from app.core.consequences.staff import act as plan_action
-from app.core.facts import Facts
-from app.core.judgement.stored import load_facts
 from app.core.states import Trigger
 from app.errors import Invalid, LooksDuplicate, NotFound, Problem, ShadowMode, WorkUnpaid, WrongState
 from app.orders.order import open_order
 from app.shown import panel_url
-from app.tables.orders import decisions
 from app.workflow.apply import apply
 from app.workflow.changing import planned
+from app.workflow.decisions import judged_facts
 
 _ERRORS: Final[Mapping[Refusal, Callable[[Refused], Problem]]] = {
     Refusal.INVALID: lambda refused: Invalid(str(refused), refused.details),
@@ -53,25 +50,18 @@ async def act(
     if locked is None:
         raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     charges = action is Trigger.CHARGE_FEE or request.work is WorkTerms.FEE
-    facts = await _facts(tx, order_id) if charges else None
+    facts = await judged_facts(tx, order_id) if charges else None
     try:
         plan = await planned(locked, partial(plan_action, action, request, by=by, facts=facts))
     except Refused as refused:
-        raise _problem(refused, panel_url(context.settings, order_id)) from None
+        raise as_problem(refused, panel_url(context.settings, order_id)) from None
     await apply(locked, plan, panel_url=context.settings.panel_url)
     context.wake()
 
 
-def _problem(refused: Refused, url: str | None) -> Problem:
+def as_problem(refused: Refused, url: str | None) -> Problem:
     """Return a refusal as it is answered; what only the panel can do now, with the order's address there."""
     problem = _ERRORS[refused.kind](refused)
     if refused.kind is Refusal.IN_PANEL and url is not None:
         return WrongState(f"{problem.detail}: {url}", panel_url=url)
     return problem
-
-
-async def _facts(tx: AsyncConnection, order_id: int) -> Facts | None:
-    """Return the facts of the policy's newest decision, or None."""
-    judged = sa.select(decisions.c.facts).where(decisions.c.order_id == order_id, decisions.c.facts.is_not(None))
-    stored = await tx.scalar(judged.order_by(decisions.c.id.desc()).limit(1))
-    return None if stored is None else load_facts(stored)

@@ -19,6 +19,7 @@ from app.core.policy.document import Policy
 from app.core.reading.kinds import TermFinding, TermKind
 from app.core.records import Role
 from app.core.states import OrderState, is_breached
+from app.customers import groups
 from app.db import Database
 from app.installation import keys
 from app.tables.customers import customers
@@ -281,7 +282,14 @@ async def add_world(db: Database) -> dict[str, Any]:
         "fee_id": await add_fee(db),
         "event_id": await add_event(db),
         "backtest_id": await add_backtest(db),
+        "group_id": await add_group(db),
     }
+
+
+async def add_group(db: Database, *order_ids: int) -> int:
+    """Add a group of new accounts with these orders, and return its id."""
+    async with db.begin() as tx:
+        return await groups.join(tx, order_ids or (ORDER,), now=NOW)
 
 
 # --- answers ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_every_route_is_behind_a_key_or_listed(api: Api) -> None:
 
 async def test_without_a_key_everything_is_401(api: Api) -> None:
     for method, template in operations(api):
-        path = template.format(**FIXED, call_id="0" * 32, event_id=1, backtest_id="0" * 32)
+        path = template.format(**FIXED, call_id="0" * 32, event_id=1, backtest_id="0" * 32, group_id=1)
         for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic YTpi"}):
             response = api.checked(await api.client.request(method, path, headers=headers, json=BODIES.get(template)))
             check_problem(response, 401, "unauthenticated")

@@ -33,6 +33,10 @@ POST /v1/orders/{order_id}/cancel
 POST /v1/orders/{order_id}/ask
 POST /v1/orders/{order_id}/hold
 POST /v1/orders/{order_id}/refund-done
+GET /v1/groups/{group_id}
+POST /v1/groups/{group_id}/hold
+POST /v1/groups/{group_id}/reject
+POST /v1/groups/{group_id}/approve
 GET /v1/queue
 GET /v1/search
 GET /v1/fees

@@ -18,10 +18,12 @@ from app.core.facts import (
     Item,
     ListKind,
     Neighbours,
+    NewAccount,
     OrderFacts,
     OrderKind,
     PaymentState,
     PlacedBy,
+    Regulars,
     TextCut,
 )
 from app.core.reading.requests import TermFinding, TermKind
@@ -161,6 +163,10 @@ def _customer(changes: dict[str, Any]) -> dict[str, Any]:
         found["lists"] = tuple((ListKind(kind), entry) for kind, entry in pairs)
     if "neighbours" in found:
         found["neighbours"] = tuple(_neighbours(entry) for entry in found["neighbours"])
+    if "together" in found:
+        found["together"] = tuple(_new_account(place, entry) for place, entry in enumerate(found["together"]))
+    if "regulars" in found:
+        found["regulars"] = tuple(Regulars(**entry) for entry in found["regulars"])
     return found
 
 
@@ -168,6 +174,18 @@ def _neighbours(entry: dict[str, Any]) -> Neighbours:
     """Return neighbours; of each bad one, the hours since the first sighting and the days since the evidence."""
     bad = tuple(BadNeighbour(hours, days) for hours, days in entry.get("bad", ()))
     return Neighbours(**{**entry, "bad": bad})
+
+
+def _new_account(place: int, entry: dict[str, Any]) -> NewAccount:
+    """Return a new account of a row: how many minutes apart it ordered, and what it shares."""
+    shares = tuple(entry["shares"].split(", "))
+    return NewAccount(
+        order_id=900 + place,
+        minutes=entry["minutes"],
+        days=entry.get("days", 0),
+        shares=shares,
+        colleague=entry.get("colleague", False),
+    )
 
 
 def _listed(term: str, where: str) -> TermFinding:

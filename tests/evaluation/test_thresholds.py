@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.facts import CustomerFacts, Facts, Item, OrderFacts, PaymentState, PlacedBy
+from app.core.facts import CustomerFacts, Facts, Item, NewAccount, OrderFacts, PaymentState, PlacedBy
 from app.core.judgement.decide import Outcome, decide
 from app.core.judgement.quick import QuickJudge
 from app.core.policy.document import Policy, PolicyError, parse_policy
@@ -33,6 +33,16 @@ def an_order(number: int, *, orders_last_hour: int = 0, amount: int = 1_500, age
     return Facts(order=order, customer=customer)
 
 
+def a_member(number: int, *, minutes: int = 20, age: int = 0) -> Facts:
+    """Return an order of a new account, as many minutes from two others that share its address."""
+    facts = an_order(number, age=age)
+    others = [
+        NewAccount(order_id=number + one, minutes=minutes, days=0, shares=("ip",), colleague=False) for one in (1, 2)
+    ]
+    assert facts.customer is not None
+    return replace(facts, customer=replace(facts.customer, together=tuple(others)))
+
+
 def results(orders: Iterable[tuple[Facts, bool]], policy: Policy = POLICY) -> dict[tuple[str, str], Trial]:
     """Try the thresholds on orders, each with whether it was bad."""
     trials, judge = Trials(policy), QuickJudge(policy)
@@ -53,6 +63,10 @@ def test_every_effect_is_that_of_judging_every_order_again() -> None:
         *FAMILY,
         (an_order(300, amount=40_000, age=2), True),
         (an_order(301, amount=20_000), False),
+        (an_order(302, orders_last_hour=1), False),
+        (a_member(310), True),
+        (a_member(320, minutes=300), False),
+        (a_member(330, age=10), True),
     ]
     found = results(orders)
     tried = {"risk.review_from", "thresholds.ip_orders_per_hour", "thresholds.new_account_days"}
@@ -78,6 +92,13 @@ def test_the_value_that_finds_a_burst_and_spares_a_family_is_proposed() -> None:
     alone = changed(POLICY, {found.key: int(found.value)})
     assert all(_held(facts, alone) for facts, _ in BURST)
     assert not any(_held(facts, alone) for facts, _ in [*QUIET, *FAMILY])
+
+
+def test_the_time_within_which_new_accounts_count_as_together_is_tried() -> None:
+    burst = [(a_member(10 * number, minutes=20), True) for number in range(1, 13)]
+    campus = [(a_member(10 * number, minutes=300), False) for number in range(20, 32)]
+    chosen = {one.key: one for one in best(results([*burst, *campus]).values())}["together.hours"]
+    assert (int(chosen.value) < 5, chosen.bad_change, chosen.good_change) == (True, 0, -len(campus))
 
 
 def test_of_equal_values_the_mildest_is_proposed() -> None:

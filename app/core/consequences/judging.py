@@ -16,15 +16,15 @@ from app.core.consequences import acting, messages, modes, unread
 from app.core.consequences.acting import ChangeRequest
 from app.core.consequences.counting import count_judged
 from app.core.consequences.draft import Draft, stored_reasons
-from app.core.consequences.effects import Decide, Tell, Want
+from app.core.consequences.effects import Decide, Plan, Tell, Want
 from app.core.consequences.modes import Verdict
 from app.core.consequences.news import Look
 from app.core.consequences.refused import CallUnderWay
-from app.core.consequences.snapshot import Lacking, Need
+from app.core.consequences.snapshot import Conditions, Lacking, Need, Snapshot
 from app.core.consequences.timers import look_again
 from app.core.facts import Facts, PaymentState, PlacedBy
 from app.core.judgement.course import Course
-from app.core.judgement.decide import Judgement, Outcome, decide
+from app.core.judgement.decide import SEVERITY, Judgement, Outcome, decide
 from app.core.judgement.explanation.customer import work_summary
 from app.core.judgement.signals.enrichment import GEOIP
 from app.core.records import CLOCK, NO_GATE, POLICY
@@ -50,6 +50,30 @@ def judge(draft: Draft, look: Look) -> None:
     if unread.keeps(draft, look.without, judgement):
         return
     draft.change(decided_inputs=digest, decided_without=list(look.without) or None)
+    _act_on(draft, facts, judgement)
+
+
+def judge_again(facts: Facts, snapshot: Snapshot, given: Conditions) -> Plan:
+    """Judge an order again by its own facts of before, with a group of new accounts that has grown since.
+
+    Nothing is read in the panel for it. More accounts only add suspicion, so nothing is done unless the verdict is
+    more severe than the one in force. Raises as `judge` does.
+    """
+    draft = Draft.of(snapshot, given)
+    order, decision = draft.order, draft.decision
+    judged = draft.state in unread.JUDGED_STATES and order.panel_status not in DECIDED
+    if decision is None or decision.by == CLOCK or order.touched_by_person or not judged:
+        return draft.plan()
+    facts = replace(facts, agreement=order.agreement)
+    judgement = decide(facts, draft.policy, now=draft.now)
+    if SEVERITY[judgement.outcome] > SEVERITY[decision.outcome]:
+        draft.change(decided_inputs=inputs_digest(facts, without=tuple(order.decided_without or ())))
+        _act_on(draft, facts, judgement)
+    return draft.plan()
+
+
+def _act_on(draft: Draft, facts: Facts, judgement: Judgement) -> None:
+    """Act on a judgement, or record what it would do, if it differs from the decision in force."""
     count_judged(draft, judgement)
     verdict = modes.verdict(draft, judgement)
     if not _differs(draft, judgement, verdict):
@@ -80,7 +104,7 @@ def _is_due(draft: Draft, look: Look) -> bool:
 
 def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
     """Return a digest of the inputs whose change has an order decided again: fraud check, payment, asking ticket,
-    items, agreement.
+    items, agreement, new accounts that ordered together with it.
 
     It includes who placed the order, because that event may arrive after the first look, and the facts that could not
     be read, because the order is decided again once they are available.
@@ -103,6 +127,8 @@ def inputs_digest(facts: Facts, *, without: tuple[str, ...] = ()) -> str:
         seen.append([[each.provider, each.degraded, each.score, each.reports] for each in answers])
     if without:
         seen.append(["without", *without])
+    if facts.customer is not None and facts.customer.together:
+        seen.append([[one.order_id, *one.shares] for one in facts.customer.together])
     if order.cut:
         seen.append([[one.where, one.why.value] for one in order.cut])
     return hashlib.sha256(json.dumps(seen, separators=(",", ":")).encode()).hexdigest()

@@ -90,16 +90,21 @@ def act(
     Raises Refused if the request is invalid, the order's state does not allow it, or nothing is done in shadow.
     """
     draft = Draft.of(snapshot, given)
+    perform(draft, action, request, by=by, facts=facts)
+    return draft.plan()
+
+
+def perform(draft: Draft, action: Trigger, request: ActionRequest, *, by: str, facts: Facts | None = None) -> None:
+    """Carry out a person's action on a draft. Raises as `act` does."""
     _check(draft, action)
     change = ChangeRequest(trigger=action, by=by, cause=f"action:{action}")
     work = _Work(draft=draft, request=request, by=by, change=change, judged=draft.judged, facts=facts)
-    if given.cut_over.mode is Mode.SHADOW:
+    if draft.given.cut_over.mode is Mode.SHADOW:
         raise Refused(Refusal.SHADOW, f"nothing was done in shadow mode; in enforce mode, {_WOULD[action]}")
     if action is not Trigger.REFUND_DONE:
         draft.change(touched_by_person=True)
     _ACTIONS[action](work)
     fees.update_refund(draft)
-    return draft.plan()
 
 
 def _check(draft: Draft, action: Trigger) -> None:

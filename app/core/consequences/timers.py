@@ -12,6 +12,8 @@ READ_BACK: Final = "order.read_back"
 SETTLE: Final = "order.settle"
 QUESTION_DUE: Final = "order.question_due"
 CHECK_BUILD: Final = "order.check_build"
+GROUP_GREW: Final = "order.group_grew"
+GROUP_ACTED: Final = "order.group_acted"
 
 
 def set_hold_clock(draft: Draft) -> None:

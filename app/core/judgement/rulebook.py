@@ -66,11 +66,14 @@ class Rulebook:
         self.new_account: Final = timedelta(days=policy.thresholds.new_account_days)
         self.first_order_percent: Final = policy.thresholds.first_order_percent
         self.first_orders_at_least: Final = policy.thresholds.first_orders_at_least
+        self.together: Final = policy.together
+        self.resellers: Final = frozenset(policy.together.reseller_groups) | self.exempt_clients
         self.payment_grace: Final = timedelta(days=policy.thresholds.payment_grace_days)
         self.half_life_days: Final = policy.neighbours.half_life_days
         self.burst_hours: Final = policy.neighbours.burst_hours
         self.hosting_asns: Final = frozenset(policy.thresholds.hosting_asns)
         self.caps: Final[dict[str, int]] = policy.families.model_dump()
+        self.caps["together"] = min(self.caps["together"], self.reject_from - 1)  # a burst alone never rejects
         self.lowest_cap: Final = min(self.caps.values())
         self.accept_rules: Final = tuple((Groups(rule.groups), rule) for rule in policy.accept.rules)
 

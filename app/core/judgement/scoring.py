@@ -11,6 +11,7 @@ from app.core.facts import Facts
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals import enrichment as signals_enrichment
 from app.core.judgement.signals import risk as signals_risk
+from app.core.judgement.signals import together as signals_together
 from app.core.judgement.signals import work as signals_self_service
 from app.core.judgement.signals.base import FAMILIES, FAMILY_LIMIT, LIMIT, Finding, ScoreKind, Words, risk_finding, said
 
@@ -21,7 +22,12 @@ NOTHING_FOUND: Final = (START[ScoreKind.SELF_SERVICE], START[ScoreKind.RISK])
 _LOWEST: Final = 0
 _HIGHEST: Final = 100
 #: The rules in the order of their signals.
-_RULES: Final = (*signals_self_service.SIGNALS, *signals_enrichment.SIGNALS, *signals_risk.SIGNALS)
+_RULES: Final = (
+    *signals_self_service.SIGNALS,
+    *signals_enrichment.SIGNALS,
+    *signals_risk.SIGNALS,
+    *signals_together.SIGNALS,
+)
 #: The family name of each risk signal, as in the policy's caps.
 _FAMILY: Final = {code: family.value for code, family in FAMILIES.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import string
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -69,6 +70,14 @@ def naming(*names: str) -> Callable[[str], str]:
     return check
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError("must be an IP address or network such as 203.0.113.0/24") from error
+    return text
+
+
 def _hundredths(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.01"))
 
@@ -79,6 +88,8 @@ Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}(\.[0-9]{1,3})?$"
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 #: A short text of one line, such as a code, a name or a term.
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(readable)]
+#: An IP address or network.
+Network = Annotated[Line, AfterValidator(_network)]
 #: A text for a customer with placeholders in braces.
 Template = Annotated[
     str,

@@ -18,6 +18,7 @@ from app.core.policy.sections import hosting as policy_hosting
 from app.core.policy.sections import judging as policy_judgement
 from app.core.policy.sections import modes as policy_modes
 from app.core.policy.sections import texts as policy_texts
+from app.core.policy.sections import together as policy_together
 from app.core.policy.sections import vetting as policy_vetting
 from app.core.policy.sections.judging import CurrencyRow
 from app.core.policy.toml import BadDocument, read_toml, shown
@@ -57,6 +58,7 @@ class Policy(PolicyPart):
     points: policy_judgement.PointTables = Field(policy_judgement.PointTables(), title="Points")
     thresholds: policy_judgement.SignalThresholds = Field(policy_judgement.SignalThresholds(), title="Thresholds")
     neighbours: policy_judgement.NeighbourRules = Field(policy_judgement.NeighbourRules(), title="Bad neighbours")
+    together: policy_together.Together = Field(policy_together.Together(), title="New accounts together")
     muting: policy_judgement.Muting = Field(policy_judgement.Muting(), title="Muted signals")
     families: policy_judgement.FamilyCaps = Field(policy_judgement.FamilyCaps(), title="Families of signals")
     exempt: policy_judgement.Exemptions = Field(policy_judgement.Exemptions(), title="Exemptions")

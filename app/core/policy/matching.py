@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from app.core.facts import Item, ListKind
@@ -48,14 +48,20 @@ def _matches(entries: NetList, customer_id: int, addresses: frozenset[str], ip: 
     found += [
         f"email_domains: {domain}" for domain in entries.email_domains if domain.casefold().lstrip("@.") in domains
     ]
-    try:
-        address = ipaddress.ip_address(ip) if ip and entries.networks else None
-    except ValueError:
-        address = None
-    if address is not None:
-        networks = enumerate(_network(network) for network in entries.networks)
-        found += [f"networks[{place}]" for place, network in networks if address in network]
+    found += [f"networks[{place}]" for place in networks_of(ip, entries.networks)]
     return found
+
+
+def networks_of(ip: str | None, networks: Sequence[str]) -> list[int]:
+    """Return the places of the networks that an address belongs to; an IPv4 address may be written as IPv6."""
+    if not ip or not networks:
+        return []
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return []
+    address = (address.ipv4_mapped if address.version == 6 else None) or address
+    return [place for place, network in enumerate(networks) if address in _network(network)]
 
 
 @lru_cache(maxsize=50_000)

@@ -15,16 +15,26 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.judgement.muting import MATURE
+from app.core.judgement.together import FARTHEST
 from app.core.policy.document import Policy
 from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.addresses import block_of
 from app.customers.first_orders import has_paid_past
+from app.customers.newcomers import rows_of
 from app.db import insert_into, insert_new
 from app.history.cases.maker import PastCase
 from app.history.cases.rows import in_chunks
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows, fraud_known_at, midnight
-from app.tables.customers import address_blocks, customers, first_orders, identities, order_sightings, signal_firings
+from app.tables.customers import (
+    address_blocks,
+    customers,
+    first_orders,
+    identities,
+    new_accounts,
+    order_sightings,
+    signal_firings,
+)
 from app.tables.history import CaseSource, cases
 from app.tables.orders import orders
 
@@ -49,7 +59,8 @@ async def remember(tx: AsyncConnection, page: list[Known], shared: Shared, polic
     await _identities(tx, known, shared)
     await _customers(tx, known, now=now)
     await _first_orders(tx, known)
-    await _sightings(tx, known, since=now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)) - MATURE)
+    since = now - timedelta(days=max(_SIGHTING_DAYS, policy.muting.days)) - MATURE
+    await _sightings(tx, known, since=since, now=now)
 
 
 async def _identities(tx: AsyncConnection, page: list[Known], shared: Shared) -> None:
@@ -199,7 +210,7 @@ async def _first_orders(tx: AsyncConnection, page: list[Known]) -> None:
     await tx.execute(earlier, rows)
 
 
-async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime) -> None:
+async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime, now: datetime) -> None:
     """Store recent orders for velocity, and their signals for muting; live orders have theirs already."""
     recent = [case for one in page for case in one.cases if case.placed_at > since and case.order.customer_id]
     if not recent:
@@ -220,6 +231,11 @@ async def _sightings(tx: AsyncConnection, page: list[Known], *, since: datetime)
         for case in imported
     ]
     await tx.execute(insert_new(tx, order_sightings), rows)
+    newest = now - FARTHEST  # an older order is in nobody's group
+    newcomers = [case.newcomer for case in imported if case.newcomer is not None and case.placed_at > newest]
+    shared = [row for one in newcomers for row in rows_of(one.sighting, one.traits)]
+    if shared:
+        await tx.execute(insert_new(tx, new_accounts), shared)
     stale = signal_firings.delete().where(
         signal_firings.c.placed_at == sa.bindparam("at"), signal_firings.c.order_id == sa.bindparam("of")
     )

@@ -18,6 +18,7 @@ from app.core.judgement.first_orders import FirstOrders
 from app.core.judgement.rulebook import rulebook
 from app.core.judgement.scoring import find
 from app.core.judgement.signals.base import LIMITS, ScoreKind
+from app.core.judgement.together import FARTHEST
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.rows.belongings import Aggregates
@@ -25,6 +26,7 @@ from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus, PanelService
 from app.customers.identities import canonical_ip, hashed
 from app.gathering.asking_tickets import asks_for_order, could_ask, not_all_read
 from app.gathering.facts import OwnKnowledge, build_facts, who_placed
+from app.gathering.newcomers import Newcomer, newcomer_of
 from app.gathering.panel import Gathered
 from app.gathering.sign_up import SignUp
 from app.gathering.texts import offered_by
@@ -93,6 +95,7 @@ class PastCase:
     manual: bool
     effortless: bool
     known: dict[str, str]  # hashed identities by kind
+    newcomer: Newcomer | None  # if it is of a new account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +198,11 @@ class CaseMaker:
         theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
         ip = canonical_ip(order.ip) if theirs and gathered.customer else None
         known = then.identities | {"ip": hashed("ip", ip)} if ip else then.identities
-        facts = build_facts(gathered, self._own(then, known), self.policy, offered=self.offered)
+        own = self._own(then, known)
+        newcomer = newcomer_of(gathered, self.policy, placed_by=placed_by, orders_last_day=own.customer_velocity[1])
+        if newcomer is not None:
+            own = self._with_group(then, own, newcomer, known)
+        facts = build_facts(gathered, own, self.policy, offered=self.offered)
         facts = replace(facts, today=_today(facts, then.account, micros(judged_at)))
         by_staff = placed_by in {PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER}
         manual = by_staff or any(self.policy.labour.minutes.of(found.kind) for found in facts.order.requests)
@@ -210,7 +217,24 @@ class CaseMaker:
             manual=manual,
             effortless=label is Label.GOOD and not manual,
             known=known,
+            newcomer=newcomer,
         )
+
+    def _with_group(self, then: _Then, own: OwnKnowledge, newcomer: Newcomer, known: dict[str, str]) -> OwnKnowledge:
+        """Return what was known, with the new accounts that ordered together with this one.
+
+        An order that was not paid at once waited for its payment, and was judged again as its group grew.
+        """
+        until = then.judged_at
+        if then.order.invoice_id and not is_paid(then.invoice):
+            until = then.placed_at + FARTHEST
+        elif then.invoice is not None and then.invoice.paid_at is not None:
+            until = max(until, then.invoice.paid_at)
+        together = self.shared.newcomers.group_of(newcomer, until=until)
+        if not together:
+            return own
+        regulars = self.shared.regulars(newcomer, known)
+        return replace(own, together=together, regulars=regulars)
 
     def _fired(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """Return the risk signals that fire, except those that only keep the sum exact."""

@@ -10,12 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.facts import PlacedBy
+from app.core.judgement.rulebook import rulebook
+from app.core.judgement.together import may_count
 from app.core.policy.document import Policy
-from app.core.statuses import PanelInvoiceStatus
+from app.core.statuses import PanelInvoiceStatus, PanelOrderStatus
 from app.customers.identities import canonical_ip, hashed, identities_of
 from app.customers.links import payment_hashes
+from app.customers.newcomers import ip_trait, traits_of
 from app.db import Database
 from app.gathering.facts import OwnKnowledge, who_placed
+from app.gathering.newcomers import KEPT_AS_NEW
+from app.history.cases.newcomers import Newcomers
 from app.history.cases.shared import Shared
 from app.history.cases.timeline import Rows, fraud_known_at, midnight
 from app.history.imported import Resource, load
@@ -78,15 +83,21 @@ async def records(db: Database, resource: str) -> AsyncIterator[Any]:
 
 async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | None, zone: tzinfo = UTC) -> Shared:
     """Read which customer had which identity and when, from customers and orders."""
-    shared = Shared()
+    youngest = max(KEPT_AS_NEW, rulebook(policy).new_account)
+    shared = Shared(newcomers=Newcomers(youngest=youngest))
     nobody = OwnKnowledge(placed_by=PlacedBy.UNKNOWN, own_admin_id=own_admin_id)
     async for order in records(db, "orders"):
         if order.placed_at is None or order.customer_id is None:
             continue
-        theirs = who_placed(order, nobody, policy) in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
+        placed_by = who_placed(order, nobody, policy)
+        theirs = placed_by in {PlacedBy.CUSTOMER, PlacedBy.UNKNOWN}
         ip = canonical_ip(order.ip) if theirs else None
+        good = order.status == PanelOrderStatus.ACTIVE
         shared.first(order.customer_id, order)
-        shared.order(order.customer_id, order.order_id, order.placed_at, hashed("ip", ip) if ip else None)
+        shared.order(order.customer_id, order.order_id, order.placed_at, hashed("ip", ip) if ip else None, good=good)
+        if may_count(placed_by) and not order.is_renewal:
+            trait = ip_trait(order.ip or "", policy) if theirs else None
+            shared.newcomers.order(order.order_id, order.customer_id, order.placed_at, trait, good=good)
         known_at = fraud_known_at(order, order.placed_at)
         if known_at is not None:
             shared.fraud(order.customer_id, known_at)
@@ -96,6 +107,9 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
         payments = payment_hashes(listed.customer, methods.get(listed.customer.customer_id, ()))
         for value in (*identities_of(listed.customer, None).values(), *payments):
             shared.identity(listed.customer.customer_id, value, signed_up_at)
+        if signed_up_at is not None and listed.customer.group_id not in rulebook(policy).resellers:
+            traits = traits_of(listed.customer, None, (), policy)
+            shared.newcomers.customer(listed.customer.customer_id, signed_up_at, traits)
     return shared
 
 

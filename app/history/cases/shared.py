@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from app.core.facts import BadNeighbour, Neighbours
+from app.core.facts import BadNeighbour, Neighbours, Regulars
 from app.core.judgement.first_orders import DAYS as FIRST_ORDER_DAYS
 from app.core.judgement.first_orders import FirstOrders, summed_up
 from app.core.judgement.muting import MATURE
 from app.core.judgement.neighbours import latest
 from app.core.policy.terms import MATURE_DAYS
 from app.core.statuses import PanelOrderStatus
+from app.customers.newcomers import regulars_of
+from app.gathering.newcomers import Newcomer
+from app.history.cases.newcomers import Newcomers
 from app.panels.records import PanelOrder
 
 _HOUR = 3_600_000_000
@@ -89,15 +92,19 @@ class Shared:
     bad: set[int] = field(default_factory=set)  # customers known for fraud or chargebacks today
     first_order: dict[int, int] = field(default_factory=dict)
     last_order: dict[int, int] = field(default_factory=dict)
+    first_good: dict[int, int] = field(default_factory=dict)  # customer: first order that is active today
+    newcomers: Newcomers = field(default_factory=lambda: Newcomers(youngest=timedelta(days=30)))
     _amounts: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # of accepted first orders, by currency
     _months: dict[tuple[str, int, int], FirstOrders | None] = field(default_factory=dict)
     _sightings: _Sightings = field(default_factory=_Sightings)
     _groups: dict[int, _Group] = field(default_factory=dict)
     _velocity: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def order(self, customer_id: int, order_id: int, at: datetime, ip_hash: str | None) -> None:
-        """Add an order, with the customer's own IP address if known."""
+    def order(self, customer_id: int, order_id: int, at: datetime, ip_hash: str | None, *, good: bool = False) -> None:
+        """Add an order, with the customer's own IP address if known; `good`: it is active today."""
         moment = micros(at)
+        if good:
+            self.first_good[customer_id] = min(moment, self.first_good.get(customer_id, moment))
         self.first_order[customer_id] = min(moment, self.first_order.get(customer_id, moment))
         self.last_order[customer_id] = max(moment, self.last_order.get(customer_id, moment))
         if ip_hash is not None:
@@ -150,6 +157,7 @@ class Shared:
                 self.fraud_known[customer] = self.last_order[customer] + _MATURE
         for amounts in self._amounts.values():
             amounts.sort()
+        self.newcomers.close()
         for key, places in self._sightings.shared():
             self._count_velocity(places)
             first: dict[int, int] = {}
@@ -207,3 +215,24 @@ class Shared:
         both = _Group(seen, sorted(seen.values()), tuple(other for other in seen if other in self.bad))
         bad = both.bad_others(customer_id, moment, self.fraud_known)
         return [Neighbours(kind="payment", customers=len(seen), bad_customers=len(bad), bad=latest(bad))]
+
+    def regulars(self, newcomer: Newcomer, known: dict[str, str]) -> tuple[Regulars, ...]:
+        """Return how many good customers had the same IP, phone or pattern of e-mail, as `newcomers.regulars` does.
+
+        As there, a customer is good who is not known as bad when the order is placed.
+        """
+        own, found = newcomer.sighting, self.newcomers.habits(newcomer)
+        placed_at = micros(own.placed_at)
+        moment = placed_at - _MATURE
+        for kind in ("ip", "phone"):
+            group = self._groups.get(key_of(known[kind])) if kind in known else None
+            if group is None:
+                continue
+            found[kind] = sum(
+                first <= moment
+                and self.first_good.get(other, moment + 1) <= moment
+                and self.fraud_known.get(other, placed_at) >= placed_at
+                for other, first in group.first.items()
+                if other != own.customer_id
+            )
+        return regulars_of(found)

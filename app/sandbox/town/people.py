@@ -180,8 +180,9 @@ def _move_in(panel: SandboxPanel, *, years: int, country: str, **fields: Any) ->
 
 
 def newcomer(panel: SandboxPanel, *, firstname: str, lastname: str, country: str) -> Client:
-    """Add a new client without history."""
-    return _move_in(panel, years=0, firstname=firstname, lastname=lastname, country=country)
+    """Add a new client without history, with a phone that no other newcomer has."""
+    phone = f"{ADDRESSES[country][4]}{len(panel.state.clients) % 900 + 100}"
+    return _move_in(panel, years=0, firstname=firstname, lastname=lastname, country=country, phone=phone)
 
 
 def card_tester(panel: SandboxPanel, number: int) -> Client:

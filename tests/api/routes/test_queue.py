@@ -6,11 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.core.judgement.stored import dump_judgement
 from app.core.records import Mode, Role
+from app.tables.orders import orders
 from app.tables.search import customer_names
-from tests.api.api_support import CUSTOMER, NOW, ORDER, add_call, add_decision, add_fee, add_order, insert, judged
+from tests.api.api_support import (
+    CUSTOMER,
+    NOW,
+    ORDER,
+    add_call,
+    add_decision,
+    add_fee,
+    add_group,
+    add_order,
+    insert,
+    judged,
+)
 from tests.api.conftest import Api, Start
 
 pytestmark = pytest.mark.both_databases("sorting, paging and searching")
@@ -18,7 +31,8 @@ pytestmark = pytest.mark.both_databases("sorting, paging and searching")
 HOUR = timedelta(hours=1)
 FIELDS = [
     "order_id", "order_number", "panel_url", "customer_id", "why", "reasons", "since", "due_at", "actions",
-    "customer_name", "product", "amount", "currency", "fee", "minutes", "risk", "sentence", "work_unpaid",
+    "customer_name", "product", "amount", "currency", "fee", "minutes", "risk", "sentence", "work_unpaid", "group_id",
+    "members",
 ]  # fmt: skip
 NOT_HELD: dict[str, Any] = {"hold_kind": None, "hold_since": None, "hold_due_at": None}
 
@@ -168,3 +182,20 @@ async def test_in_shadow_there_is_nothing_to_be_done(start: Start) -> None:
         assert row["actions"] == []
         assert (row["fee"], row["work_unpaid"]) == (None, False)
         assert (row["minutes"], row["product"]) == (60, "VPS S")
+
+
+async def test_a_group_waits_while_an_order_that_was_accepted_before_is_unseen(api: Api) -> None:
+    for order_id, state in ((21, "released"), (22, "awaiting_payment"), (23, "held")):
+        held = {} if state == "held" else NOT_HELD
+        await add_order(api.db, order_id, state=state, **held)
+    group_id = await add_group(api.db, 21, 22, 23)
+    found = [row for row in await rows(api) if row["why"] == "group"]
+    assert [(row["group_id"], row["members"], row["order_id"]) for row in found] == [(group_id, [21, 22, 23], None)]
+
+    await set_state(api, 21, "cancelled")
+    assert [row for row in await rows(api) if row["why"] == "group"] == []
+
+
+async def set_state(api: Api, order_id: int, state: str) -> None:
+    async with api.db.begin() as tx:
+        await tx.execute(sa.update(orders).where(orders.c.order_id == order_id).values(state=state))

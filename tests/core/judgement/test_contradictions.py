@@ -74,7 +74,7 @@ def test_a_contradiction_is_named(document: str, words: str) -> None:
 def test_thresholds_that_all_signals_together_do_not_reach() -> None:
     caps = "".join(f"{name} = 5\n" for name in Policy().families.model_dump())
     found = new_warnings(f"[families]\n{caps}[points.risk]\nblock_listed = 10")
-    assert "all families of signals add up to 45 points at most and never reach risk.review_from (60)" in found
+    assert "all families of signals add up to 50 points at most and never reach risk.review_from (60)" in found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.facts import CustomerFacts, EnrichmentReport, Facts, FraudCheck, Item, Neighbours, OrderFacts, PlacedBy
+from app.core.facts import (
+    CustomerFacts,
+    EnrichmentReport,
+    Facts,
+    FraudCheck,
+    Item,
+    Neighbours,
+    NewAccount,
+    OrderFacts,
+    PlacedBy,
+    Regulars,
+)
 from app.core.judgement.decide import Judgement, Outcome, decide
 from app.core.judgement.signals.base import HANDLING, LIMITS
 from app.core.policy.document import Policy, PolicyError, parse_policy, parse_published
@@ -97,12 +108,14 @@ def test_entered_by_staff_or_by_oneself_differ_by_the_typing_in_alone(seen: Fact
     assert all(code not in OF_THE_IP - {"countries_disagree"} for code, _, _ in told[PlacedBy.STAFF])
 
 
+PARTS = (Facts, FraudCheck, EnrichmentReport, Neighbours, NewAccount, Regulars)
+
+
 def test_facts_know_no_name_no_sex_and_no_age() -> None:
     """A developer who adds a fact confirms here that it is none of these."""
     known = {kind.__name__: sorted(field.name for field in fields(kind)) for kind in (OrderFacts, CustomerFacts, Item)}
     every = {f"{kind}.{name}" for kind, names in known.items() for name in names}
-    every |= {f"{kind.__name__}.{field.name}" for kind in (Facts, FraudCheck, EnrichmentReport, Neighbours)
-              for field in fields(kind)}  # fmt: skip
+    every |= {f"{kind.__name__}.{field.name}" for kind in PARTS for field in fields(kind)}
 
     assert every == KNOWN_FACTS
     persons = ("name", "sex", "gender", "title", "salutation", "age", "birth", "born", "religion", "origin", "language")
@@ -114,6 +127,8 @@ KNOWN_FACTS = {
     *(f"FraudCheck.{name}" for name in ("module", "verdict", "score", "detail")),
     *(f"EnrichmentReport.{name}" for name in ("provider", "degraded", "score", "reports", "page", "marks")),
     *(f"Neighbours.{name}" for name in ("kind", "customers", "bad_customers", "bad")),
+    *(f"NewAccount.{name}" for name in ("order_id", "minutes", "days", "shares", "colleague")),
+    *(f"Regulars.{name}" for name in ("kind", "customers")),
     *(f"OrderFacts.{name}" for name in (
         "order_id", "placed_at", "placed_by", "staff_id", "kind", "panel_status", "currency", "amount", "payment",
         "payment_method", "invoice_id", "promo_code", "items", "requests", "acceptable_use", "vetting", "fit",
@@ -126,8 +141,8 @@ KNOWN_FACTS = {
         "email_disposable", "email_verified", "active_services", "total_services", "overdue_invoices",
         "collections_invoices", "paid_invoices", "revenue", "tickets_total", "tickets_recent", "earlier_orders",
         "earlier_manual_orders", "earlier_effortless_orders", "earlier_fraud_orders", "chargebacks",
-        "orders_last_hour", "orders_last_day", "ip_orders_last_hour", "ip_orders_last_day", "neighbours", "lists",
-        "white_glove",
+        "orders_last_hour", "orders_last_day", "ip_orders_last_hour", "ip_orders_last_day", "neighbours", "together",
+        "regulars", "lists", "white_glove",
     )),
     *(f"Item.{name}" for name in (
         "kind", "relid", "product_id", "product", "group_id", "group", "product_type", "module", "cycle",

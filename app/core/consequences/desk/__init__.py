@@ -1,1 +1,1 @@
-"""What staff must know of an order before and after they act: work that nobody pays for, and what is left to them."""
+"""What staff must know and can do beyond one order: work that nobody pays for, what is left to them, whole groups."""

@@ -20,6 +20,7 @@ class Family(StrEnum):
     IDENTITY = "identity"
     COUNTRIES_AND_MAIL = "countries_and_mail"
     VELOCITY = "velocity"
+    TOGETHER = "together"
     HISTORY = "history"
     PAYMENT = "payment"
     OUTSIDE = "outside"
@@ -41,6 +42,7 @@ FAMILIES: Final = {
         ),
         Family.COUNTRIES_AND_MAIL: ("email_disposable", "email_unverified", "countries_disagree", "hosting_network"),
         Family.VELOCITY: ("customer_velocity", "ip_velocity"),
+        Family.TOGETHER: ("new_accounts_together",),
         Family.HISTORY: ("earlier_fraud_orders", "chargebacks", "collections_invoices", "overdue_invoices"),
         Family.PAYMENT: ("payment_disputed", "new_account_large_order"),
         Family.OUTSIDE: ("fraud_check", "minfraud", "fraudrecord", "anonymous_ip"),

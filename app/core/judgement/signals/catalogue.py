@@ -197,6 +197,16 @@ CATALOGUE: Final = (
         "customer.ip_orders_last_hour",
     ),
     _risk(
+        "new_accounts_together",
+        "Other new accounts without a paid past ordered at about the same time and share the IP address, payment "
+        "method, phone number or pattern of e-mail address. One other never holds alone; two reach a review.",
+        "how many, what they share, which orders, minutes apart",
+        "customer.together",
+        "customer.paid_invoices",
+        "customer.signed_up_at",
+        keys=("new_accounts_together", "each_new_account"),
+    ),
+    _risk(
         "new_account_large_order",
         "A new account that has paid nothing yet places an order that is large for its currency, or larger than nearly "
         "all of the provider's own first orders.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from app.core.policy.base_types import GroupRef, Line, MessageBody, PanelId, PolicyPart, Template
+from app.core.policy.base_types import GroupRef, Line, MessageBody, Network, PanelId, PolicyPart, Template
 
 
 class AcceptMode(StrEnum):
@@ -239,23 +238,13 @@ class Messages(PolicyPart):
         return merged
 
 
-def _network(text: str) -> str:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        raise ValueError("must be an IP address or network such as 203.0.113.0/24") from error
-    return text
-
-
 class NetList(PolicyPart):
     """The entries of an allow or block list."""
 
     customer_ids: tuple[PanelId, ...] = Field((), max_length=20_000, title="Customers on the {}")
     emails: tuple[Line, ...] = Field((), max_length=20_000, title="Addresses on the {}")
     email_domains: tuple[Line, ...] = Field((), max_length=20_000, title="Mail domains on the {}")
-    networks: tuple[Annotated[Line, AfterValidator(_network)], ...] = Field(
-        (), max_length=20_000, title="Networks on the {}"
-    )
+    networks: tuple[Network, ...] = Field((), max_length=20_000, title="Networks on the {}")
 
 
 def render(template: str, values: Mapping[str, str]) -> str:

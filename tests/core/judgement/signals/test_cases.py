@@ -16,6 +16,7 @@ from app.core.facts import (
     FraudVerdict,
     ListKind,
     Neighbours,
+    NewAccount,
     PaymentState,
     PlacedBy,
     TextCut,
@@ -80,6 +81,16 @@ BOTH = (
     Neighbours(kind="address", customers=1, bad_customers=1),
     Neighbours(kind="similar_address", customers=4, bad_customers=2),
 )
+
+
+def joined_by(*minutes: int, days: int = 0, shares: tuple[str, ...] = ("ip",), colleague: bool = False) -> Facts:
+    """Return the order of a new account, with others that ordered this many minutes apart."""
+    together = tuple(
+        NewAccount(order_id=900 + place, minutes=one, days=days, shares=shares, colleague=colleague)
+        for place, one in enumerate(minutes)
+    )
+    return some_facts(customer=a_customer(**NEW, together=together))
+
 
 CASES = [
     Case("a regular orders in the cart and has paid", some_facts(), None),
@@ -166,6 +177,16 @@ CASES = [
          "new_account_large_order", 25),
     Case("a day-old account orders for 299.99",
          some_facts(order=an_order(amount=29_999, payment=PaymentState.UNPAID), customer=a_customer(**NEW)), None),
+    Case("another new account at the same IP address within the hour", joined_by(10), "new_accounts_together", 35),
+    Case("two others within the hour reach a review", joined_by(10, 50), "new_accounts_together", 60),
+    Case("nine others within the day", joined_by(*range(100, 1000, 100)), "new_accounts_together", 100),
+    Case("two others a day and a minute apart", joined_by(1441, 1441), None),
+    Case("two accounts that are no longer new", joined_by(10, 20, days=8), None),
+    Case("two others with e-mail of one pattern", joined_by(5, 9, shares=("email",)), "new_accounts_together", 60),
+    Case("two others with such e-mail hours apart count as one", joined_by(300, 400, shares=("email",)),
+         "new_accounts_together", 35),
+    Case("two others with the same stem elsewhere, hours apart", joined_by(300, 400, shares=("stem",)), None),
+    Case("four colleagues count as one", joined_by(9, 18, 27, 36, colleague=True), "new_accounts_together", 35),
     Case("an earlier order was fraud", being(earlier_fraud_orders=1), "earlier_fraud_orders", 60),
     Case("three earlier orders were fraud", being(earlier_fraud_orders=3), "earlier_fraud_orders", 80),
     Case("a payment was charged back", being(chargebacks=1), "chargebacks", 40),

@@ -18,6 +18,7 @@ from app.core.facts import (
     FraudVerdict,
     ListKind,
     Neighbours,
+    NewAccount,
     OrderKind,
     PaymentState,
     PlacedBy,
@@ -62,7 +63,15 @@ def rich_facts(draw: Any) -> Facts:
     if customer is not None:
         kinds = st.sampled_from(["similar_address", "address", "payment"])
         more = st.builds(Neighbours, kind=kinds, customers=st.integers(1, 9), bad_customers=st.integers(0, 2))
-        customer = replace(customer, neighbours=(*customer.neighbours, *draw(st.lists(more, max_size=2))))
+        newcomers = st.builds(
+            NewAccount, order_id=st.integers(1, 9), minutes=st.integers(0, 1440), days=st.integers(0, 9),
+            shares=st.sampled_from([("ip",), ("email", "ip"), ("payment",), ("stem",)]), colleague=st.booleans(),
+        )  # fmt: skip
+        customer = replace(
+            customer,
+            neighbours=(*customer.neighbours, *draw(st.lists(more, max_size=2))),
+            together=tuple(draw(st.lists(newcomers, max_size=4))),
+        )
     return replace(seen, order=order, customer=customer)
 
 
@@ -205,7 +214,8 @@ REMOVING: dict[str, Callable[[Facts], Facts]] = {
     "shared_payment": _without_neighbours("payment"),
     "customer_velocity": _customer(orders_last_hour=0, orders_last_day=0),
     "ip_velocity": _customer(ip_orders_last_hour=0, ip_orders_last_day=0),
-    "new_account_large_order": _customer(signed_up_at=None),
+    "new_accounts_together": _customer(together=()),
+    "new_account_large_order": _order(amount=None),
     "earlier_fraud_orders": _customer(earlier_fraud_orders=0),
     "chargebacks": _customer(chargebacks=0),
     "collections_invoices": _customer(collections_invoices=None),

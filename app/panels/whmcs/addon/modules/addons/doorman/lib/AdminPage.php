@@ -14,6 +14,7 @@ final class AdminPage
         'refund_due' => 'a refund is due',
         'breach' => 'provisioned although held',
         'dead_call' => 'a change in WHMCS failed for good',
+        'group' => 'new accounts that ordered together',
     ];
 
     /** Return the page. */
