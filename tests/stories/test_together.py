@@ -43,9 +43,9 @@ class Shop:
     def home(self) -> str:
         return f"93.184.{self.made}.7"
 
-    async def order(self, *, pay: bool = True, account: Client | None = None, **fields: Any) -> Order:
+    async def order(self, *, pay: bool = True, account: Client | None = None, notes: str = "", **fields: Any) -> Order:
         client = account or self.account(**fields)
-        placed = await self.house.panel.place_order(client.id, [self.product], pay=pay, ip=client.last_ip)
+        placed = await self.house.panel.place_order(client.id, [self.product], pay=pay, ip=client.last_ip, notes=notes)
         await self.house.settle(seconds=30)
         if not pay:
             await self.house.wait(100)  # it is decided once it has settled
@@ -134,6 +134,23 @@ async def test_a_held_group_is_held_although_it_runs_and_can_be_approved_later(h
     await house.settle(seconds=60)
     assert await shop.states(*burst) == ["released"] * 3
     assert house.effects("AcceptOrder") == 3
+
+
+async def test_approving_a_group_gives_no_work_away_unseen(house: House) -> None:
+    shop = Shop(house)
+    burst = [await shop.order(last_ip=ADDRESS) for _ in range(2)]
+    burst.append(await shop.order(last_ip=ADDRESS, notes="Please migrate my website from my old host to you."))
+    assert await shop.states(*burst) == ["released", "released", "held"]
+
+    group_id = (await the_group(house))["group_id"]
+    for _ in range(2):
+        await act(house, group_id, "approve")
+    await house.settle(seconds=60)
+    assert await shop.states(*burst) == ["released", "released", "held"]
+    assert said(await house.order(burst[2].id), "nobody pays for its work") == 1
+    await house.act(burst[2].id, "approve", work="free")
+    await house.settle(seconds=60)
+    assert await shop.states(burst[2]) == ["released"]
 
 
 async def test_a_group_that_a_person_approved_counts_no_more(house: House) -> None:
