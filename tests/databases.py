@@ -94,7 +94,7 @@ class Databases:
         self._folder = folder
         self._postgres: tuple[str, str] | None = None
         self._given: set[str] = set()
-        self._engines: dict[str, Database] = {}
+        self._engines: dict[tuple[str, bool], Database] = {}
 
     async def give(self, kind: str) -> str:
         """Return the URL of a migrated, empty database; only one test at a time can have the PostgreSQL one."""
@@ -111,11 +111,12 @@ class Databases:
                 left.unlink()
 
     @asynccontextmanager
-    async def open(self, url: str) -> AsyncIterator[Database]:
+    async def open(self, url: str, *, answers_requests: bool = False) -> AsyncIterator[Database]:
         """Open a database that `give` returned."""
-        if url not in self._engines:
-            self._engines[url] = Database.open(url)
-        db = replace(self._engines[url], outage=Outage())  # what one test logged of an outage silences no other
+        kind = (url, answers_requests)
+        if kind not in self._engines:
+            self._engines[kind] = Database.open(url, answers_requests=answers_requests)
+        db = replace(self._engines[kind], outage=Outage())  # what one test logged of an outage silences no other
         try:
             yield db
         finally:

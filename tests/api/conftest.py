@@ -18,6 +18,7 @@ from app.core.records import Mode, Role
 from app.db import Database
 from tests.api.api_support import NOW, check_contract, make_keys, template_of
 from tests.application import application
+from tests.databases import Databases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,13 @@ class Api:
         if template is not None and method.lower() in self.document["paths"][template]:
             check_contract(self.document, response, method, template)
         return response
+
+
+@pytest.fixture
+async def db(migrated_url: str, databases: Databases) -> AsyncIterator[Database]:
+    """A database as processes that answer requests open it."""
+    async with databases.open(migrated_url, answers_requests=True) as database:
+        yield database
 
 
 Start = Callable[..., AbstractAsyncContextManager[Api]]

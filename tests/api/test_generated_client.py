@@ -41,7 +41,10 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr
     left_out = [line for line in (made.stdout + made.stderr).splitlines() if line.startswith("WARNING parsing")]
-    assert left_out == ["WARNING parsing GET /v1/backtests/{backtest_id}.svg within backtests."]  # a picture
+    assert left_out == [  # pictures
+        "WARNING parsing GET /v1/backtests/{backtest_id}.svg within backtests.",
+        "WARNING parsing GET /v1/reports/month.svg within reports.",
+    ]
     sys.path.insert(0, str(folder))
     yield importlib.import_module(NAME)
     sys.path.remove(str(folder))

@@ -172,8 +172,8 @@ async def test_money_to_be_returned_is_notified_for_each_new_amount(house: House
 async def test_a_dead_call_is_notified_and_again_when_it_dies_again(db: Database) -> None:
     async with open_house(db, policy=POLICY, retry_delays="1,2") as house:
         client, product = shop(house, autosetup="accept")
-        house.panel.faults.add("http_429", action="AcceptOrder", times=10_000)
-        house.panel.faults.add("http_429", action="AddCredit", times=10_000)
+        house.panel.faults.add("error_500_before", action="AcceptOrder", times=10_000)
+        house.panel.faults.add("error_500_before", action="AddCredit", times=10_000)
         placed = await house.panel.place_order(client, [product], pay=True)
         await house.wait(60)
         (row,) = await told(house, AlertKind.DEAD_CALL)
