@@ -290,6 +290,7 @@ class CaseMaker:
             services=tuple(structs.replace(one, status=PanelServiceStatus.PENDING.value) for one in then.services),
             invoice=_invoice_then(then.invoice, then.judged_at),
             catalogue=self.catalogue,
+            pay_methods=then.rows.pay_methods,
             tickets=tickets,
             asking_ticket=asking,
             tickets_left=asking is None and by_staff and not_all_read(order, tickets),

@@ -104,11 +104,12 @@ async def read_sightings(db: Database, policy: Policy, *, own_admin_id: int | No
     methods = {one.customer_id: one.methods async for one in records(db, "pay_methods")}
     async for listed in records(db, "customers"):
         signed_up_at = midnight(listed.signed_up_on, zone) if listed.signed_up_on else None
-        payments = payment_hashes(listed.customer, methods.get(listed.customer.customer_id, ()))
+        own = methods.get(listed.customer.customer_id, ())
+        payments = payment_hashes(listed.customer, own)
         for value in (*identities_of(listed.customer, None).values(), *payments):
             shared.identity(listed.customer.customer_id, value, signed_up_at)
         if signed_up_at is not None and listed.customer.group_id not in rulebook(policy).resellers:
-            traits = traits_of(listed.customer, None, (), policy)
+            traits = traits_of(listed.customer, None, own, policy)
             shared.newcomers.customer(listed.customer.customer_id, signed_up_at, traits)
     return shared
 

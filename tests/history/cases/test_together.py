@@ -17,6 +17,8 @@ from app.customers.newcomers import Traits
 from app.db import Database
 from app.gathering.newcomers import Newcomer
 from app.history.cases.newcomers import Newcomers
+from app.history.imported import HistoryPayMethods
+from app.panels.records import PanelPayMethod
 from tests.history.past import START, Past, build, facts_of
 
 MINUTE = 1 / 1440
@@ -60,6 +62,17 @@ async def test_a_history_that_begins_with_an_attack(db: Database) -> None:
     sign_up(past, 50, 90, ip="93.184.216.34")
     await build(db, past)
     assert [points(facts) for facts in (await facts_of(db)).values()] == [0, 35, 60, 85, 100, 100, 0]
+
+
+async def test_one_card_under_two_gateways_links_new_accounts(db: Database) -> None:
+    past = Past()
+    for number, gateway in enumerate(("stripe", "paypal", "stripe")):
+        sign_up(past, 10 + number, 30 + number * 3 * MINUTE, ip=f"93.184.216.{number}")
+        card = PanelPayMethod(gateway=gateway, brand="visa", last_four="4242", expires="1228", token_digest=None)
+        past.rows["pay_methods", 10 + number] = HistoryPayMethods(customer_id=10 + number, methods=(card,))
+    sign_up(past, 20, 30 + 4 * MINUTE, ip="93.184.216.9")
+    await build(db, past)
+    assert [points(facts) for facts in (await facts_of(db)).values()] == [0, 35, 0, 60]  # in the order of their times
 
 
 async def test_regulars_neither_count_nor_are_counted(db: Database) -> None:
