@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import app
 from app.api.application import create_app
 from app.config import Settings
 from app.context import Context
@@ -50,6 +53,14 @@ _WORDS = st.sampled_from(
 _KEYS = st.none() | st.sampled_from(["a", "b"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _all_imported() -> None:
+    """Import what routes import when they are first asked: Hypothesis draws constants of whatever is imported."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
     """One event loop for all examples."""
@@ -63,13 +74,13 @@ def api(runner: asyncio.Runner, sqlite_template: Any, document: dict[str, Any], 
     (tmp_path / "doorman.db").write_bytes(sqlite_template.read_bytes())
     made = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
     db = Database.open(made.database_url)
-    app = create_app(made, context=Context(db=db, settings=made, clock=lambda: NOW), freeze=False)
-    lifespan = app.router.lifespan_context(app)
+    served = create_app(made, context=Context(db=db, settings=made, clock=lambda: NOW), freeze=False)
+    lifespan = served.router.lifespan_context(served)
     runner.run(lifespan.__aenter__())
     keys = runner.run(make_keys(db))
     runner.run(add_world(db))
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://doorman.test")
-    yield Api(app=app, db=db, keys=keys, document=document, client=client)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://doorman.test")
+    yield Api(app=served, db=db, keys=keys, document=document, client=client)
     runner.run(client.aclose())
     runner.run(lifespan.__aexit__(None, None, None))
     runner.run(db.close())
