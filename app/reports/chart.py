@@ -7,6 +7,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from app.core.judgement.decide import Outcome
+from app.drawing import legend, text
 from app.reports.periods import Period
 from app.reports.records import MonthFigures, MonthMoney, MonthReport
 
@@ -49,13 +50,13 @@ def draw(report: MonthReport, period: Period) -> str:
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="desc">{escape(_described(report))}</desc>',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(20, 32, period.title(), size=18, bold=True),
-        _text(20, 66, "Orders by outcome", size=15, bold=True),
-        *_legend(32, [(names[0], _THIS), (names[1], _BEFORE)], left=430),
+        text(20, 32, period.title(), size=18, bold=True),
+        text(20, 66, "Orders by outcome", size=15, bold=True),
+        *legend(32, [(names[0], _THIS), (names[1], _BEFORE)], left=430),
         *_outcomes(78, names[0], report),
         *_outcomes(108, names[1], report.before),
-        *_legend(156, list(_OUTCOMES.values())),
-        _text(20, 192, "Staff hours", size=15, bold=True),
+        *legend(156, _OUTCOMES.values(), left=_LEFT),
+        text(20, 192, "Staff hours", size=15, bold=True),
         *_hours(report),
         *_facts(282, report),
     ]
@@ -63,7 +64,7 @@ def draw(report: MonthReport, period: Period) -> str:
         parts += _money(top, this, before)
         top += _PANEL
     if not report.currencies:
-        parts.append(_text(20, top + 26, "No fee, no work and no fraud in either period."))
+        parts.append(text(20, top + 26, "No fee, no work and no fraud in either period."))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -80,7 +81,7 @@ def _described(report: MonthReport) -> str:
 
 def _outcomes(top: int, name: str, figures: MonthFigures) -> list[str]:
     total, left = sum(figures.orders.values()), float(_LEFT)
-    drawn = [_text(20, top + 17, name), _text(_LEFT + _BAR + 10, top + 17, f"{total} orders")]
+    drawn = [text(20, top + 17, name), text(_LEFT + _BAR + 10, top + 17, f"{total} orders")]
     for outcome, orders in figures.orders.items():
         words, colour = _OUTCOMES[outcome]
         width = _BAR * orders / total if total else 0.0
@@ -88,7 +89,7 @@ def _outcomes(top: int, name: str, figures: MonthFigures) -> list[str]:
             drawn.append(_bar(left, top, width, f"{words}: {orders}", height=24, colour=colour))
             if width >= 30:
                 on = "#222222" if colour == "#e69f00" else "#ffffff"
-                drawn.append(_text(left + width / 2, top + 17, str(orders), anchor="middle", bold=True, colour=on))
+                drawn.append(text(left + width / 2, top + 17, str(orders), anchor="middle", bold=True, colour=on))
         left += width
     return drawn
 
@@ -110,11 +111,11 @@ def _facts(top: int, report: MonthReport) -> list[str]:
     good = "" if report.good_held_hours is None else f", for {report.good_held_hours} h (median)"
     first = f"Held: {held.orders}{waited}; still held: {held.now}."
     second = f"Good orders made to wait: {report.good_held}{good}. Overruled: {report.overruled}."
-    return [_text(20, top, first), _text(20, top + 20, f"{second} Orders stopped as fraud: {report.fraud_orders}.")]
+    return [text(20, top, first), text(20, top + 20, f"{second} Orders stopped as fraud: {report.fraud_orders}.")]
 
 
 def _money(top: int, this: MonthMoney, before: MonthMoney) -> list[str]:
-    drawn = [_text(20, top + 26, f"Money in {this.currency}", size=15, bold=True)]
+    drawn = [text(20, top + 26, f"Money in {this.currency}", size=15, bold=True)]
     rows = [(words, getattr(this, figure), getattr(before, figure)) for figure, words in _MONEY.items()]
     most = max(float(Decimal(amount)) for _, *amounts in rows for amount in amounts)
     for place, (words, now, then) in enumerate(rows):
@@ -125,21 +126,12 @@ def _money(top: int, this: MonthMoney, before: MonthMoney) -> list[str]:
 
 def _pair(top: int, words: str, this: tuple[float, str], before: tuple[float, str], *, most: float) -> list[str]:
     """Draw a figure of both periods, one bar below the other, each with its value."""
-    drawn = [_text(20, top + 15, words)]
-    for place, ((value, text), colour, name) in enumerate(((this, _THIS, "this period"), (before, _BEFORE, "before"))):
+    drawn = [text(20, top + 15, words)]
+    for place, ((value, shown), colour, name) in enumerate(((this, _THIS, "this period"), (before, _BEFORE, "before"))):
         width = _BAR * value / most if most > 0 else 0.0
         if width:
-            drawn.append(_bar(_LEFT, top + 12 * place, width, f"{words}, {name}: {text}", height=11, colour=colour))
-        drawn.append(_text(_LEFT + width + 6, top + 9 + 12 * place, text, size=10))
-    return drawn
-
-
-def _legend(top: int, entries: list[tuple[str, str]], *, left: int = _LEFT) -> list[str]:
-    drawn = []
-    for words, colour in entries:
-        drawn.append(f'<rect x="{left}" y="{top - 11}" width="12" height="12" fill="{colour}"/>')
-        drawn.append(_text(left + 18, top, words))
-        left += 138
+            drawn.append(_bar(_LEFT, top + 12 * place, width, f"{words}, {name}: {shown}", height=11, colour=colour))
+        drawn.append(text(_LEFT + width + 6, top + 9 + 12 * place, shown, size=10))
     return drawn
 
 
@@ -147,21 +139,4 @@ def _bar(left: float, top: float, width: float, label: str, *, height: int, colo
     return (
         f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{height}" fill="{colour}" stroke="#ffffff">'
         f"<title>{escape(label)}</title></rect>"
-    )
-
-
-def _text(
-    x: float,
-    y: float,
-    words: str,
-    *,
-    anchor: str = "start",
-    size: int = 13,
-    bold: bool = False,
-    colour: str = "#222222",
-) -> str:
-    weight = ' font-weight="bold"' if bold else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{weight}>'
-        f"{escape(words)}</text>"
     )

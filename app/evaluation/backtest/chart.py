@@ -6,8 +6,8 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from app.core.judgement.decide import Outcome
+from app.drawing import BAR, LEFT, WIDTH, bar, legend, rule, text
 from app.evaluation.backtest.chart_months import draw_months
-from app.evaluation.backtest.drawing import BAR, LEFT, WIDTH, bar, legend, rule, text
 from app.evaluation.backtest.records import BacktestReport, Figures, ScoreRange
 
 #: The height of the outcomes above the months, and of the scores below them.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from app.drawing import BAR, LEFT, bar, legend, rule, text
 from app.evaluation.backtest.advice_records import Advice, MonthMeant
-from app.evaluation.backtest.drawing import BAR, LEFT, bar, legend, rule, text
 
 #: How many of the last months are drawn.
 _DRAWN: Final = 24
