@@ -10,12 +10,14 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
+from app.core.consequences.effects import Plan
 from app.core.consequences.news import ActionRequest, WorkTerms
 from app.core.consequences.refused import Refusal, Refused
+from app.core.consequences.snapshot import Conditions, Snapshot
 from app.core.consequences.staff import act as plan_action
 from app.core.states import Trigger
 from app.errors import Invalid, LooksDuplicate, NotFound, Problem, ShadowMode, WorkUnpaid, WrongState
-from app.orders.order import open_order
+from app.orders.order import LockedOrder, open_order
 from app.shown import panel_url
 from app.workflow.apply import apply
 from app.workflow.changing import planned
@@ -51,12 +53,17 @@ async def act(
         raise NotFound(f"no order {order_id} is known; its event may not have arrived yet")
     charges = action is Trigger.CHARGE_FEE or request.work is WorkTerms.FEE
     facts = await judged_facts(tx, order_id) if charges else None
-    try:
-        plan = await planned(locked, partial(plan_action, action, request, by=by, facts=facts))
-    except Refused as refused:
-        raise as_problem(refused, panel_url(context.settings, order_id)) from None
-    await apply(locked, plan, panel_url=context.settings.panel_url)
+    await carry_out(context, locked, partial(plan_action, action, request, by=by, facts=facts))
     context.wake()
+
+
+async def carry_out(context: Context, locked: LockedOrder, make: Callable[[Snapshot, Conditions], Plan]) -> None:
+    """Plan a person's action on a locked order and apply it. Raises the problem that a refusal is answered with."""
+    try:
+        plan = await planned(locked, make)
+    except Refused as refused:
+        raise as_problem(refused, panel_url(context.settings, locked.order.order_id)) from None
+    await apply(locked, plan, panel_url=context.settings.panel_url)
 
 
 def as_problem(refused: Refused, url: str | None) -> Problem:

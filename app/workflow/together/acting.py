@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.context import Context
 from app.core.consequences.desk.groups import act_on_member
 from app.core.consequences.news import ActionRequest
-from app.core.consequences.refused import Refused
 from app.core.consequences.timers import GROUP_ACTED
 from app.core.states import Trigger
 from app.customers import groups
@@ -19,11 +18,8 @@ from app.errors import NotFound
 from app.messaging import inbox
 from app.messaging.inbox import Event
 from app.orders.order import open_order
-from app.shown import panel_url
 from app.tables.inbox import EventState
-from app.workflow.apply import apply
-from app.workflow.changing import planned
-from app.workflow.staff import as_problem
+from app.workflow.staff import carry_out
 
 #: As many orders are acted on while the caller waits; the worker goes on with those of a larger group.
 _AT_ONCE: Final = 40
@@ -81,11 +77,7 @@ async def _act_on(
     locked = await open_order(context, tx, order_id, now=now)
     if locked is None:
         return
-    try:
-        plan = await planned(locked, partial(act_on_member, action, request, by=by, others=others))
-    except Refused as refused:
-        raise as_problem(refused, panel_url(context.settings, order_id)) from None
-    await apply(locked, plan, panel_url=context.settings.panel_url)
+    await carry_out(context, locked, partial(act_on_member, action, request, by=by, others=others))
 
 
 async def group_acted(context: Context, event: Event, order_id: int) -> None:
