@@ -15,9 +15,9 @@ from app.core.consequences.snapshot import Conditions
 from app.core.facts import Facts
 from app.core.judgement.decide import ENGINE_VERSION, Judgement
 from app.core.judgement.reasons import WITHOUT_VERDICT
+from app.core.judgement.rulebook import rulebook
 from app.core.judgement.signals.base import LIMITS
 from app.core.judgement.stored import dump_facts, dump_judgement, load_facts
-from app.core.policy.terms import terms_digest
 from app.core.records import CLOCK, PANEL, POLICY
 from app.core.rows.order import Order
 from app.db import insert
@@ -122,7 +122,7 @@ async def _record_case(tx: AsyncConnection, order: Order, facts: Facts, given: C
         "placed_at": facts.order.placed_at,
         "judged_at": given.now,
         "facts": pack(facts),
-        "terms_digest": terms_digest(given.active.policy),
+        "terms_digest": rulebook(given.active.policy).terms_digest,
     }
     await tx.execute(_case(tx.dialect.name), {"order_id": order.order_id, "label": Label.OPEN.value, **judged})
 

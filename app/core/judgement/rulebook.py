@@ -10,6 +10,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import Groups
 from app.core.policy.sections.judging import CurrencyRow
+from app.core.policy.terms import terms_digest
 from app.core.reading.requests import TermKind
 
 #: The number of cached rulebooks: for the active policy, a candidate, and those of a backtest.
@@ -36,6 +37,7 @@ class Rulebook:
     def __init__(self, policy: Policy) -> None:
         labour, exempt, own = policy.labour, policy.exempt, policy.own_initiative
         self.policy: Final = policy
+        self.terms_digest: Final = terms_digest(policy)
         self.risk: Final = policy.points.risk
         self.effort: Final = policy.points.self_service
         self.thresholds: Final = policy.thresholds
