@@ -153,9 +153,11 @@ async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    now_due = sa.update(panel_calls).where(call.id.in_(waiting))
-    changed = await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
-    return changed.rowcount
+    # A statement of its own: as a subquery of the update PostgreSQL may run it again and change more rows than `limit`.
+    chosen = (await tx.scalars(waiting)).all()
+    now_due = sa.update(panel_calls).where(call.id.in_(chosen))
+    await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
+    return len(chosen)
 
 
 # --- sending and settling -----------------------------------------------------------------------------------------
