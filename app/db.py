@@ -25,6 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app import sqlite_driver
+from app.group_commit import GroupCommit
 from app.outage import Outage
 from app.precedence import LetPass
 
@@ -143,6 +144,7 @@ class Database:
     writer: AsyncEngine
     outage: Outage = field(default_factory=Outage)
     let_pass: LetPass | None = None
+    group_commit: GroupCommit | None = None
 
     @classmethod
     def open(
@@ -156,11 +158,13 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             let_pass = LetPass(parsed.database) if parsed.database else None
             parsed = parsed if answers_requests else parsed.set(drivername=sqlite_driver.READING)
+            writer = _sqlite_engine(parsed, writes=True, pool_size=1, lock_wait=lock_wait)
             return cls(
                 parsed,
                 _sqlite_engine(parsed, writes=False, pool_size=pool_size, lock_wait=lock_wait),
-                _sqlite_engine(parsed, writes=True, pool_size=1, lock_wait=lock_wait),
+                writer,
                 let_pass=let_pass,
+                group_commit=None if answers_requests else GroupCommit(writer, let_pass),
             )
         waits = {
             "idle_in_transaction_session_timeout": _FROZEN_MS,
@@ -187,6 +191,10 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One unit of work: committed at the end, rolled back on an exception. On SQLite the intake goes first."""
+        if self.group_commit is not None:
+            async with self.group_commit.unit() as connection:
+                yield connection
+            return
         if self.let_pass is not None:
             await self.let_pass()
         async with self.writer.begin() as connection:
@@ -203,6 +211,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self.group_commit is not None:
+            await self.group_commit.close()
         if self.let_pass is not None:
             self.let_pass.close()
         await self.reader.dispose()

@@ -69,7 +69,7 @@ class Crew:
         db = await self._stack.enter_async_context(
             mortal_database(house.db.url.render_as_string(hide_password=False), self.life)
         )
-        wire = httpx.AsyncClient(transport=MortalTransport(self.life, self._wire))
+        wire = MortalTransport(self.life, self._wire)
         assert settings.panel_identifier is not None
         assert settings.panel_secret is not None
         client = WhmcsClient(

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 from app.panels.whmcs.panel import WhmcsPanel
 from tests.contract.worlds import adapter
 
@@ -54,7 +54,7 @@ def panel(script: Script, *, zone: bool = True) -> WhmcsPanel:
         secret=SecretStr("s-t"),
         timeout=lambda action: 5,
         limiter=RateLimiter(10_000),
-        lines=[HttpxLine(http_client(transport))],
+        lines=[HttpxLine(transport)],
     )
     return WhmcsPanel(client, now=lambda: NOON)
 

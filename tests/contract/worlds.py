@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from app.panels.base import Panel
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.models import PayMethod
@@ -74,7 +74,7 @@ def adapter(
         secret=SecretStr(secret),
         timeout=lambda action: limit.seconds,
         limiter=RateLimiter(10_000),
-        lines=[HttpxLine(http_client(transport)), HttpxLine(http_client(transport))],
+        lines=[HttpxLine(transport), HttpxLine(transport)],
         now=lambda: NOW,
     )
     return WhmcsPanel(client, zone=ZoneInfo("Europe/Berlin"), now=lambda: NOW)

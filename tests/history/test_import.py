@@ -39,7 +39,7 @@ from app.panels.records import CustomerStats
 from app.panels.whmcs import walking
 from app.panels.whmcs.client import WhmcsClient, default_timeout
 from app.panels.whmcs.history import WhmcsHistory
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 from app.panels.whmcs.panel import WhmcsPanel
 from app.sandbox import Behaviours, SandboxPanel
 from app.sandbox.control import IDENTIFIER, SECRET
@@ -93,7 +93,7 @@ class Town:
         self.wire = Wire(self.sandbox, dies_at)
         client = WhmcsClient(
             "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
-            timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(self.wire))],
+            timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(self.wire)],
         )  # fmt: skip
         panel = WhmcsPanel(client, zone=ZoneInfo("Europe/Berlin"), now=lambda: self.clock[0])
         context = Context(db=self.db, settings=settings_for(self.db), panel=panel, clock=lambda: self.clock[0])
@@ -344,7 +344,7 @@ async def test_orders_placed_while_it_runs_hide_none(town: Town, monkeypatch: py
     wire = Wire(town.sandbox)
     whmcs = WhmcsClient(
         "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
-        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(wire))],
+        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(wire)],
     )  # fmt: skip
     panel = WhmcsPanel(whmcs)
     found: set[int] = set()
@@ -368,7 +368,7 @@ async def test_a_success_without_what_was_asked_for_is_no_empty_list(db: Databas
     wire = Wire(town.sandbox, odd=actions | {"GetCredits"})
     client = WhmcsClient(
         "http://127.0.0.1:9", identifier=SecretStr(IDENTIFIER), secret=SecretStr(SECRET),
-        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(http_client(wire))],
+        timeout=default_timeout(), limiter=RateLimiter(100_000, slots=8), lines=[HttpxLine(wire)],
     )  # fmt: skip
     waited: list[float] = []
 

@@ -18,7 +18,7 @@ from app.panels.base import PanelDown
 from app.panels.brakes.breaker import UNREACHED_LIMIT, Breaker
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.whmcs.client import WhmcsClient
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 from app.panels.whmcs.permissions import PERMISSIONS
 from app.panels.whmcs.probe import RoleProbe
 
@@ -67,7 +67,7 @@ async def test_the_doctor_does_not_wait_for_each_action_of_a_panel_that_stopped_
             raise httpx.ReadTimeout("too slow")
         return httpx.Response(200, json={"result": "success"})
 
-    http = http_client(httpx.MockTransport(answer))
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     probe = RoleProbe(settings(panel_rate=10_000), http=http)
     tried = await try_actions(probe)
     await probe.aclose()

@@ -205,7 +205,7 @@ async def open_house(
 
 def _adapter(settings: Settings, sandbox: SandboxPanel) -> WhmcsPanel:
     """Return the real adapter, connected to the sandbox's application over the real wire format."""
-    wire = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox(sandbox)))
+    wire = httpx.ASGITransport(create_sandbox(sandbox))
     if settings.panel_identifier is None or settings.panel_secret is None:
         raise AssertionError("stories need panel settings")
     client = WhmcsClient(

@@ -23,7 +23,7 @@ from app.panels.base import BeforeSend
 from app.panels.whmcs.answers import Reply
 from app.panels.whmcs.lines import ANSWER_CAP, CONNECT_SECONDS, HEADERS, IDLE_SECONDS, AnswerTooLargeError
 
-_HEAD: Final = b"".join(b"%s: %s\r\n" % (name.encode(), value.encode()) for name, value in HEADERS.items())
+_HEAD: Final = b"".join(b"%s: %s\r\n" % header for header in HEADERS)
 _LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -192,7 +192,7 @@ class BulkLine:
             line = b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (url.raw_path, url.netloc)
             self._headed = (
                 (url.raw_path, url.netloc),
-                b"%baccept: */*\r\nuser-agent: doorman\r\n%bcontent-length: " % (line, _HEAD),
+                b"%b%bcontent-length: " % (line, _HEAD),
             )
         return self._headed[1]
 

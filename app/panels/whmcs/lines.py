@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import httpx
 
@@ -22,7 +22,17 @@ CONNECTIONS_PER_LINE: Final = 8  # httpx pools are quadratic in their connection
 IDLE_SECONDS: Final = 3.0  # below Apache's 5 s, so that we rarely write to a closing connection
 
 #: Headers of each call; the answer is not compressed, so that its size can be limited while it is received.
-HEADERS: Final = {"content-type": "application/x-www-form-urlencoded", "accept-encoding": "identity"}
+HEADERS: Final = (
+    (b"content-type", b"application/x-www-form-urlencoded"),
+    (b"accept-encoding", b"identity"),
+    (b"accept", b"*/*"),
+    (b"user-agent", b"doorman"),
+)
+_LIMITS: Final = httpx.Limits(
+    max_connections=CONNECTIONS_PER_LINE,
+    max_keepalive_connections=CONNECTIONS_PER_LINE,
+    keepalive_expiry=IDLE_SECONDS,
+)
 _FIRST_BYTE: Final = "http11.send_request_headers.started"
 
 
@@ -57,13 +67,13 @@ class Line(Protocol):
 
 
 class HttpxLine:
-    """A small httpx pool without redirects, proxies or netrc from the environment, or cookies: a PHP session would make
-    the panel answer our calls one at a time.
+    """One of httpx's transports as it is: a client around it costs as much again for redirects, cookies and proxies,
+    and we want none. With cookies, a PHP session would make the panel answer our calls one at a time.
     """
 
-    def __init__(self, http: httpx.AsyncClient | None = None, *, answer_cap: int = ANSWER_CAP) -> None:
-        """Tests pass their own client."""
-        self._http = http or http_client()
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, *, answer_cap: int = ANSWER_CAP) -> None:
+        """Tests, and reads over lean connections, pass a transport of their own."""
+        self._transport = transport or httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
         self._answer_cap = answer_cap
 
     async def post(
@@ -71,15 +81,14 @@ class HttpxLine:
     ) -> Reply:
         """See `Line`."""
         patience = min(CONNECT_SECONDS, seconds / 2)
-        request = self._http.build_request(
-            "POST",
-            url,
-            content=body,
-            headers=HEADERS,
-            timeout=httpx.Timeout(seconds, connect=patience, pool=patience),
-            extensions={} if before_send is None else {"trace": _at_the_first_byte(before_send)},
-        )
-        response = await self._http.send(request, stream=True, auth=None, follow_redirects=False)
+        extensions: dict[str, Any] = {
+            "timeout": {"connect": patience, "pool": patience, "read": seconds, "write": seconds}
+        }
+        if before_send is not None:
+            extensions["trace"] = _at_the_first_byte(before_send)
+        request = httpx.Request("POST", url, content=body, headers=HEADERS, extensions=extensions)
+        response = await self._transport.handle_async_request(request)
+        response.request = request
         async with aclosing(response):
             content = bytearray()
             async for chunk in response.aiter_bytes():
@@ -91,18 +100,13 @@ class HttpxLine:
 
     async def aclose(self) -> None:
         """See `Line`."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
 
-def http_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Make one small pool for a panel; tests pass their own transport."""
+def http_client() -> httpx.AsyncClient:
+    """Make one small pool for a panel, without redirects, cookies, or proxies and netrc from the environment."""
     return httpx.AsyncClient(
-        transport=transport,
-        limits=httpx.Limits(
-            max_connections=CONNECTIONS_PER_LINE,
-            max_keepalive_connections=CONNECTIONS_PER_LINE,
-            keepalive_expiry=IDLE_SECONDS,
-        ),
+        limits=_LIMITS,
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
         follow_redirects=False,

@@ -8,7 +8,7 @@ from app.panels.brakes.brakes import Brakes, make_brakes
 from app.panels.requests import RequestCounts
 from app.panels.whmcs.bulk import BulkLine, LeanTransport
 from app.panels.whmcs.client import WhmcsClient, default_timeout
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 from app.panels.whmcs.panel import WhmcsPanel
 
 #: The maximum number of concurrent calls.
@@ -40,7 +40,7 @@ def open_panel(
         limiter=brakes.limiter,
         breaker=brakes.breaker,
         lines=[HttpxLine()],
-        reads=BulkLine() if bulk else HttpxLine(http_client(LeanTransport())),
+        reads=BulkLine() if bulk else HttpxLine(LeanTransport()),
         requests=requests,
     )
     return WhmcsPanel(client, zone=settings.zone)

@@ -10,14 +10,14 @@ import pytest
 
 from app.panels.whmcs.answers import Reply
 from app.panels.whmcs.bulk import BulkLine, LeanTransport
-from app.panels.whmcs.lines import ANSWER_CAP, AnswerTooLargeError, HttpxLine, Line, http_client
+from app.panels.whmcs.lines import ANSWER_CAP, AnswerTooLargeError, HttpxLine, Line
 from tests.panels.whmcs.server import answer, serving
 
 Made = Callable[..., Line]
 
 
 def over_httpx(answer_cap: int = ANSWER_CAP) -> Line:
-    return HttpxLine(http_client(LeanTransport(answer_cap=answer_cap)), answer_cap=answer_cap)
+    return HttpxLine(LeanTransport(answer_cap=answer_cap), answer_cap=answer_cap)
 
 
 @pytest.fixture(params=[BulkLine, over_httpx], ids=["as it is", "as httpx's transport"])

@@ -16,7 +16,7 @@ from app.panels.brakes.breaker import Breaker
 from app.panels.brakes.limiter import RateLimiter
 from app.panels.requests import RequestCounts, caused_by
 from app.panels.whmcs.client import WhmcsClient, default_timeout, form
-from app.panels.whmcs.lines import HttpxLine, http_client
+from app.panels.whmcs.lines import HttpxLine
 
 URL = "https://billing.example/whmcs/includes/api.php"
 OK = {"result": "success"}
@@ -39,7 +39,7 @@ def make(
         access_key=SecretStr(KEY),
         timeout=lambda action: timeout,
         limiter=RateLimiter(10_000),
-        lines=[HttpxLine(http_client(transport), answer_cap=answer_cap) for _ in range(2)],
+        lines=[HttpxLine(transport, answer_cap=answer_cap) for _ in range(2)],
         breaker=breaker,
         requests=requests,
     )
@@ -395,7 +395,7 @@ async def test_calls_go_to_the_pool_with_the_fewest_under_way() -> None:
         secret=SecretStr("s"),
         timeout=lambda action: 5,
         limiter=RateLimiter(10_000),
-        lines=[HttpxLine(http_client(Pool(number))) for number in range(2)],
+        lines=[HttpxLine(Pool(number)) for number in range(2)],
     )
     calls = [asyncio.create_task(client.read("GetOrders")) for _ in range(4)]
     while len(used) < 4:
