@@ -26,6 +26,7 @@ from app.tables.outbox import panel_calls
 #: How long a call waits when another call of its order or customer is in flight.
 _WAIT_FOR_WIRE = timedelta(seconds=1)
 _PAUSED = sa.select(installation.c.value).where(installation.c.name == "paused")
+_IS_PAUSED = sa.exists(_PAUSED.where(sa.cast(installation.c.value, sa.Text) == "true"))
 _NOW = sa.bindparam("now", type_=panel_calls.c.due_at.type)
 _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
@@ -60,8 +61,6 @@ async def claimable(db: Database, *, limit: int, now: datetime, shadow: bool = F
     if limit <= 0:
         return 0
     async with db.read() as connection:
-        if await paused(connection):
-            return 0
         return await connection.scalar(_count_due(shadow=shadow), {"now": now, "most": limit}) or 0
 
 
@@ -79,8 +78,6 @@ async def claim(
     if limit <= 0:
         return []
     async with db.begin() as tx:
-        if await paused(tx):
-            return []
         chosen = (
             await tx.execute(_choose_due(shadow=shadow), {"now": now, "most": limit, "served": list(served)})
         ).all()
@@ -124,6 +121,7 @@ def _due(*, shadow: bool) -> sa.Select[Any]:
     )
     return (
         sa.select(call.id)
+        .where(~_IS_PAUSED)
         .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at <= _NOW)
         .where(call.state == CallState.UNKNOWN if shadow else sa.or_(call.state == CallState.UNKNOWN, sendable))
     )
@@ -170,7 +168,7 @@ _CLAIMED = sa.and_(
     panel_calls.c.attempts == sa.bindparam("tries"),
     panel_calls.c.state == sa.bindparam("as_state"),
 )
-_START = sa.update(panel_calls).where(_CLAIMED)
+_START = sa.update(panel_calls).where(_CLAIMED, ~_IS_PAUSED)
 _STILL_OURS = sa.select(panel_calls.c.id).where(_CLAIMED)
 _LOCK_CLAIMED = sa.select(panel_calls).where(_CLAIMED).with_for_update()
 _SETTLE = sa.update(panel_calls).where(panel_calls.c.id == sa.bindparam("of_call"))
@@ -193,10 +191,11 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
         raise ValueError(f"a call is sent from pending, not from {call.state}")
     attempts = call.attempts + 1
     start = {"state": CallState.SENDING, "sent_at": now, "attempts": attempts} | _claim_of(call)
+    started = stopped = False
     try:
         async with db.begin() as tx:
-            if not (stopped := await paused(tx)) and (await tx.execute(_START, start)).rowcount != 1:
-                return None
+            started = (await tx.execute(_START, start)).rowcount == 1
+            stopped = not started and await paused(tx)
     except sa.exc.IntegrityError:
         stopped = True
     if stopped:
@@ -205,6 +204,8 @@ async def start_sending(db: Database, call: Call, *, now: datetime) -> Call | No
             state=CallState.PENDING, due_at=due_at, error=call.last_error, waits_for=call.waits_for
         )  # fmt: skip
         await settle(db, call, later, now=now)
+        return None
+    if not started:
         return None
     return replace(call, state=CallState.SENDING, sent_at=now, attempts=attempts)
 
