@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ LOCK_WAIT = timedelta(seconds=15)
 AIOSQLITE = "sqlite+aiosqlite"
 #: Statements that each connection to PostgreSQL keeps prepared: an order's road alone has a hundred.
 _PREPARED = 400
+#: A connection to PostgreSQL that was not used for so long is asked whether it lives.
+_IDLE_SECONDS = 1.0
 _PRIVATE = 0o600
 _OTHERS = 0o077
 #: PostgreSQL rolls back a frozen process's transaction after this time, so that its row locks don't block others.
@@ -135,6 +138,30 @@ def _sqlite_engine(url: sa.URL, *, writes: bool, pool_size: int, lock_wait: time
     return engine
 
 
+def _ping_when_idle(engine: AsyncEngine) -> None:
+    """Ask PostgreSQL for a sign of life only on connections that were idle: an order takes fifteen.
+
+    A connection that the server closes meanwhile is known to be closed, unless that happened in this very moment. So
+    this is for processes that repeat what failed.
+    """
+
+    def used(_connection: object, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _proxy: object) -> None:
+        if connection.driver_connection.is_closed():
+            raise exc.DisconnectionError("closed by the server")
+        if time.monotonic() - record.info.get("used_at", float("-inf")) < _IDLE_SECONDS:
+            return
+        try:
+            connection.ping()
+        except Exception as error:
+            raise exc.DisconnectionError("closed while it was idle") from error
+
+    sa.event.listen(engine.sync_engine, "checkin", used)
+    sa.event.listen(engine.sync_engine, "checkout", taken)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The engines of one database; call `close` when done. `outage` logs when they can't be used."""
@@ -170,10 +197,14 @@ class Database:
             "idle_in_transaction_session_timeout": _FROZEN_MS,
             "lock_timeout": str(lock_wait // timedelta(milliseconds=1)),
         }
+        # the connection that was used last is taken first: it has prepared most of the statements
         engine = create_async_engine(
-            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True,
+            parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=answers_requests, pool_use_lifo=True,
+            hide_parameters=True,
             connect_args={"server_settings": waits, "prepared_statement_cache_size": _PREPARED},
         )  # fmt: skip
+        if not answers_requests:
+            _ping_when_idle(engine)
         # each statement of READ COMMITTED has a snapshot of its own anyway: reads save the round trips of a transaction
         return cls(parsed, engine.execution_options(isolation_level="AUTOCOMMIT"), engine)
 

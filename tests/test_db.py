@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -178,3 +179,21 @@ async def test_files_that_an_older_version_left_to_others_are_taken_from_them(tm
 def test_opening_makes_no_file(tmp_path: Path) -> None:
     Database.open(f"sqlite:///{tmp_path / 'doorman.db'}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("idle", [0.0, 5.0], ids=["used just now", "idle"])
+async def test_connections_that_the_server_closed_are_replaced_unnoticed(
+    databases: Databases, idle: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = sa.text("SELECT pg_backend_pid()")
+    async with databases.opened("postgres") as db:
+        other = Database.open(db.url.render_as_string(hide_password=False))
+        async with db.read() as connection:
+            pid = await connection.scalar(mine)
+        async with other.read() as killer:
+            await killer.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        await other.close()
+        now = time.monotonic() + idle
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        async with db.read() as connection:
+            assert await connection.scalar(mine) != pid

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -30,6 +30,19 @@ _CLOCK_MOVED_SECONDS: Final = 60.0
 _DATABASE_AWAY_SECONDS: Final = 1.0
 _ROW: Final = 1
 _MICRO: Final = 1_000_000
+
+
+def _leasing() -> Any:
+    """Return the statement that advances the row, and returns how far it is ahead of the database's clock then."""
+    now = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * _MICRO, sa.BigInteger)
+    moved, slack, advance = (sa.bindparam(name, type_=sa.BigInteger) for name in ("moved", "slack", "advance"))
+    free_at = panel_turns.c.free_at_us
+    start = sa.case((free_at > now + moved, now), else_=sa.func.greatest(free_at, now - slack))
+    advanced = sa.update(panel_turns).where(panel_turns.c.id == _ROW).values(free_at_us=start + advance)
+    return advanced.returning((free_at - now).label("ahead"))
+
+
+_LEASE: Final = _leasing()
 
 
 class Turns(Protocol):
@@ -95,23 +108,14 @@ class SharedTurns:
 
     async def _take(self, count: int) -> int:
         """Advance the row by `count` turns; return how many microseconds ahead of now the first of them is."""
-        now = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * _MICRO, sa.BigInteger)
-        free_at = panel_turns.c.free_at_us
-        start = sa.case(
-            (free_at > now + self._moved_us, now),
-            else_=sa.func.greatest(free_at, now - self._slack_us),
-        )
-        lease = (
-            sa.update(panel_turns)
-            .where(panel_turns.c.id == _ROW)
-            .values(free_at_us=start + count * self._apart_us)
-            .returning((free_at - now).label("ahead"))
-        )
+        given = {
+            "moved": self._moved_us, "slack": self._slack_us, "advance": count * self._apart_us
+        }  # fmt: skip
         async with self._db.writer.connect() as plain:
             # each statement commits on its own, as a process frozen in a transaction would block the shared row
             connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-            end = await connection.scalar(lease)
+            end = await connection.scalar(_LEASE, given)
             if end is None:
                 await connection.execute(insert_new(connection, panel_turns).values(id=_ROW, free_at_us=0))
-                end = await connection.scalar(lease)
+                end = await connection.scalar(_LEASE, given)
         return int(end) - count * self._apart_us
