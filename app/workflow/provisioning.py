@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.context import Context
-from app.core.consequences.provisioning import BuildQuestion, Built, LineBuilt, conclude
+from app.core.consequences.provisioning import BuildQuestion, Built, LineBuilt, conclude, not_found
 from app.core.records import TimelineCode
 from app.core.states import Flag, OrderState, Provisioning
 from app.core.statuses import BUILT
@@ -61,21 +61,28 @@ async def check(context: Context, event: Event, order_id: int) -> None:
     async with context.db.begin() as tx:
         locked = await open_order(context, tx, order_id, now=now)
         result = "nothing-to-check"
+        question = BuildQuestion.of(event.data)
         if seen is not None and locked is not None:
             if locked.order.version != seen.version:
                 raise VersionMoved
             built = _built(seen, await _said(tx, order_id) if seen.services else None)
-            question = BuildQuestion.of(event.data)
             result = await change(context, locked, partial(conclude, built=built, question=question))
+        elif locked is not None and question.is_first and is_unbuilt(locked.order):
+            await change(context, locked, not_found)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
+
+
+def is_unbuilt(order: Any) -> bool:
+    """True if there may be something to check: released, and not known to be built."""
+    return bool(order.state == OrderState.RELEASED and order.provisioning != Provisioning.DONE)
 
 
 async def _see(context: Context, order_id: int) -> Seen | None:
     """Read with no transaction open; None if there is nothing to check: not released, or built."""
     async with context.db.read() as connection:
         row = (await connection.execute(_HOW_FAR, {"of_order": order_id})).first()
-    if row is None or row.state != OrderState.RELEASED or row.provisioning == Provisioning.DONE:
+    if row is None or not is_unbuilt(row):
         return None
     panel = context.panel
     if panel is None:

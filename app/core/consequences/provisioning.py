@@ -7,7 +7,7 @@ to staff and don't count as failures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ from app.core.records import PANEL, AlertKind, TimelineCode
 from app.core.states import Flag, Provisioning
 from app.core.statuses import BUILT, PanelServiceStatus
 
-#: Seconds after an accept at which its services are read back. At the first look a module may still be running, so only
-#: services that the panel itself reports as failed count.
+#: Seconds after an accept at which its services are read back, until everything is built. At the first look a module
+#: may still be running, so only services that the panel itself reports as failed count.
 LOOKS: Final = (4.0, 60.0, 600.0)
 _LINES_NAMED: Final = 5
 _ERROR_LENGTH: Final = 200
@@ -66,33 +66,49 @@ class BuildQuestion:
     sendregistrar: bool = False
     sure: bool = False  # enough time has passed, or the panel reported a failure
     failed_service: int | None = None
+    accept: str = ""  # the call that the checks of `LOOKS` follow; empty for a check of its own
+    look: int = 0  # which of them this is
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> BuildQuestion:
         """Read it from the data of a check's event."""
-        service = data.get("service_id")
+        service, look = data.get("service_id"), data.get("look")
         return cls(
             autosetup=data.get("autosetup") is True,
             sendregistrar=data.get("sendregistrar") is True,
             sure=data.get("sure") is True,
             failed_service=service if isinstance(service, int) else None,
+            accept=str(data.get("accept") or ""),
+            look=look if isinstance(look, int) else 0,
         )
+
+    @property
+    def is_first(self) -> bool:
+        """True for the first look after an accept, for which the order is read back."""
+        return bool(self.accept) and self.look == 0
 
 
 # --- when to look -----------------------------------------------------------------------------------------------------
 
 
-def watch(draft: Draft, call: CallEnded) -> None:
-    """Schedule the checks after a completed accept."""
-    wanted = {name: call.params.get(name) is True for name in ("autosetup", "sendregistrar")}
+def watch(draft: Draft, call: CallEnded) -> bool:
+    """Schedule the first check after a completed accept; False if it asked for nothing to be built."""
     warning = call.result.get("warning")
     if warning:
         draft.say(f"accepted, but {str(warning)[:_ERROR_LENGTH]}", by=PANEL)
-    if not any(wanted.values()):
-        return
-    for number, seconds in enumerate(LOOKS):
-        sure = number > 0 or bool(warning)
-        _look(draft, {**wanted, "sure": sure}, name=f"built:{call.id}:{number}", seconds=seconds)
+    autosetup, sendregistrar = (call.params.get(name) is True for name in ("autosetup", "sendregistrar"))
+    if not (autosetup or sendregistrar):
+        return False
+    question = BuildQuestion(
+        autosetup=autosetup, sendregistrar=sendregistrar, sure=bool(warning), accept=str(call.id)
+    )  # fmt: skip
+    _look_after_accept(draft, question, seconds=LOOKS[0])
+    return True
+
+
+def _look_after_accept(draft: Draft, question: BuildQuestion, *, seconds: float) -> None:
+    data = {name: getattr(question, name) for name in ("autosetup", "sendregistrar", "sure", "accept", "look")}
+    _look(draft, data, name=f"built:{question.accept}:{question.look}", seconds=seconds)
 
 
 def follow_hook(draft: Draft, look: Look) -> None:
@@ -118,7 +134,26 @@ def _look(draft: Draft, data: Mapping[str, Any], *, name: str, seconds: float) -
 
 
 def conclude(draft: Draft, built: Built, question: BuildQuestion) -> str:
-    """Follow what the panel shows; return the result as a slug."""
+    """Follow what the panel shows; return the result as a slug. While something is not built, it is looked at again."""
+    result = _progressed(draft, built, question)
+    if draft.order.provisioning is Provisioning.DONE and built.status == draft.order.panel_status:
+        draft.change(items=built.items, last_read_at=draft.now)  # nothing is left to look at
+        return result
+    if question.is_first or (result == "built" and draft.order != draft.before.order):
+        look_again(draft, seconds=0)
+    if question.accept and question.look + 1 < len(LOOKS):
+        seconds = LOOKS[question.look + 1] - LOOKS[question.look]
+        _look_after_accept(draft, replace(question, sure=True, look=question.look + 1), seconds=seconds)
+    return result
+
+
+def not_found(draft: Draft) -> None:
+    """Look at an order that the panel does not show: what became of it?"""
+    look_again(draft, seconds=0)
+
+
+def _progressed(draft: Draft, built: Built, question: BuildQuestion) -> str:
+    """Note how far the panel has built the order; return it as a slug."""
     unbuilt = [line for line in built.lines if _unbuilt(line, question)]
     if unbuilt:
         _failed(draft, built, unbuilt)
@@ -128,10 +163,6 @@ def conclude(draft: Draft, built: Built, question: BuildQuestion) -> str:
     if draft.flag(Flag.PROVISIONING_FAILED, raised=False):
         draft.say("everything that a module provisions is provisioned now", by=PANEL)
     draft.change(provisioning=_progress(built.lines).value)
-    if draft.order.provisioning is Provisioning.DONE and built.status == draft.order.panel_status:
-        draft.change(items=built.items, last_read_at=draft.now)  # nothing is left to look at
-    elif draft.order != draft.before.order:
-        look_again(draft, seconds=0)
     return "built"
 
 

@@ -43,7 +43,8 @@ def settle(call: CallEnded, snapshot: Snapshot, given: Conditions) -> Plan:
 def _accept_settled(draft: Draft, call: CallEnded) -> None:
     if call.state is CallState.DONE:
         _accepted(draft)
-        provisioning.watch(draft, call)
+        if provisioning.watch(draft, call) and draft.state is OrderState.RELEASED:
+            return  # the order is read back with its first check
     else:
         _stuck(draft, call)
     look_again(draft, seconds=_READ_BACK_SECONDS)
