@@ -343,3 +343,14 @@ async def test_left_unpaid_then_paid_then_taken_over_by_a_person(db: Database) -
         await house.panel.pay_invoice(order["fee"]["invoice_id"])
         await house.settle(seconds=30)
         assert (await house.order(left))["state"] == "released"
+
+
+async def test_an_order_that_is_deleted_right_after_its_accept_is_read_back_and_closed(db: Database) -> None:
+    async with open_deaf(db) as house:
+        client, product = shop(house, autosetup="accept")
+        placed = await house.panel.place_order(client, [product], pay=True)
+        await compare(house, wait=1)
+        assert (await house.order(placed.id))["state"] == "released"
+        del house.panel.state.orders[placed.id]
+        await house.wait(900)
+        assert (await house.order(placed.id))["state"] == "closed"
