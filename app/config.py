@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from app.core.records import Mode
 from app.core.retry import parse_delays
@@ -25,10 +24,10 @@ class SettingsError(Exception):
     """The environment has a setting that prevents the start; the text says what to change."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One field for each ``DOORMAN_…`` variable; the descriptions are what the README lists."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = ConfigDict(extra="forbid", validate_default=True)
 
     database_url: str = Field(
         "sqlite+aiosqlite:///doorman.db", description="SQLite file, or postgresql://… for several replicas."
@@ -49,7 +48,7 @@ class Settings(BaseSettings):
     policy_file: Path | None = Field(
         None, description="Policy file to publish and activate at start, unless it was published before."
     )
-    retry_delays: Annotated[tuple[float, ...], NoDecode] = Field(
+    retry_delays: tuple[float, ...] = Field(
         (1, 5, 30, 120, 600, 1800, 3600, 10800, 21600, 43200, 86400, 91000),
         description="Seconds between attempts at a panel call and at handling an event.",
     )
@@ -75,7 +74,7 @@ class Settings(BaseSettings):
         None, description="`console` or `json`; default: console on a terminal, else json."
     )
 
-    geoip_file: Annotated[tuple[Path, ...] | None, NoDecode] = Field(
+    geoip_file: tuple[Path, ...] | None = Field(
         None,
         description="Databases in the MMDB format, read locally, separated by commas: countries or cities, networks "
         "(ASN), anonymisers (GeoIP2 Anonymous IP). Any of them, in any order.",
@@ -180,16 +179,17 @@ def _is_loopback(host: str) -> bool:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings.
+    """Read the settings: overrides before the environment before `.env`; an empty variable is not set.
 
     Raises SettingsError naming each variable that is unknown or wrong.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith(PREFIX)}
-    if unknown := sorted(given - known):
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    variables = (*dotenv_values(".env").items(), *os.environ.items())
+    given = {name.upper(): value for name, value in variables if name.upper().startswith(PREFIX)}
+    if unknown := sorted(given.keys() - known.keys()):
         raise SettingsError(f"unknown setting {', '.join(unknown)}; the known ones are: {', '.join(sorted(known))}")
     try:
-        return Settings(**overrides)
+        return Settings(**{known[name]: value for name, value in given.items() if value} | overrides)
     except ValidationError as error:
         raise SettingsError("; ".join(map(_in_words, error.errors(include_input=False)))) from None
 

@@ -15,22 +15,22 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy import exc
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app import sqlite_driver
 from app.group_commit import GroupCommit
+from app.log import Logger
 from app.outage import Outage
 from app.precedence import LetPass
 
-log = structlog.get_logger()
+log = Logger()
 
 #: How long a connection waits for a lock by default.
 LOCK_WAIT = timedelta(seconds=15)
@@ -294,8 +294,11 @@ def insert_into(tx: AsyncConnection, table: sa.Table) -> Any:
 
 
 def insert(dialect: str, table: sa.Table) -> Any:
-    """Return an INSERT in the dialect of this name, for statements that are made once."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    """Return an INSERT in the dialect of this name, for statements that are made once.
+
+    Only the dialect in use is loaded.
+    """
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 def note_failure(db: Database, what: str, error: BaseException, **fields: Any) -> None:

@@ -1,4 +1,7 @@
-"""Logs are events with fields (structlog): ids and codes, never payloads or personal data."""
+"""Logs are events with fields (structlog): ids and codes, never payloads or personal data.
+
+structlog is imported with the first line: most small commands log none, and it takes longer to load than they run.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,22 @@ import logging
 import sys
 from typing import Any
 
-import structlog
-from structlog.tracebacks import ExceptionDictTransformer
+
+class Logger:
+    """structlog's logger, for modules that small commands load; its methods are the levels."""
+
+    def __getattr__(self, level: str) -> Any:
+        """Return the method of a level."""
+        import structlog
+
+        return getattr(structlog.get_logger(), level)
 
 
 def configure(log_format: str | None = None, *, level: int = logging.INFO) -> None:
     """Set up logging for this process; `log_format` None means console on a terminal, else JSON."""
+    import structlog
+    from structlog.tracebacks import ExceptionDictTransformer
+
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

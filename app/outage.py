@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import structlog
+from app.log import Logger
 
 #: The minimum time between two log lines, in seconds.
 APART: Final = 60.0
 _LONGEST_REASON = 200
 
-log = structlog.get_logger()
+log = Logger()
 
 
 class Outage:

@@ -19,6 +19,7 @@ from app.errors import ConfirmationNeeded, NotFound, WrongState
 from app.evaluation.share import HeldShare, last_orders, weigh
 from app.installation.heavy import Turn
 from app.installation.idempotency import Answer
+from app.policies import published as listed
 from app.policies import versions
 from app.policies.reading import ReadPolicy, oddities, read_document, still_wanted
 from app.workflow.gate import presence
@@ -86,7 +87,7 @@ async def publish(tx: AsyncConnection, new: ReadPolicy, *, by: str, now: datetim
     view = PublishedPolicy(
         version=published.version,
         hash=published.hash,
-        active=await versions.active_version(tx) == published.version,
+        active=await listed.active_version(tx) == published.version,
         warnings=found,
     )
     return Answer(status=201 if published.new else 200, body=to_json(view).decode())
@@ -168,7 +169,7 @@ async def compare(db: Database, version: int, other: int | None, turn: Turn) -> 
     """
     if other is None:
         async with db.read() as connection:
-            other = await versions.active_version(connection)
+            other = await listed.active_version(connection)
     if other is None:
         raise NotFound("no policy is active yet")
     before, after = await versions.load(db, other, turn), await versions.load(db, version, turn)

@@ -143,19 +143,19 @@ def policy_publish(
 @policy.command("list")
 def policy_list() -> None:
     """List the published policies, newest first."""
-    from app.cli import policy as policy_desk
+    from app.cli import policy_list as listing
 
     with plain_errors():
-        asyncio.run(policy_desk.show_all(load_settings()))
+        asyncio.run(listing.show_all(load_settings()))
 
 
 @policy.command("show")
 def policy_show(version: Annotated[int, typer.Argument(min=1, max=2**31 - 1)]) -> None:
     """Print the document of a published policy."""
-    from app.cli import policy as policy_desk
+    from app.cli import policy_list as listing
 
     with plain_errors():
-        typer.echo(asyncio.run(policy_desk.show(load_settings(), version)))
+        typer.echo(asyncio.run(listing.show(load_settings(), version)))
 
 
 @policy.command("diff")

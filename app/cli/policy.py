@@ -1,9 +1,8 @@
-"""`doorman policy …`: check, publish, compare and choose policies from the command line."""
+"""`doorman policy …`: check, publish, compare and choose policies from the command line; `policy_list` shows them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,31 +11,16 @@ import sqlalchemy as sa
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.views.policies import get_policy, list_policies
 from app.clock import utc_now
 from app.config import Settings
 from app.core.policy.document import Policy, parse_policy, policy_hash
 from app.db import Database
 from app.installation import schema
-from app.installation.administration import BY, transaction
-from app.paging import Window
+from app.installation.administration import BY, reading, transaction
 from app.policies import candidate, versions
 
 if TYPE_CHECKING:
     from app.evaluation.share import HeldShare
-
-_LISTED = 100
-
-
-@asynccontextmanager
-async def _reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    db = Database.open(settings.database_url)
-    try:
-        await schema.require_current(db)
-        async with db.read() as connection:
-            yield connection
-    finally:
-        await db.close()
 
 
 def check(file: Path) -> Policy:
@@ -109,26 +93,6 @@ async def roll_back(settings: Settings) -> int:
         return await versions.roll_back(tx, by=BY, now=utc_now())
 
 
-async def show_all(settings: Settings) -> None:
-    """Print the published policies, newest first. Raises schema.OldSchema."""
-    async with _reading(settings) as connection:
-        found = (await list_policies(connection, Window(limit=_LISTED, cursor=None))).items
-        tried = (await candidate.current(connection)).version
-    for row in found:
-        word = "active" if row.active else "candidate" if row.version == tried else ""
-        typer.echo(
-            f"{row.version:>5}  {row.published_at:%Y-%m-%d %H:%M}  {word:<10} {row.hash[:12]}  {row.published_by}"
-        )
-    if not found:
-        typer.echo("no policy yet: the first start of `doorman serve` publishes the default one")
-
-
-async def show(settings: Settings, version: int) -> str:
-    """Return the document of a version. Raises NotFound, schema.OldSchema."""
-    async with _reading(settings) as connection:
-        return (await get_policy(connection, version)).document
-
-
 async def compare(settings: Settings, one: str, other: str | None) -> None:
     """Print how `one` differs from `other` (else from the active policy), each a version or a file.
 
@@ -139,7 +103,7 @@ async def compare(settings: Settings, one: str, other: str | None) -> None:
     if other is not None and not (one.isdecimal() or other.isdecimal()):
         after, before = _of_file(one), _of_file(other)
     else:
-        async with _reading(settings) as connection:
+        async with reading(settings) as connection:
             after, before = await _read(connection, one), await _read(connection, other)
     found = differences(before, after)
     if not found:

@@ -12,8 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.core.reading.kinds import ExpectedUse, HostedFinding, LookAlike
-from app.core.reading.requests import TermFinding
+from app.core.reading.kinds import ExpectedUse, HostedFinding, LookAlike, TermFinding
 
 
 class PlacedBy(StrEnum):

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.judgement.decide import Outcome
 from app.core.money import Money
 from app.core.records import CLOCK, PANEL, POLICY
-from app.policies import candidate, versions
+from app.policies import published, versions
 from app.tables.orders import decisions, orders
 
 #: How many of the newest decisions are read; the report says so if there are more.
@@ -106,7 +106,7 @@ class CandidateReport:
 
 async def candidate_report(connection: AsyncConnection) -> CandidateReport:
     """Return where the running candidate differs; empty if none runs."""
-    running = await candidate.current(connection)
+    running = await published.candidate(connection)
     active_version = (await versions.active(connection)).version
     rows = [] if running.since is None else await _rows(connection, running.since, active_version)
     complete = len(rows) < LOOKED_AT

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.core.reading.topics import OrderIntent, classify
+from app.core.reading.kinds import OrderIntent
+from app.core.reading.topics import classify
 from app.panels.records import PanelOrder, PanelTicket
 
 #: A ticket older than this asked for another order.

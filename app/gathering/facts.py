@@ -29,7 +29,8 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.matching import match_lists
 from app.core.reading.hosted import read_domain
-from app.core.reading.requests import TermFinding, find_terms
+from app.core.reading.kinds import TermFinding
+from app.core.reading.requests import find_terms
 from app.core.rows.belongings import Aggregates
 from app.customers.first_orders import has_paid_past
 from app.customers.identities import canonical_email, canonical_phone, email_domain, phone_country

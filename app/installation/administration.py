@@ -32,6 +32,18 @@ async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
         await db.close()
 
 
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A read-only transaction on the settings' database. Raises schema.OldSchema."""
+    db = Database.open(settings.database_url)
+    try:
+        await schema.require_current(db)
+        async with db.read() as connection:
+            yield connection
+    finally:
+        await db.close()
+
+
 async def create_key(settings: Settings, name: str, role: Role) -> str:
     """Make a key and return it. Raises Invalid, WrongState, schema.OldSchema."""
     name = name.strip()
@@ -45,8 +57,8 @@ async def create_key(settings: Settings, name: str, role: Role) -> str:
 
 async def list_keys(settings: Settings) -> list[KeyRow]:
     """Return all keys. Raises schema.OldSchema."""
-    async with transaction(settings) as tx:
-        return await keys.list_keys(tx)
+    async with reading(settings) as connection:
+        return await keys.list_keys(connection)
 
 
 async def revoke_key(settings: Settings, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import cache
 from pathlib import Path
@@ -73,6 +74,8 @@ def migrate(url: str) -> None:
 
     Raises OldSchema if a newer version of this program has already upgraded the database.
     """
+    if asyncio.run(_is_migrated(url)):
+        return
     from alembic import command
     from alembic.util import CommandError
 
@@ -80,6 +83,14 @@ def migrate(url: str) -> None:
         command.upgrade(configuration(url), "head")
     except CommandError as error:
         raise OldSchema(f"{error}: {_NEWER}") from None
+
+
+async def _is_migrated(url: str) -> bool:
+    db = Database.open(url)
+    try:
+        return await is_current(db)
+    finally:
+        await db.close()
 
 
 _NEWER = (

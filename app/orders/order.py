@@ -25,7 +25,7 @@ from app.core.rows.typed import columns, read
 from app.core.states import OrderState, Provisioning
 from app.installation import facts as installation
 from app.messaging import inbox
-from app.policies import versions
+from app.policies import published, versions
 from app.tables.inbox import EventSource, events
 from app.tables.orders import decisions, fees, orders, questions
 from app.tables.outbox import panel_calls
@@ -50,7 +50,7 @@ _BELONGINGS: Final = sa.select(
 )  # fmt: skip
 
 
-_DEPENDED_ON: Final = versions.ACTIVE.add_columns(*installation.DEPENDED_ON)
+_DEPENDED_ON: Final = published.ACTIVE.add_columns(*installation.DEPENDED_ON)
 _CALLS: Final = sa.select(
     panel_calls.c.id, panel_calls.c.key, panel_calls.c.action, panel_calls.c.state, panel_calls.c.settled_at
 ).order_by(panel_calls.c.seq, panel_calls.c.id)

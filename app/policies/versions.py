@@ -1,4 +1,4 @@
-"""Policies in the database: publish, activate, and the one in force."""
+"""Policies in the database: publish, activate, and the rules of the one in force; `published` lists them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.core.policy.toml import MAX_DOCUMENT
 from app.db import Database, insert_new
 from app.errors import NotFound, WrongState
 from app.installation.heavy import Turn
+from app.policies.published import ACTIVE, LATEST, active_version, row_of
 from app.policies.reading import read_published
 from app.tables.policies import policies, policy_activations
 
@@ -70,16 +71,8 @@ def _known(row: Any) -> Published:
 
 async def get(connection: AsyncConnection, version: int) -> Policy:
     """Return a published policy. Raises NotFound, and WrongState for one that this program no longer accepts."""
-    row = await _published(connection, version)
+    row = await row_of(connection, version)
     return _parse(version, row)
-
-
-async def _published(connection: AsyncConnection, version: int) -> Any:
-    columns = (policies.c.hash, policies.c.document)
-    row = (await connection.execute(sa.select(*columns).where(policies.c.version == version))).first()
-    if row is None:
-        raise NotFound(f"there is no policy version {version}")
-    return row
 
 
 async def load(db: Database, version: int, turn: Turn) -> Policy:
@@ -88,7 +81,7 @@ async def load(db: Database, version: int, turn: Turn) -> Policy:
     For requests, before their transaction. Raises what `get` raises, and what `Turn.run` does.
     """
     async with db.read() as connection:
-        row = await _published(connection, version)
+        row = await row_of(connection, version)
     if row.hash not in _parsed:
         _parsed[row.hash] = await turn.run(read_published, version, row.document)
     return _parsed[row.hash]
@@ -119,25 +112,11 @@ async def roll_back(tx: AsyncConnection, *, by: str, now: datetime) -> int:
 async def previous_version(connection: AsyncConnection) -> int:
     """Return the version that was active before the one in force. Raises WrongState if there was none."""
     now_active = await active_version(connection)  # the number only, because the active policy may be invalid today
-    before = _latest().where(policy_activations.c.version != now_active)
+    before = LATEST.where(policy_activations.c.version != now_active)
     version: int | None = await connection.scalar(before)
     if version is None:
         raise WrongState(f"version {now_active} is the only policy that was ever active")
     return version
-
-
-def _latest() -> sa.Select[tuple[int]]:
-    return sa.select(policy_activations.c.version).order_by(policy_activations.c.id.desc()).limit(1)
-
-
-#: The version and the hash of the policy in force.
-ACTIVE: Final = sa.select(policies.c.version, policies.c.hash).where(policies.c.version == _latest().scalar_subquery())
-
-
-async def active_version(connection: AsyncConnection) -> int | None:
-    """Return the version of the policy in force, valid or not; None when none was ever activated."""
-    found: int | None = await connection.scalar(_latest())
-    return found
 
 
 async def active(connection: AsyncConnection) -> ActivePolicy:

@@ -1,11 +1,11 @@
-"""API keys and the answers kept for repeated requests."""
+"""API keys and the answers kept for repeated requests; `live_keys` has an index of theirs."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from app.core.records import Role
-from app.tables.columns import UtcDateTime, metadata, state
+from app.tables.plain_columns import UtcDateTime, metadata, state
 
 api_keys = sa.Table(
     "api_keys",
@@ -16,13 +16,6 @@ api_keys = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False, unique=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("revoked_at", UtcDateTime),
-    sa.Index(
-        "uq_api_keys_name_live",
-        "name",
-        unique=True,
-        sqlite_where=sa.text("revoked_at IS NULL"),
-        postgresql_where=sa.text("revoked_at IS NULL"),
-    ),
 )
 
 idempotency_keys = sa.Table(

@@ -2,9 +2,10 @@
 search.
 """
 
-from app.tables import access, alerts, customers, history, inbox, orders, outbox, policies, search
+from app.tables import access, alerts, customers, history, inbox, live_keys, orders, outbox, policies, search
 from app.tables.columns import metadata
 
 __all__ = [
-    "access", "alerts", "customers", "history", "inbox", "metadata", "orders", "outbox", "policies", "search",
+    "access", "alerts", "customers", "history", "inbox", "live_keys", "metadata", "orders", "outbox", "policies",
+    "search",
 ]  # fmt: skip

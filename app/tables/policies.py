@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from app.tables.columns import UtcDateTime, metadata
+from app.tables.plain_columns import UtcDateTime, metadata
 
 policies = sa.Table(
     "policies",

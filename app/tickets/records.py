@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.context import Context
 from app.core.facts import PlacedBy
 from app.core.policy.document import Policy
+from app.core.reading.kinds import OrderIntent, Topic
 from app.core.reading.text import MAX_TEXT
-from app.core.reading.topics import OrderIntent, TicketReading, Topic, classify
+from app.core.reading.topics import TicketReading, classify
 from app.core.rows.order import Order
 from app.core.states import OrderState
 from app.customers import counts

@@ -16,7 +16,7 @@ from app.errors import NotFound, WrongState
 from app.gathering.facts import OwnKnowledge, build_facts
 from app.gathering.panel import Gathered
 from app.orders.order import LockedOrder
-from app.policies import candidate, versions
+from app.policies import published, versions
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ async def verdict(locked: LockedOrder, gathered: Gathered, own: OwnKnowledge) ->
 
     The candidate applies its own terms and lists to the same texts; the active policy's muted signals stay muted.
     """
-    version = (await candidate.current(locked.tx)).version
+    version = (await published.candidate(locked.tx)).version
     if version is None or version == locked.given.active.version:
         return None
     try:

@@ -110,7 +110,7 @@ class Service:
 
     async def _open(self, panel_url: str) -> None:
         settings = Settings(
-            _env_file=None, database_url=f"sqlite:///{self._database}", mode="enforce", panel_url=panel_url,
+            database_url=f"sqlite:///{self._database}", mode="enforce", panel_url=panel_url,
             panel_identifier=SecretStr(self.panel.identifier), panel_secret=SecretStr(self.panel.secret),
             webhook_secret=SecretStr(SECRET), admin_key=SecretStr(ADMIN_KEY), panel_rate=10_000,
             panel_timezone="Europe/Berlin", settle_seconds=3600,

@@ -61,7 +61,7 @@ Start = Callable[..., AbstractAsyncContextManager[Api]]
 @pytest.fixture(scope="session")
 def document() -> dict[str, Any]:
     """The OpenAPI document, generated once."""
-    return create_app(Settings(_env_file=None, database_url="sqlite://")).openapi()
+    return create_app(Settings(database_url="sqlite://")).openapi()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def start(db: Database, document: dict[str, Any]) -> Start:
 
     @asynccontextmanager
     async def run(mode: Mode = Mode.ENFORCE, *, keys: bool = True, **settings: Any) -> AsyncIterator[Api]:
-        made = Settings(_env_file=None, mode=mode, panel_url="https://billing.example.com", **settings)
+        made = Settings(mode=mode, panel_url="https://billing.example.com", **settings)
         context = Context(db=db, settings=made, clock=lambda: NOW)
         app = application(context)
         made_keys = await make_keys(db) if keys else {}

@@ -42,7 +42,7 @@ def chromium() -> str:
 async def served(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """Serve an application with one row of each kind; yield its address and a key of role ops."""
     shutil.copyfile(sqlite_template, tmp_path / "doorman.db")
-    settings = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
+    settings = Settings(mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
     db = Database.open(settings.database_url)
     keys = await make_keys(db)
     await add_world(db)

@@ -72,7 +72,7 @@ def runner() -> Iterator[asyncio.Runner]:
 def api(runner: asyncio.Runner, sqlite_template: Any, document: dict[str, Any], tmp_path: Any) -> Iterator[Api]:
     """An application on SQLite, shared by all examples."""
     (tmp_path / "doorman.db").write_bytes(sqlite_template.read_bytes())
-    made = Settings(_env_file=None, mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
+    made = Settings(mode=Mode.ENFORCE, database_url=f"sqlite:///{tmp_path / 'doorman.db'}")
     db = Database.open(made.database_url)
     served = create_app(made, context=Context(db=db, settings=made, clock=lambda: NOW), freeze=False)
     lifespan = served.router.lifespan_context(served)

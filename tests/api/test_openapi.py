@@ -100,7 +100,7 @@ def test_it_has_the_routes_of_the_contract_and_no_others(document: dict[str, Any
 
 def test_it_is_the_same_whatever_the_settings(document: dict[str, Any]) -> None:
     settings = Settings(
-        _env_file=None, database_url="sqlite://", mode=Mode.ENFORCE, panel_url="https://x.example", admin_key="x" * 32,
+        database_url="sqlite://", mode=Mode.ENFORCE, panel_url="https://x.example", admin_key="x" * 32,
         public_url="https://doorman.example",
     )  # fmt: skip
     assert json.dumps(create_app(settings).openapi()) == json.dumps(document)

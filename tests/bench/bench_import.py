@@ -104,7 +104,7 @@ def measure(orders: int, folder: Path) -> Measured:
             port = int(panel.stdout.readline())
             settings = Settings(
                 database_url=f"sqlite:///{folder / 'import.db'}", panel_url=f"http://127.0.0.1:{port}",
-                panel_identifier=SecretStr(IDENTIFIER), panel_secret=SecretStr(SECRET), _env_file=None,
+                panel_identifier=SecretStr(IDENTIFIER), panel_secret=SecretStr(SECRET),
             )  # fmt: skip
             migrate(settings.database_url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

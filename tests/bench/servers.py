@@ -98,7 +98,7 @@ def _resolve(answers: list[asyncio.Future[None]]) -> None:
 
 def _ours(path: str) -> Any:
     configure("json")
-    settings = Settings(database_url=f"sqlite:///{path}", webhook_secret=SecretStr(SECRET), _env_file=None)
+    settings = Settings(database_url=f"sqlite:///{path}", webhook_secret=SecretStr(SECRET))
     migrate(settings.database_url)
     return create_app(settings)
 

@@ -119,7 +119,7 @@ async def test_a_look_that_is_stopped_stops_the_asking() -> None:
 
 
 def settings(**values: Any) -> Settings:
-    return Settings(_env_file=None, **values)
+    return Settings(**values)
 
 
 def test_all_of_it_is_off_by_default() -> None:

@@ -228,7 +228,7 @@ class Shop:
 
 
 def context_of(db: Database, *, now: datetime = NOW, panel: Any = None) -> Context:
-    settings = Settings(database_url=str(db.url), _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(database_url=str(db.url))
     return Context(db=db, settings=settings, panel=panel or Shop(), clock=lambda: now)
 
 

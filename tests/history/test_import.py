@@ -118,7 +118,7 @@ class Town:
 
 def settings_for(db: Database, **more: Any) -> Settings:
     return Settings(
-        _env_file=None, database_url=db.url.render_as_string(hide_password=False),
+        database_url=db.url.render_as_string(hide_password=False),
         panel_identifier=SecretStr(IDENTIFIER), panel_secret=SecretStr(SECRET),
         **{"panel_url": "http://127.0.0.1:9", **more},
     )  # fmt: skip

@@ -89,7 +89,7 @@ async def test_rounds_are_named(db: Database) -> None:
         counts.count("GetOrders")
         done.set()
 
-    settings = Settings(_env_file=None, database_url="sqlite:///unused.db")
+    settings = Settings(database_url="sqlite:///unused.db")
     context = Context(db=db, settings=settings)
     running = asyncio.create_task(keep_rounds(context, (Round(name="reconcile", every=timedelta(hours=1), run=run),)))
     await asyncio.wait_for(done.wait(), 10)

@@ -349,7 +349,7 @@ async def test_housekeeping_outlives_a_database_that_is_away(db: Database, time:
         asked.set()
         raise ConnectionRefusedError("connect call failed")
 
-    context = Context(db=Shaky.of(db, before), settings=Settings(_env_file=None))
+    context = Context(db=Shaky.of(db, before), settings=Settings())
     keeping = asyncio.create_task(working._keep_house(context, None))
     await asked.wait()
     done, _ = await asyncio.wait([keeping], timeout=0.2)

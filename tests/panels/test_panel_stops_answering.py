@@ -54,7 +54,7 @@ async def test_those_who_wait_for_a_turn_when_the_breaker_opens_are_told_at_once
 
 def settings(**given: Any) -> Settings:
     held = {"panel_url": PANEL, "panel_identifier": SecretStr("id"), "panel_secret": SecretStr("secret")}
-    return Settings(_env_file=None, **{**held, **given})
+    return Settings(**{**held, **given})
 
 
 async def test_the_doctor_does_not_wait_for_each_action_of_a_panel_that_stopped_answering() -> None:

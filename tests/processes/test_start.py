@@ -24,7 +24,7 @@ def _said(logs: Logs) -> list[str]:
 
 
 async def test_what_is_missing_is_logged_at_start(db: Database, logs: Logs) -> None:
-    settings = Settings(_env_file=None, database_url=db.url.render_as_string(hide_password=False))
+    settings = Settings(database_url=db.url.render_as_string(hide_password=False))
     await get_ready(settings)
     assert _said(logs) == [lacking.NO_PANEL, lacking.NO_WEBHOOKS, lacking.NO_KEY]
     async with db.begin() as tx:

@@ -150,7 +150,7 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
         "panel_rate": 10_000,
         "panel_timezone": "Europe/Berlin",
     }
-    return Settings(_env_file=None, **values | overrides)
+    return Settings(**values | overrides)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from alembic import command
 from app.core.policy.document import PolicyError
 from app.db import Database
 from app.installation import schema
-from app.policies import versions
+from app.policies import published, versions
 from app.tables.access import idempotency_keys
 from app.tables.orders import decisions, orders
 from app.tables.outbox import panel_calls
@@ -56,7 +56,7 @@ async def test_a_policy_file_that_would_be_refused_today_does_not_stop_a_start(d
         version = (await tx.execute(row.returning(policies_table.c.version))).scalar_one()
         await versions.activate(tx, version, by="DOORMAN_POLICY_FILE", now=now)
         await versions.prepare(tx, file=file, now=now)
-        assert await versions.active_version(tx) == version
+        assert await published.active_version(tx) == version
 
 
 async def test_data_of_the_first_version_survives_the_migrations(database_kind: str, tmp_path: Path) -> None:

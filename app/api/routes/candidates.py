@@ -12,7 +12,7 @@ from app.api.serving import ChangeDep, ContextDep, read, router
 from app.evaluation.candidate_report import CandidateReport, candidate_report
 from app.policies import candidate as service
 from app.policies import versions
-from app.policies.candidate import Candidate
+from app.policies.published import Candidate
 
 candidates = router("", "policies")
 

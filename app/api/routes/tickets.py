@@ -17,8 +17,9 @@ from app.api.serving import ChangeDep, ContextDep, PeriodDep, WindowDep, answer,
 from app.api.views.filtered import TicketFilter, list_tickets
 from app.api.views.lists import get_ticket
 from app.api.views.records import ReadingView, TicketSummary, TicketView
+from app.core.reading.kinds import Topic
 from app.core.reading.text import MAX_TEXT
-from app.core.reading.topics import Topic, classify
+from app.core.reading.topics import classify
 from app.errors import NotFound
 from app.paging import Page
 from app.policies import versions

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import NotFound
 from app.paging import Page, SortOrder, Window, read_page
-from app.policies import versions as policy_service
+from app.policies import published
 from app.shown import View
 from app.tables.policies import policies
 
@@ -49,10 +48,9 @@ class PublishedPolicy(View):
 
 async def list_policies(connection: AsyncConnection, window: Window) -> Page[PolicyView]:
     """Return the published policies, newest first."""
-    columns = (policies.c.version, policies.c.hash, policies.c.published_by, policies.c.published_at)
     order = SortOrder(columns=(policies.c.version,), kinds=(int,))
-    rows, cursor = await read_page(connection, sa.select(*columns), order, window)
-    active = await policy_service.active_version(connection)
+    rows, cursor = await read_page(connection, sa.select(*published.LISTED), order, window)
+    active = await published.active_version(connection)
     found = [PolicyView.of(row, active=row.version == active) for row in rows]
     return Page(items=tuple(found), next_cursor=cursor)
 
@@ -62,8 +60,6 @@ async def get_policy(connection: AsyncConnection, version: int) -> PolicyDocumen
 
     It comes without warnings: see `publishing.show`.
     """
-    row = (await connection.execute(sa.select(policies).where(policies.c.version == version))).first()
-    if row is None:
-        raise NotFound(f"there is no policy version {version}")
-    active = await policy_service.active_version(connection)
+    row = await published.row_of(connection, version)
+    active = await published.active_version(connection)
     return PolicyDocument.of(row, active=row.version == active, warnings=())

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from app.core.reading.topics import OrderIntent, Topic
+from app.core.reading.kinds import OrderIntent, Topic
 from app.core.records import CallClass, CallState
 from app.core.states import FeeState
 from app.shown import MAX_ROW_BYTES, Cut, View, amount, first, within

@@ -11,7 +11,7 @@ from app.core.policy.document import Policy
 from app.core.policy.matching import Groups
 from app.core.policy.sections.judging import CurrencyRow
 from app.core.policy.terms import terms_digest
-from app.core.reading.requests import TermKind
+from app.core.reading.kinds import TermKind
 
 #: The number of cached rulebooks: for the active policy, a candidate, and those of a backtest.
 _KEPT: Final = 16

@@ -11,10 +11,10 @@ from app.core.facts import Cut, TextCut
 from app.core.judgement import vetting
 from app.core.policy.document import Policy
 from app.core.reading.hosted import DOMAIN, Excuses, Hosted, read_domain, read_hosted
-from app.core.reading.kinds import ExpectedUse, HostedFinding, Likeness, LookAlike
+from app.core.reading.kinds import ExpectedUse, HostedFinding, Likeness, LookAlike, TermFinding, TermKind
 from app.core.reading.look_alikes import brands_of, find_look_alike
 from app.core.reading.quantities import UseUnit
-from app.core.reading.requests import TermFinding, TermKind, find_asked, find_listed, words_of
+from app.core.reading.requests import find_asked, find_listed, words_of
 from app.core.reading.text import MAX_TEXT, Token, is_cut, left_out, normalise, tokens, words
 
 _OWN_NAME: Final = frozenset({Likeness.NAME, Likeness.MENTION})

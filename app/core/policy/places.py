@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final
 
 from app.core.reading.lexicon.lists import Lists
-from app.core.reading.requests import spellings
+from app.core.reading.text import spellings
 
 #: A term, split into words.
 Phrase = tuple[str, ...]

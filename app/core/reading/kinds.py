@@ -1,4 +1,4 @@
-"""The kinds of findings in a text."""
+"""The kinds of findings in a text, without the lexicon that they are found by."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,3 +82,37 @@ class LookAlike:
     brand: str
     likeness: Likeness
     words: tuple[str, ...] = ()
+
+
+class Topic(StrEnum):
+    """What a ticket is about; the slugs of the contract."""
+
+    ORDER = "order"
+    PRESALES = "presales"
+    PAID_NOT_PROVISIONED = "paid_not_provisioned"
+    REBOOT = "reboot"
+    OS_INSTALL = "os_install"
+    BILLING = "billing"
+    CANCELLATION = "cancellation"
+    REFUND = "refund"
+    ABUSE_REPORT = "abuse_report"
+    OUTAGE = "outage"
+    ACCOUNT_ACCESS = "account_access"
+    MIGRATION = "migration"
+    DNS_DOMAIN = "dns_domain"
+    EMAIL_SERVICE = "email_service"
+    CUSTOM_WORK = "custom_work"
+    UPGRADE = "upgrade"
+    HOW_TO = "how_to"
+    PRAISE = "praise"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class OrderIntent(StrEnum):
+    """Whether a ticket asks us to place an order instead of using the cart."""
+
+    NONE = "none"
+    HOW_TO_ORDER = "how_to_order"
+    ORDER_BY_MESSAGE = "order_by_message"
+    CUSTOM_ORDER = "custom_order"

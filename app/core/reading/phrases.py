@@ -11,7 +11,7 @@ from app.core.reading.lexicon import software as lexicon_software
 from app.core.reading.lexicon import systems as lexicon_systems
 from app.core.reading.lexicon import work as lexicon_work
 from app.core.reading.lexicon.asking import Cue
-from app.core.reading.text import PhraseBook, Token, expand, words
+from app.core.reading.text import PhraseBook, Token, expand, split, words
 
 
 class PhraseRole(Enum):
@@ -45,11 +45,6 @@ class Entry:
     role: PhraseRole
     term: str
     cue: Cue | None = None
-
-
-def split(phrase: str) -> tuple[str, ...]:
-    """Return a phrase as the words that the reader sees."""
-    return tuple(token.text for token in words(phrase))
 
 
 def _entries() -> Iterator[tuple[str, Entry]]:

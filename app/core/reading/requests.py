@@ -5,11 +5,11 @@ from datetime import date
 from functools import lru_cache
 
 from app.core.reading.kinds import TermFinding, TermKind
-from app.core.reading.phrases import read_catalogue, split
+from app.core.reading.phrases import read_catalogue
 from app.core.reading.reader import Reader
-from app.core.reading.text import PhraseBook, Token, normalise, tokens, words
+from app.core.reading.text import PhraseBook, Token, normalise, spellings, tokens, words
 
-__all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise", "spellings"]
+__all__ = ["LEXICON_DATE", "TermFinding", "TermKind", "find_requests", "find_terms", "normalise"]
 
 LEXICON_DATE = date(2026, 11, 21)
 """The day up to which the ends of life in the lexicon are known; versions are judged by it unless told otherwise."""
@@ -70,9 +70,3 @@ def words_of(text: str) -> Sequence[Token]:
 def _listed(terms: tuple[str, ...]) -> PhraseBook[str]:
     """Return the phrase book of a list; cached, because an order with many lines uses the same list for each."""
     return PhraseBook((spelling, term) for term in terms for spelling in spellings(term))
-
-
-def spellings(term: str) -> tuple[tuple[str, ...], ...]:
-    """Return the word sequences that `find_terms` searches for: the words, and joined as one; empty without words."""
-    phrase = split(normalise(term))
-    return (phrase, ("".join(phrase),)) if phrase else ()

@@ -299,6 +299,17 @@ def words(text: str) -> Iterator[Token]:
         yield Token(match[0], match.start())
 
 
+def split(phrase: str) -> tuple[str, ...]:
+    """Return a phrase as the words that the reader sees."""
+    return tuple(token.text for token in words(phrase))
+
+
+def spellings(term: str) -> tuple[tuple[str, ...], ...]:
+    """Return the word sequences that find a term: its words, and joined as one; none without words."""
+    phrase = split(normalise(term))
+    return (phrase, ("".join(phrase),)) if phrase else ()
+
+
 def expand(pattern: str) -> tuple[str, ...]:
     """Expand a pattern with alternatives to its phrases: "{i|we} can" gives "i can" and "we can"."""
     results = [""]

@@ -2,48 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
-from app.core.reading.kinds import TermFinding, TermKind
+from app.core.reading.kinds import OrderIntent, TermFinding, TermKind, Topic
 from app.core.reading.lexicon import topic_pairs, topics
-from app.core.reading.phrases import split
 from app.core.reading.requests import find_asked
-from app.core.reading.text import PhraseBook, Token, expand, normalise, tokens
-
-
-class Topic(StrEnum):
-    """What a ticket is about; the slugs of the contract."""
-
-    ORDER = "order"
-    PRESALES = "presales"
-    PAID_NOT_PROVISIONED = "paid_not_provisioned"
-    REBOOT = "reboot"
-    OS_INSTALL = "os_install"
-    BILLING = "billing"
-    CANCELLATION = "cancellation"
-    REFUND = "refund"
-    ABUSE_REPORT = "abuse_report"
-    OUTAGE = "outage"
-    ACCOUNT_ACCESS = "account_access"
-    MIGRATION = "migration"
-    DNS_DOMAIN = "dns_domain"
-    EMAIL_SERVICE = "email_service"
-    CUSTOM_WORK = "custom_work"
-    UPGRADE = "upgrade"
-    HOW_TO = "how_to"
-    PRAISE = "praise"
-    OTHER = "other"
-    UNKNOWN = "unknown"
-
-
-class OrderIntent(StrEnum):
-    """Whether a ticket asks us to place an order instead of using the cart."""
-
-    NONE = "none"
-    HOW_TO_ORDER = "how_to_order"
-    ORDER_BY_MESSAGE = "order_by_message"
-    CUSTOM_ORDER = "custom_order"
+from app.core.reading.text import PhraseBook, Token, expand, normalise, split, tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,7 +228,7 @@ async def test_requests_to_the_panel_are_counted_by_action_and_cause(api: Api) -
 
 
 async def test_an_old_schema_is_refused_with_the_command_that_helps(tmp_path: Any) -> None:
-    settings = Settings(_env_file=None, database_url=f"sqlite:///{tmp_path / 'old.db'}")
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'old.db'}")
     app = create_app(settings)
     with pytest.raises(OldSchema, match="doorman migrate"):
         async with app.router.lifespan_context(app):

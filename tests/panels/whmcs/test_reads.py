@@ -318,14 +318,14 @@ async def test_the_factory_opens_the_panel_that_the_settings_name() -> None:
     async with server.serving([server.answer(json.dumps({"result": "success", **ADMIN}).encode())]) as (url, seen):
         settings = Settings(
             panel_url=url.removesuffix("/api"), panel_identifier=SecretStr("id"), panel_secret=SecretStr("secret"),
-            panel_timezone="Europe/Berlin", _env_file=None,
+            panel_timezone="Europe/Berlin",
         )  # fmt: skip
         opened = open_panel(settings)
         assert (await opened.identity()).version == "9.0.3"
         await opened.aclose()
     assert seen == [1]
     with pytest.raises(ValueError, match="not configured"):
-        open_panel(Settings(_env_file=None))
+        open_panel(Settings())
 
 
 # --- the module queue ---------------------------------------------------------------------------------------------

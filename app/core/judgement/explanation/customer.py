@@ -16,7 +16,7 @@ from app.core.judgement.signals.work import REQUEST_KINDS
 from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import AcceptMode, render
-from app.core.reading.requests import TermKind
+from app.core.reading.kinds import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 _TERMS_SHOWN: Final = 5

@@ -16,7 +16,7 @@ from app.core.money import Money
 from app.core.policy.document import Policy
 from app.core.policy.sections.acting import render
 from app.core.policy.sections.judging import GapPayer
-from app.core.reading.requests import TermKind
+from app.core.reading.kinds import TermKind
 
 #: Examples of work for the notice in the cart, the best known first, and the most that it names of those that cost.
 _EXAMPLES: Final = (

@@ -14,7 +14,7 @@ from app.core.facts import Cut, Facts, Item, PaymentState, PlacedBy, TextCut
 from app.core.judgement.labour_value import payment_settled
 from app.core.judgement.rulebook import Rulebook
 from app.core.judgement.signals.base import HANDLING, Finding, ScoreKind, SignalRule, Words, said
-from app.core.reading.requests import TermKind
+from app.core.reading.kinds import TermKind
 
 _STAFF: Final = frozenset({PlacedBy.STAFF, PlacedBy.STAFF_AS_CUSTOMER})
 _UNPAID: Final = frozenset({PaymentState.UNPAID, PaymentState.PARTLY_PAID})

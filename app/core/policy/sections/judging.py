@@ -22,8 +22,7 @@ from app.core.policy.base_types import (
     PolicyPart,
     naming,
 )
-from app.core.reading.requests import TermKind
-from app.core.reading.topics import Topic
+from app.core.reading.kinds import TermKind, Topic
 
 
 class GapPayer(StrEnum):
