@@ -15,7 +15,9 @@ from app.core.reading.topics import OrderIntent, Topic
 from tests.training.fillings import ASIDES, GOODBYES, GREETINGS, MISSPELT, NEIGHBOURS, QUOTES, SLOTS, SUBJECTS
 from tests.training.seeds import Seed
 
-_SLOT = re.compile(r"\$(OLDHOST|COMPANY|MONTH|DOM2|AMT2|HOST|PLAN|NAME|MAIL|DOM|AMT|INV|OS|IP)")
+_SLOT = re.compile(rf"\$({'|'.join(sorted(SLOTS, key=len, reverse=True))})")
+#: Slots for what is ordered: a seed with one stands for many texts.
+_THINGS = ("$THING", "$DING", "$COSA", "$CHOSE", "$COISA", "$VESHCH")
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _LETTERS = re.compile(r"(\W+)")
 _BARE_MARKS = re.compile(r"[.,!?;:]")
@@ -47,7 +49,7 @@ def _count(seed: Seed) -> int:
     """Return how many texts a seed gives."""
     if not seed.has_choices:
         return 2
-    if seed.topic is Topic.UNKNOWN:
+    if seed.topic is Topic.UNKNOWN or any(slot in seed.message for slot in _THINGS):
         return 8
     if seed.is_near_miss:
         return 6
@@ -75,7 +77,9 @@ def _written(text: str, chance: random.Random) -> str:
     """Return a seed's text with one of each alternative and its slots filled."""
     while match := _CHOICE.search(text):
         text = text[: match.start()] + chance.choice(match[1].split("|")) + text[match.end() :]
-    return _SLOT.sub(lambda slot: chance.choice(SLOTS[slot[1]]), text)
+    while _SLOT.search(text):
+        text = _SLOT.sub(lambda slot: chance.choice(SLOTS[slot[1]]), text)
+    return text
 
 
 def _around(subject: str, message: str, seed: Seed, chance: random.Random) -> tuple[str, str]:

@@ -11,9 +11,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import LinearSVC
 
 from tests.training.corpus import Labelled
-from tests.training.matrices import Presence, Vectors, features_of
+from tests.training.matrices import Presence, Vectors, read
 
-_PENALTY = 0.5
+_PENALTY = 1.0
 _FOLDS = 5
 _NOT_LEARNED = -3.0  # the margin of a class that a part of the corpus lacks
 
@@ -37,7 +37,7 @@ class Bench:
 
     def __init__(self, texts: Sequence[Labelled]) -> None:
         """Read the features of all texts."""
-        self.presence = Presence([features_of(text.subject, text.message) for text in texts])
+        self.presence = Presence([read(text.subject, text.message) for text in texts])
         self.labels = np.array([text.seed.label for text in texts])
         self.seeds = np.array([text.seed.source for text in texts])
         self.authors = np.array([text.seed.author for text in texts])

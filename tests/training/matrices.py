@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from app.core.reading.model.features import Features, letters_of, read
+from app.core.reading.model.features import Features, Text, features_of, letters_of
 from app.core.reading.model.mail import own_words
 from app.core.reading.model.marks import sentences
 
@@ -19,9 +19,9 @@ _RARITY_STEPS = 64
 _MIN_SEEDS = 2
 
 
-def features_of(subject: str, message: str) -> Features:
+def read(subject: str, message: str) -> Features:
     """Return the features of a text, as the service reads it."""
-    return read(sentences(own_words(subject)), sentences(own_words(message)))
+    return features_of(Text.of(sentences(own_words(subject)), sentences(own_words(message))))
 
 
 class Presence:

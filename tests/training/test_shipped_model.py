@@ -21,6 +21,18 @@ def test_the_model_was_trained_with_this_corpus() -> None:
     assert shipped().document.corpus == digest(corpus(read_seeds()))
 
 
+def test_the_model_is_as_good_as_the_handbook_says() -> None:
+    """Texts by several hands, each read by a model that has not seen its seed, or nothing of its author."""
+    by_seeds, by_authors = (shipped().document.figures[name] for name in ("by seeds", "by authors"))
+    assert by_seeds["orders found"] >= 0.80
+    assert by_seeds["false alarms"] <= 0.04
+    assert by_seeds["long false alarms"] <= 0.10
+    assert by_seeds["topics right where answered"] >= 0.82
+    assert by_seeds["answered"] >= 0.85
+    assert by_authors["orders found"] >= 0.70
+    assert by_authors["false alarms"] <= 0.045
+
+
 def test_labels_are_pinned() -> None:
     """The same text has the same reading on every machine, to the last digit; `make model` pins them anew."""
     rows = [json.loads(line) for line in PINNED.read_text(encoding="utf-8").splitlines()]

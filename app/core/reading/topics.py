@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from app.core.reading.kinds import TermKind
 from app.core.reading.model.explanation import Explainer
-from app.core.reading.model.features import read
+from app.core.reading.model.features import Text, features_of
 from app.core.reading.model.mail import own_words
 from app.core.reading.model.marks import sentences
 from app.core.reading.model.scoring import WHOLE, Weighed, probabilities, weigh
 from app.core.reading.model.weights import Model, shipped
 from app.core.reading.requests import find_asked
-from app.core.reading.text import normalise, tokens
+from app.core.reading.text import tokens
 
 
 class Topic(StrEnum):
@@ -157,18 +158,19 @@ def classify(
     another is given.
     """
     model = model or shipped()
-    head, body = sentences(own_words(subject)), sentences(own_words(message))
+    own = {_SUBJECT: own_words(subject), _MESSAGE: own_words(message)}
+    head, body = sentences(own[_SUBJECT]), sentences(own[_MESSAGE])
     if not head and not body:
         return _nothing(model, minutes or {})
-    features = read(head, body)
-    weighed = weigh(model, features)
+    text = Text.of(head, body)
+    weighed = weigh(model, features_of(text))
     verdict = _verdict(model, weighed)
     topic, confidence = verdict.topics[0]
     runner_up = verdict.topics[1]
     if verdict.intent is OrderIntent.NONE and confidence < model.document.answer_from:
         topic, confidence, runner_up = Topic.UNKNOWN, WHOLE - confidence, verdict.topics[0]
-    intent = _custom_if_special(verdict.intent, subject, message)
-    explainer = Explainer(model, [*head, *body], weighed, subjects=len(head))
+    intent = _custom_if_special(verdict.intent, own)
+    explainer = Explainer(model, text, weighed)
     shown = [(topic, _MOST_EVIDENCE), (runner_up[0], _MOST_FOR_RUNNER_UP)]
     return TicketReading(
         topic=topic,
@@ -199,10 +201,10 @@ def _nothing(model: Model, minutes: Mapping[Topic, int]) -> TicketReading:
 
 
 def _verdict(model: Model, weighed: Weighed) -> _Verdict:
-    likely = dict(zip(model.document.classes, probabilities(weighed.margins, model.document.heat), strict=True))
+    shares = probabilities(weighed.margins, model.document.heat)
+    likely = dict(zip(model.document.classes, shares, strict=True))
     by_topic: dict[Topic, int] = {}
-    for name, share in likely.items():
-        topic = Topic(name.partition(":")[0])
+    for topic, share in zip(_topics_of(tuple(model.document.classes)), shares, strict=True):
         by_topic[topic] = by_topic.get(topic, 0) + share
     ordered = sorted(by_topic.items(), key=lambda one: -one[1])
     if likely[_BY_MESSAGE] >= model.document.order_from:
@@ -216,34 +218,35 @@ def _verdict(model: Model, weighed: Weighed) -> _Verdict:
     return _Verdict(tuple(ordered), intent, likely)
 
 
+@lru_cache(maxsize=4)
+def _topics_of(classes: tuple[str, ...]) -> tuple[Topic, ...]:
+    return tuple(Topic(name.partition(":")[0]) for name in classes)
+
+
 def _of_intent(verdict: _Verdict) -> int:
     """Return how likely the intent is; of none, that there is none."""
     orders = {name.partition(":")[2]: share for name, share in verdict.likely.items() if ":" in name}
     return orders.get(verdict.intent.value, WHOLE - sum(orders.values()))
 
 
-def _custom_if_special(intent: OrderIntent, subject: str, message: str) -> OrderIntent:
+def _custom_if_special(intent: OrderIntent, own: Mapping[str, str]) -> OrderIntent:
     """Return the intent; an order by message that wants what no cart sells is a custom order."""
     if intent is not OrderIntent.ORDER_BY_MESSAGE:
         return intent
-    asked = {
-        finding.kind
-        for where, text in ((_SUBJECT, subject), (_MESSAGE, message))
-        for finding in find_asked(tokens(normalise(text)), where=where)
-    }
+    asked = {finding.kind for where, text in own.items() for finding in find_asked(tokens(text), where=where)}
     return OrderIntent.CUSTOM_ORDER if asked & _SPECIAL else intent
 
 
 def _evidence(explainer: Explainer, verdict: _Verdict, topic: Topic, most: int, subjects: int) -> list[Evidence]:
     """Return the words that spoke for a topic, by its likeliest class."""
-    names = list(verdict.likely)
-    classes = [name for name in names if name.partition(":")[0] == topic.value]
-    if not classes:
-        return []
-    best = max(classes, key=lambda name: verdict.likely[name])
+    names = tuple(verdict.likely)
+    best = max(
+        (at for at, one in enumerate(_topics_of(names)) if one is topic), key=lambda at: verdict.likely[names[at]]
+    )
+    found = explainer.spans(best, most=most)
     return [
-        Evidence(text=span.text, where=_SUBJECT if span.where < subjects else _MESSAGE, topic=topic, weight=span.weight)
-        for span in explainer.spans(names.index(best), most=most)
+        Evidence(text=one.text, where=_SUBJECT if one.sentence < subjects else _MESSAGE, topic=topic, weight=one.weight)
+        for one in found
     ]
 
 

@@ -64,7 +64,7 @@ def test_evidence_is_words_of_the_ticket_for_the_topic_and_the_runner_up() -> No
     assert reading.order_intent is OrderIntent.ORDER_BY_MESSAGE
     assert isinstance(reading.runner_up, RunnerUp)
     found = [one for one in reading.evidence if one.topic is Topic.ORDER]
-    assert any("one more" in one.text for one in found)
+    assert any("same card" in one.text for one in found)
     assert {one.where for one in found} <= {"subject", "message"}
     assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
     assert {one.topic for one in reading.evidence} <= {reading.topic, reading.runner_up.topic}

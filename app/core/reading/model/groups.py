@@ -77,15 +77,10 @@ class Groups:
 
 
 _LISTS: Final = Lists("groups.toml", package=__package__)
+_TABLES: Final = {table: _LISTS.groups(table) for table in ("ordering", "topics")}
 
-ORDERING: Final = Groups(_LISTS.groups("ordering"))
-TOPICS: Final = Groups(_LISTS.groups("topics"))
-
-
-def _digest() -> str:
-    """Return the SHA-256 of the groups, by which a model says with which it was trained."""
-    every = {table: _LISTS.groups(table) for table in ("ordering", "topics")}
-    return hashlib.sha256(msgspec.json.encode(every, order="deterministic")).hexdigest()
-
-
-DIGEST: Final = _digest()
+#: All groups: first those about ordering, which count in each sentence, then those about topics.
+GROUPS: Final = Groups({f"{table}.{name}": many for table, groups in _TABLES.items() for name, many in groups.items()})
+ABOUT_ORDERING: Final = len(_TABLES["ordering"])
+#: The SHA-256 of the groups, by which a model says with which it was trained.
+DIGEST: Final = hashlib.sha256(msgspec.json.encode(_TABLES, order="deterministic")).hexdigest()

@@ -9,8 +9,8 @@ from app.core.reading.lexicon.lists import Lists
 from app.core.reading.text import expand, normalise
 
 #: Characters that are read of a text, of which lines that come again are read once: its beginning, and its end.
-_HEAD: Final = 16_000
-_TAIL: Final = 8_000
+_HEAD: Final = 8_000
+_TAIL: Final = 4_000
 #: A goodbye is a short line, and so are those of a signature; a longer one goes on with the mail.
 _GOODBYE_WIDTH: Final = 50
 _SIGNATURE_WIDTH: Final = 70

@@ -19,8 +19,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from app.core.reading.model import groups
 from app.core.reading.model.features import letters_of
+from app.core.reading.model.groups import DIGEST
 
 K = TypeVar("K", str, int)
 
@@ -105,9 +105,10 @@ class Packer:
         """Return a number that has only the last field."""
         return value << (_BITS * self._classes)
 
-    def field(self, row: int, at: int) -> int:
-        """Return one field of a number."""
-        return ((row + self._halves) >> (_BITS * at) & self._mask) - self._half
+    def fields(self, rows: Iterable[int], at: int) -> list[int]:
+        """Return one field of each number."""
+        halves, shift, mask, half = self._halves, _BITS * at, self._mask, self._half
+        return [((row + halves) >> shift & mask) - half for row in rows]
 
     def unpacked(self, row: int) -> list[int]:
         """Return the fields of a number."""
@@ -150,7 +151,7 @@ def load(content: bytes, *, name: str) -> Model:
         document = msgspec.json.decode(zlib.decompress(body), type=Document)
         if document.format != FORMAT:
             raise ModelError(f"{name}: format {document.format}, not {FORMAT}")
-        if document.groups != groups.DIGEST:
+        if document.groups != DIGEST:
             raise ModelError(f"{name}: it was trained with other groups of words than this version of Doorman has")
         return Model(document)
     except (zlib.error, msgspec.DecodeError, binascii.Error, ValueError) as error:
