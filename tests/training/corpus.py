@@ -113,7 +113,10 @@ def _as_mail(message: str, language: str, chance: random.Random) -> str:
 
 def _padded(message: str, language: str, chance: random.Random) -> str:
     """Return a text between sentences that say nothing about what is wanted."""
-    asides = [_written(one, chance) for one in chance.sample(ASIDES[language], chance.choice([1, 1, 2, 3]))]
+    asides = [
+        _written(one, chance)
+        for one in chance.sample(ASIDES[language], min(chance.choice([1, 1, 2, 3, 7]), len(ASIDES[language])))
+    ]
     at = chance.randrange(len(asides) + 1)
     end = "" if message[-1:] in ".!?" else "."
     return chance.choice([" ", "\n", "\n\n"]).join([*asides[:at], message + end, *asides[at:]])

@@ -141,6 +141,11 @@ def test_letters_of_a_word() -> None:
         ("broken server\nbroken mail", None),
         ("> quoted\nok\n\nOn Monday Support wrote:\n> shall we?", "ok"),
         ("<p>Please <b>reboot</b></p><blockquote>old</blockquote>", "please reboot"),
+        (
+            "---------- Forwarded message ---------\nFrom: Jo\n> get us a server\n\nplease do",
+            "get us a server\n\nplease do",
+        ),
+        ("see below\n-- Forwarded message --\nFrom: Jo\nget us a server", "see below"),
         ("Mit freundlichen Grüßen\nJo", None),
     ],
 )

@@ -15,6 +15,16 @@ _TAIL: Final = 4_000
 _GOODBYE_WIDTH: Final = 50
 _SIGNATURE_WIDTH: Final = 70
 _LONGEST_LIGATURE: Final = "\ufdfa"
+_FORWARDED: Final = re.compile(
+    r"-{2,} ?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|mensaje reenviado"
+    r"|message transf[eé]r[eé]|mensagem encaminhada|пересылаемое сообщение) ?-*",
+    re.IGNORECASE,
+)
+_HEADER: Final = re.compile(
+    r"(?:from|to|cc|date|sent|subject|von|an|datum|betreff|gesendet|de|para|fecha|asunto|a|objet|data|assunto"
+    r"|от|кому|дата|тема) ?:",
+    re.IGNORECASE,
+)
 _POSTSCRIPT: Final = re.compile(r"p\.? ?s\.?\b")
 
 _LISTS: Final = Lists("mail.toml", package=__package__)
@@ -32,10 +42,24 @@ _LEGAL: Final = _beginning("legal")
 
 
 def own_words(text: str) -> str:
-    """Return what a writer says in a mail, normalised; empty if that is nothing."""
+    """Return what a writer says in a mail, normalised; empty if that is nothing.
+
+    Of a mail that only forwards another one, it is what that one says, and what stands below it.
+    """
+    text = _shortened(text)
+    own = _without_end(normalise(text))
+    if own:
+        return own
+    _, forwarded, rest = text.partition(found[0]) if (found := _FORWARDED.search(text)) else ("", "", "")
+    lines = (line.lstrip("> ") for line in rest.split("\n"))
+    return _without_end(normalise("\n".join(line for line in lines if not _HEADER.match(line)))) if forwarded else ""
+
+
+def _without_end(text: str) -> str:
+    """Return a normalised text without signature and legal text."""
     kept: list[str] = []
     in_signature = False
-    for line in normalise(_shortened(text)).split("\n"):
+    for line in text.split("\n"):
         bare = line.strip()
         if _LEGAL.match(bare):
             break
