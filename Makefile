@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # Bytecode is kept, whatever the environment says: each program that a test starts would compile everything anew.
 COMPILED := PYTHONDONTWRITEBYTECODE=
 
-.PHONY: help demo run test chaos lint format bench openapi readme lock
+.PHONY: help demo run test chaos lint format bench model openapi readme lock
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make lint     formatting, lint, types, import arrows"
 	@echo "make format   write the formatting"
 	@echo "make bench    how fast webhooks come in, orders are judged and paid orders are accepted"
+	@echo "make model    train the model that reads tickets from the seeds in tests/training"
 	@echo "make openapi  write openapi.yaml"
 	@echo "make readme   write the tables of README and handbook"
 	@echo "make lock     pin all dependencies anew in requirements.lock"
@@ -59,6 +60,9 @@ format: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	@for script in tests/bench/bench_*.py; do $(BIN)/python $$script $(ARGS) || exit; done
+
+model: .venv/dev.stamp
+	@$(BIN)/python -m tests.training.train
 
 openapi: .venv/runtime.stamp
 	@$(BIN)/doorman openapi openapi.yaml

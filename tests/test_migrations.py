@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,6 +64,19 @@ def test_what_waited_before_the_upgrade_still_waits_for_the_same(empty_url: str)
     assert asyncio.run(_read(empty_url, "SELECT code FROM timeline ORDER BY id")) == ["shown_active", None]
 
 
+def test_evidence_of_before_the_model_is_still_shown(empty_url: str) -> None:
+    """Until revision 0015 evidence was terms of rules; a text with the word itself stays as it is."""
+    config = schema.configuration(empty_url)
+    command.upgrade(config, "0015")
+    asyncio.run(_write(empty_url, (SORTED_BY_RULES,)))
+    schema.migrate(empty_url)
+    [evidence] = asyncio.run(_read(empty_url, "SELECT CAST(evidence AS text) FROM tickets WHERE model = ''"))
+    assert json.loads(evidence or "") == [{"text": 'say "term"', "where": "subject", "topic": "order", "weight": 4.0}]
+    command.downgrade(config, "0015")
+    [before] = asyncio.run(_read(empty_url, "SELECT CAST(evidence AS text) FROM tickets"))
+    assert json.loads(before or "")[0]["term"] == 'say "term"'
+
+
 async def _write(url: str, statements: Sequence[str]) -> None:
     db = Database.open(url)
     async with db.begin() as tx:
@@ -95,6 +109,12 @@ WAITING_BEFORE = (
         for number, word in ((1, "Active"), (2, "Pending"))
     ),
 )
+
+_EVIDENCE = json.dumps([{"term": 'say "term"', "where": "subject", "topic": "order", "weight": 4.0}])
+SORTED_BY_RULES = (
+    "INSERT INTO tickets (ticket_id, opened_by, opened_at, state, topic, confidence, order_intent, minutes, "
+    f"self_service, evidence) VALUES (1, 'customer', {_AT}, 'Open', 'order', 0.9, 'none', 20, TRUE, '{_EVIDENCE}')"
+).replace(":", r"\:")
 
 
 def test_migrations_are_numbered_and_have_one_head() -> None:

@@ -63,7 +63,7 @@ def test_wheel_holds_migrations_policy_and_pages(wheel: Path) -> None:
     sources = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "app").rglob("*")
-        if path.suffix in {".py", ".toml", ".php", ".md", ".svg"}
+        if path.suffix in {".py", ".toml", ".php", ".md", ".svg", ".model"}
     }
     assert sources <= names
 

@@ -209,6 +209,10 @@ tickets = sa.Table(
     sa.Column("topic", sa.String(32), nullable=False),
     sa.Column("confidence", sa.Float, nullable=False),
     sa.Column("order_intent", sa.String(24), nullable=False),
+    sa.Column("order_intent_confidence", sa.Float),  # null if the ticket was sorted before there was a model
+    sa.Column("runner_up", sa.String(32)),
+    sa.Column("runner_up_confidence", sa.Float),
+    sa.Column("model", sa.String(40), nullable=False, server_default=""),  # which one read it; empty as above
     sa.Column("minutes", sa.Integer, nullable=False),
     sa.Column("self_service", sa.Boolean, nullable=False),
     sa.Column("evidence", Json, nullable=False),

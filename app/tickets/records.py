@@ -69,9 +69,13 @@ def _reading_values(reading: TicketReading) -> dict[str, Any]:
         "topic": reading.topic.value,
         "confidence": reading.confidence,
         "order_intent": reading.order_intent.value,
+        "order_intent_confidence": reading.order_intent_confidence,
+        "runner_up": reading.runner_up.topic.value if reading.runner_up else None,
+        "runner_up_confidence": reading.runner_up.confidence if reading.runner_up else None,
+        "model": reading.model,
         "minutes": reading.minutes,
         "self_service": reading.self_service,
-        "evidence": [asdict(item) | {"topic": item.topic.value} for item in reading.evidence[:20]],
+        "evidence": [asdict(item) | {"topic": item.topic.value} for item in reading.evidence],
     }
 
 

@@ -242,7 +242,7 @@ async def add_ticket(db: Database, ticket_id: int = TICKET, **values: Any) -> No
         "order_intent": "order_by_message",
         "minutes": 20,
         "self_service": True,
-        "evidence": [{"term": "another vps", "where": "message", "topic": "order", "weight": 5.0}],
+        "evidence": [{"text": "another vps", "where": "message", "topic": "order", "weight": 5.0}],
     }
     await insert(db, tickets, **row | values)
     await insert(db, ticket_texts, ticket_id=ticket_id, customer_id=CUSTOMER, subject="Another VPS", message="please")

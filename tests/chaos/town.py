@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 
 from app.context import Context

@@ -120,6 +120,8 @@ async def test_a_ticket_of_250_kb_is_sorted_and_kept(house: House) -> None:
     asked = await house.api.post("/v1/tickets/classify", json={"subject": "Hello", "message": message})
     assert shown["order_intent"] == "order_by_message"
     assert asked.json()["order_intent"] == "order_by_message"
+    for name in ("evidence", "runner_up", "order_intent_confidence", "model"):
+        assert shown[name] == asked.json()[name], name
     async with house.db.read() as connection:
         kept = await connection.scalar(sa.select(ticket_texts.c.message).where(ticket_texts.c.ticket_id == ticket.id))
     assert kept == message

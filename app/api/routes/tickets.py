@@ -73,7 +73,7 @@ async def list_all(
     response_model=ReadingView,
     responses=problems.declare(*problems.READING),
     summary="Test how a ticket would be classified",
-    description="Stores nothing. `evidence` lists every term that pointed to the topic.",
+    description="Stores nothing. `evidence` is the words that spoke for the topic and for the runner-up.",
 )
 async def try_text(
     context: ContextDep,

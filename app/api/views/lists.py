@@ -16,6 +16,7 @@ from app.api.views.records import (
     CreditView,
     EventView,
     FeeView,
+    RunnerUpView,
     TicketView,
     credit_view,
     fee_view,
@@ -150,4 +151,5 @@ async def get_ticket(connection: AsyncConnection, ticket_id: int) -> TicketView:
         raise NotFound(f"no ticket {ticket_id} is known; its event may not have arrived yet")
     subject = await connection.scalar(sa.select(ticket_texts.c.subject).where(ticket_texts.c.ticket_id == ticket_id))
     linked = await records.orders_of(connection, ticket_id)
-    return TicketView.of(row, subject=subject or "", order_ids=linked[-50:])
+    next_best = RunnerUpView(topic=row.runner_up, confidence=row.runner_up_confidence) if row.runner_up else None
+    return TicketView.of(row, subject=subject or "", order_ids=linked[-50:], runner_up=next_best)

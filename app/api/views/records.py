@@ -98,13 +98,23 @@ class EventView(View):
     last_error: Annotated[str | None, Cut(300)]
 
 
-class EvidenceView(View):
-    """One term that supported a topic: where it was found and its weight."""
+_Model = Annotated[str, Field(description="Which model read it; empty for tickets of before there was one.")]
 
-    term: Annotated[str, Cut(100)]
-    where: Annotated[str, Cut(40)]
-    topic: Topic
+
+class EvidenceView(View):
+    """Words of the ticket that spoke for a topic: where they stand, and how much they weighed."""
+
+    text: Annotated[str, Cut(100), Field(description="… stands for words that the model does not know.")]
+    where: Annotated[str, Cut(40), Field(examples=["message"])]
+    topic: Annotated[Topic, Field(description="The topic, or the runner-up.")]
     weight: float
+
+
+class RunnerUpView(View):
+    """The topic that came next; of an unknown topic, what it is most likely."""
+
+    topic: Topic
+    confidence: Annotated[float, Field(ge=0, le=1)]
 
 
 class ReadingView(View):
@@ -113,9 +123,12 @@ class ReadingView(View):
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
     order_intent: OrderIntent
+    order_intent_confidence: Annotated[float, Field(ge=0, le=1)]
+    runner_up: RunnerUpView | None
     minutes: Annotated[int, Field(description="Staff minutes for tickets like this.")]
     self_service: Annotated[bool, Field(description="The customer could have solved it alone.")]
     evidence: Annotated[tuple[EvidenceView, ...], first(50)]
+    model: _Model
 
 
 _TicketNumber = Annotated[
@@ -158,9 +171,12 @@ class TicketView(View):
     topic: Topic
     confidence: Annotated[float, Field(ge=0, le=1)]
     order_intent: OrderIntent
+    order_intent_confidence: Annotated[float | None, Field(ge=0, le=1, description="Null without a model.")]
+    runner_up: RunnerUpView | None
     minutes: int
     self_service: bool
     evidence: Annotated[tuple[EvidenceView, ...], first(50)]
+    model: _Model
     corrected_by: str | None
 
 

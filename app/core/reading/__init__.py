@@ -1,3 +1,3 @@
-"""What a text says: requests, quantities and ticket topics, found by phrases; imports nothing of the core but money.
-The learned ticket model comes here.
+"""What a text says: requests and quantities, found by phrases, and ticket topics, read by a trained model; imports
+nothing of the core but money.
 """

@@ -1,35 +1,57 @@
-"""Classify a ticket: its topic, whether it asks us to order, and the minutes that such tickets take."""
+"""Classify a ticket: its topic, whether it asks us to order, the minutes that such tickets take, and what told so."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
+from typing import Final
 
-from app.core.reading.kinds import OrderIntent, TermFinding, TermKind, Topic
-from app.core.reading.lexicon import topic_pairs, topics
+from app.core.reading.kinds import OrderIntent, TermKind, Topic
+from app.core.reading.model.explanation import Explainer
+from app.core.reading.model.features import Text, features_of
+from app.core.reading.model.mail import own_words
+from app.core.reading.model.marks import sentences
+from app.core.reading.model.scoring import WHOLE, Weighed, probabilities, weigh
+from app.core.reading.model.weights import Model, shipped
 from app.core.reading.requests import find_asked
-from app.core.reading.text import PhraseBook, Token, expand, normalise, split, tokens
+from app.core.reading.text import tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One term of the lexicon that indicates the topic, with where it was found and its weight."""
+    """Words of the ticket that spoke for a topic, where they stand, and how far they moved the margin."""
 
-    term: str
+    text: str
     where: str
     topic: Topic
     weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerUp:
+    """The topic that came next."""
+
+    topic: Topic
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReading:
-    """The classification of a ticket: topic, confidence 0-1, order intent, estimated minutes, and evidence."""
+    """The classification of a ticket: topic, order intent, estimated minutes, evidence, and the model that read it.
+
+    Confidences are 0-1 and say how often such a reading is right. The evidence is for the topic and for the runner-up;
+    of an unknown topic the runner-up is what it is most likely.
+    """
 
     topic: Topic
     confidence: float
     order_intent: OrderIntent
+    order_intent_confidence: float
+    runner_up: RunnerUp | None
     minutes: int
     self_service: bool
     evidence: tuple[Evidence, ...]
+    model: str
 
 
 DEFAULT_MINUTES: Mapping[Topic, int] = MappingProxyType(
@@ -73,161 +95,125 @@ SELF_SERVICE: frozenset[Topic] = frozenset(
 )
 """Topics that a customer of a usual panel could have settled alone, in the client area or with the guides."""
 
-_SUBJECT_FACTOR = 2.0
-_SUBJECT = "subject"
-_MESSAGE = "message"
-_FULL_EVIDENCE = 6.0
-_REQUEST_TOPICS: Mapping[TermKind, tuple[Topic, float]] = MappingProxyType(
-    {
-        TermKind.OS_OLD: (Topic.OS_INSTALL, 4.0),
-        TermKind.OS_UNUSUAL: (Topic.OS_INSTALL, 4.0),
-        TermKind.PACKAGE: (Topic.CUSTOM_WORK, 5.0),
-        TermKind.INSTALL: (Topic.CUSTOM_WORK, 3.0),
-        TermKind.MIGRATION: (Topic.MIGRATION, 4.0),
-        TermKind.HARDWARE: (Topic.CUSTOM_WORK, 5.0),
-        TermKind.CUSTOM_CONFIG: (Topic.CUSTOM_WORK, 4.0),
-        TermKind.MANUAL_ORDER: (Topic.ORDER, 7.0),
-    }
-)
-"""What a request found in the text says about the topic, and how strongly."""
 
-_SPECIAL = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL, TermKind.PACKAGE, TermKind.HARDWARE})
-"""Requests that make an order one that the cart could not have taken."""
+_SUBJECT: Final = "subject"
+_MESSAGE: Final = "message"
+_BY_MESSAGE: Final = f"{Topic.ORDER.value}:{OrderIntent.ORDER_BY_MESSAGE.value}"
+_MOST_EVIDENCE: Final = 5
+_MOST_FOR_RUNNER_UP: Final = 3
+_SPECIAL: Final = frozenset({TermKind.OS_OLD, TermKind.OS_UNUSUAL})
+"""Requests that make an order one that the cart could not have taken; no order by message of the corpus has one."""
 
 
-def _topic_book() -> PhraseBook[tuple[str, Topic, float]]:
-    return PhraseBook(
-        (split(phrase), (phrase, Topic(topic), float(weight)))
-        for topic, weights in topics.TOPICS.items()
-        for weight, patterns in weights.items()
-        for pattern in patterns
-        for phrase in expand(pattern)
-    )
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The topics by their probability, the likeliest first, the intent, and the classes' probabilities."""
+
+    topics: tuple[tuple[Topic, int], ...]
+    intent: OrderIntent
+    likely: Mapping[str, int]
 
 
-def _intent_book() -> PhraseBook[OrderIntent]:
-    groups = (
-        (OrderIntent.HOW_TO_ORDER, topics.ORDER_HOW_TO),
-        (OrderIntent.CUSTOM_ORDER, topics.ORDER_CUSTOM),
-        (OrderIntent.ORDER_BY_MESSAGE, topics.ORDER_MESSAGE),
-    )
-    return PhraseBook(
-        (split(phrase), intent) for intent, patterns in groups for pattern in patterns for phrase in expand(pattern)
-    )
-
-
-def _pair_book() -> PhraseBook[frozenset[tuple[Topic, int]]]:
-    sides: dict[tuple[str, ...], set[tuple[Topic, int]]] = {}
-    for topic, (_, *lists) in topic_pairs.PAIRS.items():
-        for side, patterns in enumerate(lists):
-            for pattern in patterns:
-                for phrase in expand(pattern):
-                    sides.setdefault(split(phrase), set()).add((Topic(topic), side))
-    return PhraseBook((phrase, frozenset(meanings)) for phrase, meanings in sides.items())
-
-
-_TOPICS = _topic_book()
-_PAIRS = _pair_book()
-_INTENTS = _intent_book()
-
-
-def classify(subject: str, message: str, *, minutes: Mapping[Topic, int] = DEFAULT_MINUTES) -> TicketReading:
+def classify(
+    subject: str, message: str, *, minutes: Mapping[Topic, int] | None = None, model: Model | None = None
+) -> TicketReading:
     """Classify a ticket by its subject and first message. Pure and deterministic; an empty text gives `unknown` at 0.
 
-    `minutes` are the policy's, by topic; missing topics have `DEFAULT_MINUTES`. `confidence` is 0-1: higher with more
-    evidence for the topic and less for the next best one.
+    `minutes` are the policy's, by topic; missing topics have `DEFAULT_MINUTES`. The `model` is the shipped one unless
+    another is given.
     """
-    read = {_SUBJECT: tokens(normalise(subject)), _MESSAGE: tokens(normalise(message))}
-    requests = tuple(finding for where, found in read.items() for finding in find_asked(found, where=where))
-    parts = {where: _words(found) for where, found in read.items()}
-    evidence = _phrases(parts) + _pairs(parts) + _requests(requests)
-    topic, confidence = _weigh(evidence, length=sum(len(part) for part in parts.values()))
-    intent = _intent(parts, {finding.kind for finding in requests}, topic)
-    if intent is not OrderIntent.NONE:
-        topic = Topic.ORDER
+    model = model or shipped()
+    own = {_SUBJECT: own_words(subject), _MESSAGE: own_words(message)}
+    head, body = sentences(own[_SUBJECT]), sentences(own[_MESSAGE])
+    if not head and not body:
+        return _nothing(model, minutes or {})
+    text = Text.of(head, body)
+    weighed = weigh(model, features_of(text))
+    verdict = _verdict(model, weighed)
+    topic, confidence = verdict.topics[0]
+    runner_up = verdict.topics[1]
+    if verdict.intent is OrderIntent.NONE and confidence < model.document.answer_from:
+        topic, confidence, runner_up = Topic.UNKNOWN, WHOLE - confidence, verdict.topics[0]
+    intent = _custom_if_special(verdict.intent, own)
+    explainer = Explainer(model, text, weighed)
+    shown = [(topic, _MOST_EVIDENCE), (runner_up[0], _MOST_FOR_RUNNER_UP)]
     return TicketReading(
         topic=topic,
-        confidence=confidence,
+        confidence=_share(confidence),
         order_intent=intent,
-        minutes=minutes.get(topic, DEFAULT_MINUTES[topic]),
+        order_intent_confidence=_share(_of_intent(verdict)),
+        runner_up=RunnerUp(topic=runner_up[0], confidence=_share(runner_up[1])),
+        minutes=(minutes or {}).get(topic, DEFAULT_MINUTES[topic]),
         self_service=topic in SELF_SERVICE and intent is not OrderIntent.CUSTOM_ORDER,
-        evidence=tuple(evidence),
+        evidence=tuple(found for one, most in shown for found in _evidence(explainer, verdict, one, most, len(head))),
+        model=model.version,
     )
 
 
-def _words(found: list[Token]) -> list[Token]:
-    """Return the words without marks and addresses."""
-    return [token for token in found if token.text[0] != "<"]
+def _nothing(model: Model, minutes: Mapping[Topic, int]) -> TicketReading:
+    """Return the reading of a ticket without words."""
+    return TicketReading(
+        topic=Topic.UNKNOWN,
+        confidence=0.0,
+        order_intent=OrderIntent.NONE,
+        order_intent_confidence=0.0,
+        runner_up=None,
+        minutes=minutes.get(Topic.UNKNOWN, DEFAULT_MINUTES[Topic.UNKNOWN]),
+        self_service=False,
+        evidence=(),
+        model=model.version,
+    )
 
 
-def _phrases(parts: Mapping[str, list[Token]]) -> list[Evidence]:
-    """Return each phrase of the topic lists once per part, with its weight."""
-    seen: dict[tuple[str, str], Evidence] = {}
-    for where, found in parts.items():
-        factor = _SUBJECT_FACTOR if where == _SUBJECT else 1.0
-        at = 0
-        while at < len(found):
-            length, meaning = _TOPICS.match(found, at) or (1, None)
-            at += length
-            if meaning is not None:
-                term, topic, weight = meaning
-                seen.setdefault((where, term), Evidence(term=term, where=where, topic=topic, weight=weight * factor))
-    return list(seen.values())
+def _verdict(model: Model, weighed: Weighed) -> _Verdict:
+    shares = probabilities(weighed.margins, model.document.heat)
+    likely = dict(zip(model.document.classes, shares, strict=True))
+    by_topic: dict[Topic, int] = {}
+    for topic, share in zip(_topics_of(tuple(model.document.classes)), shares, strict=True):
+        by_topic[topic] = by_topic.get(topic, 0) + share
+    ordered = sorted(by_topic.items(), key=lambda one: -one[1])
+    if likely[_BY_MESSAGE] >= model.document.order_from:
+        rest = [one for one in ordered if one[0] is not Topic.ORDER]
+        return _Verdict(((Topic.ORDER, by_topic[Topic.ORDER]), *rest), OrderIntent.ORDER_BY_MESSAGE, likely)
+    intent = OrderIntent.NONE
+    if ordered[0][0] is Topic.ORDER:
+        # An order by message that is too uncertain is none; one of the other intents may still be the likeliest.
+        best = max((name for name in likely if name.startswith(f"{Topic.ORDER.value}:")), key=lambda name: likely[name])
+        intent = OrderIntent.NONE if best == _BY_MESSAGE else OrderIntent(best.partition(":")[2])
+    return _Verdict(tuple(ordered), intent, likely)
 
 
-def _pairs(parts: Mapping[str, list[Token]]) -> list[Evidence]:
-    """Return one piece of evidence for each topic that has words from both of its lists in the ticket."""
-    sides: dict[tuple[Topic, int], tuple[str, str]] = {}
-    for where, found in parts.items():
-        for at in range(len(found)):
-            match = _PAIRS.match(found, at)
-            if match is None:
-                continue
-            length, meanings = match
-            term = " ".join(token.text for token in found[at : at + length])
-            for meaning in sorted(meanings):
-                sides.setdefault(meaning, (term, where))
-    evidence: list[Evidence] = []
-    for slug, (weight, *_) in topic_pairs.PAIRS.items():
-        first, second = sides.get((Topic(slug), 0)), sides.get((Topic(slug), 1))
-        if first and second:
-            term = f"{first[0]} + {second[0]}"
-            evidence.append(Evidence(term=term, where=second[1], topic=Topic(slug), weight=float(weight)))
-    return evidence
+@lru_cache(maxsize=4)
+def _topics_of(classes: tuple[str, ...]) -> tuple[Topic, ...]:
+    return tuple(Topic(name.partition(":")[0]) for name in classes)
 
 
-def _requests(findings: tuple[TermFinding, ...]) -> list[Evidence]:
-    evidence: dict[tuple[str, TermKind], Evidence] = {}
-    for finding in findings:
-        topic, weight = _REQUEST_TOPICS[finding.kind]
-        found = Evidence(term=finding.term, where=finding.where, topic=topic, weight=weight)
-        evidence.setdefault((finding.where, finding.kind), found)
-    return list(evidence.values())
+def _of_intent(verdict: _Verdict) -> int:
+    """Return how likely the intent is; of none, that there is none."""
+    orders = {name.partition(":")[2]: share for name, share in verdict.likely.items() if ":" in name}
+    return orders.get(verdict.intent.value, WHOLE - sum(orders.values()))
 
 
-def _weigh(evidence: list[Evidence], *, length: int) -> tuple[Topic, float]:
-    """Return the topic with the most weight (the first in the list of topics if equal) and the confidence."""
-    sums = {topic: sum(one.weight for one in evidence if one.topic is topic) for topic in Topic}
-    first, second = sorted(sums, key=lambda topic: -sums[topic])[:2]
-    if not evidence:
-        return (Topic.OTHER, 0.2) if length > 2 else (Topic.UNKNOWN, 0.0)
-    clear = sums[first] / (sums[first] + sums[second])
-    return first, round(clear * min(1.0, sums[first] / _FULL_EVIDENCE), 3)
+def _custom_if_special(intent: OrderIntent, own: Mapping[str, str]) -> OrderIntent:
+    """Return the intent; an order by message that wants what no cart sells is a custom order."""
+    if intent is not OrderIntent.ORDER_BY_MESSAGE:
+        return intent
+    asked = {finding.kind for where, text in own.items() for finding in find_asked(tokens(text), where=where)}
+    return OrderIntent.CUSTOM_ORDER if asked & _SPECIAL else intent
 
 
-def _intent(parts: Mapping[str, list[Token]], kinds: set[TermKind], topic: Topic) -> OrderIntent:
-    found: set[OrderIntent] = set()
-    for part in parts.values():
-        for at in range(len(part)):
-            match = _INTENTS.match(part, at)
-            if match:
-                found.add(match[1])
-    if topic not in (Topic.ORDER, Topic.PRESALES) and TermKind.MANUAL_ORDER not in kinds:
-        return OrderIntent.NONE
-    if OrderIntent.CUSTOM_ORDER in found:
-        return OrderIntent.CUSTOM_ORDER
-    if OrderIntent.HOW_TO_ORDER in found:
-        return OrderIntent.HOW_TO_ORDER
-    if TermKind.MANUAL_ORDER in kinds or OrderIntent.ORDER_BY_MESSAGE in found:
-        return OrderIntent.CUSTOM_ORDER if kinds & _SPECIAL else OrderIntent.ORDER_BY_MESSAGE
-    return OrderIntent.NONE
+def _evidence(explainer: Explainer, verdict: _Verdict, topic: Topic, most: int, subjects: int) -> list[Evidence]:
+    """Return the words that spoke for a topic, by its likeliest class."""
+    names = tuple(verdict.likely)
+    best = max(
+        (at for at, one in enumerate(_topics_of(names)) if one is topic), key=lambda at: verdict.likely[names[at]]
+    )
+    found = explainer.spans(best, most=most)
+    return [
+        Evidence(text=one.text, where=_SUBJECT if one.sentence < subjects else _MESSAGE, topic=topic, weight=one.weight)
+        for one in found
+    ]
+
+
+def _share(part: int) -> float:
+    return round(part / WHOLE, 3)

@@ -230,7 +230,10 @@ async def test_a_ticket_is_shown_and_corrected(api: Api) -> None:
 async def test_classifying_stores_nothing(api: Api) -> None:
     body = {"subject": "New VPS", "message": "Please set up another VPS like my last one"}
     read = (await api.ask("POST", "/v1/tickets/classify", json=body)).json()
-    assert list(read) == ["topic", "confidence", "order_intent", "minutes", "self_service", "evidence"]
+    assert list(read) == [
+        "topic", "confidence", "order_intent", "order_intent_confidence", "runner_up", "minutes", "self_service",
+        "evidence", "model",
+    ]  # fmt: skip
     nothing = (await api.ask("POST", "/v1/tickets/classify", json={})).json()
     assert (nothing["topic"], nothing["confidence"]) == ("unknown", 0)
 

@@ -23,7 +23,8 @@ from app.core.policy.document import (
 )
 from app.core.policy.sections.acting import render
 from app.core.policy.toml import MAX_DOCUMENT
-from app.core.reading.topics import DEFAULT_MINUTES, Topic
+from app.core.reading.kinds import Topic
+from app.core.reading.topics import DEFAULT_MINUTES
 
 DEFAULT = (Path(__file__).parents[3] / "app" / "core" / "policy" / "default.toml").read_text(encoding="utf-8")
 
