@@ -220,8 +220,9 @@ def drive(seen: Seen, folder: Path, url: str, panel_port: int) -> None:
 
 
 def tell(panel_port: int, what: str) -> dict[str, Any]:
-    """Tell the panel to begin anew, or ask what it has seen."""
-    answer: dict[str, Any] = httpx.post(f"http://127.0.0.1:{panel_port}/{what}", trust_env=False).json()
+    """Tell the panel to begin anew, which takes seconds with very many customers, or ask what it has seen."""
+    url = f"http://127.0.0.1:{panel_port}/{what}"
+    answer: dict[str, Any] = httpx.post(url, trust_env=False, timeout=60).json()
     return answer
 
 
