@@ -128,14 +128,15 @@ def classify(
     if not head and not body:
         return _nothing(model, minutes or {})
     text = Text.of(head, body)
-    weighed = weigh(model, features_of(text))
+    features = features_of(text)
+    weighed = weigh(model, features)
     verdict = _verdict(model, weighed)
     topic, confidence = verdict.topics[0]
     runner_up = verdict.topics[1]
     if verdict.intent is OrderIntent.NONE and confidence < model.document.answer_from:
         topic, confidence, runner_up = Topic.UNKNOWN, WHOLE - confidence, verdict.topics[0]
     intent = _custom_if_special(verdict.intent, own)
-    explainer = Explainer(model, text, weighed)
+    explainer = Explainer(model, text, features, weighed)
     shown = [(topic, _MOST_EVIDENCE), (runner_up[0], _MOST_FOR_RUNNER_UP)]
     return TicketReading(
         topic=topic,

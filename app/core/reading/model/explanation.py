@@ -1,17 +1,19 @@
-"""The words that spoke for a class: each feature's part of the margin, laid evenly on the words where it was found."""
+"""The words that spoke for a class: how far the strongest features moved the margin, laid on the words of each."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Final
 
-from app.core.reading.model.features import EDGE, SUBJECT, Text, has_letters, numbered, ordering_codes, pairs
+from app.core.reading.model.features import ASKS, EDGE, SUBJECT, Features, Text, numbered
 from app.core.reading.model.scoring import STEPS, Weighed
 from app.core.reading.model.weights import Model
 
 UNKNOWN: Final = "…"
+#: Features that are looked at; the others say little.
+_STRONGEST: Final = 30
 #: A word is shown if it says at least this share of what the strongest word says.
 _SHARE: Final = 0.25
 
@@ -28,84 +30,104 @@ class Span:
 class Explainer:
     """What the words of one text say, for any class."""
 
-    def __init__(self, model: Model, text: Text, weighed: Weighed) -> None:
-        """Find the words of each feature."""
+    def __init__(self, model: Model, text: Text, features: Features, weighed: Weighed) -> None:
+        """Take a text as it was weighed."""
         self._model, self._text = model, text
-        self._starts = [0]
-        for sentence in text.sentences:
-            self._starts.append(self._starts[-1] + len(sentence.words))
-        placed = (*self._placed_words(), *self._placed_groups())
-        self._rows = [row for row, _, _ in placed]
-        self._places = [(weighed.factors[block] / len(places), places) for _, block, places in placed]
+        words, letters, ordering, topics = weighed.factors
+        self._features: list[tuple[str | int, bool, float]] = []
+        self._rows: list[int] = []
+        self._take(((one, model.words.by_name.get(one)) for one in features.words), words)
+        self._take(((one, model.of_word(one)) for one in features.letters), letters)
+        self._take(((one, model.ordering.by_name.get(one)) for one in features.ordering), ordering, together=True)
+        self._take(((one, model.topics.by_name.get(one)) for one in features.topics), topics)
+        self._words = [word.text for sentence in text.sentences for word in sentence.words]
+        self._places = _places(text)
+        self._groups = _group_places(text)
+
+    def _take(self, rows: Iterable[tuple[str | int, int | None]], factor: float, *, together: bool = False) -> None:
+        for name, row in rows:
+            if row is not None:
+                self._features.append((name, together, factor))
+                self._rows.append(row)
 
     def spans(self, which: int, *, most: int) -> list[Span]:
         """Return the words that spoke for a class, the strongest first."""
-        said = [0.0] * self._starts[-1]
-        for weight, (factor, places) in zip(self._model.packer.fields(self._rows, which), self._places, strict=True):
-            if weight:
-                part = weight * factor
-                for place in places:
-                    said[place] += part
+        said = [0.0] * len(self._words)
+        weights = self._model.packer.fields(self._rows, which)
+        parts = [(weight * one[2], at) for at, (weight, one) in enumerate(zip(weights, self._features, strict=True))]
+        for part, at in nlargest(_STRONGEST, parts):
+            if part <= 0:
+                break
+            name, together, _ = self._features[at]
+            places = self._where(name, together=together)
+            for place in places:
+                said[place] += part / len(places)
         least = max(said, default=0.0) * _SHARE
         if least <= 0:
             return []
-        found = [span for number in range(len(self._text.sentences)) for span in self._of_sentence(number, said, least)]
         best: dict[str, Span] = {}
-        for span in sorted(found, key=lambda one: -one.weight):
+        for span in sorted(self._spans(said, least), key=lambda one: -one.weight):
             best.setdefault(span.text, span)
         return list(best.values())[:most]
 
-    def _of_sentence(self, number: int, said: Sequence[float], least: float) -> Iterator[Span]:
-        start, words = self._starts[number], self._text.sentences[number].words
-        at = 0
-        while at < len(words):
-            end = at
-            while end < len(words) and said[start + end] >= least:
-                end += 1
-                if end + 1 < len(words) and said[start + end + 1] >= least > said[start + end] > 0:
-                    end += 1  # a weak word between two strong ones
-            if end > at:
-                shown = [word.text if word.text in self._model.words.by_name else UNKNOWN for word in words[at:end]]
-                if any(one != UNKNOWN for one in shown):
-                    weight = round(sum(said[start + at : start + end]) / STEPS, 3)
-                    yield Span(" ".join(shown), number, weight)
-            at = end + 1
-
-    def _placed_words(self) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield the row of each known word, pair of words and word's letters, its block's number, and its places."""
-        words: defaultdict[str, list[int]] = defaultdict(list)
-        letters: defaultdict[str, list[int]] = defaultdict(list)
+    def _spans(self, said: Sequence[float], least: float) -> Iterator[Span]:
+        """Yield the words that stand together and say enough, in the text's order."""
+        start = 0
         for number, sentence in enumerate(self._text.sentences):
-            before = EDGE
-            for at, (word, *_) in enumerate(sentence.words, self._starts[number]):
-                words[word].append(at)
-                words[f"{before} {word}"] += [at] if before is EDGE else [at - 1, at]
-                before = word
-                if has_letters(word):
-                    letters[word].append(at)
-                if number < self._text.subjects:
-                    words[SUBJECT + word].append(at)
-        known = self._model.words.by_name
-        yield from ((known[name], 0, at) for name, at in words.items() if name in known)
-        yield from ((self._model.of_word(word), 1, at) for word, at in letters.items())
+            end = start + len(sentence.words)
+            at = start
+            while at < end:
+                first = at
+                while at < end and said[at] >= least:
+                    at += 1
+                    if at + 1 < end and said[at + 1] >= least > said[at] > 0:
+                        at += 1  # a weak word between two strong ones
+                if at > first:
+                    shown = [self._shown(word) for word in self._words[first:at]]
+                    if any(word != UNKNOWN for word in shown):
+                        yield Span(" ".join(shown), number, round(sum(said[first:at]) / STEPS, 3))
+                at += 1
+            start = end
 
-    def _placed_groups(self) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield the same for groups: their places are those of their words."""
-        rows, about = self._model.ordering.by_name, self._model.topics.by_name
-        ordering: defaultdict[int, list[int]] = defaultdict(list)
-        whole: defaultdict[int, list[int]] = defaultdict(list)
-        for number, (sentence, hits) in enumerate(zip(self._text.sentences, self._text.hits, strict=True)):
-            start = self._starts[number]
-            found: defaultdict[int, list[int]] = defaultdict(list)
-            for group, first, end in hits:
-                found[group + 1] += range(start + first, start + end)
-            for code in ordering_codes(found, asks=sentence.asks):
-                if code in rows:
-                    for one in numbered(code):
-                        ordering[code] += found.get(one, ())
-            for one, places in found.items():
-                whole[one] += places
-        yield from ((rows[code], 2, at) for code, at in ordering.items() if at)
-        for code in pairs(whole):
-            if code in about:
-                yield about[code], 3, [place for one in numbered(code) for place in whole[one]]
+    def _shown(self, word: str) -> str:
+        return word if word in self._model.words.by_name else UNKNOWN
+
+    def _where(self, name: str | int, *, together: bool) -> list[int]:
+        """Return the places of a feature's words; of groups `together` those in sentences that have all of them."""
+        if isinstance(name, str):
+            return self._places[name]
+        by_sentence = [self._groups[group] for group in numbered(name) if group in self._groups]
+        found: list[int] = []
+        for places in by_sentence:
+            for number, those in places.items():
+                if not together or all(number in one for one in by_sentence):
+                    found += those
+        return found
+
+
+def _group_places(text: Text) -> dict[int, dict[int, list[int]]]:
+    """Return where the words of groups stand, by group and sentence."""
+    groups: dict[int, dict[int, list[int]]] = {}
+    start = 0
+    for number, (sentence, hits) in enumerate(zip(text.sentences, text.hits, strict=True)):
+        for group, first, end in hits:
+            groups.setdefault(group + 1, {}).setdefault(number, []).extend(range(start + first, start + end))
+        start += len(sentence.words)
+    return groups
+
+
+def _places(text: Text) -> dict[str, list[int]]:
+    """Return where words and pairs of words stand, by their features' names."""
+    places: dict[str, list[int]] = {}
+    at = 0
+    for number, sentence in enumerate(text.sentences):
+        before, start = EDGE, at
+        for word, *_ in sentence.words:
+            places.setdefault(word, []).append(at)
+            places.setdefault(f"{before} {word}", []).extend((at,) if at == start else (at - 1, at))
+            if number < text.subjects:
+                places.setdefault(SUBJECT + word, []).append(at)
+            before = word
+            at += 1
+        places.setdefault(f"{before} {ASKS if sentence.asks else EDGE}", []).append(at - 1)
+    return places
