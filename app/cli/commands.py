@@ -64,7 +64,7 @@ def worker(pipe: Annotated[int | None, typer.Option(hidden=True)] = None) -> Non
 @cli.command(hidden=True)
 def api_process(listener_fd: int, wake_fd: int, life_fd: int) -> None:
     """One API process of `serve`."""
-    from app.processes.serve import api_process as run
+    from app.processes.api import api_process as run
 
     with plain_errors():
         run(load_settings(), listener_fd=listener_fd, wake_fd=wake_fd, life_fd=life_fd)

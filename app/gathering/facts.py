@@ -138,7 +138,7 @@ def is_settled(gathered: Gathered, order: PanelOrder, policy: Policy) -> bool:
     amount = order.amount.amount_minor if order.amount else None
     if nothing_to_pay(payment_state(order, gathered.invoice), amount):
         return True
-    return postpaid([_item(line, gathered, order, policy) for line in order.lines], policy)
+    return postpaid(_items(gathered, order, policy), policy)
 
 
 def _order(
@@ -151,7 +151,7 @@ def _order(
     offered: frozenset[str] | None,
     reports: tuple[EnrichmentReport, ...],
 ) -> OrderFacts:
-    items = tuple(_item(line, gathered, order, policy) for line in order.lines)
+    items = tuple(_items(gathered, order, policy))
     reading = gathered.reading or read_written(gathered, offered=offered)
     return OrderFacts(
         order_id=order.order_id,
@@ -217,17 +217,33 @@ def _labour_billed(invoice: PanelInvoice | None) -> bool:
     )
 
 
-def _item(line: PanelLine, gathered: Gathered, order: PanelOrder, policy: Policy) -> Item:
-    service = (
-        next((s for s in gathered.services if s.service_id == line.relid), None) if line.kind == "product" else None
-    )
-    product = None
-    if service is not None and service.product_id is not None:
-        product = next((p for p in gathered.catalogue if p.product_id == service.product_id), None)
+def _items(gathered: Gathered, order: PanelOrder, policy: Policy) -> list[Item]:
+    """Return the order's lines, each with its service and product: there may be thousands of each."""
+    services = {service.service_id: service for service in gathered.services}
+    products = {product.product_id: product for product in gathered.catalogue}
+    items = []
+    for line in order.lines:
+        service = services.get(line.relid) if line.kind == "product" and line.relid is not None else None
+        product = None
+        if service is not None and service.product_id is not None:
+            product = products.get(service.product_id)
+        items.append(_item(line, service, product, order, policy, catalogue_known=bool(products)))
+    return items
+
+
+def _item(
+    line: PanelLine,
+    service: PanelService | None,
+    product: PanelProduct | None,
+    order: PanelOrder,
+    policy: Policy,
+    *,
+    catalogue_known: bool,
+) -> Item:
     cycle = _cycle(service.cycle if service else line.cycle)
     first = service.first_amount if service else line.amount
     recurring = service.recurring_amount if service else None
-    listed = None if service is None or not gathered.catalogue else product is not None
+    listed = product is not None if service is not None and catalogue_known else None
     prices = product.prices.get(order.currency or "", {}) if product else {}
     setup = product.setup_fees.get(order.currency or "", {}).get(cycle) if product else None
     price = prices.get(cycle)

@@ -16,24 +16,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-import uvicorn
 
 from app import log as logging_setup
-from app.api.application import create_app
 from app.clock import utc_now
 from app.config import Settings
 from app.core.webhooks import parse_secrets
 from app.db import Database
 from app.enrichment.asking import open_geo
 from app.installation import lacking, schema
-from app.messaging.wake import Waker
-from app.processes.slow_clients import ImpatientProtocol
 from app.upkeep.startup import prepare
 
 log = structlog.get_logger()
 
 _BACKLOG = 2048
-_GRACE_SECONDS = 12.0
+#: A child that was told to end is killed after this time.
+GRACE_SECONDS = 12.0
 _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)
 _STEADY_SECONDS = 60.0
 
@@ -170,7 +167,7 @@ class _Supervisor:
         for child in self._children:
             if child.process.poll() is None:
                 child.process.terminate()
-        until = time.monotonic() + _GRACE_SECONDS
+        until = time.monotonic() + GRACE_SECONDS
         for child in self._children:
             try:
                 child.process.wait(max(0.1, until - time.monotonic()))
@@ -183,28 +180,3 @@ class _Supervisor:
 
 def _python(*arguments: str, keep: tuple[int, ...]) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "app", *arguments], pass_fds=keep, start_new_session=True)  # noqa: S603
-
-
-def api_process(settings: Settings, *, listener_fd: int, wake_fd: int, life_fd: int) -> None:
-    """Run one API process: serve on the inherited socket until it is stopped or the parent is gone."""
-    logging_setup.configure(settings.log_format)
-    listener = socket.socket(fileno=listener_fd)
-    app = create_app(settings, wake=Waker(wake_fd).notify)
-    config = uvicorn.Config(
-        app, loop="uvloop", http=ImpatientProtocol, ws="none", lifespan="on", access_log=False, log_config=None,
-        timeout_graceful_shutdown=int(_GRACE_SECONDS) - 4, server_header=False, proxy_headers=False,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve_while_alive(server, listener, life_fd))
-
-
-async def _serve_while_alive(server: uvicorn.Server, listener: socket.socket, life_fd: int) -> None:
-    os.set_blocking(life_fd, False)
-
-    def parent_gone() -> None:
-        asyncio.get_running_loop().remove_reader(life_fd)
-        server.should_exit = True
-
-    asyncio.get_running_loop().add_reader(life_fd, parent_gone)
-    await server.serve(sockets=[listener])

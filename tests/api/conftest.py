@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -28,7 +28,7 @@ class Api:
     app: FastAPI
     db: Database
     keys: dict[Role, str]
-    document: dict[str, Any]  # the OpenAPI document
+    document: dict[str, Any] = field(repr=False)  # the OpenAPI document: asyncio makes a repr of what fixtures return
     client: httpx.AsyncClient  # without a key
 
     def headers(self, role: Role) -> dict[str, str]:

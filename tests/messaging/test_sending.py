@@ -285,7 +285,7 @@ async def test_retry_after_is_honoured(db: Database, time: Time) -> None:
 
 
 async def test_a_panel_that_is_too_busy_uses_no_attempt_up(db: Database, time: Time) -> None:
-    many = 3 * len(RULES.delays)
+    many = len(RULES.delays) + 2
     panel, asked = FakePanel(time, ("busy",) * many), []
     call_id = await want(db, credit(), "credit:1", time)
     while (await read(db, call_id)).state is not CallState.DONE:

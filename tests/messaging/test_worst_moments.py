@@ -32,6 +32,7 @@ from app.panels.brakes.limiter import RateLimiter
 from app.processes import worker as working
 from app.tables.inbox import WaitsFor, events
 from app.tables.outbox import panel_calls
+from tests.asked import in_turn
 from tests.messaging.outbox_support import (
     RULES,
     SETTLE,
@@ -129,11 +130,15 @@ async def cancelled() -> None:
     raise asyncio.CancelledError
 
 
-@pytest.mark.parametrize("harm", ["away", "cancelled", "taken over", "paused"])
-@pytest.mark.parametrize(
-    ("action", "word"),
-    [(credit(), "ok"), (credit(), "lost"), (credit(), "late"), (accept(), "odd"), (note(), "ok"), (note(), "never")],
-)
+HARMS = ("away", "cancelled", "taken over", "paused")
+CALLS = (
+    (credit(), "ok"), (credit(), "lost"), (credit(), "late"), (accept(), "odd"), (note(), "ok"), (note(), "never"),
+)  # fmt: skip
+#: Turned for each harm, so that both databases see each harm and each call.
+HARMED = [(*call, harm) for turn, harm in enumerate(HARMS) for call in (*CALLS[turn:], *CALLS[:turn])]
+
+
+@pytest.mark.parametrize(("database_kind", "action", "word", "harm"), in_turn(*HARMED), indirect=["database_kind"])
 async def test_harm_at_any_step_of_a_call_leaves_at_most_one_effect_and_nothing_stuck(
     db: Database, time: Time, action: PanelAction, word: str, harm: str
 ) -> None:

@@ -17,7 +17,7 @@ from app.tables.history import cases
 from tests.history.past import Past, all_cases, context_of, with_policy
 
 _WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'panel_rows'::regclass")
-_CUSTOMERS = 2_500  # with an order, a service and an invoice each: four spans of rows
+_CUSTOMERS = 1_000  # with an order, a service and an invoice each: four spans of rows
 
 
 async def _past(db: Database) -> None:
