@@ -67,8 +67,10 @@ class GroupCommit:
             if shared:
                 await group.connection.exec_driver_sql(_KEEP)
         except BaseException:
-            await self._undo(group)
-            self._pass_on()
+            try:
+                await self._undo(group)
+            finally:
+                self._pass_on()
             raise
         committed = asyncio.get_running_loop().create_future()
         group.ended.append(committed)
@@ -129,7 +131,7 @@ class GroupCommit:
             try:
                 await group.connection.exec_driver_sql(_UNDO)
                 await group.connection.exec_driver_sql(_KEEP)
-            except Exception as error:  # noqa: BLE001 - those that have ended are told
+            except BaseException as error:  # noqa: BLE001 - those that have ended are told
                 _tell(group, error)
             else:
                 return
@@ -146,18 +148,18 @@ class GroupCommit:
             async with aclosing(group.connection):
                 try:
                     await group.transaction.commit()
-                except Exception as error:  # noqa: BLE001 - each unit of work raises it
+                except BaseException as error:  # noqa: BLE001 - each unit of work raises it, whatever it is
                     await group.transaction.rollback()  # SQLite may keep it open
                     _tell(group, error)
             _tell(group, None)
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above: nobody may wait for ever
             _tell(group, error)
         finally:
             self._committing = None
             self._pass_on()
 
 
-def _tell(group: _Group, error: Exception | None) -> None:
+def _tell(group: _Group, error: BaseException | None) -> None:
     for ended in group.ended:
         if ended.done():  # told already, or its unit was cancelled while it waited
             continue

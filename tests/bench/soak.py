@@ -33,6 +33,7 @@ WITHIN = 20.0  # seconds
 WAITING = 100  # orders
 APART = 0.02  # seconds between two webhooks of a sender that are no orders
 MOST = 60  # orders a second that the panel has
+SHOWN = 10  # orders that were not accepted
 LOOKED = 0.5  # seconds between two looks at what was accepted
 
 
@@ -110,6 +111,16 @@ def waits(path: Path, accepted: dict[int, float]) -> list[float]:
     return [accepted[order_id] - turn for order_id, turn in turns.items() if order_id in accepted]
 
 
+def left(path: Path, accepted: dict[int, float]) -> list[str]:
+    """Return what became of orders that were not accepted, a few of them."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT orders.order_id, orders.state, decisions.reasons FROM orders"
+            " LEFT JOIN decisions ON decisions.id = orders.decision_id"
+        )
+        return [f"order {row[0]} {row[1]}: {row[2]}" for row in rows if row[0] not in accepted][:SHOWN]
+
+
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -127,11 +138,14 @@ def main() -> int:
                 before = megabytes(pid)
                 seen = uvloop.run(drive(port, panel_port, options.seconds, most))
                 after = megabytes(pid)
-            waited = sorted(waits(Path(url.removeprefix("sqlite:///")), seen.accepted))
+            file = Path(url.removeprefix("sqlite:///"))
+            waited, lost = sorted(waits(file, seen.accepted)), left(file, seen.accepted)
     calls = sorted(seen.seconds)
     print(f"webhooks   {dict(seen.statuses)}, p99 {calls[len(calls) * 99 // 100]:.2f} s, longest {calls[-1]:.2f} s")
     print(f"orders     {seen.sent} sent, {len(seen.accepted)} accepted, {seen.sent / options.seconds:.1f} a second")
     print(f"waited     p50 {waited[len(waited) // 2]:.1f} s, longest {waited[-1]:.1f} s from its turn to its accept")
+    for line in lost:
+        print(f"not accepted: {line}")
     print(f"memory     {before:.0f} MB before, {after:.0f} MB after", flush=True)
     good = set(seen.statuses) == {202} and len(seen.accepted) == seen.sent == len(waited) and waited[-1] <= WITHIN
     return 0 if good else 1
