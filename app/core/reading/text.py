@@ -301,7 +301,7 @@ def words(text: str) -> Iterator[Token]:
 
 def split(phrase: str) -> tuple[str, ...]:
     """Return a phrase as the words that the reader sees."""
-    return tuple(token.text for token in words(phrase))
+    return tuple(_PLAIN.findall(phrase))
 
 
 def spellings(term: str) -> tuple[tuple[str, ...], ...]:

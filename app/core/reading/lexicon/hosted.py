@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from app.core.reading.lexicon.lists import Lists
-from app.core.reading.text import normalise, words
+from app.core.reading.text import normalise, split
 
 _STEM: Final = "*"
 #: The longest phrase of a concept, in words.
@@ -103,7 +103,7 @@ def _keys_of(phrase: str) -> tuple[str, ...]:
     """Return the words of a phrase as they are compared; a word that ends in "*" is a stem."""
     keys: list[str] = []
     for part in phrase.split():
-        found = [token.text for token in words(normalise(part.rstrip(_STEM)))]
+        found = split(normalise(part.rstrip(_STEM)))
         keys += found[:-1]
         keys += [found[-1] + _STEM if part.endswith(_STEM) else found[-1]]
     return tuple(keys)
