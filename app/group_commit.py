@@ -131,10 +131,15 @@ class GroupCommit:
             try:
                 await group.connection.exec_driver_sql(_UNDO)
                 await group.connection.exec_driver_sql(_KEEP)
-            except BaseException as error:  # noqa: BLE001 - those that have ended are told
+            except BaseException as error:
                 _tell(group, error)
-            else:
-                return
+                await self._drop(group)
+                if not isinstance(error, Exception):
+                    raise
+        else:
+            await self._drop(group)
+
+    async def _drop(self, group: _Group) -> None:
         self._group = None
         await group.connection.close()  # which rolls back
 
@@ -148,12 +153,14 @@ class GroupCommit:
             async with aclosing(group.connection):
                 try:
                     await group.transaction.commit()
-                except BaseException as error:  # noqa: BLE001 - each unit of work raises it, whatever it is
+                except BaseException:
                     await group.transaction.rollback()  # SQLite may keep it open
-                    _tell(group, error)
+                    raise
             _tell(group, None)
-        except BaseException as error:  # noqa: BLE001 - as above: nobody may wait for ever
-            _tell(group, error)
+        except BaseException as error:
+            _tell(group, error)  # each unit of work raises it
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._committing = None
             self._pass_on()

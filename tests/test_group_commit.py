@@ -112,6 +112,35 @@ async def test_when_sqlite_ends_the_transaction_itself_nobody_is_told_that_he_wa
     assert wal.on_disk() == {2, 7}
 
 
+class Ended(BaseException):
+    """Ends a worker, as `except Exception` does not notice."""
+
+
+async def test_a_commit_that_is_ended_ends_all_who_wait_for_it_and_leaves_no_lock(wal: Wal) -> None:
+    def end(_connection: object) -> None:
+        raise Ended
+
+    sa.event.listen(wal.db.writer.sync_engine, "commit", end, once=True)
+    async with asyncio.timeout(20):
+        ends = await asyncio.gather(*(wal.add(n) for n in range(3)), return_exceptions=True)
+        await wal.add(4)
+    assert [type(one) for one in ends] == [Ended] * 3
+    assert wal.on_disk() == {4}
+
+
+async def test_a_unit_that_is_ended_while_it_is_undone_leaves_no_lock(wal: Wal) -> None:
+    def end(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("ROLLBACK TO"):
+            raise Ended
+
+    sa.event.listen(wal.db.writer.sync_engine, "before_cursor_execute", end)
+    async with asyncio.timeout(20):
+        ends = await asyncio.gather(wal.add(1), wal.add(2, fails=True), wal.add(3), return_exceptions=True)
+        await wal.add(4)
+    assert [type(one) for one in ends] == [Ended, Ended, type(None)]
+    assert wal.on_disk() == {3, 4}
+
+
 async def test_what_is_waited_for_too_long_is_refused_and_the_next_gets_through(tmp_path: Path) -> None:
     wal = Wal(tmp_path / "t.db")
     wal.db = Database.open(f"sqlite:///{wal.file}", lock_wait=timedelta(milliseconds=20))
