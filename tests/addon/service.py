@@ -40,6 +40,7 @@ from app.sandbox.server import serving
 from app.tables.inbox import events
 from app.upkeep.startup import prepare
 from app.workflow.events import handle
+from tests.processes.test_processes import LOCAL
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ADMIN_KEY = "admin-key-of-the-addon-0123456789abcdef"
@@ -163,13 +164,13 @@ class Service:
     def get(self, path: str) -> Any:
         """Read from the API as admin."""
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        answer = httpx.get(self.url + path, headers=headers, trust_env=False, timeout=10)
+        answer = httpx.get(self.url + path, headers=headers, **LOCAL, timeout=10)
         return answer.json() if answer.status_code == 200 else None
 
     def post(self, path: str, **body: Any) -> Any:
         """Act as a person by the API."""
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        answer = httpx.post(self.url + path, headers=headers, json=body, trust_env=False, timeout=10)
+        answer = httpx.post(self.url + path, headers=headers, json=body, **LOCAL, timeout=10)
         assert answer.is_success, answer.text
         return answer.json()
 

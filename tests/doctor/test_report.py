@@ -32,7 +32,7 @@ from app.installation.keys import create_key
 from app.tables.inbox import events, workers
 from app.tables.orders import decisions, orders, timeline
 from app.upkeep.startup import prepare
-from tests.processes.test_processes import ROOT, free_port, until
+from tests.processes.test_processes import LOCAL, ROOT, free_port, until
 from tests.stories.house import ADMIN_KEY, SECRET, House, settings_for
 
 SQLITE_ONLY = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -350,7 +350,7 @@ def process(folder: Path, name: str, *arguments: str, **settings: str) -> Iterat
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).status_code == 200
+        return httpx.get(url, **LOCAL).status_code == 200
     except httpx.TransportError:
         return False
 
