@@ -15,10 +15,9 @@ from rich.table import Table
 from app.cli.backtest.command import run_backtest
 from app.clock import utc_now
 from app.config import Settings
-from app.db import Database
 from app.errors import Invalid
 from app.evaluation.suggesting import PointsSuggested, Suggested, ThresholdTried, suggest_policy
-from app.installation import schema
+from app.installation.administration import opened
 
 _NOTHING: Final = "Nothing is proposed, and no file was written."
 _STAY: Final = (
@@ -52,12 +51,8 @@ def run_suggest(settings: Settings, console: Console, *, out: Path, as_json: boo
 
 async def learn(settings: Settings) -> Suggested:
     """Learn from the whole labelled history. Raises OldSchema, LearningMissing."""
-    db = Database.open(settings.database_url)
-    try:
-        await schema.require_current(db)
+    async with opened(settings) as db:
         return await suggest_policy(db, now=utc_now())
-    finally:
-        await db.close()
 
 
 def tell(found: Suggested, console: Console, *, out: Path) -> None:

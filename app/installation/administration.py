@@ -21,27 +21,28 @@ _LONGEST_NAME = 80
 
 
 @asynccontextmanager
-async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    """One unit of work on the settings' database. Raises schema.OldSchema."""
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The settings' database, closed at the end. Raises schema.OldSchema."""
     db = Database.open(settings.database_url)
     try:
         await schema.require_current(db)
-        async with db.begin() as tx:
-            yield tx
+        yield db
     finally:
         await db.close()
 
 
 @asynccontextmanager
+async def transaction(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """One unit of work on the settings' database. Raises schema.OldSchema."""
+    async with opened(settings) as db, db.begin() as tx:
+        yield tx
+
+
+@asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """A read-only transaction on the settings' database. Raises schema.OldSchema."""
-    db = Database.open(settings.database_url)
-    try:
-        await schema.require_current(db)
-        async with db.read() as connection:
-            yield connection
-    finally:
-        await db.close()
+    async with opened(settings) as db, db.read() as connection:
+        yield connection
 
 
 async def create_key(settings: Settings, name: str, role: Role) -> str:

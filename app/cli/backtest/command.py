@@ -26,9 +26,8 @@ from app.evaluation.backtest import chart as backtest_chart
 from app.evaluation.backtest import runs as backtest
 from app.evaluation.backtest.records import BacktestReport
 from app.evaluation.backtest.runs import Wanted
-from app.installation import schema
+from app.installation.administration import BY, opened
 
-_BY: Final = "command line"
 _WIDTH: Final = 80
 _NICE: Final = 10  # lets the service on the same machine go first
 
@@ -65,14 +64,10 @@ def run_backtest(
 
 
 async def _tried(settings: Settings, wanted: Wanted) -> BacktestReport:
-    db = Database.open(settings.database_url)
-    try:
-        await schema.require_current(db)
+    async with opened(settings) as db:
         async with db.begin() as tx:
-            started = await backtest.begin(tx, wanted, by=_BY, now=utc_now())
+            started = await backtest.begin(tx, wanted, by=BY, now=utc_now())
         return await _with_bar(db, started, zone=settings.zone)
-    finally:
-        await db.close()
 
 
 async def _with_bar(db: Database, started: uuid.UUID, *, zone: tzinfo | None) -> BacktestReport:
