@@ -1,4 +1,4 @@
-"""Events that wait, and events that a dead worker left."""
+"""Events and calls that wait, and events that a dead worker left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.tables.inbox import WAITING, EventState, events
+from app.tables.inbox import WAITING, EventState, WaitsFor, events
 
 
 async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datetime | None:
@@ -16,6 +16,26 @@ async def oldest_waiting(connection: AsyncConnection, *, now: datetime) -> datet
     oldest = sa.select(sa.func.min(events.c.due_at)).where(sa.text(WAITING), events.c.due_at <= now)
     found = [await connection.scalar(oldest.where(urgency)) for urgency in (events.c.urgent, ~events.c.urgent)]
     return min((at for at in found if at is not None), default=None)
+
+
+async def bring_forward(
+    tx: AsyncConnection, table: sa.Table, waiting: sa.ColumnElement[bool], *,
+    first: sa.ColumnElement[Any], limit: int, now: datetime,
+) -> int:  # fmt: skip
+    """Make up to `limit` rows due now that match `waiting` and waited while the panel was down; return how many."""
+    chosen = (
+        await tx.scalars(
+            sa.select(table.c.id)
+            .where(waiting, table.c.owner.is_(None), table.c.due_at > now, table.c.waits_for == WaitsFor.PANEL)
+            .order_by(first)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+    if chosen:  # as a subquery of the update PostgreSQL may choose again, and change more rows than `limit`
+        now_due = sa.update(table).where(table.c.id.in_(chosen))
+        await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
+    return len(chosen)
 
 
 async def release(tx: AsyncConnection, left: sa.ColumnElement[bool], *, died: bool, now: datetime) -> int:

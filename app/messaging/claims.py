@@ -19,14 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.records import CallClass, CallState
 from app.db import Database, storable
 from app.messaging import inbox
+from app.messaging.backlog import bring_forward
 from app.messaging.outbox import LIVE, ON_THE_WIRE, Call, tell_settled
 from app.tables.inbox import WaitsFor, installation
 from app.tables.outbox import panel_calls
 
 #: How long a call waits when another call of its order or customer is in flight.
 _WAIT_FOR_WIRE = timedelta(seconds=1)
-_PAUSED = sa.select(installation.c.value).where(installation.c.name == "paused")
-_IS_PAUSED = sa.exists(_PAUSED.where(sa.cast(installation.c.value, sa.Text) == "true"))
+_IS_PAUSED = sa.exists().where(installation.c.name == "paused", sa.cast(installation.c.value, sa.Text) == "true")
+_PAUSED = sa.select(_IS_PAUSED)
 _NOW = sa.bindparam("now", type_=panel_calls.c.due_at.type)
 _ENDS = (CallState.DONE, CallState.DEAD, CallState.CANCELLED)
 
@@ -47,7 +48,7 @@ class CallOutcome:
 
 async def paused(connection: AsyncConnection) -> bool:
     """Return whether staff have paused all panel calls."""
-    return await connection.scalar(_PAUSED) is True
+    return bool(await connection.scalar(_PAUSED))
 
 
 # --- claiming -----------------------------------------------------------------------------------------------------
@@ -142,20 +143,8 @@ def _waits_for(same: Any, *, patient: bool) -> sa.Exists:
 
 async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` calls due now that were postponed while the panel was down; return how many."""
-    call = panel_calls.c
-    waiting = (
-        sa.select(call.id)
-        .where(call.state.in_((CallState.PENDING, CallState.UNKNOWN)), call.owner.is_(None), call.due_at > now)
-        .where(call.waits_for == WaitsFor.PANEL)
-        .order_by(call.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    # A statement of its own: as a subquery of the update PostgreSQL may run it again and change more rows than `limit`.
-    chosen = (await tx.scalars(waiting)).all()
-    now_due = sa.update(panel_calls).where(call.id.in_(chosen))
-    await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
-    return len(chosen)
+    waiting = panel_calls.c.state.in_((CallState.PENDING, CallState.UNKNOWN))
+    return await bring_forward(tx, panel_calls, waiting, first=panel_calls.c.seq, limit=limit, now=now)
 
 
 # --- sending and settling -----------------------------------------------------------------------------------------

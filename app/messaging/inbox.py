@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import Database, insert_new, storable
+from app.messaging.backlog import bring_forward
 from app.messaging.choosing import EventKey, Places, anything_due, choose, key_of
 from app.tables.inbox import EventSource, EventState, WaitsFor, events
 
@@ -167,19 +168,8 @@ def _internal(*, type: str, data: dict[str, Any], now: datetime, name: str | Non
 
 async def reschedule_for_panel(tx: AsyncConnection, *, limit: int, now: datetime) -> int:
     """Make up to `limit` events due now, oldest first, that waited while the panel was down; return how many."""
-    waiting = (
-        sa.select(events.c.id)
-        .where(events.c.state == EventState.RECEIVED, events.c.owner.is_(None), events.c.due_at > now)
-        .where(events.c.waits_for == WaitsFor.PANEL)
-        .order_by(events.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    # A statement of its own: as a subquery of the update PostgreSQL may run it again and change more rows than `limit`.
-    chosen = (await tx.scalars(waiting)).all()
-    now_due = sa.update(events).where(events.c.id.in_(chosen))
-    await tx.execute(now_due.values(due_at=now, last_error=None, waits_for=None))
-    return len(chosen)
+    waiting = events.c.state == EventState.RECEIVED
+    return await bring_forward(tx, events, waiting, first=events.c.id, limit=limit, now=now)
 
 
 def internal_id(name: str) -> str:

@@ -67,13 +67,13 @@ async def check(context: Context, event: Event, order_id: int) -> None:
                 raise VersionMoved
             built = _built(seen, await _said(tx, order_id) if seen.services else None)
             result = await change(context, locked, partial(conclude, built=built, question=question))
-        elif locked is not None and question.is_first and is_unbuilt(locked.order):
+        elif locked is not None and question.is_first and _is_unbuilt(locked.order):
             await change(context, locked, not_found)
         await inbox.finish(tx, event, state=EventState.PROCESSED, result=result, now=now)
     context.wake()
 
 
-def is_unbuilt(order: Any) -> bool:
+def _is_unbuilt(order: Any) -> bool:
     """True if there may be something to check: released, and not known to be built."""
     return bool(order.state == OrderState.RELEASED and order.provisioning != Provisioning.DONE)
 
@@ -82,7 +82,7 @@ async def _see(context: Context, order_id: int) -> Seen | None:
     """Read with no transaction open; None if there is nothing to check: not released, or built."""
     async with context.db.read() as connection:
         row = (await connection.execute(_HOW_FAR, {"of_order": order_id})).first()
-    if row is None or not is_unbuilt(row):
+    if row is None or not _is_unbuilt(row):
         return None
     panel = context.panel
     if panel is None:
